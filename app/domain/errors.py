@@ -1,0 +1,243 @@
+"""Everything that can go wrong for a caller, as facts.
+
+    DomainError
+    ├── Refusal                      an outcome a well-behaved client acts on: a member of a result union
+    │   ├── InvalidActionToken  ActionTokenExpired  ActionTokenUsed(receipt)  ActionTokenNotYours
+    │   ├── InvalidAction  AlreadyCompleted
+    │   ├── Wait(retry_after)        CooldownActive  DailyLimitReached  TooEarly  TooManyOpenTokens
+    │   ├── InvalidSignature  StaleTimestamp  DuplicateAction(receipt)
+    │   └── ScoreCapReached  VerificationFailed  UnderReview
+    └── Failure                      everything else: a top-level error with `extensions.code`
+        ├── Unauthenticated(reason)  Forbidden
+        ├── UserNotFound  CategoryNotFound  BadUserInput
+        └── RateLimited(retry_after)  ServiceUnavailable(retry_after)
+
+An error knows no transport. `message` is written for the person who reads it and never carries a secret.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from app.domain.receipts import Receipt
+
+
+class ErrorCode(StrEnum):
+    """The stable, machine-readable name of an error."""
+
+    INVALID_ACTION_TOKEN = "INVALID_ACTION_TOKEN"
+    ACTION_TOKEN_EXPIRED = "ACTION_TOKEN_EXPIRED"
+    ACTION_TOKEN_USED = "ACTION_TOKEN_USED"
+    ACTION_TOKEN_NOT_YOURS = "ACTION_TOKEN_NOT_YOURS"
+    INVALID_ACTION = "INVALID_ACTION"
+    ALREADY_COMPLETED = "ALREADY_COMPLETED"
+    COOLDOWN_ACTIVE = "COOLDOWN_ACTIVE"
+    DAILY_LIMIT_REACHED = "DAILY_LIMIT_REACHED"
+    TOO_EARLY = "TOO_EARLY"
+    TOO_MANY_OPEN_TOKENS = "TOO_MANY_OPEN_TOKENS"
+    INVALID_SIGNATURE = "INVALID_SIGNATURE"
+    STALE_TIMESTAMP = "STALE_TIMESTAMP"
+    DUPLICATE_ACTION = "DUPLICATE_ACTION"
+    SCORE_CAP_REACHED = "SCORE_CAP_REACHED"
+    VERIFICATION_FAILED = "VERIFICATION_FAILED"
+    UNDER_REVIEW = "UNDER_REVIEW"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    USER_NOT_FOUND = "USER_NOT_FOUND"
+    CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
+    RATE_LIMITED = "RATE_LIMITED"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+class DomainError(Exception):
+    """The root of the tree. `code` is the class's, `message` the default sentence unless one is given."""
+
+    code: ClassVar[ErrorCode]
+    default: ClassVar[str]
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.default
+        super().__init__(self.message)
+
+    def facts(self) -> dict[str, object]:
+        """What a client may act on besides the code, for `extensions`."""
+        return {}
+
+
+class Refusal(DomainError):
+    """A submission or an issue was refused, and nothing changed."""
+
+
+class Failure(DomainError):
+    """The request could not be served."""
+
+
+class InvalidActionToken(Refusal):
+    code = ErrorCode.INVALID_ACTION_TOKEN
+    default = "This action token is not valid."
+
+
+class ActionTokenExpired(Refusal):
+    code = ErrorCode.ACTION_TOKEN_EXPIRED
+    default = "This action token has expired. Ask for a new one before the action starts."
+
+
+class ActionTokenUsed(Refusal):
+    """A replay. `receipt` is what the first submission of this token was answered with."""
+
+    code = ErrorCode.ACTION_TOKEN_USED
+    default = "This action token has been used already. It paid once; the first receipt is attached."
+
+    def __init__(self, receipt: Receipt) -> None:
+        self.receipt = receipt
+        super().__init__()
+
+
+class ActionTokenNotYours(Refusal):
+    code = ErrorCode.ACTION_TOKEN_NOT_YOURS
+    default = "This action token was issued to somebody else."
+
+
+class InvalidAction(Refusal):
+    code = ErrorCode.INVALID_ACTION
+    default = "This action does not exist, has no such difficulty, or is switched off."
+
+
+class AlreadyCompleted(Refusal):
+    code = ErrorCode.ALREADY_COMPLETED
+    default = "This action pays once, and you have completed it before."
+
+
+class Wait(Refusal):
+    """Refused for a passing reason; a token stays usable. `retry_after` is in whole seconds, at least 1."""
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = max(1, retry_after)
+        super().__init__()
+
+    def facts(self) -> dict[str, object]:
+        return {"retryAfter": self.retry_after}
+
+
+class CooldownActive(Wait):
+    code = ErrorCode.COOLDOWN_ACTIVE
+    default = "This action needs a rest before it pays again."
+
+
+class DailyLimitReached(Wait):
+    code = ErrorCode.DAILY_LIMIT_REACHED
+    default = "You have done this action as often as a day allows."
+
+
+class TooEarly(Wait):
+    code = ErrorCode.TOO_EARLY
+    default = "The action cannot be finished yet."
+
+
+class TooManyOpenTokens(Wait):
+    code = ErrorCode.TOO_MANY_OPEN_TOKENS
+    default = "You hold as many open action tokens as allowed. Use one, or wait until one expires."
+
+
+class InvalidSignature(Refusal):
+    code = ErrorCode.INVALID_SIGNATURE
+    default = "The signature does not match the action."
+
+
+class StaleTimestamp(Refusal):
+    code = ErrorCode.STALE_TIMESTAMP
+    default = "The action's timestamp is too far from the server's clock."
+
+
+class DuplicateAction(Refusal):
+    """The client's own action id was seen before. `receipt` is what the first one was answered with."""
+
+    code = ErrorCode.DUPLICATE_ACTION
+    default = "This action id has been submitted already. It paid once; the first receipt is attached."
+
+    def __init__(self, receipt: Receipt) -> None:
+        self.receipt = receipt
+        super().__init__()
+
+
+class ScoreCapReached(Refusal):
+    code = ErrorCode.SCORE_CAP_REACHED
+    default = "Your score in this category is at its cap."
+
+
+class VerificationFailed(Refusal):
+    code = ErrorCode.VERIFICATION_FAILED
+    default = "The game could not confirm that the action was completed."
+
+
+class UnderReview(Refusal):
+    """Recorded and held back: a moderator decides. The token is consumed."""
+
+    code = ErrorCode.UNDER_REVIEW
+    default = "The action was recorded and waits for a review before it counts."
+
+
+class Unauthenticated(Failure):
+    """One answer for every kind of bad token; only an expired one says so, because the client can act on it."""
+
+    code = ErrorCode.UNAUTHENTICATED
+    default = "A valid access token is needed."
+
+    def __init__(self, *, expired: bool = False) -> None:
+        self.expired = expired
+        super().__init__("The access token has expired." if expired else None)
+
+    def facts(self) -> dict[str, object]:
+        return {"reason": "TOKEN_EXPIRED"} if self.expired else {}
+
+
+class Forbidden(Failure):
+    code = ErrorCode.FORBIDDEN
+    default = "Your role does not allow this."
+
+
+class UserNotFound(Failure):
+    code = ErrorCode.USER_NOT_FOUND
+    default = "There is no such user."
+
+
+class CategoryNotFound(Failure):
+    code = ErrorCode.CATEGORY_NOT_FOUND
+    default = "There is no such category."
+
+
+class BadUserInput(Failure):
+    code = ErrorCode.BAD_USER_INPUT
+    default = "An argument is out of its range."
+
+
+class RateLimited(Failure):
+    """Over a limit. `retry_after` is in whole seconds, >= 1: after that much time the same request passes."""
+
+    code = ErrorCode.RATE_LIMITED
+    default = "Too many requests."
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = max(1, retry_after)
+        super().__init__(f"Too many requests. Try again in {self.retry_after} s.")
+
+    def facts(self) -> dict[str, object]:
+        return {"retryAfter": self.retry_after}
+
+
+class ServiceUnavailable(Failure):
+    """A store is away. Nothing was acknowledged and repeating is safe. `retry_after` is in whole seconds."""
+
+    code = ErrorCode.SERVICE_UNAVAILABLE
+    default = "The service cannot answer at the moment."
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = max(1, retry_after)
+        super().__init__()
+
+    def facts(self) -> dict[str, object]:
+        return {"retryAfter": self.retry_after}

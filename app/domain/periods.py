@@ -1,0 +1,91 @@
+"""Periods and their windows.
+
+A window is one instance of a period: half-open, `[starts_at, ends_at)`, in UTC. The instant of a boundary belongs to
+the new window. Nothing is ever reset: a new window starts empty, an old one stays as it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+
+class Period(StrEnum):
+    """How long scores add up before a board starts anew."""
+
+    ALL_TIME = "ALL_TIME"
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+
+
+ALL_TIME_START = date(1970, 1, 1)
+"""The `start` of the one ALL_TIME window: a key must not be null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One instance of a period. `start` is the UTC day on which it opens."""
+
+    period: Period
+    start: date
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """The first instant of the window; None for ALL_TIME."""
+        return None if self.period is Period.ALL_TIME else _midnight(self.start)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The first instant after the window; None for ALL_TIME."""
+        match self.period:
+            case Period.ALL_TIME:
+                return None
+            case Period.DAILY:
+                return _midnight(self.start + timedelta(days=1))
+            case Period.WEEKLY:
+                return _midnight(self.start + timedelta(days=7))
+            case Period.MONTHLY:
+                return _midnight((self.start + timedelta(days=31)).replace(day=1))
+
+    def is_closed(self, now: datetime) -> bool:
+        """Whether the window is over, and so frozen."""
+        return self.ends_at is not None and now >= self.ends_at
+
+    @property
+    def next(self) -> Window:
+        """The window that follows; ALL_TIME follows itself."""
+        return self if self.ends_at is None else window_of(self.period, self.ends_at)
+
+    @property
+    def key(self) -> str:
+        """`DAILY:2026-11-20`, or `ALL_TIME`."""
+        return self.period.value if self.period is Period.ALL_TIME else f"{self.period.value}:{self.start}"
+
+
+def window_of(period: Period, instant: datetime) -> Window:
+    """The window of `period` that holds `instant` (an aware datetime in any zone; weeks start on Monday)."""
+    day = instant.astimezone(UTC).date()
+    match period:
+        case Period.ALL_TIME:
+            return Window(period, ALL_TIME_START)
+        case Period.DAILY:
+            return Window(period, day)
+        case Period.WEEKLY:
+            return Window(period, day - timedelta(days=day.weekday()))
+        case Period.MONTHLY:
+            return Window(period, day.replace(day=1))
+
+
+def parse_window(key: str) -> Window:
+    """The inverse of `Window.key`. Raises ValueError on anything else."""
+    period, _, start = key.partition(":")
+    window = Window(Period(period), date.fromisoformat(start) if start else ALL_TIME_START)
+    if window.key != key or window_of(window.period, _midnight(window.start)) != window:
+        raise ValueError(f"not a window: {key!r}")
+    return window
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
