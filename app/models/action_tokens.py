@@ -1,0 +1,36 @@
+"""Action tokens: each a permission to claim one action once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class ActionToken(Base):
+    """A token by the SHA-256 of its `jti`; the token itself is never stored.
+
+    It is consumed by `UPDATE … WHERE used_at IS NULL`: however many submit it, one of them gets the row.
+    """
+
+    __tablename__ = "action_tokens"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    action_id: Mapped[str] = mapped_column(String(50))
+    points: Mapped[int] = mapped_column(Integer)
+    issued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    attributes: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="The client's own metadata.")
+
+    __table_args__ = (
+        Index("ix_action_tokens_open", "user_id", "expires_at", postgresql_where=text("used_at IS NULL")),
+        Index("ix_action_tokens_expires_at", "expires_at"),
+    )

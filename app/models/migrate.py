@@ -1,0 +1,36 @@
+"""Migrations, run from the code: no alembic.ini, and the address is an argument."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+HERE = Path(__file__).resolve().parent
+# In a checkout the scripts lie beside `app`; in a wheel they are shipped inside it.
+SCRIPTS = next(path for path in (HERE.parent / "migrations", HERE.parents[1] / "migrations") if path.is_dir())
+
+
+def config(database_url: str) -> Config:
+    """Alembic's configuration for the database at `database_url` (`postgresql+asyncpg://…`)."""
+    cfg = Config()
+    cfg.set_main_option("script_location", str(SCRIPTS))
+    cfg.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
+    cfg.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    return cfg
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the database up to `revision`. Must be called outside of a running event loop."""
+    command.upgrade(config(database_url), revision)
+
+
+def downgrade(database_url: str, revision: str = "base") -> None:
+    """Take the database down to `revision`. Data of tables that go is lost."""
+    command.downgrade(config(database_url), revision)
+
+
+def revision(database_url: str, message: str, number: str) -> None:
+    """Write a new migration from the difference between the models and the database at `database_url`."""
+    command.revision(config(database_url), message, autogenerate=True, rev_id=number)

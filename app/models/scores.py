@@ -1,0 +1,49 @@
+"""Scores: one row per user on each board."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class Score(Base):
+    """What a user has on one board (category, period, window).
+
+    Board order is `sort_key, reached_at, user_id`, ascending; `sort_key` is the score, negated where the highest comes
+    first. `revision` grows with every change of the row: a copy that has seen a higher one ignores this state.
+    """
+
+    __tablename__ = "scores"
+
+    category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), primary_key=True)
+    period: Mapped[str] = mapped_column(String(10), primary_key=True)
+    window_start: Mapped[date] = mapped_column(Date, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    score: Mapped[int] = mapped_column(Integer)
+    sort_key: Mapped[int] = mapped_column(Integer)
+    reached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    revision: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    hidden: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("score >= 0", name="score_not_negative"),
+        CheckConstraint("abs(sort_key) = score", name="sort_key_is_the_score"),
+        Index(
+            "ix_scores_board_order",
+            "category_id",
+            "period",
+            "window_start",
+            "sort_key",
+            "reached_at",
+            "user_id",
+            postgresql_where=text("NOT hidden"),
+        ),
+        Index("ix_scores_user_id", "user_id"),
+        Index("ix_scores_updated_at", "updated_at", postgresql_using="brin"),
+    )

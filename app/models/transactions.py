@@ -1,0 +1,65 @@
+"""The ledger: every change of a score, append-only, each row bound to the one before it by a hash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class ScoreTransaction(Base):
+    """One entry of a user's ledger.
+
+    `delta` is what it did to the user's all-time score in the category, `score` that score afterwards: the sum of a
+    user's deltas is the score, at every moment. `hash` covers the content and `previous_hash`, so that an altered,
+    removed or inserted row breaks the user's chain.
+    """
+
+    __tablename__ = "score_transactions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    seq: Mapped[int] = mapped_column(BigInteger, comment="Position in the user's chain, from 1.")
+    category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"))
+    action_id: Mapped[str | None] = mapped_column(String(50))
+    kind: Mapped[str] = mapped_column(String(20))
+    points: Mapped[int] = mapped_column(Integer, comment="What was asked for, before the cap.")
+    delta: Mapped[int] = mapped_column(Integer)
+    score: Mapped[int] = mapped_column(Integer)
+    token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    request_key: Mapped[str | None] = mapped_column(
+        String(150), comment="The client's action id or the server's idempotency key, with its namespace."
+    )
+    request_hash: Mapped[bytes | None] = mapped_column(LargeBinary, comment="Content behind request_key.")
+    actor_id: Mapped[UUID | None] = mapped_column()
+    actor_role: Mapped[str] = mapped_column(String(20))
+    address: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(200))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    previous_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        CheckConstraint("seq >= 1", name="seq_positive"),
+        CheckConstraint("score >= 0", name="score_not_negative"),
+        Index("uq_score_transactions_user_id_seq", "user_id", "seq", unique=True),
+        Index(
+            "uq_score_transactions_token_hash",
+            "token_hash",
+            unique=True,
+            postgresql_where=text("token_hash IS NOT NULL"),
+        ),
+        Index(
+            "uq_score_transactions_request_key",
+            "request_key",
+            unique=True,
+            postgresql_where=text("request_key IS NOT NULL"),
+        ),
+        Index("ix_score_transactions_user_action", "user_id", "action_id", "created_at"),
+        Index("ix_score_transactions_created_at", "created_at", postgresql_using="brin"),
+    )

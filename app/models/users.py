@@ -1,0 +1,35 @@
+"""Users: the profile, and the head of the user's ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class User(Base):
+    """A player. The row is kept for ever; deleting a user strips it of everything personal.
+
+    `ledger_seq` and `ledger_hash` are the head of the user's chain of transactions. Every change of a score moves the
+    head by one, guarded by its old value: that guard serialises the changes of one user, and of nobody else.
+    """
+
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(60), unique=True)
+    claimed_username: Mapped[str] = mapped_column(
+        String(50), comment="What the access token said last; `username` differs when that name was taken."
+    )
+    avatar_url: Mapped[str | None] = mapped_column(String(500))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    hidden_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    ledger_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    ledger_hash: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("'\\x'::bytea"))
+
+    __table_args__ = (CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),)

@@ -1,0 +1,47 @@
+"""Alembic's entry: runs migrations over asyncpg, on the address that `app.models.migrate` put into the config."""
+
+from __future__ import annotations
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.models import Base
+
+# One process migrates at a time; others wait for this advisory lock and then find nothing left to do.
+MIGRATION_LOCK = 7_220_310_455
+
+
+def run(connection: Connection) -> None:
+    """Run the migrations that are asked for, in one transaction."""
+    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    with context.begin_transaction():
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        context.run_migrations()
+
+
+async def connect_and_run() -> None:
+    """Open a connection of our own: migrations may outlast the time limits of the service's pool."""
+    url = context.config.get_main_option("sqlalchemy.url")
+    if url is None:
+        raise RuntimeError("sqlalchemy.url is not set: run `leaderboard migrate`")
+    engine = create_async_engine(url, poolclass=pool.NullPool, connect_args={"timeout": 10})
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+connection = context.config.attributes.get("connection")
+if connection is not None:
+    run(connection)
+elif context.is_offline_mode():
+    context.configure(url=context.config.get_main_option("sqlalchemy.url"), target_metadata=Base.metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    asyncio.run(connect_and_run())
