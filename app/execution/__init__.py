@@ -1,0 +1,13 @@
+"""A GraphQL engine over one Strawberry schema.
+
+`Engine.prepare` gives an `Operation`, which the engine executes to a `Response` or, event by event,
+to a stream of them; what cannot be executed is a `Refusal`. Nothing here knows what the schema is
+about.
+"""
+
+from app.execution.engine import Engine, Executions
+from app.execution.operation import Operation
+from app.execution.refusal import Refusal
+from app.execution.response import Response
+
+__all__ = ["Engine", "Executions", "Operation", "Refusal", "Response"]

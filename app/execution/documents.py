@@ -1,0 +1,113 @@
+"""Documents: parsed, limited, validated, and remembered whether they passed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from app.execution.lru import LRU
+from app.execution.operation import Operation
+from app.execution.refusal import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, Refusal
+from app.execution.selection import Viewers
+
+Limits = Callable[[GraphQLSchema, DocumentNode, int], GraphQLError | None]
+"""Judges a parsed document; the last argument is the length of its text in characters."""
+
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+
+# A syntax tree with its tokens takes 100 to 280 bytes per character of the document.
+BYTES_PER_CHARACTER = 250
+
+
+class Document:
+    """One accepted document. Its operations are prepared when first asked for."""
+
+    def __init__(self, query: str, schema: GraphQLSchema, tree: DocumentNode, viewers: Viewers) -> None:
+        self._query = query
+        self._schema = schema
+        self._tree = tree
+        self._viewers = viewers
+        self._definitions: dict[str | None, OperationDefinitionNode] = {
+            node.name.value if node.name else None: node
+            for node in tree.definitions
+            if isinstance(node, OperationDefinitionNode)
+        }
+        self._only = next(iter(self._definitions)) if len(self._definitions) == 1 else None
+        self._prepared: dict[str | None, Operation] = {}
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation called `name`, or the only one there is. Raises Refusal (BAD_USER_INPUT)."""
+        name = self._only if name is None else name
+        return self._prepared.get(name) or self._prepare(name)
+
+    def _prepare(self, name: str | None) -> Operation:
+        definition = self._definitions.get(name)
+        if definition is None:
+            reason = (
+                "Must provide operation name if query contains multiple operations."
+                if name is None
+                else f"Unknown operation named '{name}'."
+            )
+            raise Refusal.because(GraphQLError(reason), BAD_USER_INPUT)
+        # Validation lets an operation pass whose kind the schema does not have.
+        if self._schema.get_root_type(definition.operation) is None:
+            reason = f"Schema is not configured to execute {definition.operation.value} operation."
+            raise Refusal.because(GraphQLError(reason, definition), VALIDATION_FAILED)
+        operation = Operation(self._query, self._schema, self._tree, definition, self._viewers)
+        self._prepared[name] = operation
+        return operation
+
+
+class Documents:
+    """Every document seen lately, so that only its first request pays for parsing and validation.
+
+    Accepted and refused documents are kept apart: a flood of bad ones cannot push out the good.
+    """
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits | None, entries: int, size: int) -> None:
+        """Keep up to `entries` documents of either kind, in about `size` bytes of memory for each kind."""
+        self._schema = schema
+        self._limits = limits
+        self._viewers = Viewers(schema)
+        self._accepted: LRU[Document] = LRU(entries, size)
+        self._refused: LRU[Refusal] = LRU(entries, size)
+
+    def get(self, query: str) -> Document:
+        """The document of this text. Raises Refusal when it cannot be parsed, is too large or not valid."""
+        document = self._accepted.get(query)
+        if document is not None:
+            return document
+        refused = self._refused.get(query)
+        if refused is not None:
+            # A new exception each time: raising one object again lengthens its traceback for ever.
+            raise Refusal(refused.errors)
+        try:
+            document = self._admit(query)
+        except Refusal as refusal:
+            self._refused.put(query, Refusal(refusal.errors), len(query) + 1024)
+            raise
+        self._accepted.put(query, document, BYTES_PER_CHARACTER * len(query) + 1024)
+        return document
+
+    def _admit(self, query: str) -> Document:
+        try:
+            tree = parse(query)
+        except GraphQLError as error:
+            raise Refusal.because(error, PARSE_FAILED) from None
+        if self._limits is not None and (over := self._limits(self._schema, tree, len(query))):
+            raise Refusal.because(over, TOO_COMPLEX)
+        # One error is all that is ever told, so the search stops at the first.
+        if errors := validate(self._schema, tree, RULES, max_errors=1, hide_suggestions=True):
+            raise Refusal.because(errors[0], VALIDATION_FAILED)
+        return Document(query, self._schema, tree, self._viewers)

@@ -1,0 +1,89 @@
+"""The GraphQL engine of one schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+from graphql import OperationType
+
+from app.execution.documents import Documents, Limits
+from app.execution.interpreter import Interpreter, run
+from app.execution.operation import Operation
+from app.execution.response import FormatError, Response, encode, formatted
+from app.execution.stream import ResponseStream
+
+
+@dataclass(slots=True)
+class Executions:
+    """How many executions, events of subscriptions included, went which way."""
+
+    compiled: int = 0
+    interpreted: int = 0
+
+
+class Engine:
+    """Prepares documents, executes operations and encodes their responses.
+
+    Not for use by several threads. It runs no Strawberry extension and no custom operation
+    directive: a schema that has any is refused, for they would be skipped in silence.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        limits: Limits | None = None,
+        format_error: FormatError = formatted,
+        cache_size: int = 1024,
+        cache_bytes: int = 64 * 1024 * 1024,
+    ) -> None:
+        """
+        `limits` judges every new document between parsing and validation; `format_error` turns an
+        error into what the client sees. Up to `cache_size` documents are remembered, in about
+        `cache_bytes` of memory; as many refused ones apart from them. Raises ValueError for a
+        schema with extensions, operation directives or incremental delivery.
+        """
+        if schema.extensions or schema.directives or schema._schema.get_directive("defer"):
+            raise ValueError("The engine runs no schema extensions, operation directives or @defer")
+        self._format_error = format_error
+        self._documents = Documents(schema._schema, limits, cache_size, cache_bytes)
+        self._interpreter = Interpreter(schema)
+        self.executions = Executions()
+
+    def prepare(self, query: str, operation_name: str | None = None) -> Operation:
+        """The operation to execute. Raises Refusal when the document or the name is no good."""
+        return self._documents.get(query).operation(operation_name)
+
+    async def execute(self, operation: Operation, variables: Mapping[str, Any] | None, context: object) -> Response:
+        """Execute a query or a mutation.
+
+        Errors of resolvers are in the response. Raises Refusal (BAD_USER_INPUT) for bad variables.
+        """
+        assert operation.kind is not OperationType.SUBSCRIPTION
+        self.executions.interpreted += 1
+        return await self._interpreter.execute(operation, variables, context)
+
+    async def subscribe(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: object
+    ) -> AsyncGenerator[Response, None]:
+        """Create the source of a subscription; iterate the result for its responses.
+
+        Raises Refusal when the source cannot be created. A resolver written as an async generator
+        runs only when its first event is asked for: what fails there comes as a Refusal *from the
+        first step of the iteration*. Whoever got the stream closes it with `aclose`.
+        """
+        assert operation.kind is OperationType.SUBSCRIPTION
+        executor = self._interpreter.executor(operation, variables, context)
+
+        async def execute(event: object) -> Response:
+            self.executions.interpreted += 1
+            return await run(executor.build_per_event_executor(event), serially=False)
+
+        return ResponseStream(operation, await self._interpreter.source(executor), execute)
+
+    def encode(self, response: Response) -> bytes:
+        """The response as UTF-8 JSON."""
+        return encode(response, self._format_error)

@@ -1,0 +1,67 @@
+"""Execution by graphql-core: complete, and the reference for every other way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Mapping
+from inspect import isawaitable
+from typing import Any, cast
+
+import strawberry
+from graphql import ExecutionResult, GraphQLError
+from graphql.execution import Executor, create_source_event_stream
+from strawberry.execution import optimized_is_awaitable
+
+from app.execution.operation import Operation
+from app.execution.refusal import BAD_USER_INPUT, Refusal
+from app.execution.response import Response
+
+
+class Interpreter:
+    """Walks the document at every execution, with Strawberry's own executor class."""
+
+    def __init__(self, schema: strawberry.Schema) -> None:
+        self._schema = schema._schema
+        self._executor_class = schema.execution_context_class
+
+    def executor(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: object, root: object = None
+    ) -> Executor[Any]:
+        """An executor for one execution. Raises Refusal (BAD_USER_INPUT) for bad variables."""
+        executor = self._executor_class.build(
+            self._schema,
+            operation.document,
+            root,
+            context,
+            dict(variables or {}),
+            operation.name,
+            max_coercion_errors=1,
+            is_awaitable=cast("Any", optimized_is_awaitable),
+            hide_suggestions=True,
+            operation_extensions=None,
+        )
+        if isinstance(executor, list):
+            raise Refusal.because(executor[0], BAD_USER_INPUT)
+        return executor
+
+    async def execute(self, operation: Operation, variables: Mapping[str, Any] | None, context: object) -> Response:
+        """Execute a query or a mutation. Raises Refusal (BAD_USER_INPUT) for bad variables."""
+        return await run(self.executor(operation, variables, context))
+
+    async def source(self, executor: Executor[Any]) -> AsyncIterable[Any]:
+        """The events behind a subscription. Raises Refusal when its resolver does not deliver them."""
+        stream: Any = create_source_event_stream(executor)
+        if isawaitable(stream):
+            stream = await stream
+        if isinstance(stream, ExecutionResult):
+            raise Refusal(stream.errors or [GraphQLError("The subscription has no events.")])
+        events: AsyncIterable[Any] = stream
+        return events
+
+
+async def run(executor: Executor[Any], *, serially: bool | None = None) -> Response:
+    """Let graphql-core execute, however its resolvers deliver."""
+    result: Any = executor.execute_operation(serially)
+    if isawaitable(result):
+        result = await result
+    assert isinstance(result, ExecutionResult), "incremental delivery is refused by the engine"
+    return Response(result.data, result.errors or [])

@@ -1,0 +1,43 @@
+"""One operation of one document, prepared once and executed many times."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
+
+from app.execution.selection import Viewers, root_nodes
+from app.execution.variables import Variables, frozen
+
+
+class Operation:
+    """A validated operation. Immutable, and the same object for as long as its document is cached."""
+
+    def __init__(
+        self,
+        query: str,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        definition: OperationDefinitionNode,
+        viewers: Viewers,
+    ) -> None:
+        self.query = query
+        self.name = definition.name.value if definition.name else None
+        self.kind: OperationType = definition.operation
+        self.root_nodes = root_nodes(document, definition)
+        self.root_fields = tuple(node.name.value for node in self.root_nodes)
+        """Schema names of the root fields, one per response key: aliases repeat them."""
+        self.shared = self.kind is not OperationType.MUTATION and not viewers.touched_by(document, definition)
+        """True when the result is the same for every viewer. Never so for a mutation."""
+        self.document = document
+        self.definition = definition
+        self.variables = Variables(schema, definition)
+
+    def key(self, variables: Mapping[str, Any] | None) -> Hashable:
+        """Identity of document, operation and coerced variables.
+
+        Defaults count as given, the order of names does not matter, and variables the operation
+        does not declare are left out. Raises Refusal (BAD_USER_INPUT) when a variable does not fit.
+        """
+        return self.query, self.name, frozen(self.variables.coerce(variables))

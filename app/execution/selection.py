@@ -1,0 +1,111 @@
+"""What a document selects, seen without executing it. Every walk is linear in the document's size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+    is_abstract_type,
+    is_interface_type,
+    is_object_type,
+)
+from strawberry.types.field import StrawberryField
+
+DEFINITION = "strawberry-definition"
+VIEWER = "viewer"
+
+Fragments = dict[str, FragmentDefinitionNode]
+
+
+def fragments_of(document: DocumentNode) -> Fragments:
+    """The fragment definitions of a document by name."""
+    return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+
+
+def root_nodes(document: DocumentNode, definition: OperationDefinitionNode) -> tuple[FieldNode, ...]:
+    """The first node of each response key of the root, in the order of the document.
+
+    Fields under @skip or @include count: whether they run is known only with the variables.
+    """
+    fragments = fragments_of(document)
+    nodes: dict[str, FieldNode] = {}
+    visited: set[str] = set()
+    walks = [iter(definition.selection_set.selections)]
+    while walks:
+        node = next(walks[-1], None)
+        if node is None:
+            walks.pop()
+        elif isinstance(node, FieldNode):
+            nodes.setdefault((node.alias or node.name).value, node)
+        elif isinstance(node, InlineFragmentNode):
+            walks.append(iter(node.selection_set.selections))
+        elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
+            visited.add(node.name.value)
+            walks.append(iter(fragments[node.name.value].selection_set.selections))
+    return tuple(nodes.values())
+
+
+class Viewers:
+    """The fields whose value depends on who asks: `strawberry.field(metadata={"viewer": True})`.
+
+    A field of an interface counts as soon as one of its implementations does.
+    """
+
+    def __init__(self, schema: GraphQLSchema) -> None:
+        self._schema = schema
+        self._marked = frozenset(self._marks(schema))
+
+    @staticmethod
+    def _marks(schema: GraphQLSchema) -> Iterator[tuple[str, str]]:
+        for owner in schema.type_map.values():
+            if not (is_object_type(owner) or is_interface_type(owner)):
+                continue
+            for name, field in owner.fields.items():
+                definition = field.extensions.get(DEFINITION)
+                if isinstance(definition, StrawberryField) and definition.metadata.get(VIEWER):
+                    yield owner.name, name
+                    if is_object_type(owner):
+                        yield from ((above.name, name) for above in owner.interfaces)
+
+    def touched_by(self, document: DocumentNode, definition: OperationDefinitionNode) -> bool:
+        """Whether the operation selects such a field, skipped or not."""
+        if not self._marked:
+            return False
+        fragments = fragments_of(document)
+        root = self._schema.get_root_type(definition.operation)
+        pending: list[tuple[GraphQLNamedType | None, SelectionSetNode]] = [(root, definition.selection_set)]
+        visited: set[str] = set()
+        while pending:
+            owner, selection_set = pending.pop()
+            for node in selection_set.selections:
+                if isinstance(node, FieldNode):
+                    if owner is None or (owner.name, node.name.value) in self._marked:
+                        return True
+                    if node.selection_set is not None:
+                        pending.append((self._type_of(owner, node.name.value), node.selection_set))
+                elif isinstance(node, InlineFragmentNode):
+                    condition = node.type_condition
+                    narrowed = self._schema.get_type(condition.name.value) if condition else owner
+                    pending.append((narrowed, node.selection_set))
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
+                    visited.add(node.name.value)
+                    fragment = fragments[node.name.value]
+                    narrowed = self._schema.get_type(fragment.type_condition.name.value)
+                    pending.append((narrowed, fragment.selection_set))
+        return False
+
+    def _type_of(self, owner: GraphQLNamedType, name: str) -> GraphQLNamedType | None:
+        assert isinstance(owner, GraphQLObjectType) or is_abstract_type(owner)
+        field = self._schema.get_field(owner, name)
+        return get_named_type(field.type) if field else None
