@@ -1,0 +1,29 @@
+"""Locks between processes; the kernel releases them when their holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.embedded.child import wait_until
+from app.embedded.errors import EmbeddedError
+
+
+@contextmanager
+def exclusive(path: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock file `path` alone; raises EmbeddedError when another process keeps it for `seconds`."""
+    path.touch(mode=0o600)  # a stranger who may open it may also lock it
+    with path.open("ab") as file:
+
+        def taken() -> bool:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        if not wait_until(taken, seconds):
+            raise EmbeddedError(f"another process has held {path} for {seconds:.0f} s: end it and try again")
+        yield
