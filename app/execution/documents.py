@@ -60,10 +60,6 @@ class Document:
                 else f"Unknown operation named '{name}'."
             )
             raise Refusal.because(GraphQLError(reason), BAD_USER_INPUT)
-        # Validation lets an operation pass whose kind the schema does not have.
-        if self._schema.get_root_type(definition.operation) is None:
-            reason = f"Schema is not configured to execute {definition.operation.value} operation."
-            raise Refusal.because(GraphQLError(reason, definition), VALIDATION_FAILED)
         operation = Operation(self._query, self._schema, self._tree, definition, self._viewers)
         self._prepared[name] = operation
         return operation

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.execution import Engine, Refusal
+from app.execution.variables import frozen
+
+ECHO = "query Q($number: Int = 5, $text: String) { echo(number: $number, text: $text) }"
+WINDOW = "query Q($window: Window!) { window(window: $window) }"
+
+
+def key(engine: Engine, query: str, variables: dict[str, Any] | None) -> Any:
+    return engine.prepare(query).key(variables)
+
+
+def test_a_default_and_the_same_value_given_have_one_key(engine: Engine) -> None:
+    assert key(engine, ECHO, None) == key(engine, ECHO, {"number": 5}) == key(engine, ECHO, {})
+
+
+def test_null_and_absent_have_different_keys(engine: Engine) -> None:
+    assert key(engine, ECHO, {"text": None}) != key(engine, ECHO, {})
+    assert key(engine, ECHO, {"number": None}) != key(engine, ECHO, {})
+
+
+def test_the_order_of_variables_and_of_the_fields_of_inputs_does_not_matter(engine: Engine) -> None:
+    assert key(engine, ECHO, {"text": "x", "number": 1}) == key(engine, ECHO, {"number": 1, "text": "x"})
+    one = key(engine, WINDOW, {"window": {"first": 1, "after": "2"}})
+    assert one == key(engine, WINDOW, {"window": {"after": "2", "first": 1}})
+    assert one == key(engine, WINDOW, {"window": {"after": "2", "first": 1, "genres": ["NOVEL"]}})
+    assert one != key(engine, WINDOW, {"window": {"after": "2", "first": 2}})
+    assert hash(one)
+
+
+def test_undeclared_variables_do_not_matter(engine: Engine) -> None:
+    assert key(engine, ECHO, {"other": 1}) == key(engine, ECHO, {})
+
+
+def test_operations_of_one_document_have_different_keys(engine: Engine) -> None:
+    query = "query A { constant } query B { constant }"
+    assert engine.prepare(query, "A").key(None) != engine.prepare(query, "B").key(None)
+
+
+def test_a_bad_variable_is_refused_without_suggestions(engine: Engine) -> None:
+    with pytest.raises(Refusal) as caught:
+        key(engine, "query Q($genre: Genre!, $n: Int!) { echo(genre: $genre, number: $n) }", {"genre": "NOVELL"})
+    (error,) = caught.value.errors
+    assert error.extensions == {"code": "BAD_USER_INPUT"}
+    assert error.message == "Variable '$genre' has invalid value: Value 'NOVELL' does not exist in 'Genre' enum."
+
+
+async def test_execution_refuses_bad_variables_too(engine: Engine) -> None:
+    with pytest.raises(Refusal) as caught:
+        await engine.execute(engine.prepare(ECHO), {"number": "many"}, None)
+    assert caught.value.errors[0].extensions == {"code": "BAD_USER_INPUT"}
+
+
+def test_equal_numbers_of_different_types_are_told_apart() -> None:
+    assert len({frozen(value) for value in (1, 1.0, True, "1", None, [1], {"a": 1}, {"a": True})}) == 8
+
+
+def test_what_cannot_be_hashed_equals_only_itself() -> None:
+    strange = bytearray(b"x")
+    assert frozen(strange) == frozen(strange)
+    assert frozen(strange) != frozen(bytearray(b"x"))
+    assert hash(frozen([strange]))
