@@ -21,29 +21,15 @@ import socket
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
 
-from app.embedded import places
-from app.embedded.account import Account
 from app.embedded.errors import EmbeddedError
 from app.embedded.locks import exclusive
-from app.embedded.postgres import PostgresServer
-from app.embedded.redis import RedisServer
+from app.embedded.places import write_private
+from app.embedded.servers import Server, make_server
 
 _PREDECESSOR_SECONDS = 30  # how long an earlier keeper may take to stop its servers
 _REQUEST_SECONDS = 5
 _CHECK_SECONDS = 1  # how soon a server that died is started again
-
-
-class Server(Protocol):
-    @property
-    def port(self) -> int | None: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def running(self) -> bool: ...
-    def start(self, port: int | None = None) -> None: ...
-    def stop(self) -> None: ...
 
 
 class Keeper:
@@ -83,7 +69,7 @@ class Keeper:
 
     def _publish(self) -> None:
         address = {"port": self._listener.getsockname()[1], "secret": self._secret}
-        places.write_private(self._data / "keeper.json", json.dumps(address))
+        write_private(self._data / "keeper.json", json.dumps(address))
 
     def _greet(self, user: socket.socket, known: bool = False) -> None:
         user.settimeout(_REQUEST_SECONDS)
@@ -116,33 +102,16 @@ class Keeper:
                 user.sendall(farewell)
 
     def _need(self, name: str) -> Server:
-        server = self._servers.get(name) or self._make(name)
+        server = self._servers.get(name) or make_server(self._data, name)
         if not server.running:
             server.start(server.port)
         self._servers[name] = server
         return server
 
-    def _make(self, name: str) -> Server:
-        account = Account.for_cluster(places.base_folder(self._data) / "postgres")
-        base = places.settle(self._data, account)
-        cluster, log = base / "postgres", self._data / f"{name}.log"
-        password = _password(base / "password", cluster)
-        if name == "redis":
-            return RedisServer(places.redis_program(base, account), account, log, password)
-        return PostgresServer(places.postgres_programs(base, account), cluster, account, log, password)
-
     def _revive(self) -> None:
         for server in self._servers.values():
             if not server.running:
                 server.start(server.port)
-
-
-def _password(file: Path, cluster: Path) -> str:
-    if not file.exists():
-        if cluster.exists():
-            raise EmbeddedError(f"the password of {cluster} is lost: restore {file}, or remove {cluster}")
-        places.write_private(file, secrets.token_urlsafe(24))
-    return file.read_text()
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,120 @@
+"""Real stores for the tests: a fresh database per test, and servers that a test may break."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy import make_url
+
+from app.embedded.places import make_private
+from app.embedded.servers import Server
+from app.models.migrate import upgrade
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder of this run alone, which a server that root started under another account can reach."""
+    folder = make_private(Path(tempfile.gettempdir()) / f"leaderboard-tests-{secrets.token_hex(6)}")
+    try:
+        yield folder
+    finally:
+        if (folder / "elsewhere").is_symlink():
+            shutil.rmtree((folder / "elsewhere").resolve(), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Databases:
+    """Databases on one server, each a copy of one migrated template. Names are unique to this run."""
+
+    def __init__(self, server_url: str) -> None:
+        self._server = make_url(server_url)
+        self._prefix = f"test_{secrets.token_hex(6)}"
+        self._made = 0
+
+    async def prepare(self) -> None:
+        """Make the template; once, before the first `create`."""
+        await self._execute(f'CREATE DATABASE "{self._prefix}"')
+        await asyncio.to_thread(upgrade, self._url(self._prefix))
+
+    async def create(self) -> str:
+        """A new database; returns its address."""
+        self._made += 1
+        name = f"{self._prefix}_{self._made}"
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._prefix}" STRATEGY FILE_COPY')
+        return self._url(name)
+
+    async def drop(self, url: str) -> None:
+        """Drop a database of `create`, whoever is still connected to it."""
+        await self._execute(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
+
+    async def close(self) -> None:
+        """Drop the template."""
+        await self.drop(self._url(self._prefix))
+
+    def _url(self, database: str) -> str:
+        return self._server.set(database=database).render_as_string(hide_password=False)
+
+    async def _execute(self, statement: str) -> None:
+        dsn = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close(timeout=10)
+
+
+class BreakableServer:
+    """A private server that a test may kill, freeze and bring back on the same port.
+
+    `url` names its fresh database. PostgreSQL keeps its data over `kill`, Redis comes back empty.
+    """
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.url = url
+        self._server = server
+
+    def kill(self) -> None:
+        """End all of its processes at once, as a crash of the machine would."""
+        self._signal(signal.SIGKILL)
+        if self._server.process is not None:
+            self._server.process.wait(10)
+
+    def freeze(self) -> None:
+        """Let it answer nothing while its connections stay open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on after `freeze`."""
+        self._signal(signal.SIGCONT)
+
+    async def start(self) -> None:
+        """Bring it back, on the same port, whatever was done to it."""
+        self.thaw()
+        if not self._server.running:
+            await asyncio.to_thread(self._server.start, self._server.port)
+
+    async def restart(self) -> None:
+        """Kill it and bring it back."""
+        self.kill()
+        await self.start()
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._server.process
+        if process is None or process.poll() is not None:
+            return
+        for pid in (process.pid, *_children(process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
