@@ -1,0 +1,175 @@
+"""Settings: the only reader of the environment and of `.env`. All problems are listed at once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from ipaddress import ip_network
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIN_SECRET_BYTES = 32
+DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
+DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
+
+WordList = Annotated[tuple[str, ...], NoDecode]
+"""A setting that is a list: words separated by commas."""
+
+
+class Environment(StrEnum):
+    """Where the service runs. Production refuses weak secrets, introspection and the IDE."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class DocumentMode(StrEnum):
+    """What happens to a document that is not in the manifest of trusted documents."""
+
+    OFF = "off"
+    LOG = "log"
+    ENFORCE = "enforce"
+
+
+class SettingsError(Exception):
+    """The settings are unusable. `problems` has one line each, names in capitals as in the environment."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+class Settings(BaseSettings):
+    """Every setting of the service. Times are in seconds, sizes in bytes, unless a name says otherwise."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    environment: Environment = Environment.DEVELOPMENT
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    log_level: str = "INFO"
+
+    database_url: str | None = None
+    database_replica_urls: WordList = ()
+    db_pool_min: int = Field(10, ge=1)
+    db_pool_max: int = Field(50, ge=1)
+    db_timeout: float = Field(5.0, gt=0)
+    redis_url: str | None = None
+    redis_cluster_enabled: bool = False
+    redis_prefix: str = Field("lb", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    redis_timeout: float = Field(0.25, gt=0)
+
+    jwt_secret: SecretStr = SecretStr(DEVELOPMENT_JWT_SECRET)
+    jwt_secret_previous: SecretStr | None = None
+    jwt_jwks_url: str | None = None
+    jwt_issuer: str = "leaderboard"
+    jwt_audience: str = "leaderboard-api"
+    action_token_secret: SecretStr = SecretStr(DEVELOPMENT_ACTION_SECRET)
+    action_token_secret_previous: SecretStr | None = None
+    token_expiration_seconds: int = Field(300, ge=1, le=86_400)
+    max_open_tokens: int = Field(20, ge=1)
+    auto_provision: bool = True
+
+    score_cap: int = Field(1_000_000, ge=1, le=2_147_483_647)
+    max_points_per_action: int = Field(100, ge=1, le=1_000_000)
+    group_commit: bool = True
+    group_commit_size: int = Field(64, ge=1, le=1000)
+
+    rate_limit_enabled: bool = True
+    rate_limit_issue_per_user: int = Field(60, ge=1)
+    rate_limit_submit_per_user: int = Field(10, ge=1)
+    rate_limit_query_per_user: int = Field(120, ge=1)
+    rate_limit_issue_per_address: int = Field(300, ge=1)
+    rate_limit_submit_per_address: int = Field(150, ge=1)
+    rate_limit_anonymous_per_address: int = Field(100, ge=1)
+    rate_limit_global_per_second: int = Field(10_000, ge=1)
+
+    ws_max_connections: int = Field(10_000, ge=1)
+    ws_max_connections_per_user: int = Field(3, ge=1)
+    ws_max_operations: int = Field(20, ge=1)
+    ws_heartbeat_interval: float = Field(30, gt=0)
+    ws_heartbeat_timeout: float = Field(10, gt=0)
+    ws_idle_timeout: float = Field(300, gt=0)
+    ws_init_timeout: float = Field(5, gt=0)
+    anonymous_subscriptions: bool = True
+
+    allowed_origins: WordList = ()
+    allowed_hosts: WordList = ("localhost", "127.0.0.1", "[::1]")
+    trusted_proxies: WordList = ()
+    trusted_documents_file: str | None = None
+    trusted_documents_mode: DocumentMode = DocumentMode.OFF
+    max_body_size: int = Field(65_536, ge=1024)
+    request_timeout: float = Field(15, gt=0)
+    compile_operations: bool = True
+
+    sentry_dsn: SecretStr | None = None
+    otel_exporter_otlp_endpoint: str | None = None
+
+    @field_validator("database_replica_urls", "allowed_origins", "allowed_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, raw: object) -> object:
+        return tuple(word.strip() for word in raw.split(",") if word.strip()) if isinstance(raw, str) else raw
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            ip_network(word, strict=False)
+        return words
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        problems = list(self._contradictions())
+        if self.is_production:
+            problems += self._weak_secrets()
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    @cached_property
+    def is_production(self) -> bool:
+        """Whether the service faces the public."""
+        return self.environment is Environment.PRODUCTION
+
+    def _contradictions(self) -> list[str]:
+        problems = []
+        if self.db_pool_min > self.db_pool_max:
+            problems.append("DB_POOL_MIN is larger than DB_POOL_MAX")
+        if self.trusted_documents_mode is not DocumentMode.OFF and not self.trusted_documents_file:
+            problems.append("TRUSTED_DOCUMENTS_MODE needs TRUSTED_DOCUMENTS_FILE")
+        return problems
+
+    def _weak_secrets(self) -> list[str]:
+        """Every secret that must not be used in production, and why."""
+        problems = []
+        seen: dict[str, str] = {}
+        names = ("jwt_secret", "jwt_secret_previous", "action_token_secret", "action_token_secret_previous")
+        for name in names:
+            secret: SecretStr | None = getattr(self, name)
+            if secret is None or (name.startswith("jwt") and self.jwt_jwks_url):
+                continue
+            text, label = secret.get_secret_value(), name.upper()
+            if text in (DEVELOPMENT_JWT_SECRET, DEVELOPMENT_ACTION_SECRET):
+                problems.append(f"{label} is missing: the development default is not allowed in production")
+            elif len(text.encode()) < MIN_SECRET_BYTES:
+                problems.append(f"{label} is shorter than {MIN_SECRET_BYTES} bytes")
+            if text in seen:
+                problems.append(f"{label} is the same secret as {seen[text]}")
+            seen[text] = label
+        return problems
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from `overrides`, else the environment, else `.env`, else the defaults. Raises SettingsError."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            where = "_".join(str(part) for part in problem["loc"]).upper()
+            text = problem["msg"].removeprefix("Value error, ")
+            problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
+        raise SettingsError(problems) from None

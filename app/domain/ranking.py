@@ -1,0 +1,59 @@
+"""Ranking: from a stretch of a board in order to ranks, the same arithmetic whichever store the rows came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A user on a board, without a rank: what a store keeps."""
+
+    user_id: UUID
+    score: int
+    reached_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive lines of a board from a 0-based `offset` on.
+
+    `above` counts the users with a better score than the first line, `through` those no worse than the last: with
+    them, ties that reach over the edges of the stretch are counted right.
+    """
+
+    offset: int
+    above: int
+    through: int
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A line with its ranks; their meaning is that of `app.domain.boards.Entry`."""
+
+    line: Line
+    rank: int
+    competition_rank: int
+    tied_with: int
+
+
+def rank_all(stretch: Stretch) -> list[Ranked]:
+    """The lines with their ranks, in order."""
+    ranked: list[Ranked] = []
+    lines, size = stretch.lines, len(stretch.lines)
+    first = 0
+    while first < size:
+        end = first + 1
+        while end < size and lines[end].score == lines[first].score:
+            end += 1
+        above = stretch.above if first == 0 else stretch.offset + first
+        through = stretch.through if end == size else stretch.offset + end
+        ranked += [
+            Ranked(lines[i], stretch.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)
+        ]
+        first = end
+    return ranked

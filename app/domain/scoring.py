@@ -1,0 +1,47 @@
+"""Scores: how an award changes one, and how it sorts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.catalogue import Category, Operator, SortOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """A user's state on one board. `reached_at` is when the score became what it is: the earlier stands higher.
+
+    `revision` counts the changes of the row; of two states the one with the higher revision is the newer.
+    """
+
+    score: int
+    reached_at: datetime
+    revision: int
+    hidden: bool = False
+
+
+def sort_key(order: SortOrder, score: int) -> int:
+    """The number by which boards sort, ascending."""
+    return -score if order is SortOrder.HIGH_FIRST else score
+
+
+def next_score(category: Category, current: int | None, points: int) -> int:
+    """What `points` make of `current` (None: no score yet), between 0 and the category's cap."""
+    match category.operator:
+        case Operator.SUM:
+            wanted = (current or 0) + points
+        case Operator.BEST if current is not None:
+            best = max if category.sort_order is SortOrder.HIGH_FIRST else min
+            wanted = best(current, points)
+        case _:
+            wanted = points
+    return max(0, min(category.score_cap, wanted))
+
+
+def revise(row: ScoreRow | None, score: int, now: datetime, *, hidden: bool) -> ScoreRow:
+    """The row with that score. An equal score keeps its seniority: who only repeats a best does not lose a tie."""
+    if row is None:
+        return ScoreRow(score, now, 1, hidden)
+    reached_at = row.reached_at if row.score == score else max(now, row.reached_at)
+    return ScoreRow(score, reached_at, row.revision + 1, hidden)

@@ -1,0 +1,73 @@
+"""How boards lie in Redis. This file and the two Lua scripts beside it are the only places that know.
+
+For each board a sorted set and a hash, all under the category's hash tag:
+
+    lb:{global}:meta                   epoch, ready, versions          one per category
+    lb:{global}:DAILY:2026-11-20       member -> sort key              the order
+    lb:{global}:DAILY:2026-11-20:m     user id -> reached_at, revision  where a user's member is, and how new
+
+A member is 8 bytes of `reached_at` (big-endian microseconds) and the 16 bytes of the user id. Scores are stored
+negated where the highest leads. Ascending order of (score, member) *is* board order, ties included, so a rank is one
+ZRANK. Doubles hold every int32 score exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from app.domain.boards import Board
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RETENTION = timedelta(days=2)
+"""How long a closed window stays in Redis; later it is read from PostgreSQL."""
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since the epoch, exactly: a float of seconds would round them."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def instant(raw: int) -> datetime:
+    """The inverse of `micros`."""
+    return EPOCH + timedelta(microseconds=raw)
+
+
+def reached(at: datetime) -> bytes:
+    """`reached_at` as it stands in a member."""
+    return micros(at).to_bytes(8, "big")
+
+
+def split_member(member: bytes) -> tuple[datetime, UUID]:
+    """A member's `reached_at` and user id."""
+    return instant(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names of everything, under the installation's prefix."""
+
+    prefix: str
+
+    def meta(self, category: str) -> str:
+        """The hash of a category's epoch and versions."""
+        return f"{self.prefix}:{{{category}}}:meta"
+
+    def order(self, board: Board) -> str:
+        """The sorted set of a board."""
+        return f"{self.prefix}:{{{board.category}}}:{board.window.key}"
+
+    def members(self, board: Board) -> str:
+        """The hash from user to member of a board."""
+        return f"{self.order(board)}:m"
+
+    def rebuild_lock(self, category: str) -> str:
+        """Held by the process that loads the category."""
+        return f"{self.prefix}:{{{category}}}:rebuild"
+
+
+def expires_at(board: Board) -> int:
+    """The Unix second at which a board leaves Redis; 0 for never."""
+    ends = board.window.ends_at
+    return 0 if ends is None else int((ends + RETENTION).timestamp())

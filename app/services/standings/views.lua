@@ -1,0 +1,69 @@
+-- Read any number of views of one board, all of one version.
+--
+-- KEYS[1] meta   KEYS[2] sorted set   KEYS[3] members     (layout: put.lua)
+-- ARGV[1] window, then requests:
+--   "page"   offset  limit    entries from a 0-based offset on
+--   "around" user    radius   2 * radius + 1 entries with the user as near to the middle as the edges allow
+--   "place"  user    ""       one user, and who stands directly above
+--
+-- Returns false when the category is not loaded; else { epoch, version, changed_at, total, view... }
+--   page, around: { offset, above, through, member, sort key, member, sort key, ... }
+--                 above: entries with a better score than the first; through: entries no worse than the last
+--   place:        { rank (0-based), above, through, member, sort key, member above or "", its sort key or "" }
+--   around, place of a user without a row: {}
+local meta, zset, members = KEYS[1], KEYS[2], KEYS[3]
+local head = redis.call('HMGET', meta, 'epoch', 'ready', 'v:' .. ARGV[1], 't:' .. ARGV[1])
+if not head[1] or not head[2] then return false end
+local total = redis.call('ZCARD', zset)
+
+local function count_better(sort_key) return redis.call('ZCOUNT', zset, '-inf', '(' .. sort_key) end
+local function count_through(sort_key) return redis.call('ZCOUNT', zset, '-inf', sort_key) end
+
+local function page(offset, limit)
+  local rows = {}
+  if limit > 0 then rows = redis.call('ZRANGE', zset, offset, offset + limit - 1, 'WITHSCORES') end
+  if #rows == 0 then return { offset, 0, 0 } end
+  local view = { offset, count_better(rows[2]), count_through(rows[#rows]) }
+  for i = 1, #rows do view[#view + 1] = rows[i] end
+  return view
+end
+
+local function find(user)
+  local known = redis.call('HGET', members, user)
+  if not known then return false end
+  local member = string.sub(known, 1, 8) .. user
+  local rank = redis.call('ZRANK', zset, member)
+  return rank, member
+end
+
+local function around(user, radius)
+  local rank = find(user)
+  if not rank then return {} end
+  local size = 2 * radius + 1
+  return page(math.max(0, math.min(rank - radius, total - size)), size)
+end
+
+local function place(user)
+  local rank, member = find(user)
+  if not rank then return {} end
+  local sort_key = redis.call('ZSCORE', zset, member)
+  local view = { rank, count_better(sort_key), count_through(sort_key), member, sort_key, '', '' }
+  if rank > 0 then
+    local above = redis.call('ZRANGE', zset, rank - 1, rank - 1, 'WITHSCORES')
+    view[6], view[7] = above[1], above[2]
+  end
+  return view
+end
+
+local answer = { head[1], head[3] or '0', head[4] or '0', total }
+for a = 2, #ARGV, 3 do
+  local kind, first, second = ARGV[a], ARGV[a + 1], ARGV[a + 2]
+  if kind == 'page' then
+    answer[#answer + 1] = page(tonumber(first), tonumber(second))
+  elseif kind == 'around' then
+    answer[#answer + 1] = around(first, tonumber(second))
+  else
+    answer[#answer + 1] = place(first)
+  end
+end
+return answer
