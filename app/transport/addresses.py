@@ -1,0 +1,96 @@
+"""The address of a client behind proxies.
+
+Only `X-Forwarded-For` is read. Supporting `Forwarded` as well would let a client choose: a proxy rewrites
+the header it knows and passes the other one through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any, NamedTuple
+
+Address = IPv4Address | IPv6Address
+
+UNIX_SOCKET = "unix"
+"""Stands for a peer without an address: among the trusted proxies, and as the key of such a client."""
+
+# 45 characters are the longest address; the rest is for brackets, quotes, a zone and a port.
+LONGEST_HOP = 80
+
+SUBSCRIBER_PREFIX = (1 << 128) - (1 << 64)
+
+
+class TrustedProxies(NamedTuple):
+    """The peers whose word about their own peer is believed."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    unix_socket: bool = False
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> TrustedProxies:
+        """From addresses, CIDR blocks and the word "unix". Raises ValueError naming what is neither."""
+        listed = [name.strip() for name in names if name.strip()]
+        return cls(
+            tuple(ip_network(name, strict=False) for name in listed if name != UNIX_SOCKET),
+            UNIX_SOCKET in listed,
+        )
+
+    def trusts(self, address: Address | None) -> bool:
+        """Whether this hop is ours; None is a peer on a unix socket."""
+        if address is None:
+            return self.unix_socket
+        return any(address in network for network in self.networks)
+
+
+def client_address(scope: Mapping[str, Any], trusted: TrustedProxies) -> str:
+    """The key that limits count this client by. See `address_key`.
+
+    It is the rightmost hop that is not one of our proxies. What stands left of it was written by the
+    client and is not looked at; neither is anything left of a hop that cannot be read.
+    """
+    client = scope.get("client")
+    peer = parse_address(client[0]) if client else None
+    if not trusted.trusts(peer):
+        return address_key(peer)
+    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    return address_key(_rightmost_untrusted(peer, forwarded.decode("latin-1").split(","), trusted))
+
+
+def _rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: TrustedProxies) -> Address | None:
+    nearest = peer
+    for hop in reversed(hops):
+        address = parse_address(hop)
+        if address is None:
+            break
+        nearest = address
+        if not trusted.trusts(address):
+            break
+    return nearest
+
+
+def parse_address(text: str) -> Address | None:
+    """The address in a hop, without port, brackets, quotes or zone, IPv4-mapped IPv6 as IPv4. None if there is none."""
+    if len(text) > LONGEST_HOP:
+        return None
+    bare = text.strip().strip('"')
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def address_key(address: Address | None) -> str:
+    """One key per subscriber line: an IPv4 address, or the /64 of an IPv6 one, which a single household owns whole."""
+    if address is None:
+        return UNIX_SOCKET
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return f"{IPv6Address(int(address) & SUBSCRIBER_PREFIX)}/64"

@@ -1,0 +1,108 @@
+"""The parameters of a GraphQL request, from a JSON body, a query string or a socket message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import orjson
+
+from app.transport.problems import MalformedRequest
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# The names a request may say only once: a filter in front of us may read the first, and we the last.
+QUOTED_NAMES = (b'"query"', b'"operationName"', b'"variables"', b'"extensions"', b'"documentId"')
+
+# More pairs than these make no GraphQL request, and each costs time to take apart.
+MOST_PAIRS = 32
+
+
+class Parameters(NamedTuple):
+    """A well-formed request. Nothing is known yet of the document: `query` may even be missing."""
+
+    query: str | None = None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+    document_id: str | None = None
+
+
+def parameters_of(members: object) -> Parameters:
+    """Check what a client sent. Unknown members are ignored. Raises MalformedRequest (400)."""
+    if type(members) is not dict:
+        if isinstance(members, list):
+            raise MalformedRequest(400, "Batching is not supported: send one operation per request.")
+        raise MalformedRequest(400, "A GraphQL request is a JSON object.")
+    query = members.get("query")
+    if query is not None and type(query) is not str:
+        raise MalformedRequest(400, "'query' must be a string.")
+    name = members.get("operationName")
+    if name is not None and type(name) is not str:
+        raise MalformedRequest(400, "'operationName' must be a string.")
+    variables = members.get("variables")
+    if variables is not None and type(variables) is not dict:
+        raise MalformedRequest(400, "'variables' must be an object.")
+    extensions = members.get("extensions")
+    if extensions is not None and type(extensions) is not dict:
+        raise MalformedRequest(400, "'extensions' must be an object.")
+    document_id = members.get("documentId")
+    if document_id is not None and type(document_id) is not str:
+        raise MalformedRequest(400, "'documentId' must be a string.")
+    return Parameters(query, name, variables, extensions, document_id)
+
+
+def parameters_of_json(body: bytes) -> Parameters:
+    """Read a POST body: UTF-8 JSON, with or without byte order mark. Raises MalformedRequest (400)."""
+    if not body:
+        raise MalformedRequest(400, "The body is empty.")
+    try:
+        members = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # A byte order mark is against RFC 8259, which nonetheless lets receivers ignore it.
+        if not body.startswith(BYTE_ORDER_MARK):
+            raise MalformedRequest(400, "The body is not valid JSON in UTF-8.") from None
+        return parameters_of_json(body.removeprefix(BYTE_ORDER_MARK))
+    # orjson keeps the last of repeated names in silence. Only a suspect body is read again, strictly.
+    if b"\\u" in body or any(body.count(name) > 1 for name in QUOTED_NAMES):
+        _refuse_repeated_names(body)
+    return parameters_of(members)
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    try:
+        json.loads(body, object_pairs_hook=_once)
+    except RecursionError:
+        raise MalformedRequest(400, "The body is nested too deeply.") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise MalformedRequest(400, "The body repeats a name within one object.")
+    return members
+
+
+def parameters_of_query_string(raw: bytes) -> Parameters:
+    """Read a GET request. A parameter with an empty value counts as absent. Raises MalformedRequest (400)."""
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MOST_PAIRS)
+    except UnicodeDecodeError:
+        raise MalformedRequest(400, "The query string is not percent-encoded UTF-8.") from None
+    except ValueError:
+        raise MalformedRequest(400, "The query string has too many parameters.") from None
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        raise MalformedRequest(400, "The query string repeats a parameter.")
+    members: dict[str, object] = dict(given)
+    members.update((name, _json(name, given)) for name in ("variables", "extensions") if name in given)
+    return parameters_of(members)
+
+
+def _json(name: str, given: Mapping[str, str]) -> object:
+    try:
+        return orjson.loads(given[name])
+    except orjson.JSONDecodeError:
+        raise MalformedRequest(400, f"'{name}' is not valid JSON.") from None

@@ -1,0 +1,36 @@
+"""Requests that cannot become an operation, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Header = tuple[bytes, bytes]
+
+BAD_REQUEST = "BAD_REQUEST"
+
+
+class MalformedRequest(Exception):
+    """Not a well-formed GraphQL request at all.
+
+    `status` is the HTTP status whatever media type the client accepts; `headers` go with it.
+    """
+
+    def __init__(self, status: int, message: str, headers: Sequence[Header] = ()) -> None:
+        self.status = status
+        self.code = BAD_REQUEST
+        self.message = message
+        self.headers = tuple(headers)
+        super().__init__(message)
+
+
+class DocumentRefused(Exception):
+    """A well-formed request names a document that is not to be had. `code` is for `extensions.code`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(message)
+
+
+class ClientGone(Exception):
+    """The client left before its request was complete: there is nobody to answer."""
