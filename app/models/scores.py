@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.periods import Window
 from app.models.base import Base
 
 
@@ -47,3 +48,8 @@ class Score(Base):
         Index("ix_scores_user_id", "user_id"),
         Index("ix_scores_updated_at", "updated_at", postgresql_using="brin"),
     )
+
+
+def window_key(window: Window) -> tuple[str, date]:
+    """A window as the columns `period` and `window_start` hold it."""
+    return window.period.value, window.start

@@ -1,5 +1,20 @@
 """The copies of all live boards in Redis: fast ranks, never the truth."""
 
-from app.services.standings.standings import Cold, Ranks, Standings
+from app.services.standings.guard import REDIS_FAILURES, Guard, Unreachable
+from app.services.standings.layout import Keys, split_member
+from app.services.standings.loading import Loading
+from app.services.standings.standings import Answer, Cold, Ranks, Request, Standings
 
-__all__ = ["Cold", "Ranks", "Standings"]
+__all__ = [
+    "REDIS_FAILURES",
+    "Answer",
+    "Cold",
+    "Guard",
+    "Keys",
+    "Loading",
+    "Ranks",
+    "Request",
+    "Standings",
+    "Unreachable",
+    "split_member",
+]

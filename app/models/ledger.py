@@ -1,0 +1,244 @@
+"""The statements of the ledger: load what claims need to know, and store what became of them, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.boards import Board
+from app.domain.ledger import Account, Activity, Claim, Head, Posting, boards_for
+from app.domain.receipts import Receipt
+from app.domain.scoring import ScoreRow
+from app.domain.users import Profile
+from app.models.scores import window_key
+
+LOAD_ACCOUNTS = text(
+    """
+    SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
+           a.last_at, a.today, k.user_id AS token_owner, k.used_at
+    FROM unnest(CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:tokens AS bytea[]))
+         WITH ORDINALITY AS i(user_id, action_id, token_hash, ord)
+    LEFT JOIN users u ON u.id = i.user_id AND u.deleted_at IS NULL
+    LEFT JOIN action_tokens k ON k.token_hash = i.token_hash
+    LEFT JOIN LATERAL (
+        SELECT max(t.created_at) AS last_at, count(*) FILTER (WHERE t.created_at >= :midnight) AS today
+        FROM (
+            SELECT created_at FROM score_transactions
+            WHERE user_id = i.user_id AND action_id = i.action_id
+            ORDER BY created_at DESC LIMIT :most
+        ) t
+    ) a ON i.action_id IS NOT NULL
+    ORDER BY i.ord
+    """
+)
+
+LOAD_ROWS = text(
+    """
+    SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.reached_at, s.revision, s.hidden
+    FROM unnest(CAST(:categories AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
+                CAST(:users AS uuid[])) AS i(category_id, period, window_start, user_id)
+    JOIN scores s USING (category_id, period, window_start, user_id)
+    """
+)
+
+# The head of each user's chain is moved only from where the posting saw it; the rows are locked in order of id, so
+# that two batches with users in common queue up instead of deadlocking. Whoever calls compares the counts with what
+# was asked for, and rolls back when they differ: then somebody else was faster.
+STORE = text(
+    """
+    WITH entry AS (
+        SELECT * FROM unnest(
+            CAST(:id AS uuid[]), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]), CAST(:category_id AS text[]),
+            CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]), CAST(:delta AS int[]),
+            CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
+            CAST(:request_hash AS bytea[]), CAST(:actor_id AS uuid[]), CAST(:actor_role AS text[]),
+            CAST(:address AS text[]), CAST(:user_agent AS text[]), CAST(:reason AS text[]),
+            CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]), CAST(:hash AS bytea[])
+        ) AS e(id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
+               request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash)
+    ), locked AS (
+        SELECT id FROM users WHERE id = ANY(CAST(:user_id AS uuid[])) ORDER BY id FOR NO KEY UPDATE
+    ), moved AS (
+        UPDATE users u SET ledger_seq = e.seq, ledger_hash = e.hash
+        FROM entry e JOIN locked l ON l.id = e.user_id
+        WHERE u.id = e.user_id AND u.ledger_seq = e.seq - 1 AND u.ledger_hash = e.previous_hash
+        RETURNING u.id
+    ), consumed AS (
+        UPDATE action_tokens t SET used_at = e.created_at
+        FROM entry e
+        WHERE t.token_hash = e.token_hash AND t.user_id = e.user_id AND t.used_at IS NULL
+        RETURNING t.token_hash
+    ), written AS (
+        INSERT INTO score_transactions (
+            id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
+            request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash
+        )
+        SELECT id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
+               request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash
+        FROM entry
+    ), standing AS (
+        SELECT * FROM unnest(
+            CAST(:s_category AS text[]), CAST(:s_period AS text[]), CAST(:s_start AS date[]), CAST(:s_user AS uuid[]),
+            CAST(:s_score AS int[]), CAST(:s_sort_key AS int[]), CAST(:s_reached_at AS timestamptz[]),
+            CAST(:s_revision AS bigint[]), CAST(:s_hidden AS boolean[])
+        ) AS s(category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden)
+    ), scored AS (
+        INSERT INTO scores AS old (
+            category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden, updated_at
+        )
+        SELECT category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden, :now
+        FROM standing
+        ON CONFLICT (category_id, period, window_start, user_id) DO UPDATE SET
+            score = excluded.score, sort_key = excluded.sort_key, reached_at = excluded.reached_at,
+            revision = excluded.revision, hidden = excluded.hidden, updated_at = excluded.updated_at
+        WHERE old.revision = excluded.revision - 1
+        RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM consumed) AS consumed,
+           (SELECT count(*) FROM scored) AS scored
+    """
+)
+
+_RECEIPT = """
+    SELECT t.id, t.user_id, t.category_id, t.score, t.delta, t.request_hash,
+           u.username, u.avatar_url, u.created_at
+    FROM score_transactions t JOIN users u ON u.id = t.user_id
+    WHERE t.{key} = :value
+"""
+RECEIPT_BY_TOKEN = text(_RECEIPT.format(key="token_hash"))
+RECEIPT_BY_REQUEST = text(_RECEIPT.format(key="request_key"))
+
+
+class Overtaken(Exception):
+    """What a posting was computed from is no longer the end of its chain: load again, judge again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the database says about one claim. `account` is None for a user that does not exist.
+
+    `token_owner` is None for a token that was never issued; `token_used` says whether it was consumed.
+    """
+
+    account: Account | None
+    token_owner: UUID | None
+    token_used: bool
+
+
+async def load(connection: AsyncConnection, claims: Sequence[Claim], now: datetime, most: int = 200) -> list[Loaded]:
+    """The state that each claim is judged by. `most` bounds how much of an action's history is counted.
+
+    The heads are read before the rows: rows that are newer than their head are caught by `store`, older ones cannot be.
+    """
+    answers = await connection.execute(
+        LOAD_ACCOUNTS,
+        {
+            "users": [claim.user_id for claim in claims],
+            "actions": [claim.action.id if claim.action else None for claim in claims],
+            "tokens": [claim.token_hash for claim in claims],
+            "midnight": datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), tzinfo=UTC),
+            "most": most,
+        },
+    )
+    accounts = answers.all()
+    rows = await _load_rows(connection, claims, now)
+    loaded = []
+    for claim, found in zip(claims, accounts, strict=True):
+        account = None
+        if found.username is not None:
+            account = Account(
+                profile=Profile(claim.user_id, found.username, found.avatar_url, found.created_at),
+                head=Head(found.ledger_seq, found.ledger_hash),
+                rows=rows.get((claim.user_id, claim.category.id), {}),
+                activity=Activity(found.last_at, found.today or 0, found.last_at is not None),
+                hidden=found.hidden,
+            )
+        loaded.append(Loaded(account, found.token_owner, found.used_at is not None))
+    return loaded
+
+
+async def store(connection: AsyncConnection, postings: Sequence[Posting], now: datetime) -> None:
+    """Make `postings` true, all of them. At most one posting per user.
+
+    Raises Overtaken when a chain has moved on or a token was consumed meanwhile; the transaction must be rolled back.
+    IntegrityError says the same of a token, request key or chain position that another transaction has just taken.
+    """
+    answer = await connection.execute(STORE, _columns(postings) | {"now": now})
+    counts = answer.one()
+    tokens = sum(posting.transaction.token_hash is not None for posting in postings)
+    rows = sum(len(posting.standings) for posting in postings)
+    if (counts.moved, counts.consumed, counts.scored) != (len(postings), tokens, rows):
+        raise Overtaken
+
+
+async def receipt_by_token(connection: AsyncConnection, token_hash: bytes) -> Receipt | None:
+    """The receipt of the transaction that consumed a token, if any."""
+    found = await _receipt(connection, RECEIPT_BY_TOKEN, token_hash)
+    return found[0] if found else None
+
+
+async def receipt_by_request(connection: AsyncConnection, request_key: str) -> tuple[Receipt, bytes | None] | None:
+    """The receipt of the transaction with that request key, and the hash of the request's content, if any."""
+    return await _receipt(connection, RECEIPT_BY_REQUEST, request_key)
+
+
+async def _receipt(
+    connection: AsyncConnection, statement: TextClause, value: bytes | str
+) -> tuple[Receipt, bytes | None] | None:
+    row = (await connection.execute(statement, {"value": value})).one_or_none()
+    if row is None:
+        return None
+    profile = Profile(row.user_id, row.username, row.avatar_url, row.created_at)
+    return Receipt(row.id, profile, row.category_id, row.score - row.delta, row.score), row.request_hash
+
+
+async def _load_rows(
+    connection: AsyncConnection, claims: Sequence[Claim], now: datetime
+) -> Mapping[tuple[UUID, str], dict[Board, ScoreRow]]:
+    wanted = [(board, claim.user_id) for claim in claims for board in boards_for(claim.category, now)]
+    boards = {(board.category, *window_key(board.window)): board for board, _ in wanted}
+    answers = await connection.execute(
+        LOAD_ROWS,
+        {
+            "categories": [board.category for board, _ in wanted],
+            "periods": [board.window.period.value for board, _ in wanted],
+            "starts": [board.window.start for board, _ in wanted],
+            "users": [user_id for _, user_id in wanted],
+        },
+    )
+    found: dict[tuple[UUID, str], dict[Board, ScoreRow]] = {}
+    for category, period, start, user_id, *row in answers:
+        found.setdefault((user_id, category), {})[boards[category, period, start]] = ScoreRow(*row)
+    return found
+
+
+def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
+    entries = [posting.transaction for posting in postings]
+    rows = [standing for posting in postings for standing in posting.standings]
+    plain = (
+        "id", "user_id", "seq", "category_id", "action_id", "points", "delta", "score", "token_hash", "request_key",
+        "request_hash", "reason", "created_at", "previous_hash", "hash",
+    )  # fmt: skip
+    columns: dict[str, Any] = {name: [getattr(entry, name) for entry in entries] for name in plain}
+    return columns | {
+        "kind": [entry.kind.value for entry in entries],
+        "actor_id": [entry.actor.id for entry in entries],
+        "actor_role": [entry.actor.role for entry in entries],
+        "address": [entry.actor.address for entry in entries],
+        "user_agent": [entry.actor.user_agent for entry in entries],
+        "s_category": [standing.board.category for standing in rows],
+        "s_period": [standing.board.window.period.value for standing in rows],
+        "s_start": [standing.board.window.start for standing in rows],
+        "s_user": [standing.user_id for standing in rows],
+        "s_score": [standing.row.score for standing in rows],
+        "s_sort_key": [standing.sort_key for standing in rows],
+        "s_reached_at": [standing.row.reached_at for standing in rows],
+        "s_revision": [standing.row.revision for standing in rows],
+        "s_hidden": [standing.row.hidden for standing in rows],
+    }

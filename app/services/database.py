@@ -1,0 +1,108 @@
+"""The database: one engine with a time limit on everything, and one word for its failures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from app.domain.errors import ServiceUnavailable
+from app.services.breaker import Breaker, Open
+
+POSTGRES_FAILURES: tuple[type[Exception], ...] = (
+    InterfaceError,
+    OperationalError,
+    PoolTimeoutError,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+)
+"""What a call raises when PostgreSQL is away, slow or shutting down."""
+
+# Classes of SQLSTATE that say the server, not the statement, is in trouble: connection, resources, intervention.
+_SERVER_TROUBLE = ("08", "53", "57", "58")
+_REPEATABLE = ("40001", "40P01")
+
+
+def open_engine(url: str, *, minimum: int, maximum: int, timeout: float, name: str) -> AsyncEngine:
+    """An engine whose every wait ends: for a connection, for a lock, for a statement. `timeout` is in seconds."""
+    milliseconds = str(int(timeout * 1000))
+    return create_async_engine(
+        url,
+        pool_size=minimum,
+        max_overflow=maximum - minimum,
+        pool_timeout=timeout,
+        pool_use_lifo=True,
+        pool_pre_ping=False,
+        connect_args={
+            "timeout": timeout,
+            "command_timeout": timeout,
+            "server_settings": {
+                "application_name": name,
+                "statement_timeout": milliseconds,
+                "lock_timeout": milliseconds,
+                "idle_in_transaction_session_timeout": "10000",
+                "jit": "off",
+            },
+        },
+    )
+
+
+class Database:
+    """Hands out connections. Raises ServiceUnavailable, and nothing else, when PostgreSQL cannot be used."""
+
+    def __init__(self, engine: AsyncEngine, breaker: Breaker) -> None:
+        self.engine = engine
+        self.breaker = breaker
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction that is committed at the end of the block, or rolled back by an exception."""
+        async with self._translated(), self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading; each statement is a transaction of its own."""
+        async with self._translated(), self.engine.connect() as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def _translated(self) -> AsyncIterator[None]:
+        try:
+            with self.breaker.call():
+                try:
+                    yield
+                except DBAPIError as error:
+                    if _is_server_trouble(error):
+                        raise OperationalError(error.statement, error.params, error.orig or error) from error
+                    raise
+        except Open:
+            raise ServiceUnavailable from None
+        except POSTGRES_FAILURES as error:
+            raise ServiceUnavailable from error
+
+
+def is_repeatable(error: BaseException) -> bool:
+    """Whether the whole transaction may simply be tried again: a deadlock or a serialisation failure."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _REPEATABLE
+
+
+def violated_constraint(error: IntegrityError) -> str | None:
+    """The name of the constraint that an IntegrityError is about."""
+    name: str | None = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+    return name
+
+
+def _is_server_trouble(error: DBAPIError) -> bool:
+    return error.connection_invalidated or (_sqlstate(error) or "")[:2] in _SERVER_TROUBLE
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return state

@@ -1,0 +1,34 @@
+"""One way to call Redis: behind a breaker, with one exception for everything that can go wrong on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from app.services.breaker import Breaker, Open
+
+REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+"""What a call raises when Redis is away, slow or broken."""
+
+
+class Unreachable(Exception):
+    """Redis did not answer."""
+
+
+class Guard:
+    """Calls Redis through a breaker. Time limits are those of the client."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self.breaker = breaker
+
+    async def __call__(self, call: Callable[[], Any]) -> Any:
+        """What awaiting `call()` gives. Raises Unreachable."""
+        try:
+            with self.breaker.call():
+                return await call()
+        except Open as error:
+            raise Unreachable(str(error)) from None
+        except REDIS_FAILURES as error:
+            raise Unreachable(str(error)) from error
