@@ -1,0 +1,168 @@
+"""What travels between the processes: nudges, never state.
+
+There is a channel per category, `boards:<category>`, and one channel `notices` for everything else. Every message is
+a JSON object with one known key; a process ignores what it does not know, so that versions can be mixed.
+
+    boards:<category>  {"boards": [[window, version, top moved, epoch], ...]}     one triple or quadruple per board
+    notices            {"user": id}  {"catalogue": true}  {"milestone": {...}}
+                       {"close": {"socket": id, "code": n}}  {"canary": nonce}
+
+The first is written by a script inside Redis, right after the change it speaks of: windows are those of `Window.key`,
+versions are integers below 10^14 (larger ones lose digits there), the epoch may be missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from app.domain.boards import Board, Version
+from app.domain.milestones import Milestone, MilestoneKind
+from app.domain.users import Profile
+
+NOTICES = "notices"
+
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+def boards_channel(category: str) -> str:
+    """The channel on which changes of a category's boards are announced."""
+    return f"boards:{category}"
+
+
+@dataclass(frozen=True, slots=True)
+class BoardMoved:
+    """A board changed and is at `version` now (or later). `top_moved`: the change touched its head.
+
+    `board` is a `Board.key`. An empty epoch means that the sender did not say.
+    """
+
+    board: str
+    version: Version
+    top_moved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanged:
+    """What boards show of a user is different now: the name, the picture, or whether they are shown at all."""
+
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueChanged:
+    """Categories or actions were created or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneReached:
+    """A user reached a milestone for the first time."""
+
+    milestone: Milestone
+
+
+@dataclass(frozen=True, slots=True)
+class SocketClosed:
+    """The process that holds this socket is to close it with `code`."""
+
+    socket_id: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A sign of life that a process sends to itself through Redis."""
+
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticesLost:
+    """Notices may have been lost until now: what depends on them must be read anew. Never sent, only received."""
+
+
+Notice = UserChanged | CatalogueChanged | MilestoneReached | SocketClosed | Canary | NoticesLost
+
+
+def encode_boards(moves: Iterable[tuple[Board, Version, bool]]) -> str:
+    """The message that says so. All boards must be of the channel's category."""
+    return _dump({"boards": [[board.window.key, v.number, top, v.epoch] for board, v, top in moves]})
+
+
+def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:
+    """What a message on `boards:<category>` says; None when it cannot be read, so that anything may have moved."""
+    try:
+        return tuple(_moved(category, row) for row in json.loads(text)["boards"])
+    except MALFORMED:
+        return None
+
+
+def encode_notice(notice: Notice) -> str:
+    """The message for the channel `notices`. Raises ValueError for NoticesLost, which nobody sends."""
+    match notice:
+        case UserChanged(user_id):
+            return _dump({"user": str(user_id)})
+        case CatalogueChanged():
+            return _dump({"catalogue": True})
+        case MilestoneReached(milestone):
+            return _dump({"milestone": _milestone_to_json(milestone)})
+        case SocketClosed(socket_id, code):
+            return _dump({"close": {"socket": socket_id, "code": code}})
+        case Canary(nonce):
+            return _dump({"canary": nonce})
+        case NoticesLost():
+            raise ValueError("a loss is noticed, not announced")
+
+
+def decode_notice(text: str) -> Notice | None:
+    """What a message on `notices` says; None for anything unknown or damaged."""
+    try:
+        ((kind, content),) = json.loads(text).items()
+        decode = _DECODERS.get(kind)
+        return None if decode is None else decode(content)
+    except MALFORMED:
+        return None
+
+
+def _moved(category: str, row: list[Any]) -> BoardMoved:
+    window, number, top_moved, *rest = row
+    if not isinstance(window, str):
+        raise TypeError(window)
+    epoch = rest[0] if rest else ""
+    return BoardMoved(f"{category}/{window}", Version(str(epoch), int(number)), bool(top_moved))
+
+
+def _milestone_to_json(milestone: Milestone) -> dict[str, object]:
+    user = milestone.user
+    return {
+        "user": [str(user.id), user.username, user.avatar_url, user.created_at.isoformat()],
+        "category": milestone.category,
+        "kind": milestone.kind.value,
+        "reachedAt": milestone.reached_at.isoformat(),
+        "threshold": milestone.threshold,
+    }
+
+
+def _milestone_of(content: Mapping[str, Any]) -> MilestoneReached:
+    user_id, username, avatar_url, created_at = content["user"]
+    user = Profile(UUID(user_id), username, avatar_url, datetime.fromisoformat(created_at))
+    reached_at = datetime.fromisoformat(content["reachedAt"])
+    kind = MilestoneKind(content["kind"])
+    return MilestoneReached(Milestone(user, content["category"], kind, reached_at, content["threshold"]))
+
+
+_DECODERS: Mapping[str, Callable[[Any], Notice]] = {
+    "user": lambda content: UserChanged(UUID(content)),
+    "catalogue": lambda _: CatalogueChanged(),
+    "milestone": _milestone_of,
+    "close": lambda content: SocketClosed(str(content["socket"]), int(content["code"])),
+    "canary": lambda content: Canary(str(content)),
+}
+
+
+def _dump(message: dict[str, object]) -> str:
+    return json.dumps(message, separators=(",", ":"))

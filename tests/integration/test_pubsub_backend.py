@@ -1,0 +1,98 @@
+"""Channels over a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from broadcaster import Broadcast
+
+from tests.support.channels import Ear, running
+from tests.support.own_redis import OwnRedis
+from tests.support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OwnRedis]:
+    server = OwnRedis()
+    server.start()
+    yield server
+    server.kill()
+
+
+async def test_the_first_and_only_channel_delivers(server: OwnRedis) -> None:
+    async with running(server) as (broadcast, _), Ear(broadcast, "only") as ear:
+        await ear.gap()
+        for number in range(20):
+            await broadcast.publish("only", str(number))
+        assert [await ear.message() for _ in range(20)] == [str(number) for number in range(20)]
+
+
+async def test_a_subscription_begins_with_a_gap(server: OwnRedis) -> None:
+    async with running(server) as (broadcast, backend), Ear(broadcast, "c") as ear:
+        await ear.gap()
+        assert len(ear.heard) == 1
+        assert backend.healthy.is_set()
+        assert backend.gaps == 1
+
+
+async def test_three_that_race_for_a_new_channel_all_hear(server: OwnRedis) -> None:
+    async def hear(broadcast: Broadcast, ready: asyncio.Barrier) -> str:
+        async with Ear(broadcast, "race") as ear:
+            await ear.gap()
+            await ready.wait()
+            return await ear.message()
+
+    async with running(server) as (broadcast, _), asyncio.timeout(10):
+        ready = asyncio.Barrier(4)
+        ears = [asyncio.create_task(hear(broadcast, ready)) for _ in range(3)]
+        await ready.wait()
+        await broadcast.publish("race", "hello")
+        assert await asyncio.gather(*ears) == ["hello"] * 3
+
+
+async def test_a_second_channel_joins_a_connection_that_listens_already(server: OwnRedis) -> None:
+    async with running(server) as (broadcast, _), Ear(broadcast, "first") as first:
+        await first.gap()
+        async with Ear(broadcast, "second") as second:
+            await second.gap()
+            await broadcast.publish("second", "b")
+            await broadcast.publish("first", "a")
+            assert (await first.message(), await second.message()) == ("a", "b")
+
+
+async def test_a_channel_that_everybody_left_can_be_opened_again(server: OwnRedis) -> None:
+    async with running(server) as (broadcast, _), Ear(broadcast, "kept") as kept:
+        for round_ in range(3):
+            async with Ear(broadcast, "again") as ear:
+                await ear.gap()
+                await broadcast.publish("again", str(round_))
+                assert await ear.message() == str(round_)
+        await broadcast.publish("kept", "still here")
+        assert await kept.message() == "still here"
+
+
+async def test_two_processes_hear_each_other_and_other_prefixes_stay_apart(server: OwnRedis) -> None:
+    async with AsyncExitStack() as stack:
+        one, _ = await stack.enter_async_context(running(server))
+        two, _ = await stack.enter_async_context(running(server))
+        other, _ = await stack.enter_async_context(running(server, prefix="other:"))
+        ears = [await stack.enter_async_context(Ear(each, "c")) for each in (one, two, other)]
+        for ear in ears:
+            await ear.gap()
+        await one.publish("c", "from one")
+        await other.publish("c", "from another house")
+        assert [await ear.message() for ear in ears] == ["from one", "from one", "from another house"]
+
+
+async def test_stopping_leaves_no_task_and_no_connection(server: OwnRedis) -> None:
+    client = server.client()
+    before = len(asyncio.all_tasks()), len(await client.client_list())
+    async with running(server) as (broadcast, _), Ear(broadcast, "c") as ear:
+        await ear.gap()
+        await broadcast.publish("c", "x")
+    await until(lambda: len(asyncio.all_tasks()) == before[0])
+    assert len(await client.client_list()) == before[1]
+    await client.aclose()
