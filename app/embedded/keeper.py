@@ -65,7 +65,9 @@ class Keeper:
         (self._data / "keeper.json").unlink(missing_ok=True)
         for server in self._servers.values():
             server.stop()
-        self._dismiss(b"stopped\n")
+        for user in self._leaving:
+            with contextlib.suppress(OSError):
+                user.sendall(b"stopped\n")
 
     def _publish(self) -> None:
         address = {"port": self._listener.getsockname()[1], "secret": self._secret}
@@ -96,10 +98,9 @@ class Keeper:
         self._users.remove(user)
         self._leaving.append(user)
 
-    def _dismiss(self, farewell: bytes = b"") -> None:
+    def _dismiss(self) -> None:
         while self._leaving:
-            with self._leaving.pop() as user, contextlib.suppress(OSError):
-                user.sendall(farewell)
+            self._leaving.pop().close()
 
     def _need(self, name: str) -> Server:
         server = self._servers.get(name) or make_server(self._data, name)
@@ -123,6 +124,7 @@ def main(data: Path) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     signal.signal(signal.SIGINT, _terminate)
     with socket.socket(fileno=os.dup(0)) as first:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a second descriptor would keep the connection open
         try:
             with exclusive(data / "keeper.lock", _PREDECESSOR_SECONDS):
                 keeper = Keeper(data)
@@ -130,6 +132,7 @@ def main(data: Path) -> None:
                     keeper.serve(first)
                 finally:
                     keeper.close()
+                os._exit(0)  # ends connections, lock and process in one stroke: who saw one end may count on all
         except EmbeddedError as error:
             first.sendall(json.dumps({"error": str(error)}).encode() + b"\n")
 

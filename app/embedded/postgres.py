@@ -63,7 +63,7 @@ class PostgresServer:
         if not self._cluster.exists():
             self._create()
         self._end_orphan()
-        for _ in range(_ATTEMPTS):
+        for _ in range(1 if port else _ATTEMPTS):
             self.port = port or child.free_port()
             if self._serve(self.port):
                 return

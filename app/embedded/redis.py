@@ -41,14 +41,13 @@ class RedisServer:
 
         Raises EmbeddedError with the server's own reason when it does not come up.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in range(1 if port else _ATTEMPTS):
             self.port = port or child.free_port()
             if self._serve(self.port):
                 return
             if _TAKEN not in self._log.read_text(errors="replace"):
                 break
-        lines = self._log.read_text(errors="replace").splitlines() or ["it says nothing"]
-        raise EmbeddedError(f"Redis ({self._program}) does not start: {lines[-1].strip()} (log: {self._log})")
+        raise EmbeddedError(f"Redis ({self._program}) does not start: {self._reason()} (log: {self._log})")
 
     def stop(self) -> None:
         """End the server at once."""
@@ -71,6 +70,11 @@ class RedisServer:
             return True
         self.stop()
         return False
+
+    def _reason(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()
+        telling = [line for line in lines if "could not" in line.lower() or "fatal" in line.lower()]
+        return (telling or lines or ["it says nothing"])[-1].strip()
 
     def _ready(self, port: int) -> bool:
         """Whether the server on `port` answers, and is the one that knows our password."""

@@ -75,6 +75,8 @@ class _Use:
         with self.connection, suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
             stopped = self.connection.recv(64) != b""
+            while self.connection.recv(64):
+                pass
             if self.keeper is not None and stopped:
                 self.keeper.wait(_STOP_SECONDS)
 
