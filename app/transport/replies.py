@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import orjson
 from starlette.types import Send
 
+from app.transport.framing import EVENTS
 from app.transport.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
 from app.transport.problems import Header, MalformedRequest
 
@@ -37,7 +38,7 @@ STATUS_OF_CODE = {
 }
 
 CONTENT_TYPE: dict[str, Header] = {
-    media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (GRAPHQL_RESPONSE, JSON, EVENT_STREAM)
+    media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (GRAPHQL_RESPONSE, JSON)
 }
 VARY: Header = (b"vary", b"Accept")
 NO_STORE: Header = (b"cache-control", b"no-store")
@@ -99,7 +100,7 @@ def error_body(error: Mapping[str, Any]) -> bytes:
 
 
 def revalidated(reply: Reply, if_none_match: bytes | None) -> Reply:
-    """A cacheable `reply` with its weak ETag, or 304 when the client holds the same."""
+    """A result with its weak ETag, or 304 when the client holds the same."""
     tag = b'W/"%s"' % blake2b(reply.body, digest_size=12).hexdigest().encode()
     headers: tuple[Header, ...] = ((b"etag", tag), *REVALIDATE)
     if if_none_match is not None and _matches(tag, if_none_match):
@@ -115,8 +116,8 @@ def _matches(tag: bytes, if_none_match: bytes) -> bool:
 
 
 def _stream_of_one(body: bytes) -> Reply:
-    events = b"event: next\ndata: %s\n\nevent: complete\ndata:\n\n" % body
-    return Reply(200, (CONTENT_TYPE[EVENT_STREAM], VARY, NO_STORE, (b"x-accel-buffering", b"no")), events)
+    headers = ((b"content-type", EVENTS.content_type), VARY, NO_STORE)
+    return Reply(200, headers, EVENTS.result(body) + EVENTS.closing)
 
 
 def _first_error(body: bytes) -> dict[str, Any]:

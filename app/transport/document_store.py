@@ -1,0 +1,89 @@
+"""Where automatic persisted queries are kept: in Redis for all instances, and lately used ones in the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.execution.lru import LRU
+from app.transport.documents import DocumentStore
+
+# The braces keep all keys in one slot of a Redis Cluster, as the script demands.
+INDEX = "documents:{persisted}"
+
+SCRIPT = Path(__file__).with_name("put_document.lua")
+
+
+class RedisDocuments:
+    """Documents in Redis, for `ttl` seconds, at most `entries` of them and none longer than `longest` bytes.
+
+    Redis is a convenience here: while it is away nothing is found, clients send whole texts, and `on_failure`
+    hears of it.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        ttl: int = 86_400,
+        entries: int = 10_000,
+        longest: int = 65_536,
+        timeout: float = 0.25,
+        on_failure: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        self._redis = redis
+        self._put = redis.register_script(SCRIPT.read_text())
+        self._ttl = ttl
+        self._entries = entries
+        self._longest = longest
+        self._timeout = timeout
+        self._on_failure = on_failure
+
+    async def get(self, digest: str) -> str | None:
+        """The text stored under `digest`, or None; also when Redis does not answer in time."""
+        stored: Any = await self._attempt(self._redis.get(_key(digest)))
+        return stored.decode(errors="replace") if isinstance(stored, bytes) else stored
+
+    async def put(self, digest: str, text: str) -> None:
+        """Store a text, dropping the oldest when there are too many. Overlong ones are not kept."""
+        encoded = text.encode()
+        if len(encoded) <= self._longest:
+            keys = [_key(digest), INDEX]
+            await self._attempt(self._put(keys=keys, args=[encoded, self._ttl, self._entries, digest]))
+
+    async def _attempt(self, call: Any) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await call
+        except (RedisError, OSError, TimeoutError) as error:
+            self._on_failure(error)
+            return None
+
+
+class RecentDocuments:
+    """The documents used last, in front of a slower store. `weight` bounds their text in bytes."""
+
+    def __init__(self, store: DocumentStore, *, entries: int = 1024, weight: int = 8 * 1024 * 1024) -> None:
+        self._store = store
+        self._recent: LRU[str] = LRU(entries, weight)
+
+    async def get(self, digest: str) -> str | None:
+        """The text stored under `digest`, or None."""
+        text = self._recent.get(digest)
+        if text is None and (text := await self._store.get(digest)) is not None:
+            self._recent.put(digest, text, len(text) * 4)
+        return text
+
+    async def put(self, digest: str, text: str) -> None:
+        """Store a text. A client sends one only after some instance did not find it, so it is stored each time."""
+        self._recent.put(digest, text, len(text) * 4)
+        await self._store.put(digest, text)
+
+
+def _key(digest: str) -> str:
+    return f"{INDEX}:{digest}"

@@ -1,0 +1,206 @@
+"""The GraphQL endpoint over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from graphql import OperationType
+from starlette.types import Receive, Scope, Send
+
+from app.domain.errors import ServiceUnavailable
+from app.execution import Engine, Operation, Refusal, Response
+from app.transport import replies
+from app.transport.bodies import read_body
+from app.transport.csrf import BLOCKED, may_be_forged
+from app.transport.documents import Documents
+from app.transport.framing import FRAMINGS
+from app.transport.negotiation import Accepted, negotiate
+from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
+from app.transport.problems import ClientGone, DocumentRefused, Header, MalformedRequest
+from app.transport.replies import Reply
+from app.transport.streams import Streams
+
+ContextT = TypeVar("ContextT")
+ContextT_co = TypeVar("ContextT_co", covariant=True)
+
+ALLOW: Header = (b"allow", b"GET, HEAD, POST, OPTIONS")
+ALLOW_POST: Header = (b"allow", b"POST")
+ACCEPT_POST: Header = (b"accept-post", b"application/json")
+
+# What may be asked for with a method that promises to change nothing.
+SAFE = {
+    "GET": (OperationType.QUERY, OperationType.SUBSCRIPTION),
+    "HEAD": (OperationType.QUERY,),
+}
+
+UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
+
+
+class Contexts(Protocol[ContextT_co]):
+    """Makes what resolvers may see of a request."""
+
+    async def of_http(self, scope: Scope) -> ContextT_co:
+        """The context of a request. Raises domain errors, for instance for a bad access token."""
+
+
+class GraphQLEndpoint(Generic[ContextT]):
+    """An ASGI application: queries by GET and POST, mutations by POST, subscriptions as streams.
+
+    Which status goes with which answer is written down in `app.transport.replies`. Every answer is JSON (streams
+    apart), and no request makes it raise.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        contexts: Contexts[ContextT],
+        documents: Documents,
+        streams: Streams[ContextT],
+        *,
+        guard: Callable[[ContextT, Operation | None], Awaitable[None]],
+        render_error: Callable[[Exception], Mapping[str, Any]],
+        longest_body: int = 65_536,
+        body_timeout: float = 10.0,
+        execution_timeout: float = 10.0,
+    ) -> None:
+        """`guard` is asked before anything is executed and raises a domain error to refuse; None in place of the
+        operation stands for a document that was refused, which cost time too. `render_error` formats any exception
+        for clients and masks the unexpected ones. `longest_body` is in bytes and also bounds query strings; the
+        timeouts are in seconds.
+        """
+        self._engine = engine
+        self._contexts = contexts
+        self._documents = documents
+        self._streams = streams
+        self._guard = guard
+        self._render_error = render_error
+        self._longest_body = longest_body
+        self._body_timeout = body_timeout
+        self._execution_timeout = execution_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = _headers(scope)
+        accepted = negotiate(headers.get(b"accept"))
+        try:
+            reply = await self._reply(scope, headers, accepted, receive, send)
+        except ClientGone:
+            return
+        except MalformedRequest as problem:
+            reply = replies.malformed(problem, accepted)
+        except Refusal as refused:
+            reply = replies.refusal(self._engine.encode(Response.of(refused)), accepted)
+        except DocumentRefused as refused:
+            error = {"message": refused.message, "extensions": {"code": refused.code}}
+            reply = replies.refusal(replies.error_body(error), accepted)
+        except Exception as error:
+            reply = replies.refusal(replies.error_body(self._render_error(error)), accepted)
+        if reply is not None:
+            await reply.send(send, without_body=scope["method"] == "HEAD")
+
+    async def _reply(
+        self, scope: Scope, headers: Mapping[bytes, bytes], accepted: Accepted, receive: Receive, send: Send
+    ) -> Reply | None:
+        """The answer, or None when it has been streamed."""
+        method = scope["method"]
+        if method == "OPTIONS":
+            return Reply(204, (ALLOW,), b"")
+        request = await self._parameters(scope, headers, receive)
+        if accepted.result is None and accepted.stream is None:
+            raise MalformedRequest(
+                406, "Accept application/graphql-response+json, application/json or text/event-stream."
+            )
+        context = await self._contexts.of_http(scope)
+        operation = await self._prepared(request, context)
+        if method != "POST" and operation.kind not in SAFE[method]:
+            raise MalformedRequest(405, f"{method} does not execute a {operation.kind.value}.", (ALLOW_POST,))
+        await self._guard(context, operation)
+        if operation.kind is OperationType.SUBSCRIPTION:
+            await self._stream(operation, request, accepted, context, receive, send)
+            return None
+        reply, cacheable = await self._executed(operation, request.variables, accepted, context)
+        if cacheable and method != "POST":
+            return replies.revalidated(reply, headers.get(b"if-none-match"))
+        return reply
+
+    async def _parameters(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Parameters:
+        method = scope["method"]
+        if method not in ("GET", "HEAD", "POST"):
+            raise MalformedRequest(405, "GraphQL is spoken by GET and POST.", (ALLOW,))
+        if may_be_forged(method, headers):
+            raise MalformedRequest(400, BLOCKED)
+        if method == "POST":
+            _check_content(headers)
+            return parameters_of_json(
+                await read_body(receive, headers, most=self._longest_body, seconds=self._body_timeout)
+            )
+        if len(scope["query_string"]) > self._longest_body:
+            raise MalformedRequest(414, f"The query string is longer than {self._longest_body} bytes.")
+        return parameters_of_query_string(scope["query_string"])
+
+    async def _prepared(self, request: Parameters, context: ContextT) -> Operation:
+        query = await self._documents.resolve(request)
+        try:
+            operation = self._engine.prepare(query, request.operation_name)
+        except Refusal:
+            await self._guard(context, None)
+            raise
+        if request.extensions:
+            await self._documents.remember(request)
+        return operation
+
+    async def _executed(
+        self, operation: Operation, variables: dict[str, Any] | None, accepted: Accepted, context: ContextT
+    ) -> tuple[Reply, bool]:
+        """The reply, and whether it may be cached: it is free of errors."""
+        try:
+            async with asyncio.timeout(self._execution_timeout):
+                response = await self._engine.execute(operation, variables, context)
+        except TimeoutError:
+            raise ServiceUnavailable(retry_after=1) from None
+        body = self._engine.encode(response)
+        if not response.errors:
+            return replies.result(body, accepted), True
+        return (replies.partial_result if response.has_data else replies.refusal)(body, accepted), False
+
+    async def _stream(
+        self,
+        operation: Operation,
+        request: Parameters,
+        accepted: Accepted,
+        context: ContextT,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        if accepted.stream is None:
+            raise MalformedRequest(
+                406,
+                "A subscription needs 'Accept: text/event-stream' or 'multipart/mixed; subscriptionSpec=1.0', "
+                "or a WebSocket with the subprotocol graphql-transport-ws.",
+            )
+        await self._streams.serve(FRAMINGS[accepted.stream], operation, request.variables, context, receive, send)
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by lower-case name; of repeated ones the last, but lists that were split over lines are joined."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
+    if len(headers) < len(scope["headers"]):
+        for name in (b"accept", b"if-none-match"):
+            if name in headers:
+                headers[name] = b", ".join(value for other, value in scope["headers"] if other == name)
+    return headers
+
+
+def _check_content(headers: Mapping[bytes, bytes]) -> None:
+    """Raises MalformedRequest (415) unless the body is uncompressed JSON in UTF-8."""
+    content_type = headers.get(b"content-type", b"")
+    if content_type != b"application/json":
+        essence, _, parameters = content_type.lower().partition(b";")
+        if essence.strip() != b"application/json":
+            raise MalformedRequest(415, "The body must be application/json.", (ACCEPT_POST,))
+        charset = parameters.partition(b"charset=")[2].partition(b";")[0].strip(b' "')
+        if charset and charset not in UTF_8:
+            raise MalformedRequest(415, "The body must be in UTF-8.", (ACCEPT_POST,))
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise MalformedRequest(415, "The body must not be compressed.", ((b"accept-encoding", b"identity"),))

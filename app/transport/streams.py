@@ -1,0 +1,178 @@
+"""Subscriptions over plain HTTP: server-sent events and multipart responses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from enum import Enum, auto
+from typing import Any, Generic, TypeVar
+
+from starlette.types import Receive, Send
+
+from app.domain.errors import ServiceUnavailable, Unauthenticated
+from app.execution import Engine, Operation
+from app.transport.framing import Framing
+from app.transport.replies import error_body
+from app.transport.shared import SharedExecutions
+from app.transport.shared_stream import SharedStream
+
+ContextT = TypeVar("ContextT")
+
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"vary", b"Accept"),
+    # nginx would collect small writes otherwise.
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class Ending(Enum):
+    """Why a stream ended before its source did."""
+
+    GONE = auto()
+    STOPPED = auto()
+    EXPIRED = auto()
+
+
+class Streams(Generic[ContextT]):
+    """Runs subscriptions whose results go into the body of one HTTP response each.
+
+    Operations that allow it join a shared execution, and then a slow reader gets the newest state only. A stream
+    ends with its source, when the client leaves or stops reading for `stall` seconds, when the caller's access
+    token expires, and at once when `stop` is set: an open response would hold up the server's shutdown.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        shared: SharedExecutions,
+        stop: asyncio.Event,
+        *,
+        render_error: Callable[[Exception], Mapping[str, Any]],
+        lifetime: Callable[[ContextT], float | None] = lambda _: None,
+        most: int = 1000,
+        heartbeat: float = 12.0,
+        stall: float = 10.0,
+    ) -> None:
+        """At most `most` streams at a time. `lifetime` tells how many seconds the caller's access token is still good
+        for, None for ever; `heartbeat` is the longest silence in seconds, for proxies that close quiet responses.
+        """
+        self._engine = engine
+        self._shared = shared
+        self._stop = stop
+        self._render_error = render_error
+        self._lifetime = lifetime
+        self._most = most
+        self._heartbeat = heartbeat
+        self._stall = stall
+        self.open = 0
+        """Streams being served."""
+
+    async def serve(
+        self,
+        framing: Framing,
+        operation: Operation,
+        variables: Mapping[str, Any] | None,
+        context: ContextT,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answer the request with a stream. The request body must have been read.
+
+        What goes wrong from here on is told in the stream. Raises ServiceUnavailable, before anything is sent, when
+        there are too many streams or the server is stopping.
+        """
+        if self.open >= self._most or self._stop.is_set():
+            raise ServiceUnavailable(retry_after=5)
+        self.open += 1
+        ending = asyncio.create_task(self._ending(receive, self._lifetime(context)))
+        try:
+            async with aclosing(self._bodies(operation, variables, context)) as bodies:
+                await self._write(framing, bodies, ending, send)
+        except OSError:
+            # Gone, or (TimeoutError) no longer reading: the unfinished response makes the server drop the connection.
+            return
+        finally:
+            self.open -= 1
+            await _cancelled(ending)
+
+    async def _write(
+        self, framing: Framing, bodies: AsyncGenerator[bytes, None], ending: asyncio.Task[Ending], send: Send
+    ) -> None:
+        headers = [(b"content-type", framing.content_type), *HEADERS]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await self._put(send, framing.opening)
+        step: asyncio.Future[bytes] | None = None
+        try:
+            while True:
+                step = step or asyncio.ensure_future(anext(bodies))
+                await asyncio.wait((step, ending), timeout=self._heartbeat, return_when="FIRST_COMPLETED")
+                if ending.done():
+                    last = self._last_words(framing, ending.result())
+                    break
+                if not step.done():
+                    await self._put(send, framing.heartbeat)
+                    continue
+                try:
+                    body = step.result()
+                except StopAsyncIteration:
+                    last = framing.closing
+                    break
+                step = None
+                await self._put(send, framing.result(body))
+            await self._put(send, last, more=False)
+        finally:
+            # A generator cannot be closed while a step of it runs.
+            if step is not None:
+                await _cancelled(step)
+
+    def _last_words(self, framing: Framing, ending: Ending) -> bytes:
+        if ending is Ending.EXPIRED:
+            expired = error_body(self._render_error(Unauthenticated(expired=True)))
+            return framing.result(expired) + framing.closing
+        return framing.interruption
+
+    async def _put(self, send: Send, chunk: bytes, *, more: bool = True) -> None:
+        async with asyncio.timeout(self._stall):
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    async def _ending(self, receive: Receive, lifetime: float | None) -> Ending:
+        gone = asyncio.create_task(_disconnect(receive))
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({gone, stopped}, timeout=lifetime, return_when="FIRST_COMPLETED")
+            if gone.done():
+                return Ending.GONE
+            return Ending.STOPPED if stopped.done() else Ending.EXPIRED
+        finally:
+            await _cancelled(gone)
+            await _cancelled(stopped)
+
+    async def _bodies(
+        self, operation: Operation, variables: Mapping[str, Any] | None, context: ContextT
+    ) -> AsyncGenerator[bytes, None]:
+        """Encoded results. What fails is the last one of them."""
+        try:
+            if operation.shared:
+                async with aclosing(SharedStream(self._shared, operation, variables)) as bodies:
+                    async for body in bodies:
+                        yield body
+            else:
+                async with aclosing(await self._engine.subscribe(operation, variables, context)) as responses:
+                    async for response in responses:
+                        yield self._engine.encode(response)
+        except Exception as error:
+            yield self._shared.failure(error)
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cancelled(future: asyncio.Future[Any]) -> None:
+    future.cancel()
+    await asyncio.wait({future})
+    if not future.cancelled():
+        future.exception()
