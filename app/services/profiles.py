@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +21,11 @@ REDIS_SECONDS = 3600
 
 
 class Profiles:
-    """Reads many profiles at once. A changed one must be dropped everywhere: `forget` here, `drop` in Redis."""
+    """Reads many profiles at once.
+
+    After a change has been committed, `replace` puts it into Redis, and every process that hears of it calls `forget`.
+    A fill never overwrites, neither here nor in Redis: so a reading from before the change cannot outlive it.
+    """
 
     def __init__(self, database: Database, redis: Redis, guard: Guard, prefix: str, capacity: int = 50_000) -> None:
         """`capacity`: how many profiles stay in memory; those used least recently go first."""
@@ -30,6 +35,7 @@ class Profiles:
         self._prefix = prefix
         self._capacity = capacity
         self._memory: OrderedDict[UUID, Profile] = OrderedDict()
+        self._changes = 0
 
     async def get(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
         """The profiles of all those users that exist. Raises ServiceUnavailable when one can be found nowhere."""
@@ -46,36 +52,38 @@ class Profiles:
             found |= await self._fetch(list(dict.fromkeys(missing)))
         return found
 
-    def remember(self, profile: Profile) -> None:
-        """Keep a profile that was just read from PostgreSQL."""
-        self._memory[profile.id] = profile
-        self._memory.move_to_end(profile.id)
-        if len(self._memory) > self._capacity:
-            self._memory.popitem(last=False)
-
     def forget(self, user_id: UUID) -> None:
         """Drop a profile from the memory of this process."""
+        self._changes += 1
         self._memory.pop(user_id, None)
 
     def forget_all(self) -> None:
         """Drop everything: news of changes may have been lost."""
+        self._changes += 1
         self._memory.clear()
 
-    async def drop(self, user_id: UUID) -> None:
-        """Drop a profile from Redis and from this process. Raises Unreachable."""
-        self.forget(user_id)
-        await self._guard(lambda: self._redis.delete(self._key(user_id)))
+    async def replace(self, profile: Profile) -> None:
+        """Make a changed profile known. Redis not answering is no failure: it forgets by itself within an hour."""
+        self.forget(profile.id)
+        with suppress(Unreachable):
+            await self._guard(lambda: self._redis.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS))
 
     async def _fetch(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
+        changes = self._changes
         found = await self._from_redis(user_ids)
         missing = [user_id for user_id in user_ids if user_id not in found]
         if missing:
             fresh = await self._from_postgres(missing)
             await self._to_redis(fresh.values())
             found |= fresh
-        for profile in found.values():
-            self.remember(profile)
+        if changes == self._changes:
+            self._remember(found)
         return found
+
+    def _remember(self, profiles: Mapping[UUID, Profile]) -> None:
+        self._memory.update(profiles)
+        while len(self._memory) > self._capacity:
+            self._memory.popitem(last=False)
 
     async def _from_redis(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
         pipe = self._redis.pipeline(transaction=False)
@@ -96,11 +104,9 @@ class Profiles:
     async def _to_redis(self, profiles: Iterable[Profile]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for profile in profiles:
-            pipe.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS)
-        try:
+            pipe.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS, nx=True)
+        with suppress(Unreachable):
             await self._guard(pipe.execute)
-        except Unreachable:
-            return
 
     def _key(self, user_id: UUID) -> str:
         return f"{self._prefix}:user:{user_id}"

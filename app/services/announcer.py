@@ -1,0 +1,75 @@
+"""After the commit: the copies in Redis are brought up to date, and with that every watcher is nudged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from app.domain.ledger import Posting
+from app.domain.receipts import Receipt
+from app.services.group_commit import GroupCommit
+from app.services.standings import Cold, Ranks, Standings, Unreachable
+
+log = structlog.get_logger(__name__)
+
+
+class Announcer:
+    """Puts committed postings into the standings, many to a call.
+
+    Nothing here can fail a posting: what Redis misses is counted, and repaired from PostgreSQL. A category that is
+    not loaded is reported to `on_cold`, which sees to a rebuild.
+    """
+
+    def __init__(self, standings: Standings, on_cold: Callable[[str], None], *, batch: int) -> None:
+        self.missed = 0
+        self._standings = standings
+        self._on_cold = on_cold
+        self._queue = GroupCommit(self._put, size=batch, lanes=1)
+        self._tasks: set[asyncio.Task[Receipt]] = set()
+
+    def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
+        """Start at once, whether or not anybody waits. The result has ranks if Redis answered."""
+        task = asyncio.create_task(self._announce(posting))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def drain(self) -> None:
+        """Return when nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _announce(self, posting: Posting) -> Receipt:
+        try:
+            ranks = await self._queue.submit(posting)
+        except Exception:
+            log.exception("standings_put_failed")
+            ranks = Ranks()
+        return posting.receipt(ranks.before, ranks.after)
+
+    async def _put(self, postings: Sequence[Posting]) -> Sequence[Ranks]:
+        ranks: dict[int, Ranks] = {}
+        by_category: dict[str, list[int]] = {}
+        for index, posting in enumerate(postings):
+            by_category.setdefault(posting.transaction.category_id, []).append(index)
+        for category, indices in by_category.items():
+            ranks |= await self._put_category(category, [(index, postings[index]) for index in indices])
+        return [ranks.get(index, Ranks()) for index in range(len(postings))]
+
+    async def _put_category(self, category: str, postings: Sequence[tuple[int, Posting]]) -> dict[int, Ranks]:
+        rows = [(index, standing) for index, posting in postings for standing in posting.standings]
+        try:
+            answers = await self._standings.put([standing for _, standing in rows])
+        except Cold:
+            self._on_cold(category)
+        except Unreachable:
+            self.missed += len(postings)
+        else:
+            # The ALL_TIME row is the first of each posting: its ranks are those of the receipt.
+            firsts: dict[int, Ranks] = {}
+            for (index, _), answer in zip(rows, answers, strict=True):
+                firsts.setdefault(index, answer)
+            return firsts
+        return {}

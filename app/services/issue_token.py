@@ -1,0 +1,40 @@
+"""Issue an action token: the permission is given before the action starts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from app.domain.errors import BadUserInput
+from app.domain.users import Caller
+from app.services.action_tokens import ActionTokens, Issued
+from app.services.catalogue import CatalogueService
+from app.services.users import Users
+
+MAX_METADATA_BYTES = 2048
+
+
+class IssueToken:
+    """The use case behind the mutation `issueActionToken`."""
+
+    def __init__(self, tokens: ActionTokens, catalogue: CatalogueService, users: Users) -> None:
+        self._tokens = tokens
+        self._catalogue = catalogue
+        self._users = users
+
+    async def __call__(
+        self, caller: Caller, action_id: str, difficulty: str | None = None, metadata: Any = None
+    ) -> Issued:
+        """A new token for `caller`.
+
+        Raises InvalidAction, TooManyOpenTokens; BadUserInput for metadata of more than 2 KiB as JSON.
+        """
+        action = self._catalogue.current.action(action_id)
+        action.points_for(difficulty)
+        attributes = None
+        if metadata is not None:
+            attributes = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
+            if len(attributes.encode(errors="replace")) > MAX_METADATA_BYTES or "\\u0000" in attributes:
+                raise BadUserInput("`metadata` is at most 2 KiB of JSON, without null characters.")
+        await self._users.ensure(caller)
+        return await self._tokens.issue(caller, action, difficulty, attributes)

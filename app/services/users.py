@@ -1,0 +1,107 @@
+"""Users: created when first seen, renamed when their access token says so."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from sqlalchemy import Row, select, text
+from sqlalchemy.exc import IntegrityError
+
+from app.domain.errors import Forbidden, UserNotFound
+from app.domain.users import Caller, Profile
+from app.models import User
+from app.services.database import Database, violated_constraint
+from app.services.profiles import Profiles
+
+UPSERT = text(
+    """
+    INSERT INTO users AS u (id, username, claimed_username, avatar_url)
+    VALUES (:id, :username, :claimed, :avatar_url)
+    ON CONFLICT (id) DO UPDATE SET
+        username = excluded.username, claimed_username = excluded.claimed_username, avatar_url = excluded.avatar_url
+    WHERE u.deleted_at IS NULL
+    RETURNING username, avatar_url, created_at
+    """
+)
+
+
+class Users:
+    """Keeps the table of users in step with what access tokens say."""
+
+    def __init__(
+        self,
+        database: Database,
+        profiles: Profiles,
+        announce: Callable[[UUID], Awaitable[None]],
+        *,
+        auto_provision: bool,
+        capacity: int = 50_000,
+    ) -> None:
+        """`announce` tells all processes that a profile changed. `capacity`: how many users are remembered."""
+        self._database = database
+        self._profiles = profiles
+        self._announce = announce
+        self._auto_provision = auto_provision
+        self._capacity = capacity
+        self._known: OrderedDict[UUID, tuple[str, str | None]] = OrderedDict()
+
+    async def ensure(self, caller: Caller) -> None:
+        """See to it that the caller has a row with the name and picture of the token.
+
+        A name that somebody else bears gets a suffix made from the user's id. Raises UserNotFound for a new user
+        when provisioning is off, Forbidden for one who was deleted.
+        """
+        claimed = (caller.username, caller.avatar_url)
+        if self._known.get(caller.user_id) == claimed:
+            return
+        row = await self._find(caller.user_id)
+        if row is None and not self._auto_provision:
+            raise UserNotFound
+        if row is None or (row.claimed_username, row.avatar_url) != claimed:
+            profile = await self._write(caller)
+            if row is not None:
+                await self._profiles.replace(profile)
+                await self._announce(profile.id)
+        self._known[caller.user_id] = claimed
+        if len(self._known) > self._capacity:
+            self._known.popitem(last=False)
+
+    def forget(self, user_id: UUID) -> None:
+        """Look at the table again for this user: another process changed something."""
+        self._known.pop(user_id, None)
+
+    def forget_all(self) -> None:
+        """Look at the table again for everybody."""
+        self._known.clear()
+
+    async def _find(self, user_id: UUID) -> Row[str, str | None] | None:
+        columns = (User.claimed_username, User.avatar_url)
+        async with self._database.connect() as connection:
+            return (await connection.execute(select(*columns).where(User.id == user_id))).one_or_none()
+
+    async def _write(self, caller: Caller) -> Profile:
+        for username in spellings(caller.username, caller.user_id):
+            try:
+                async with self._database.begin() as connection:
+                    values = {
+                        "id": caller.user_id,
+                        "username": username,
+                        "claimed": caller.username,
+                        "avatar_url": caller.avatar_url,
+                    }
+                    row = (await connection.execute(UPSERT, values)).one_or_none()
+            except IntegrityError as error:
+                if violated_constraint(error) != "uq_users_username":
+                    raise
+                continue
+            if row is None:
+                raise Forbidden
+            return Profile(caller.user_id, row.username, row.avatar_url, row.created_at)
+        raise Forbidden
+
+
+def spellings(username: str, user_id: UUID) -> tuple[str, ...]:
+    """The names to try for a user, the plain one first. The last cannot be taken by accident."""
+    return username, f"{username}-{user_id.hex[:4]}", f"{username[:50]}-{user_id.hex[:9]}", user_id.hex
