@@ -1,0 +1,135 @@
+"""The sockets of this process: how many there may be, which are whose, and what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.transport.close_codes import CloseCode
+from app.transport.deadlines import Deadlines, Sleeper
+
+
+@dataclass(frozen=True, slots=True)
+class SocketLimits:
+    """What one process and one socket may take up. Times are in seconds."""
+
+    sockets: int = 10_000
+    operations: int = 20
+    """Operations that run at the same time on one socket."""
+    init_timeout: float = 5.0
+    """From the handshake to `connection_ack`, authentication included."""
+    idle_timeout: float = 300.0
+    ping_interval: float = 30.0
+    messages_per_second: float = 20.0
+    message_burst: int = 100
+    """Messages, pings and pongs that may come at once before the rate counts."""
+
+
+class SocketRegistry(Protocol):
+    """Knows the sockets of each user on all instances. Fails open: a store that is away is no reason to raise."""
+
+    async def add(self, user_id: str, socket_id: str) -> Sequence[str]:
+        """Register a socket. Returns the ids of the user's oldest sockets beyond the limit, which must be closed.
+
+        Those of other instances are told by the registry; calling it for the sockets of this one is harmless.
+        """
+
+    async def remove(self, user_id: str, socket_id: str) -> None:
+        """Forget a socket, which may be forgotten already."""
+
+
+class Connection(Sleeper, Protocol):
+    """What `Connections` knows of a socket."""
+
+    id: str
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close it with `code`, unless it is closing."""
+
+
+class Connections:
+    """All open sockets of this process.
+
+    The counters are plain numbers for whoever exports them.
+    """
+
+    def __init__(
+        self, limits: SocketLimits, registry: SocketRegistry, *, instance: str, clock: Callable[[], float]
+    ) -> None:
+        """`instance` makes the ids of sockets unique among all processes; `clock` tells Unix time in seconds. Needs a
+        running loop.
+        """
+        self.limits = limits
+        self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
+        self.clock = clock
+        self.opened = 0
+        """Sockets accepted so far."""
+        self.refused = 0
+        """Sockets turned away because there were too many, or because the server was stopping."""
+        self.operations = 0
+        """Operations that run now, on all sockets."""
+        self.closed: dict[CloseCode, int] = dict.fromkeys(CloseCode, 0)
+        """How many sockets the server closed with which code."""
+        self.stopping = False
+        self._registry = registry
+        self._instance = instance
+        self._open: dict[str, Connection] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        """How many sockets are open now."""
+        return len(self._open)
+
+    def refusal(self) -> CloseCode | None:
+        """Why there may be no further socket, or None when there may."""
+        if self.stopping:
+            return CloseCode.RESTART
+        if len(self._open) >= self.limits.sockets:
+            return CloseCode.TRY_AGAIN_LATER
+        return None
+
+    def new_id(self) -> str:
+        """An id for the next socket, unique among all instances."""
+        self.opened += 1
+        return f"{self._instance}:{self.opened}"
+
+    def add(self, connection: Connection) -> None:
+        self._open[connection.id] = connection
+
+    def remove(self, connection: Connection, user_id: str | None) -> None:
+        """Forget a socket that is closing, and its registration under `user_id`."""
+        self._open.pop(connection.id, None)
+        self.deadlines.drop(connection)
+        if user_id is not None:
+            self.run(self._registry.remove(user_id, connection.id))
+
+    async def register(self, user_id: str, connection: Connection) -> None:
+        """Count the socket as one of the user's, and close the oldest when there are too many."""
+        for socket_id in await self._registry.add(user_id, connection.id):
+            self.close(socket_id)
+
+    def close(self, socket_id: str) -> None:
+        """Close a socket that had to make room for a newer one of the same user. Other instances' ids are ignored."""
+        connection = self._open.get(socket_id)
+        if connection is not None:
+            connection.close(CloseCode.TOO_MANY, "Too many sockets of this user")
+
+    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start `work` in a task that `stop` waits for."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def stop(self, timeout: float = 5.0) -> None:
+        """Close every socket with 1012, take no more, and let running mutations finish for `timeout` seconds."""
+        self.stopping = True
+        for number, connection in enumerate(list(self._open.values())):
+            connection.close(CloseCode.RESTART, "Server restart")
+            if number % 200 == 199:
+                await asyncio.sleep(0)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout)

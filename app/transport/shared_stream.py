@@ -1,0 +1,65 @@
+"""A shared execution as an asynchronous iterator, for transports that write at their reader's pace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Self
+
+from app.execution import Operation
+from app.transport.frames import Payload, conflate
+from app.transport.shared import SharedExecutions
+
+
+class SharedStream(AsyncIterator[bytes]):
+    """The encoded execution results of one subscriber of a shared operation.
+
+    It begins with a snapshot. A reader that is slower than the source gets the newest state, not a queue. A failed
+    execution gives one last body that has `errors` and no `data`. Whoever made it closes it with `aclose`.
+    """
+
+    def __init__(self, shared: SharedExecutions, operation: Operation, variables: Mapping[str, Any] | None) -> None:
+        """Subscribe. Raises Refusal when the variables do not fit."""
+        self._shared = shared
+        self._owed: tuple[Payload, ...] = ()
+        self._failure: bytes | None = None
+        self._ended = False
+        self._news = asyncio.Event()
+        self._group = shared.join(operation, variables, self)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next encoded result. Raises StopAsyncIteration when the source has ended or the stream was closed."""
+        while not self._owed:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                return failure
+            if self._ended:
+                raise StopAsyncIteration
+            self._news.clear()
+            await self._news.wait()
+        payload, *rest = self._owed
+        self._owed = tuple(rest)
+        return payload.body
+
+    async def aclose(self) -> None:
+        """Leave the shared execution and end the iteration. May be repeated."""
+        self._owed, self._failure = (), None
+        self._group.leave(self)
+        self.complete()
+
+    def next(self, payload: Payload) -> None:
+        owed = conflate(self._owed, payload)
+        self._shared.superseded += len(self._owed) + 1 - len(owed)
+        self._owed = owed
+        self._news.set()
+
+    def fail(self, body: bytes) -> None:
+        self._failure = body
+        self.complete()
+
+    def complete(self) -> None:
+        self._ended = True
+        self._news.set()

@@ -1,0 +1,277 @@
+"""One socket speaking graphql-transport-ws."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from graphql import GraphQLError
+
+from app.domain.errors import DomainError, ErrorCode
+from app.domain.users import Caller
+from app.execution import Engine, Operation, Refusal
+from app.transport.close_codes import CloseCode, code_for, reason_for
+from app.transport.connections import Connections
+from app.transport.frames import ACK, PONG, error_frame
+from app.transport.messages import Complete, ConnectionInit, InvalidMessage, Ping, Subscribe, decode
+from app.transport.operations import OwnOperation, Running, SharedOperation
+from app.transport.protocol import SocketProtocol
+from app.transport.shared import SharedExecutions
+
+Scope = Mapping[str, Any]
+
+Guard = Callable[[Any, Operation], Awaitable[None]]
+"""Decides whether the caller of a context may run an operation now; raises a domain error when not."""
+
+
+class SocketContext(Protocol):
+    """What a socket needs to know of the context its operations run with. It is copied for each of them."""
+
+    @property
+    def caller(self) -> Caller | None:
+        """Who authenticated the socket, or None for an anonymous one."""
+
+
+class Contexts(Protocol):
+    """Makes the contexts of operations."""
+
+    async def of_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
+        """The context of a socket, from its handshake and the payload of `connection_init`. Raises domain errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketServices:
+    """What all sockets of a process have in common."""
+
+    engine: Engine
+    shared: SharedExecutions
+    contexts: Contexts
+    guard: Guard
+    connections: Connections
+
+
+class Socket:
+    """The server's side of the protocol, from the handshake to the close.
+
+    It has no task: messages come as calls from the protocol, deadlines as calls from `Deadlines`. Whatever a client
+    sends, the answer is a message or a close code, never an exception.
+    """
+
+    __slots__ = (
+        "_acknowledged",
+        "_expires_at",
+        "_idle_at",
+        "_initialisation",
+        "_message_at",
+        "_operations",
+        "_ping_at",
+        "_scope",
+        "_user_id",
+        "_waiter",
+        "context",
+        "id",
+        "services",
+        "slot",
+        "wire",
+    )
+
+    def __init__(self, services: SocketServices, wire: SocketProtocol, scope: Scope) -> None:
+        """Take over the socket on `wire`; the client has `init_timeout` seconds from now on."""
+        connections = services.connections
+        self.id = connections.new_id()
+        self.services = services
+        self.wire = wire
+        self.slot: int | None = None
+        self.context: SocketContext | None = None
+        self._scope: Scope | None = scope
+        self._initialisation: asyncio.Task[None] | None = None
+        self._acknowledged = False
+        self._user_id: str | None = None
+        self._operations: dict[str, Running] = {}
+        self._waiter: asyncio.Future[None] | None = None
+        self._message_at = 0.0
+        self._expires_at = self._idle_at = self._ping_at = math.inf
+        wire.adopt(self)
+        connections.add(self)
+        connections.deadlines.set(self, connections.loop.time() + connections.limits.init_timeout)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close with `code`, unless the socket is closing already."""
+        self.services.connections.closed[code] += 1
+        self.wire.close(code, reason)
+
+    # Calls from the protocol
+
+    def received(self, text: bytes) -> None:
+        if not self._within_rate():
+            return
+        try:
+            message = decode(text)
+        except InvalidMessage as error:
+            self.close(CloseCode.BAD_REQUEST, str(error))
+            return
+        match message:
+            case Subscribe():
+                self._subscribe(message)
+            case Complete():
+                self._complete(message.id)
+            case ConnectionInit():
+                self._initialise(message.payload)
+            case Ping():
+                self.wire.write(PONG)
+
+    def received_binary(self) -> None:
+        self.close(CloseCode.BAD_REQUEST, "The message is binary")
+
+    def pinged(self) -> None:
+        self._within_rate()
+
+    def resumed(self) -> None:
+        self._wake()
+        for operation in list(self._operations.values()):
+            operation.flush()
+
+    def closed(self) -> None:
+        connections = self.services.connections
+        connections.remove(self, self._user_id)
+        connections.operations -= len(self._operations)
+        if self._initialisation is not None:
+            self._initialisation.cancel()
+        operations, self._operations = self._operations, {}
+        for operation in operations.values():
+            operation.cancel()
+        self._scope = None
+        self._wake()
+
+    # Calls from Deadlines
+
+    def due(self, now: float) -> float | None:
+        if not self._acknowledged:
+            self.close(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
+            return None
+        if now >= self._expires_at:
+            self.close(CloseCode.FORBIDDEN, "The access token has expired")
+            return None
+        if now >= self._idle_at:
+            self.close(CloseCode.IDLE, "No operation for a long time")
+            return None
+        if now >= self._ping_at:
+            self._ping_at = now + self.services.connections.limits.ping_interval
+            self.wire.ping()
+        return min(self._expires_at, self._idle_at, self._ping_at)
+
+    # Calls from operations
+
+    async def drained(self) -> None:
+        """Wait until the socket can be written to again, or is closed."""
+        if self._waiter is None:
+            self._waiter = self.services.connections.loop.create_future()
+        await asyncio.shield(self._waiter)
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.set_result(None)
+            self._waiter = None
+
+    def share(self, operation_id: str, operation: Operation, variables: dict[str, Any] | None) -> None:
+        """Go on with a running operation as a member of its shared execution. Raises Refusal."""
+        member = SharedOperation(self, operation_id)
+        member.group = self.services.shared.join(operation, variables, member)
+        self._operations[operation_id] = member
+
+    def forget(self, operation_id: str, operation: Running) -> None:
+        """`operation` has ended by itself."""
+        if self._operations.get(operation_id) is operation:
+            self._drop(operation_id)
+
+    # The protocol
+
+    def _initialise(self, payload: dict[str, Any]) -> None:
+        if self._initialisation is not None:
+            self.close(CloseCode.TOO_MANY, "Too many initialisation requests")
+            return
+        self._initialisation = self.services.connections.run(self._authenticate(payload))
+
+    async def _authenticate(self, payload: dict[str, Any]) -> None:
+        services = self.services
+        try:
+            assert self._scope is not None
+            context = await services.contexts.of_socket(self._scope, payload)
+            if context.caller is not None:
+                self._user_id = str(context.caller.user_id)
+                await services.connections.register(self._user_id, self)
+        except Exception as error:
+            if not isinstance(error, DomainError):
+                services.connections.loop.call_exception_handler(
+                    {"message": "connection_init failed", "exception": error}
+                )
+            self.close(code_for(error), reason_for(error))
+        else:
+            self._acknowledge(context)
+
+    def _acknowledge(self, context: SocketContext) -> None:
+        connections = self.services.connections
+        now = connections.loop.time()
+        self._scope = None
+        self.context = context
+        self._acknowledged = True
+        self._idle_at = now + connections.limits.idle_timeout
+        self._ping_at = now + connections.limits.ping_interval
+        if context.caller is not None:
+            self._expires_at = now + context.caller.expires_at - connections.clock()
+        self.wire.write(ACK)
+        self._arrange()
+
+    def _subscribe(self, message: Subscribe) -> None:
+        if not self._acknowledged:
+            self.close(CloseCode.UNAUTHORIZED, "Unauthorized")
+            return
+        if message.id in self._operations:
+            self.close(CloseCode.DUPLICATE_OPERATION, f"Subscriber for {message.id} already exists")
+            return
+        try:
+            self._operations[message.id] = OwnOperation(self, message, self._prepare(message))
+        except Exception as error:
+            self.wire.write(error_frame(message.id, self.services.shared.failure(error)))
+        else:
+            self._idle_at = math.inf
+            self.services.connections.operations += 1
+
+    def _prepare(self, message: Subscribe) -> Operation:
+        limit = self.services.connections.limits.operations
+        if len(self._operations) >= limit:
+            error = GraphQLError(f"At most {limit} operations may run on one socket.")
+            raise Refusal.because(error, ErrorCode.RATE_LIMITED)
+        return self.services.engine.prepare(message.query, message.operation_name)
+
+    def _complete(self, operation_id: str) -> None:
+        operation = self._operations.get(operation_id)
+        if operation is not None:
+            operation.cancel()
+            self._drop(operation_id)
+
+    def _drop(self, operation_id: str) -> None:
+        connections = self.services.connections
+        del self._operations[operation_id]
+        connections.operations -= 1
+        if not self._operations:
+            self._idle_at = connections.loop.time() + connections.limits.idle_timeout
+            self._arrange()
+
+    def _arrange(self) -> None:
+        self.services.connections.deadlines.set(self, min(self._expires_at, self._idle_at, self._ping_at))
+
+    def _within_rate(self) -> bool:
+        """Count one message. Returns False, and closes, when the client sends too many."""
+        limits = self.services.connections.limits
+        now = self.services.connections.loop.time()
+        # The time at which this message would have been due at the permitted rate may lie ahead by one burst.
+        earliest = max(self._message_at, now)
+        self._message_at = earliest + 1 / limits.messages_per_second
+        if earliest - now <= limits.message_burst / limits.messages_per_second:
+            return True
+        self.close(CloseCode.TOO_MANY, "Too many messages")
+        return False

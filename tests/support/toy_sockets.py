@@ -1,0 +1,250 @@
+"""A toy schema with a counter to watch, and a real uvicorn that serves it over sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+import strawberry
+import uvicorn
+from strawberry.types import Info
+
+from app.domain.errors import RateLimited, Unauthenticated
+from app.domain.users import Caller, Role
+from app.execution import Engine, Operation
+from app.transport.connections import Connections, SocketLimits
+from app.transport.endpoint import SocketEndpoint
+from app.transport.protocol import SocketProtocol
+from app.transport.shared import SharedExecutions
+from app.transport.socket import SocketServices
+
+NAMES = UUID("00000000-0000-0000-0000-000000000001")
+
+
+class Counter:
+    """A number to watch. A watcher that is slow skips numbers, as with the hub."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.text = ""
+        self.reads = 0
+        """How many watchers read the first number."""
+        self.watchers = 0
+        self.failure: Exception | None = None
+        self.finished = False
+        self._moved = asyncio.Condition()
+
+    async def move(self, *, text: str = "") -> None:
+        async with self._moved:
+            self.version += 1
+            self.text = text or self.text
+            self._moved.notify_all()
+
+    async def finish(self, failure: Exception | None = None) -> None:
+        async with self._moved:
+            self.finished, self.failure = True, failure
+            self._moved.notify_all()
+
+    async def watchers_are(self, number: int) -> None:
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.watchers == number)
+
+    async def watch(self) -> AsyncGenerator[tuple[str, int], None]:
+        self.watchers += 1
+        self.reads += 1
+        kind, seen = "SNAPSHOT", 0
+        try:
+            while True:
+                async with self._moved:
+                    await self._moved.wait_for(lambda: self.finished or self.version != seen)
+                if self.failure:
+                    raise self.failure
+                if self.finished:
+                    return
+                seen = self.version
+                yield kind, seen
+                kind = "UPDATE"
+        finally:
+            self.watchers -= 1
+            async with self._moved:
+                self._moved.notify_all()
+
+
+@dataclass
+class ToyContext:
+    counter: Counter
+    caller: Caller | None = None
+    operations: list[str] = field(default_factory=list)
+
+
+@strawberry.type
+class Tick:
+    kind: str
+    version: int
+    board: str
+    text: str
+
+
+@strawberry.type
+class Secret:
+    owner: str
+    version: int
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def version(self, info: Info[ToyContext, None]) -> int:
+        return info.context.counter.version
+
+    @strawberry.field(metadata={"viewer": True})
+    async def me(self, info: Info[ToyContext, None]) -> str | None:
+        return info.context.caller.username if info.context.caller else None
+
+    @strawberry.field
+    async def broken(self) -> str:
+        raise ValueError("the inside of the house")
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def move(self, info: Info[ToyContext, None]) -> int:
+        await info.context.counter.move()
+        return info.context.counter.version
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def ticks(
+        self, info: Info[ToyContext, None], board: str = "global", limit: int = 10
+    ) -> AsyncGenerator[Tick, None]:
+        async for kind, version in info.context.counter.watch():
+            yield Tick(kind=kind, version=version, board=board, text=info.context.counter.text)
+
+    @strawberry.subscription(metadata={"viewer": True})
+    async def secrets(self, info: Info[ToyContext, None]) -> AsyncGenerator[Secret, None]:
+        async for _, version in info.context.counter.watch():
+            yield Secret(owner=info.context.caller.username if info.context.caller else "nobody", version=version)
+
+    @strawberry.subscription
+    async def failing(self) -> AsyncGenerator[int, None]:
+        if False:
+            yield 0
+        raise ValueError("the inside of the house")
+
+
+class ToyContexts:
+    """Believes whoever says its name. `slow` never answers, `expired` had a token once, `forged` never."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self.lifetime = 3600.0
+        self.entered = asyncio.Event()
+
+    def public(self) -> ToyContext:
+        return ToyContext(self._counter)
+
+    async def of_socket(self, scope: Any, payload: dict[str, Any]) -> ToyContext:
+        headers = dict(scope["headers"])
+        name = payload.get("authorization") or headers.get(b"authorization", b"").decode() or None
+        match name:
+            case "slow":
+                self.entered.set()
+                await asyncio.Event().wait()
+            case "expired":
+                raise Unauthenticated(expired=True)
+            case "forged":
+                raise Unauthenticated
+            case "broken":
+                raise ValueError("the inside of the house")
+            case str():
+                expires = int(time.time() + self.lifetime)
+                return ToyContext(self._counter, Caller(uuid5(NAMES, name), name, None, Role.PLAYER, expires))
+        return ToyContext(self._counter)
+
+
+class Registry:
+    """The sockets of users in one process: what the store does for all of them."""
+
+    def __init__(self, most: int = 3) -> None:
+        self._most = most
+        self.users: dict[str, list[str]] = {}
+
+    async def add(self, user_id: str, socket_id: str) -> Sequence[str]:
+        ids = self.users.setdefault(user_id, [])
+        ids.append(socket_id)
+        displaced, self.users[user_id] = ids[: -self._most], ids[-self._most :]
+        return displaced
+
+    async def remove(self, user_id: str, socket_id: str) -> None:
+        ids = self.users.get(user_id, [])
+        if socket_id in ids:
+            ids.remove(socket_id)
+        if not ids:
+            self.users.pop(user_id, None)
+
+
+async def toy_guard(context: ToyContext, operation: Operation) -> None:
+    """Lets an operation called `Flood` wait."""
+    if operation.name == "Flood":
+        raise RateLimited(retry_after=7)
+
+
+@dataclass
+class ToyServer:
+    port: int
+    counter: Counter
+    contexts: ToyContexts
+    registry: Registry
+    shared: SharedExecutions
+    connections: Connections
+    server: uvicorn.Server
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/graphql"
+
+
+@asynccontextmanager
+async def serving(
+    *,
+    limits: SocketLimits | None = None,
+    protocol: type[SocketProtocol] = SocketProtocol,
+    ping_timeout: float = 10.0,
+    allowed: bool = True,
+) -> AsyncIterator[ToyServer]:
+    """A server on a free port, until the end of the block."""
+    counter = Counter()
+    engine = Engine(strawberry.Schema(Query, Mutation, Subscription))
+    contexts, registry = ToyContexts(counter), Registry()
+    shared = SharedExecutions(engine, contexts.public)
+    connections = Connections(limits or SocketLimits(), registry, instance="toy", clock=time.time)
+    services = SocketServices(engine, shared, contexts, toy_guard, connections)
+    config = uvicorn.Config(
+        SocketEndpoint(services, allowed=lambda scope: allowed),
+        ws=protocol,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        ws_max_size=65536,
+        ws_per_message_deflate=False,
+        ws_ping_timeout=ping_timeout,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    server.config.load()
+    listener = sockets.create_server(("127.0.0.1", 0), backlog=4096)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield ToyServer(listener.getsockname()[1], counter, contexts, registry, shared, connections, server)
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(task, 15)
