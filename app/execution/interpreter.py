@@ -43,10 +43,6 @@ class Interpreter:
             raise Refusal.because(executor[0], BAD_USER_INPUT)
         return executor
 
-    async def execute(self, operation: Operation, variables: Mapping[str, Any] | None, context: object) -> Response:
-        """Execute a query or a mutation. Raises Refusal (BAD_USER_INPUT) for bad variables."""
-        return await run(self.executor(operation, variables, context))
-
     async def source(self, executor: Executor[Any]) -> AsyncIterable[Any]:
         """The events behind a subscription. Raises Refusal when its resolver does not deliver them."""
         stream: Any = create_source_event_stream(executor)

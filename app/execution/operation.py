@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from app.execution.selection import Viewers, root_nodes
 from app.execution.variables import Variables, frozen
+
+if TYPE_CHECKING:
+    from app.execution.compile import Plans
 
 
 class Operation:
@@ -33,6 +36,8 @@ class Operation:
         self.document = document
         self.definition = definition
         self.variables = Variables(schema, definition)
+        self.plans: Plans | None = None
+        """What the compiler made of the operation so far; nobody else's business."""
 
     def key(self, variables: Mapping[str, Any] | None) -> Hashable:
         """Identity of document, operation and coerced variables.

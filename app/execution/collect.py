@@ -1,0 +1,154 @@
+"""Which fields a document selects on which type, once the values of @skip and @include are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+)
+from graphql.execution.collect_fields import (
+    FieldDetailsList,
+    FragmentDetails,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+from strawberry.types.field import StrawberryField
+
+from app.execution.selection import DEFINITION, fragments_of
+
+# A plan of more fields than this would take longer to write than it could ever save.
+MAX_FIELDS = 2000
+
+
+class Unsupported(Exception):
+    """The operation holds something the compiler does not know; graphql-core executes it instead."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelectedField:
+    """One response key of one selection set on one object type."""
+
+    parent: GraphQLObjectType
+    key: str
+    definition: GraphQLField
+    details: FieldDetailsList
+    """Every mention of the field that merges into this key, as graphql-core collects them."""
+
+    @property
+    def node(self) -> FieldNode:
+        """The first mention; its arguments are those of all."""
+        return self.details[0].node
+
+    @property
+    def nodes(self) -> list[FieldNode]:
+        """All mentions, for the locations of errors."""
+        return [detail.node for detail in self.details]
+
+    @property
+    def name(self) -> str:
+        return self.node.name.value
+
+    @property
+    def strawberry(self) -> StrawberryField | None:
+        """Strawberry's definition of the field, or None when it is one of graphql-core's own."""
+        definition = self.definition.extensions.get(DEFINITION)
+        return definition if isinstance(definition, StrawberryField) else None
+
+
+class Collector:
+    """Collects with graphql-core's own algorithm, so that merging and conditions agree with it."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        definition: OperationDefinitionNode,
+        variables: Mapping[str, Any],
+    ) -> None:
+        self.schema = schema
+        self._operation = definition
+        self._values = VariableValues({}, dict(variables))
+        self._fragments = {name: FragmentDetails(fragment) for name, fragment in fragments_of(document).items()}
+        self._collected: dict[tuple[str, int], list[SelectedField]] = {}
+        self._fields = 0
+
+    def root(self, root: GraphQLObjectType) -> list[SelectedField]:
+        """The root fields. Raises Unsupported when a condition cannot be evaluated."""
+        try:
+            collected = collect_fields(self.schema, self._fragments, self._values, root, self._operation)
+        except GraphQLError as error:
+            raise Unsupported from error
+        return self._selected(root, collected.grouped_field_set)
+
+    def below(self, parent: GraphQLObjectType, details: FieldDetailsList) -> list[SelectedField]:
+        """The fields selected on a value of type `parent` of the field with these details."""
+        key = (parent.name, id(details))
+        if key not in self._collected:
+            try:
+                collected = collect_subfields(
+                    self.schema, self._fragments, self._values, self._operation, parent, details
+                )
+            except GraphQLError as error:
+                raise Unsupported from error
+            self._collected[key] = self._selected(parent, collected.grouped_field_set)
+        return self._collected[key]
+
+    def _selected(self, parent: GraphQLObjectType, grouped: Mapping[str, FieldDetailsList]) -> list[SelectedField]:
+        self._fields += len(grouped)
+        if self._fields > MAX_FIELDS:
+            raise Unsupported("too many fields")
+        selected = []
+        for key, details in grouped.items():
+            name = details[0].node.name.value
+            definition = self.schema.get_field(parent, name)
+            if definition is None or name in ("__schema", "__type"):
+                raise Unsupported(name)
+            selected.append(SelectedField(parent, key, definition, details))
+        return selected
+
+
+def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> tuple[str, ...]:
+    """The variables that decide what is selected. Raises Unsupported for directives but @skip and @include."""
+    fragments = fragments_of(document)
+    if definition.directives:
+        raise Unsupported("directive on the operation")
+    names: dict[str, None] = {}
+    visited: set[str] = set()
+    pending = [definition.selection_set]
+    while pending:
+        for node in pending.pop().selections:
+            names.update(dict.fromkeys(_variables_of_directives(node)))
+            below: SelectionSetNode | None = None
+            if not isinstance(node, FragmentSpreadNode):
+                below = node.selection_set  # type: ignore[attr-defined]
+            elif node.name.value not in visited:
+                visited.add(node.name.value)
+                fragment = fragments[node.name.value]
+                if fragment.directives:
+                    raise Unsupported("directive on a fragment")
+                below = fragment.selection_set
+            if below is not None:
+                pending.append(below)
+    return tuple(names)
+
+
+def _variables_of_directives(node: Any) -> Iterator[str]:
+    for directive in node.directives or ():
+        if directive.name.value not in ("skip", "include"):
+            raise Unsupported(directive.name.value)
+        for argument in directive.arguments:
+            if isinstance(argument.value, VariableNode):
+                yield argument.value.name.value

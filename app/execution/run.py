@@ -1,0 +1,124 @@
+"""The state of one execution of a compiled operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+)
+from graphql.execution import Executor
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
+
+from app.execution.collect import SelectedField
+from app.execution.interpreter import Interpreter
+
+if TYPE_CHECKING:
+    from app.execution.operation import Operation
+
+
+class Run:
+    """What every field of one execution shares."""
+
+    __slots__ = ("_core", "_given", "_interpreter", "context", "operation", "root", "variables")
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        operation: Operation,
+        given: Mapping[str, Any] | None,
+        variables: dict[str, Any],
+        context: object,
+        root: object = None,
+    ) -> None:
+        self._interpreter = interpreter
+        self._given = given
+        self._core: Executor[Any] | None = None
+        self.operation = operation
+        self.variables = variables
+        self.context = context
+        self.root = root
+
+    @property
+    def core(self) -> Executor[Any]:
+        """graphql-core's executor of this very execution.
+
+        It collects the errors and completes every value the compiled code did not expect, so that
+        both come out as graphql-core would have them. Most executions never need one.
+        """
+        core = self._core
+        if core is None:
+            core = self._interpreter.executor(self.operation, self._given, self.context, self.root)
+            self._core = core
+        return core
+
+    @property
+    def errors(self) -> list[Any]:
+        """The errors so far, in the order of graphql-core."""
+        return self._core.collected_errors.errors if self._core is not None else []
+
+
+class ResolveInfo:
+    """graphql-core's resolve info, worked out on demand: resolvers rarely look at more than the context."""
+
+    __slots__ = ("_field", "_run", "path")
+
+    abort_signal = None
+    operation_extensions = None
+    is_awaitable = staticmethod(optimized_is_awaitable)
+
+    def __init__(self, run: Run, field: SelectedField, path: Path) -> None:
+        self._run = run
+        self._field = field
+        self.path = path
+
+    @property
+    def context(self) -> Any:
+        return self._run.context
+
+    @property
+    def field_name(self) -> str:
+        return self._field.name
+
+    @property
+    def field_nodes(self) -> list[FieldNode]:
+        return self._field.nodes
+
+    @property
+    def return_type(self) -> GraphQLOutputType:
+        return self._field.definition.type
+
+    @property
+    def parent_type(self) -> GraphQLObjectType:
+        return self._field.parent
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        return self._run.core.schema
+
+    @property
+    def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        return self._run.core.fragment_definitions
+
+    @property
+    def root_value(self) -> Any:
+        return self._run.root
+
+    @property
+    def operation(self) -> OperationDefinitionNode:
+        return self._run.operation.definition
+
+    @property
+    def variable_values(self) -> dict[str, Any]:
+        return self._run.variables
+
+    @property
+    def async_helpers(self) -> Any:
+        return self._run.core.async_helpers
