@@ -10,7 +10,7 @@ from graphql import GraphQLError
 
 from app.execution import Engine, Operation, Refusal, Response
 from app.transport.fan_out import FanOut
-from app.transport.frames import Payload
+from app.transport.payload import Payload
 from app.transport.shared_group import Group
 
 

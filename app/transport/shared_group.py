@@ -10,7 +10,7 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from app.execution import Operation, Response
-from app.transport.frames import Payload
+from app.transport.payload import Payload
 
 if TYPE_CHECKING:
     from app.transport.shared import Member, SharedExecutions

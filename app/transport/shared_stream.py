@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 from app.execution import Operation
-from app.transport.frames import Payload, conflate
+from app.transport.payload import Payload, conflate
 from app.transport.shared import SharedExecutions
 
 

@@ -18,11 +18,11 @@ from strawberry.types import Info
 from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role
 from app.execution import Engine, Operation
-from app.transport.connections import Connections, SocketLimits
-from app.transport.endpoint import SocketEndpoint
-from app.transport.protocol import SocketProtocol
 from app.transport.shared import SharedExecutions
-from app.transport.socket import SocketServices
+from app.transport.sockets.connections import Connections, SocketLimits
+from app.transport.sockets.endpoint import SocketEndpoint
+from app.transport.sockets.protocol import SocketProtocol
+from app.transport.sockets.services import SocketServices
 
 NAMES = UUID("00000000-0000-0000-0000-000000000001")
 
@@ -62,7 +62,8 @@ class Counter:
         try:
             while True:
                 async with self._moved:
-                    await self._moved.wait_for(lambda: self.finished or self.version != seen)
+                    while not self.finished and self.version == seen:
+                        await self._moved.wait()
                 if self.failure:
                     raise self.failure
                 if self.finished:

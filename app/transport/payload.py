@@ -1,43 +1,17 @@
-"""Messages to clients as WebSocket frames, ready to be written to a transport."""
+"""Encoded execution results, made once for all who receive them."""
 
 from __future__ import annotations
-
-import orjson
 
 TEXT_AND_FINAL = 0x81
 
 
-def _header(length: int) -> bytes:
+def text_header(length: int) -> bytes:
+    """The header of an unfragmented, unmasked text frame of `length` bytes."""
     if length < 126:
         return bytes((TEXT_AND_FINAL, length))
     if length < 65536:
         return bytes((TEXT_AND_FINAL, 126)) + length.to_bytes(2, "big")
     return bytes((TEXT_AND_FINAL, 127)) + length.to_bytes(8, "big")
-
-
-def text_frame(text: bytes) -> bytes:
-    """One unfragmented, unmasked text frame."""
-    return _header(len(text)) + text
-
-
-ACK = text_frame(b'{"type":"connection_ack"}')
-PONG = text_frame(b'{"type":"pong"}')
-
-
-def next_prefix(operation_id: str) -> bytes:
-    """What comes before the payload in every `next` message of an operation."""
-    return b'{"id":' + orjson.dumps(operation_id) + b',"type":"next","payload":'
-
-
-def error_frame(operation_id: str, body: bytes) -> bytes:
-    """The `error` message of an operation whose encoded response is `body`, which has `errors` and nothing else."""
-    errors = body.removeprefix(b'{"errors":')[:-1]
-    return text_frame(b'{"id":' + orjson.dumps(operation_id) + b',"type":"error","payload":' + errors + b"}")
-
-
-def complete_frame(operation_id: str) -> bytes:
-    """The `complete` message of an operation."""
-    return text_frame(b'{"id":' + orjson.dumps(operation_id) + b',"type":"complete"}')
 
 
 class Payload:
@@ -62,7 +36,7 @@ class Payload:
         length = len(prefix)
         header = self._headers.get(length)
         if header is None:
-            header = self._headers[length] = _header(length + len(self._tail))
+            header = self._headers[length] = text_header(length + len(self._tail))
         return b"".join((header, prefix, self._tail))
 
 

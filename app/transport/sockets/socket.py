@@ -4,53 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from graphql import GraphQLError
 
 from app.domain.errors import DomainError, ErrorCode
-from app.domain.users import Caller
-from app.execution import Engine, Operation, Refusal
-from app.transport.close_codes import CloseCode, code_for, reason_for
-from app.transport.connections import Connections
-from app.transport.frames import ACK, PONG, error_frame
-from app.transport.messages import Complete, ConnectionInit, InvalidMessage, Ping, Subscribe, decode
-from app.transport.operations import OwnOperation, Running, SharedOperation
-from app.transport.protocol import SocketProtocol
-from app.transport.shared import SharedExecutions
-
-Scope = Mapping[str, Any]
-
-Guard = Callable[[Any, Operation], Awaitable[None]]
-"""Decides whether the caller of a context may run an operation now; raises a domain error when not."""
-
-
-class SocketContext(Protocol):
-    """What a socket needs to know of the context its operations run with. It is copied for each of them."""
-
-    @property
-    def caller(self) -> Caller | None:
-        """Who authenticated the socket, or None for an anonymous one."""
-
-
-class Contexts(Protocol):
-    """Makes the contexts of operations."""
-
-    async def of_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
-        """The context of a socket, from its handshake and the payload of `connection_init`. Raises domain errors."""
-
-
-@dataclass(frozen=True, slots=True)
-class SocketServices:
-    """What all sockets of a process have in common."""
-
-    engine: Engine
-    shared: SharedExecutions
-    contexts: Contexts
-    guard: Guard
-    connections: Connections
+from app.execution import Operation, Refusal
+from app.transport.sockets.close_codes import CloseCode, code_for, reason_for
+from app.transport.sockets.frames import ACK, PONG, error_frame
+from app.transport.sockets.messages import Complete, ConnectionInit, InvalidMessage, Ping, Subscribe, decode
+from app.transport.sockets.operations import OwnOperation, Running, SharedOperation
+from app.transport.sockets.protocol import SocketProtocol
+from app.transport.sockets.services import Scope, SocketContext, SocketServices
 
 
 class Socket:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 from graphql import OperationType
 
 from app.execution import Operation
-from app.transport.frames import Payload, complete_frame, conflate, error_frame, next_prefix
-from app.transport.messages import Subscribe
+from app.transport.payload import Payload, conflate
+from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
+from app.transport.sockets.messages import Subscribe
 
 if TYPE_CHECKING:
     from app.transport.shared_group import Group
-    from app.transport.socket import Socket
+    from app.transport.sockets.socket import Socket
 
 
 class Running(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio import BaseTransport, TimerHandle
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
@@ -14,7 +14,8 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame
 from websockets.protocol import OPEN
 
-from app.transport.close_codes import CloseCode
+from app.transport.sockets.close_codes import CloseCode
+from app.transport.sockets.session import Session
 
 EXTENSION = "leaderboard.socket"
 """Where the ASGI scope of a socket has its `SocketProtocol`, in `extensions`."""
@@ -24,25 +25,6 @@ SEND_BUFFER = 32 * 1024
 
 FRAGMENTS = 64
 """Frames one message may come in. Empty fragments cost the sender nothing, and each takes memory here."""
-
-
-class Session(Protocol):
-    """Who a socket belongs to once it is adopted. Called from the event loop; nothing here may block or raise."""
-
-    def received(self, text: bytes) -> None:
-        """A text message of at most `ws_max_size` bytes; not checked to be UTF-8."""
-
-    def received_binary(self) -> None:
-        """A binary message."""
-
-    def pinged(self) -> None:
-        """A ping, which is answered already, or a pong."""
-
-    def resumed(self) -> None:
-        """All that was written has been taken by the kernel, after a time when it was not."""
-
-    def closed(self) -> None:
-        """The socket is closing or lost; from now on nothing may be written. Called once."""
 
 
 class _Retired:

@@ -7,9 +7,10 @@ from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 
-from app.transport.close_codes import CloseCode
-from app.transport.protocol import EXTENSION, SocketProtocol
-from app.transport.socket import Socket, SocketServices
+from app.transport.sockets.close_codes import CloseCode
+from app.transport.sockets.protocol import EXTENSION, SocketProtocol
+from app.transport.sockets.services import SocketServices
+from app.transport.sockets.socket import Socket
 
 SUBPROTOCOL = "graphql-transport-ws"
 
@@ -30,7 +31,7 @@ class SocketEndpoint:
         """Serve one socket. Raises RuntimeError when the server does not run with `SocketProtocol`."""
         wire = scope.get("extensions", {}).get(EXTENSION)
         if not isinstance(wire, SocketProtocol):
-            raise RuntimeError("The server must run with app.transport.protocol.SocketProtocol")
+            raise RuntimeError("The server must run with app.transport.sockets.protocol.SocketProtocol")
         await receive()
         if not self._allowed(scope):
             await send({"type": "websocket.close"})

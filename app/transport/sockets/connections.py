@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.transport.close_codes import CloseCode
-from app.transport.deadlines import Deadlines, Sleeper
+from app.transport.sockets.close_codes import CloseCode
+from app.transport.sockets.deadlines import Deadlines, Sleeper
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,43 @@
+"""What all sockets of a process have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.domain.users import Caller
+from app.execution import Engine, Operation
+from app.transport.shared import SharedExecutions
+from app.transport.sockets.connections import Connections
+
+Scope = Mapping[str, Any]
+
+Guard = Callable[[Any, Operation], Awaitable[None]]
+"""Decides whether the caller of a context may run an operation now; raises a domain error when not."""
+
+
+class SocketContext(Protocol):
+    """What a socket needs to know of the context its operations run with. It is copied for each of them."""
+
+    @property
+    def caller(self) -> Caller | None:
+        """Who authenticated the socket, or None for an anonymous one."""
+
+
+class Contexts(Protocol):
+    """Makes the contexts of operations."""
+
+    async def of_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
+        """The context of a socket, from its handshake and the payload of `connection_init`. Raises domain errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketServices:
+    """What all sockets of a process have in common."""
+
+    engine: Engine
+    shared: SharedExecutions
+    contexts: Contexts
+    guard: Guard
+    connections: Connections
