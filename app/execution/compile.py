@@ -61,10 +61,15 @@ class Compiler:
         self._able = schema.config.default_resolver is getattr
 
     def plan(self, operation: Operation, variables: dict[str, Any]) -> Plan | None:
-        """The plan for these values of variables, or None when there is none."""
+        """The plan for these values of variables, or None when there is none.
+
+        There is none the first time: compiling costs as much as four executions by graphql-core, and
+        many a document is sent only once.
+        """
         plans = operation.plans
         if plans is None:
-            plans = operation.plans = Plans(operation) if self._able else NO_PLANS
+            operation.plans = Plans(operation) if self._able else NO_PLANS
+            return None
         key = plans.key(variables)
         if key in plans.known:
             return plans.known[key]

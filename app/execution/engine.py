@@ -88,9 +88,9 @@ class Engine:
         assert operation.kind is OperationType.SUBSCRIPTION
         coerced = operation.variables.coerce(variables)
         executor = self._interpreter.executor(operation, variables, context)
-        plan = self._compiler.plan(operation, coerced) if self._compiler else None
 
         async def execute(event: object) -> Response:
+            plan = self._compiler.plan(operation, coerced) if self._compiler else None
             if plan is None:
                 self.executions.interpreted += 1
                 return await run(executor.build_per_event_executor(event), serially=False)

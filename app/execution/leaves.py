@@ -9,17 +9,26 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from graphql import GraphQLEnumType, GraphQLLeafType, Undefined
+from graphql import (
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLLeafType,
+    GraphQLString,
+    Undefined,
+)
 from strawberry.execution import optimized_is_awaitable
 
 # Conditions under which a value is its own output. They test for the exact class: a bool is an
 # int to isinstance, and a subclass may serialise differently.
-PLAIN = {
-    "String": "type({0}) is str",
-    "ID": "type({0}) is str",
-    "Boolean": "type({0}) is bool",
-    "Int": "type({0}) is int and -2147483648 <= {0} <= 2147483647",
-    "Float": "type({0}) is float and {0} - {0} == 0",  # neither infinite nor NaN
+PLAIN: dict[GraphQLLeafType, str] = {
+    GraphQLString: "type({0}) is str",
+    GraphQLID: "type({0}) is str",
+    GraphQLBoolean: "type({0}) is bool",
+    GraphQLInt: "type({0}) is int and -2147483648 <= {0} <= 2147483647",
+    GraphQLFloat: "type({0}) is float and {0} - {0} == 0",  # neither infinite nor NaN
 }
 
 # Values that need no look for exceptions and awaitables among them.

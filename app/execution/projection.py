@@ -121,8 +121,8 @@ class _Source:
 
     def _leaf(self, type_: Any, value: str) -> str:
         coerce = f"{self._bind(coercion(type_))}({value})"
-        if type_.name in PLAIN:
-            return f"({value} if {PLAIN[type_.name].format(value)} else {coerce})"
+        if type_ in PLAIN:
+            return f"({value} if {PLAIN[type_].format(value)} else {coerce})"
         if members := members_of(type_):
             enum = self._bind(type_.wrapped_cls)
             return f"({self._bind(members)}[{value}] if type({value}) is {enum} else {coerce})"

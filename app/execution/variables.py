@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
-from graphql import GraphQLSchema, OperationDefinitionNode
+from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
+    GraphQLBoolean,
+    GraphQLError,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInputType,
+    GraphQLInt,
+    GraphQLSchema,
+    GraphQLString,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    get_nullable_type,
+    is_enum_type,
+    is_non_null_type,
+)
+from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, get_variable_values
 
 from app.execution.refusal import BAD_USER_INPUT, Refusal
+
+_ABSENT = object()
+
+# Inputs that are their own coerced value. The exact class counts: a bool is an int to isinstance.
+_PLAIN: dict[GraphQLInputType, Callable[[Any], bool]] = {
+    GraphQLString: lambda value: type(value) is str,
+    GraphQLID: lambda value: type(value) is str,
+    GraphQLBoolean: lambda value: type(value) is bool,
+    GraphQLInt: lambda value: type(value) is int and GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT,
+    GraphQLFloat: lambda value: type(value) is float and isfinite(value),
+}
 
 
 class Variables:
@@ -17,15 +47,32 @@ class Variables:
     def __init__(self, schema: GraphQLSchema, definition: OperationDefinitionNode) -> None:
         self._schema = schema
         self._definitions = definition.variable_definitions or ()
+        self._simple = [_Simple.of(schema, node) for node in self._definitions]
 
     def coerce(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The coerced values by name; nullable ones that were not given and have no default are absent.
 
         Raises Refusal (BAD_USER_INPUT) naming the first variable that does not fit its type.
         """
-        if not self._definitions:
-            return {}
-        return self.values(given).coerced
+        coerced = {}
+        for variable in self._simple:
+            if variable is None:
+                return self.values(given).coerced
+            value = given.get(variable.name, _ABSENT) if given else _ABSENT
+            if value is _ABSENT:
+                value = variable.default
+                if value is _ABSENT and not variable.required:
+                    continue
+            elif value is None and not variable.required:
+                pass
+            elif variable.members is not None:
+                value = variable.members.get(value, _ABSENT) if type(value) is str else _ABSENT
+            elif not variable.fits(value):
+                value = _ABSENT
+            if value is _ABSENT:  # neither simple nor absent: an error, or worth a closer look
+                return self.values(given).coerced
+            coerced[variable.name] = value
+        return coerced
 
     def values(self, given: Mapping[str, Any] | None) -> VariableValues:
         """The same with the sources of each value, as graphql-core's own executor wants them."""
@@ -35,6 +82,38 @@ class Variables:
         if isinstance(values, list):
             raise Refusal.because(values[0], BAD_USER_INPUT)
         return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Simple:
+    """A variable of a built-in scalar or an enum, whose usual values need no more than a glance."""
+
+    name: str
+    required: bool
+    fits: Callable[[Any], bool]
+    members: dict[str, Any] | None
+    default: Any
+
+    @classmethod
+    def of(cls, schema: GraphQLSchema, node: VariableDefinitionNode) -> _Simple | None:
+        """The variable, or None when graphql-core has to look at every value of it."""
+        signature = get_variable_signature(schema, node)
+        if isinstance(signature, GraphQLError):
+            return None
+        type_ = get_nullable_type(signature.type)
+        members = None
+        if is_enum_type(type_):
+            members = {name: type_.coerce_input_value(name) for name in type_.values}
+        elif type_ not in _PLAIN:
+            return None
+        default = _ABSENT
+        if node.default_value is not None:
+            values = get_variable_values(schema, (node,), {}, hide_suggestions=True)
+            if isinstance(values, list):
+                return None
+            default = values.coerced[signature.name]
+        fits = _PLAIN.get(type_, lambda value: False)
+        return cls(signature.name, is_non_null_type(signature.type), fits, members, default)
 
 
 def frozen(value: Any) -> Hashable:

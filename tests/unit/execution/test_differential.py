@@ -1,0 +1,198 @@
+"""The compiled executor gives what graphql-core gives: data, errors, their order, and the calls made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.execution.differential import Pair
+
+BOOK = """
+  __typename title year isbn genre price stock lent tags ratings notes label(prefix: "@")
+  author { id name born nickname followed } sequel { title sequel { isbn sequel { isbn } } }
+"""
+
+COMPILED: list[tuple[str, dict[str, Any] | None]] = [
+    ("{ books { " + BOOK + " } }", None),
+    ("{ b: books(first: 2) { t: title again: title a: author { n: name } } constant }", None),
+    ("{ catalogue(first: 3) { isbn } }", None),
+    ("query ($n: Int! = 2) { catalogue(first: $n) { isbn } }", None),
+    ("query ($n: Int! = 2) { catalogue(first: $n) { isbn } }", {"n": 4}),
+    ('{ book(isbn: "1003") { title } missing: book(isbn: "x") { title } }', None),
+    ('{ must(isbn: "x") { title } constant }', None),
+    ("{ __typename books(first: 1) { __typename author { __typename } } }", None),
+    # fragments, merging, interfaces, unions
+    (
+        """{ books(first: 2) { ...A author { name } ... { isbn } ... on Work { label } } }
+        fragment A on Book { author { id } ...B } fragment B on Work { title ... on Film { minutes } }""",
+        None,
+    ),
+    ("{ works { title year label __typename ... on Book { isbn } ... on Film { minutes director { name } } } }", None),
+    ("{ slowWorks { title ... on Film { director { name books { title } } } } }", None),
+    ("{ items { ... on Book { isbn author { name } } ... on Film { minutes title } } }", None),
+    ("{ item { ... on Book { shelf(row: 3) } } film: item(film: true) { __typename } }", None),
+    ("{ oddItems { __typename ... on Book { isbn } } }", None),
+    ("{ oddItems { ... on Book { blurb } } }", None),
+    ("{ items { ... on Film { title } } works { ... on Book { title } } }", None),
+    # conditions
+    *[
+        (
+            """query ($yes: Boolean!, $no: Boolean = true) { books(first: 1) {
+            title @include(if: $yes) isbn @skip(if: $no) ...F @include(if: $no) ... @skip(if: $yes) { price } } }
+            fragment F on Book { stock author @skip(if: $yes) { name } }""",
+            {"yes": yes, **({} if no is None else {"no": no})},
+        )
+        for yes in (True, False)
+        for no in (True, False, None)
+    ],
+    ("{ books(first: 1) { title @skip(if: true) } }", None),
+    ("query ($a: Boolean!) { books @skip(if: $a) { title } constant @include(if: $a) }", {"a": True}),
+    # arguments
+    ("{ echo }", None),
+    ('{ echo(text: null, number: 3, ratio: 2, genre: ESSAY, words: ["a"], maybe: null, blob: {a: [1]}) }', None),
+    ('{ echo(at: "2020-02-03T04:05:06Z") }', None),
+    ('{ echo(at: "yesterday") }', None),
+    ("{ echo(number: 3000000000) }", None),
+    ("query ($t: String, $m: String) { echo(text: $t, maybe: $m) }", None),
+    ("query ($t: String, $m: String) { echo(text: $t, maybe: $m) }", {"t": None, "m": None}),
+    ('query ($t: String = "d", $m: String = "e") { echo(text: $t, maybe: $m) }', {"t": "x"}),
+    ("query ($r: Float, $g: Genre) { echo(ratio: $r, genre: $g) }", {}),
+    ("query ($r: Float = 2, $g: Genre = ESSAY) { echo(ratio: $r, genre: $g) }", {}),
+    ("query ($r: Float = 2, $g: Genre = ESSAY) { echo(ratio: $r, genre: $g) }", {"r": None}),
+    ("query ($r: Float = 2, $g: Genre = ESSAY) { echo(ratio: $r, genre: $g) }", {"g": None}),
+    ("query ($r: Float!, $g: Genre!) { echo(ratio: $r, genre: $g) }", {"r": 1, "g": "ESSAY"}),
+    (
+        "query ($w: [String!], $b: JSON, $x: JSON) { echo(words: $w, blob: {v: $b, w: [$x]}) }",
+        {"w": "one", "b": {"k": 1}},
+    ),
+    ("query ($at: DateTime) { echo(at: $at) }", {"at": "2020-02-03T04:05:06+02:00"}),
+    ("query ($x: String!) { echo(words: [$x, $x]) }", {"x": "y"}),
+    ("query ($x: String) { echo(words: [$x]) }", {}),
+    ("{ window(window: {}) again: window(window: {first: 1, genres: ESSAY}) }", None),
+    ("query ($w: Window!) { window(window: $w) again: window(window: $w) }", {"w": {"after": 3}}),
+    ("query ($g: [Genre!]!) { window(window: {genres: $g}) }", {"g": ["ESSAY", "NOVEL"]}),
+    # nested resolvers
+    ("{ books { shelf(row: 1) blurb up: shelf(row: 2, upper: true) author { name followed books { isbn } } } }", None),
+    ("{ books(first: 3) { isbn blurb(length: 0) author { books(first: 1, genre: ESSAY) { blurb } } } }", None),
+    ("query ($n: Int) { books(first: 3) { blurb(length: $n) } }", {"n": 101}),
+    ("query ($n: Int) { books(first: 3) { blurb(length: $n) } }", {"n": None}),
+    ("{ me { name followed books(first: 3) { author { name books { title } } } } }", None),
+    # errors
+    ("{ fails constant again: fails }", None),
+    ("{ a: failsLater(steps: 3) b: failsLater c: number(steps: 2) d: fails }", None),
+    ("{ a: failsLater(steps: 3) b: mustNotFail(steps: 1) c: number(steps: 5) }", None),
+    ("{ a: mustNotFail(steps: 3) b: mustNotFail(steps: 1) }", None),
+    ("{ a: number(steps: 3) b: number(steps: 1) }", None),
+    ('{ number fails(message: "x") must(isbn: "none") { title } echo failsLater }', None),
+    ("{ promises }", None),
+    ("{ once { title author { name } } }", None),
+    ("{ once { shelf(row: 1) } }", None),
+    ("{ flow }", None),
+    ("{ matrix }", None),
+    ("{ secret constant }", None),
+    ("{ brokenStrict { title } }", None),
+    ("{ brokenStrict { stock } }", None),
+    ("{ brokenStrict { isbn } }", None),
+    ("{ brokenList { isbn title stock price genre tags author { name born } ratings sequel { title } } }", None),
+    ("{ brokenList { __typename } }", None),
+    ("{ brokenList { author { __typename } sequel { __typename author { __typename } } } }", None),
+    ("{ brokenList { shelf(row: 1) title author { name followed } sequel { blurb title } } }", None),
+    ("{ lookup { __typename ... on Problem { message } ... on NotFound { id } } }", None),
+    ('{ lookup(id: "declined") { __typename } }', None),
+    ('{ lookup(id: "banned") { __typename ... on Forbidden { message retryAfter } } }', None),
+    # mutations
+    ('mutation { lend(input: {isbn: "1001"}) { __typename ... on Book { isbn author { followed } } } }', None),
+    (
+        "mutation ($i: LendInput!) { lend(input: $i) { __typename ... on Problem { message } } }",
+        {"i": {"isbn": "zzz", "until": "2030-01-01T00:00:00Z"}},
+    ),
+    ('mutation { lend(input: {isbn: "banned"}) { ... on Forbidden { message } } }', None),
+    ('mutation { lend(input: {isbn: "crash"}) { __typename } }', None),
+    ('mutation { a: note(text: "1", steps: 5) b: jot(text: "2") c: note(text: "3", steps: 1) }', None),
+    ('mutation { a: jot(text: "bad") b: note(text: "bad") c: note(text: "never") }', None),
+    # subscriptions
+    ("subscription { shelf(count: 3) { " + BOOK + " } }", None),
+    ("subscription ($n: Int!) { s: shelf(count: $n) { isbn author { books { title } } } }", {"n": 2}),
+    ("subscription { shelf(failAt: 1) { isbn } }", None),
+    ("subscription { shelf(failAt: 0) { isbn } }", None),
+    ("subscription { kinds { __typename ... on Book { isbn } ... on Film { director { name } } } }", None),
+    ("subscription { broken { title stock price genre author { name } } }", None),
+    ("subscription { broken { shelf(row: 1) title } }", None),
+    ("subscription { handmade { isbn } }", None),
+    ("subscription { refused { isbn } }", None),
+]
+
+INTERPRETED: list[tuple[str, dict[str, Any] | None]] = [
+    ('{ __type(name: "Book") { name fields { name } } constant }', None),
+    ("{ __schema { types { name } } }", None),
+]
+
+REFUSED: list[tuple[str, dict[str, Any] | None]] = [
+    ("{ nothing }", None),
+    ("query ($n: Int!) { books(first: $n) { title } }", {}),
+    ("query ($n: Int!) { books(first: $n) { title } }", {"n": None}),
+    ("query ($n: Int!) { books(first: $n) { title } }", {"n": True}),
+    ("query ($n: Int!) { books(first: $n) { title } }", {"n": 2**31}),
+    ("query ($w: Window!) { window(window: $w) }", {"w": {"frist": 1}}),
+    ("subscription ($n: Int!) { shelf(count: $n) { title } }", {"n": "x"}),
+]
+
+
+@pytest.mark.parametrize(("query", "variables"), COMPILED)
+async def test_compiled_operations_agree_with_graphql_core(query: str, variables: dict[str, Any] | None) -> None:
+    pair = Pair()
+    await pair.agree(query, variables)
+    assert pair.compiling.executions.interpreted <= 1, "the compiler should know this"
+
+
+@pytest.mark.parametrize(("query", "variables"), INTERPRETED)
+async def test_what_the_compiler_does_not_know_is_interpreted(query: str, variables: dict[str, Any] | None) -> None:
+    pair = Pair()
+    await pair.agree(query, variables)
+    assert pair.compiling.executions.compiled == 0
+    assert pair.compiling.executions.interpreted == 3
+
+
+@pytest.mark.parametrize(("query", "variables"), REFUSED)
+async def test_refusals_agree(query: str, variables: dict[str, Any] | None) -> None:
+    await Pair().agree(query, variables)
+
+
+async def test_every_kind_of_broken_value_agrees() -> None:
+    from tests.unit.execution.library import BROKEN
+
+    pair = Pair()
+    query = """query ($kind: String!) { broken(kind: $kind) {
+        title stock price isbn genre tags ratings author { name born } sequel { title author { name } } } }"""
+    for kind in BROKEN:
+        await pair.agree(query, {"kind": kind})
+        await pair.agree(query.replace("title stock", "blurb title stock"), {"kind": kind})
+
+
+async def test_a_permission_decides_for_each_viewer() -> None:
+    pair = Pair()
+    assert await pair.agree("{ secret }", viewer="root") == [b'{"data":{"secret":"s"}}']
+    assert b"not for you" in (await pair.agree("{ secret }"))[0]
+
+
+async def test_variables_of_conditions_have_a_bounded_number_of_plans() -> None:
+    pair = Pair()
+    names = "abcdef"
+    query = (
+        f"query ({' '.join(f'${n}: Boolean!' for n in names)}) "
+        f"{{ constant {' '.join(f'{n}: constant @skip(if: ${n})' for n in names)} }}"
+    )
+    for number in range(64):
+        values = {name: bool(number >> place & 1) for place, name in enumerate(names)}
+        await pair.agree(query, values)
+    assert pair.compiling.executions.interpreted > 64
+
+
+async def test_a_selection_that_multiplies_itself_is_not_compiled() -> None:
+    levels = "".join(
+        f"fragment F{n} on Book {{ a: sequel {{ ...F{n + 1} }} b: sequel {{ ...F{n + 1} }} }} " for n in range(14)
+    )
+    pair = Pair()
+    await pair.agree(f"{{ books(first: 1) {{ ...F0 }} }} {levels} fragment F14 on Book {{ isbn }}")
+    assert pair.compiling.executions.compiled == 0
