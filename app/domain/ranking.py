@@ -52,8 +52,6 @@ def rank_all(stretch: Stretch) -> list[Ranked]:
             end += 1
         above = stretch.above if first == 0 else stretch.offset + first
         through = stretch.through if end == size else stretch.offset + end
-        ranked += [
-            Ranked(lines[i], stretch.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)
-        ]
+        ranked += [Ranked(lines[i], stretch.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)]
         first = end
     return ranked

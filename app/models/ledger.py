@@ -90,13 +90,13 @@ STORE = text(
         ) AS s(category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden)
     ), scored AS (
         INSERT INTO scores AS old (
-            category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden, updated_at
+            category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden
         )
-        SELECT category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden, :now
+        SELECT category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden
         FROM standing
         ON CONFLICT (category_id, period, window_start, user_id) DO UPDATE SET
             score = excluded.score, sort_key = excluded.sort_key, reached_at = excluded.reached_at,
-            revision = excluded.revision, hidden = excluded.hidden, updated_at = excluded.updated_at
+            revision = excluded.revision, hidden = excluded.hidden
         WHERE old.revision = excluded.revision - 1
         RETURNING 1
     )
@@ -163,13 +163,13 @@ async def load(connection: AsyncConnection, claims: Sequence[Claim], now: dateti
     return loaded
 
 
-async def store(connection: AsyncConnection, postings: Sequence[Posting], now: datetime) -> None:
+async def store(connection: AsyncConnection, postings: Sequence[Posting]) -> None:
     """Make `postings` true, all of them. At most one posting per user.
 
     Raises Overtaken when a chain has moved on or a token was consumed meanwhile; the transaction must be rolled back.
     IntegrityError says the same of a token, request key or chain position that another transaction has just taken.
     """
-    answer = await connection.execute(STORE, _columns(postings) | {"now": now})
+    answer = await connection.execute(STORE, _columns(postings))
     counts = answer.one()
     tokens = sum(posting.transaction.token_hash is not None for posting in postings)
     rows = sum(len(posting.standings) for posting in postings)

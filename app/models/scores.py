@@ -30,7 +30,6 @@ class Score(Base):
     reached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     revision: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     hidden: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
     __table_args__ = (
         CheckConstraint("score >= 0", name="score_not_negative"),
@@ -46,7 +45,6 @@ class Score(Base):
             postgresql_where=text("NOT hidden"),
         ),
         Index("ix_scores_user_id", "user_id"),
-        Index("ix_scores_updated_at", "updated_at", postgresql_using="brin"),
     )
 
 

@@ -73,6 +73,14 @@ class Database:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for several reads that must agree: all see the database as of the first of them."""
+        async with self._translated(), self.engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
         try:
             with self.breaker.call():

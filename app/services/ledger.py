@@ -123,7 +123,7 @@ class Ledger:
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
             async with self._database.begin() as connection:
-                await store(connection, postings, now)
+                await store(connection, postings)
         return [self._announce(result) if isinstance(result, Posting) else result for result in results]
 
     async def _admit(self, claim: Claim, state: Loaded) -> Account:

@@ -175,7 +175,6 @@ def upgrade() -> None:
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("revision", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("hidden", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("abs(sort_key) = score", name=op.f("ck_scores_sort_key_is_the_score")),
         sa.CheckConstraint("score >= 0", name=op.f("ck_scores_score_not_negative")),
         sa.ForeignKeyConstraint(["category_id"], ["categories.id"], name=op.f("fk_scores_category_id")),
@@ -189,14 +188,12 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("NOT hidden"),
     )
-    op.create_index("ix_scores_updated_at", "scores", ["updated_at"], unique=False, postgresql_using="brin")
     op.create_index("ix_scores_user_id", "scores", ["user_id"], unique=False)
 
 
 def downgrade() -> None:
 
     op.drop_index("ix_scores_user_id", table_name="scores")
-    op.drop_index("ix_scores_updated_at", table_name="scores", postgresql_using="brin")
     op.drop_index("ix_scores_board_order", table_name="scores", postgresql_where=sa.text("NOT hidden"))
     op.drop_table("scores")
     op.drop_index("uq_score_transactions_user_id_seq", table_name="score_transactions")

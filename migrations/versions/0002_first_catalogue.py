@@ -21,6 +21,7 @@ def upgrade() -> None:
             ('global', 'Global', 'Everything that is not played in a category of its own.'),
             ('arcade', 'Arcade', 'Fast games.'),
             ('puzzle', 'Puzzle', 'Games of thought.')
+        ON CONFLICT DO NOTHING
         """
     )
     op.execute(
@@ -34,6 +35,7 @@ def upgrade() -> None:
                 '{"easy": 25, "normal": 50, "hard": 100}', 0, NULL),
             ('ARCADE_RUN', 'Arcade run', 'Finish a run.', 'arcade', 20, '{}', 0, NULL),
             ('SOLVE_PUZZLE', 'Puzzle', 'Solve a puzzle.', 'puzzle', 30, '{"easy": 10, "hard": 30}', 0, NULL)
+        ON CONFLICT DO NOTHING
         """
     )
 

@@ -4,13 +4,11 @@
 -- ARGV[1] window, then requests:
 --   "page"   offset  limit    entries from a 0-based offset on
 --   "around" user    radius   2 * radius + 1 entries with the user as near to the middle as the edges allow
---   "place"  user    ""       one user, and who stands directly above
+--   "place"  user    above    one user as the last of a page that begins at most `above` entries higher
 --
--- Returns false when the category is not loaded; else { epoch, version, changed_at, total, view... }
---   page, around: { offset, above, through, member, sort key, member, sort key, ... }
---                 above: entries with a better score than the first; through: entries no worse than the last
---   place:        { rank (0-based), above, through, member, sort key, member above or "", its sort key or "" }
---   around, place of a user without a row: {}
+-- Returns false when the category is not loaded; else { epoch, version, changed_at, total, view... }, each view being
+--   { offset, above, through, member, sort key, member, sort key, ... }
+-- above: entries with a better score than the first; through: entries no worse than the last. A user without a row: {}.
 local meta, zset, members = KEYS[1], KEYS[2], KEYS[3]
 local head = redis.call('HMGET', meta, 'epoch', 'ready', 'v:' .. ARGV[1], 't:' .. ARGV[1])
 if not head[1] or not head[2] then return false end
@@ -28,31 +26,23 @@ local function page(offset, limit)
   return view
 end
 
-local function find(user)
+local function rank_of(user)
   local known = redis.call('HGET', members, user)
-  if not known then return false end
-  local member = string.sub(known, 1, 8) .. user
-  local rank = redis.call('ZRANK', zset, member)
-  return rank, member
+  return known and redis.call('ZRANK', zset, string.sub(known, 1, 8) .. user)
 end
 
 local function around(user, radius)
-  local rank = find(user)
+  local rank = rank_of(user)
   if not rank then return {} end
   local size = 2 * radius + 1
   return page(math.max(0, math.min(rank - radius, total - size)), size)
 end
 
-local function place(user)
-  local rank, member = find(user)
+local function place(user, above)
+  local rank = rank_of(user)
   if not rank then return {} end
-  local sort_key = redis.call('ZSCORE', zset, member)
-  local view = { rank, count_better(sort_key), count_through(sort_key), member, sort_key, '', '' }
-  if rank > 0 then
-    local above = redis.call('ZRANGE', zset, rank - 1, rank - 1, 'WITHSCORES')
-    view[6], view[7] = above[1], above[2]
-  end
-  return view
+  local first = math.max(0, rank - above)
+  return page(first, rank - first + 1)
 end
 
 local answer = { head[1], head[3] or '0', head[4] or '0', total }
@@ -63,7 +53,7 @@ for a = 2, #ARGV, 3 do
   elseif kind == 'around' then
     answer[#answer + 1] = around(first, tonumber(second))
   else
-    answer[#answer + 1] = place(first)
+    answer[#answer + 1] = place(first, tonumber(second))
   end
 end
 return answer

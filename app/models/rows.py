@@ -1,0 +1,86 @@
+"""Rows of boards in bulk: what loading, repairing and comparing the copies in Redis needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.boards import Board
+from app.domain.ledger import Standing
+from app.domain.periods import Period, Window
+from app.domain.scoring import ScoreRow
+from app.models.boards import SHOWN, of_board
+
+ROWS_BY_USER = text(
+    """
+    SELECT user_id, score, sort_key, reached_at, revision, hidden FROM scores
+    WHERE category_id = :category AND period = :period AND window_start = :start AND user_id > :after
+    ORDER BY user_id LIMIT :limit
+    """
+)
+
+RECENT_ROWS = text(
+    """
+    SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.sort_key, s.reached_at, s.revision, s.hidden
+    FROM (SELECT DISTINCT user_id, category_id FROM score_transactions WHERE created_at >= :since) t
+    JOIN scores s ON s.user_id = t.user_id AND s.category_id = t.category_id
+    JOIN unnest(CAST(:periods AS text[]), CAST(:starts AS date[])) AS w(period, window_start)
+        ON w.period = s.period AND w.window_start = s.window_start
+    ORDER BY s.category_id, s.user_id
+    """
+)
+
+COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {SHOWN}")  # noqa: S608 - the piece is a constant
+USERS_OF_BOARD = text(
+    """
+    SELECT user_id FROM scores
+    WHERE category_id = :category AND period = :period AND window_start = :start
+      AND user_id = ANY(CAST(:users AS uuid[]))
+    """
+)
+
+
+async def read_rows(connection: AsyncConnection, board: Board, after: UUID, limit: int) -> list[Standing]:
+    """The next `limit` rows of a board behind user `after`, hidden ones too, in order of user id."""
+    rows = await connection.execute(ROWS_BY_USER, of_board(board) | {"after": after, "limit": limit})
+    return [
+        Standing(board, row.user_id, ScoreRow(row.score, row.reached_at, row.revision, row.hidden), row.sort_key)
+        for row in rows
+    ]
+
+
+async def read_recent(connection: AsyncConnection, since: datetime, windows: Sequence[Window]) -> list[Standing]:
+    """The rows, in `windows`, of everybody who has had a transaction since then; grouped by category."""
+    rows = await connection.execute(
+        RECENT_ROWS,
+        {
+            "since": since,
+            "periods": [window.period.value for window in windows],
+            "starts": [window.start for window in windows],
+        },
+    )
+    return [
+        Standing(
+            Board(row.category_id, Window(Period(row.period), row.window_start)),
+            row.user_id,
+            ScoreRow(row.score, row.reached_at, row.revision, row.hidden),
+            row.sort_key,
+        )
+        for row in rows
+    ]
+
+
+async def count_shown(connection: AsyncConnection, board: Board) -> int:
+    """How many users a board shows."""
+    shown: int = (await connection.execute(COUNT_SHOWN, of_board(board))).scalar_one()
+    return shown
+
+
+async def users_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> set[UUID]:
+    """Those of `users` who have a row on the board, hidden or not."""
+    rows = await connection.execute(USERS_OF_BOARD, of_board(board) | {"users": list(users)})
+    return {row.user_id for row in rows}

@@ -1,0 +1,85 @@
+"""Reconcile: what Redis missed is found in PostgreSQL and put right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import structlog
+
+from app.domain.boards import Board
+from app.domain.periods import Period, window_of
+from app.models.rows import count_shown, read_recent, read_rows, users_of
+from app.services.catalogue import CatalogueService
+from app.services.database import Database
+from app.services.rebuild import CHUNK, NOBODY, live_boards
+from app.services.standings import Cold, Loading, Standings
+
+log = structlog.get_logger(__name__)
+
+LOOK_BACK = timedelta(seconds=30)
+"""How far the repair of recent scores looks back: longer than any transaction can take."""
+
+
+class Reconcile:
+    """Repairs the copies. Rows are guarded by their revision, so repairing what is right changes nothing."""
+
+    def __init__(
+        self,
+        database: Database,
+        standings: Standings,
+        loading: Loading,
+        catalogue: CatalogueService,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._standings = standings
+        self._loading = loading
+        self._catalogue = catalogue
+        self._clock = clock
+
+    async def recent(self, since: datetime | None = None) -> int:
+        """Put the scores that changed in the last 30 seconds, or since then, once more. Returns how many rows."""
+        now = self._clock()
+        windows = [window_of(period, now) for period in Period]
+        async with self._database.connect() as connection:
+            rows = await read_recent(connection, since or now - LOOK_BACK, windows)
+        for _, group in groupby(rows, key=lambda row: row.board.category):
+            category_rows = list(group)
+            for start in range(0, len(category_rows), CHUNK):
+                with suppress(Cold):  # It is being rebuilt, which covers these rows.
+                    await self._standings.put(category_rows[start : start + CHUNK])
+        return len(rows)
+
+    async def everything(self) -> None:
+        """Compare all live boards with PostgreSQL, row by row, and remove users that PostgreSQL does not know."""
+        for board in list(live_boards(self._catalogue, self._clock())):
+            with suppress(Cold):
+                await self._board(board)
+
+    async def _board(self, board: Board) -> None:
+        after = NOBODY
+        while True:
+            async with self._database.connect() as connection:
+                rows = await read_rows(connection, board, after, CHUNK)
+            if rows:
+                await self._standings.put(rows)
+                after = rows[-1].user_id
+            if len(rows) < CHUNK:
+                break
+        async with self._database.connect() as connection:
+            shown = await count_shown(connection, board)
+        if await self._loading.size(board) != shown:
+            await self._sweep(board)
+
+    async def _sweep(self, board: Board) -> None:
+        known = list(await self._loading.users(board))
+        for start in range(0, len(known), CHUNK):
+            chunk = known[start : start + CHUNK]
+            async with self._database.connect() as connection:
+                real = await users_of(connection, board, chunk)
+            for user_id in set(chunk) - real:
+                log.warning("stray_member_removed", board=board.key, user=str(user_id))
+                await self._loading.forget(board, user_id)
