@@ -8,7 +8,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
     exit 1
 fi
 echo "Installing uv"
-install="install --quiet --disable-pip-version-check --no-cache-dir --require-hashes -r locks/uv.txt"
+install="install --quiet --disable-pip-version-check --root-user-action ignore --no-cache-dir --require-hashes -r locks/uv.txt"
 if "$python" -c 'import ensurepip' 2>/dev/null; then
     "$python" -m venv .uv
     .uv/bin/python -m pip $install
