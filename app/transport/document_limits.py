@@ -30,7 +30,7 @@ class DocumentLimits:
     root_fields: int = 10
     aliases: int = 15
     directives: int = 40
-    fields: int = 400
+    fields: int = 300
     cost: int = 5_000
     """Fields an execution may resolve: each counts once for every element of the lists around it."""
     list_size: int = 100

@@ -14,6 +14,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLArgument,
     GraphQLField,
     GraphQLSchema,
     InlineFragmentNode,
@@ -180,12 +181,23 @@ class Ruler:
             definition = field.args.get(name)
             if definition is None:
                 continue
-            value = given.get(name)
-            size = self._limits.list_size
-            if value is None and isinstance(definition.default_value, int):
-                size = definition.default_value
-            elif isinstance(value, IntValueNode) and len(value.value) < 10:
-                size = int(value.value)
+            size = _integer(given.get(name, _default(definition)))
+            if size is None:
+                size = self._limits.list_size
             # A radius reaches to both sides of its centre.
             reach = 2 * size + 1 if name == "radius" else size
             yield min(max(reach, 1), self._limits.list_size)
+
+
+def _default(argument: GraphQLArgument) -> object:
+    """The default value, of whichever way the schema was made: a value or a node."""
+    if argument.default is None:
+        return argument.default_value
+    return argument.default.literal or argument.default.value
+
+
+def _integer(value: object) -> int | None:
+    """The number, if it is one and a reasonable one: `int` refuses absurdly many digits."""
+    if isinstance(value, IntValueNode):
+        return int(value.value) if len(value.value) < 10 else None
+    return value if isinstance(value, int) else None

@@ -1,0 +1,231 @@
+"""A small schema served by the real HTTP transport, for tests that need no store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+
+from app.domain.errors import DomainError, RateLimited, Unauthenticated
+from app.execution import Engine, Operation
+from app.transport.document_limits import DocumentLimits
+from app.transport.documents import Documents
+from app.transport.http import GraphQLEndpoint
+from app.transport.shared import SharedExecutions
+from app.transport.streams import Streams
+
+
+class Counter:
+    """A number that subscriptions watch."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.watchers = 0
+        self._moved = asyncio.Condition()
+
+    async def move(self) -> None:
+        async with self._moved:
+            self.value += 1
+            self._moved.notify_all()
+
+    async def watched_by(self, watchers: int) -> None:
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.watchers == watchers)
+
+    async def _after(self, seen: int) -> int:
+        async with self._moved:
+            await self._moved.wait_for(lambda: self.value > seen)
+            return self.value
+
+    async def values(self) -> AsyncGenerator[int, None]:
+        async with self._moved:
+            self.watchers += 1
+            self._moved.notify_all()
+        try:
+            seen = self.value
+            yield seen
+            while True:
+                seen = await self._after(seen)
+                yield seen
+        finally:
+            async with self._moved:
+                self.watchers -= 1
+                self._moved.notify_all()
+
+
+@dataclass
+class ToyContext:
+    """`viewer` is the bearer token of the request, taken at its word."""
+
+    toy: Toy
+    viewer: str | None = None
+    lifetime: float | None = None
+
+
+Info = strawberry.Info[ToyContext, None]
+
+
+@strawberry.type
+class Leaf:
+    name: str
+
+
+@strawberry.type
+class Node:
+    id: strawberry.ID
+
+    @strawberry.field
+    def child(self) -> Node:
+        return Node(id=strawberry.ID(self.id + "+"))
+
+    @strawberry.field
+    def children(self, limit: int = 10) -> list[Node]:
+        return [Node(id=strawberry.ID(f"{self.id}.{n}")) for n in range(limit)]
+
+    @strawberry.field
+    def leaves(self) -> list[Leaf]:
+        return [Leaf(name="leaf")]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self, name: str = "world") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    def node(self, limit: int = 10) -> Node:
+        return Node(id=strawberry.ID("1"))
+
+    @strawberry.field
+    def counter(self, info: Info) -> int:
+        return info.context.toy.counter.value
+
+    @strawberry.field(metadata={"viewer": True})
+    def viewer(self, info: Info) -> str:
+        if info.context.viewer is None:
+            raise Unauthenticated
+        return info.context.viewer
+
+    @strawberry.field
+    def limited(self) -> str | None:
+        raise RateLimited(7)
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise RuntimeError("secret")
+
+    @strawberry.field
+    async def slow(self, info: Info) -> str:
+        await info.context.toy.released.wait()
+        return "done"
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def move(self, info: Info) -> int:
+        await info.context.toy.counter.move()
+        return info.context.toy.counter.value
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def counter(self, info: Info) -> AsyncGenerator[int, None]:
+        async for value in info.context.toy.counter.values():
+            yield value
+
+    @strawberry.subscription
+    async def countdown(self, start: int = 2) -> AsyncGenerator[int, None]:
+        for value in range(start, 0, -1):
+            yield value
+
+    @strawberry.subscription
+    async def refused(self) -> AsyncGenerator[int, None]:
+        raise RateLimited(3)
+        yield 1
+
+    @strawberry.subscription(metadata={"viewer": True})
+    async def whisper(self, info: Info) -> AsyncGenerator[str, None]:
+        async for value in info.context.toy.counter.values():
+            yield f"{info.context.viewer}:{value}"
+
+
+SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
+
+
+def render_error(error: Exception) -> dict[str, Any]:
+    """A domain error as clients see it, anything else masked."""
+    if isinstance(error, DomainError):
+        return {"message": error.message, "extensions": {"code": error.code, **error.facts()}}
+    return {"message": "Something went wrong.", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
+
+
+def format_error(error: GraphQLError) -> dict[str, Any]:
+    """An error of an execution as clients see it."""
+    formatted: dict[str, Any] = dict(error.formatted)
+    return formatted if error.original_error is None else formatted | render_error(error.original_error)
+
+
+class Contexts:
+    def __init__(self, toy: Toy) -> None:
+        self._toy = toy
+
+    async def of_http(self, scope: Mapping[str, Any]) -> ToyContext:
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode()
+        if authorization == "Bearer expired":
+            raise Unauthenticated(expired=True)
+        if authorization == "Bearer bad":
+            raise Unauthenticated
+        if authorization == "Bearer crash":
+            raise RuntimeError("secret")
+        viewer = authorization.removeprefix("Bearer ") or None
+        return ToyContext(self._toy, viewer, 0.2 if viewer == "short" else None)
+
+
+@dataclass
+class Toy:
+    """Everything a test of the HTTP transport may want to reach into. Made within a running event loop."""
+
+    limits: DocumentLimits = field(default_factory=DocumentLimits)
+    documents: Documents = field(default_factory=Documents)
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the endpoint."""
+    streaming: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the streams."""
+
+    def __post_init__(self) -> None:
+        self.counter = Counter()
+        self.released = asyncio.Event()
+        self.stop = asyncio.Event()
+        self.guarded: list[Operation | None] = []
+        self.refuse_with: Exception | None = None
+        self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
+        self.shared = SharedExecutions(self.engine, lambda: ToyContext(self))
+        self.streams: Streams[ToyContext] = Streams(
+            self.engine,
+            self.shared,
+            self.stop,
+            render_error=render_error,
+            lifetime=lambda context: context.lifetime,
+            **self.streaming,
+        )
+        self.endpoint: GraphQLEndpoint[ToyContext] = GraphQLEndpoint(
+            self.engine,
+            Contexts(self),
+            self.documents,
+            self.streams,
+            guard=self._guard,
+            render_error=render_error,
+            **self.settings,
+        )
+
+    async def _guard(self, context: ToyContext, operation: Operation | None) -> None:
+        self.guarded.append(operation)
+        if self.refuse_with is not None:
+            raise self.refuse_with
