@@ -4,13 +4,13 @@
     ├── Refusal                      an outcome a well-behaved client acts on: a member of a result union
     │   ├── InvalidActionToken  ActionTokenExpired  ActionTokenUsed(receipt)  ActionTokenNotYours
     │   ├── InvalidAction  AlreadyCompleted
-    │   ├── Wait(retry_after)        CooldownActive  DailyLimitReached  TooEarly  TooManyOpenTokens
+    │   ├── Wait(retry_after)        CooldownActive  DailyLimitReached  TooEarly
     │   ├── InvalidSignature  StaleTimestamp  DuplicateAction(receipt)
     │   └── ScoreCapReached  VerificationFailed  UnderReview
     └── Failure                      everything else: a top-level error with `extensions.code`
         ├── Unauthenticated(reason)  Forbidden
         ├── UserNotFound  CategoryNotFound  BadUserInput
-        └── RateLimited(retry_after)  ServiceUnavailable(retry_after)
+        └── RateLimited(retry_after)  TooManyOpenTokens  ServiceUnavailable(retry_after)
 
 An error knows no transport. `message` is written for the person who reads it and never carries a secret.
 """
@@ -36,7 +36,6 @@ class ErrorCode(StrEnum):
     COOLDOWN_ACTIVE = "COOLDOWN_ACTIVE"
     DAILY_LIMIT_REACHED = "DAILY_LIMIT_REACHED"
     TOO_EARLY = "TOO_EARLY"
-    TOO_MANY_OPEN_TOKENS = "TOO_MANY_OPEN_TOKENS"
     INVALID_SIGNATURE = "INVALID_SIGNATURE"
     STALE_TIMESTAMP = "STALE_TIMESTAMP"
     DUPLICATE_ACTION = "DUPLICATE_ACTION"
@@ -138,11 +137,6 @@ class TooEarly(Wait):
     default = "The action cannot be finished yet."
 
 
-class TooManyOpenTokens(Wait):
-    code = ErrorCode.TOO_MANY_OPEN_TOKENS
-    default = "You hold as many open action tokens as allowed. Use one, or wait until one expires."
-
-
 class InvalidSignature(Refusal):
     code = ErrorCode.INVALID_SIGNATURE
     default = "The signature does not match the action."
@@ -221,12 +215,18 @@ class RateLimited(Failure):
     code = ErrorCode.RATE_LIMITED
     default = "Too many requests."
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, message: str | None = None) -> None:
         self.retry_after = max(1, retry_after)
-        super().__init__(f"Too many requests. Try again in {self.retry_after} s.")
+        super().__init__(f"{message or self.default} Try again in {self.retry_after} s.")
 
     def facts(self) -> dict[str, object]:
         return {"retryAfter": self.retry_after}
+
+
+class TooManyOpenTokens(RateLimited):
+    """`retry_after` is when the first of the open tokens expires; using one makes room at once."""
+
+    default = "You hold as many open action tokens as allowed."
 
 
 class ServiceUnavailable(Failure):

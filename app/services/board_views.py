@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from app.domain.boards import Board, Entry, Page, Place, Source, Version
@@ -25,7 +26,7 @@ class Slice:
     limit: int
 
 
-AnyView = View | Slice
+AnyView = View[Any] | Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Reading:
     total: int
 
     def page(self, ranked: Sequence[Ranked], offset: int, profiles: Mapping[UUID, Profile]) -> Page:
-        """A page of the ranked lines."""
-        entries = tuple(_entry(one, profiles) for one in ranked)
+        """A page of the ranked lines, but for users who have just ceased to exist."""
+        entries = tuple(_entry(one, profiles) for one in ranked if one.line.user_id in profiles)
         return Page(self.board, self.version, self.as_of, self.source, self.total, entries, offset)
 
     def place(self, user_id: UUID, ranked: Ranked | None) -> Place:
@@ -62,7 +63,7 @@ class Reading:
     def user_view(self, user_id: UUID, ranked: Sequence[Ranked], profiles: Mapping[UUID, Profile]) -> UserView:
         """A user's view; `ranked` ends with the user, or is empty for a user without a row."""
         place = self.place(user_id, ranked[-1] if ranked else None)
-        above = tuple(_entry(one, profiles) for one in ranked[:-1])
+        above = tuple(_entry(one, profiles) for one in ranked[:-1] if one.line.user_id in profiles)
         return UserView(place, profiles.get(user_id), above)
 
 

@@ -76,3 +76,5 @@ async def _read(connection: AsyncConnection, board: Board, view: AnyView) -> tup
                 return Stretch(0, 0, 0, []), total
             size = 2 * radius + 1
             return await read_stretch(connection, board, max(0, min(place.offset - radius, total - size)), size)
+        case _:
+            raise TypeError(view)

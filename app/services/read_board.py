@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from app.domain.boards import Board, Page, Place, Version
@@ -55,7 +56,7 @@ class ReadBoard:
             reading, ranked = await self._postgres.places(board, users)
         return [reading.place(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
 
-    async def read_views(self, board: Board, views: Sequence[View]) -> Sequence[State]:
+    async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """The state of each view, for a feed."""
         return await self._read(board, views)
 

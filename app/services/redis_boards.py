@@ -57,6 +57,8 @@ def _request(view: AnyView) -> Request:
             return "around", user_id.bytes, radius
         case Player(user_id):
             return "place", user_id.bytes, NEIGHBOURS
+        case _:
+            raise TypeError(view)
 
 
 def _stretch(raw: Sequence[Any]) -> Stretch:

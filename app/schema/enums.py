@@ -1,0 +1,109 @@
+"""The enums of the domain, made known to the schema with a description of every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import TypeVar
+
+import strawberry
+from strawberry.types.enum import StrawberryEnumDefinition
+
+from app.domain.boards import Source, UpdateKind
+from app.domain.catalogue import Operator, SortOrder
+from app.domain.errors import ErrorCode
+from app.domain.periods import Period
+from app.domain.users import Role
+
+E = TypeVar("E", bound=Enum)
+
+
+def _publish(enum: type[E], description: str, values: Mapping[E, str]) -> None:
+    """Make `enum` usable in the schema. Raises KeyError when a value has no description."""
+    strawberry.enum(enum, description=description)
+    definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]
+    for value in definition.values:
+        value.description = values[enum[value.name]]
+
+
+_publish(
+    Period,
+    "How long scores add up before a board starts anew. Windows are in UTC and half-open.",
+    {
+        Period.ALL_TIME: "For ever.",
+        Period.DAILY: "From midnight to midnight.",
+        Period.WEEKLY: "From Monday to Monday.",
+        Period.MONTHLY: "From the first of a month to the first of the next.",
+    },
+)
+_publish(
+    SortOrder,
+    "Which score leads a board.",
+    {SortOrder.HIGH_FIRST: "The highest, as for points.", SortOrder.LOW_FIRST: "The lowest, as for times."},
+)
+_publish(
+    Operator,
+    "How an award changes a score.",
+    {
+        Operator.SUM: "It is added.",
+        Operator.BEST: "It replaces a worse score.",
+        Operator.LATEST: "It replaces any score.",
+    },
+)
+_publish(
+    Role,
+    "What a caller may do.",
+    {
+        Role.PLAYER: "Play: claim actions of one's own.",
+        Role.SERVER: "Record actions for any player, as a game's back-end.",
+        Role.MODERATOR: "Correct, review and hide.",
+    },
+)
+_publish(
+    Source,
+    "Where a reading of a board came from. All sources give the same order.",
+    {
+        Source.MEMORY: "The answering process, kept current by the feed of live updates.",
+        Source.REDIS: "Redis.",
+        Source.POSTGRES: "PostgreSQL: Redis is away, or no longer holds the window.",
+    },
+)
+_publish(
+    UpdateKind,
+    "What a message of a subscription is.",
+    {
+        UpdateKind.SNAPSHOT: "The state to begin with; replaces whatever was known.",
+        UpdateKind.UPDATE: "The state after a change, with the changes.",
+    },
+)
+_publish(
+    ErrorCode,
+    "The stable, machine-readable name of an error.",
+    {
+        ErrorCode.INVALID_ACTION_TOKEN: "The action token is malformed, forged or unknown.",
+        ErrorCode.ACTION_TOKEN_EXPIRED: "The action token has expired: ask for a new one.",
+        ErrorCode.ACTION_TOKEN_USED: "The action token has paid already.",
+        ErrorCode.ACTION_TOKEN_NOT_YOURS: "The action token was issued to somebody else.",
+        ErrorCode.INVALID_ACTION: "There is no such action or difficulty, or it is switched off.",
+        ErrorCode.ALREADY_COMPLETED: "The action pays once, and has paid.",
+        ErrorCode.COOLDOWN_ACTIVE: "The action needs a rest: wait `retryAfter` seconds.",
+        ErrorCode.DAILY_LIMIT_REACHED: "Enough for today: wait `retryAfter` seconds.",
+        ErrorCode.TOO_EARLY: "The action takes longer: wait `retryAfter` seconds.",
+        ErrorCode.INVALID_SIGNATURE: "The signature does not match the action.",
+        ErrorCode.STALE_TIMESTAMP: "The timestamp is too far from the server's clock.",
+        ErrorCode.DUPLICATE_ACTION: "The client's action id was seen before.",
+        ErrorCode.SCORE_CAP_REACHED: "The score is at its cap.",
+        ErrorCode.VERIFICATION_FAILED: "The game did not confirm the action.",
+        ErrorCode.UNDER_REVIEW: "Recorded, and held until a moderator decides.",
+        ErrorCode.UNAUTHENTICATED: "No valid access token; `reason: TOKEN_EXPIRED` when it has expired.",
+        ErrorCode.FORBIDDEN: "The caller's role does not allow it.",
+        ErrorCode.USER_NOT_FOUND: "There is no such user.",
+        ErrorCode.CATEGORY_NOT_FOUND: "There is no such category.",
+        ErrorCode.RATE_LIMITED: "Over a limit: wait `retryAfter` seconds.",
+        ErrorCode.BAD_USER_INPUT: "An argument is out of its range.",
+        ErrorCode.SERVICE_UNAVAILABLE: "A store is away: repeat after `retryAfter` seconds.",
+        ErrorCode.INTERNAL_SERVER_ERROR: "A fault of the service; quote the `errorId`.",
+    },
+)
+
+__all__ = ["ErrorCode", "Operator", "Period", "Role", "SortOrder", "Source", "UpdateKind"]
