@@ -47,7 +47,7 @@ class BoardMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class UserChanged:
+class ProfileChanged:
     """What boards show of a user is different now: the name, the picture, or whether they are shown at all."""
 
     user_id: UUID
@@ -85,7 +85,7 @@ class NoticesLost:
     """Notices may have been lost until now: what depends on them must be read anew. Never sent, only received."""
 
 
-Notice = UserChanged | CatalogueChanged | MilestoneReached | SocketClosed | Canary | NoticesLost
+Notice = ProfileChanged | CatalogueChanged | MilestoneReached | SocketClosed | Canary | NoticesLost
 
 
 def encode_boards(moves: Iterable[tuple[Board, Version, bool]]) -> str:
@@ -104,7 +104,7 @@ def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:
 def encode_notice(notice: Notice) -> str:
     """The message for the channel `notices`. Raises ValueError for NoticesLost, which nobody sends."""
     match notice:
-        case UserChanged(user_id):
+        case ProfileChanged(user_id):
             return _dump({"user": str(user_id)})
         case CatalogueChanged():
             return _dump({"catalogue": True})
@@ -156,7 +156,7 @@ def _milestone_of(content: Mapping[str, Any]) -> MilestoneReached:
 
 
 _DECODERS: Mapping[str, Callable[[Any], Notice]] = {
-    "user": lambda content: UserChanged(UUID(content)),
+    "user": lambda content: ProfileChanged(UUID(content)),
     "catalogue": lambda _: CatalogueChanged(),
     "milestone": _milestone_of,
     "close": lambda content: SocketClosed(str(content["socket"]), int(content["code"])),

@@ -20,8 +20,8 @@ from app.pubsub.events import (
     MilestoneReached,
     Notice,
     NoticesLost,
+    ProfileChanged,
     SocketClosed,
-    UserChanged,
     decode_boards,
     decode_notice,
     encode_boards,
@@ -32,7 +32,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ANN = Profile(UUID(int=7), 'Ann "the\n☃" O\'Hara', None, NOON)
 
 NOTICES = [
-    UserChanged(UUID(int=1)),
+    ProfileChanged(UUID(int=1)),
     CatalogueChanged(),
     MilestoneReached(Milestone(ANN, "global", MilestoneKind.SCORE, NOON, 500)),
     MilestoneReached(Milestone(ANN, "arcade", MilestoneKind.FIRST_PLACE, NOON)),
@@ -69,8 +69,11 @@ def test_a_loss_is_never_sent() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "null", "[]", "{}", "7", '"user"', "{", '{"user":1}', '{"user":"x"}', '{"user":"x","b":1}', '{"close":[]}']
-    + ['{"milestone":{}}', '{"tomorrow":1}', "[" * 100_000, '{"close":{"socket":"a","code":"x"}}'],
+    [
+        *("", "null", "[]", "{}", "7", '"user"', "{", "[" * 100_000),
+        *('{"user":1}', '{"user":"x"}', '{"user":"x","b":1}', '{"milestone":{}}', '{"tomorrow":1}'),
+        *('{"close":[]}', '{"close":{"socket":"a","code":"x"}}'),
+    ],
 )
 def test_an_unreadable_notice_is_nothing(text: str) -> None:
     assert decode_notice(text) is None

@@ -1,0 +1,104 @@
+"""Who watches what on one board, and what each of them would be shown now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, cast
+from uuid import UUID
+
+from app.domain.boards import Page
+from app.pubsub.slot import Slot
+from app.pubsub.updates import worth_telling
+from app.pubsub.views import Head, Player, S, State, View
+
+HEAD = Head()
+
+
+class Audience:
+    """The slots of the watchers by view, with the newest state of each view.
+
+    The head's state is kept without watchers too, because queries are answered from it.
+    """
+
+    def __init__(self) -> None:
+        self._slots: dict[View[Any], set[Slot[Any]]] = {}
+        self._latest: dict[View[Any], State] = {}
+
+    @property
+    def head(self) -> Page | None:
+        """The newest head, however old."""
+        page = self._latest.get(HEAD)
+        return page if isinstance(page, Page) else None
+
+    @property
+    def watchers(self) -> int:
+        return sum(map(len, self._slots.values()))
+
+    @property
+    def beyond_head(self) -> list[View[Any]]:
+        """What is watched besides the head."""
+        return [view for view in self._slots if view != HEAD]
+
+    @property
+    def missing(self) -> list[View[Any]]:
+        """What is watched and was never read."""
+        return [view for view in self._slots if view not in self._latest]
+
+    def attach(self, view: View[S]) -> Slot[S]:
+        """A new watcher's slot. What is known is in it at once."""
+        slot: Slot[S] = Slot()
+        self._slots.setdefault(view, set()).add(slot)
+        if view in self._latest:
+            slot.put(cast(S, self._latest[view]))
+        return slot
+
+    def detach(self, view: View[S], slot: Slot[S]) -> None:
+        """The watcher of `slot` left."""
+        slots = self._slots[view]
+        slots.discard(slot)
+        if not slots:
+            del self._slots[view]
+            if view != HEAD:
+                self._latest.pop(view, None)
+
+    def show(self, view: View[Any], state: State) -> None:
+        """Makes `state` the newest of `view`; its watchers get it when they could see a difference."""
+        slots = self._slots.get(view, ())
+        before = self._latest.get(view)
+        if slots or view == HEAD:
+            self._latest[view] = state
+        if worth_telling(before, state):
+            for slot in slots:
+                slot.put(state)
+
+    def show_stale(self) -> None:
+        """Marks every page as one that may have been overtaken by the truth."""
+        for view, state in list(self._latest.items()):
+            if isinstance(state, Page):
+                self.show(view, replace(state, stale=True))
+
+    def shows(self, user_id: UUID) -> bool:
+        """Whether any view shows that user."""
+        return any(user_id in _users(view, state) for view, state in self._latest.items())
+
+    def finish(self) -> None:
+        """The newest states are the last ones: every watcher gets theirs once more, and nothing after it."""
+        for view, slots in self._slots.items():
+            for slot in slots:
+                if view in self._latest:
+                    slot.put(self._latest[view])
+                slot.close()
+
+    def dismiss(self) -> None:
+        """Ends every slot as it is."""
+        for slots in self._slots.values():
+            for slot in slots:
+                slot.close()
+
+
+def _users(view: View[Any], state: State) -> Iterator[UUID]:
+    if isinstance(view, Player):
+        yield view.user_id
+    for entry in state.entries if isinstance(state, Page) else state.above:
+        yield entry.user.id

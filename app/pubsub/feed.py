@@ -1,0 +1,250 @@
+"""A feed: one process's view of one board, read once per change however many watch.
+
+Nudges say that the board moved, never how. The feed waits for a moment, reads, and leaves the newest state in the slots
+of its watchers. Between nudges it checks the version of the board, so that a lost nudge costs a second at most.
+
+Guarantees: readings never overlap; within one epoch no older version follows a newer one, whatever the stores answer;
+after the last change every slot ends up with the newest state; a reader that fails is tried again for as long as
+anybody watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.domain.boards import Board, Page, Source, Version
+from app.domain.errors import ServiceUnavailable
+from app.pubsub.audience import HEAD, Audience
+from app.pubsub.clock import Clock
+from app.pubsub.pace import Pace
+from app.pubsub.progress import Progress
+from app.pubsub.rhythm import Rhythm
+from app.pubsub.slot import Slot
+from app.pubsub.tally import Tally
+from app.pubsub.updates import with_rivals
+from app.pubsub.views import BoardReader, S, View
+from app.pubsub.waiters import Waiters
+
+log = logging.getLogger(__name__)
+
+
+class Regressed(Exception):
+    """A store answered with an older version than it did before."""
+
+
+class Feed:
+    """The head of one board, kept current by `run`, with the slots of those who watch the board."""
+
+    def __init__(self, board: Board, reader: BoardReader, clock: Clock, pace: Pace, tally: Tally) -> None:
+        self.board = board
+        self._ends_at = board.window.ends_at
+        self._reader = reader
+        self._clock = clock
+        self._pace = pace
+        self._tally = tally
+        self._rhythm = Rhythm(pace, clock.monotonic())
+        self._audience = Audience()
+        self._progress = Progress()
+        self._waiters = Waiters()
+        self._wake = asyncio.Event()
+        self._suspect = False
+        self._distrusted = False
+        self._announced: Version | None = None
+
+    @property
+    def watchers(self) -> int:
+        return self._audience.watchers
+
+    def is_past(self, now: datetime) -> bool:
+        """Whether the window of the board is over: another board is the open one."""
+        return self._ends_at is not None and now >= self._ends_at
+
+    def nudge(self, version: Version, *, top_moved: bool) -> None:
+        """The board is at `version` or later. What moved below the head matters to those who watch there."""
+        if (top_moved or self._audience.beyond_head) and not self._progress.covers(version):
+            self._announced = version
+            self._wake.set()
+
+    def distrust(self) -> None:
+        """What was read may be wrong although its version is right: read it anew."""
+        self._distrusted = True
+        self._wake.set()
+
+    def suspect(self) -> None:
+        """Nudges may have been lost: check the version now."""
+        self._suspect = True
+        self._wake.set()
+
+    def shows(self, user_id: UUID) -> bool:
+        """Whether anything that this feed holds shows that user."""
+        return self._audience.shows(user_id)
+
+    def page(self) -> Page | None:
+        """The head for a query, without waiting; None when it has to be read first.
+
+        It is as new as everything this process has heard of. While nothing can be read it is the last known one, marked
+        stale; while PostgreSQL stands in, it is up to a second old.
+        """
+        head, rhythm = self._audience.head, self._rhythm
+        rhythm.used_at = now = self._clock.monotonic()
+        if head is None:
+            return None
+        if rhythm.failing:
+            return replace(head, stale=True)
+        if not rhythm.is_fresh(now):
+            return None
+        if rhythm.fallback:
+            return head
+        return None if self._due or self._suspect else replace(head, source=Source.MEMORY)
+
+    async def fresh_page(self) -> Page:
+        """The head, read after this call if need be; all who wait share one reading.
+
+        Raises ServiceUnavailable when it cannot be read and never was.
+        """
+        if (page := self.page()) is not None:
+            return page
+        if self._rhythm.failing:
+            raise ServiceUnavailable
+        self._wake.set()
+        return await self._waiters.wait()
+
+    def attach(self, view: View[S]) -> Slot[S]:
+        """A new watcher's slot. What is known is in it at once, the rest follows."""
+        slot = self._audience.attach(view)
+        self._wake.set()
+        return slot
+
+    def detach(self, view: View[S], slot: Slot[S]) -> None:
+        """The watcher of `slot` left."""
+        self._audience.detach(view, slot)
+        self._rhythm.used_at = self._clock.monotonic()
+        self._wake.set()
+
+    def abandon(self) -> None:
+        """Answers every query that waits: for now nobody reads."""
+        self._waiters.answer(None)
+
+    def dismiss(self) -> None:
+        """Ends every slot, and answers every query that waits: nobody reads any more."""
+        self._audience.dismiss()
+        self.abandon()
+
+    async def run(self) -> None:
+        """Keeps the feed current; returns when its window is over or nobody has used it for a while."""
+        while True:
+            now = self._clock.monotonic()
+            if self._until_over() <= 0:
+                return await self._finish()
+            if not self._audience.watchers and not self._waiters and self._rhythm.is_idle(now):
+                return None
+            delay = min(self._next_at() - now, self._until_over())
+            if delay > 0:
+                await self._sleep(delay)
+            else:
+                await self._refresh()
+
+    @property
+    def _due(self) -> bool:
+        return self._distrusted or self._announced is not None
+
+    def _next_at(self) -> float:
+        due = self._due or bool(self._audience.missing)
+        return self._rhythm.next_at(suspect=self._suspect, due=due, waiting=bool(self._waiters))
+
+    def _until_over(self) -> float:
+        """Seconds until the last reading of the window. By the wall clock, which may be set: asked anew each time."""
+        if self._ends_at is None:
+            return math.inf
+        return (self._ends_at + timedelta(seconds=self._pace.grace) - self._clock.now()).total_seconds()
+
+    async def _sleep(self, seconds: float) -> None:
+        alarm = self._clock.call_later(seconds, self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
+            self._wake.clear()
+
+    async def _finish(self) -> None:
+        """The last word on a window that is over."""
+        self._distrusted = True
+        if self._audience.watchers or self._waiters:
+            await self._refresh()
+        self._audience.finish()
+        self.abandon()
+
+    async def _refresh(self) -> None:
+        """Makes sure of the state, by the version if that can be enough. Never raises for the reader's sake."""
+        started = self._clock.monotonic()
+        early = len(self._waiters)
+        whole = self._must_read()
+        self._suspect, self._distrusted, self._announced = False, False, None
+        try:
+            async with asyncio.timeout(self._pace.answer):
+                if whole or not await self._unchanged():
+                    await self._read([HEAD, *self._audience.beyond_head], started)
+                elif missing := self._audience.missing:
+                    await self._read_more([HEAD, *missing], started)
+        except Exception as error:
+            self._fail(error, started)
+        else:
+            self._succeed(started, early)
+
+    def _must_read(self) -> bool:
+        head = self._audience.head
+        return head is None or head.stale or self._rhythm.fallback or self._rhythm.failing or self._due
+
+    async def _unchanged(self) -> bool:
+        self._tally.polls += 1
+        head = self._audience.head
+        try:
+            return head is not None and await self._reader.read_version(self.board) == head.version
+        except ServiceUnavailable:
+            return False
+
+    async def _read_more(self, views: Sequence[View[Any]], started: float) -> None:
+        """Reads what new watchers need. If the board moved meanwhile, the others are not to be left behind."""
+        before = self._audience.head
+        await self._read(views, started)
+        after = self._audience.head
+        if before is None or after is None or before.version != after.version:
+            self._distrusted = True
+
+    async def _read(self, views: Sequence[View[Any]], started: float) -> None:
+        self._tally.reads += 1
+        self._rhythm.tried_at = started
+        states = dict(zip(views, await self._reader.read_views(self.board, views), strict=True))
+        head = states[HEAD]
+        assert isinstance(head, Page)
+        if not self._progress.admit(head.version):
+            raise Regressed(f"{self.board.key} fell back to {head.version}")
+        for view, state in states.items():
+            self._audience.show(view, with_rivals(state, head))
+
+    def _succeed(self, started: float, early: int) -> None:
+        head = self._audience.head
+        assert head is not None
+        self._rhythm.confirm(started, fallback=head.source is Source.POSTGRES)
+        if self._announced is not None and self._progress.covers(self._announced):
+            self._announced = None
+        # Whoever asked while this was under way may know of something newer, unless nothing was heard since.
+        self._waiters.answer(head, early if self._due or self._suspect else None)
+
+    def _fail(self, error: Exception, started: float) -> None:
+        self._tally.failures += 1
+        if not isinstance(error, ServiceUnavailable | TimeoutError):
+            log.error("cannot read %s", self.board.key, exc_info=error)
+        self._distrusted = True
+        self._rhythm.fail(started)
+        if not self._rhythm.is_fresh(self._clock.monotonic()):
+            self._audience.show_stale()
+        head = self._audience.head
+        self._waiters.answer(head and replace(head, stale=True))

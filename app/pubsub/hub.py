@@ -1,0 +1,246 @@
+"""The hub: everything that a process shows live, and what it knows of boards without asking a store.
+
+It keeps one feed per open board that somebody watches or asks for, and passes on to the feeds what is announced on the
+channels. Categories are not checked here: whoever asks has made sure that they exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from typing import TypeVar
+from uuid import UUID
+
+from broadcaster import Broadcast
+
+from app.domain.boards import TOP, BoardUpdate, Page, board_of
+from app.domain.milestones import Milestone
+from app.domain.periods import Period
+from app.domain.rivals import UserChange
+from app.pubsub.clock import Clock
+from app.pubsub.events import (
+    BoardMoved,
+    MilestoneReached,
+    Notice,
+    NoticesLost,
+    ProfileChanged,
+    boards_channel,
+    decode_boards,
+)
+from app.pubsub.feed import Feed
+from app.pubsub.notices import Notices
+from app.pubsub.pace import Pace
+from app.pubsub.redis_backend import Gap
+from app.pubsub.slot import Mailbox
+from app.pubsub.tally import Tally
+from app.pubsub.updates import board_update, user_change
+from app.pubsub.views import Around, BoardReader, Head, Player, S, View
+
+U = TypeVar("U")
+
+
+class Hub:
+    """Feeds by board, watchers by feed.
+
+    `run` must be running for anything to move; it can be run again after it failed, and watchers notice nothing.
+    """
+
+    def __init__(
+        self,
+        reader: BoardReader,
+        broadcast: Broadcast,
+        notices: Notices,
+        *,
+        clock: Clock,
+        pace: Pace | None = None,
+    ) -> None:
+        self.tally = Tally()
+        self._reader = reader
+        self._broadcast = broadcast
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._feeds: dict[str, Feed] = {}
+        self._open: dict[tuple[str, Period], Feed] = {}
+        self._channels: dict[str, asyncio.Task[None]] = {}
+        self._milestones: dict[Mailbox[Milestone], UUID | None] = {}
+        self._new: asyncio.Queue[Feed] = asyncio.Queue()
+        self._closed = False
+        notices.listen(self._notice)
+
+    @property
+    def feeds(self) -> int:
+        """Boards that this process follows."""
+        return len(self._feeds)
+
+    @property
+    def watchers(self) -> int:
+        """Open iterators over boards, users and milestones."""
+        return sum(feed.watchers for feed in self._feeds.values()) + len(self._milestones)
+
+    async def run(self) -> None:
+        """Follows the boards until cancelled. Raises only what is a fault in here."""
+        self._new = asyncio.Queue()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for feed in self._feeds.values():
+                    self._start(group, feed)
+                while True:  # this task alone starts others: nothing joins a group that is on its way down
+                    self._start(group, await self._new.get())
+        finally:
+            self._channels.clear()
+            for feed in self._feeds.values():
+                feed.abandon()
+
+    def close(self) -> None:
+        """Ends every iterator; new ones end at once. For the way down."""
+        self._closed = True
+        for feed in self._feeds.values():
+            feed.dismiss()
+        for mailbox in self._milestones:
+            mailbox.close()
+
+    def page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
+        """That part of the open board from memory; None when it is not there or not known to be the present.
+
+        What `moved` told of and what other processes announced is in it. No I/O, microseconds.
+        """
+        if not _in_head(limit, offset) or (feed := self._following(category, period)) is None:
+            return None
+        page = feed.page()
+        return page and page.cut(limit, offset)
+
+    async def fresh_page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
+        """That part of the open board, read now if memory does not have it; concurrent callers share the reading.
+
+        None when it reaches beyond the first `TOP` entries, which only a store can answer. While no store answers it is
+        the last known page, marked stale; raises ServiceUnavailable when there is none.
+        """
+        if not _in_head(limit, offset):
+            return None
+        page = await self._feed(category, period).fresh_page()
+        return page.cut(limit, offset)
+
+    def moved(self, moves: Iterable[BoardMoved]) -> None:
+        """Boards moved: to be told by this process's own writer, so that its readers see what it wrote at once."""
+        for move in moves:
+            self.tally.nudges += 1
+            if (feed := self._feeds.get(move.board)) is not None:
+                feed.nudge(move.version, top_moved=move.top_moved)
+
+    def distrust(self) -> None:
+        """Reads every board anew: for when a store came or went, or what boards show of all users changed."""
+        for feed in self._feeds.values():
+            feed.distrust()
+
+    def watch(self, category: str, period: Period, limit: int) -> AsyncGenerator[BoardUpdate, None]:
+        """The first `limit` entries of the open board: a SNAPSHOT, then an UPDATE when they look different.
+
+        When the window ends, its last page comes as an UPDATE and the next window as a SNAPSHOT. A reader that is slow
+        misses what lies between, never the newest. While no store answers, one UPDATE says that the page is stale.
+        """
+        return self._watch(category, period, Head(), lambda page: page.cut(limit), board_update)
+
+    def watch_around(
+        self, category: str, period: Period, user_id: UUID, radius: int
+    ) -> AsyncGenerator[BoardUpdate, None]:
+        """As `watch`, for a user and up to `radius` entries above and below. No entries while the user has no row."""
+        return self._watch(category, period, Around(user_id, radius), lambda page: page, board_update)
+
+    def watch_user(self, user_id: UUID, category: str, period: Period) -> AsyncGenerator[UserChange, None]:
+        """One user's score and rank on the open board: a SNAPSHOT, then an UPDATE when they changed."""
+        return self._watch(category, period, Player(user_id), lambda view: view, user_change)
+
+    async def watch_milestones(self, user_id: UUID | None = None) -> AsyncGenerator[Milestone, None]:
+        """Milestones reached from now on, of one user or of all. Of a reader that is slow the oldest are lost."""
+        mailbox: Mailbox[Milestone] = Mailbox()
+        self._milestones[mailbox] = user_id
+        try:
+            if self._closed:
+                return
+            async for milestone in mailbox:
+                yield milestone
+        finally:
+            del self._milestones[mailbox]
+
+    async def _watch(
+        self,
+        category: str,
+        period: Period,
+        view: View[S],
+        part: Callable[[S], S],
+        message: Callable[[S | None, S, bool], U | None],
+    ) -> AsyncGenerator[U, None]:
+        while not self._closed:
+            feed = self._feed(category, period)
+            slot = feed.attach(view)
+            shown: S | None = None
+            try:
+                async for state in slot:
+                    seen = part(state)
+                    update = message(shown, seen, slot.closed)
+                    if update is not None:
+                        shown = seen
+                        yield update
+            finally:
+                feed.detach(view, slot)
+
+    def _following(self, category: str, period: Period) -> Feed | None:
+        """The feed of the board that is open now, if there is one."""
+        feed = self._open.get((category, period))
+        return None if feed is None or feed.is_past(self._clock.now()) else feed
+
+    def _feed(self, category: str, period: Period) -> Feed:
+        feed = self._following(category, period)
+        if feed is None:
+            board = board_of(category, period, self._clock.now())
+            feed = Feed(board, self._reader, self._clock, self._pace, self.tally)
+            self._feeds[board.key] = self._open[category, period] = feed
+            self._new.put_nowait(feed)
+        return feed
+
+    def _start(self, group: asyncio.TaskGroup, feed: Feed) -> None:
+        category = feed.board.category
+        if category not in self._channels:
+            self._channels[category] = group.create_task(self._listen(category))
+        group.create_task(self._tend(feed))
+
+    async def _tend(self, feed: Feed) -> None:
+        """Runs the feed and releases it, with the channel when it was the last of its category."""
+        await feed.run()
+        board = feed.board
+        del self._feeds[board.key]
+        if self._open.get((board.category, board.window.period)) is feed:
+            del self._open[board.category, board.window.period]
+        if all(other.board.category != board.category for other in self._feeds.values()):
+            self._channels.pop(board.category).cancel()
+
+    async def _listen(self, category: str) -> None:
+        async with self._broadcast.subscribe(boards_channel(category)) as subscriber:
+            while True:
+                event = await subscriber.get()
+                moves = None if isinstance(event, Gap) else decode_boards(category, event.message)
+                if moves is not None:
+                    self.moved(moves)
+                    continue
+                self.tally.gaps += isinstance(event, Gap)
+                self.tally.unreadable += not isinstance(event, Gap)
+                for feed in self._feeds.values():
+                    if feed.board.category == category:
+                        feed.suspect()
+
+    def _notice(self, notice: Notice) -> None:
+        match notice:
+            case ProfileChanged(user_id):
+                for feed in self._feeds.values():
+                    if feed.shows(user_id):
+                        feed.distrust()
+            case MilestoneReached(milestone):
+                for mailbox, wanted in self._milestones.items():
+                    if wanted in (None, milestone.user.id):
+                        mailbox.put(milestone)
+            case NoticesLost():
+                self.distrust()
+
+
+def _in_head(limit: int, offset: int) -> bool:
+    return offset + limit <= TOP

@@ -1,0 +1,60 @@
+"""When a feed reads next."""
+
+from __future__ import annotations
+
+import math
+
+from app.pubsub.pace import Pace
+
+
+class Rhythm:
+    """The times of one feed, in monotonic seconds, and what follows from them.
+
+    `tried_at` is the start of the last reading, `confirmed_at` the start of the last reading or check that left no
+    doubt about the state, `used_at` the last time that anybody asked. `failing`: the last attempt got no answer;
+    `fallback`: PostgreSQL answers in place of Redis.
+    """
+
+    def __init__(self, pace: Pace, now: float) -> None:
+        self.tried_at = -math.inf
+        self.confirmed_at = -math.inf
+        self.used_at = now
+        self.failing = False
+        self.fallback = False
+        self._pace = pace
+
+    def next_at(self, *, suspect: bool, due: bool, waiting: bool) -> float:
+        """When to read or check.
+
+        `suspect`: nudges may have been lost; `due`: there is something new to read; `waiting`: queries wait for it.
+        """
+        pace = self._pace
+        if self.failing:
+            return self.tried_at + pace.poll
+        if suspect:
+            return -math.inf
+        times = [self.confirmed_at + (pace.fallback if self.fallback else pace.poll)]
+        if due:
+            times.append(self.tried_at + (pace.fallback if self.fallback else pace.join))
+        if waiting:
+            times.append(self.tried_at + pace.miss)
+        return min(times)
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether what was confirmed last may still be taken for the present."""
+        return now - self.confirmed_at <= self._pace.fresh
+
+    def is_idle(self, now: float) -> bool:
+        """Whether nobody has asked for so long that the feed can go."""
+        return now >= self.used_at + self._pace.idle
+
+    def confirm(self, started: float, *, fallback: bool) -> None:
+        """What was known or read at `started` is the truth."""
+        self.confirmed_at = started
+        self.failing = False
+        self.fallback = fallback
+
+    def fail(self, started: float) -> None:
+        """An attempt that began at `started` got no answer."""
+        self.tried_at = started
+        self.failing = True

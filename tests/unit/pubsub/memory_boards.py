@@ -1,0 +1,145 @@
+"""Boards in memory, with stores that can be taken away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.domain.boards import TOP, Board, Entry, Page, Place, Source, Version
+from app.domain.errors import ServiceUnavailable
+from app.domain.rivals import UserView
+from app.domain.users import Profile
+from app.pubsub.clock import Clock
+from app.pubsub.events import BoardMoved
+from app.pubsub.views import Around, Head, Player, State, View
+
+BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def profile(number: int, name: str | None = None) -> Profile:
+    return Profile(UUID(int=number), name or f"player-{number}", None, BIRTH)
+
+
+@dataclass
+class Ranking:
+    """The rows of one board: score and the order in which it was reached, by user."""
+
+    version: Version
+    rows: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def entries(self, names: dict[int, str]) -> tuple[Entry, ...]:
+        rows = sorted(self.rows.items(), key=lambda row: (-row[1][0], row[1][1], row[0]))
+        scores = [score for _, (score, _) in rows]
+        return tuple(
+            Entry(
+                rank=place,
+                competition_rank=1 + sum(other > score for other in scores),
+                tied_with=scores.count(score) - 1,
+                score=score,
+                reached_at=BIRTH + timedelta(seconds=turn),
+                user=profile(number, names.get(number)),
+            )
+            for place, (number, (score, turn)) in enumerate(rows, 1)
+        )
+
+
+class MemoryBoards:
+    """A `BoardReader` over scores that tests change.
+
+    `redis` and `postgres` say which store answers; `hold` makes readings wait after they saw the board; `read_at` are
+    the times of the readings, `views` what each asked for.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.redis = True
+        self.postgres = True
+        self.hold: asyncio.Event | None = None
+        self.read_at: list[float] = []
+        self.views: list[Sequence[View[Any]]] = []
+        self.names: dict[int, str] = {}
+        self._clock = clock
+        self._turn = 0
+        self._boards: dict[str, Ranking] = {}
+
+    def put(self, board: Board, user: int, score: int) -> BoardMoved:
+        """Sets a score; returns what a store would announce."""
+        ranking = self._ranking(board)
+        before = ranking.entries({})[:TOP]
+        self._turn += 1
+        ranking.rows[user] = (score, self._turn)
+        ranking.version = replace(ranking.version, number=ranking.version.number + 1)
+        return BoardMoved(board.key, ranking.version, ranking.entries({})[:TOP] != before)
+
+    def rebuild(self, board: Board, epoch: str) -> BoardMoved:
+        """The same rows as a new copy."""
+        self._ranking(board).version = Version(epoch, 1)
+        return BoardMoved(board.key, Version(epoch, 1), True)
+
+    def rewind(self, board: Board, number: int) -> None:
+        """A copy that fell behind: the version goes back."""
+        ranking = self._ranking(board)
+        ranking.version = replace(ranking.version, number=number)
+
+    def truth(self, board: Board) -> tuple[Entry, ...]:
+        return self._ranking(board).entries(self.names)
+
+    async def read_version(self, board: Board) -> Version:
+        if not self.redis:
+            raise ServiceUnavailable
+        return self._ranking(board).version
+
+    async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
+        self.read_at.append(self._clock.monotonic())
+        self.views.append(views)
+        if not self.redis and not self.postgres:
+            raise ServiceUnavailable
+        states = [self._state(board, view) for view in views]
+        if self.hold is not None:
+            await self.hold.wait()
+        return states
+
+    def _state(self, board: Board, view: View[Any]) -> State:
+        entries = self.truth(board)
+        match view:
+            case Head():
+                return self._page(board, entries[:TOP], 0)
+            case Player(user_id):
+                return self._view(board, entries, user_id)
+            case Around(user_id, radius):
+                rank = next((entry.rank for entry in entries if entry.user.id == user_id), None)
+                if rank is None:
+                    return self._page(board, (), 0)
+                first = max(0, min(rank - 1 - radius, len(entries) - 2 * radius - 1))
+                return self._page(board, entries[first : first + 2 * radius + 1], first)
+        raise AssertionError(view)
+
+    def _page(self, board: Board, entries: tuple[Entry, ...], offset: int) -> Page:
+        source = Source.REDIS if self.redis else Source.POSTGRES
+        total = len(self._ranking(board).rows)
+        return Page(board, self._version(board), self._clock.now(), source, total, entries, offset)
+
+    def _view(self, board: Board, entries: tuple[Entry, ...], user_id: UUID) -> UserView:
+        place = Place(board, self._version(board), user_id, len(entries))
+        for entry in entries:
+            if entry.user.id == user_id:
+                place = replace(
+                    place,
+                    score=entry.score,
+                    rank=entry.rank,
+                    competition_rank=entry.competition_rank,
+                    tied_with=entry.tied_with,
+                    reached_at=entry.reached_at,
+                )
+                return UserView(place, entry.user, entries[max(0, entry.rank - 4) : entry.rank - 1])
+        return UserView(place)
+
+    def _version(self, board: Board) -> Version:
+        version = self._ranking(board).version
+        return version if self.redis else Version("postgres", version.number)
+
+    def _ranking(self, board: Board) -> Ranking:
+        return self._boards.setdefault(board.key, Ranking(Version("one", 0)))
