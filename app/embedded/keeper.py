@@ -90,7 +90,7 @@ class Keeper:
             raise ValueError("wrong secret")
         try:
             return {name: self._need(name).url for name in request["need"]}
-        except EmbeddedError as error:
+        except (EmbeddedError, OSError) as error:
             return {"error": str(error)}
 
     def _release(self, user: socket.socket) -> None:

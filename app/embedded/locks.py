@@ -6,6 +6,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from app.embedded.child import wait_until
 from app.embedded.errors import EmbeddedError
@@ -16,14 +17,22 @@ def exclusive(path: Path, seconds: float) -> Iterator[None]:
     """Hold the lock file `path` alone; raises EmbeddedError when another process keeps it for `seconds`."""
     path.touch(mode=0o600)  # a stranger who may open it may also lock it
     with path.open("ab") as file:
-
-        def taken() -> bool:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
-        if not wait_until(taken, seconds):
+        if not wait_until(lambda: _take(file), seconds):
             raise EmbeddedError(f"another process has held {path} for {seconds:.0f} s: end it and try again")
         yield
+
+
+def is_held(path: Path) -> bool:
+    """Whether a live process holds the lock file `path`."""
+    if not path.exists():
+        return False
+    with path.open("ab") as file:
+        return not _take(file)
+
+
+def _take(file: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.embedded.errors import EmbeddedError
-from app.embedded.locks import exclusive
+from app.embedded.locks import exclusive, is_held
 from app.embedded.places import make_private
 
 _ANSWER_SECONDS = 120  # the first start makes a cluster, and a start after a crash recovers it
@@ -51,8 +51,11 @@ def open_stores(data: Path, *, database_url: str | None = None, redis_url: str |
 @contextmanager
 def _attached(data: Path, need: list[str]) -> Iterator[dict[str, str]]:
     """Use the servers `need` of `data`; yields the URL of each."""
-    with exclusive(data / "lock", _ANSWER_SECONDS + 10):
-        use = _join(data, need) or _start(data, need)
+    try:
+        with exclusive(data / "lock", _ANSWER_SECONDS + 10):
+            use = _join(data, need) or _start(data, need)
+    except OSError as error:
+        raise EmbeddedError(f"the data folder {data} cannot be used: {error}") from error
     try:
         if "error" in use.answer:
             raise EmbeddedError(use.answer["error"])
@@ -83,6 +86,8 @@ class _Use:
 
 def _join(data: Path, need: list[str]) -> _Use | None:
     """Ask the keeper that `data` names, if it is alive."""
+    if not is_held(data / "keeper.lock"):
+        return None  # what `keeper.json` says is left from one that was killed
     try:
         address = json.loads((data / "keeper.json").read_text())
         connection = socket.create_connection(("127.0.0.1", address["port"]), timeout=_ANSWER_SECONDS)

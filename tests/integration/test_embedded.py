@@ -212,6 +212,15 @@ async def test_a_crash_of_everything_loses_no_commit_even_when_the_process_numbe
         stranger.wait()
 
 
+def test_what_a_killed_keeper_left_written_is_not_believed(data: Path) -> None:
+    data.mkdir(mode=0o711)
+    (data / "keeper.lock").touch()
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        (data / "keeper.json").write_text(json.dumps({"port": stranger.getsockname()[1], "secret": "s"}))
+        with open_stores(data, database_url="postgresql+asyncpg://elsewhere/db") as stores:
+            assert answers(stores.redis_url)
+
+
 async def test_a_server_that_dies_comes_back_on_its_port(data: Path) -> None:
     with open_stores(data) as stores:
         async with redis.asyncio.Redis.from_url(stores.redis_url) as client:
