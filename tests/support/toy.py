@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import socket as sockets
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import strawberry
+import uvicorn
 from graphql import GraphQLError
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import DomainError, RateLimited, Unauthenticated
 from app.execution import Engine, Operation
 from app.transport.document_limits import DocumentLimits
 from app.transport.documents import Documents
 from app.transport.http import GraphQLEndpoint
+from app.transport.http_protocol import BoundedHttpProtocol
 from app.transport.shared import SharedExecutions
 from app.transport.streams import Streams
 
@@ -146,6 +151,12 @@ class Subscription:
             yield value
 
     @strawberry.subscription
+    async def flood(self) -> AsyncGenerator[str, None]:
+        while True:
+            yield "x" * 50_000
+            await asyncio.sleep(0)
+
+    @strawberry.subscription
     async def refused(self) -> AsyncGenerator[int, None]:
         raise RateLimited(3)
         yield 1
@@ -225,7 +236,27 @@ class Toy:
             **self.settings,
         )
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.endpoint(scope, receive, send)
+
     async def _guard(self, context: ToyContext, operation: Operation | None) -> None:
         self.guarded.append(operation)
         if self.refuse_with is not None:
             raise self.refuse_with
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol) -> AsyncIterator[str]:
+    """The base URL of a real server on a free port."""
+    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_config=None, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    with sockets.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config.load()
+        server.lifespan = config.lifespan_class(config)
+        await server.startup([listener])
+        host, port = listener.getsockname()
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            await server.shutdown([listener])
