@@ -7,7 +7,7 @@ import socket as sockets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -38,6 +38,10 @@ class Counter:
         self.watchers = 0
         self.failure: Exception | None = None
         self.finished = False
+        self.gate = asyncio.Event()
+        """What slow resolvers wait for, after setting `entered`."""
+        self.entered = asyncio.Event()
+        self.cancelled = asyncio.Event()
         self._moved = asyncio.Condition()
 
     async def move(self, *, text: str = "") -> None:
@@ -50,6 +54,14 @@ class Counter:
         async with self._moved:
             self.finished, self.failure = True, failure
             self._moved.notify_all()
+
+    async def wait(self) -> None:
+        self.entered.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
 
     async def watchers_are(self, number: int) -> None:
         async with self._moved:
@@ -81,7 +93,7 @@ class Counter:
 class ToyContext:
     counter: Counter
     caller: Caller | None = None
-    operations: list[str] = field(default_factory=list)
+    marks: int = 0
 
 
 @strawberry.type
@@ -109,6 +121,16 @@ class Query:
         return info.context.caller.username if info.context.caller else None
 
     @strawberry.field
+    async def mark(self, info: Info[ToyContext, None]) -> int:
+        info.context.marks += 1
+        return info.context.marks
+
+    @strawberry.field
+    async def slow(self, info: Info[ToyContext, None]) -> int:
+        await info.context.counter.wait()
+        return info.context.counter.version
+
+    @strawberry.field
     async def broken(self) -> str:
         raise ValueError("the inside of the house")
 
@@ -117,6 +139,12 @@ class Query:
 class Mutation:
     @strawberry.mutation
     async def move(self, info: Info[ToyContext, None]) -> int:
+        await info.context.counter.move()
+        return info.context.counter.version
+
+    @strawberry.mutation
+    async def slowly(self, info: Info[ToyContext, None]) -> int:
+        await info.context.counter.wait()
         await info.context.counter.move()
         return info.context.counter.version
 

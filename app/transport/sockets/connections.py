@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -71,8 +72,8 @@ class Connections:
         """Sockets turned away because there were too many, or because the server was stopping."""
         self.operations = 0
         """Operations that run now, on all sockets."""
-        self.closed: dict[CloseCode, int] = dict.fromkeys(CloseCode, 0)
-        """How many sockets the server closed with which code."""
+        self.closed: Counter[int | None] = Counter()
+        """How many sockets the server closed with which code; under None those that clients closed or lost."""
         self.stopping = False
         self._registry = registry
         self._instance = instance
@@ -99,8 +100,9 @@ class Connections:
     def add(self, connection: Connection) -> None:
         self._open[connection.id] = connection
 
-    def remove(self, connection: Connection, user_id: str | None) -> None:
-        """Forget a socket that is closing, and its registration under `user_id`."""
+    def remove(self, connection: Connection, user_id: str | None, code: int | None) -> None:
+        """Forget a socket that is closing with `code`, and its registration under `user_id`."""
+        self.closed[code] += 1
         self._open.pop(connection.id, None)
         self.deadlines.drop(connection)
         if user_id is not None:

@@ -116,19 +116,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def _close(self, code: CloseCode, reason: str, grace: float) -> None:
         if self.close_sent or self.transport.is_closing():
             return
-        self._release()
+        self._release(code)
         if self.conn.state is OPEN:
             self.conn.send_close(code, _fitting(reason))
             self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(grace, self.transport.abort)
 
-    def _release(self) -> None:
+    def _release(self, code: int | None = None) -> None:
         """End the session, before anything that ends the socket."""
         self.stop_keepalive()
         if self._session is not None:
             session, self._session = self._session, None
-            session.closed()
+            session.closed(code)
 
     # What the server does with the socket
 
@@ -199,7 +199,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         # overtake the close frame.
         if self.close_sent:
             return
-        self._release()
+        self._release(self.conn.close_sent.code if self.conn.close_sent else None)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(self.cut_grace, self.transport.abort)

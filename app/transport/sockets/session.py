@@ -20,5 +20,8 @@ class Session(Protocol):
     def resumed(self) -> None:
         """All that was written has been taken by the kernel, after a time when it was not."""
 
-    def closed(self) -> None:
-        """The socket is closing or lost; from now on nothing may be written. Called once."""
+    def closed(self, code: int | None) -> None:
+        """The socket is closing, and from now on nothing may be written. Called once.
+
+        `code` is what the server closes it with, None when the client closed or was lost.
+        """

@@ -65,7 +65,6 @@ class Socket:
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close with `code`, unless the socket is closing already."""
-        self.services.connections.closed[code] += 1
         self.wire.close(code, reason)
 
     # Calls from the protocol
@@ -99,9 +98,9 @@ class Socket:
         for operation in list(self._operations.values()):
             operation.flush()
 
-    def closed(self) -> None:
+    def closed(self, code: int | None) -> None:
         connections = self.services.connections
-        connections.remove(self, self._user_id)
+        connections.remove(self, self._user_id, code)
         connections.operations -= len(self._operations)
         if self._initialisation is not None:
             self._initialisation.cancel()
