@@ -19,6 +19,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _stalled: asyncio.TimerHandle | None = None
     _slow: asyncio.TimerHandle | None = None
+    _in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Also give the first request until `head_seconds` from now. Later ones are covered by keep-alive."""
@@ -36,8 +37,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._slow is None and not self.transport.is_closing():
             self._slow = self.loop.call_later(self.head_seconds, self.transport.abort)
-
-    _in_head = False
 
     def on_message_begin(self) -> None:
         """A head begins."""

@@ -1,17 +1,14 @@
 """Subscriptions over server-sent events and multipart responses, from a real server."""
 
 import asyncio
-import contextlib
 import json
-import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx2
 import pytest
 
-from app.transport.http_protocol import BoundedHttpProtocol
 from tests.support.toy import Toy, served
 from tests.support.waiting import until
 
@@ -237,38 +234,3 @@ async def test_a_refusal_before_the_first_part_is_a_plain_answer(toy: Toy):
         response = await client.post(url, json={"query": "subscription{nothing}"}, headers={"accept": MULTIPART})
     assert response.headers["content-type"].startswith("application/json")
     assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
-
-
-class Impatient(BoundedHttpProtocol):
-    stall_seconds: ClassVar[float] = 0.2
-    head_seconds: ClassVar[float] = 0.2
-
-
-@asynccontextmanager
-async def raw_connection(url: str) -> AsyncIterator[sockets.socket]:
-    host, port = url.removeprefix("http://").split(":")
-    with sockets.socket() as connection:
-        connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, (host, int(port)))
-        yield connection
-
-
-@pytest.mark.parametrize("head", [b"", b"GET /graphql HTTP/1.1\r\nhost: x\r\n"])
-async def test_a_head_that_is_not_finished_is_not_waited_for(toy: Toy, head: bytes):
-    loop = asyncio.get_running_loop()
-    async with served(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(5):
-        await loop.sock_sendall(connection, head)
-        with contextlib.suppress(ConnectionResetError):
-            assert await loop.sock_recv(connection, 1000) == b""
-
-
-async def test_a_client_that_stops_reading_is_cut_off():
-    toy = Toy(streaming={"stall": 60.0})
-    body = json.dumps({"query": "subscription{flood}"}).encode()
-    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
-    loop = asyncio.get_running_loop()
-    async with served(toy, Impatient) as url, raw_connection(url) as connection:
-        await loop.sock_sendall(connection, head + b"content-length: %d\r\n\r\n" % len(body) + body)
-        await until(lambda: toy.streams.open == 1)
-        await until(lambda: toy.streams.open == 0)

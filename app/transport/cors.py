@@ -1,0 +1,32 @@
+"""Which pages of other origins may call the HTTP endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from app.transport.csrf import SCRIPT_HEADERS
+
+SENT = ("accept", "authorization", "content-type", "if-none-match", *(name.decode() for name in SCRIPT_HEADERS))
+
+READ = ("etag", "retry-after", "www-authenticate", "x-request-id")
+
+# The longest that any browser remembers the answer to a preflight, in seconds.
+REMEMBERED = 7200
+
+
+def allow_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
+    """`app`, with scripts of `origins` ("*": of all) allowed to call it and to read the headers that matter.
+
+    Nothing here is authenticated by cookies, so credentials are not allowed.
+    """
+    return CORSMiddleware(
+        app,
+        allow_origins=[origin.rstrip("/") for origin in origins],
+        allow_methods=["GET", "HEAD", "POST"],
+        allow_headers=SENT,
+        expose_headers=READ,
+        max_age=REMEMBERED,
+    )
