@@ -70,7 +70,7 @@ class RecentDocuments:
 
     def __init__(self, store: DocumentStore, *, entries: int = 1024, weight: int = 8 * 1024 * 1024) -> None:
         self._store = store
-        self._recent: LRU[str] = LRU(entries, weight)
+        self._recent: LRU[str, str] = LRU(entries, weight)
 
     async def get(self, digest: str) -> str | None:
         """The text stored under `digest`, or None."""
