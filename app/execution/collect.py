@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentSpreadNode,
     GraphQLError,
     GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
-    SelectionSetNode,
-    VariableNode,
 )
 from graphql.execution.collect_fields import (
     FieldDetailsList,
@@ -83,7 +80,8 @@ class Collector:
         self._values = VariableValues({}, dict(variables))
         self._fragments = {name: FragmentDetails(fragment) for name, fragment in fragments_of(document).items()}
         self._collected: dict[tuple[str, int], list[SelectedField]] = {}
-        self._fields = 0
+        self.fields = 0
+        """How many fields were collected so far."""
 
     def root(self, root: GraphQLObjectType) -> list[SelectedField]:
         """The root fields. Raises Unsupported when a condition cannot be evaluated."""
@@ -107,8 +105,8 @@ class Collector:
         return self._collected[key]
 
     def _selected(self, parent: GraphQLObjectType, grouped: Mapping[str, FieldDetailsList]) -> list[SelectedField]:
-        self._fields += len(grouped)
-        if self._fields > MAX_FIELDS:
+        self.fields += len(grouped)
+        if self.fields > MAX_FIELDS:
             raise Unsupported("too many fields")
         selected = []
         for key, details in grouped.items():
@@ -118,37 +116,3 @@ class Collector:
                 raise Unsupported(name)
             selected.append(SelectedField(parent, key, definition, details))
         return selected
-
-
-def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> tuple[str, ...]:
-    """The variables that decide what is selected. Raises Unsupported for directives but @skip and @include."""
-    fragments = fragments_of(document)
-    if definition.directives:
-        raise Unsupported("directive on the operation")
-    names: dict[str, None] = {}
-    visited: set[str] = set()
-    pending = [definition.selection_set]
-    while pending:
-        for node in pending.pop().selections:
-            names.update(dict.fromkeys(_variables_of_directives(node)))
-            below: SelectionSetNode | None = None
-            if not isinstance(node, FragmentSpreadNode):
-                below = node.selection_set  # type: ignore[attr-defined]
-            elif node.name.value not in visited:
-                visited.add(node.name.value)
-                fragment = fragments[node.name.value]
-                if fragment.directives:
-                    raise Unsupported("directive on a fragment")
-                below = fragment.selection_set
-            if below is not None:
-                pending.append(below)
-    return tuple(names)
-
-
-def _variables_of_directives(node: Any) -> Iterator[str]:
-    for directive in node.directives or ():
-        if directive.name.value not in ("skip", "include"):
-            raise Unsupported(directive.name.value)
-        for argument in directive.arguments:
-            if isinstance(argument.value, VariableNode):
-                yield argument.value.name.value

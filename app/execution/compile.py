@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from types import CoroutineType
 from typing import Any
 
@@ -19,17 +20,18 @@ from graphql import (
 )
 
 from app.execution.classes import classes_of, variants_of
-from app.execution.collect import Collector, SelectedField, Unsupported, conditions
+from app.execution.collect import Collector, SelectedField, Unsupported
 from app.execution.completion import Complete, delegated, listed, one_of, projected, required, settled
 from app.execution.fields import Field, concurrently, interpreted, resolved, serially
+from app.execution.lru import LRU
 from app.execution.operation import Operation
 from app.execution.projection import Projector
 from app.execution.resolver import caller
 from app.execution.response import Response
 from app.execution.run import Run
 
-# Each combination of the variables in @skip and @include has its own plan.
-MAX_PLANS = 16
+# What the closures of one field take, roughly.
+BYTES_PER_FIELD = 2000
 
 
 class Plan:
@@ -53,59 +55,53 @@ class Plan:
 
 
 class Compiler:
-    """Compiles operations over one schema, and remembers their plans for as long as they live."""
+    """Compiles operations over one schema, and remembers the plans used last."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    def __init__(self, schema: strawberry.Schema, entries: int, size: int) -> None:
+        """Keep up to `entries` plans in about `size` bytes of memory."""
         self._schema = schema
         # Attributes are read as `getattr` does; another default resolver would need its own ways.
         self._able = schema.config.default_resolver is getattr
+        self._plans: LRU[tuple[Any, ...], Plan | _Mark] = LRU(entries, size)
 
     def plan(self, operation: Operation, variables: dict[str, Any]) -> Plan | None:
-        """The plan for these values of variables, or None when there is none.
+        """The plan for these values of variables, or None when graphql-core has to execute.
 
-        There is none the first time: compiling costs as much as four executions by graphql-core, and
-        many a document is sent only once.
+        It has to do so the first time: compiling costs as much as a few executions, and many a
+        document is sent only once.
         """
-        plans = operation.plans
-        if plans is None:
-            operation.plans = Plans(operation) if self._able else NO_PLANS
+        if operation.conditions is None or not self._able:
             return None
-        key = plans.key(variables)
-        if key in plans.known:
-            return plans.known[key]
-        if len(plans.known) >= MAX_PLANS or not plans.possible:
-            return None
-        plan = plans.known[key] = self._compiled(operation, variables)
-        return plan
+        # Each combination of the variables in @skip and @include has its own plan.
+        key = (operation, *[variables.get(name) for name in operation.conditions])
+        known = self._plans.get(key)
+        if isinstance(known, Plan):
+            return known
+        if known is _Mark.SEEN:
+            return self._compile(key, operation, variables)
+        if known is None:
+            self._plans.put(key, _Mark.SEEN, 1)
+        return None
 
-    def _compiled(self, operation: Operation, variables: dict[str, Any]) -> Plan | None:
+    def _compile(self, key: tuple[Any, ...], operation: Operation, variables: dict[str, Any]) -> Plan | None:
         root = self._schema._schema.get_root_type(operation.kind)
         assert root is not None
+        # The mark stays when compiling fails, and when the plan is too heavy to be kept.
+        self._plans.put(key, _Mark.INTERPRETED, 1)
         collector = Collector(self._schema._schema, operation.document, operation.definition, variables)
         try:
-            return Plan(_Writer(self._schema, collector).root(root, operation.kind))
-        except Unsupported:
+            plan = Plan(_Writer(self._schema, collector).root(root, operation.kind))
+        except (Unsupported, RecursionError):
             return None
+        self._plans.put(key, plan, BYTES_PER_FIELD * collector.fields)
+        return plan
 
 
-class Plans:
-    """The plans of one operation, by the values of the variables that decide what is selected."""
+class _Mark(Enum):
+    """What stands in the place of a plan."""
 
-    def __init__(self, operation: Operation | None) -> None:
-        self.known: dict[tuple[Any, ...], Plan | None] = {}
-        self.possible = operation is not None
-        self._conditions: tuple[str, ...] = ()
-        if operation is not None:
-            try:
-                self._conditions = conditions(operation.document, operation.definition)
-            except Unsupported:
-                self.possible = False
-
-    def key(self, variables: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple([variables.get(name) for name in self._conditions])
-
-
-NO_PLANS = Plans(None)
+    SEEN = "executed once"
+    INTERPRETED = "left to graphql-core for good"
 
 
 class _Writer:

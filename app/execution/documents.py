@@ -80,8 +80,8 @@ class Documents:
         self._schema = schema
         self._limits = limits
         self._viewers = Viewers(schema)
-        self._accepted: LRU[Document] = LRU(entries, size)
-        self._refused: LRU[Refusal] = LRU(entries, size)
+        self._accepted: LRU[str, Document] = LRU(entries, size)
+        self._refused: LRU[str, Refusal] = LRU(entries, size)
 
     def get(self, query: str) -> Document:
         """The document of this text. Raises Refusal when it cannot be parsed, is too large or not valid."""

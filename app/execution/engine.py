@@ -46,16 +46,17 @@ class Engine:
         """
         `limits` judges every new document between parsing and validation; `format_error` turns an
         error into what the client sees. Up to `cache_size` documents are remembered, in about
-        `cache_bytes` of memory; as many refused ones apart from them. Without `compile` graphql-core
-        executes everything: slower by far, and the same to the byte. Raises ValueError for a schema
-        with extensions, operation directives or incremental delivery.
+        `cache_bytes` of memory; so are as many refused ones, and as many compiled operations, each
+        kind apart from the others. Without `compile` graphql-core executes everything: slower by
+        far, and the same to the byte. Raises ValueError for a schema with extensions, operation
+        directives or incremental delivery.
         """
         if schema.extensions or schema.directives or schema._schema.get_directive("defer"):
             raise ValueError("The engine runs no schema extensions, operation directives or @defer")
         self._format_error = format_error
         self._documents = Documents(schema._schema, limits, cache_size, cache_bytes)
         self._interpreter = Interpreter(schema)
-        self._compiler = Compiler(schema) if compile else None
+        self._compiler = Compiler(schema, cache_size, cache_bytes) if compile else None
         self.executions = Executions()
 
     def prepare(self, query: str, operation_name: str | None = None) -> Operation:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class LRU(Generic[V]):
+class LRU(Generic[K, V]):
     """The entries used last, at most `entries` of them and together at most `weight` heavy."""
 
     def __init__(self, entries: int, weight: int) -> None:
@@ -16,13 +18,13 @@ class LRU(Generic[V]):
             raise ValueError("A cache needs room for at least one entry")
         self._entries = entries
         self._weight = weight
-        self._held: OrderedDict[str, tuple[V, int]] = OrderedDict()
+        self._held: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self.weight = 0
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def get(self, key: str) -> V | None:
+    def get(self, key: K) -> V | None:
         """The value under `key`, which becomes the most recently used, or None."""
         held = self._held.get(key)
         if held is None:
@@ -30,7 +32,7 @@ class LRU(Generic[V]):
         self._held.move_to_end(key)
         return held[0]
 
-    def put(self, key: str, value: V, weight: int) -> None:
+    def put(self, key: K, value: V, weight: int) -> None:
         """Keep `value`, dropping the least recently used ones to make room.
 
         A value heavier than the whole cache is not kept: it would only empty it.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from app.execution.selection import Viewers, root_nodes
+from app.execution.selection import Viewers, conditions, root_nodes
 from app.execution.variables import Variables, frozen
-
-if TYPE_CHECKING:
-    from app.execution.compile import Plans
 
 
 class Operation:
@@ -36,8 +33,8 @@ class Operation:
         self.document = document
         self.definition = definition
         self.variables = Variables(schema, definition)
-        self.plans: Plans | None = None
-        """What the compiler made of the operation so far; nobody else's business."""
+        self.conditions = conditions(document, definition)
+        """The variables that decide what is selected; None when other directives than @skip and @include do."""
 
     def key(self, variables: Mapping[str, Any] | None) -> Hashable:
         """Identity of document, operation and coerced variables.

@@ -8,6 +8,7 @@ then have graphql-core complete the same value, with the right errors at the rig
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from keyword import iskeyword
 from typing import Any
 
 from graphql import (
@@ -174,6 +175,6 @@ def _members(value: Any) -> tuple[Any, ...]:
 def _attribute(field: SelectedField) -> str:
     assert field.strawberry is not None
     name = field.strawberry.python_name
-    if not name.isidentifier():
+    if not name.isidentifier() or iskeyword(name):
         raise Unsupported(name)
     return name

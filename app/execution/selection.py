@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -13,8 +14,10 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    Node,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
     get_named_type,
     is_abstract_type,
     is_interface_type,
@@ -54,6 +57,28 @@ def root_nodes(document: DocumentNode, definition: OperationDefinitionNode) -> t
             visited.add(node.name.value)
             walks.append(iter(fragments[node.name.value].selection_set.selections))
     return tuple(nodes.values())
+
+
+def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> tuple[str, ...] | None:
+    """Names of the variables in @skip and @include, or None when there are other directives."""
+    fragments = fragments_of(document)
+    names: dict[str, None] = {}
+    visited: set[str] = set()
+    pending: list[Node] = [definition]
+    while pending:
+        node: Any = pending.pop()
+        for directive in node.directives or ():
+            if directive.name.value not in ("skip", "include"):
+                return None
+            variables = (argument.value for argument in directive.arguments)
+            names.update((node.name.value, None) for node in variables if isinstance(node, VariableNode))
+        if isinstance(node, FragmentSpreadNode):
+            if node.name.value not in visited:
+                visited.add(node.name.value)
+                pending.append(fragments[node.name.value])
+        elif node.selection_set is not None:
+            pending += node.selection_set.selections
+    return tuple(names)
 
 
 class Viewers:

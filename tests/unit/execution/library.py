@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, AsyncIterator
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 from strawberry.scalars import JSON
@@ -110,6 +111,15 @@ class Forbidden(Problem):
     retry_after: int | None
 
 
+T = TypeVar("T")
+
+
+@strawberry.type
+class Page(Generic[T]):
+    total: int
+    members: list[T]
+
+
 Item = Annotated[Book | Film, strawberry.union("Item")]
 LendResult = Annotated[Book | NotFound | Forbidden, strawberry.union("LendResult")]
 
@@ -204,6 +214,30 @@ class Window:
 class LendInput:
     isbn: strawberry.ID
     until: datetime | None = strawberry.UNSET
+
+
+class Pocketbook(Book):
+    """A subclass the schema does not know."""
+
+
+@dataclass
+class Row:
+    """Not of the schema at all, but with the attributes of an author and a film."""
+
+    id: str = "9"
+    name: str = "row"
+    born: datetime = datetime(2000, 1, 1, tzinfo=UTC)
+    nickname: str | None = None
+    title: str = "Row"
+    year: int | None = None
+    minutes: int = 1
+
+
+def _disguised() -> list[Any]:
+    pocketbook = copy(BOOKS[1])
+    pocketbook.__class__ = Pocketbook
+    cast = copy(BOOKS[2])
+    return [pocketbook, strawberry.cast(Film, Row()), strawberry.cast(Film, cast), Row(), FILM]
 
 
 class Denied(strawberry.BasePermission):
@@ -353,6 +387,30 @@ class Query:
     @strawberry.field
     def matrix(self) -> list[list[int | None]]:
         return [[1, 2], [], [3, None, "x"]]  # type: ignore[list-item]
+
+    @strawberry.field
+    def page(self) -> Page[Book]:
+        return Page(total=2, members=BOOKS[:2])
+
+    @strawberry.field
+    def films(self) -> Page[Film]:
+        return Page(total=1, members=(FILM,))  # type: ignore[arg-type]
+
+    @strawberry.field
+    def pages(self) -> list[Annotated[Page[Book] | Page[Film], strawberry.union("Pages")]]:
+        return [Page(total=1, members=[FILM]), Page(total=2, members=BOOKS[:2])]
+
+    @strawberry.field
+    def disguised(self) -> list[Work | None]:
+        return _disguised()
+
+    @strawberry.field
+    def disguised_items(self) -> list[Item | None]:
+        return _disguised()
+
+    @strawberry.field
+    def lookalikes(self) -> list[Author]:
+        return [AUTHORS[0], Row()]  # type: ignore[list-item]
 
     constant: int = 7
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import strawberry
+from strawberry.schema.config import StrawberryConfig
 
+from app.execution import Engine
 from tests.unit.execution.differential import Pair
+from tests.unit.execution.library import BROKEN, Context, schema
 
 BOOK = """
   __typename title year isbn genre price stock lent tags ratings notes label(prefix: "@")
@@ -35,6 +39,15 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ oddItems { __typename ... on Book { isbn } } }", None),
     ("{ oddItems { ... on Book { blurb } } }", None),
     ("{ items { ... on Film { title } } works { ... on Book { title } } }", None),
+    # values of other classes than the schema's
+    ("{ page { total members { isbn blurb } } films { total members { minutes } } }", None),
+    ("{ page { members { title } } pages { __typename ... on BookPage { members { isbn } } } }", None),
+    ("{ pages { ... on BookPage { total } ... on FilmPage { members { director { name } } } } }", None),
+    ("{ disguised { __typename title ... on Book { isbn } ... on Film { minutes } } }", None),
+    ("{ disguised { __typename label ... on Film { minutes } } }", None),
+    ("{ disguisedItems { __typename ... on Book { isbn } ... on Film { minutes } } }", None),
+    ("{ lookalikes { name born } }", None),
+    ("{ lookalikes { name followed } }", None),
     # conditions
     *[
         (
@@ -160,8 +173,6 @@ async def test_refusals_agree(query: str, variables: dict[str, Any] | None) -> N
 
 
 async def test_every_kind_of_broken_value_agrees() -> None:
-    from tests.unit.execution.library import BROKEN
-
     pair = Pair()
     query = """query ($kind: String!) { broken(kind: $kind) {
         title stock price isbn genre tags ratings author { name born } sequel { title author { name } } } }"""
@@ -176,17 +187,45 @@ async def test_a_permission_decides_for_each_viewer() -> None:
     assert b"not for you" in (await pair.agree("{ secret }"))[0]
 
 
-async def test_variables_of_conditions_have_a_bounded_number_of_plans() -> None:
+async def test_each_combination_of_conditions_has_its_own_plan() -> None:
     pair = Pair()
-    names = "abcdef"
-    query = (
-        f"query ({' '.join(f'${n}: Boolean!' for n in names)}) "
-        f"{{ constant {' '.join(f'{n}: constant @skip(if: ${n})' for n in names)} }}"
-    )
-    for number in range(64):
-        values = {name: bool(number >> place & 1) for place, name in enumerate(names)}
-        await pair.agree(query, values)
-    assert pair.compiling.executions.interpreted > 64
+    query = "query ($a: Boolean!, $b: Boolean = true) { c: echo a: echo @skip(if: $a) b: echo @include(if: $b) }"
+    for a in (True, False):
+        for b in (True, False):
+            await pair.agree(query, {"a": a, "b": b})
+    assert (pair.compiling.executions.interpreted, pair.compiling.executions.compiled) == (4, 8)
+    await pair.agree(query, {"a": False})
+    await pair.agree(query, {"a": False, "b": None})
+
+
+async def test_a_plan_too_heavy_to_keep_is_not_made_again_and_again() -> None:
+    engine = Engine(schema, cache_bytes=10_000)
+    operation = Engine(schema).prepare("{ books { isbn title stock price lent genre tags } }")
+    for _ in range(4):
+        await engine.execute(operation, None, Context())
+    assert engine.executions.compiled == 1
+    assert engine.executions.interpreted == 3
+
+
+@strawberry.type
+class Answer:
+    value: int
+
+
+@strawberry.type
+class Question:
+    @strawberry.field
+    def answer(self) -> Answer:
+        return Answer(value=21)
+
+
+async def test_a_schema_with_another_default_resolver_is_interpreted() -> None:
+    config = StrawberryConfig(default_resolver=lambda source, name: 2 * getattr(source, name))
+    engine = Engine(strawberry.Schema(Question, config=config))
+    operation = engine.prepare("{ answer { value } }")
+    for _ in range(3):
+        assert (await engine.execute(operation, None, None)).data == {"answer": {"value": 42}}
+    assert engine.executions.compiled == 0
 
 
 async def test_a_selection_that_multiplies_itself_is_not_compiled() -> None:
