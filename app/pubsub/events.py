@@ -138,6 +138,7 @@ def _moved(category: str, row: list[Any]) -> BoardMoved:
 
 def _milestone_to_json(milestone: Milestone) -> dict[str, object]:
     user = milestone.user
+    assert user.created_at is not None
     return {
         "user": [str(user.id), user.username, user.avatar_url, user.created_at.isoformat()],
         "category": milestone.category,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -33,18 +35,22 @@ class Ranking:
 
     def entries(self, names: dict[int, str]) -> tuple[Entry, ...]:
         rows = sorted(self.rows.items(), key=lambda row: (-row[1][0], row[1][1], row[0]))
-        scores = [score for _, (score, _) in rows]
+        sharing = Counter(score for score, _ in self.rows.values())
+        first: dict[int, int] = {}
         return tuple(
             Entry(
                 rank=place,
-                competition_rank=1 + sum(other > score for other in scores),
-                tied_with=scores.count(score) - 1,
+                competition_rank=first.setdefault(score, place),
+                tied_with=sharing[score] - 1,
                 score=score,
                 reached_at=BIRTH + timedelta(seconds=turn),
                 user=profile(number, names.get(number)),
             )
             for place, (number, (score, turn)) in enumerate(rows, 1)
         )
+
+    def top(self) -> list[tuple[int, tuple[int, int]]]:
+        return heapq.nsmallest(TOP, self.rows.items(), key=lambda row: (-row[1][0], row[1][1], row[0]))
 
 
 class MemoryBoards:
@@ -68,11 +74,11 @@ class MemoryBoards:
     def put(self, board: Board, user: int, score: int) -> BoardMoved:
         """Sets a score; returns what a store would announce."""
         ranking = self._ranking(board)
-        before = ranking.entries({})[:TOP]
+        before = ranking.top()
         self._turn += 1
         ranking.rows[user] = (score, self._turn)
         ranking.version = replace(ranking.version, number=ranking.version.number + 1)
-        return BoardMoved(board.key, ranking.version, ranking.entries({})[:TOP] != before)
+        return BoardMoved(board.key, ranking.version, ranking.top() != before)
 
     def rebuild(self, board: Board, epoch: str) -> BoardMoved:
         """The same rows as a new copy."""
@@ -97,13 +103,13 @@ class MemoryBoards:
         self.views.append(views)
         if not self.redis and not self.postgres:
             raise ServiceUnavailable
-        states = [self._state(board, view) for view in views]
+        entries = self.truth(board)
+        states = [self._state(board, entries, view) for view in views]
         if self.hold is not None:
             await self.hold.wait()
         return states
 
-    def _state(self, board: Board, view: View[Any]) -> State:
-        entries = self.truth(board)
+    def _state(self, board: Board, entries: tuple[Entry, ...], view: View[Any]) -> State:
         match view:
             case Head():
                 return self._page(board, entries[:TOP], 0)
@@ -139,7 +145,7 @@ class MemoryBoards:
 
     def _version(self, board: Board) -> Version:
         version = self._ranking(board).version
-        return version if self.redis else Version("postgres", version.number)
+        return version if self.redis else Version("postgres", self._turn)
 
     def _ranking(self, board: Board) -> Ranking:
         return self._boards.setdefault(board.key, Ranking(Version("one", 0)))

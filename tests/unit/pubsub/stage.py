@@ -127,6 +127,21 @@ class Stage:
         await settle()
         return watcher
 
+    def run(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._running = [group.create_task(self.notices.run()), group.create_task(self.hub.run())]
+
+    async def rerun(self) -> None:
+        """Stops the hub and runs it again."""
+        self.stop()
+        await settle()
+        self.run(self._group)
+        await settle()
+
+    def stop(self) -> None:
+        for task in self._running:
+            task.cancel()
+
     async def clear(self) -> None:
         for watcher in self._watchers:
             await watcher.leave()
@@ -137,11 +152,10 @@ async def staged(pace: Pace | None = None, start: datetime = NOON) -> AsyncItera
     """A stage whose hub runs until the end of the block."""
     stage = Stage(pace or Pace(), start)
     async with stage.broadcast, asyncio.TaskGroup() as group:
-        tasks = [group.create_task(stage.notices.run()), group.create_task(stage.hub.run())]
+        stage.run(group)
         await settle()
         try:
             yield stage
         finally:
             await stage.clear()
-            for task in tasks:
-                task.cancel()
+            stage.stop()

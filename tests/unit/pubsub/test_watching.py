@@ -12,7 +12,6 @@ from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.memory_boards import profile
 from tests.unit.pubsub.stage import staged
 
-
 TEN_TO_MIDNIGHT = datetime(2026, 11, 20, 23, 59, 50, tzinfo=UTC)
 
 
