@@ -24,12 +24,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a board shows of a user."""
+    """What a board shows of a user. `created_at` is None for a caller who has no row yet."""
 
     id: UUID
     username: str
     avatar_url: str | None
-    created_at: datetime
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

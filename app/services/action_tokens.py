@@ -53,6 +53,8 @@ INSERT = text(
 
 OPEN = text("SELECT count(*) FROM action_tokens WHERE user_id = :user AND used_at IS NULL AND expires_at > :now")
 
+DELETE_EXPIRED = text("DELETE FROM action_tokens WHERE expires_at < :before")
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -101,15 +103,16 @@ class ActionTokens:
         lifetime: timedelta,
         max_open: int,
         batch: int,
+        lanes: int,
     ) -> None:
-        """`max_open`: tokens a user may hold unused. `batch`: the most issues that share one transaction."""
+        """`max_open`: tokens a user may hold unused. At most `batch` issues share one of `lanes` transactions."""
         self._database = database
         self._secrets = secrets
         self._clock = clock
         self._random_bytes = random_bytes
         self._lifetime = lifetime
         self._max_open = max_open
-        self._queue = GroupCommit(self._store, size=batch, lanes=2, key=lambda row: row.user_id)
+        self._queue = GroupCommit(self._store, size=batch, lanes=lanes, key=lambda row: row.user_id)
 
     async def issue(
         self, caller: Caller, action: Action, difficulty: str | None, attributes: str | None = None
@@ -158,6 +161,12 @@ class ActionTokens:
         async with self._database.connect() as connection:
             count: int = (await connection.execute(OPEN, {"user": user_id, "now": self._clock()})).scalar_one()
             return count
+
+    async def delete_expired(self) -> int:
+        """Delete tokens that expired a day ago; the ledger remembers those that were used. Returns how many."""
+        async with self._database.begin() as connection:
+            before = self._clock() - timedelta(days=1)
+            return (await connection.execute(DELETE_EXPIRED, {"before": before})).rowcount
 
     def _decode(self, token: str, kid: object) -> dict[str, Any]:
         for secret in self._secrets.candidates(kid):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 import structlog
 
 from app.domain.ledger import Posting
 from app.domain.receipts import Receipt
+from app.pubsub.events import BoardMoved
 from app.services.group_commit import GroupCommit
 from app.services.standings import Cold, Ranks, Standings, Unreachable
 
@@ -22,9 +24,19 @@ class Announcer:
     not loaded is reported to `on_cold`, which sees to a rebuild.
     """
 
-    def __init__(self, standings: Standings, on_cold: Callable[[str], None], *, batch: int) -> None:
+    def __init__(
+        self,
+        standings: Standings,
+        on_moved: Callable[[Sequence[BoardMoved]], None],
+        on_cold: Callable[[str], None],
+        *,
+        batch: int,
+    ) -> None:
+        """`on_moved` hears of every put at once, so that this process's readers see what it wrote."""
         self.missed = 0
+        self._missed_since: datetime | None = None
         self._standings = standings
+        self._on_moved = on_moved
         self._on_cold = on_cold
         self._queue = GroupCommit(self._put, size=batch, lanes=1)
         self._tasks: set[asyncio.Task[Receipt]] = set()
@@ -35,6 +47,20 @@ class Announcer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    async def repair(self, recent: Callable[[datetime], Awaitable[object]]) -> None:
+        """Have `recent` put right what Redis has missed, if anything: it is given the time of the first miss.
+
+        Raises what `recent` raises, and then remembers the miss.
+        """
+        since, self._missed_since = self._missed_since, None
+        if since is None:
+            return
+        try:
+            await recent(since)
+        except BaseException:
+            self._missed_since = since
+            raise
 
     async def drain(self) -> None:
         """Return when nothing is under way."""
@@ -61,15 +87,18 @@ class Announcer:
     async def _put_category(self, category: str, postings: Sequence[tuple[int, Posting]]) -> dict[int, Ranks]:
         rows = [(index, standing) for index, posting in postings for standing in posting.standings]
         try:
-            answers = await self._standings.put([standing for _, standing in rows])
+            outcome = await self._standings.put([standing for _, standing in rows])
         except Cold:
             self._on_cold(category)
         except Unreachable:
             self.missed += len(postings)
+            times = [posting.transaction.created_at for _, posting in postings]
+            self._missed_since = min([*times, self._missed_since or times[0]])
         else:
+            self._on_moved(outcome.moves)
             # The ALL_TIME row is the first of each posting: its ranks are those of the receipt.
             firsts: dict[int, Ranks] = {}
-            for (index, _), answer in zip(rows, answers, strict=True):
+            for (index, _), answer in zip(rows, outcome.ranks, strict=True):
                 firsts.setdefault(index, answer)
             return firsts
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -21,9 +22,12 @@ class CatalogueService:
         self._database = database
         self._default_cap = default_cap
         self.current = Catalogue((), ())
+        self.outdated = asyncio.Event()
+        """Set by whoever hears of a change; whoever keeps the catalogue current waits for it."""
 
     async def refresh(self) -> Catalogue:
         """Read the catalogue anew. Raises ServiceUnavailable, and then keeps the old one."""
+        self.outdated.clear()
         async with self._database.connect() as connection:
             categories = (await connection.execute(select(CategoryRow.__table__).order_by(CategoryRow.id))).all()
             actions = (await connection.execute(select(ActionRow.__table__).order_by(ActionRow.id))).all()

@@ -113,6 +113,7 @@ class Profiles:
 
 
 def _encode(profile: Profile) -> bytes:
+    assert profile.created_at is not None
     return orjson.dumps([profile.username, profile.avatar_url, profile.created_at.isoformat()])
 
 

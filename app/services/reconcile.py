@@ -41,11 +41,11 @@ class Reconcile:
         self._clock = clock
 
     async def recent(self, since: datetime | None = None) -> int:
-        """Put the scores that changed in the last 30 seconds, or since then, once more. Returns how many rows."""
+        """Put once more what changed since then, or in the last 30 seconds. Returns the number of rows."""
         now = self._clock()
         windows = [window_of(period, now) for period in Period]
         async with self._database.connect() as connection:
-            rows = await read_recent(connection, since or now - LOOK_BACK, windows)
+            rows = await read_recent(connection, min(since or now, now) - LOOK_BACK, windows)
         for _, group in groupby(rows, key=lambda row: row.board.category):
             category_rows = list(group)
             for start in range(0, len(category_rows), CHUNK):

@@ -3,7 +3,7 @@
 from app.services.standings.guard import REDIS_FAILURES, Guard, Unreachable
 from app.services.standings.layout import Keys, split_member
 from app.services.standings.loading import Loading
-from app.services.standings.standings import Answer, Cold, Ranks, Request, Standings
+from app.services.standings.standings import Answer, Cold, Outcome, Ranks, Request, Standings
 
 __all__ = [
     "REDIS_FAILURES",
@@ -12,6 +12,7 @@ __all__ = [
     "Guard",
     "Keys",
     "Loading",
+    "Outcome",
     "Ranks",
     "Request",
     "Standings",

@@ -12,7 +12,8 @@
 -- ARGV[5] n            number of boards, then n times: window, unix second at which the board leaves Redis (0: never)
 -- then rows of six:    board (1..n), user id (16 bytes), reached_at (8 bytes), sort key, revision, visible (0 or 1)
 --
--- Returns false when the category is not loaded ("put" only); else per row: rank before, rank after (1-based, 0: none).
+-- Returns false when the category is not loaded ("put" only); else two lists: per row the rank before and the
+-- rank after (1-based, 0: none), and per board that moved what was announced of it.
 local meta, put = KEYS[1], ARGV[1] == 'put'
 local channel, now, top, n = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local epoch = redis.call('HGET', meta, 'epoch')
@@ -72,4 +73,5 @@ for b = 1, n do
   end
 end
 if #news > 0 then redis.call('PUBLISH', channel, cjson.encode({ boards = news })) end
-return ranks
+for i = 1, #news do news[i][3] = news[i][3] and 1 or 0 end
+return { ranks, news }

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from app.domain.boards import TOP, Board, Version
 from app.domain.ledger import Standing
+from app.pubsub.events import BoardMoved
 from app.services.standings.guard import Guard
 from app.services.standings.layout import Keys, expires_at, micros, reached
 
@@ -35,6 +36,14 @@ class Ranks:
 
     before: int | None = None
     after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a put did: every row's ranks, in the order of the rows, and the boards that look different now."""
+
+    ranks: Sequence[Ranks]
+    moves: Sequence[BoardMoved]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +71,24 @@ class Standings:
         self._put = redis.register_script((SCRIPTS / "put.lua").read_text())
         self._views = redis.register_script((SCRIPTS / "views.lua").read_text())
 
-    async def put(self, standings: Sequence[Standing]) -> list[Ranks]:
+    async def put(self, standings: Sequence[Standing]) -> Outcome:
         """Bring the copies up to `standings`, announce what moved, and tell every row's ranks before and after.
 
         All rows must be of one category. Absolute and guarded by revision: repeating it is harmless.
         Raises Cold when the category is not loaded.
         """
-        flat = await self._write("put", standings)
-        if flat is None:
-            raise Cold(standings[0].board.category)
-        return [Ranks(flat[i] or None, flat[i + 1] or None) for i in range(0, len(flat), 2)]
+        category = standings[0].board.category
+        answer = await self._write("put", standings)
+        if answer is None:
+            raise Cold(category)
+        flat, news = answer
+        return Outcome(
+            [Ranks(flat[i] or None, flat[i + 1] or None) for i in range(0, len(flat), 2)],
+            [
+                BoardMoved(f"{category}/{window.decode()}", Version(epoch.decode(), version), top_moved == 1)
+                for window, version, top_moved, epoch in news
+            ],
+        )
 
     async def load(self, standings: Sequence[Standing]) -> None:
         """Store `standings` without announcing them; the category may be cold."""
@@ -100,7 +117,7 @@ class Standings:
             raise Cold(board.category)
         return Version(epoch.decode(), int(number or 0))
 
-    async def _write(self, mode: str, standings: Sequence[Standing]) -> list[int] | None:
+    async def _write(self, mode: str, standings: Sequence[Standing]) -> Sequence[Any] | None:
         boards = list(dict.fromkeys(standing.board for standing in standings))
         number = {board: index for index, board in enumerate(boards, 1)}
         category = boards[0].category
@@ -119,5 +136,5 @@ class Standings:
                 row.revision,
                 int(not row.hidden),
             )
-        answer: list[int] | None = await self._guard(lambda: self._put(keys=keys, args=arguments))
+        answer: Sequence[Any] | None = await self._guard(lambda: self._put(keys=keys, args=arguments))
         return answer

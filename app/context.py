@@ -1,0 +1,36 @@
+"""What a resolver may see of the request it works for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.domain.errors import Forbidden, Unauthenticated
+from app.domain.users import Caller, Role
+from app.wiring import App
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation's view: the services, and who asks from where. `caller` is None for an anonymous request.
+
+    An execution that is shared by many viewers has no caller and no address either.
+    """
+
+    app: App
+    caller: Caller | None = None
+    address: str = ""
+    user_agent: str | None = None
+    request_id: str = ""
+
+    def require_caller(self) -> Caller:
+        """The caller. Raises Unauthenticated for an anonymous request."""
+        if self.caller is None:
+            raise Unauthenticated
+        return self.caller
+
+    def require_role(self, *roles: Role) -> Caller:
+        """The caller, who has one of `roles`. Raises Unauthenticated or Forbidden."""
+        caller = self.require_caller()
+        if caller.role not in roles:
+            raise Forbidden
+        return caller

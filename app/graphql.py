@@ -1,0 +1,108 @@
+"""The product's GraphQL schema, and how its errors look."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import strawberry
+import structlog
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+
+from app.domain import errors as domain
+from app.execution import Engine
+from app.resolvers.mutation import Mutation
+from app.resolvers.query import Query
+from app.resolvers.subscription import Subscription
+from app.schema import errors
+from app.schema.receipts import ScoreAccepted
+from app.transport.document_limits import DocumentLimits
+
+log = structlog.get_logger(__name__)
+
+OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
+    domain.InvalidActionToken: errors.InvalidActionToken,
+    domain.ActionTokenExpired: errors.ActionTokenExpired,
+    domain.ActionTokenUsed: errors.ActionTokenUsed,
+    domain.ActionTokenNotYours: errors.ActionTokenNotYours,
+    domain.InvalidAction: errors.InvalidAction,
+    domain.AlreadyCompleted: errors.AlreadyCompleted,
+    domain.CooldownActive: errors.CooldownActive,
+    domain.DailyLimitReached: errors.DailyLimitReached,
+    domain.TooEarly: errors.TooEarly,
+    domain.ScoreCapReached: errors.ScoreCapReached,
+}
+"""Which refusal becomes which member of a result union."""
+
+
+class Outcome:
+    """A Strawberry exception handler: turns one kind of refusal into its type, where a field's result can be that type."""
+
+    def __init__(self, refusal: type[domain.Refusal], outcome: type[errors.UserError]) -> None:
+        self.exception_type = refusal
+        self.error_type = outcome
+
+    def handle(self, exception: domain.Refusal, *, field: object, info: object) -> errors.UserError:
+        """The member of the union, with the refusal's facts."""
+        facts: dict[str, Any] = {"code": exception.code, "message": exception.message}
+        if isinstance(exception, domain.Wait):
+            facts["retry_after"] = exception.retry_after
+        if isinstance(exception, domain.ActionTokenUsed | domain.DuplicateAction):
+            facts["receipt"] = ScoreAccepted.of(exception.receipt)
+        return self.error_type(**facts)
+
+
+class Schema(strawberry.Schema):
+    """A schema that leaves the reporting of errors to `format_error`."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: object = None) -> None:
+        """Log nothing: expected errors are no news, and unexpected ones are logged where they are masked."""
+
+
+def build_schema() -> Schema:
+    """The one schema of the service."""
+    return Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(disable_field_suggestions=True),
+        exception_handlers=[Outcome(refusal, outcome) for refusal, outcome in OUTCOMES.items()],
+    )
+
+
+def build_engine(*, introspection: bool, compile: bool) -> Engine:
+    """The engine behind every transport."""
+    return Engine(
+        build_schema(),
+        limits=DocumentLimits(introspection=introspection),
+        format_error=format_error,
+        compile=compile,
+    )
+
+
+def format_error(error: GraphQLError) -> dict[str, Any]:
+    """What a client sees of an error: always a code, never a word about the inside."""
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    formatted: dict[str, Any] = dict(error.formatted)
+    if original is None or isinstance(original, GraphQLError):
+        code = (error.extensions or {}).get("code", domain.ErrorCode.BAD_USER_INPUT.value)
+        return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
+    return formatted | render_error(original)
+
+
+def render_error(error: Exception) -> dict[str, Any]:
+    """Message and extensions for an exception; an unexpected one is logged, and named by an id that is in the log."""
+    if isinstance(error, domain.DomainError):
+        return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
+    error_id = secrets.token_hex(8)
+    log.error("unexpected_error", error_id=error_id, exc_info=error)
+    code = domain.ErrorCode.INTERNAL_SERVER_ERROR.value
+    return {"message": "Something went wrong on our side.", "extensions": {"code": code, "errorId": error_id}}
+
+
+def print_sdl() -> str:
+    """The schema in SDL, as committed in `schema.graphql`."""
+    return build_schema().as_str().rstrip() + "\n"

@@ -1,0 +1,75 @@
+"""The root of all queries."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app.domain.boards import board_of
+from app.domain.users import Profile
+from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId, user_id_of
+from app.schema.boards import Leaderboard, UserRank
+from app.schema.catalogue import Action, Category
+from app.schema.enums import Period
+from app.schema.users import User
+from app.schema.viewer import Viewer
+
+
+@strawberry.type(description="Reading. Nothing here changes anything, and all of it may be cached.")
+class Query:
+    @strawberry.field(description="The board of a category and period.")
+    async def leaderboard(
+        self,
+        info: Info,
+        category: CategoryId = "global",
+        period: PeriodOf = Period.ALL_TIME,
+        at: At = None,
+        limit: Limit = 10,
+        offset: Offset = 0,
+    ) -> Leaderboard:
+        boards = info.context.app.leaderboards
+        kind = boards.category(category, period)
+        return Leaderboard.of(await boards.page(kind, period, at, limit, offset), kind, limit)
+
+    @strawberry.field(description="Where a user stands. Without a score there is no rank, which is not an error.")
+    async def user_rank(
+        self,
+        info: Info,
+        user_id: UserId,
+        category: CategoryId = "global",
+        period: PeriodOf = Period.ALL_TIME,
+        at: At = None,
+    ) -> UserRank | None:
+        boards = info.context.app.leaderboards
+        kind = boards.category(category, period)
+        place, profile = await boards.place(user_id_of(user_id), kind, period, at)
+        return UserRank.of(place, User.of(profile))
+
+    @strawberry.field(description="The caller. Needs an access token.", metadata={"viewer": True})
+    async def me(self, info: Info) -> Viewer:
+        app, caller = info.context.app, info.context.require_caller()
+        profile = (await app.profiles.get([caller.user_id])).get(caller.user_id)
+        user = User.of(profile or Profile(caller.user_id, caller.username, caller.avatar_url, None))
+        board = board_of("global", Period.ALL_TIME, app.clock())
+        (place,) = await app.boards.places(board, [caller.user_id])
+        return Viewer(
+            user=user,
+            role=caller.role,
+            rank=UserRank.of(place, user),
+            open_tokens=await app.action_tokens.count_open(caller.user_id),
+            max_open_tokens=app.settings.max_open_tokens,
+        )
+
+    @strawberry.field(description="What players can complete, and what it pays.")
+    async def actions(self, info: Info, category: CategoryId | None = None) -> list[Action]:
+        catalogue = info.context.app.catalogue.current
+        if category is not None:
+            catalogue.category(category)
+        return [
+            Action.of(action, catalogue.category(action.category))
+            for action in catalogue.actions.values()
+            if category in (None, action.category)
+        ]
+
+    @strawberry.field(description="All families of boards.")
+    async def categories(self, info: Info) -> list[Category]:
+        return [Category.of(category) for category in info.context.app.catalogue.current.categories.values()]

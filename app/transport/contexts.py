@@ -1,0 +1,69 @@
+"""From a request to the context of its operations: who asks, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.context import Context
+from app.domain.errors import Unauthenticated
+from app.transport.addresses import TrustedProxies, client_address
+from app.wiring import App
+
+MAX_USER_AGENT = 200
+
+
+class Contexts:
+    """Makes contexts from ASGI scopes."""
+
+    def __init__(self, app: App, proxies: TrustedProxies, new_id: Callable[[], str]) -> None:
+        """`new_id` names requests that do not bring an id."""
+        self._app = app
+        self._proxies = proxies
+        self._new_id = new_id
+
+    async def of_http(self, scope: Mapping[str, Any]) -> Context:
+        """The context of an HTTP request. Raises Unauthenticated for a bad access token; having none is no fault."""
+        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+        return await self._context(scope, headers, headers.get(b"authorization"))
+
+    async def of_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
+        """The context of a socket: `authorization` in the payload of `connection_init`, else in the handshake."""
+        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+        given = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
+        if given is None:
+            return await self._context(scope, headers, headers.get(b"authorization"))
+        if not isinstance(given, str):
+            raise Unauthenticated
+        return await self._context(scope, headers, given.encode(errors="replace"))
+
+    def public(self) -> Context:
+        """The context of an execution that many viewers share."""
+        return Context(self._app)
+
+    async def _context(
+        self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None
+    ) -> Context:
+        agent = headers.get(b"user-agent")
+        return Context(
+            self._app,
+            caller=None if authorization is None else await self._app.access_tokens.verify(_bearer(authorization)),
+            address=client_address(scope, self._proxies),
+            user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
+            request_id=scope.get("state", {}).get("request_id") or self._new_id(),
+        )
+
+
+_WANTED = (b"authorization", b"user-agent")
+
+
+def _bearer(authorization: bytes) -> str:
+    scheme, _, token = _text(authorization).strip().partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated
+    return token.strip()
+
+
+def _text(raw: bytes) -> str:
+    """Header bytes as printable text: what came from a client is never trusted to be either."""
+    return "".join(char if char.isprintable() else "?" for char in raw.decode("latin-1"))

@@ -1,0 +1,292 @@
+"""Wiring: everything long-lived is opened and closed here. The only file that names concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from uuid import UUID
+
+import httpx2
+from broadcaster import Broadcast
+from pydantic import SecretStr
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.config import Settings
+from app.domain.errors import ServiceUnavailable
+from app.domain.ids import uuid7
+from app.pubsub.clock import SystemClock
+from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged, boards_channel
+from app.pubsub.hub import Hub
+from app.pubsub.notices import Notices
+from app.pubsub.redis_backend import OUTAGES, RedisBackend
+from app.services.access_tokens import AccessTokens, Keys, SecretKeys
+from app.services.action_tokens import ActionTokens
+from app.services.announcer import Announcer
+from app.services.breaker import Breaker
+from app.services.catalogue import CatalogueService
+from app.services.database import POSTGRES_FAILURES, Database, open_engine
+from app.services.issue_token import IssueToken
+from app.services.jobs import Job, Jobs
+from app.services.jwks import JwksKeys
+from app.services.leaderboards import Leaderboards
+from app.services.ledger import Ledger
+from app.services.postgres_boards import PostgresBoards
+from app.services.profiles import Profiles
+from app.services.read_board import ReadBoard
+from app.services.rebuild import Rebuild
+from app.services.reconcile import Reconcile
+from app.services.redis_boards import RedisBoards
+from app.services.secrets import Secrets
+from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings, Unreachable
+from app.services.standings import Keys as RedisKeys
+from app.services.submit_score import SubmitScore
+from app.services.users import Users
+from app.telemetry.supervision import Supervisor
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What resolvers and commands work with. Everything in it is open until `open_app` ends."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    database: Database
+    redis: Redis
+    access_tokens: AccessTokens
+    action_tokens: ActionTokens
+    catalogue: CatalogueService
+    profiles: Profiles
+    users: Users
+    issue_token: IssueToken
+    submit_score: SubmitScore
+    ledger: Ledger
+    announcer: Announcer
+    leaderboards: Leaderboards
+    boards: ReadBoard
+    rebuild: Rebuild
+    reconcile: Reconcile
+    jobs: Jobs
+    hub: Hub
+    notices: Notices
+    backend: RedisBackend
+    supervisor: Supervisor
+    stopping: asyncio.Event
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[App]:
+    """Open everything, run the background work, and close all of it at the end.
+
+    PostgreSQL must answer once, for the catalogue: raises ServiceUnavailable otherwise. Redis may be away.
+    """
+    async with AsyncExitStack() as stack:
+        app = await _build(settings, clock, stack)
+        await app.catalogue.refresh()
+        group = await stack.enter_async_context(_background())
+        for name, run in (
+            ("channels", app.backend.run),
+            ("notices", app.notices.run),
+            ("hub", app.hub.run),
+            ("rebuild", app.rebuild.run),
+            ("jobs", app.jobs.run),
+            ("catalogue", lambda: _keep_catalogue(app)),
+            ("repair", lambda: _repair_misses(app)),
+        ):
+            group.append(asyncio.create_task(app.supervisor.keep(name, run), name=name))
+        try:
+            yield app
+        finally:
+            app.stopping.set()
+            app.hub.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await app.ledger.drain()
+
+
+async def _build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
+    random = Random()
+    engine = _engine(settings, stack)
+    redis = _redis(settings, stack)
+    database = Database(engine, Breaker("postgres", POSTGRES_FAILURES, time.monotonic))
+    guard = Guard(Breaker("redis", REDIS_FAILURES, time.monotonic))
+    prefix = f"{settings.redis_prefix}:"
+    backend = RedisBackend(lambda: _new_redis(settings), prefix=prefix, random=random)
+    broadcast = Broadcast(backend=backend)
+    await stack.enter_async_context(broadcast)
+    notices = Notices(broadcast)
+
+    keys = RedisKeys(settings.redis_prefix)
+    standings = Standings(redis, guard, keys, lambda category: prefix + boards_channel(category), clock)
+    loading = Loading(redis, guard, keys)
+    catalogue = CatalogueService(database, settings.score_cap)
+    profiles = Profiles(database, redis, guard, settings.redis_prefix)
+    rebuild = Rebuild(database, standings, loading, catalogue, lambda _: hub.distrust(), clock, os.urandom)
+    epoch = f"pg-{uuid7(clock(), os.urandom).hex}"
+    boards = ReadBoard(
+        RedisBoards(standings, profiles, clock),
+        PostgresBoards(database, profiles, clock, epoch),
+        standings,
+        rebuild.request,
+        time.monotonic,
+    )
+    hub = Hub(boards, broadcast, notices, clock=SystemClock())
+
+    async def announce_profile(user_id: UUID) -> None:
+        with suppress(*OUTAGES):
+            await notices.publish(ProfileChanged(user_id))
+
+    users = Users(database, profiles, announce_profile, auto_provision=settings.auto_provision)
+    batch = settings.group_commit_size if settings.group_commit else 1
+    lanes = 2 if settings.group_commit else settings.db_pool_max // 2
+    announcer = Announcer(standings, hub.moved, rebuild.request, batch=batch)
+    ledger = Ledger(database, announcer, clock, os.urandom, batch=batch, lanes=lanes)
+    action_tokens = ActionTokens(
+        database,
+        _secrets(settings.action_token_secret, settings.action_token_secret_previous),
+        clock,
+        os.urandom,
+        lifetime=timedelta(seconds=settings.token_expiration_seconds),
+        max_open=settings.max_open_tokens,
+        batch=batch,
+        lanes=lanes,
+    )
+    reconcile = Reconcile(database, standings, loading, catalogue, clock)
+    jobs = Jobs(
+        engine,
+        [
+            Job("repair", 5, reconcile.recent),
+            Job("reconcile", 300, reconcile.everything),
+            Job("cleanup", 3600, action_tokens.delete_expired),
+        ],
+        time.monotonic,
+    )
+    app = App(
+        settings=settings,
+        clock=clock,
+        database=database,
+        redis=redis,
+        access_tokens=AccessTokens(
+            _access_keys(settings, stack), issuer=settings.jwt_issuer, audience=settings.jwt_audience
+        ),
+        action_tokens=action_tokens,
+        catalogue=catalogue,
+        profiles=profiles,
+        users=users,
+        issue_token=IssueToken(action_tokens, catalogue, users),
+        submit_score=SubmitScore(action_tokens, catalogue, users, ledger),
+        ledger=ledger,
+        announcer=announcer,
+        leaderboards=Leaderboards(hub, boards, profiles, catalogue, clock),
+        boards=boards,
+        rebuild=rebuild,
+        reconcile=reconcile,
+        jobs=jobs,
+        hub=hub,
+        notices=notices,
+        backend=backend,
+        supervisor=Supervisor(random),
+        stopping=asyncio.Event(),
+    )
+    notices.listen(lambda notice: _hear(app, notice))
+    return app
+
+
+def _hear(app: App, notice: Notice) -> None:
+    """Forget what a notice says is no longer so."""
+    match notice:
+        case ProfileChanged(user_id):
+            app.profiles.forget(user_id)
+            app.users.forget(user_id)
+        case NoticesLost():
+            app.profiles.forget_all()
+            app.users.forget_all()
+            app.catalogue.outdated.set()
+        case CatalogueChanged():
+            app.catalogue.outdated.set()
+
+
+async def _keep_catalogue(app: App) -> None:
+    """Read the catalogue again when told to, and every half minute in case nobody could tell."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                await app.catalogue.outdated.wait()
+        await app.catalogue.refresh()
+
+
+async def _repair_misses(app: App) -> None:
+    """Put right what this process could not tell Redis: no other process knows of it."""
+    while True:
+        await asyncio.sleep(1)
+        with suppress(Unreachable, ServiceUnavailable):
+            await app.announcer.repair(app.reconcile.recent)
+
+
+@asynccontextmanager
+async def _background() -> AsyncIterator[list[asyncio.Task[None]]]:
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _engine(settings: Settings, stack: AsyncExitStack) -> AsyncEngine:
+    assert settings.database_url is not None
+    engine = open_engine(
+        settings.database_url,
+        minimum=settings.db_pool_min,
+        maximum=settings.db_pool_max,
+        timeout=settings.db_timeout,
+        name="leaderboard",
+    )
+    stack.push_async_callback(engine.dispose)
+    return engine
+
+
+def _redis(settings: Settings, stack: AsyncExitStack) -> Redis:
+    redis = _new_redis(settings)
+    stack.push_async_callback(redis.aclose)
+    return redis
+
+
+def _new_redis(settings: Settings) -> Redis:
+    """A client that repeats nothing by itself and waits for nothing long."""
+    assert settings.redis_url is not None
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=32,
+        timeout=settings.redis_timeout,
+        socket_timeout=settings.redis_timeout,
+        socket_connect_timeout=settings.redis_timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
+
+
+def _access_keys(settings: Settings, stack: AsyncExitStack) -> Keys:
+    if settings.jwt_jwks_url is None:
+        return SecretKeys(_secrets(settings.jwt_secret, settings.jwt_secret_previous))
+    http = httpx2.AsyncClient(timeout=5.0)
+    stack.push_async_callback(http.aclose)
+    return JwksKeys(settings.jwt_jwks_url, http, time.monotonic)
+
+
+def _secrets(current: SecretStr, previous: SecretStr | None) -> Secrets:
+    return Secrets(current.get_secret_value(), previous.get_secret_value() if previous else None)
