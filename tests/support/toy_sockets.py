@@ -35,6 +35,8 @@ class Counter:
         self.text = ""
         self.reads = 0
         """How many watchers read the first number."""
+        self.seen = 0
+        """The last number any watcher was given."""
         self.watchers = 0
         self.failure: Exception | None = None
         self.finished = False
@@ -80,7 +82,7 @@ class Counter:
                     raise self.failure
                 if self.finished:
                     return
-                seen = self.version
+                seen = self.seen = self.version
                 yield kind, seen
                 kind = "UPDATE"
         finally:
@@ -108,6 +110,7 @@ class Tick:
 class Secret:
     owner: str
     version: int
+    text: str
 
 
 @strawberry.type
@@ -161,7 +164,8 @@ class Subscription:
     @strawberry.subscription(metadata={"viewer": True})
     async def secrets(self, info: Info[ToyContext, None]) -> AsyncGenerator[Secret, None]:
         async for _, version in info.context.counter.watch():
-            yield Secret(owner=info.context.caller.username if info.context.caller else "nobody", version=version)
+            owner = info.context.caller.username if info.context.caller else "nobody"
+            yield Secret(owner=owner, version=version, text=info.context.counter.text)
 
     @strawberry.subscription
     async def failing(self) -> AsyncGenerator[int, None]:
@@ -177,6 +181,10 @@ class ToyContexts:
         self._counter = counter
         self.lifetime = 3600.0
         self.entered = asyncio.Event()
+        self._expires_at: dict[str, int] = {}
+
+    def expires_at(self, name: str) -> int:
+        return self._expires_at[name]
 
     def public(self) -> ToyContext:
         return ToyContext(self._counter)
@@ -195,7 +203,7 @@ class ToyContexts:
             case "broken":
                 raise ValueError("the inside of the house")
             case str():
-                expires = int(time.time() + self.lifetime)
+                expires = self._expires_at[name] = int(time.time() + self.lifetime)
                 return ToyContext(self._counter, Caller(uuid5(NAMES, name), name, None, Role.PLAYER, expires))
         return ToyContext(self._counter)
 
