@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+
+from app.transport.fan_out import FanOut
+from tests.support.waiting import until
+
+
+class Writes:
+    """A source with a number of writes to do, which notes the turn of the loop each was done in."""
+
+    def __init__(self, turns: list[int], name: str, number: int) -> None:
+        self.done: list[int] = []
+        self._turns = turns
+        self._name = name
+        self._left = number
+
+    def write_some(self, budget: int) -> int:
+        number = min(budget, self._left)
+        self._left -= number
+        self.done += [len(self._turns)] * number
+        return number
+
+
+async def _counting_turns(turns: list[int]) -> None:
+    while True:
+        turns.append(1)
+        await asyncio.sleep(0)
+
+
+async def test_a_turn_of_the_loop_does_one_budget_of_writes_for_all_sources_together() -> None:
+    turns: list[int] = []
+    fan_out = FanOut(asyncio.get_running_loop(), budget=10)
+    sources = [Writes(turns, "large", 95), Writes(turns, "small", 3), Writes(turns, "none", 0)]
+    counting = asyncio.create_task(_counting_turns(turns))
+    for source in sources:
+        fan_out.schedule(source)
+    await until(lambda: len(sources[0].done) == 95)
+    counting.cancel()
+    everything = [turn for source in sources for turn in source.done]
+    assert max(everything.count(turn) for turn in everything) <= 10
+    assert len(set(everything)) >= 10
+
+
+async def test_a_small_source_does_not_wait_for_a_large_one() -> None:
+    turns: list[int] = []
+    fan_out = FanOut(asyncio.get_running_loop(), budget=10)
+    large, small = Writes(turns, "large", 1000), Writes(turns, "small", 5)
+    counting = asyncio.create_task(_counting_turns(turns))
+    fan_out.schedule(large)
+    fan_out.schedule(small)
+    await until(lambda: len(large.done) == 1000)
+    counting.cancel()
+    assert small.done[-1] < large.done[30]
+
+
+async def test_scheduling_twice_is_scheduling_once() -> None:
+    turns: list[int] = []
+    fan_out = FanOut(asyncio.get_running_loop(), budget=10)
+    source = Writes(turns, "source", 5)
+    fan_out.schedule(source)
+    fan_out.schedule(source)
+    await until(lambda: len(source.done) == 5)
