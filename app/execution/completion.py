@@ -28,10 +28,7 @@ def delegated(type_: GraphQLOutputType, field: SelectedField) -> Complete:
     """Completion by graphql-core."""
 
     def complete(value: Any, path: Path, run: Run) -> Any:
-        at = path
-        while isinstance(at.key, int) and at.prev is not None:
-            at = at.prev  # resolve info is about the field, not about one member of its list
-        info = run.core.build_resolve_info(field.definition, field.nodes, field.parent, at)
+        info = run.core.build_resolve_info(field.definition, field.nodes, field.parent, path)
         return run.core.complete_value(type_, field.details, info, path, value, None)
 
     return complete

@@ -334,6 +334,10 @@ class Query:
         return [1, _later(2), _later(ValueError("three")), 4, _later(5, 3)]  # type: ignore[list-item]
 
     @strawberry.field
+    def strict_promises(self) -> list[int] | None:
+        return [_later(1, 3), 2, "three", _later(4), 5]  # type: ignore[list-item]
+
+    @strawberry.field
     def item(self, film: bool = False) -> Item | None:
         return FILM if film else BOOKS[0]
 
@@ -407,6 +411,27 @@ class Query:
     @strawberry.field
     def disguised_items(self) -> list[Item | None]:
         return _disguised()
+
+    @strawberry.field
+    def cast_works(self) -> list[Work | None]:
+        return [FILM, strawberry.cast(Film, copy(BOOKS[2])), BOOKS[0]]
+
+    @strawberry.field
+    def cast_items(self) -> list[Item | None]:
+        return [FILM, strawberry.cast(Film, copy(BOOKS[2])), BOOKS[0]]
+
+    @strawberry.field
+    def cast_book(self) -> Book | None:
+        return strawberry.cast(Film, copy(BOOKS[2]))
+
+    @strawberry.field
+    def scribble(self, blob: JSON) -> JSON:
+        blob["marks"] = [*blob.get("marks", []), "x"]  # type: ignore[index, attr-defined]
+        return blob
+
+    @strawberry.field
+    async def perhaps(self, number: strawberry.Maybe[int], text: strawberry.Maybe[str | None]) -> str:
+        return repr((number, text))
 
     @strawberry.field
     def lookalikes(self) -> list[Author]:

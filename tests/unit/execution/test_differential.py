@@ -17,6 +17,9 @@ BOOK = """
   author { id name born nickname followed } sequel { title sequel { isbn sequel { isbn } } }
 """
 
+# A coroutine that is never awaited is work that was lost.
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
 COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ books { " + BOOK + " } }", None),
     ("{ b: books(first: 2) { t: title again: title a: author { n: name } } constant }", None),
@@ -46,6 +49,12 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ disguised { __typename title ... on Book { isbn } ... on Film { minutes } } }", None),
     ("{ disguised { __typename label ... on Film { minutes } } }", None),
     ("{ disguisedItems { __typename ... on Book { isbn } ... on Film { minutes } } }", None),
+    ("{ castWorks { __typename title } }", None),
+    ("{ castWorks { label } }", None),
+    ("{ castItems { __typename ... on Book { isbn } } }", None),
+    ("{ castItems { ... on Book { blurb } } }", None),
+    ("{ castBook { title } }", None),
+    ("{ castBook { blurb } }", None),
     ("{ lookalikes { name born } }", None),
     ("{ lookalikes { name followed } }", None),
     # conditions
@@ -85,6 +94,12 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ window(window: {}) again: window(window: {first: 1, genres: ESSAY}) }", None),
     ("query ($w: Window!) { window(window: $w) again: window(window: $w) }", {"w": {"after": 3}}),
     ("query ($g: [Genre!]!) { window(window: {genres: $g}) }", {"g": ["ESSAY", "NOVEL"]}),
+    ("{ scribble(blob: {a: 1}) }", None),
+    ("query ($b: JSON = {a: 1}) { scribble(blob: $b) }", {}),
+    ('{ perhaps one: perhaps(number: 1, text: null) two: perhaps(text: "x") }', None),
+    ("query ($n: Int!, $t: String) { perhaps(number: $n, text: $t) }", {"n": 3}),
+    ("query ($n: Int!, $t: String) { perhaps(number: $n, text: $t) }", {"n": 3, "t": None}),
+    ("query ($n: Int) { perhaps(number: $n) }", {"n": None}),
     # nested resolvers
     ("{ books { shelf(row: 1) blurb up: shelf(row: 2, upper: true) author { name followed books { isbn } } } }", None),
     ("{ books(first: 3) { isbn blurb(length: 0) author { books(first: 1, genre: ESSAY) { blurb } } } }", None),
@@ -98,6 +113,8 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ a: mustNotFail(steps: 3) b: mustNotFail(steps: 1) }", None),
     ("{ a: number(steps: 3) b: number(steps: 1) }", None),
     ('{ number fails(message: "x") must(isbn: "none") { title } echo failsLater }', None),
+    ('{ a: number(steps: 4) b: number(steps: 2) must(isbn: "none") { title } c: number }', None),
+    ("{ a: number(steps: 4) promises strict: strictPromises }", None),
     ("{ promises }", None),
     ("{ once { title author { name } } }", None),
     ("{ once { shelf(row: 1) } }", None),

@@ -50,6 +50,22 @@ def test_a_bad_variable_is_refused_without_suggestions(engine: Engine) -> None:
     assert error.message == "Variable '$genre' has invalid value: Value 'NOVELL' does not exist in 'Genre' enum."
 
 
+@pytest.mark.parametrize("value", [None, True, 2**31, -(2**31) - 1, "1", 1.5, [[1]]])
+def test_a_required_integer_refuses(engine: Engine, value: Any) -> None:
+    with pytest.raises(Refusal):
+        key(engine, "query Q($n: Int!) { echo(number: $n) }", {"n": value})
+
+
+@pytest.mark.parametrize(
+    ("type_", "given", "coerced"),
+    [("Int", 7.0, 7), ("Float", 7, 7.0), ("ID", 7, "7"), ("[Int]", 7, [7]), ("Genre", None, None)],
+)
+def test_values_that_need_conversion_are_converted(engine: Engine, type_: str, given: Any, coerced: Any) -> None:
+    operation = engine.prepare(f"query Q($v: {type_}) {{ scribble(blob: {{v: $v}}) }}")
+    value = operation.variables.coerce({"v": given})["v"]
+    assert (value, type(value)) == (coerced, type(coerced))
+
+
 async def test_execution_refuses_bad_variables_too(engine: Engine) -> None:
     with pytest.raises(Refusal) as caught:
         await engine.execute(engine.prepare(ECHO), {"number": "many"}, None)
