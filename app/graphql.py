@@ -37,7 +37,7 @@ OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
 
 
 class Outcome:
-    """A Strawberry exception handler: turns one kind of refusal into its type, where a field's result can be that type."""
+    """A Strawberry exception handler: turns one kind of refusal into its type, where a result can be that type."""
 
     def __init__(self, refusal: type[domain.Refusal], outcome: type[errors.UserError]) -> None:
         self.exception_type = refusal

@@ -61,6 +61,7 @@ class App:
     clock: Callable[[], datetime]
     database: Database
     redis: Redis
+    redis_guard: Guard
     access_tokens: AccessTokens
     action_tokens: ActionTokens
     catalogue: CatalogueService
@@ -179,6 +180,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         clock=clock,
         database=database,
         redis=redis,
+        redis_guard=guard,
         access_tokens=AccessTokens(
             _access_keys(settings, stack), issuer=settings.jwt_issuer, audience=settings.jwt_audience
         ),

@@ -1,0 +1,131 @@
+"""The ASGI application: routes, middleware, lifespan."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
+from starlette.types import ASGIApp
+
+from app.config import Settings
+from app.context import Context
+from app.graphql import build_engine, render_error
+from app.pubsub.events import Notice, SocketClosed
+from app.services.socket_registry import RedisSocketRegistry
+from app.transport import health, pages
+from app.transport.addresses import TrustedProxies
+from app.transport.contexts import Contexts
+from app.transport.cors import allow_origins
+from app.transport.document_store import RecentDocuments, RedisDocuments
+from app.transport.documents import Documents, TrustMode
+from app.transport.guard import Guard
+from app.transport.headers import SecurityHeaders
+from app.transport.http import GraphQLEndpoint
+from app.transport.origins import AllowedHosts, Origins
+from app.transport.shared import SharedExecutions
+from app.transport.sockets.connections import Connections, SocketLimits
+from app.transport.sockets.endpoint import SocketEndpoint
+from app.transport.sockets.services import SocketServices
+from app.transport.streams import Streams
+from app.transport.trusted_documents import load_manifest
+from app.wiring import App, open_app
+
+PROBES = ("/livez", "/readyz", "/metrics")
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The service. Nothing is opened before the server starts its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
+        async with open_app(settings) as app:
+            connections = _connections(app)
+            router.routes.extend(_routes(app, connections))
+            yield {"app": app, "stop": lambda: _stop(app, connections)}
+
+    router = Router(lifespan=lifespan)
+    crossable = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
+    secured = SecurityHeaders(crossable, https_only=settings.is_production)
+    return AllowedHosts(secured, settings.allowed_hosts, exempt=PROBES)
+
+
+async def _stop(app: App, connections: Connections) -> None:
+    """Before the server waits for open connections: not ready any more, streams end, sockets get 1012."""
+    app.stopping.set()
+    app.hub.close()
+    await connections.stop()
+
+
+def _connections(app: App) -> Connections:
+    settings = app.settings
+    registry = RedisSocketRegistry(
+        app.redis,
+        app.redis_guard,
+        app.notices,
+        app.clock,
+        prefix=settings.redis_prefix,
+        most=settings.ws_max_connections_per_user,
+    )
+    limits = SocketLimits(
+        sockets=settings.ws_max_connections,
+        operations=settings.ws_max_operations,
+        init_timeout=settings.ws_init_timeout,
+        idle_timeout=settings.ws_idle_timeout,
+        ping_interval=settings.ws_heartbeat_interval,
+    )
+    connections = Connections(limits, registry, instance=secrets.token_hex(4), clock=time.time)
+
+    def hear(notice: Notice) -> None:
+        if isinstance(notice, SocketClosed):
+            connections.close(notice.socket_id)
+
+    app.notices.listen(hear)
+    return connections
+
+
+def _routes(app: App, connections: Connections) -> list[BaseRoute]:
+    settings = app.settings
+    engine = build_engine(introspection=not settings.is_production, compile=settings.compile_operations)
+    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), lambda: secrets.token_hex(8))
+    shared = SharedExecutions(engine, contexts.public)
+    guard = Guard(anonymous_subscriptions=settings.anonymous_subscriptions)
+    streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, lifetime=_seconds_left)
+    http = GraphQLEndpoint(
+        engine,
+        contexts,
+        _documents(app),
+        streams,
+        guard=guard,
+        render_error=render_error,
+        longest_body=settings.max_body_size,
+        execution_timeout=settings.request_timeout,
+    )
+    sockets = SocketEndpoint(
+        SocketServices(engine, shared, contexts, guard, connections),
+        allowed=Origins(settings.allowed_origins).allows,
+    )
+    return [
+        Route("/graphql", http),
+        WebSocketRoute("/graphql", sockets),
+        *health.routes(app),
+        *pages.routes(settings.is_production),
+    ]
+
+
+def _documents(app: App) -> Documents:
+    settings = app.settings
+    manifest = settings.trusted_documents_file
+    return Documents(
+        store=RecentDocuments(RedisDocuments(app.redis)),
+        trusted=load_manifest(Path(manifest)) if manifest else None,
+        mode=TrustMode(settings.trusted_documents_mode.value),
+    )
+
+
+def _seconds_left(context: Context) -> float | None:
+    """How long the caller's access token is still good for."""
+    return None if context.caller is None else context.caller.expires_at - time.time()

@@ -1,0 +1,69 @@
+"""Health: for whoever starts, stops and balances instances."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.domain.errors import ServiceUnavailable
+from app.pubsub.redis_backend import OUTAGES
+from app.wiring import App
+
+PATIENCE = 2.0
+
+
+def routes(app: App) -> list[Route]:
+    """`/livez`, which touches nothing, and `/readyz`, which tries everything an answer needs."""
+
+    async def livez(_: Request) -> Response:
+        return _json({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        names = ("postgres", "redis", "canary")
+        checks = (_postgres(app), _redis(app), _canary(app))
+        results = dict(zip(names, await asyncio.gather(*map(_passes, checks)), strict=True))
+        work = {one.name: {"running": one.running, "failures": one.failures} for one in app.supervisor.works}
+        # Redis may be away: PostgreSQL alone can answer everything, if slower.
+        ready = results["postgres"] and not app.stopping.is_set()
+        degraded = ready and not all(results.values())
+        status = "stopping" if app.stopping.is_set() else "degraded" if degraded else "ok" if ready else "unavailable"
+        return _json({"status": status, "checks": results, "work": work}, 200 if ready else 503)
+
+    return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+async def _postgres(app: App) -> None:
+    async with app.database.connect() as connection:
+        await connection.execute(text("SELECT 1"))
+
+
+async def _redis(app: App) -> None:
+    ping: Callable[[], Awaitable[Any]] = app.redis.ping
+    await ping()
+
+
+async def _canary(app: App) -> None:
+    """An event that goes out through Redis comes back to this process."""
+    await app.notices.canary(secrets.token_hex(8), PATIENCE)
+
+
+async def _passes(check: Awaitable[None]) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await check
+    except (ServiceUnavailable, *OUTAGES):
+        return False
+    return True
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    headers = {"cache-control": "no-store"}
+    return Response(orjson.dumps(content), status, headers, media_type="application/json")
