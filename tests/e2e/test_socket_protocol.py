@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from app.transport.documents import Documents, TrustMode
 from app.transport.sockets.connections import SocketLimits
+from app.transport.trusted_documents import TrustedDocuments
 from tests.support.socket_client import TICKS, SocketClient, connected, connecting
 from tests.support.toy_sockets import ToyServer, serving
 from tests.support.waiting import until
@@ -280,3 +282,35 @@ async def test_a_long_or_foreign_id_comes_back_as_it_was(client: SocketClient) -
     for name in ('quote " and \\ back', "größe 🏆", "x" * 256):
         await client.subscribe(id=name)
         assert await client.hear_tick(name) == ("SNAPSHOT", 1)
+
+
+async def test_documents_that_were_refused_are_told_to_the_guard(server: ToyServer, client: SocketClient) -> None:
+    for _ in range(3):
+        await client.subscribe("{ unknown }")
+        await client.hear_error()
+    assert server.counter.refused == 3
+
+
+async def test_only_trusted_documents_pass_where_that_is_enforced() -> None:
+    documents = Documents(trusted=TrustedDocuments({"ticks": TICKS}), mode=TrustMode.ENFORCE)
+    async with serving(documents=documents) as server, connected(server.url) as client:
+        await client.subscribe("{ version }")
+        assert (await client.hear_error())["extensions"]["code"] == "QUERY_NOT_IN_SAFELIST"
+        await client.subscribe(TICKS)
+        await client.hear_tick()
+        await client.say({"id": "2", "type": "subscribe", "payload": {"documentId": "ticks"}})
+        await client.hear_tick("2")
+        assert server.shared.groups == 1
+
+
+async def test_a_wrongly_named_persisted_document_closes_with_4400(client: SocketClient) -> None:
+    await client.subscribe("{ version }", extensions={"persistedQuery": {"version": 2}})
+    assert (await client.close_code())[0] == 4400
+
+
+async def test_a_query_that_takes_too_long_is_given_up() -> None:
+    limits = SocketLimits(execution_timeout=0.1)
+    async with serving(limits=limits) as server, connected(server.url) as client:
+        await client.subscribe("{ slow }")
+        assert "cannot answer at the moment" in (await client.hear_error())["message"]
+        assert server.counter.cancelled.is_set()

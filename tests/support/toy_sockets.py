@@ -18,6 +18,7 @@ from strawberry.types import Info
 from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role
 from app.execution import Engine, Operation
+from app.transport.documents import Documents
 from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections, SocketLimits
 from app.transport.sockets.endpoint import SocketEndpoint
@@ -35,6 +36,7 @@ class Counter:
         self.text = ""
         self.reads = 0
         """How many watchers read the first number."""
+        self.refused = 0
         self.seen = 0
         """The last number any watcher was given."""
         self.watchers = 0
@@ -229,9 +231,11 @@ class Registry:
             self.users.pop(user_id, None)
 
 
-async def toy_guard(context: ToyContext, operation: Operation) -> None:
-    """Lets an operation called `Flood` wait."""
-    if operation.name == "Flood":
+async def toy_guard(context: ToyContext, operation: Operation | None) -> None:
+    """Lets an operation called `Flood` wait, and counts the documents that were refused."""
+    if operation is None:
+        context.counter.refused += 1
+    elif operation.name == "Flood":
         raise RateLimited(retry_after=7)
 
 
@@ -257,6 +261,7 @@ async def serving(
     protocol: type[SocketProtocol] = SocketProtocol,
     ping_timeout: float = 10.0,
     allowed: bool = True,
+    documents: Documents | None = None,
 ) -> AsyncIterator[ToyServer]:
     """A server on a free port, until the end of the block."""
     counter = Counter()
@@ -264,7 +269,7 @@ async def serving(
     contexts, registry = ToyContexts(counter), Registry()
     shared = SharedExecutions(engine, contexts.public)
     connections = Connections(limits or SocketLimits(), registry, instance="toy", clock=time.time)
-    services = SocketServices(engine, shared, contexts, toy_guard, connections)
+    services = SocketServices(engine, shared, contexts, toy_guard, connections, documents or Documents())
     config = uvicorn.Config(
         SocketEndpoint(services, allowed=lambda scope: allowed),
         ws=protocol,

@@ -23,6 +23,8 @@ class SocketLimits:
     """From the handshake to `connection_ack`, authentication included."""
     idle_timeout: float = 300.0
     ping_interval: float = 30.0
+    execution_timeout: float = 10.0
+    """For a query or a mutation."""
     messages_per_second: float = 20.0
     message_burst: int = 100
     """Messages, pings and pongs that may come at once before the rate counts."""

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from app.transport.parameters import Parameters, parameters_of
+from app.transport.problems import MalformedRequest
+
 ID_LENGTH = 256
 """The longest operation id in characters. An id is repeated in every message, so it is bounded."""
 
@@ -20,9 +23,7 @@ class ConnectionInit(NamedTuple):
 
 class Subscribe(NamedTuple):
     id: str
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any] | None
+    request: Parameters
 
 
 class Complete(NamedTuple):
@@ -54,28 +55,25 @@ def decode(text: bytes) -> ClientMessage:
         case "complete":
             return Complete(_id(message))
         case "connection_init":
-            return ConnectionInit(_optional(message, "payload", dict) or {})
+            return ConnectionInit(_payload(message))
         case "ping":
-            _optional(message, "payload", dict)
+            _payload(message)
             return Ping()
         case "pong":
-            _optional(message, "payload", dict)
+            _payload(message)
             return Pong()
     raise InvalidMessage("The message has no known type")
 
 
 def _subscribe(message: dict[str, Any]) -> Subscribe:
     operation_id = _id(message)
-    payload = message.get("payload")
-    if type(payload) is not dict:
-        raise InvalidMessage("payload is not an object")
-    query = payload.get("query")
-    if type(query) is not str:
-        raise InvalidMessage("query is not a string")
-    name = _optional(payload, "operationName", str)
-    variables = _optional(payload, "variables", dict)
-    _optional(payload, "extensions", dict)
-    return Subscribe(operation_id, query, name, variables)
+    try:
+        request = parameters_of(message.get("payload"))
+    except MalformedRequest as problem:
+        raise InvalidMessage(problem.message) from None
+    if request.query is None and request.document_id is None and not request.extensions:
+        raise InvalidMessage("'query' must be a string.")
+    return Subscribe(operation_id, request)
 
 
 def _id(message: dict[str, Any]) -> str:
@@ -85,8 +83,10 @@ def _id(message: dict[str, Any]) -> str:
     return operation_id
 
 
-def _optional(owner: dict[str, Any], key: str, kind: type) -> Any:
-    value = owner.get(key)
-    if value is not None and type(value) is not kind:
-        raise InvalidMessage(f"{key} is not {'an object' if kind is dict else 'a string'}")
-    return value
+def _payload(message: dict[str, Any]) -> dict[str, Any]:
+    payload = message.get("payload")
+    if payload is None:
+        return {}
+    if type(payload) is not dict:
+        raise InvalidMessage("payload is not an object")
+    return payload

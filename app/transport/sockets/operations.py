@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from copy import copy
 from typing import TYPE_CHECKING, Protocol
 
-from graphql import OperationType
+from graphql import GraphQLError, OperationType
 
-from app.execution import Operation
+from app.domain.errors import ServiceUnavailable
+from app.execution import Operation, Refusal
 from app.transport.payload import Payload, conflate
+from app.transport.problems import DocumentRefused, MalformedRequest
+from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
 from app.transport.sockets.messages import Subscribe
 
@@ -78,26 +82,26 @@ class SharedOperation:
 
 
 class OwnOperation:
-    """An operation in a task of its own: it passes the guard, and then joins a shared execution or is executed here.
+    """An operation in a task of its own: prepared and admitted there, then executed or joined to a shared execution.
 
     Executed here are queries, mutations, and subscriptions that show a viewer what others may not see. Each gets a
     context of its own, because fields of one operation must not meet the state of another.
     """
 
-    __slots__ = ("_id", "_listening", "_operation", "_socket", "_task", "_variables")
+    __slots__ = ("_changing", "_id", "_listening", "_request", "_socket", "_task")
 
-    def __init__(self, socket: Socket, message: Subscribe, operation: Operation) -> None:
+    def __init__(self, socket: Socket, message: Subscribe) -> None:
         self._socket = socket
         self._id = message.id
-        self._operation = operation
-        self._variables = message.variables
+        self._request = message.request
         self._listening = True
+        self._changing = False
+        """A mutation has begun: it is finished whether or not anybody waits for the result."""
         self._task = socket.services.connections.run(self._run())
 
     def cancel(self) -> None:
         self._listening = False
-        # A mutation is finished whether or not anybody waits for the result.
-        if self._operation.kind is not OperationType.MUTATION:
+        if not self._changing:
             self._task.cancel()
 
     def flush(self) -> None:
@@ -106,26 +110,52 @@ class OwnOperation:
     async def _run(self) -> None:
         try:
             await self._execute()
+        except MalformedRequest as problem:
+            if self._listening:
+                self._socket.close(CloseCode.BAD_REQUEST, problem.message)
+        except DocumentRefused as refused:
+            self._fail(Refusal.because(GraphQLError(refused.message), refused.code))
         except Exception as error:
-            self._end(error_frame(self._id, self._socket.services.shared.failure(error)))
+            self._fail(error)
 
     async def _execute(self) -> None:
-        services, operation = self._socket.services, self._operation
+        services = self._socket.services
         context = copy(self._socket.context)
+        operation = await self._prepared(context)
         await services.guard(context, operation)
         if operation.kind is not OperationType.SUBSCRIPTION:
-            response = await services.engine.execute(operation, self._variables, context)
-            await self._next(services.engine.encode(response))
-            self._end(complete_frame(self._id))
+            await self._answer(operation, context)
         elif operation.shared:
-            self._socket.share(self._id, operation, self._variables)
+            self._socket.share(self._id, operation, self._request.variables)
         else:
-            await self._stream(context)
+            await self._stream(operation, context)
 
-    async def _stream(self, context: object) -> None:
+    async def _prepared(self, context: object) -> Operation:
+        services = self._socket.services
+        query = await services.documents.resolve(self._request)
+        try:
+            operation = services.engine.prepare(query, self._request.operation_name)
+        except Refusal:
+            await services.guard(context, None)
+            raise
+        if self._request.extensions:
+            await services.documents.remember(self._request)
+        return operation
+
+    async def _answer(self, operation: Operation, context: object) -> None:
+        services = self._socket.services
+        self._changing = operation.kind is OperationType.MUTATION
+        try:
+            async with asyncio.timeout(services.connections.limits.execution_timeout):
+                response = await services.engine.execute(operation, self._request.variables, context)
+        except TimeoutError:
+            raise ServiceUnavailable(retry_after=1) from None
+        await self._next(services.engine.encode(response))
+        self._end(complete_frame(self._id))
+
+    async def _stream(self, operation: Operation, context: object) -> None:
         engine = self._socket.services.engine
-        stream = await engine.subscribe(self._operation, self._variables, context)
-        async with aclosing(stream):
+        async with aclosing(await engine.subscribe(operation, self._request.variables, context)) as stream:
             async for response in stream:
                 if not response.has_data:
                     self._end(error_frame(self._id, engine.encode(response)))
@@ -139,6 +169,9 @@ class OwnOperation:
             await self._socket.drained()
         if self._listening:
             self._socket.wire.write(Payload(body).frame(next_prefix(self._id)))
+
+    def _fail(self, error: Exception) -> None:
+        self._end(error_frame(self._id, self._socket.services.shared.failure(error)))
 
     def _end(self, frame: bytes) -> None:
         if self._listening:

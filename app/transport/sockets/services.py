@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.execution import Engine, Operation
+from app.transport.documents import Documents
 from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections
 
 Scope = Mapping[str, Any]
 
-Guard = Callable[[Any, Operation], Awaitable[None]]
-"""Decides whether the caller of a context may run an operation now; raises a domain error when not."""
+Guard = Callable[[Any, Operation | None], Awaitable[None]]
+"""Decides whether the caller of a context may run an operation now; raises a domain error when not. None in place of
+the operation stands for a document that was refused, which cost time too."""
 
 
 class SocketContext(Protocol):
@@ -41,3 +43,4 @@ class SocketServices:
     contexts: Contexts
     guard: Guard
     connections: Connections
+    documents: Documents = field(default_factory=Documents)

@@ -196,20 +196,15 @@ class Socket:
         if message.id in self._operations:
             self.close(CloseCode.DUPLICATE_OPERATION, f"Subscriber for {message.id} already exists")
             return
-        try:
-            self._operations[message.id] = OwnOperation(self, message, self._prepare(message))
-        except Exception as error:
-            self.wire.write(error_frame(message.id, self.services.shared.failure(error)))
-        else:
-            self._idle_at = math.inf
-            self.services.connections.operations += 1
-
-    def _prepare(self, message: Subscribe) -> Operation:
         limit = self.services.connections.limits.operations
         if len(self._operations) >= limit:
             error = GraphQLError(f"At most {limit} operations may run on one socket.")
-            raise Refusal.because(error, ErrorCode.RATE_LIMITED)
-        return self.services.engine.prepare(message.query, message.operation_name)
+            refusal = Refusal.because(error, ErrorCode.RATE_LIMITED)
+            self.wire.write(error_frame(message.id, self.services.shared.failure(refusal)))
+            return
+        self._operations[message.id] = OwnOperation(self, message)
+        self._idle_at = math.inf
+        self.services.connections.operations += 1
 
     def _complete(self, operation_id: str) -> None:
         operation = self._operations.get(operation_id)
