@@ -5,7 +5,6 @@ from websockets.frames import Frame
 from websockets.streams import StreamReader
 
 from app.transport.payload import Payload, conflate
-from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix, text_frame
 
 
@@ -48,7 +47,3 @@ def test_a_slow_reader_is_owed_the_newest_state_after_an_unsent_snapshot() -> No
     assert conflate((), snapshot) == (snapshot,)
     assert conflate((snapshot,), old) == (snapshot, old)
     assert conflate((snapshot, old), new) == (snapshot, new)
-
-
-def test_the_codes_tell_whether_to_come_back() -> None:
-    assert {code for code in CloseCode if code.retry} == {1012, 1013, 4403, 4408}
