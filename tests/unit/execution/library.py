@@ -120,6 +120,13 @@ class Page(Generic[T]):
     members: list[T]
 
 
+@strawberry.type
+class Reader:
+    name: str
+    card: int
+
+
+Person = Annotated[Author | Reader, strawberry.union("Person")]
 Item = Annotated[Book | Film, strawberry.union("Item")]
 LendResult = Annotated[Book | NotFound | Forbidden, strawberry.union("LendResult")]
 
@@ -419,6 +426,16 @@ class Query:
     @strawberry.field
     def cast_items(self) -> list[Item | None]:
         return [FILM, strawberry.cast(Film, copy(BOOKS[2])), BOOKS[0]]
+
+    @strawberry.field
+    def cast_people(self) -> list[Person | None]:
+        disguise = strawberry.cast(Author, Reader(name="r", card=2))
+        return [AUTHORS[0], Reader(name="r", card=1), disguise]
+
+    @strawberry.field
+    def promised_books(self, broken: bool = False) -> list[Book] | None:
+        second = None if broken else BOOKS[1]
+        return [_later(BOOKS[0]), second, _later(BOOKS[2], 3), BOOKS[3]]  # type: ignore[list-item]
 
     @strawberry.field
     def cast_book(self) -> Book | None:
