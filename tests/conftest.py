@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import redis.asyncio
 
+from app.config import Settings
 from app.embedded import Stores, open_stores
 from app.embedded.servers import make_server
+from app.wiring import App
+from tests.support.service import Service, opened, serving, settings_for
 from tests.support.stores import BreakableServer, Databases, private_folder
 
 
@@ -87,3 +90,23 @@ async def postgres_server(
     yield breakable
     await breakable.start()
     await databases.drop(breakable.url)
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> Settings:
+    """Settings of this test alone."""
+    return settings_for(database_url, redis_url)
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[App]:
+    """The service's objects, open."""
+    async with opened(settings) as app:
+        yield app
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    """A running server."""
+    async with serving(settings) as service:
+        yield service
