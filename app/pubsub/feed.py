@@ -22,6 +22,7 @@ from uuid import UUID
 from app.domain.boards import Board, Page, Source, Version
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.audience import HEAD, Audience
+from app.pubsub.cancellation import obey_cancellation
 from app.pubsub.clock import Clock
 from app.pubsub.pace import Pace
 from app.pubsub.progress import Progress
@@ -150,6 +151,7 @@ class Feed:
                 await self._sleep(delay)
             else:
                 await self._refresh()
+                obey_cancellation()
 
     @property
     def _due(self) -> bool:
@@ -242,7 +244,6 @@ class Feed:
         self._tally.failures += 1
         if not isinstance(error, ServiceUnavailable | TimeoutError):
             log.error("cannot read %s", self.board.key, exc_info=error)
-        self._distrusted = True
         self._rhythm.fail(started)
         if not self._rhythm.is_fresh(self._clock.monotonic()):
             self._audience.show_stale()

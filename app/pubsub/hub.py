@@ -83,6 +83,7 @@ class Hub:
         try:
             async with asyncio.TaskGroup() as group:
                 for feed in self._feeds.values():
+                    feed.distrust()  # whatever was heard while nobody ran them may be forgotten
                     self._start(group, feed)
                 while True:  # this task alone starts others: nothing joins a group that is on its way down
                     self._start(group, await self._new.get())

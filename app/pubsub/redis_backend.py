@@ -24,6 +24,8 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from app.pubsub.cancellation import obey_cancellation
+
 log = logging.getLogger(__name__)
 
 OUTAGES = (RedisError, OSError, TimeoutError)
@@ -157,7 +159,7 @@ class RedisBackend(BroadcastBackend):
         heard = pinged = clock()
         while True:
             await self._adjust(pubsub, held)
-            _obey_cancellation()
+            obey_cancellation()
             if not held:
                 await self._edited.wait()
                 heard = clock()
@@ -220,13 +222,6 @@ class RedisBackend(BroadcastBackend):
         if isinstance(event, Gap):
             self.gaps += 1
         self._events.put_nowait(event)
-
-
-def _obey_cancellation() -> None:
-    """Ends a cancelled task: before Python 3.12 `asyncio.wait_for`, which the client sends with, may swallow that."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _text(raw: bytes | str) -> str:

@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from random import Random
 
 import pytest
-from broadcaster import Broadcast
+from redis.asyncio import Redis
 
-from app.pubsub.redis_backend import OUTAGES, Gap, RedisBackend
-from tests.support.channels import QUICK, Ear, running
-from tests.support.own_redis import OwnRedis
+from app.pubsub.redis_backend import OUTAGES, Gap
+from tests.support.channels import QUICK, Ear, backend_of, running
+from tests.support.stores import BreakableServer
 from tests.support.waiting import until
 
 
-@pytest.fixture
-def server() -> Iterator[OwnRedis]:
-    server = OwnRedis()
-    server.start()
-    yield server
-    server.kill()
-
-
-async def test_after_a_restart_every_channel_has_a_gap_and_then_delivers_again(server: OwnRedis) -> None:
-    async with running(server) as (broadcast, backend), Ear(broadcast, "a") as a, Ear(broadcast, "b") as b:
+async def test_after_a_restart_every_channel_has_a_gap_and_then_delivers_again(redis_server: BreakableServer) -> None:
+    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "a") as a, Ear(broadcast, "b") as b:
         await a.gap()
         await b.gap()
-        server.kill()
+        redis_server.kill()
         await until(lambda: not backend.healthy.is_set())
-        server.start()
+        await redis_server.start()
         for ear, channel in ((a, "a"), (b, "b")):
             await ear.gap()
             await broadcast.publish(channel, "back")
@@ -38,52 +28,51 @@ async def test_after_a_restart_every_channel_has_a_gap_and_then_delivers_again(s
         assert backend.outages > 0
 
 
-async def test_a_frozen_server_is_noticed_and_left_for_a_new_connection(server: OwnRedis) -> None:
-    async with running(server) as (broadcast, backend), Ear(broadcast, "c") as ear:
+async def test_a_frozen_server_is_noticed_and_left_for_a_new_connection(redis_server: BreakableServer) -> None:
+    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "c") as ear:
         await ear.gap()
-        server.freeze()
+        redis_server.freeze()
         await until(lambda: not backend.healthy.is_set())
-        server.thaw()
+        redis_server.thaw()
         await ear.gap()
         await broadcast.publish("c", "thawed")
         assert await ear.message() == "thawed"
 
 
-async def test_publishing_to_a_frozen_server_fails_in_time(server: OwnRedis) -> None:
-    async with running(server) as (broadcast, _):
+async def test_publishing_to_a_frozen_server_fails_in_time(redis_server: BreakableServer) -> None:
+    async with running(redis_server.url) as (broadcast, _):
         await broadcast.publish("c", "warm")
-        server.freeze()
+        redis_server.freeze()
         async with asyncio.timeout(QUICK.command + 1):
             with pytest.raises(OUTAGES):
                 await broadcast.publish("c", "lost")
 
 
-async def test_a_server_that_is_not_there_at_first_is_found_later() -> None:
-    server = OwnRedis()
-    try:
-        async with running(server) as (broadcast, backend), Ear(broadcast, "c") as ear:
-            await until(lambda: backend.outages >= 3)
-            server.start()
-            await ear.gap()
-            await broadcast.publish("c", "found")
-            assert await ear.message() == "found"
-    finally:
-        server.kill()
+async def test_a_server_that_is_not_there_at_first_is_found_later(redis_server: BreakableServer) -> None:
+    redis_server.kill()
+    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "c") as ear:
+        await until(lambda: backend.outages >= 3)
+        await redis_server.start()
+        await ear.gap()
+        await broadcast.publish("c", "found")
+        assert await ear.message() == "found"
 
 
-async def test_a_cut_connection_is_a_gap_even_when_the_client_heals_it_unseen(server: OwnRedis) -> None:
-    client = server.client()
-    async with running(server) as (broadcast, _), Ear(broadcast, "c") as ear:
+async def test_a_cut_connection_is_a_gap_even_when_the_client_heals_it_unseen(redis_server: BreakableServer) -> None:
+    async with (
+        Redis.from_url(redis_server.url) as client,
+        running(redis_server.url) as (broadcast, _),
+        Ear(broadcast, "c") as ear,
+    ):
         await ear.gap()
         await client.client_kill_filter(_type="pubsub")
         await ear.gap()
         await broadcast.publish("c", "healed")
         assert await ear.message() == "healed"
-    await client.aclose()
 
 
-async def test_more_than_can_wait_becomes_one_gap(server: OwnRedis) -> None:
-    backend = RedisBackend(server.client, random=Random(1), patience=QUICK, capacity=10)
+async def test_more_than_can_wait_becomes_one_gap(redis_server: BreakableServer) -> None:
+    backend = backend_of(redis_server.url, capacity=10)
     await backend.connect()
     pump = asyncio.create_task(backend.run())
     try:
@@ -103,14 +92,13 @@ async def test_more_than_can_wait_becomes_one_gap(server: OwnRedis) -> None:
         await backend.disconnect()
 
 
-async def test_the_listener_of_broadcast_is_never_hurt_by_an_outage(server: OwnRedis) -> None:
-    async with running(server) as (broadcast, backend), Ear(broadcast, "c") as ear:
+async def test_the_listener_of_broadcast_is_never_hurt_by_an_outage(redis_server: BreakableServer) -> None:
+    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "c") as ear:
         await ear.gap()
         for _ in range(3):
-            server.kill()
+            redis_server.kill()
             await until(lambda: not backend.healthy.is_set())
-            server.start()
+            await redis_server.start()
             await ear.gap()
-        assert isinstance(broadcast, Broadcast)
         await broadcast.publish("c", "three lives")
         assert await ear.message() == "three lives"

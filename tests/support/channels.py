@@ -8,17 +8,26 @@ from contextlib import asynccontextmanager
 from random import Random
 
 from broadcaster import Broadcast, Event
+from redis.asyncio import Redis
 
 from app.pubsub.redis_backend import Gap, Patience, RedisBackend
-from tests.support.own_redis import OwnRedis
 
 QUICK = Patience(poll=0.02, ping=0.1, silence=0.5, command=0.5, last_delay=0.2)
 
 
+def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBackend:
+    """A backend on that Redis with short timeouts."""
+
+    def client() -> Redis:
+        return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+    return RedisBackend(client, prefix=prefix, random=Random(1), patience=QUICK, capacity=capacity)
+
+
 @asynccontextmanager
-async def running(server: OwnRedis, *, prefix: str = "t:") -> AsyncIterator[tuple[Broadcast, RedisBackend]]:
+async def running(url: str, *, prefix: str = "") -> AsyncIterator[tuple[Broadcast, RedisBackend]]:
     """A connected `Broadcast` whose backend listens until the end of the block."""
-    backend = RedisBackend(server.client, prefix=prefix, random=Random(1), patience=QUICK)
+    backend = backend_of(url, prefix=prefix)
     async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
         pump = group.create_task(backend.run())
         try:

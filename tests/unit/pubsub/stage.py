@@ -17,8 +17,8 @@ from app.pubsub.hub import Hub
 from app.pubsub.notices import Notices
 from app.pubsub.pace import Pace
 from app.pubsub.redis_backend import Gap
+from tests.support.memory_boards import MemoryBoards
 from tests.unit.pubsub.manual_clock import ManualClock, settle
-from tests.unit.pubsub.memory_boards import MemoryBoards
 
 U = TypeVar("U")
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from app.domain.boards import BoardUpdate, Entry, UpdateKind, changes_between
 from app.domain.periods import Period
 from app.domain.rivals import UserChange
+from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
-from tests.unit.pubsub.memory_boards import profile
 from tests.unit.pubsub.stage import Stage, Watcher, staged
 
 USERS = st.integers(1, 6)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from app.domain.boards import Board, Entry, Place, Version
 from app.domain.periods import Period, window_of
 from app.domain.rivals import UserView, overtaker
-from tests.unit.pubsub.memory_boards import BIRTH, Ranking, profile
+from tests.support.memory_boards import BIRTH, Ranking, profile
 
 BOARD = Board("global", window_of(Period.ALL_TIME, BIRTH))
 ME = 0

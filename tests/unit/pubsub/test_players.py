@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from app.domain.milestones import Milestone, MilestoneKind
 from app.domain.periods import Period
 from app.domain.rivals import UserChange
 from app.pubsub.events import MilestoneReached
 from app.pubsub.views import Around, Head, Player
+from tests.support.memory_boards import BIRTH, profile
 from tests.unit.pubsub.manual_clock import settle
-from tests.unit.pubsub.memory_boards import BIRTH, profile
 from tests.unit.pubsub.stage import Stage, Watcher, staged
 
 
@@ -111,6 +113,18 @@ async def test_top_places_and_surroundings_are_read_in_one_call() -> None:
         await settle()
         assert set(stage.boards.views[-1]) == {Head(), Player(profile(1).id), Around(profile(1).id, 1)}
         assert [entry.rank for entry in around.last.page.entries] == [3, 4, 5]
+
+
+async def test_a_change_while_a_new_watcher_is_served_reaches_the_others_too() -> None:
+    async with staged() as stage:
+        await stage.score(1, 10)
+        first = await follow(stage, 1)
+        stage.boards.hold = asyncio.Event()
+        second = await follow(stage, 2)
+        await stage.score(2, 20, announce=False)  # after the check of the version, before the reading
+        stage.boards.hold.set()
+        await stage.clock.advance(0.2)
+        assert (first.last.place.rank, second.last.place.rank) == (2, 1)
 
 
 async def test_new_watchers_do_not_make_others_miss_a_change() -> None:

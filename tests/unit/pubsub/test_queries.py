@@ -9,6 +9,8 @@ import pytest
 from app.domain.boards import Source
 from app.domain.errors import ServiceUnavailable
 from app.domain.periods import Period
+from app.pubsub.events import ProfileChanged
+from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import Stage, staged
 
@@ -221,3 +223,28 @@ async def test_a_hub_that_is_run_again_goes_on_with_its_watchers() -> None:
         await stage.score(1, 10)
         await settle()
         assert [len(update.page.entries) for update in watcher.seen] == [0, 1]
+
+
+async def test_what_was_announced_just_before_the_hub_stopped_is_not_forgotten() -> None:
+    async with staged() as stage:
+        await stage.score(1, 10)
+        watcher = await stage.watch()
+        await stage.clock.advance(0.5)
+        stage.boards.hold = asyncio.Event()
+        stage.boards.names[1] = "Ann"
+        await stage.notice(ProfileChanged(profile(1).id))
+        await stage.rerun()  # the reading that would have shown the name is lost
+        stage.boards.hold.set()
+        await stage.clock.advance(0.2)
+        assert watcher.last.page.entries[0].user.username == "Ann"
+
+
+async def test_a_reader_that_swallows_a_cancellation_does_not_keep_the_hub_from_stopping() -> None:
+    async with staged() as stage:
+        stage.boards.deaf = True
+        stage.boards.hold = asyncio.Event()
+        waiting = asyncio.create_task(read(stage))
+        await settle()
+        async with asyncio.timeout(5):
+            await stage.rerun()
+        assert await waiting == []

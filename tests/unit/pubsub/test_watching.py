@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from app.domain.boards import BoardUpdate, Page, Source, UpdateKind
 from app.domain.periods import Period
 from app.pubsub.events import ProfileChanged
+from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
-from tests.unit.pubsub.memory_boards import profile
 from tests.unit.pubsub.stage import staged
 
 TEN_TO_MIDNIGHT = datetime(2026, 11, 20, 23, 59, 50, tzinfo=UTC)

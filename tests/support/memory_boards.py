@@ -56,14 +56,16 @@ class Ranking:
 class MemoryBoards:
     """A `BoardReader` over scores that tests change.
 
-    `redis` and `postgres` say which store answers; `hold` makes readings wait after they saw the board; `read_at` are
-    the times of the readings, `views` what each asked for.
+    `redis` and `postgres` say which store answers. `hold` makes answers wait after the board was seen; `deaf` makes
+    them come when that wait is cancelled, as `wait_for` can before Python 3.12. `read_at` are the times of the
+    readings, `views` what each asked for.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.redis = True
         self.postgres = True
         self.hold: asyncio.Event | None = None
+        self.deaf = False
         self.read_at: list[float] = []
         self.views: list[Sequence[View[Any]]] = []
         self.names: dict[int, str] = {}
@@ -96,7 +98,9 @@ class MemoryBoards:
     async def read_version(self, board: Board) -> Version:
         if not self.redis:
             raise ServiceUnavailable
-        return self._ranking(board).version
+        version = self._ranking(board).version
+        await self._held()
+        return version
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         self.read_at.append(self._clock.monotonic())
@@ -105,9 +109,16 @@ class MemoryBoards:
             raise ServiceUnavailable
         entries = self.truth(board)
         states = [self._state(board, entries, view) for view in views]
-        if self.hold is not None:
-            await self.hold.wait()
+        await self._held()
         return states
+
+    async def _held(self) -> None:
+        try:
+            if self.hold is not None:
+                await self.hold.wait()
+        except asyncio.CancelledError:
+            if not self.deaf:
+                raise
 
     def _state(self, board: Board, entries: tuple[Entry, ...], view: View[Any]) -> State:
         match view:
