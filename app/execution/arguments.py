@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import strawberry
 from graphql import (
     ArgumentNode,
     FieldNode,
+    GraphQLArgument,
     GraphQLError,
     GraphQLField,
     VariableNode,
     is_leaf_type,
+    is_non_null_type,
     is_required_argument,
 )
 from graphql import get_nullable_type as nullable
@@ -29,6 +31,15 @@ Coerce = Callable[[Run], dict[str, Any]]
 Convert = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 _ABSENT = object()
+
+
+class _Lookup(NamedTuple):
+    """An argument whose value is a variable."""
+
+    python_name: str
+    variable: str
+    default: Any
+    strict: bool
 
 
 class Arguments:
@@ -53,68 +64,54 @@ class Arguments:
     def _prepare(self) -> Coerce:
         definitions = self._field.definition.args
         if all(_is_bare(a, definitions[name]) for name, a in zip(self._names, self._arguments, strict=True)):
-            if not _has_variables(*(self._field.node.arguments or ())):
-                constant = self._constant()
-                if constant is not None:
-                    return lambda run: constant
-            elif (coerce := self._from_variables()) is not None:
+            coerce = self._looked_up()
+            if coerce is not None:
                 return coerce
         self.convert = self._converted
         return self._coerced
 
-    def _constant(self) -> dict[str, Any] | None:
-        """The arguments when no variable is involved, or None when one of them could be changed."""
-        try:
-            values = get_argument_values(self._field.definition, self._field.node)
-            hash(tuple(values.values()))
-        except GraphQLError as error:
-            raise Unsupported from error
-        except TypeError:
-            return None
-        return {self._names[name]: value for name, value in values.items()}
-
-    def _from_variables(self) -> Coerce | None:
-        """Plain look-ups, when every argument is either constant or just a variable."""
+    def _looked_up(self) -> Coerce | None:
+        """Plain look-ups, when every argument is either just a variable or constant and unchangeable."""
         nodes = {argument.name.value: argument for argument in self._field.node.arguments or ()}
         constant: dict[str, Any] = {}
-        looked_up: list[tuple[str, str, Any, bool]] = []
+        variables: list[_Lookup] = []
         for name, definition in self._field.definition.args.items():
-            alone = GraphQLField(self._field.definition.type, args={name: definition})
             node = nodes.get(name)
-            if node is not None and not isinstance(node.value, VariableNode):
-                if _has_variables(node):
-                    return None
-                given = FieldNode(name=self._field.node.name, arguments=(node,))
-                constant.update(self._plain(get_argument_values(alone, given)))
-                continue
-            required = is_required_argument(definition)
-            absent = FieldNode(name=self._field.node.name, arguments=())
-            default = {} if required else self._plain(get_argument_values(alone, absent))
-            if node is None:
-                constant.update(default)
-            else:
-                strict = nullable(definition.type) is not definition.type
-                fallback = next(iter(default.values()), _ABSENT)
-                variable = node.value
-                assert isinstance(variable, VariableNode)
-                looked_up.append((self._names[name], variable.name.value, fallback, strict))
+            if node is not None and isinstance(node.value, VariableNode):
+                variables.append(self._lookup(name, definition, node.value))
+            elif node is not None and _has_variables(node):
+                return None
+            elif (value := self._one(name, definition, node)) is not _ABSENT:
+                constant[self._names[name]] = value
+        if not _are_immutable([*constant.values(), *(lookup.default for lookup in variables)]):
+            return None
+        if not variables:
+            return lambda run: constant
 
         def coerce(run: Run) -> dict[str, Any]:
             arguments = constant.copy()
-            for python_name, variable, default, strict in looked_up:
+            for python_name, variable, default, strict in variables:
                 value = run.variables.get(variable, default)
-                if value is not _ABSENT:
-                    if value is None and strict:
-                        return self._coerced(run)  # raises
-                    arguments[python_name] = value
-                elif strict:
+                if strict and (value is None or value is _ABSENT):
                     return self._coerced(run)  # raises
+                if value is not _ABSENT:
+                    arguments[python_name] = value
             return arguments
 
         return coerce
 
-    def _plain(self, values: dict[str, Any]) -> dict[str, Any]:
-        return {self._names[name]: value for name, value in values.items()}
+    def _lookup(self, name: str, definition: GraphQLArgument, variable: VariableNode) -> _Lookup:
+        default = _ABSENT if is_required_argument(definition) else self._one(name, definition, None)
+        return _Lookup(self._names[name], variable.name.value, default, is_non_null_type(definition.type))
+
+    def _one(self, name: str, definition: GraphQLArgument, node: ArgumentNode | None) -> Any:
+        """The value of this argument alone, or `_ABSENT` when it has none."""
+        alone = GraphQLField(self._field.definition.type, args={name: definition})
+        given = FieldNode(name=self._field.node.name, arguments=() if node is None else (node,))
+        try:
+            return next(iter(get_argument_values(alone, given).values()), _ABSENT)
+        except GraphQLError as error:
+            raise Unsupported from error
 
     def _coerced(self, run: Run) -> dict[str, Any]:
         definition, node = self._field.definition, self._field.node
@@ -139,7 +136,16 @@ def _is_bare(argument: StrawberryArgument, definition: Any) -> bool:
     return is_leaf_type(nullable(definition.type)) and type_ is not GlobalID
 
 
-def _has_variables(*arguments: ArgumentNode) -> bool:
+def _are_immutable(values: list[Any]) -> bool:
+    """Whether resolvers of many executions may share them."""
+    try:
+        hash(tuple(values))
+    except TypeError:
+        return False
+    return True
+
+
+def _has_variables(argument: ArgumentNode) -> bool:
     found = False
 
     class Search(Visitor):
@@ -148,6 +154,5 @@ def _has_variables(*arguments: ArgumentNode) -> bool:
             found = True
             return BREAK
 
-    for argument in arguments:
-        visit(argument, Search())
+    visit(argument, Search())
     return found

@@ -104,20 +104,21 @@ def settled(complete: Complete, type_: GraphQLOutputType, details: FieldDetailsL
     A nullable place becomes null and the error is collected; from any other the error goes on up.
     """
 
+    def failed(error: Exception, path: Path, run: Run) -> None:
+        run.core.handle_field_error(error, type_, details, path)
+
     async def later(value: Awaitable[Any], path: Path, run: Run) -> Any:
         try:
             completed = complete(await value, path, run)
             return await completed if completed.__class__ is CoroutineType else completed
         except Exception as error:
-            run.core.handle_field_error(error, type_, details, path)
-            return None
+            return failed(error, path, run)
 
     async def finish(completed: Awaitable[Any], path: Path, run: Run) -> Any:
         try:
             return await completed
         except Exception as error:
-            run.core.handle_field_error(error, type_, details, path)
-            return None
+            return failed(error, path, run)
 
     def settle(value: Any, path: Path, run: Run) -> Any:
         if is_awaitable(value):
@@ -125,8 +126,7 @@ def settled(complete: Complete, type_: GraphQLOutputType, details: FieldDetailsL
         try:
             completed = complete(value, path, run)
         except Exception as error:
-            run.core.handle_field_error(error, type_, details, path)
-            return None
+            return failed(error, path, run)
         return finish(completed, path, run) if completed.__class__ is CoroutineType else completed
 
     return settle

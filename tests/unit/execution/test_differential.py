@@ -97,6 +97,7 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("query ($w: Window!) { window(window: $w) again: window(window: $w) }", {"w": {"after": 3}}),
     ("query ($g: [Genre!]!) { window(window: {genres: $g}) }", {"g": ["ESSAY", "NOVEL"]}),
     ("{ scribble(blob: {a: 1}) }", None),
+    ("query ($m: String!) { scribble(blob: {a: 1}, mark: $m) }", {"m": "y"}),
     ("query ($b: JSON = {a: 1}) { scribble(blob: $b) }", {}),
     ('{ perhaps one: perhaps(number: 1, text: null) two: perhaps(text: "x") }', None),
     ("query ($n: Int!, $t: String) { perhaps(number: $n, text: $t) }", {"n": 3}),
