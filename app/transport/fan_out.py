@@ -33,6 +33,14 @@ class FanOut:
             self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
+        try:
+            self._write()
+        finally:
+            self._running = bool(self._sources)
+            if self._running:
+                self._loop.call_soon(self._turn)
+
+    def _write(self) -> None:
         left = self._budget
         while left > 0 and self._sources:
             source = next(iter(self._sources))
@@ -41,6 +49,3 @@ class FanOut:
             if written == left:
                 self._sources[source] = None
             left -= max(written, 1)
-        self._running = bool(self._sources)
-        if self._running:
-            self._loop.call_soon(self._turn)

@@ -15,6 +15,9 @@ from app.transport.payload import Payload
 if TYPE_CHECKING:
     from app.transport.shared import Member, SharedExecutions
 
+Word = Callable[["Member"], None]
+"""Something to tell a member."""
+
 ADMITTED_PER_TURN = 500
 RACES_TOLERATED = 3
 
@@ -48,7 +51,7 @@ class Group:
         self._due: list[Member] = []
         self._position = 0
         """Up to where `_due` has been served in the pass that is under way."""
-        self._ending: Callable[[Member], None] | None = None
+        self._ending: Word | None = None
         self._dismissing = False
         self._next_greeting = home.loop.time() + home.greeting_interval
         self._greeter: asyncio.Task[None] | None = None
@@ -59,7 +62,7 @@ class Group:
         self._home.members += 1
         if self._snapshot is not None:
             self._members[member] = None
-            member.next(self._snapshot)
+            self._tell(member, _state(self._snapshot))
             return
         self._waiting[member] = None
         if self._latest is not None:
@@ -121,23 +124,21 @@ class Group:
         """Serve at most `budget` members with the latest state, or with the end; return how many were passed."""
         batch = self._due[self._position : self._position + budget]
         self._position += len(batch)
+        word = self._ending if self._dismissing or self._latest is None else _state(self._latest)
         for member in batch:
-            if member in self._members:
-                self._serve(member)
+            if member in self._members and word is not None:
+                if self._dismissing:
+                    self.leave(member)
+                self._tell(member, word)
         if self._position == len(self._due):
             self._due, self._position = [], 0
             if self._ending is not None and not self._dismissing:
                 self._dismiss_all()
         return len(batch)
 
-    def _serve(self, member: Member) -> None:
-        assert self._latest is not None or self._dismissing
+    def _tell(self, member: Member, word: Word) -> None:
         try:
-            if self._dismissing and self._ending is not None:
-                self.leave(member)
-                self._ending(member)
-            elif self._latest is not None:
-                member.next(self._latest)
+            word(member)
         except Exception as error:
             # What breaks one member must not keep the news from the others.
             self._home.loop.call_exception_handler({"message": "A subscriber failed", "exception": error})
@@ -210,16 +211,20 @@ class Group:
             del self._waiting[member]
             self._members[member] = None
             for payload in payloads:
-                member.next(payload)
+                self._tell(member, _state(payload))
 
     def _dismiss_waiting(self, failure: bytes | None) -> None:
         end = _ending(failure)
         for member in list(self._waiting):
             self.leave(member)
-            end(member)
+            self._tell(member, end)
 
 
-def _ending(failure: bytes | None) -> Callable[[Member], None]:
+def _state(payload: Payload) -> Word:
+    return methodcaller("next", payload)
+
+
+def _ending(failure: bytes | None) -> Word:
     """How a member learns of the end: as a failure with this body, or as completion."""
     if failure is None:
         return methodcaller("complete")

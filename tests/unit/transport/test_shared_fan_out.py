@@ -61,3 +61,22 @@ async def test_scheduling_twice_is_scheduling_once() -> None:
     fan_out.schedule(source)
     fan_out.schedule(source)
     await until(lambda: len(source.done) == 5)
+
+
+async def test_a_source_that_fails_does_not_stop_the_others() -> None:
+    class Failing(Writes):
+        def write_some(self, budget: int) -> int:
+            raise ValueError
+
+    reports: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
+    try:
+        fan_out, turns = FanOut(loop, budget=10), list[int]()
+        fan_out.schedule(Failing(turns, "failing", 5))
+        source = Writes(turns, "source", 25)
+        fan_out.schedule(source)
+        await until(lambda: len(source.done) == 25)
+    finally:
+        loop.set_exception_handler(None)
+    assert [type(report) for report in reports] == [ValueError]
