@@ -1,0 +1,96 @@
+"""Group commit: everybody gets their own, whatever the others do."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from app.services.group_commit import GroupCommit
+
+
+class Recorder:
+    """Runs batches when told to, and remembers them."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.started = asyncio.Event()
+        self.go = asyncio.Event()
+        self.failure: Exception | None = None
+
+    async def run(self, items: Sequence[str]) -> Sequence[str | Exception]:
+        self.batches.append(list(items))
+        self.started.set()
+        await self.go.wait()
+        if self.failure:
+            raise self.failure
+        return [ValueError(item) if item.startswith("bad") else item.upper() for item in items]
+
+
+@pytest.fixture
+async def recorder() -> Recorder:
+    return Recorder()
+
+
+def submit(queue: GroupCommit[str, str], *items: str) -> list[asyncio.Task[str]]:
+    return [asyncio.create_task(queue.submit(item)) for item in items]
+
+
+async def test_an_idle_queue_starts_at_once_and_a_busy_one_collects(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=1)
+    first = submit(queue, "a")
+    await asyncio.wait_for(recorder.started.wait(), 5)
+    rest = submit(queue, "b", "c", "d")
+    await asyncio.sleep(0)
+    assert queue.depth == 3
+    recorder.go.set()
+    assert await asyncio.wait_for(asyncio.gather(*first, *rest), 5) == ["A", "B", "C", "D"]
+    assert recorder.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_batch_is_never_larger_than_its_size(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=2, lanes=1)
+    tasks = submit(queue, "a", "b", "c", "d", "e")
+    recorder.go.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert max(map(len, recorder.batches)) == 2
+
+
+async def test_everybody_gets_their_own_result_or_error(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=1)
+    tasks = submit(queue, "a", "bad", "c")
+    recorder.go.set()
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert [str(result) for result in results] == ["A", "bad", "C"]
+    assert isinstance(results[1], ValueError)
+
+
+async def test_the_failure_of_a_batch_reaches_all_of_it_and_nobody_else(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=1)
+    recorder.failure = RuntimeError("down")
+    doomed = submit(queue, "a", "b")
+    recorder.go.set()
+    assert all(isinstance(e, RuntimeError) for e in await asyncio.gather(*doomed, return_exceptions=True))
+    recorder.failure = None
+    assert await asyncio.wait_for(queue.submit("c"), 5) == "C"
+
+
+async def test_items_with_the_same_key_are_never_under_way_together(recorder: Recorder):
+    queue: GroupCommit[str, str] = GroupCommit(recorder.run, size=10, lanes=5, key=lambda item: item[0])
+    tasks = submit(queue, "x1", "x2", "y1", "x3")
+    await asyncio.wait_for(recorder.started.wait(), 5)
+    recorder.go.set()
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    for batch in recorder.batches:
+        assert len({item[0] for item in batch}) == len(batch)
+    assert [item for batch in recorder.batches for item in batch if item[0] == "x"] == ["x1", "x2", "x3"]
+
+
+async def test_a_caller_who_leaves_takes_nobody_along(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=1)
+    leaver, stayer = submit(queue, "a", "b")
+    await asyncio.wait_for(recorder.started.wait(), 5)
+    leaver.cancel()
+    recorder.go.set()
+    assert await asyncio.wait_for(stayer, 5) == "B"
+    await asyncio.wait_for(queue.drain(), 5)
+    assert recorder.batches == [["a"], ["b"]] or recorder.batches == [["a", "b"]]
