@@ -144,7 +144,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         rebuild.request,
         time.monotonic,
     )
-    hub = Hub(boards, broadcast, notices, clock=SystemClock())
+    hub = Hub(boards, broadcast, notices, clock=SystemClock(clock))
 
     async def announce_profile(user_id: UUID) -> None:
         with suppress(*OUTAGES):

@@ -31,10 +31,13 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The clock of the machine and its event loop."""
+    """The event loop's count of seconds and, unless another is given, the machine's wall clock."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._now()
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

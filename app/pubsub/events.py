@@ -14,13 +14,13 @@ versions are integers below 10^14 (larger ones lose digits there), the epoch may
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import Board, Version
+from app.domain.boards import Version
 from app.domain.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
 
@@ -86,11 +86,6 @@ class NoticesLost:
 
 
 Notice = ProfileChanged | CatalogueChanged | MilestoneReached | SocketClosed | Canary | NoticesLost
-
-
-def encode_boards(moves: Iterable[tuple[Board, Version, bool]]) -> str:
-    """The message that says so. All boards must be of the channel's category."""
-    return _dump({"boards": [[board.window.key, v.number, top, v.epoch] for board, v, top in moves]})
 
 
 def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:

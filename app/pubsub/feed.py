@@ -244,6 +244,8 @@ class Feed:
         self._tally.failures += 1
         if not isinstance(error, ServiceUnavailable | TimeoutError):
             log.error("cannot read %s", self.board.key, exc_info=error)
+        elif not self._rhythm.failing:
+            log.warning("nothing answers for %s", self.board.key)
         self._rhythm.fail(started)
         if not self._rhythm.is_fresh(self._clock.monotonic()):
             self._audience.show_stale()

@@ -14,6 +14,7 @@ from uuid import UUID
 from broadcaster import Broadcast
 
 from app.domain.boards import TOP, BoardUpdate, Page, board_of
+from app.domain.errors import ServiceUnavailable
 from app.domain.milestones import Milestone
 from app.domain.periods import Period
 from app.domain.rivals import UserChange
@@ -46,13 +47,7 @@ class Hub:
     """
 
     def __init__(
-        self,
-        reader: BoardReader,
-        broadcast: Broadcast,
-        notices: Notices,
-        *,
-        clock: Clock,
-        pace: Pace | None = None,
+        self, reader: BoardReader, broadcast: Broadcast, notices: Notices, *, clock: Clock, pace: Pace | None = None
     ) -> None:
         self.tally = Tally()
         self._reader = reader
@@ -118,7 +113,11 @@ class Hub:
         """
         if not _in_head(limit, offset):
             return None
-        page = await self._feed(category, period).fresh_page()
+        try:
+            async with asyncio.timeout(self._pace.answer):
+                page = await self._feed(category, period).fresh_page()
+        except TimeoutError:  # nobody runs the feed at the moment
+            raise ServiceUnavailable from None
         return page.cut(limit, offset)
 
     def moved(self, moves: Iterable[BoardMoved]) -> None:

@@ -29,10 +29,10 @@ class Rhythm:
         `suspect`: nudges may have been lost; `due`: there is something new to read; `waiting`: queries wait for it.
         """
         pace = self._pace
+        if suspect:
+            return -math.inf  # also a sign that Redis is back
         if self.failing:
             return self.tried_at + pace.poll
-        if suspect:
-            return -math.inf
         times = [self.confirmed_at + (pace.fallback if self.fallback else pace.poll)]
         if due:
             times.append(self.tried_at + (pace.fallback if self.fallback else pace.join))

@@ -57,14 +57,12 @@ class Mailbox(Generic[T]):
     """
 
     def __init__(self, capacity: int = 64) -> None:
-        self.lost = 0
         self._closed = False
         self._held: deque[T] = deque(maxlen=capacity)
         self._ready = asyncio.Event()
 
     def put(self, occurrence: T) -> None:
         """Adds `occurrence`, at the cost of the oldest one when there is no room."""
-        self.lost += len(self._held) == self._held.maxlen
         self._held.append(occurrence)
         self._ready.set()
 

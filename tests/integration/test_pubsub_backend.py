@@ -93,4 +93,6 @@ async def test_stopping_leaves_no_task_and_no_connection(redis_server: Breakable
             await ear.gap()
             await broadcast.publish("c", "x")
         await until(lambda: len(asyncio.all_tasks()) == before[0])
-        assert len(await client.client_list()) == before[1]
+        async with asyncio.timeout(5):
+            while len(await client.client_list()) != before[1]:
+                pass  # the server hears of a closed connection a moment later

@@ -57,8 +57,8 @@ class MemoryBoards:
     """A `BoardReader` over scores that tests change.
 
     `redis` and `postgres` say which store answers. `hold` makes answers wait after the board was seen; `deaf` makes
-    them come when that wait is cancelled, as `wait_for` can before Python 3.12. `read_at` are the times of the
-    readings, `views` what each asked for.
+    them come when that wait is cancelled, as `wait_for` can before Python 3.12. `views` is what each
+    reading asked for.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -66,7 +66,6 @@ class MemoryBoards:
         self.postgres = True
         self.hold: asyncio.Event | None = None
         self.deaf = False
-        self.read_at: list[float] = []
         self.views: list[Sequence[View[Any]]] = []
         self.names: dict[int, str] = {}
         self._clock = clock
@@ -103,7 +102,6 @@ class MemoryBoards:
         return version
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
-        self.read_at.append(self._clock.monotonic())
         self.views.append(views)
         if not self.redis and not self.postgres:
             raise ServiceUnavailable

@@ -24,7 +24,6 @@ from app.pubsub.events import (
     SocketClosed,
     decode_boards,
     decode_notice,
-    encode_boards,
     encode_notice,
 )
 
@@ -44,7 +43,7 @@ NOTICES = [
 def test_moves_of_boards_arrive_as_they_were_sent() -> None:
     daily = Board("arcade", window_of(Period.DAILY, NOON))
     ever = Board("arcade", window_of(Period.ALL_TIME, NOON))
-    text = encode_boards([(daily, Version("e1", 7), True), (ever, Version("e2", 9), False)])
+    text = f'{{"boards":[["{daily.window.key}",7,true,"e1"],["{ever.window.key}",9,false,"e2"]]}}'
     assert decode_boards("arcade", text) == (
         BoardMoved("arcade/DAILY:2026-11-20", Version("e1", 7), True),
         BoardMoved("arcade/ALL_TIME", Version("e2", 9), False),

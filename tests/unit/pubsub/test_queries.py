@@ -10,6 +10,7 @@ from app.domain.boards import Source
 from app.domain.errors import ServiceUnavailable
 from app.domain.periods import Period
 from app.pubsub.events import ProfileChanged
+from app.pubsub.pace import Pace
 from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import Stage, staged
@@ -212,6 +213,13 @@ async def test_when_the_hub_stops_whoever_waits_is_told() -> None:
         await settle()
     with pytest.raises(ServiceUnavailable):
         await waiting
+
+
+async def test_a_query_does_not_wait_for_ever_for_a_hub_that_is_not_running() -> None:
+    async with staged(Pace(answer=0.01)) as stage:
+        stage.stop()
+        with pytest.raises(ServiceUnavailable):
+            await read(stage)
 
 
 async def test_a_hub_that_is_run_again_goes_on_with_its_watchers() -> None:
