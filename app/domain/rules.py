@@ -30,7 +30,8 @@ def once_only(claim: Claim, account: Account, now: datetime) -> None:
 def cooldown(claim: Claim, account: Account, now: datetime) -> None:
     """Between two completions lies the action's cooldown. Raises CooldownActive."""
     last = account.activity.last_at
-    if claim.action and last:
+    # Without a cooldown nothing is compared: clocks of two instances differ, and `last` may lie ahead of `now`.
+    if claim.action and claim.action.cooldown and last:
         left = last + claim.action.cooldown - now
         if left > timedelta(0):
             raise CooldownActive(seconds(left))

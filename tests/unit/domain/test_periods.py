@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from app.domain.periods import Period, Window, parse_window, window_of
 
-INSTANTS = st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+EPOCH = datetime(1971, 1, 1, tzinfo=UTC)
+INSTANTS = st.integers(0, 7 * 10**15).map(lambda micros: EPOCH + timedelta(microseconds=micros))
 WINDOWED = st.sampled_from([Period.DAILY, Period.WEEKLY, Period.MONTHLY])
 
 
@@ -71,5 +72,5 @@ def test_a_key_names_its_window(period: Period, instant: datetime):
     "key", ["", "DAILY", "DAILY:x", "WEEKLY:2026-11-20", "ALL_TIME:2026-11-20", "MONTHLY:2026-11-02"]
 )
 def test_what_is_no_key_is_refused(key: str):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):  # noqa: PT011 - which words it uses is no promise
         parse_window(key)
