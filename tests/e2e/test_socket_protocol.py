@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import sha256
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -14,6 +15,19 @@ from app.transport.trusted_documents import TrustedDocuments
 from tests.support.socket_client import TICKS, SocketClient, connected, connecting
 from tests.support.toy_sockets import ToyServer, serving
 from tests.support.waiting import until
+
+
+class Store:
+    """Documents in memory."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    async def get(self, digest: str) -> str | None:
+        return self._texts.get(digest)
+
+    async def put(self, digest: str, text: str) -> None:
+        self._texts[digest] = text
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +313,19 @@ async def test_only_trusted_documents_pass_where_that_is_enforced() -> None:
         await client.subscribe(TICKS)
         await client.hear_tick()
         await client.say({"id": "2", "type": "subscribe", "payload": {"documentId": "ticks"}})
+        await client.hear_tick("2")
+        assert server.shared.groups == 1
+
+
+async def test_a_document_is_persisted_and_then_named_by_its_hash() -> None:
+    store = Store()
+    async with serving(documents=Documents(store=store)) as server, connected(server.url) as client:
+        hashed = {"persistedQuery": {"version": 1, "sha256Hash": sha256(TICKS.encode()).hexdigest()}}
+        await client.say({"id": "1", "type": "subscribe", "payload": {"extensions": hashed}})
+        assert (await client.hear_error())["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+        await client.subscribe(extensions=hashed)
+        await client.hear_tick()
+        await client.say({"id": "2", "type": "subscribe", "payload": {"extensions": hashed}})
         await client.hear_tick("2")
         assert server.shared.groups == 1
 

@@ -218,3 +218,25 @@ async def test_every_operation_has_a_context_of_its_own(server: ToyServer) -> No
             await client.subscribe("{ mark }", id=id)
             assert (await client.hear_next(id)) == {"data": {"mark": 1}}
             await client.hear()
+
+
+@pytest.mark.parametrize("end", [None, ValueError("the inside of the house")], ids=["end", "failure"])
+async def test_an_operation_of_its_own_is_told_of_the_end_of_its_source(
+    server: ToyServer, end: Exception | None
+) -> None:
+    async with connected(server.url, "ada") as client:
+        await client.subscribe(SECRETS)
+        await client.hear_next()
+        await server.counter.finish(end)
+        if end is None:
+            assert await client.hear() == {"id": "1", "type": "complete"}
+        else:
+            assert (await client.hear_error())["path"] == ["secrets"]
+        assert server.connections.operations == 0
+
+
+async def test_operations_of_its_own_are_closed_with_their_socket(server: ToyServer) -> None:
+    async with connected(server.url, "ada") as client:
+        await client.subscribe(SECRETS)
+        await client.hear_next()
+    await asyncio.wait_for(server.counter.watchers_are(0), 5)

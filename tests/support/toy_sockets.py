@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket as sockets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 import strawberry
 import uvicorn
+from starlette.types import ASGIApp
 from strawberry.types import Info
 
 from app.domain.errors import RateLimited, Unauthenticated
@@ -258,9 +259,10 @@ class ToyServer:
 async def serving(
     *,
     limits: SocketLimits | None = None,
-    protocol: type[SocketProtocol] = SocketProtocol,
+    protocol: type[SocketProtocol] | Literal["websockets-sansio"] = SocketProtocol,
     ping_timeout: float = 10.0,
     allowed: bool = True,
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     documents: Documents | None = None,
 ) -> AsyncIterator[ToyServer]:
     """A server on a free port, until the end of the block."""
@@ -271,7 +273,7 @@ async def serving(
     connections = Connections(limits or SocketLimits(), registry, instance="toy", clock=time.time)
     services = SocketServices(engine, shared, contexts, toy_guard, connections, documents or Documents())
     config = uvicorn.Config(
-        SocketEndpoint(services, allowed=lambda scope: allowed),
+        wrap(SocketEndpoint(services, allowed=lambda scope: allowed)),  # type: ignore[arg-type]
         ws=protocol,
         lifespan="off",
         log_config=None,

@@ -132,10 +132,10 @@ class OwnOperation:
 
     async def _prepared(self, context: object) -> Operation:
         services = self._socket.services
-        query = await services.documents.resolve(self._request)
         try:
+            query = await services.documents.resolve(self._request)
             operation = services.engine.prepare(query, self._request.operation_name)
-        except Refusal:
+        except (DocumentRefused, Refusal):
             await services.guard(context, None)
             raise
         if self._request.extensions:

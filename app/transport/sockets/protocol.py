@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio import BaseTransport, TimerHandle
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
@@ -50,9 +50,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
       can hold it open by not reading, which `transport.close()` alone would allow.
     """
 
-    stall_timeout = 3.0
-    cut_grace = 1.0
-    close_grace = 5.0
+    stall_timeout: ClassVar[float] = 3.0
+    cut_grace: ClassVar[float] = 1.0
+    close_grace: ClassVar[float] = 5.0
 
     def __init__(
         self,
@@ -93,6 +93,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             raise ClientDisconnected
         self._session = session
         self._adopted = True
+        if self.read_paused:
+            # A client spoke before it was accepted, which it must not: those messages are dropped.
+            self.read_paused = False
+            self.transport.resume_reading()
 
     @property
     def pending(self) -> int:

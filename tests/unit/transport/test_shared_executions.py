@@ -311,6 +311,22 @@ async def test_a_greeting_that_fails_concerns_those_alone_who_wait_for_it(
     assert shared.members == 2
 
 
+async def test_the_end_of_the_source_ends_those_too_who_wait_for_a_greeting(
+    shared: SharedExecutions, script: Script
+) -> None:
+    (early,) = _join(shared)
+    await until(lambda: bool(early.heard))
+    script.move()
+    await until(lambda: early.heard[-1] == "UPDATE 2")
+    script.first.clear()
+    (late,) = _join(shared)
+    await until(lambda: script.open == 2)
+    script.finish()
+    await until(lambda: early.heard[-1] == "complete")
+    await until(lambda: late.heard == ["complete"])
+    assert (shared.groups, shared.members) == (0, 0)
+
+
 async def test_the_last_to_leave_ends_the_execution_and_a_greeting_under_way(
     shared: SharedExecutions, script: Script
 ) -> None:
