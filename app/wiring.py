@@ -41,6 +41,8 @@ from app.services.leaderboards import Leaderboards
 from app.services.ledger import Ledger
 from app.services.postgres_boards import PostgresBoards
 from app.services.profiles import Profiles
+from app.services.rate_limiter import RateLimiter
+from app.services.rate_limits import limits_of
 from app.services.read_board import ReadBoard
 from app.services.rebuild import Rebuild
 from app.services.reconcile import Reconcile
@@ -62,6 +64,7 @@ class App:
     database: Database
     redis: Redis
     redis_guard: Guard
+    rate_limiter: RateLimiter
     access_tokens: AccessTokens
     action_tokens: ActionTokens
     catalogue: CatalogueService
@@ -142,9 +145,11 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         PostgresBoards(database, profiles, clock, epoch),
         standings,
         rebuild.request,
+        lambda: database.breaker.is_open,
         time.monotonic,
     )
     hub = Hub(boards, broadcast, notices, clock=SystemClock(clock))
+    database.breaker.on_change = guard.breaker.on_change = lambda: hub.distrust()
 
     async def announce_profile(user_id: UUID) -> None:
         with suppress(*OUTAGES):
@@ -181,6 +186,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         database=database,
         redis=redis,
         redis_guard=guard,
+        rate_limiter=RateLimiter(redis, guard, limits_of(settings), time.monotonic, prefix=settings.redis_prefix),
         access_tokens=AccessTokens(
             _access_keys(settings, stack), issuer=settings.jwt_issuer, audience=settings.jwt_audience
         ),
@@ -244,9 +250,11 @@ async def _background() -> AsyncIterator[list[asyncio.Task[None]]]:
     try:
         yield tasks
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # More than once: before Python 3.12 `wait_for`, which the Redis client stands on, may swallow a cancellation.
+        while running := [task for task in tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=0.5)
 
 
 def _engine(settings: Settings, stack: AsyncExitStack) -> AsyncEngine:

@@ -38,11 +38,12 @@ class Reading:
     as_of: datetime
     source: Source
     total: int
+    stale: bool = False
 
     def page(self, ranked: Sequence[Ranked], offset: int, profiles: Mapping[UUID, Profile]) -> Page:
         """A page of the ranked lines, but for users who have just ceased to exist."""
         entries = tuple(_entry(one, profiles) for one in ranked if one.line.user_id in profiles)
-        return Page(self.board, self.version, self.as_of, self.source, self.total, entries, offset)
+        return Page(self.board, self.version, self.as_of, self.source, self.total, entries, offset, self.stale)
 
     def place(self, user_id: UUID, ranked: Ranked | None) -> Place:
         """Where a user stands; `ranked` is None for a user without a row."""

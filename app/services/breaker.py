@@ -24,6 +24,8 @@ class Breaker:
     ) -> None:
         self.name = name
         self.trips = 0
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when the circuit opens or closes."""
         self._failures = failures
         self._monotonic = monotonic
         self._threshold = threshold
@@ -47,10 +49,13 @@ class Breaker:
             yield
         except self._failures:
             self._in_a_row += 1
-            if self._in_a_row == self._threshold:
-                self.trips += 1
             if self.is_open:
                 self._retry_at = self._monotonic() + self._pause
+            if self._in_a_row == self._threshold:
+                self.trips += 1
+                self.on_change()
             raise
         else:
-            self._in_a_row = 0
+            was_open, self._in_a_row = self.is_open, 0
+            if was_open:
+                self.on_change()

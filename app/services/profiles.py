@@ -12,6 +12,7 @@ import orjson
 from redis.asyncio import Redis
 from sqlalchemy import select
 
+from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.models import User
 from app.services.database import Database
@@ -51,6 +52,16 @@ class Profiles:
         if missing:
             found |= await self._fetch(list(dict.fromkeys(missing)))
         return found
+
+    async def names(self, user_ids: Iterable[UUID]) -> tuple[Mapping[UUID, Profile], bool]:
+        """As `get`, and whether all are right: while PostgreSQL is away, unknown users get a name made from the id."""
+        wanted = list(user_ids)
+        try:
+            return await self.get(wanted), True
+        except ServiceUnavailable:
+            known = {user_id: self._memory[user_id] for user_id in wanted if user_id in self._memory}
+            known |= await self._from_redis([user_id for user_id in wanted if user_id not in known])
+            return {user_id: known.get(user_id) or _stand_in(user_id) for user_id in wanted}, False
 
     def forget(self, user_id: UUID) -> None:
         """Drop a profile from the memory of this process."""
@@ -110,6 +121,10 @@ class Profiles:
 
     def _key(self, user_id: UUID) -> str:
         return f"{self._prefix}:user:{user_id}"
+
+
+def _stand_in(user_id: UUID) -> Profile:
+    return Profile(user_id, f"player-{user_id.hex[-8:]}", None, None)
 
 
 def _encode(profile: Profile) -> bytes:

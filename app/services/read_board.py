@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -30,13 +31,15 @@ class ReadBoard:
         postgres: PostgresBoards,
         standings: Standings,
         on_cold: Callable[[str], None],
+        postgres_away: Callable[[], bool],
         monotonic: Callable[[], float],
     ) -> None:
-        """`on_cold` is told of a category that Redis has lost."""
+        """`on_cold` is told of a category that Redis has lost. Pages are stale while `postgres_away`."""
         self._redis = redis
         self._postgres = postgres
         self._standings = standings
         self._on_cold = on_cold
+        self._postgres_away = postgres_away
         self._shared: SingleFlight[list[State]] = SingleFlight(CACHE_SECONDS, monotonic)
 
     async def page(self, board: Board, offset: int, limit: int) -> Page:
@@ -70,7 +73,8 @@ class ReadBoard:
 
     async def _read(self, board: Board, views: Sequence[AnyView]) -> list[State]:
         try:
-            return await self._redis.read(board, views)
+            states = await self._redis.read(board, views)
+            return [_stale(state) for state in states] if self._postgres_away() else states
         except (Cold, Unreachable) as failure:
             self._note(failure)
         return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
@@ -78,6 +82,10 @@ class ReadBoard:
     def _note(self, failure: Cold | Unreachable) -> None:
         if isinstance(failure, Cold):
             self._on_cold(failure.category)
+
+
+def _stale(state: State) -> State:
+    return replace(state, stale=True) if isinstance(state, Page) else state
 
 
 def _only_page(states: Sequence[State]) -> Page:

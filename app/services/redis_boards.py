@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -32,7 +33,8 @@ class RedisBoards:
         ranked = [rank_all(stretch) for stretch in stretches]
         players = [view.user_id for view in views if isinstance(view, Player)]
         shown = [one.line.user_id for lines in ranked for one in lines]
-        profiles = await self._profiles.get([*shown, *players])
+        profiles, known = await self._profiles.names([*shown, *players])
+        reading = replace(reading, stale=not known)
         return [
             reading.user_view(view.user_id, lines, profiles)
             if isinstance(view, Player)
