@@ -26,7 +26,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.run $(WEB) ## Serve on http://127.0.0.1:8000 (HOST, PORT) with private stores; Ctrl-C stops all of it
+run: .venv/.run ## Serve on http://127.0.0.1:8000 (HOST, PORT) with private stores; Ctrl-C stops all of it
 	@$(RUN)/leaderboard dev
 
 test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on real stores (ARGS="-k board" for some of them)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Awaitable, Callable
+from types import FrameType
 
 import uvicorn
 
@@ -34,6 +35,11 @@ class Server(uvicorn.Server):
         # Thousands of sockets are no garbage: with the default thresholds a third of the time goes into looking.
         gc.set_threshold(50_000, 50, 1000)
         self._on_ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in order, once. A signal that comes twice, from a terminal and from `make`, must not cut that short."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in order: readiness and streams, sockets, requests under way, the application."""

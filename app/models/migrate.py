@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, pool
+from sqlalchemy.ext.asyncio import create_async_engine
 
 HERE = Path(__file__).resolve().parent
 # In a checkout the scripts lie beside `app`; in a wheel they are shipped inside it.
@@ -29,6 +34,23 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 def downgrade(database_url: str, revision: str = "base") -> None:
     """Take the database down to `revision`. Data of tables that go is lost."""
     command.downgrade(config(database_url), revision)
+
+
+def revisions(database_url: str) -> tuple[str | None, str | None]:
+    """The revision of the database (None: it has no tables), and the newest. Must be called outside of a running loop.
+
+    Raises what SQLAlchemy and asyncpg raise when the database does not answer within 10 s.
+    """
+
+    def present(connection: Connection) -> str | None:
+        return MigrationContext.configure(connection).get_current_revision()
+
+    async def ask() -> str | None:
+        engine = create_async_engine(database_url, poolclass=pool.NullPool, connect_args={"timeout": 10})
+        async with engine.connect() as connection:
+            return await connection.run_sync(present)
+
+    return asyncio.run(ask()), ScriptDirectory.from_config(config(database_url)).get_current_head()
 
 
 def revision(database_url: str, message: str, number: str) -> None:

@@ -1,0 +1,17 @@
+"""Durations as people write them."""
+
+from __future__ import annotations
+
+import re
+
+import typer
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_seconds(text: str) -> int:
+    """The seconds of `90s`, `15m`, `2h`, `1d` or a plain number. Raises typer.BadParameter on anything else."""
+    match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text.strip())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no duration: write 90s, 15m, 2h or 1d")
+    return int(match[1]) * SECONDS[match[2] or "s"]

@@ -1,0 +1,43 @@
+"""The address a server listens on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from app.cli.errors import CommandError
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A TCP socket on that address, not listening yet; port 0 takes a free one.
+
+    Done before anything else is started, so that a taken port costs nobody time. Raises CommandError.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CommandError(f"HOST={host} is no address of this machine: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise CommandError(_why_not(host, port, error)) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The web address at which a browser on this machine finds a listener."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - read, not bound
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is taken: end the program that uses it, or choose another with PORT={port + 1}"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs privileges: choose one above 1023 with PORT=8000"
+    return f"HOST={host} is no address of this machine: {error.strerror}"

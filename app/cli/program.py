@@ -1,0 +1,57 @@
+"""The program: all commands under one name, and what happens when one fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from app.cli import dev, migrate, schema, token
+from app.cli.errors import INTERRUPTED, complain, report
+
+MODULES = (dev, migrate, token, schema)
+
+
+def build() -> typer.Typer:
+    """The command line with all of its commands."""
+    program = typer.Typer(
+        name="leaderboard",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @program.callback(invoke_without_command=True)
+    def overview(context: typer.Context) -> None:
+        """A real-time leaderboard: run it, fill it, watch it, check it."""
+        if context.invoked_subcommand is None:
+            context.get_help()  # which prints it
+
+    for module in MODULES:
+        module.add_to(program)
+    return program
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        code = build()(args=list(arguments), prog_name="leaderboard", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except TyperException as misuse:
+        context = getattr(misuse, "ctx", None)
+        where = context.command_path if context else "leaderboard"
+        complain(f"{misuse.format_message()} (see {where} --help)")
+        return misuse.exit_code
+    except (KeyboardInterrupt, Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter would flush once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return report(error)

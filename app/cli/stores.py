@@ -1,0 +1,68 @@
+"""The stores a command works on: those of the settings, else the private ones of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.cli.errors import CommandError
+from app.config import Settings, load_settings
+from app.embedded import open_stores
+from app.models.migrate import revisions, upgrade
+
+DATA = Path(".data")
+"""Where private servers keep their files, in the folder a command is run in."""
+
+
+@contextmanager
+def stores(settings: Settings | None = None) -> Iterator[Settings]:
+    """Settings with both addresses in them.
+
+    Private servers that run are joined, so that a command works beside `make run`; else they run for its duration.
+    Raises SettingsError, EmbeddedError.
+    """
+    given = settings or load_settings()
+    with open_stores(DATA, database_url=given.database_url, redis_url=given.redis_url) as found:
+        yield load_settings(database_url=found.database_url, redis_url=found.redis_url)
+
+
+@contextmanager
+def migrated_stores(settings: Settings | None = None) -> Iterator[Settings]:
+    """Settings with both addresses in them, of a database that has all tables.
+
+    A private database is brought up to date; that of an operator is only looked at. Raises CommandError as well.
+    """
+    given = settings or load_settings()
+    with stores(given) as found:
+        ensure_migrated(found, private=given.database_url is None)
+        yield found
+
+
+def ensure_migrated(settings: Settings, *, private: bool) -> None:
+    """See to it that the database is at the newest revision; only a `private` one is changed. Raises CommandError."""
+    url = str(settings.database_url)
+    with reaching("PostgreSQL", url):
+        present, newest = revisions(url)
+        if present != newest and private:
+            upgrade(url)
+        elif present != newest:
+            raise CommandError(
+                f"the database is at revision {present or 'base'}, and {newest} is needed: run `leaderboard migrate`"
+            )
+
+
+@contextmanager
+def reaching(name: str, url: str | None) -> Iterator[None]:
+    """Turn what a store's driver raises into one line that names the store. Raises CommandError."""
+    import asyncpg
+    import sqlalchemy.exc
+
+    try:
+        yield
+    except (OSError, TimeoutError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError) as error:
+        parts = urlsplit(url or "")
+        where = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
+        reason = str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__]
+        raise CommandError(f"{name} at {where}: {reason[0] or type(error).__name__}") from error

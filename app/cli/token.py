@@ -1,0 +1,60 @@
+"""`leaderboard token`: an access token for development."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.durations import parse_seconds
+from app.cli.errors import CommandError
+from app.cli.output import examples, result
+from app.domain.users import Role
+
+if TYPE_CHECKING:
+    from app.config import Settings
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the command."""
+    program.command(
+        epilog=examples(
+            "leaderboard token --user ada",
+            "leaderboard token --user ops --role moderator --ttl 1h",
+            'curl -H "authorization: Bearer $(leaderboard token --user ada)" …',
+        )
+    )(token)
+
+
+def token(
+    user: Annotated[str, typer.Option(help="Name of the user; a UUID is taken as the user's id.")],
+    role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.PLAYER,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 15m, 2h, 1d.")] = "15m",
+) -> None:
+    """Print an access token for development, alone on standard output.
+
+    It is signed with JWT_SECRET; in production access tokens come from whoever signs users in.
+    """
+    from app.config import load_settings
+
+    result(mint_token(load_settings(), user, role, parse_seconds(ttl)))
+
+
+def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int = 900) -> str:
+    """An access token signed with the secret of the settings; `ttl` in seconds. Raises CommandError without one."""
+    import time
+
+    from app.services.access_tokens import mint
+    from app.services.secrets import Secrets
+
+    if settings.jwt_jwks_url is not None:
+        raise CommandError("access tokens come from JWT_JWKS_URL: there is no secret to sign one with")
+    return mint(
+        Secrets(settings.jwt_secret.get_secret_value()),
+        subject=user,
+        role=role,
+        ttl=ttl,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        now=int(time.time()),
+    )

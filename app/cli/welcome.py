@@ -1,0 +1,40 @@
+"""What `leaderboard dev` says when it is ready."""
+
+from __future__ import annotations
+
+QUERY = "{ leaderboard(limit: 3) { entries { rank score user { username } } } }"
+
+WELCOME = """
+  [bold green]The leaderboard is up.[/bold green] Ctrl-C stops it; the data stays in .data/
+
+  [bold]Board[/bold]          {url}/
+  [bold]GraphiQL[/bold]       {url}/graphiql
+  [bold]GraphQL[/bold]        {url}/graphql
+  [bold]Subscriptions[/bold]  {ws}/graphql   (graphql-transport-ws)
+
+  [bold]A query[/bold], as GraphQL and with curl
+
+    {query}
+
+    curl -s {url}/graphql -H 'content-type: application/json' \\
+      -d '{{"query": "{query}"}}'
+
+  [bold]A demo access token[/bold] of ada, good for 12 hours (another: leaderboard token --user NAME)
+
+    {token}
+
+    curl -s {url}/graphql -H 'content-type: application/json' -H 'authorization: Bearer {token}' \\
+      -d '{{"query": "{{ me {{ user {{ username }} rank {{ rank score }} }} }}"}}'
+
+  [bold]See it move[/bold], each in a terminal of its own
+
+    {leaderboard} watch{at}
+    {leaderboard} play --players 200 --rate 50 --seconds 20{at}
+"""
+
+
+def welcome(url: str, token: str, *, leaderboard: str, default_port: bool) -> str:
+    """The text, in rich's markup. `url` is the server's, `leaderboard` how the program is called here."""
+    at = "" if default_port else f" --url {url}"
+    ws = url.replace("http", "ws", 1)
+    return WELCOME.format(url=url, ws=ws, query=QUERY, token=token, leaderboard=leaderboard, at=at)
