@@ -92,12 +92,13 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
     engine = build_engine(introspection=not settings.is_production, compile=settings.compile_operations)
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), lambda: secrets.token_hex(8))
     shared = SharedExecutions(engine, contexts.public)
-    guard = Guard(anonymous_subscriptions=settings.anonymous_subscriptions)
+    documents = _documents(app)
+    guard = Guard(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
     streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, lifetime=_seconds_left)
     http = GraphQLEndpoint(
         engine,
         contexts,
-        _documents(app),
+        documents,
         streams,
         guard=guard,
         render_error=render_error,
@@ -105,7 +106,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         execution_timeout=settings.request_timeout,
     )
     sockets = SocketEndpoint(
-        SocketServices(engine, shared, contexts, guard, connections),
+        SocketServices(engine, shared, contexts, guard, connections, documents),
         allowed=Origins(settings.allowed_origins).allows,
     )
     return [

@@ -7,6 +7,8 @@ from typing import Any
 
 from app.context import Context
 from app.domain.errors import Unauthenticated
+from app.domain.limits import Activity
+from app.domain.users import Caller
 from app.transport.addresses import TrustedProxies, client_address
 from app.wiring import App
 
@@ -45,13 +47,24 @@ class Contexts:
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None
     ) -> Context:
         agent = headers.get(b"user-agent")
+        address = client_address(scope, self._proxies)
+        # Before anything else: to whoever is blocked, not even a look at the token is owed.
+        self._app.rate_limiter.refuse_blocked(address)
         return Context(
             self._app,
-            caller=None if authorization is None else await self._app.access_tokens.verify(_bearer(authorization)),
-            address=client_address(scope, self._proxies),
+            caller=None if authorization is None else await self._caller(authorization, address),
+            address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
             request_id=scope.get("state", {}).get("request_id") or self._new_id(),
         )
+
+    async def _caller(self, authorization: bytes, address: str) -> Caller:
+        try:
+            return await self._app.access_tokens.verify(_bearer(authorization))
+        except Unauthenticated:
+            # Whoever tries tokens is as anonymous as somebody without one, and no cheaper.
+            await self._app.rate_limiter.charge(None, address, {Activity.QUERY: 1})
+            raise
 
 
 _WANTED = (b"authorization", b"user-agent")

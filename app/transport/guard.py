@@ -2,24 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from graphql import OperationType
 
 from app.context import Context
+from app.domain.limits import Activity
 from app.execution import Operation
+from app.services.rate_limiter import RateLimiter
+
+ACTIVITIES = {
+    "issueActionToken": Activity.ISSUE,
+    "openSigningSession": Activity.ISSUE,
+    "submitScore": Activity.SUBMIT,
+    "submitSignedAction": Activity.SUBMIT,
+}
+"""What root fields count as. All others are queries."""
+
+REFUSED_DOCUMENT: Mapping[Activity, int] = {Activity.QUERY: 1}
 
 
 class Guard:
     """Lets an operation pass, or raises a domain error."""
 
-    def __init__(self, *, anonymous_subscriptions: bool) -> None:
+    def __init__(self, limiter: RateLimiter, *, anonymous_subscriptions: bool) -> None:
+        self._limiter = limiter
         self._anonymous_subscriptions = anonymous_subscriptions
 
     async def __call__(self, context: Context, operation: Operation | None) -> None:
         """`operation` is None for a document that was refused, which cost time too.
 
-        Raises Unauthenticated for an anonymous subscription where those are not allowed.
+        Raises RateLimited; BadUserInput for more fields than any limit allows at once; Unauthenticated for an
+        anonymous subscription where those are not allowed.
         """
+        costs = REFUSED_DOCUMENT if operation is None else costs_of(operation.root_fields)
+        await self._limiter.charge(context.caller, context.address, costs)
         if operation is None:
             return
         if operation.kind is OperationType.SUBSCRIPTION and not self._anonymous_subscriptions:
             context.require_caller()
+
+
+@lru_cache(maxsize=1024)
+def costs_of(root_fields: tuple[str, ...]) -> Mapping[Activity, int]:
+    """Fields per activity. Every response key counts, so that aliases do not multiply what a limit allows."""
+    costs: dict[Activity, int] = {}
+    for name in root_fields:
+        activity = ACTIVITIES.get(name, Activity.QUERY)
+        costs[activity] = costs.get(activity, 0) + 1
+    return costs or REFUSED_DOCUMENT

@@ -140,10 +140,10 @@ class GraphQLEndpoint(Generic[ContextT]):
         return parameters_of_query_string(scope["query_string"])
 
     async def _prepared(self, request: Parameters, context: ContextT) -> Operation:
-        query = await self._documents.resolve(request)
         try:
+            query = await self._documents.resolve(request)
             operation = self._engine.prepare(query, request.operation_name)
-        except Refusal:
+        except (DocumentRefused, Refusal):
             await self._guard(context, None)
             raise
         if request.extensions:

@@ -1,0 +1,27 @@
+"""The rate limits of an installation."""
+
+from __future__ import annotations
+
+from app.config import Settings
+from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
+
+
+def limits_of(settings: Settings) -> Limits | None:
+    """The limits that the settings ask for; None when they are switched off."""
+    if not settings.rate_limit_enabled:
+        return None
+    issue, submit, query = "action tokens", "submissions", "queries"
+    return Limits(
+        user={
+            Activity.ISSUE: Limit("user-issue", issue, settings.rate_limit_issue_per_user, MINUTE),
+            Activity.SUBMIT: Limit("user-submit", submit, settings.rate_limit_submit_per_user, MINUTE),
+            Activity.QUERY: Limit("user-query", query, settings.rate_limit_query_per_user, MINUTE),
+        },
+        address={
+            Activity.ISSUE: Limit("address-issue", issue, settings.rate_limit_issue_per_address, MINUTE),
+            Activity.SUBMIT: Limit("address-submit", submit, settings.rate_limit_submit_per_address, MINUTE),
+        },
+        anonymous=Limit("anonymous", "anonymous requests", settings.rate_limit_anonymous_per_address, MINUTE),
+        everybody=Limit("everybody", "requests of all clients together", settings.rate_limit_global_per_second, 1),
+        blocking=Blocking(settings.rate_limit_block_overruns, MINUTE, settings.rate_limit_block_seconds),
+    )

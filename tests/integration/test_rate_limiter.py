@@ -1,0 +1,271 @@
+"""The rate limiter on a real Redis. Time passes by making what Redis remembers older."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from app.domain.errors import BadUserInput, RateLimited
+from app.domain.limits import Activity, Blocking, Limit, Limits
+from app.domain.users import Role
+from app.services.breaker import Breaker
+from app.services.rate_limiter import RateLimiter
+from app.services.standings.guard import REDIS_FAILURES, Guard
+from tests.support.limits import TimeMachine, limits
+from tests.support.service import caller
+
+QUERY = {Activity.QUERY: 1}
+SUBMIT = {Activity.SUBMIT: 1}
+HOME = "192.0.2.1"
+
+
+class Limiters:
+    """Rate limiters of several instances over one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self.prefix = f"t{uuid4().hex[:8]}"
+        self.time = TimeMachine(redis, self.prefix)
+
+    def make(self, of: Limits) -> RateLimiter:
+        guard = Guard(Breaker("redis", REDIS_FAILURES, self.time.monotonic))
+        return RateLimiter(self.redis, guard, of, self.time.monotonic, prefix=self.prefix)
+
+
+@pytest.fixture
+async def limiters(redis_url: str) -> AsyncIterator[Limiters]:
+    async with Redis.from_url(redis_url, socket_timeout=5) as redis:
+        yield Limiters(redis)
+
+
+async def passes(limiter: RateLimiter, times: int, who: object = None, costs: dict[Activity, int] = QUERY) -> None:
+    for _ in range(times):
+        await limiter.charge(who, HOME, costs)
+
+
+async def refused(limiter: RateLimiter, who: object = None, costs: dict[Activity, int] = QUERY) -> RateLimited:
+    with pytest.raises(RateLimited) as caught:
+        await limiter.charge(who, HOME, costs)
+    return caught.value
+
+
+async def test_what_a_limit_allows_passes_and_the_next_is_refused(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=5)), caller()
+    await passes(limiter, 5, alice)
+    refusal = await refused(limiter, alice)
+    assert refusal.retry_after == 60
+    assert "5 per minute" in refusal.message
+
+
+async def test_who_waits_as_told_passes_and_a_second_less_is_not_enough(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=2)), caller()
+    await passes(limiter, 1, alice)
+    await limiters.time.passes(20)
+    await passes(limiter, 1, alice)
+    await limiters.time.passes(15)
+    assert (await refused(limiter, alice)).retry_after == 25
+    await limiters.time.passes(24)
+    assert (await refused(limiter, alice)).retry_after == 1
+    await limiters.time.passes(1)
+    await passes(limiter, 1, alice)
+    assert (await refused(limiter, alice)).retry_after == 20
+
+
+async def test_no_stretch_of_a_minute_holds_more_than_the_limit(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=4)), caller()
+    passed: list[int] = []
+    for second in range(0, 300, 7):
+        for _ in range(2):
+            try:
+                await limiter.charge(alice, HOME, QUERY)
+                passed.append(second)
+            except RateLimited:
+                pass
+        await limiters.time.passes(7)
+    assert max(sum(1 for one in passed if start <= one < start + 60) for start in passed) == 4
+    assert len(passed) >= 4 * 5
+
+
+async def test_fields_count_one_by_one(limiters: Limiters):
+    limiter, alice = limiters.make(limits(submit=10)), caller()
+    await passes(limiter, 1, alice, {Activity.SUBMIT: 8})
+    await refused(limiter, alice, {Activity.SUBMIT: 3})
+    await passes(limiter, 1, alice, {Activity.SUBMIT: 2})
+    await refused(limiter, alice, SUBMIT)
+
+
+async def test_a_refused_request_consumes_nothing_in_any_window(limiters: Limiters):
+    limiter, alice = limiters.make(limits(submit=1, query=3)), caller()
+    await passes(limiter, 1, alice, SUBMIT)
+    for _ in range(5):
+        await refused(limiter, alice, {Activity.QUERY: 3, Activity.SUBMIT: 1})
+    await passes(limiter, 1, alice, {Activity.QUERY: 3})
+
+
+async def test_the_longest_wait_is_told(limiters: Limiters):
+    limiter, alice = limiters.make(limits(submit=1, query=1)), caller()
+    await passes(limiter, 1, alice, SUBMIT)
+    await limiters.time.passes(30)
+    await passes(limiter, 1, alice, QUERY)
+    refusal = await refused(limiter, alice, {Activity.SUBMIT: 1, Activity.QUERY: 1})
+    assert refusal.retry_after == 60
+    assert "queries" in refusal.message
+
+
+async def test_more_than_any_wait_would_allow_is_an_error_of_the_caller(limiters: Limiters):
+    limiter = limiters.make(limits(submit=10))
+    with pytest.raises(BadUserInput):
+        await limiter.charge(caller(), HOME, {Activity.SUBMIT: 11})
+
+
+async def test_users_do_not_share_limits_but_an_address_does(limiters: Limiters):
+    limiter = limiters.make(limits(submit=5, submit_address=8))
+    await passes(limiter, 5, caller(), SUBMIT)
+    await passes(limiter, 3, caller(), SUBMIT)
+    assert (await refused(limiter, caller(), SUBMIT)).retry_after == 60
+    await limiter.charge(caller(), "192.0.2.2", SUBMIT)
+
+
+async def test_anonymous_requests_count_by_address(limiters: Limiters):
+    limiter = limiters.make(limits(anonymous=3))
+    await passes(limiter, 1, None, {Activity.SUBMIT: 1, Activity.QUERY: 1})
+    await passes(limiter, 1)
+    await refused(limiter)
+    await passes(limiter, 1, caller())
+
+
+async def test_all_clients_together_have_a_limit_and_it_blocks_nobody(limiters: Limiters):
+    limiter = limiters.make(limits(everybody=5, blocking=Blocking(overruns=1, within=60, seconds=300)))
+    await passes(limiter, 5, caller())
+    for _ in range(5):
+        assert (await refused(limiter, caller())).retry_after == 1
+    await limiters.time.passes(1)
+    await passes(limiter, 5, caller())
+
+
+async def test_a_server_answers_to_the_common_limit_only(limiters: Limiters):
+    limiter = limiters.make(limits(submit=1, submit_address=1, query=1, everybody=50))
+    await passes(limiter, 50, caller(role=Role.SERVER), SUBMIT)
+    await refused(limiter, caller(role=Role.SERVER), SUBMIT)
+
+
+async def test_instances_count_together(limiters: Limiters):
+    one, other, alice = limiters.make(limits(query=4)), limiters.make(limits(query=4)), caller()
+    await passes(one, 2, alice)
+    await passes(other, 2, alice)
+    await refused(one, alice)
+    await refused(other, alice)
+
+
+async def test_requests_at_the_same_time_get_exactly_what_is_left(limiters: Limiters):
+    instances, alice = [limiters.make(limits(query=120)) for _ in range(3)], caller()
+
+    async def ask(limiter: RateLimiter) -> bool:
+        try:
+            await limiter.charge(alice, HOME, QUERY)
+        except RateLimited:
+            return False
+        return True
+
+    outcomes: Sequence[bool] = await asyncio.gather(*(ask(limiter) for limiter in instances * 200))
+    assert sum(outcomes) == 120
+
+
+async def test_repeated_overruns_block_the_address_for_a_while(limiters: Limiters):
+    limiter = limiters.make(limits(query=1, blocking=Blocking(overruns=3, within=60, seconds=300)))
+    other, alice = limiters.make(limits()), caller()
+    await passes(limiter, 1, alice)
+    for _ in range(2):
+        assert (await refused(limiter, alice)).retry_after <= 60
+    assert (await refused(limiter, alice)).retry_after == 300
+    await limiters.time.passes(100)
+    for anyone in (caller("bob"), None):
+        assert (await refused(limiter, anyone)).retry_after == 200
+        assert (await refused(other, anyone)).retry_after == 200
+    with pytest.raises(RateLimited):
+        limiter.refuse_blocked(HOME)
+    limiter.refuse_blocked("192.0.2.2")
+    await limiters.time.passes(200)
+    await passes(limiter, 1, caller("bob"))
+    await passes(other, 1)
+
+
+async def test_old_overruns_are_forgiven(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=1, blocking=Blocking(2, 60, 300))), caller()
+    for _ in range(5):
+        await passes(limiter, 1, alice)
+        assert (await refused(limiter, alice)).retry_after == 60
+        await limiters.time.passes(60)
+
+
+async def test_a_block_costs_redis_nothing_once_it_is_known(limiters: Limiters):
+    limiter = limiters.make(limits(anonymous=1, blocking=Blocking(1, 60, 300)))
+    await passes(limiter, 1)
+    await refused(limiter)
+    before = (await limiters.redis.info("stats"))["total_commands_processed"]
+    for _ in range(50):
+        await refused(limiter)
+    after = (await limiters.redis.info("stats"))["total_commands_processed"]
+    assert after - before <= 2
+
+
+async def test_everything_it_keeps_expires(limiters: Limiters):
+    limiter = limiters.make(limits(submit=1, blocking=Blocking(2, 60, 300)))
+    await passes(limiter, 1, caller(), SUBMIT)
+    await passes(limiter, 1)
+    mallory = caller()
+    await passes(limiter, 1, mallory, SUBMIT)
+    for _ in range(3):
+        await refused(limiter, mallory, SUBMIT)
+    keys = [key async for key in limiters.redis.scan_iter(f"{limiters.prefix}:*")]
+    assert len(keys) >= 5
+    assert all([await limiters.redis.pttl(key) > 0 for key in keys])
+
+
+async def test_all_keys_of_a_call_are_in_one_slot_of_a_cluster(limiters: Limiters):
+    await passes(limiters.make(limits()), 1, caller(), {Activity.SUBMIT: 1, Activity.QUERY: 1, Activity.ISSUE: 1})
+    keys = [key async for key in limiters.redis.scan_iter(f"{limiters.prefix}:*")]
+    assert {key.partition(b"{")[2].partition(b"}")[0] for key in keys} == {b"limits"}
+
+
+async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_window(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=1)), caller()
+    await passes(limiter, 1, alice)
+    await limiters.time.passes(-3600)
+    assert (await refused(limiter, alice)).retry_after == 60
+
+
+async def test_a_caller_can_look_at_what_is_left(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=10)), caller()
+    await passes(limiter, 1, alice, {Activity.QUERY: 3})
+    await limiters.time.passes(50)
+    await passes(limiter, 1, alice)
+    left = {one.limit.name: one for one in await limiter.allowances(alice)}
+    assert left["user-query"].remaining == 6
+    assert 59 < left["user-query"].resets_in <= 60
+    assert left["user-submit"].remaining == left["user-submit"].limit.most
+    assert left["user-submit"].resets_in == 0
+    await limiters.time.passes(10)
+    left = {one.limit.name: one for one in await limiter.allowances(alice)}
+    assert left["user-query"].remaining == 9
+
+
+async def test_limits_that_were_lowered_hold_at_once(limiters: Limiters):
+    alice = caller()
+    await passes(limiters.make(limits(query=10)), 10, alice)
+    await refused(limiters.make(limits(query=3)), alice)
+
+
+async def test_without_limits_everything_passes(limiters: Limiters):
+    guard = Guard(Breaker("redis", REDIS_FAILURES, limiters.time.monotonic))
+    limiter = RateLimiter(limiters.redis, guard, None, limiters.time.monotonic, prefix=limiters.prefix)
+    await passes(limiter, 500)
+    assert await limiter.allowances(caller()) == []
+
+
+def test_the_limit_of_a_name_is_unique():
+    of = limits()
+    every: list[Limit] = [*of.user.values(), *of.address.values(), of.anonymous, of.everybody]
+    assert len({one.name for one in every}) == len(every)

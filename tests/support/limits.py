@@ -1,0 +1,65 @@
+"""Rate limits for tests, and time that passes when a test says so."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+
+from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
+
+NO_BLOCKING = Blocking(overruns=100_000, within=MINUTE, seconds=300)
+
+
+def limits(
+    *,
+    issue: int = 1000,
+    submit: int = 1000,
+    query: int = 1000,
+    issue_address: int = 1000,
+    submit_address: int = 1000,
+    anonymous: int = 1000,
+    everybody: int = 100_000,
+    blocking: Blocking = NO_BLOCKING,
+) -> Limits:
+    """Limits that are in nobody's way but for those a test names."""
+    return Limits(
+        user={
+            Activity.ISSUE: Limit("user-issue", "action tokens", issue, MINUTE),
+            Activity.SUBMIT: Limit("user-submit", "submissions", submit, MINUTE),
+            Activity.QUERY: Limit("user-query", "queries", query, MINUTE),
+        },
+        address={
+            Activity.ISSUE: Limit("address-issue", "action tokens", issue_address, MINUTE),
+            Activity.SUBMIT: Limit("address-submit", "submissions", submit_address, MINUTE),
+        },
+        anonymous=Limit("anonymous", "anonymous requests", anonymous, MINUTE),
+        everybody=Limit("everybody", "requests", everybody, 1),
+        blocking=blocking,
+    )
+
+
+class TimeMachine:
+    """A clock for a process, and a way to make what a rate limiter keeps in Redis older along with it."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._now = 1000.0
+
+    def monotonic(self) -> float:
+        return self._now
+
+    async def passes(self, seconds: float) -> None:
+        """Let time pass for this clock and for all keys of the prefix."""
+        self._now += seconds
+        async for key in self._redis.scan_iter(f"{self._prefix}:*"):
+            left = await self._redis.pttl(key)
+            if left <= seconds * 1000:
+                await self._redis.delete(key)
+                continue
+            if await self._redis.type(key) == b"list":
+                instants = [
+                    int(instant) - round(seconds * 1_000_000) for instant in await self._redis.lrange(key, 0, -1)
+                ]
+                await self._redis.delete(key)
+                await self._redis.rpush(key, *instants)
+            await self._redis.pexpire(key, round(left - seconds * 1000))
