@@ -55,7 +55,7 @@ class Group:
         self._dismissing = False
         self._next_greeting = home.loop.time() + home.greeting_interval
         self._greeter: asyncio.Task[None] | None = None
-        self._reader = home.loop.create_task(self._read())
+        self._reader: asyncio.Task[None] | None = home.loop.create_task(self._read())
 
     def join(self, member: Member) -> None:
         """Admit `member`, now or with the next snapshot."""
@@ -82,9 +82,11 @@ class Group:
 
     def _close(self) -> None:
         self._home.dissolve(self)
-        self._reader.cancel()
-        if self._greeter is not None:
-            self._greeter.cancel()
+        for task in (self._reader, self._greeter):
+            if task is not None:
+                task.cancel()
+        # A cancelled task keeps the frame it was in, and with it this group: a circle for the garbage collector.
+        self._reader = self._greeter = None
 
     async def _read(self) -> None:
         failure: bytes | None = None

@@ -104,6 +104,7 @@ class Socket:
         connections.operations -= len(self._operations)
         if self._initialisation is not None:
             self._initialisation.cancel()
+            self._initialisation = None
         operations, self._operations = self._operations, {}
         for operation in operations.values():
             operation.cancel()
@@ -154,7 +155,7 @@ class Socket:
     # The protocol
 
     def _initialise(self, payload: dict[str, Any]) -> None:
-        if self._initialisation is not None:
+        if self._acknowledged or self._initialisation is not None:
             self.close(CloseCode.TOO_MANY, "Too many initialisation requests")
             return
         self._initialisation = self.services.connections.run(self._authenticate(payload))
@@ -179,7 +180,7 @@ class Socket:
     def _acknowledge(self, context: SocketContext) -> None:
         connections = self.services.connections
         now = connections.loop.time()
-        self._scope = None
+        self._scope = self._initialisation = None
         self.context = context
         self._acknowledged = True
         self._idle_at = now + connections.limits.idle_timeout
