@@ -1,47 +1,49 @@
-"""The ledger: claims become transactions, and transactions move scores.
-
-Every user has a chain of transactions. Each carries a hash over its content and the hash before it, so an altered,
-removed or inserted one breaks the chain. Chains are per user: writers of different users never wait for each other.
-"""
+"""The ledger: claims become transactions, and transactions move scores."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from app.domain.boards import Board, board_of
 from app.domain.catalogue import Action, Category, Operator
+from app.domain.history import History, Suspicion
 from app.domain.periods import Period
 from app.domain.receipts import Receipt
 from app.domain.scoring import ScoreRow, next_score, revise, sort_key
+from app.domain.transactions import Actor, Head, Kind, Transaction
 from app.domain.users import Profile
 
+__all__ = [
+    "Account",
+    "Activity",
+    "Actor",
+    "Claim",
+    "Head",
+    "Kind",
+    "Posting",
+    "Standing",
+    "Transaction",
+    "boards_for",
+    "note",
+    "post",
+]
 
-class Kind(StrEnum):
-    """Why a score changed."""
+Correction = Mapping[Board, int]
+"""What is added to the scores of some boards, by decision and not by play. Empty: nothing is, on any board."""
 
-    ACTION = "ACTION"
-    """A player submitted an action token."""
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who caused a transaction, and from where."""
-
-    id: UUID | None
-    role: str
-    address: str | None = None
-    user_agent: str | None = None
+UNCHANGED: Correction = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A wish to change one user's score in one category. Nothing has been checked against the user's state yet."""
+    """A wish to change one user's score in one category. Nothing has been checked against the user's state yet.
+
+    `points` is an award, subject to the category's operator, unless a `correction` says what to add where.
+    `started_at` is the earliest moment at which the action can have begun, if that is known.
+    """
 
     user_id: UUID
     category: Category
@@ -50,18 +52,16 @@ class Claim:
     actor: Actor
     action: Action | None = None
     token_hash: bytes | None = None
-    token_issued_at: datetime | None = None
+    started_at: datetime | None = None
     request_key: str | None = None
     request_hash: bytes | None = None
     reason: str | None = None
+    correction: Correction | None = None
+    suspicion: Suspicion | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of a user's chain: how many transactions it has, and the hash of the last."""
-
-    seq: int = 0
-    hash: bytes = b""
+    def held(self, suspicion: Suspicion) -> Claim:
+        """The same claim, recorded for a review instead of paid."""
+        return replace(self, kind=Kind.HELD, correction=UNCHANGED, suspicion=suspicion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,55 +81,8 @@ class Account:
     head: Head
     rows: Mapping[Board, ScoreRow] = field(default_factory=dict)
     activity: Activity = Activity()
+    history: History = field(default_factory=History)
     hidden: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """One entry of a chain."""
-
-    id: UUID
-    user_id: UUID
-    seq: int
-    category_id: str
-    action_id: str | None
-    kind: Kind
-    points: int
-    delta: int
-    score: int
-    token_hash: bytes | None
-    request_key: str | None
-    request_hash: bytes | None
-    actor: Actor
-    reason: str | None
-    created_at: datetime
-    previous_hash: bytes
-
-    @property
-    def hash(self) -> bytes:
-        """SHA-256 over the canonical content: a JSON array in the order of the fields, behind the previous hash."""
-        content: Sequence[object] = (
-            str(self.id),
-            str(self.user_id),
-            self.seq,
-            self.category_id,
-            self.action_id,
-            self.kind.value,
-            self.points,
-            self.delta,
-            self.score,
-            _hex(self.token_hash),
-            self.request_key,
-            _hex(self.request_hash),
-            None if self.actor.id is None else str(self.actor.id),
-            self.actor.role,
-            self.actor.address,
-            self.actor.user_agent,
-            self.reason,
-            round(self.created_at.timestamp() * 1_000_000),
-        )
-        canonical = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(self.previous_hash + canonical.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +102,16 @@ class Posting:
     transaction: Transaction
     head: Head
     profile: Profile
-    standings: tuple[Standing, ...]
+    standings: tuple[Standing, ...] = ()
+    suspicion: Suspicion | None = None
 
     def receipt(self, previous_rank: int | None = None, current_rank: int | None = None) -> Receipt:
         """What the caller gets."""
         entry = self.transaction
         before = entry.score - entry.delta
-        return Receipt(entry.id, self.profile, entry.category_id, before, entry.score, previous_rank, current_rank)
+        held = entry.kind is Kind.HELD
+        category = entry.category_id or ""
+        return Receipt(entry.id, self.profile, category, before, entry.score, previous_rank, current_rank, held)
 
 
 def boards_for(category: Category, now: datetime) -> tuple[Board, ...]:
@@ -166,24 +122,29 @@ def boards_for(category: Category, now: datetime) -> tuple[Board, ...]:
 
 def post(claim: Claim, account: Account, now: datetime, transaction_id: UUID) -> Posting:
     """What `claim` makes of `account`. Pure: storing the posting is what makes it true."""
-    category = claim.category
-    all_time, *windows = boards_for(category, now)
-    row = account.rows.get(all_time)
+    boards = boards_for(claim.category, now)
+    row = account.rows.get(boards[0])
     before = row.score if row else 0
-    after = next_score(category, row.score if row else None, claim.points)
-    # An award is cut to the room left under the cap, and the boards of the windows get the same cut.
-    points = after - before if category.operator is Operator.SUM else claim.points
-    standings = []
-    for board in (all_time, *windows):
-        old = account.rows.get(board)
-        score = after if board is all_time else next_score(category, old.score if old else None, points)
-        new = revise(old, score, now, hidden=account.hidden)
-        standings.append(Standing(board, claim.user_id, new, sort_key(category.sort_order, score)))
+    if claim.correction is None:
+        scores = _award(claim, account, boards)
+    else:
+        scores = _correct(claim.category, claim.correction, account, boards)
+    after = scores.get(boards[0], before)
+    order = claim.category.sort_order
+    standings = tuple(
+        Standing(
+            board,
+            claim.user_id,
+            revise(account.rows.get(board), score, now, hidden=account.hidden),
+            sort_key(order, score),
+        )
+        for board, score in scores.items()
+    )
     transaction = Transaction(
         id=transaction_id,
         user_id=claim.user_id,
         seq=account.head.seq + 1,
-        category_id=category.id,
+        category_id=claim.category.id,
         action_id=claim.action.id if claim.action else None,
         kind=claim.kind,
         points=claim.points,
@@ -197,8 +158,55 @@ def post(claim: Claim, account: Account, now: datetime, transaction_id: UUID) ->
         created_at=now,
         previous_hash=account.head.hash,
     )
-    return Posting(transaction, account.head, account.profile, tuple(standings))
+    return Posting(transaction, account.head, account.profile, standings, claim.suspicion)
 
 
-def _hex(raw: bytes | None) -> str | None:
-    return None if raw is None else raw.hex()
+def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime, transaction_id: UUID) -> Posting:
+    """An entry that moves no score, about the user as a whole."""
+    transaction = Transaction(
+        id=transaction_id,
+        user_id=account.profile.id,
+        seq=account.head.seq + 1,
+        category_id=None,
+        action_id=None,
+        kind=kind,
+        points=0,
+        delta=0,
+        score=0,
+        token_hash=None,
+        request_key=None,
+        request_hash=None,
+        actor=actor,
+        reason=reason,
+        created_at=now,
+        previous_hash=account.head.hash,
+    )
+    return Posting(transaction, account.head, account.profile)
+
+
+def _award(claim: Claim, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:
+    """The new scores, ALL_TIME first."""
+    category, (all_time, *windows) = claim.category, boards
+    row = account.rows.get(all_time)
+    after = next_score(category, row.score if row else None, claim.points)
+    # An award is cut to the room left under the cap, and the boards of the windows get the same cut.
+    points = claim.points if category.operator is not Operator.SUM else after - (row.score if row else 0)
+    scores = {all_time: after}
+    for board in windows:
+        old = account.rows.get(board)
+        scores[board] = next_score(category, old.score if old else None, points)
+    return scores
+
+
+def _correct(
+    category: Category, correction: Correction, account: Account, boards: tuple[Board, ...]
+) -> dict[Board, int]:
+    """The new scores of those boards that the correction changes, ALL_TIME first if it is among them."""
+    scores = {}
+    for board in boards:
+        row = account.rows.get(board)
+        before = row.score if row else 0
+        after = max(0, min(category.score_cap, before + correction.get(board, 0)))
+        if after != before:
+            scores[board] = after
+    return scores

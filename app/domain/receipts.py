@@ -13,7 +13,7 @@ class Receipt:
     """What one award did to the user's all-time score in its category.
 
     Ranks are those around the award on the all-time board. They are None while Redis is away, and on a receipt that is
-    shown again later, because ranks of the past are not kept.
+    shown again later, because ranks of the past are not kept. `held`: recorded for a review, and not paid.
     """
 
     transaction_id: UUID
@@ -23,6 +23,7 @@ class Receipt:
     new_score: int
     previous_rank: int | None = None
     current_rank: int | None = None
+    held: bool = False
 
     @property
     def delta(self) -> int:

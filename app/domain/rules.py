@@ -14,9 +14,9 @@ Rule = Callable[[Claim, Account, datetime], None]
 
 
 def min_duration(claim: Claim, account: Account, now: datetime) -> None:
-    """An action takes its time: its token was issued at least `min_duration` ago. Raises TooEarly."""
-    if claim.action and claim.token_issued_at:
-        left = claim.token_issued_at + claim.action.min_duration - now
+    """An action takes its time: it began at least `min_duration` ago. Raises TooEarly."""
+    if claim.action and claim.started_at:
+        left = claim.started_at + claim.action.min_duration - now
         if left > timedelta(0):
             raise TooEarly(seconds(left))
 

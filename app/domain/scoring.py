@@ -12,7 +12,8 @@ from app.domain.catalogue import Category, Operator, SortOrder
 class ScoreRow:
     """A user's state on one board. `reached_at` is when the score became what it is: the earlier stands higher.
 
-    `revision` counts the changes of the row; of two states the one with the higher revision is the newer.
+    `revision` counts the changes of the row; of two states the one with the higher revision is the newer. A score of 0
+    is no score, whatever leads the board: awards pay at least 1, so only a correction makes one, and its row is hidden.
     """
 
     score: int
@@ -27,11 +28,11 @@ def sort_key(order: SortOrder, score: int) -> int:
 
 
 def next_score(category: Category, current: int | None, points: int) -> int:
-    """What `points` make of `current` (None: no score yet), between 0 and the category's cap."""
+    """What `points` make of `current` (None or 0: no score yet), between 0 and the category's cap."""
     match category.operator:
         case Operator.SUM:
             wanted = (current or 0) + points
-        case Operator.BEST if current is not None:
+        case Operator.BEST if current:
             best = max if category.sort_order is SortOrder.HIGH_FIRST else min
             wanted = best(current, points)
         case _:
@@ -41,6 +42,7 @@ def next_score(category: Category, current: int | None, points: int) -> int:
 
 def revise(row: ScoreRow | None, score: int, now: datetime, *, hidden: bool) -> ScoreRow:
     """The row with that score. An equal score keeps its seniority: who only repeats a best does not lose a tie."""
+    hidden = hidden or score == 0
     if row is None:
         return ScoreRow(score, now, 1, hidden)
     reached_at = row.reached_at if row.score == score else max(now, row.reached_at)

@@ -1,10 +1,25 @@
 """Tables, and the SQL statements about them. Importing this package registers every table on `Base.metadata`."""
 
 from app.models.action_tokens import ActionToken
+from app.models.anchors import AnchoredHead, LedgerAnchor
 from app.models.base import Base
 from app.models.catalogue import Action, Category
+from app.models.flags import Flag
 from app.models.scores import Score
+from app.models.signing_sessions import SigningSession
 from app.models.transactions import ScoreTransaction
 from app.models.users import User
 
-__all__ = ["Action", "ActionToken", "Base", "Category", "Score", "ScoreTransaction", "User"]
+__all__ = [
+    "Action",
+    "ActionToken",
+    "AnchoredHead",
+    "Base",
+    "Category",
+    "Flag",
+    "LedgerAnchor",
+    "Score",
+    "ScoreTransaction",
+    "SigningSession",
+    "User",
+]

@@ -24,7 +24,9 @@ class ScoreTransaction(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     seq: Mapped[int] = mapped_column(BigInteger, comment="Position in the user's chain, from 1.")
-    category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"))
+    category_id: Mapped[str | None] = mapped_column(
+        ForeignKey("categories.id"), comment="NULL: about the user as a whole."
+    )
     action_id: Mapped[str | None] = mapped_column(String(50))
     kind: Mapped[str] = mapped_column(String(20))
     points: Mapped[int] = mapped_column(Integer, comment="What was asked for, before the cap.")
@@ -47,6 +49,7 @@ class ScoreTransaction(Base):
     __table_args__ = (
         CheckConstraint("seq >= 1", name="seq_positive"),
         CheckConstraint("score >= 0", name="score_not_negative"),
+        CheckConstraint("category_id IS NOT NULL OR delta = 0", name="delta_has_category"),
         Index("uq_score_transactions_user_id_seq", "user_id", "seq", unique=True),
         Index(
             "uq_score_transactions_token_hash",
@@ -61,5 +64,11 @@ class ScoreTransaction(Base):
             postgresql_where=text("request_key IS NOT NULL"),
         ),
         Index("ix_score_transactions_user_action", "user_id", "action_id", "created_at"),
+        Index(
+            "ix_score_transactions_address",
+            "address",
+            "created_at",
+            postgresql_where=text("kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')"),
+        ),
         Index("ix_score_transactions_created_at", "created_at", postgresql_using="brin"),
     )

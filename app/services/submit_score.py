@@ -45,6 +45,6 @@ class SubmitScore:
             actor=Actor(caller.user_id, caller.role.value, address, user_agent),
             action=action,
             token_hash=claims.token_hash,
-            token_issued_at=claims.issued_at,
+            started_at=claims.issued_at,
         )
         return await self._ledger.post(claim, check)

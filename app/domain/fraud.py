@@ -1,0 +1,142 @@
+"""Fraud: small judges over a completion and the player's recent past. The severest verdict wins.
+
+They look for what people do not do: the beat of a machine, more than hands can do, two runs at the same time. None of
+them proves anything, so most only flag; what is held waits for a moderator and is not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from itertools import pairwise
+from statistics import fmean, median, pstdev
+
+from app.domain.history import History, Suspicion, Verdict
+from app.domain.ledger import Account, Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """How much is too much. Times are in seconds. A count of 0 switches its rule off."""
+
+    history: int = 16
+    """How many completions are looked at, the new one among them."""
+
+    velocity_flag: int = 30
+    """Completions per minute, kept up over the whole history."""
+    velocity_hold: int = 0
+    """The same, held. Off: the rate limit refuses long before, and where there is none, somebody is measuring."""
+
+    even_length: int = 8
+    """How many completions in a row make a rhythm."""
+    even_flag: float = 0.05
+    """The spread of the intervals, as a share of their mean, below which they are even."""
+    even_hold: float = 0.01
+    """The spread that no hand keeps up; it takes a full history to be held."""
+    even_shortest: float = 3.0
+    """Intervals below this are a question of speed; nobody plays that fast for long, but whoever measures does."""
+    even_longest: float = 600.0
+    """Intervals above this are habit: coming back at the same hour is no crime."""
+
+    overlap_flag: int = 1
+    """Completions of the same action within its minimum duration before this one: runs at the same time."""
+    overlap_hold: int = 3
+    """The same, held."""
+
+    spike_length: int = 5
+    """How many of the newest completions are compared with those before them."""
+    spike_factor: float = 50.0
+    """How many times as fast they came."""
+    spike_interval: float = 3.0
+    """Slower than that is no spike, whatever was before."""
+
+    neighbours_flag: int = 25
+    """Accounts that played from one public address within an hour."""
+
+
+Rule = Callable[[Claim, History, datetime, Thresholds], Verdict]
+
+
+def velocity(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+    """More completions a minute than anybody makes, kept up over the whole history."""
+    if len(history.recent) < limits.history - 1:
+        return Verdict.ACCEPT
+    span = max((now - history.recent[limits.history - 2].at).total_seconds(), 0.001)
+    rate = (limits.history - 1) / span * 60
+    return _grade(rate, limits.velocity_flag, limits.velocity_hold)
+
+
+def even_spacing(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+    """Intervals as even as a machine's."""
+    intervals = _intervals(history, now)
+    if limits.even_length < 3 or len(intervals) < limits.even_length - 1:
+        return Verdict.ACCEPT
+    if len(intervals) >= limits.history - 1 and _is_even(intervals, limits.even_hold, limits):
+        return Verdict.HOLD
+    rhythm = intervals[: limits.even_length - 1]
+    return Verdict.FLAG if _is_even(rhythm, limits.even_flag, limits) else Verdict.ACCEPT
+
+
+def too_fast(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+    """Completions of one action that lie closer together than the action takes: they cannot have run one by one."""
+    if claim.action is None or not claim.action.min_duration:
+        return Verdict.ACCEPT
+    begun = now - claim.action.min_duration
+    overlaps = sum(done.action_id == claim.action.id and done.at > begun for done in history.recent)
+    return _grade(overlaps, limits.overlap_flag, limits.overlap_hold)
+
+
+def sudden_spike(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+    """A player who all at once is many times as fast as before."""
+    intervals = _intervals(history, now)
+    newest, before = intervals[: limits.spike_length - 1], intervals[limits.spike_length - 1 :]
+    if limits.spike_length < 2 or len(before) < limits.spike_length:
+        return Verdict.ACCEPT
+    now_every, before_every = fmean(newest), median(before)
+    spikes = now_every < limits.spike_interval and before_every > limits.spike_factor * max(now_every, 0.001)
+    return Verdict.FLAG if spikes else Verdict.ACCEPT
+
+
+def crowded_address(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+    """Many accounts behind one address. Never more than a flag: a school or an office looks the same."""
+    return _grade(history.neighbours, limits.neighbours_flag, 0)
+
+
+RULES: tuple[Rule, ...] = (velocity, even_spacing, too_fast, sudden_spike, crowded_address)
+
+
+def judge(claim: Claim, account: Account, now: datetime, limits: Thresholds) -> Suspicion | None:
+    """What is wrong with a completion: the severest verdict, and every rule that is not content. None: nothing."""
+    history = account.history
+    verdicts = {rule.__name__: rule(claim, history, now, limits) for rule in RULES}
+    worst = max(verdicts.values())
+    if worst is Verdict.ACCEPT:
+        return None
+    return Suspicion(worst, tuple(name for name, verdict in verdicts.items() if verdict))
+
+
+def is_public(address: str | None) -> bool:
+    """Whether an address (or an IPv6 /64) is of the public internet: behind any other, accounts say nothing."""
+    try:
+        return address is not None and ip_address(address.partition("/")[0]).is_global
+    except ValueError:
+        return False
+
+
+def _intervals(history: History, now: datetime) -> list[float]:
+    """Seconds between completions, the newest first."""
+    times = [now, *(done.at for done in history.recent)]
+    return [(later - earlier).total_seconds() for later, earlier in pairwise(times)]
+
+
+def _is_even(intervals: list[float], spread: float, limits: Thresholds) -> bool:
+    mean = fmean(intervals)
+    return limits.even_shortest <= mean <= limits.even_longest and pstdev(intervals) <= spread * mean
+
+
+def _grade(value: float, flag: int, hold: int) -> Verdict:
+    if hold and value >= hold:
+        return Verdict.HOLD
+    return Verdict.FLAG if flag and value >= flag else Verdict.ACCEPT

@@ -1,0 +1,121 @@
+"""Transactions: the entries of the ledger, each bound to the one before it.
+
+Every user has a chain of transactions. Each carries a hash over its content and the hash before it, so an altered,
+removed or inserted one breaks the chain. Chains are per user: writers of different users never wait for each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    """Why there is an entry in the ledger."""
+
+    ACTION = "ACTION"
+    """A player submitted an action token."""
+    SIGNED_ACTION = "SIGNED_ACTION"
+    """A player submitted an action signed within a signing session."""
+    SERVER_ACTION = "SERVER_ACTION"
+    """A game's back-end recorded an action."""
+    HELD = "HELD"
+    """A player's action that waits for a review: it has points and no delta."""
+    RELEASE = "RELEASE"
+    """A moderator let a held action count."""
+    REJECTION = "REJECTION"
+    """A moderator decided that a held action does not count."""
+    ADJUSTMENT = "ADJUSTMENT"
+    """A moderator changed a score."""
+    REVERSAL = "REVERSAL"
+    """A moderator took back what another transaction did."""
+    HIDING = "HIDING"
+    """A moderator hid the user from every board."""
+    UNHIDING = "UNHIDING"
+    """A moderator showed the user again."""
+    DELETION = "DELETION"
+    """A moderator deleted the user: the score goes to nothing."""
+
+
+PLAYED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.HELD)
+"""What a player did, as opposed to what others did for or to the player."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused a transaction, and from where."""
+
+    id: UUID | None
+    role: str
+    address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a user's chain: how many transactions it has, and the hash of the last."""
+
+    seq: int = 0
+    hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One entry of a chain. `category_id` is None for what concerns the user as a whole, and then `delta` is 0."""
+
+    id: UUID
+    user_id: UUID
+    seq: int
+    category_id: str | None
+    action_id: str | None
+    kind: Kind
+    points: int
+    delta: int
+    score: int
+    token_hash: bytes | None
+    request_key: str | None
+    request_hash: bytes | None
+    actor: Actor
+    reason: str | None
+    created_at: datetime
+    previous_hash: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 over the canonical content: a JSON array in the order of the fields, behind the previous hash."""
+        content: Sequence[object] = (
+            str(self.id),
+            str(self.user_id),
+            self.seq,
+            self.category_id,
+            self.action_id,
+            self.kind.value,
+            self.points,
+            self.delta,
+            self.score,
+            _hex(self.token_hash),
+            self.request_key,
+            _hex(self.request_hash),
+            None if self.actor.id is None else str(self.actor.id),
+            self.actor.role,
+            self.actor.address,
+            self.actor.user_agent,
+            self.reason,
+            round(self.created_at.timestamp() * 1_000_000),
+        )
+        canonical = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(self.previous_hash + canonical.encode()).digest()
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain once this is the last of it."""
+        return Head(self.seq, self.hash)
+
+
+def _hex(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.hex()

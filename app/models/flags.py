@@ -1,0 +1,48 @@
+"""Flags: completions that looked wrong, and what moderators decided about them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Integer, String, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Base
+
+
+class Flag(Base):
+    """One suspicion. It bears the id of the transaction that it is about.
+
+    A user has at most one open flag that holds nothing: more of the same would tell a moderator nothing new.
+    """
+
+    __tablename__ = "flags"
+
+    id: Mapped[UUID] = mapped_column(ForeignKey("score_transactions.id"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"))
+    verdict: Mapped[str] = mapped_column(String(10))
+    rules: Mapped[list[str]] = mapped_column(ARRAY(String(30)))
+    points: Mapped[int] = mapped_column(Integer, comment="What the completion pays, or would pay.")
+    status: Mapped[str] = mapped_column(String(10), server_default=text("'OPEN'"))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    decided_by: Mapped[UUID | None] = mapped_column()
+    reason: Mapped[str | None] = mapped_column(String(500))
+    decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("score_transactions.id"))
+
+    __table_args__ = (
+        CheckConstraint("verdict IN ('FLAG', 'HOLD')", name="verdict_known"),
+        CheckConstraint("status IN ('OPEN', 'RELEASED', 'REJECTED')", name="status_known"),
+        CheckConstraint("(status = 'OPEN') = (decided_at IS NULL)", name="decided_or_open"),
+        Index("ix_flags_status_id", "status", "id"),
+        Index("ix_flags_user_id", "user_id", "id"),
+        Index(
+            "uq_flags_one_open_per_user",
+            "user_id",
+            unique=True,
+            postgresql_where=text("verdict = 'FLAG' AND status = 'OPEN'"),
+        ),
+    )
