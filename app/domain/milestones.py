@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.domain.ledger import Posting
+from app.domain.periods import Period
 from app.domain.users import Profile
 
 THRESHOLDS = (100, 500, 1_000, 5_000, 10_000)
 """The all-time scores that are a milestone each."""
+
+TOP_TEN = 10
+"""The last rank of the first ten."""
 
 
 class MilestoneKind(StrEnum):
@@ -29,3 +34,41 @@ class Milestone:
     kind: MilestoneKind
     reached_at: datetime
     threshold: int | None = None
+
+
+def scores_reached(posting: Posting) -> tuple[Milestone, ...]:
+    """The thresholds that a posting takes the all-time score over, the lowest first.
+
+    None where the lowest score leads: there a high score is no achievement.
+    """
+    entry = posting.transaction
+    if entry.delta <= 0 or entry.category_id is None or not _leads_when_high(posting):
+        return ()
+    before = entry.score - entry.delta
+    return tuple(
+        Milestone(posting.profile, entry.category_id, MilestoneKind.SCORE, entry.created_at, threshold)
+        for threshold in THRESHOLDS
+        if before < threshold <= entry.score
+    )
+
+
+def ranks_reached(posting: Posting, rank: int | None) -> tuple[Milestone, ...]:
+    """What `rank`, the user's all-time rank after a posting, stands for. None: the user has none."""
+    entry = posting.transaction
+    if rank is None or entry.category_id is None:
+        return ()
+    return tuple(Milestone(posting.profile, entry.category_id, kind, entry.created_at) for kind in kinds_of_rank(rank))
+
+
+def kinds_of_rank(rank: int) -> tuple[MilestoneKind, ...]:
+    """The milestones of standing at a rank."""
+    if rank == 1:
+        return MilestoneKind.TOP_TEN, MilestoneKind.FIRST_PLACE
+    return (MilestoneKind.TOP_TEN,) if rank <= TOP_TEN else ()
+
+
+def _leads_when_high(posting: Posting) -> bool:
+    """Sort keys are scores, negated where the highest leads."""
+    return any(
+        one.board.window.period is Period.ALL_TIME and one.sort_key == -one.row.score for one in posting.standings
+    )

@@ -4,7 +4,9 @@ from app.models.action_tokens import ActionToken
 from app.models.anchors import AnchoredHead, LedgerAnchor
 from app.models.base import Base
 from app.models.catalogue import Action, Category
+from app.models.catalogue_changes import CatalogueChange
 from app.models.flags import Flag
+from app.models.milestones import ReachedMilestone
 from app.models.scores import Score
 from app.models.signing_sessions import SigningSession
 from app.models.transactions import ScoreTransaction
@@ -15,9 +17,11 @@ __all__ = [
     "ActionToken",
     "AnchoredHead",
     "Base",
+    "CatalogueChange",
     "Category",
     "Flag",
     "LedgerAnchor",
+    "ReachedMilestone",
     "Score",
     "ScoreTransaction",
     "SigningSession",
