@@ -3,8 +3,9 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -13,6 +14,7 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from app.config import Settings
+from app.services.secrets import Secrets
 from tests.support.service import BOARD, Service, access_token, serving, settings_for
 from tests.support.stores import BreakableServer
 
@@ -56,8 +58,8 @@ async def watching(service: Service, **variables: Any) -> AsyncIterator[Watcher]
     transport = WebsocketsTransport(url=service.socket_url, subprotocols=["graphql-transport-ws"])
     document = gql(WATCH)
     document.variable_values = variables
-    async with Client(transport=transport) as session:
-        yield Watcher(session.subscribe(document))
+    async with Client(transport=transport) as session, aclosing(session.subscribe(document)) as messages:
+        yield Watcher(messages)
 
 
 async def test_the_first_message_is_a_snapshot_and_later_ones_say_what_moved(service: Service):
@@ -112,10 +114,6 @@ async def test_a_changed_name_shows_at_once(service: Service):
 
 
 def _named(settings: Settings, subject: str, name: str) -> str:
-    import time
-
-    from app.services.secrets import Secrets
-
     now = int(time.time())
     claims = {"sub": subject, "username": name, "iss": settings.jwt_issuer, "aud": settings.jwt_audience}
     return Secrets(settings.jwt_secret.get_secret_value()).sign(claims | {"iat": now, "exp": now + 900}, "at+jwt")
