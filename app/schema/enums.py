@@ -12,6 +12,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from app.domain.boards import Source, UpdateKind
 from app.domain.catalogue import Operator, SortOrder
 from app.domain.errors import ErrorCode
+from app.domain.milestones import MilestoneKind
 from app.domain.periods import Period
 from app.domain.users import Role
 
@@ -77,6 +78,15 @@ _publish(
     },
 )
 _publish(
+    MilestoneKind,
+    "What a milestone stands for. All are about the all-time board of a category.",
+    {
+        MilestoneKind.SCORE: "A score of 100, 500, 1 000, 5 000 or 10 000.",
+        MilestoneKind.TOP_TEN: "A place among the first ten.",
+        MilestoneKind.FIRST_PLACE: "The first place.",
+    },
+)
+_publish(
     ErrorCode,
     "The stable, machine-readable name of an error.",
     {
@@ -106,4 +116,4 @@ _publish(
     },
 )
 
-__all__ = ["ErrorCode", "Operator", "Period", "Role", "SortOrder", "Source", "UpdateKind"]
+__all__ = ["ErrorCode", "MilestoneKind", "Operator", "Period", "Role", "SortOrder", "Source", "UpdateKind"]
