@@ -16,7 +16,8 @@ from app.context import Context
 from app.graphql import build_engine, render_error
 from app.pubsub.events import Notice, SocketClosed
 from app.services.socket_registry import RedisSocketRegistry
-from app.transport import health, pages
+from app.telemetry.reporting import open_tracer
+from app.transport import health, monitoring, pages
 from app.transport.addresses import TrustedProxies
 from app.transport.contexts import Contexts
 from app.transport.cors import allow_origins
@@ -26,6 +27,7 @@ from app.transport.guard import Guard
 from app.transport.headers import SecurityHeaders
 from app.transport.http import GraphQLEndpoint
 from app.transport.origins import AllowedHosts, Origins
+from app.transport.requests import RequestIds
 from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections, SocketLimits
 from app.transport.sockets.endpoint import SocketEndpoint
@@ -50,14 +52,17 @@ def create_app(settings: Settings) -> ASGIApp:
     router = Router(lifespan=lifespan)
     crossable = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
     secured = SecurityHeaders(crossable, https_only=settings.is_production)
-    return AllowedHosts(secured, settings.allowed_hosts, exempt=PROBES)
+    hosted = AllowedHosts(secured, settings.allowed_hosts, exempt=PROBES)
+    endpoint = settings.otel_exporter_otlp_endpoint
+    return RequestIds(hosted, lambda: secrets.token_hex(8), open_tracer(endpoint) if endpoint else None)
 
 
 async def _stop(app: App, connections: Connections) -> None:
     """Before the server waits for open connections: not ready any more, streams end, sockets get 1012."""
     app.stopping.set()
-    app.hub.close()
+    # Sockets first: a subscription that is completed before its socket closes would not be taken up again.
     await connections.stop()
+    app.hub.close()
 
 
 def _connections(app: App) -> Connections:
@@ -113,6 +118,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         Route("/graphql", http),
         WebSocketRoute("/graphql", sockets),
         *health.routes(app),
+        monitoring.route(app, engine, shared, connections),
         *pages.routes(settings.is_production),
     ]
 

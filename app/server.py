@@ -11,6 +11,8 @@ import uvicorn
 
 from app.config import Settings
 from app.main import create_app
+from app.telemetry.logging import configure_logging
+from app.telemetry.reporting import report_errors
 from app.transport.http_protocol import BoundedHttpProtocol
 from app.transport.sockets.protocol import SocketProtocol
 
@@ -73,3 +75,10 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
         access_log=False,
         log_config=None,
     )
+
+
+def set_up_process(settings: Settings) -> None:
+    """Logs, and error reports where configured: once per process, before anything is served."""
+    configure_logging(settings.log_level, json=settings.is_production)
+    if settings.sentry_dsn is not None:
+        report_errors(settings.sentry_dsn.get_secret_value(), settings.environment.value)

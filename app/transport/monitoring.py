@@ -1,0 +1,108 @@
+"""What `/metrics` tells: the counters of every part, by name."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.execution import Engine
+from app.telemetry.metrics import Metrics, Reading
+from app.transport.shared import SharedExecutions
+from app.transport.sockets.connections import Connections
+from app.wiring import App
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def route(app: App, engine: Engine, shared: SharedExecutions, connections: Connections) -> Route:
+    """`/metrics`, in Prometheus' text format."""
+    metrics = Metrics([*_stores(app), *_boards(app), *_operations(engine, shared), *_sockets(connections)])
+
+    async def page(_: Request) -> Response:
+        return Response(metrics.render(), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
+
+    return Route("/metrics", page)
+
+
+def _stores(app: App) -> list[Reading]:
+    breakers = {"postgres": app.database.breaker, "redis": app.redis_guard.breaker}
+    return [
+        Reading(
+            "store_circuit_open",
+            "1 while a store is left alone because it failed.",
+            lambda: {(name,): breaker.is_open for name, breaker in breakers.items()},
+            ("store",),
+        ),
+        Reading(
+            "store_circuit_trips",
+            "How often a store failed so much that it was left alone.",
+            lambda: {(name,): breaker.trips for name, breaker in breakers.items()},
+            ("store",),
+            counts=True,
+        ),
+        Reading(
+            "puts_missed", "Postings that Redis missed and repair put right.", lambda: app.announcer.missed, counts=True
+        ),
+        Reading("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
+        Reading("job_failures", "Jobs that failed or were postponed.", lambda: app.jobs.failures, counts=True),
+        Reading(
+            "background_failures",
+            "How often background work had to be started again.",
+            lambda: {(work.name,): work.failures for work in app.supervisor.works},
+            ("work",),
+            counts=True,
+        ),
+    ]
+
+
+def _boards(app: App) -> list[Reading]:
+    tally = app.hub.tally
+    return [
+        Reading("feeds", "Boards that this process follows.", lambda: app.hub.feeds),
+        Reading("watchers", "Open iterators over boards, users and milestones.", lambda: app.hub.watchers),
+        Reading("board_reads", "Readings of boards by feeds.", lambda: tally.reads, counts=True),
+        Reading("board_read_failures", "Readings that neither store answered.", lambda: tally.failures, counts=True),
+        Reading("nudges", "Announcements that a board moved.", lambda: tally.nudges, counts=True),
+        Reading("gaps", "Times at which announcements may have been lost.", lambda: tally.gaps, counts=True),
+        Reading("channel_outages", "Lost connections of the channels.", lambda: app.backend.outages, counts=True),
+    ]
+
+
+def _operations(engine: Engine, shared: SharedExecutions) -> list[Reading]:
+    ways = engine.executions
+    return [
+        Reading(
+            "executions",
+            "Executions, events of subscriptions included, by executor.",
+            lambda: {("compiled",): ways.compiled, ("interpreted",): ways.interpreted},
+            ("executor",),
+            counts=True,
+        ),
+        Reading("shared_groups", "Executions that many subscribers share.", lambda: shared.groups),
+        Reading("shared_members", "Subscribers of shared executions.", lambda: shared.members),
+        Reading(
+            "frames_superseded",
+            "Messages that a slow reader never got, for newer ones.",
+            lambda: shared.superseded,
+            counts=True,
+        ),
+    ]
+
+
+def _sockets(connections: Connections) -> list[Reading]:
+    return [
+        Reading("sockets", "Open sockets.", lambda: len(connections)),
+        Reading("socket_operations", "Operations on open sockets.", lambda: connections.operations),
+        Reading("sockets_opened", "Sockets that were accepted.", lambda: connections.opened, counts=True),
+        Reading(
+            "sockets_refused", "Sockets that were refused for lack of room.", lambda: connections.refused, counts=True
+        ),
+        Reading(
+            "sockets_closed",
+            "Closed sockets by the code the server closed them with; 0 when the client left.",
+            lambda: {(str(int(code or 0)),): number for code, number in connections.closed.items()},
+            ("code",),
+            counts=True,
+        ),
+    ]

@@ -1,0 +1,46 @@
+"""Requests get an id: the client's own if it sent one, in every log line and in the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = b"x-request-id"
+USABLE = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
+
+
+class RequestIds:
+    """ASGI middleware. Puts the id into `scope["state"]["request_id"]`, the logs and the answer; opens a span."""
+
+    def __init__(self, app: ASGIApp, new_id: Callable[[], str], tracer: Any = None) -> None:
+        """`tracer`: of OpenTelemetry, or None."""
+        self._app = app
+        self._new_id = new_id
+        self._tracer = tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        request_id = given if USABLE.fullmatch(given) else self._new_id().encode()
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (HEADER, request_id)]
+            await send(message)
+
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        with self._span(scope):
+            await self._app(scope, receive, answer)
+
+    def _span(self, scope: Scope) -> Any:
+        if self._tracer is None:
+            return nullcontext()
+        return self._tracer.start_as_current_span(f"{scope.get('method', 'WS')} {scope['path']}")

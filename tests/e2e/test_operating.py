@@ -1,0 +1,128 @@
+"""What operators rely on: probes, metrics, request ids, and a stop that loses nothing."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from app.config import Settings
+from tests.support.service import Service, serving, settings_for
+from tests.support.stores import BreakableServer
+
+SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "subscription { leaderboardUpdates { kind } }"}}
+
+
+async def test_an_instance_says_that_it_lives_and_is_ready(service: Service):
+    assert (await service.http.get("/livez")).json() == {"status": "ok"}
+    answer = await service.http.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {"postgres": True, "redis": True, "canary": True}
+    assert all(work["running"] for work in answer.json()["work"].values())
+
+
+async def test_an_instance_without_redis_is_ready_but_says_so(database_url: str, redis_server: BreakableServer):
+    async with serving(settings_for(database_url, redis_server.url)) as service:
+        redis_server.kill()
+        answer = await service.http.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+async def test_an_instance_without_postgres_is_not_ready(postgres_server: BreakableServer, redis_url: str):
+    async with serving(settings_for(postgres_server.url, redis_url, db_timeout=1.0)) as service:
+        postgres_server.kill()
+        answer = await service.http.get("/readyz")
+        assert (answer.status_code, answer.json()["checks"]["postgres"]) == (503, False)
+        assert (await service.http.get("/livez")).status_code == 200
+
+
+async def test_metrics_count_what_happens(service: Service):
+    await service.player().play()
+    page = (await service.http.get("/metrics")).text
+    numbers = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    assert float(numbers["leaderboard_sockets"]) == 0
+    assert float(numbers['leaderboard_store_circuit_open{store="postgres"}']) == 0
+    assert float(numbers['leaderboard_executions_total{executor="interpreted"}']) >= 2
+
+
+async def test_a_request_keeps_its_id_and_gets_one_otherwise(service: Service):
+    assert (await service.http.get("/livez", headers={"x-request-id": "abc-1"})).headers["x-request-id"] == "abc-1"
+    for strange in ("", "a b", "x" * 65, "a\x00"):
+        headers = {"x-request-id": strange} if strange.isprintable() else {}
+        made = (await service.http.get("/livez", headers=headers)).headers["x-request-id"]
+        assert made != strange
+        assert made
+
+
+@asynccontextmanager
+async def an_instance(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url or "",
+        "REDIS_URL": settings.redis_url or "",
+        "REDIS_PREFIX": settings.redis_prefix,
+        "RATE_LIMIT_ENABLED": "false",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.instance", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(20):
+            address = (await process.stdout.readline()).decode().strip()
+        yield process, address
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_a_stop_sends_sockets_away_to_come_back_and_ends_in_time(settings: Settings):
+    async with an_instance(settings) as (process, address):
+        async with connect(
+            address.replace("http", "ws") + "/graphql",
+            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+        ) as socket:
+            await socket.send(json.dumps({"type": "connection_init"}))
+            await socket.send(json.dumps(SUBSCRIBE))
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            assert json.loads(await socket.recv())["type"] == "next"
+            process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                async with asyncio.timeout(10):
+                    message = await socket.recv()
+                    pytest.fail(f"a message before the close: {message!r}")
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+        async with asyncio.timeout(10):
+            assert await process.wait() in (0, -signal.SIGTERM)
+
+
+async def test_submissions_under_way_are_finished_by_a_stop(settings: Settings, service: Service):
+    players = [service.player() for _ in range(20)]
+    tokens = [await player.issue() for player in players]
+    async with an_instance(settings) as (process, address):
+        async with httpx2.AsyncClient(base_url=address, timeout=20) as http:
+            for player in players:
+                player.http = http
+            work = [asyncio.create_task(p.submit(t)) for p, t in zip(players, tokens, strict=True)]
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            process.send_signal(signal.SIGTERM)
+            outcomes = await asyncio.gather(*work, return_exceptions=True)
+        async with asyncio.timeout(15):
+            await process.wait()
+    # Whoever got an answer was paid; whoever did not learns from the other instance what happened.
+    for player, token, outcome in zip(players, tokens, outcomes, strict=True):
+        player.http = service.http
+        again = await player.submit(token)
+        if isinstance(outcome, dict):
+            assert outcome["__typename"] == "ScoreAccepted"
+            assert again["__typename"] == "ActionTokenUsed"
+        else:
+            assert again["__typename"] in ("ScoreAccepted", "ActionTokenUsed")
