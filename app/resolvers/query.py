@@ -11,7 +11,7 @@ from app.schema.boards import Leaderboard, UserRank
 from app.schema.catalogue import Action, Category
 from app.schema.enums import Period
 from app.schema.users import User
-from app.schema.viewer import Viewer
+from app.schema.viewer import Allowance, Viewer
 
 
 @strawberry.type(description="Reading. Nothing here changes anything, and all of it may be cached.")
@@ -51,12 +51,14 @@ class Query:
         user = User.of(profile or Profile(caller.user_id, caller.username, caller.avatar_url, None))
         board = board_of("global", Period.ALL_TIME, app.clock())
         (place,) = await app.boards.places(board, [caller.user_id])
+        allowances = await app.rate_limiter.allowances(caller)
         return Viewer(
             user=user,
             role=caller.role,
             rank=UserRank.of(place, user),
             open_tokens=await app.action_tokens.count_open(caller.user_id),
             max_open_tokens=app.settings.max_open_tokens,
+            limits=[Allowance.of(activity, left) for activity, left in allowances.items()],
         )
 
     @strawberry.field(description="What players can complete, and what it pays.")

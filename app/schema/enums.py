@@ -12,6 +12,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from app.domain.boards import Source, UpdateKind
 from app.domain.catalogue import Operator, SortOrder
 from app.domain.errors import ErrorCode
+from app.domain.limits import Activity
 from app.domain.milestones import MilestoneKind
 from app.domain.periods import Period
 from app.domain.users import Role
@@ -70,6 +71,15 @@ _publish(
     },
 )
 _publish(
+    Activity,
+    "What a field of an operation counts as, for rate limits.",
+    {
+        Activity.ISSUE: "Asking for an action token or a signing session.",
+        Activity.SUBMIT: "Submitting an action.",
+        Activity.QUERY: "Everything else, the start of a subscription among it.",
+    },
+)
+_publish(
     UpdateKind,
     "What a message of a subscription is.",
     {
@@ -116,4 +126,4 @@ _publish(
     },
 )
 
-__all__ = ["ErrorCode", "MilestoneKind", "Operator", "Period", "Role", "SortOrder", "Source", "UpdateKind"]
+__all__ = ["Activity", "ErrorCode", "MilestoneKind", "Operator", "Period", "Role", "SortOrder", "Source", "UpdateKind"]

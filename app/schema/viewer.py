@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
 import strawberry
 
+from app.domain import limits
 from app.schema.boards import UserRank
-from app.schema.enums import Role
+from app.schema.enums import Activity, Role
 from app.schema.users import User
+
+
+@strawberry.type(description="What is left of one of the caller's rate limits.")
+class Allowance:
+    activity: Activity = strawberry.field(description="What is limited. Every field counts, aliased or not.")
+    limit: int = strawberry.field(description="How many are allowed in any stretch of `window` seconds.")
+    window: int = strawberry.field(description="The stretch of time the limit is about, in seconds.")
+    remaining: int = strawberry.field(description="How many are allowed now.")
+    resets_in: int = strawberry.field(description="Seconds without any after which all of them are allowed again.")
+
+    @staticmethod
+    def of(activity: Activity, left: limits.Allowance) -> Allowance:
+        """What the schema shows of an allowance."""
+        limit, remaining, resets_in = left
+        return Allowance(
+            activity=activity,
+            limit=limit.most,
+            window=limit.seconds,
+            remaining=remaining,
+            resets_in=math.ceil(resets_in),
+        )
 
 
 @strawberry.type(description="What only the caller sees.")
@@ -16,3 +40,6 @@ class Viewer:
     rank: UserRank = strawberry.field(description="Where the caller stands on the global all-time board.")
     open_tokens: int = strawberry.field(description="Action tokens issued and neither used nor expired.")
     max_open_tokens: int = strawberry.field(description="How many of them are allowed at a time.")
+    limits: list[Allowance] = strawberry.field(
+        description="What is left of the caller's rate limits; empty where there are none."
+    )

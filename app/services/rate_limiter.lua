@@ -1,9 +1,9 @@
 -- Judge hits, in order: each passes and is counted in all of its windows, or is refused and counted in none.
 --
 -- KEYS per hit: the block of its address (string), the overruns of its address (list), then a list for each window
--- ARGV[1] overruns that block an address   ARGV[2] within this time, in microseconds
--- ARGV[3] how long it is blocked, in milliseconds
--- ARGV per hit: the number of its windows, then for each window: most hits, length in microseconds, cost
+-- ARGV[1] a JSON array of numbers, which is cheaper to send than as many arguments:
+--   overruns that block an address; within this time, in microseconds; how long it is blocked, in milliseconds;
+--   then per hit the number of its windows, and for each of them: most hits, length in microseconds, cost
 --
 -- A window is a list of the instants, in microseconds, of its last `most` hits, oldest first. `cost` more fit in when
 -- the hit they push out is older than the window is long. So the limit holds for every stretch of time, and the wait
@@ -14,7 +14,8 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local stamp = string.format('%.0f', now)
-local overruns_that_block, overrun_length, block_milliseconds = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local numbers = cjson.decode(ARGV[1])
+local overruns_that_block, overrun_length, block_milliseconds = numbers[1], numbers[2], numbers[3]
 
 local function wait_for(window, most, length, cost)
   local pushed_out = redis.call('LINDEX', window, cost - most - 1)
@@ -38,13 +39,14 @@ local function overrun(block, overruns)
   return block_milliseconds * 1000
 end
 
-local function judge(key, argument, windows)
+-- The hit whose keys begin at `key` and whose windows are described from `at` on.
+local function judge(key, at, windows)
   local blocked = redis.call('PTTL', KEYS[key])
   if blocked > 0 then return blocked * 1000, 0 end
   local longest, which, own = 0, 0, false
   for n = 1, windows do
-    local at = argument + 3 * n - 3
-    local wait = wait_for(KEYS[key + 1 + n], tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+    local most, length, cost = unpack(numbers, at + 3 * n - 3, at + 3 * n - 1)
+    local wait = wait_for(KEYS[key + 1 + n], most, length, cost)
     if wait > longest then longest, which = wait, n end
     own = own or (wait > 0 and n < windows)
   end
@@ -54,19 +56,18 @@ local function judge(key, argument, windows)
   end
   if longest > 0 then return longest, which end
   for n = 1, windows do
-    local at = argument + 3 * n - 3
-    count(KEYS[key + 1 + n], tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+    count(KEYS[key + 1 + n], unpack(numbers, at + 3 * n - 3, at + 3 * n - 1))
   end
   return 0, 0
 end
 
-local verdicts, key, argument = {}, 1, 4
-while ARGV[argument] do
-  local windows = tonumber(ARGV[argument])
-  local wait, which = judge(key, argument + 1, windows)
+local verdicts, key, at = {}, 1, 4
+while numbers[at] do
+  local windows = numbers[at]
+  local wait, which = judge(key, at + 1, windows)
   verdicts[#verdicts + 1] = wait
   verdicts[#verdicts + 1] = which
   key = key + 2 + windows
-  argument = argument + 1 + 3 * windows
+  at = at + 1 + 3 * windows
 end
 return verdicts

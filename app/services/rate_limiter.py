@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import orjson
 from redis.asyncio import Redis
 
 from app.domain.errors import RateLimited
@@ -18,7 +19,7 @@ from app.services.standings.guard import Guard, Unreachable
 SCRIPT = Path(__file__).with_suffix(".lua")
 MICROSECONDS = 1_000_000
 BATCH = 128
-LANES = 4
+LANES = 2
 """Batches at once. More than one, so that a trial call to a frozen Redis holds up its own batch alone."""
 
 
@@ -71,38 +72,38 @@ class RateLimiter:
             self._blocks.add(address, verdict.wait)
         raise _refusal(verdict)
 
-    async def allowances(self, caller: Caller) -> Sequence[Allowance]:
+    async def allowances(self, caller: Caller) -> Mapping[Activity, Allowance]:
         """What is left of the limits of `caller`; nothing where there are none."""
         if self._limits is None:
-            return []
-        limits, user = list(self._limits.user.values()), str(caller.user_id)
+            return {}
+        limits, user = self._limits.user, str(caller.user_id)
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
-        for limit in limits:
+        for limit in limits.values():
             pipe.lrange(self._window(limit, user), 0, -1)
         try:
             (seconds, microseconds), *logs = await self._guard(pipe.execute)
         except Unreachable:
-            return [self._local.allowance(limit, user) for limit in limits]
+            return {activity: self._local.allowance(limit, user) for activity, limit in limits.items()}
         now = seconds + microseconds / MICROSECONDS
-        return [
-            allowance(limit, [int(instant) / MICROSECONDS for instant in log], now)
-            for limit, log in zip(limits, logs, strict=True)
-        ]
+        return {
+            activity: allowance(limit, [int(instant) / MICROSECONDS for instant in log], now)
+            for (activity, limit), log in zip(limits.items(), logs, strict=True)
+        }
 
     async def _judge(self, hits: Sequence[Hit]) -> Sequence[Verdict]:
         assert self._limits is not None
         blocking = self._limits.blocking
         keys: list[str] = []
-        arguments: list[int] = [blocking.overruns, blocking.within * MICROSECONDS, blocking.seconds * 1000]
+        numbers: list[int] = [blocking.overruns, blocking.within * MICROSECONDS, blocking.seconds * 1000]
         for address, charges in hits:
             keys += (f"{self._prefix}block:{address}", f"{self._prefix}overruns:{address}")
-            arguments.append(len(charges))
+            numbers.append(len(charges))
             for limit, subject, cost in charges:
                 keys.append(self._window(limit, subject))
-                arguments += (limit.most, limit.seconds * MICROSECONDS, cost)
+                numbers += (limit.most, limit.seconds * MICROSECONDS, cost)
         try:
-            raw: list[int] = await self._guard(lambda: self._script(keys=keys, args=arguments))
+            raw: list[int] = await self._guard(lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]))
         except Unreachable:
             return [self._local.judge(hit) for hit in hits]
         return [_verdict(hit, wait, which) for hit, wait, which in zip(hits, raw[::2], raw[1::2], strict=True)]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from random import Random
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,7 @@ from app.domain.errors import BadUserInput, RateLimited
 from app.domain.limits import Activity, Blocking, Limit, Limits
 from app.domain.users import Role
 from app.services.breaker import Breaker
+from app.services.local_limiter import LocalLimiter
 from app.services.rate_limiter import RateLimiter
 from app.services.standings.guard import REDIS_FAILURES, Guard
 from tests.support.limits import TimeMachine, limits
@@ -242,14 +244,14 @@ async def test_a_caller_can_look_at_what_is_left(limiters: Limiters):
     await passes(limiter, 1, alice, {Activity.QUERY: 3})
     await limiters.time.passes(50)
     await passes(limiter, 1, alice)
-    left = {one.limit.name: one for one in await limiter.allowances(alice)}
-    assert left["user-query"].remaining == 6
-    assert 59 < left["user-query"].resets_in <= 60
-    assert left["user-submit"].remaining == left["user-submit"].limit.most
-    assert left["user-submit"].resets_in == 0
+    left = await limiter.allowances(alice)
+    assert left[Activity.QUERY].remaining == 6
+    assert 59 < left[Activity.QUERY].resets_in <= 60
+    assert left[Activity.SUBMIT].remaining == left[Activity.SUBMIT].limit.most
+    assert left[Activity.SUBMIT].resets_in == 0
     await limiters.time.passes(10)
-    left = {one.limit.name: one for one in await limiter.allowances(alice)}
-    assert left["user-query"].remaining == 9
+    left = await limiter.allowances(alice)
+    assert left[Activity.QUERY].remaining == 9
 
 
 async def test_limits_that_were_lowered_hold_at_once(limiters: Limiters):
@@ -262,10 +264,38 @@ async def test_without_limits_everything_passes(limiters: Limiters):
     guard = Guard(Breaker("redis", REDIS_FAILURES, limiters.time.monotonic))
     limiter = RateLimiter(limiters.redis, guard, None, limiters.time.monotonic, prefix=limiters.prefix)
     await passes(limiter, 500)
-    assert await limiter.allowances(caller()) == []
+    assert await limiter.allowances(caller()) == {}
 
 
 def test_the_limit_of_a_name_is_unique():
     of = limits()
     every: list[Limit] = [*of.user.values(), *of.address.values(), of.anonymous, of.everybody]
     assert len({one.name for one in every}) == len(every)
+
+
+async def test_the_script_and_the_process_judge_alike(limiters: Limiters):
+    random = Random(7)
+    strict = limits(submit=2, query=5, submit_address=4, anonymous=3, everybody=9, blocking=Blocking(6, 60, 90))
+    double = Limits(
+        {activity: one._replace(most=2 * one.most) for activity, one in strict.user.items()},
+        {activity: one._replace(most=2 * one.most) for activity, one in strict.address.items()},
+        strict.anonymous._replace(most=2 * strict.anonymous.most),
+        strict.everybody._replace(most=2 * strict.everybody.most),
+        strict.blocking,
+    )
+    shared, local = limiters.make(strict), LocalLimiter(strict.blocking, limiters.time.monotonic)
+    callers = [caller(), caller(), None]
+    refusals = 0
+    for _ in range(400):
+        who, address = random.choice(callers), random.choice(("192.0.2.1", "192.0.2.2"))
+        costs = {random.choice(list(Activity)): random.choice((1, 1, 2))}
+        verdict = local.judge(double.hit(who, address, costs))
+        if verdict.wait == 0:
+            await shared.charge(who, address, costs)
+        else:
+            refusals += 1
+            with pytest.raises(RateLimited) as refusal:
+                await shared.charge(who, address, costs)
+            assert abs(refusal.value.retry_after - verdict.wait) <= 1
+        await limiters.time.passes(random.choice((0, 0, 1, 3, 9)))
+    assert 50 < refusals < 350

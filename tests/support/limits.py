@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from redis.asyncio import Redis
 
 from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
@@ -43,14 +45,14 @@ class TimeMachine:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
-        self._now = 1000.0
+        self._travelled = 0.0
 
     def monotonic(self) -> float:
-        return self._now
+        return time.monotonic() + self._travelled
 
     async def passes(self, seconds: float) -> None:
         """Let time pass for this clock and for all keys of the prefix."""
-        self._now += seconds
+        self._travelled += seconds
         async for key in self._redis.scan_iter(f"{self._prefix}:*"):
             left = await self._redis.pttl(key)
             if left <= seconds * 1000:
