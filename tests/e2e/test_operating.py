@@ -90,8 +90,8 @@ async def test_a_stop_sends_sockets_away_to_come_back_and_ends_in_time(settings:
             subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
         ) as socket:
             await socket.send(json.dumps({"type": "connection_init"}))
-            await socket.send(json.dumps(SUBSCRIBE))
             assert json.loads(await socket.recv())["type"] == "connection_ack"
+            await socket.send(json.dumps(SUBSCRIBE))
             assert json.loads(await socket.recv())["type"] == "next"
             process.send_signal(signal.SIGTERM)
             with pytest.raises(ConnectionClosed) as closed:  # at once: no message comes before the close
