@@ -147,6 +147,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         rebuild.request,
         lambda: database.breaker.is_open,
         time.monotonic,
+        clock,
     )
     hub = Hub(boards, broadcast, notices, clock=SystemClock(clock))
     database.breaker.on_change = guard.breaker.on_change = lambda: hub.distrust()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -24,15 +25,20 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One ranking: a category in one window."""
+    """One ranking: a category in one window.
+
+    `as_of` makes it the board as it stood at that instant, which only the ledger can tell. None: as it stands now.
+    """
 
     category: str
     window: Window
+    as_of: datetime | None = None
 
     @property
     def key(self) -> str:
         """`global/DAILY:2026-11-20`: names the board in events, cursors, ids and logs."""
-        return f"{self.category}/{self.window.key}"
+        moment = "" if self.as_of is None else f"@{self.as_of.astimezone(UTC).isoformat()}"
+        return f"{self.category}/{self.window.key}{moment}"
 
 
 def board_of(category: str, period: Period, instant: datetime) -> Board:
@@ -43,7 +49,11 @@ def board_of(category: str, period: Period, instant: datetime) -> Board:
 def parse_board(key: str) -> Board:
     """The inverse of `Board.key`. Raises ValueError on anything else."""
     category, _, window = key.rpartition("/")
-    return Board(category, parse_window(window))
+    window, _, moment = window.partition("@")
+    board = Board(category, parse_window(window), datetime.fromisoformat(moment) if moment else None)
+    if board.key != key:
+        raise ValueError(f"not a board: {key!r}")
+    return board
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries `offset + 1 …` of a board at one version: every rank and total in it comes from one ordering."""
+    """Entries `offset + 1 …` of a board at one version: every rank and total in it comes from one ordering.
+
+    `beside` are other pages of the very same reading, each with the view that it answers.
+    """
 
     board: Board
     version: Version
@@ -82,6 +95,7 @@ class Page:
     entries: tuple[Entry, ...]
     offset: int = 0
     stale: bool = False
+    beside: tuple[tuple[Hashable, Page], ...] = ()
 
     def cut(self, limit: int, offset: int = 0) -> Page:
         """The same reading with only `limit` entries from absolute `offset` on."""
@@ -168,4 +182,4 @@ def looks_different(before: Page, after: Page) -> bool:
     return any(
         (a.user, a.score, a.rank, a.competition_rank) != (b.user, b.score, b.rank, b.competition_rank)
         for a, b in zip(before.entries, after.entries, strict=True)
-    )
+    ) or any(looks_different(a, b) for (_, a), (_, b) in zip(before.beside, after.beside, strict=True))

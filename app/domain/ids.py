@@ -1,10 +1,12 @@
-"""Identifiers that sort by the time they were made."""
+"""Identifiers: new ones sort by the time they were made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
+
+from app.domain.errors import BadUserInput
 
 
 def uuid7(now: datetime, random_bytes: Callable[[int], bytes]) -> UUID:
@@ -14,3 +16,11 @@ def uuid7(now: datetime, random_bytes: Callable[[int], bytes]) -> UUID:
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return UUID(int=value)
+
+
+def parse_user_id(argument: str) -> UUID:
+    """The user id that a client means. Raises BadUserInput for anything that is not a UUID."""
+    try:
+        return UUID(argument)
+    except ValueError:
+        raise BadUserInput("A user id is a UUID.") from None

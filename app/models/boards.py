@@ -1,72 +1,134 @@
-"""Reading boards from the table of scores, in the very order that Redis keeps."""
+"""Reading boards: from the table of scores, in the very order that Redis keeps; from the ledger as they once were."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards import Board
 from app.domain.ranking import Line, Stretch
+from app.domain.views import Position
 from app.models.scores import window_key
 
 SHOWN = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"
 
-# One statement is one snapshot: page, edges and total are of the same moment.
-STRETCH = text(
-    f"""
-    WITH page AS MATERIALIZED (
+LIVE = f"""
+    shown AS NOT MATERIALIZED (
+        SELECT user_id, score, sort_key, reached_at FROM scores WHERE {SHOWN}
+    )
+"""  # noqa: S608 - the pieces are constants
+
+# Who has had no transaction since stands where they stood. The others' ledgers tell their last score by then, and when
+# it last changed. A score of 0 is no score; who is hidden today is hidden in the past as well.
+PAST = f"""
+    touched AS MATERIALIZED (
+        SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
+    ), shown AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM scores
-        WHERE {SHOWN}
+        WHERE {SHOWN} AND user_id NOT IN (SELECT user_id FROM touched)
+        UNION ALL
+        SELECT u.id, then.score, then.score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, then.reached_at
+        FROM touched
+        JOIN users u ON u.id = touched.user_id AND u.hidden_at IS NULL AND u.deleted_at IS NULL
+        JOIN categories c ON c.id = :category
+        CROSS JOIN LATERAL (
+            SELECT (array_agg(score ORDER BY seq DESC))[1] AS score,
+                   max(created_at) FILTER (WHERE delta <> 0) AS reached_at
+            FROM score_transactions
+            WHERE user_id = u.id AND category_id = :category AND created_at <= :as_of
+        ) then
+        WHERE then.score > 0
+    )
+"""  # noqa: S608 - the pieces are constants
+
+# One statement is one snapshot: page, edges and total are of the same moment.
+STRETCH = """
+    , page AS MATERIALIZED (
+        SELECT user_id, score, sort_key, reached_at FROM shown
         ORDER BY sort_key, reached_at, user_id
         OFFSET :offset LIMIT :limit
     )
     SELECT user_id, score, reached_at,
-           (SELECT count(*) FROM scores WHERE {SHOWN}) AS total,
-           (SELECT count(*) FROM scores WHERE {SHOWN} AND sort_key < (SELECT min(sort_key) FROM page)) AS above,
-           (SELECT count(*) FROM scores WHERE {SHOWN} AND sort_key <= (SELECT max(sort_key) FROM page)) AS through
+           (SELECT count(*) FROM shown) AS total,
+           (SELECT count(*) FROM shown WHERE sort_key < (SELECT min(sort_key) FROM page)) AS above,
+           (SELECT count(*) FROM shown WHERE sort_key <= (SELECT max(sort_key) FROM page)) AS through
     FROM (SELECT 1) AS always LEFT JOIN page ON true
     ORDER BY page.sort_key, page.reached_at, page.user_id
-    """  # noqa: S608 - the pieces are constants
-)
+"""
 
-PLACES = text(
-    f"""
-    SELECT i.user_id, s.score, s.reached_at,
-           (SELECT count(*) FROM scores WHERE {SHOWN}) AS total,
-           (SELECT count(*) FROM scores WHERE {SHOWN}
-               AND (sort_key, reached_at, user_id) < (s.sort_key, s.reached_at, s.user_id)) AS rank,
-           (SELECT count(*) FROM scores WHERE {SHOWN} AND sort_key < s.sort_key) AS above,
-           (SELECT count(*) FROM scores WHERE {SHOWN} AND sort_key <= s.sort_key) AS through
+# However many users are asked for, the board is counted through once: into the gaps between their sort keys.
+PLACES = """
+    , chosen AS MATERIALIZED (
+        SELECT user_id, score, sort_key, reached_at FROM shown WHERE user_id = ANY(CAST(:users AS uuid[]))
+    ), bounds AS MATERIALIZED (
+        SELECT array_agg(DISTINCT sort_key ORDER BY sort_key) AS keys FROM chosen
+    ), gaps AS MATERIALIZED (
+        SELECT width_bucket(s.sort_key, b.keys) AS gap, count(*) AS users,
+               count(*) FILTER (WHERE s.sort_key = b.keys[width_bucket(s.sort_key, b.keys)]) AS equals
+        FROM shown s CROSS JOIN bounds b
+        GROUP BY 1
+    ), counted AS (
+        SELECT keys[gap] AS sort_key, sum(users) OVER (ORDER BY gap) - users AS above, equals
+        FROM gaps CROSS JOIN bounds
+    )
+    SELECT i.user_id, c.score, c.reached_at, n.above, n.above + n.equals AS through,
+           (SELECT coalesce(sum(users), 0) FROM gaps) AS total,
+           n.above + (SELECT count(*) FROM shown WHERE sort_key = c.sort_key
+                      AND (reached_at, user_id) < (c.reached_at, c.user_id)) AS rank
     FROM unnest(CAST(:users AS uuid[])) WITH ORDINALITY AS i(user_id, ord)
-    LEFT JOIN scores s ON s.user_id = i.user_id AND s.category_id = :category AND s.period = :period
-        AND s.window_start = :start AND NOT s.hidden
+    LEFT JOIN chosen c USING (user_id)
+    LEFT JOIN counted n USING (sort_key)
     ORDER BY i.ord
-    """  # noqa: S608 - the pieces are constants
-)
+"""
+
+PRECEDING = """
+    SELECT count(*) FROM shown
+    WHERE (sort_key, reached_at, user_id) < (:sort_key, CAST(:reached_at AS timestamptz), CAST(:user_id AS uuid))
+"""
+FOLLOWED = PRECEDING.replace("<", "<=")
 
 
 async def read_stretch(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[Stretch, int]:
     """`limit` lines of a board from a 0-based `offset` on, and how many users the board shows."""
-    rows = (await connection.execute(STRETCH, of_board(board) | {"offset": offset, "limit": limit})).all()
+    rows = (await connection.execute(_of(STRETCH, board), _named(board) | {"offset": offset, "limit": limit})).all()
     lines = [Line(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
     return Stretch(offset, rows[0].above, rows[0].through, lines), rows[0].total
 
 
-async def read_places(connection: AsyncConnection, board: Board, users: list[UUID]) -> tuple[list[Stretch | None], int]:
+async def read_places(
+    connection: AsyncConnection, board: Board, users: Sequence[UUID]
+) -> tuple[list[Stretch | None], int]:
     """Each user's own line, as a stretch of one; None for a user whom the board does not show. And the total."""
-    rows = (await connection.execute(PLACES, of_board(board) | {"users": users})).all()
+    rows = (await connection.execute(_of(PLACES, board), _named(board) | {"users": list(users)})).all()
     stretches = [
         None if row.score is None
-        else Stretch(row.rank, row.above, row.through, [Line(row.user_id, row.score, row.reached_at)])
+        else Stretch(int(row.rank), int(row.above), int(row.through), [Line(row.user_id, row.score, row.reached_at)])
         for row in rows
     ]  # fmt: skip
-    return stretches, rows[0].total if rows else 0
+    return stretches, int(rows[0].total) if rows else 0
+
+
+async def count_before(connection: AsyncConnection, board: Board, position: Position, *, through: bool = False) -> int:
+    """How many users stand before a position; with `through`, also who stands exactly there."""
+    statement = _of(FOLLOWED if through else PRECEDING, board)
+    place = {"sort_key": position.sort_key, "reached_at": position.reached_at, "user_id": position.user_id}
+    counted: int = (await connection.execute(statement, _named(board) | place)).scalar_one()
+    return counted
 
 
 def of_board(board: Board) -> dict[str, Any]:
     """The parameters that name a board in `SHOWN`."""
     period, start = window_key(board.window)
     return {"category": board.category, "period": period, "start": start}
+
+
+def _of(statement: str, board: Board) -> TextClause:
+    return text(f"WITH {LIVE if board.as_of is None else PAST} {statement}")
+
+
+def _named(board: Board) -> dict[str, Any]:
+    return of_board(board) if board.as_of is None else of_board(board) | {"as_of": board.as_of}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
-from app.domain.boards import Page
+from app.domain.boards import Entry, Page
 from app.pubsub.slot import Slot
 from app.pubsub.updates import worth_telling
 from app.pubsub.views import Head, Player, S, State, View
@@ -100,5 +100,11 @@ class Audience:
 def _users(view: View[Any], state: State) -> Iterator[UUID]:
     if isinstance(view, Player):
         yield view.user_id
-    for entry in state.entries if isinstance(state, Page) else state.above:
-        yield entry.user.id
+    entries = _entries(state) if isinstance(state, Page) else state.above
+    yield from (entry.user.id for entry in entries)
+
+
+def _entries(page: Page) -> Iterator[Entry]:
+    yield from page.entries
+    for _, beside in page.beside:
+        yield from beside.entries

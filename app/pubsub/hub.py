@@ -7,7 +7,7 @@ channels. Categories are not checked here: whoever asks has made sure that they 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
@@ -35,7 +35,7 @@ from app.pubsub.redis_backend import Gap
 from app.pubsub.slot import Mailbox
 from app.pubsub.tally import Tally
 from app.pubsub.updates import board_update, user_change
-from app.pubsub.views import Around, BoardReader, Head, Player, S, View
+from app.pubsub.views import Around, BoardReader, Head, Player, S, View, with_beside
 
 U = TypeVar("U")
 
@@ -132,19 +132,24 @@ class Hub:
         for feed in self._feeds.values():
             feed.distrust()
 
-    def watch(self, category: str, period: Period, limit: int) -> AsyncGenerator[BoardUpdate, None]:
-        """The first `limit` entries of the open board: a SNAPSHOT, then an UPDATE when they look different.
+    def watch(
+        self, category: str, period: Period, limit: int, beside: Sequence[View[Page]] = ()
+    ) -> AsyncGenerator[BoardUpdate, None]:
+        """The first `limit` entries of the open board, with what else is watched `beside` them.
+
+        A SNAPSHOT, then an UPDATE when anything of it looks different.
 
         When the window ends, its last page comes as an UPDATE and the next window as a SNAPSHOT. A reader that is slow
         misses what lies between, never the newest. While no store answers, one UPDATE says that the page is stale.
         """
-        return self._watch(category, period, Head(), lambda page: page.cut(limit), board_update)
+        return self._watch(category, period, with_beside(Head(), beside), lambda page: page.cut(limit), board_update)
 
     def watch_around(
-        self, category: str, period: Period, user_id: UUID, radius: int
+        self, category: str, period: Period, user_id: UUID, radius: int, beside: Sequence[View[Page]] = ()
     ) -> AsyncGenerator[BoardUpdate, None]:
         """As `watch`, for a user and up to `radius` entries above and below. No entries while the user has no row."""
-        return self._watch(category, period, Around(user_id, radius), lambda page: page, board_update)
+        view = with_beside(Around(user_id, radius), beside)
+        return self._watch(category, period, view, lambda page: page, board_update)
 
     def watch_user(self, user_id: UUID, category: str, period: Period) -> AsyncGenerator[UserChange, None]:
         """One user's score and rank on the open board: a SNAPSHOT, then an UPDATE when they changed."""

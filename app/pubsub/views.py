@@ -1,46 +1,14 @@
-"""What can be watched on a board, and the one door through which all of it is read."""
+"""The one door through which a feed reads all that is watched on its board."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
-from uuid import UUID
+from typing import Any, Protocol
 
-from app.domain.boards import Board, Page, Version
-from app.domain.rivals import UserView
+from app.domain.boards import Board, Version
+from app.domain.views import Around, Head, Player, S, State, View, with_beside
 
-State = Page | UserView
-S = TypeVar("S", bound=State)
-
-
-class View(Generic[S]):
-    """Something to watch on a board, whose state is an S. Equal views are the same view."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Head(View[Page]):
-    """The first `TOP` entries of a board: a Page at offset 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class Player(View[UserView]):
-    """One user's place: a UserView, with up to three entries above where that costs nothing more."""
-
-    user_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Around(View[Page]):
-    """A user with `radius` entries above and below, moved inwards at the edges: a Page.
-
-    It has no entries when the user has no row.
-    """
-
-    user_id: UUID
-    radius: int
+__all__ = ["Around", "BoardReader", "Head", "Player", "S", "State", "View", "with_beside"]
 
 
 class BoardReader(Protocol):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 
 from app.context import Context
-from app.domain.errors import BadUserInput
+from app.schema.arguments import UserId as UserId
 from app.schema.enums import Period
 
 Info = strawberry.Info[Context, None]
@@ -18,16 +17,12 @@ CategoryId = Annotated[str, strawberry.argument(description="The id of a categor
 PeriodOf = Annotated[Period, strawberry.argument(description="The period of the board.")]
 At = Annotated[
     datetime | None,
-    strawberry.argument(description="Any instant of the window that is meant; the open window when omitted."),
+    strawberry.argument(
+        description=(
+            "Any instant of the window that is meant; for ALL_TIME the instant as of which the board is shown. "
+            "Omitted: the board as it is now."
+        )
+    ),
 ]
 Limit = Annotated[int, strawberry.argument(description="How many entries, 1 to 100.")]
 Offset = Annotated[int, strawberry.argument(description="How many entries to skip, 0 to 10000.")]
-UserId = Annotated[strawberry.ID, strawberry.argument(description="The id of a user.")]
-
-
-def user_id_of(argument: str) -> UUID:
-    """The user id that an argument means. Raises BadUserInput for anything that is not a UUID."""
-    try:
-        return UUID(argument)
-    except ValueError:
-        raise BadUserInput("A user id is a UUID.") from None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import strawberry
 
 from app.domain.boards import board_of
+from app.domain.ids import parse_user_id
 from app.domain.users import Profile
-from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId, user_id_of
+from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
+from app.resolvers.selection import views_below
 from app.schema.boards import Leaderboard, UserRank
 from app.schema.catalogue import Action, Category
 from app.schema.enums import Period
@@ -28,7 +30,9 @@ class Query:
     ) -> Leaderboard:
         boards = info.context.app.leaderboards
         kind = boards.category(category, period)
-        return Leaderboard.of(await boards.page(kind, period, at, limit, offset), kind, limit)
+        board = boards.board(kind, period, at)
+        page = await boards.page(board, limit, offset, views_below(info, board))
+        return Leaderboard.of(page, kind, f"offset={offset}&limit={limit}")
 
     @strawberry.field(description="Where a user stands. Without a score there is no rank, which is not an error.")
     async def user_rank(
@@ -41,7 +45,7 @@ class Query:
     ) -> UserRank | None:
         boards = info.context.app.leaderboards
         kind = boards.category(category, period)
-        place, profile = await boards.place(user_id_of(user_id), kind, period, at)
+        place, profile = await boards.place(boards.board(kind, period, at), parse_user_id(user_id))
         return UserRank.of(place, User.of(profile))
 
     @strawberry.field(description="The caller. Needs an access token.", metadata={"viewer": True})

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Annotated
 
 import strawberry
 
-from app.resolvers.arguments import CategoryId, Info, Limit, PeriodOf
+from app.domain.ids import parse_user_id
+from app.resolvers.arguments import CategoryId, Info, Limit, PeriodOf, UserId
+from app.resolvers.selection import views_below
+from app.schema.arguments import Radius
 from app.schema.enums import Period
-from app.schema.updates import LeaderboardUpdate
+from app.schema.milestones import Milestone
+from app.schema.standings import around_view
+from app.schema.updates import LeaderboardUpdate, UserUpdate
 from app.services.leaderboards import check_limit
+
+AroundUserId = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="Watch this user's neighbourhood instead of the first entries."),
+]
+MilestonesOf = Annotated[
+    strawberry.ID | None, strawberry.argument(description="Of this user alone; of all users if omitted.")
+]
 
 
 @strawberry.type(description="Watching. The first message is the present state; later ones come when it changes.")
 class Subscription:
     @strawberry.subscription(
         description=(
-            "The first entries of the open board, and what moved. Changes within 100 ms come as one message; a message "
-            "comes only when what is visible has changed."
+            "The first entries of the open board, or those around a user, and what moved. Changes within 100 ms come "
+            "as one message; a message comes only when what is visible has changed. What the fields of `leaderboard` "
+            "ask for besides is watched too, and of the same version."
         )
     )
     async def leaderboard_updates(
@@ -27,10 +42,50 @@ class Subscription:
         category: CategoryId = "global",
         period: PeriodOf = Period.ALL_TIME,
         limit: Limit = 10,
+        around_user_id: AroundUserId = None,
+        radius: Radius = 5,
     ) -> AsyncGenerator[LeaderboardUpdate, None]:
         app = info.context.app
         kind = app.leaderboards.category(category, period)
-        check_limit(limit)
-        async with aclosing(app.hub.watch(category, period, limit)) as updates:
+        beside = views_below(info, app.leaderboards.board(kind, period), "leaderboard")
+        if around_user_id is None:
+            check_limit(limit)
+            stretch = f"offset=0&limit={limit}"
+            watched = app.hub.watch(category, period, limit, beside)
+        else:
+            view = around_view(around_user_id, radius)
+            stretch = f"around={view.user_id}&radius={radius}"
+            watched = app.hub.watch_around(category, period, view.user_id, radius, beside)
+        async with aclosing(watched) as updates:
             async for update in updates:
-                yield LeaderboardUpdate.of(update, kind, limit)
+                yield LeaderboardUpdate.of(update, kind, stretch)
+
+    @strawberry.subscription(
+        description=(
+            "One player's score and rank on the open board: to spectate, and to hear of being overtaken. A message "
+            "comes when score, rank or name changed."
+        )
+    )
+    async def user_updates(
+        self,
+        info: Info,
+        user_id: UserId,
+        category: CategoryId = "global",
+        period: PeriodOf = Period.ALL_TIME,
+    ) -> AsyncGenerator[UserUpdate, None]:
+        app = info.context.app
+        app.leaderboards.category(category, period)
+        profile = await app.leaderboards.profile(parse_user_id(user_id))
+        async with aclosing(app.hub.watch_user(profile.id, category, period)) as changes:
+            async for change in changes:
+                yield UserUpdate.of(change, profile)
+
+    @strawberry.subscription(
+        description="Milestones as they are reached, of one player or of all. There is no first message."
+    )
+    async def milestones(self, info: Info, user_id: MilestonesOf = None) -> AsyncGenerator[Milestone, None]:
+        app = info.context.app
+        player = None if user_id is None else (await app.leaderboards.profile(parse_user_id(user_id))).id
+        async with aclosing(app.hub.watch_milestones(player)) as reached:
+            async for milestone in reached:
+                yield Milestone.of(milestone, app.catalogue.current.category(milestone.category))

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 
 import strawberry
 
 from app.domain import boards as domain
 from app.domain import catalogue
+from app.schema.arguments import AfterCursor, BeforeCursor, First, Last, Radius, UserId, UserIds
 from app.schema.catalogue import Category
+from app.schema.entries import LeaderboardEntry
 from app.schema.enums import Period, Source
+from app.schema.standings import (
+    FriendStanding,
+    StandingConnection,
+    around_view,
+    friends_view,
+    standings_view,
+)
 from app.schema.users import User
-
-
-@strawberry.type(description="One line of a board.")
-class LeaderboardEntry:
-    id: strawberry.ID = strawberry.field(description="Stable: names the board and the user.")
-    rank: int = strawberry.field(
-        description="1-based position: by score, then who reached it earlier, then user id. Never shared."
-    )
-    competition_rank: int = strawberry.field(description="1 + the users with a better score: equal scores share it.")
-    tied_with: int = strawberry.field(description="How many other users have the same score.")
-    score: int = strawberry.field(description="The score on this board.")
-    reached_at: datetime = strawberry.field(description="When the score became what it is.")
-    user: User = strawberry.field(description="Whose line it is.")
-
-    @staticmethod
-    def of(entry: domain.Entry, board: domain.Board) -> LeaderboardEntry:
-        return LeaderboardEntry(
-            id=strawberry.ID(f"{board.key}/{entry.user.id}"),
-            rank=entry.rank,
-            competition_rank=entry.competition_rank,
-            tied_with=entry.tied_with,
-            score=entry.score,
-            reached_at=entry.reached_at,
-            user=User.of(entry.user),
-        )
 
 
 @strawberry.type(description="A board at one version: every rank and total in it comes from one ordering.")
@@ -55,11 +40,46 @@ class Leaderboard:
     source: Source = strawberry.field(description="Where the reading came from. All sources give the same order.")
     stale: bool = strawberry.field(description="True while the stores are away: newer scores may exist.")
 
+    board: strawberry.Private[domain.Board]
+    beside: strawberry.Private[Mapping[Hashable, domain.Page]]
+    """What else was asked of the board, read together with the page: by the view that it answers."""
+
+    @strawberry.field(
+        description=(
+            "A user with their neighbours: `2 * radius + 1` entries with the user as near to the middle as the edges "
+            "allow, fewer only when the board is smaller. Empty for a user without a score."
+        )
+    )
+    def around(self, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
+        page = self.beside[around_view(user_id, radius)]
+        return [LeaderboardEntry.of(entry, self.board) for entry in page.entries]
+
+    @strawberry.field(
+        description=(
+            "The board page by page, however deep. Cursors stand for a place in the order, not for a number: what "
+            "moves meanwhile neither repeats nor skips the others. Going back gives the very page that was left."
+        )
+    )
+    def standings(
+        self, first: First = 50, after: AfterCursor = None, last: Last = None, before: BeforeCursor = None
+    ) -> StandingConnection:
+        view = standings_view(self.board, first, after, last, before)
+        return StandingConnection.of(self.beside[view], self.category.sort_order)
+
+    @strawberry.field(
+        description="Some users ranked among themselves and on the whole board. Users without a score are left out."
+    )
+    def friends(self, user_ids: UserIds) -> list[FriendStanding]:
+        return FriendStanding.all_of(self.beside[friends_view(user_ids)])
+
     @staticmethod
-    def of(page: domain.Page, category: catalogue.Category, limit: int) -> Leaderboard:
+    def of(page: domain.Page, category: catalogue.Category, stretch: str) -> Leaderboard:
+        """`stretch` names the part of the board that the page is."""
         board = page.board
         return Leaderboard(
-            id=strawberry.ID(f"{board.key}?offset={page.offset}&limit={limit}"),
+            board=board,
+            beside=dict(page.beside),
+            id=strawberry.ID(f"{board.key}?{stretch}"),
             category=Category.of(category),
             period=board.window.period,
             starts_at=board.window.starts_at,

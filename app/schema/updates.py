@@ -7,8 +7,9 @@ from datetime import datetime
 import strawberry
 
 from app.domain import boards as domain
-from app.domain import catalogue
-from app.schema.boards import Leaderboard
+from app.domain import catalogue, rivals
+from app.domain.users import Profile
+from app.schema.boards import Leaderboard, UserRank
 from app.schema.enums import UpdateKind
 from app.schema.users import User
 
@@ -46,8 +47,9 @@ class LeaderboardUpdate:
     changes: list[RankChange] = strawberry.field(description="What moved since the message before; none in a SNAPSHOT.")
 
     @staticmethod
-    def of(update: domain.BoardUpdate, category: catalogue.Category, limit: int) -> LeaderboardUpdate:
-        leaderboard = Leaderboard.of(update.page, category, limit)
+    def of(update: domain.BoardUpdate, category: catalogue.Category, stretch: str) -> LeaderboardUpdate:
+        """`stretch` names the part of the board that is watched."""
+        leaderboard = Leaderboard.of(update.page, category, stretch)
         return LeaderboardUpdate(
             kind=update.kind,
             epoch=leaderboard.epoch,
@@ -55,4 +57,35 @@ class LeaderboardUpdate:
             as_of=leaderboard.as_of,
             leaderboard=leaderboard,
             changes=[RankChange.of(change) for change in update.changes],
+        )
+
+
+@strawberry.type(description="One player's score and rank, and what changed: for spectators, and to tell who passed.")
+class UserUpdate:
+    kind: UpdateKind = strawberry.field(description="SNAPSHOT to begin with and after a change of window, else UPDATE.")
+    user: User = strawberry.field(description="Who it is about.")
+    score: int = strawberry.field(description="The score now; 0 without one.")
+    rank: int | None = strawberry.field(description="The rank now; null without a score.")
+    previous_rank: int | None = strawberry.field(
+        description="The rank in the message before; null when there was none. In a SNAPSHOT the rank itself."
+    )
+    score_delta: int = strawberry.field(description="What was gained since the message before; 0 in a SNAPSHOT.")
+    overtaken_by: User | None = strawberry.field(
+        description="The nearest user above who passed since the message before, if the rank fell and that is certain."
+    )
+    standing: UserRank = strawberry.field(description="All that is known of the player's place, as of this message.")
+
+    @staticmethod
+    def of(change: rivals.UserChange, profile: Profile) -> UserUpdate:
+        """`profile` stands in for a user of whom the board knows nothing."""
+        user = User.of(change.user or profile)
+        return UserUpdate(
+            kind=change.kind,
+            user=user,
+            score=change.place.score,
+            rank=change.place.rank,
+            previous_rank=change.previous_rank,
+            score_delta=change.score_delta,
+            overtaken_by=User.of(change.overtaken_by) if change.overtaken_by else None,
+            standing=UserRank.of(change.place, user),
         )

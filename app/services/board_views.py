@@ -1,4 +1,4 @@
-"""From ranked lines to what readers of a board get."""
+"""From stretches of a board to what its readers get."""
 
 from __future__ import annotations
 
@@ -9,24 +9,17 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.boards import Board, Entry, Page, Place, Source, Version
-from app.domain.ranking import Ranked
+from app.domain.ranking import Ranked, Stretch, rank_all
 from app.domain.rivals import UserView
 from app.domain.users import Profile
-from app.pubsub.views import View
+from app.domain.views import Player, State, View
+from app.services.profiles import Profiles
 
 NEIGHBOURS = 3
 """How many entries above a watched user are read along, to tell who passed."""
 
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """`limit` entries of a board from a 0-based `offset` on: a Page."""
-
-    offset: int
-    limit: int
-
-
-AnyView = View[Any] | Slice
+Found = tuple[View[Any], Sequence[Stretch]]
+"""A view with the stretches that answer it: one, or one for each chosen user who has a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +31,18 @@ class Reading:
     as_of: datetime
     source: Source
     total: int
-    stale: bool = False
 
-    def page(self, ranked: Sequence[Ranked], offset: int, profiles: Mapping[UUID, Profile]) -> Page:
-        """A page of the ranked lines, but for users who have just ceased to exist."""
-        entries = tuple(_entry(one, profiles) for one in ranked if one.line.user_id in profiles)
-        return Page(self.board, self.version, self.as_of, self.source, self.total, entries, offset, self.stale)
+    async def states(self, found: Sequence[Found], profiles: Profiles) -> list[State]:
+        """The state of each view; names come from `profiles`. Raises ServiceUnavailable when they cannot be had."""
+        ranked = [[one for stretch in stretches for one in rank_all(stretch)] for _, stretches in found]
+        players = [view.user_id for view, _ in found if isinstance(view, Player)]
+        names = await profiles.get([*(one.line.user_id for lines in ranked for one in lines), *players])
+        return [
+            self._user_view(view.user_id, lines, names)
+            if isinstance(view, Player)
+            else self._page(lines, stretches[0].offset if stretches else 0, names)
+            for (view, stretches), lines in zip(found, ranked, strict=True)
+        ]
 
     def place(self, user_id: UUID, ranked: Ranked | None) -> Place:
         """Where a user stands; `ranked` is None for a user without a row."""
@@ -61,14 +60,21 @@ class Reading:
             reached_at=ranked.line.reached_at,
         )
 
-    def user_view(self, user_id: UUID, ranked: Sequence[Ranked], profiles: Mapping[UUID, Profile]) -> UserView:
+    def _page(self, ranked: Sequence[Ranked], offset: int, names: Mapping[UUID, Profile]) -> Page:
+        """A page of the ranked lines, but for users who have just ceased to exist."""
+        entries = (_entry(one, names) for one in ranked if one.line.user_id in names)
+        ordered = tuple(sorted(entries, key=lambda entry: entry.rank))
+        return Page(self.board, self.version, self.as_of, self.source, self.total, ordered, offset)
+
+    def _user_view(self, user_id: UUID, ranked: Sequence[Ranked], names: Mapping[UUID, Profile]) -> UserView:
         """A user's view; `ranked` ends with the user, or is empty for a user without a row."""
         place = self.place(user_id, ranked[-1] if ranked else None)
-        above = tuple(_entry(one, profiles) for one in ranked[:-1] if one.line.user_id in profiles)
-        return UserView(place, profiles.get(user_id), above)
+        above = tuple(_entry(one, names) for one in ranked[:-1] if one.line.user_id in names)
+        return UserView(place, names.get(user_id), above)
 
 
-def _entry(ranked: Ranked, profiles: Mapping[UUID, Profile]) -> Entry:
+def _entry(ranked: Ranked, names: Mapping[UUID, Profile]) -> Entry:
     line = ranked.line
-    profile = profiles[line.user_id]
-    return Entry(ranked.rank, ranked.competition_rank, ranked.tied_with, line.score, line.reached_at, profile)
+    return Entry(
+        ranked.rank, ranked.competition_rank, ranked.tied_with, line.score, line.reached_at, names[line.user_id]
+    )

@@ -1,7 +1,8 @@
 """Group commit: what arrives while a batch is under way forms the next one.
 
-There is no waiting for a batch to fill: an idle queue starts at once, a busy one grows its batches by itself. So the
-cost of a round trip is shared exactly when there is something to share it with.
+There is no waiting for a batch to fill: an idle queue starts at the next turn of the loop, with all that came in this
+one; a busy queue grows its batches by itself. So the cost of a round trip is shared exactly when there is something to
+share it with.
 """
 
 from __future__ import annotations
@@ -55,15 +56,17 @@ class GroupCommit(Generic[T, R]):
 
     async def submit(self, item: T) -> R:
         """The result of `item`, when its batch has run."""
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        if not self._queue:
+            loop.call_soon(self._start)
         self._queue.append(_Waiting(item, self._key(item), future))
-        self._start()
         return await asyncio.shield(future)
 
     async def drain(self) -> None:
         """Return when everything that was submitted has run."""
-        while self._running:
-            await asyncio.wait(self._running)
+        while self._running or self._queue:
+            await (asyncio.wait(self._running) if self._running else asyncio.sleep(0))
 
     def _start(self) -> None:
         while len(self._running) < self._lanes and (batch := self._next_batch()):

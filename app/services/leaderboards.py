@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,12 +12,17 @@ from app.domain.catalogue import Category
 from app.domain.errors import BadUserInput, UserNotFound
 from app.domain.periods import Period
 from app.domain.users import Profile
+from app.domain.views import Slice, View, with_beside
 from app.pubsub.hub import Hub
 from app.services.catalogue import CatalogueService
+from app.services.group_commit import GroupCommit
 from app.services.profiles import Profiles
 from app.services.read_board import ReadBoard
 
 MAX_OFFSET = 10_000
+
+Located = tuple[Place, Profile]
+"""Where somebody stands, and who it is."""
 
 
 class Leaderboards:
@@ -35,6 +41,7 @@ class Leaderboards:
         self._profiles = profiles
         self._catalogue = catalogue
         self._clock = clock
+        self._places = GroupCommit(self._locate, size=500, lanes=4)
 
     def category(self, category_id: str, period: Period) -> Category:
         """The category, when it keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
@@ -42,34 +49,12 @@ class Leaderboards:
         category.require(period)
         return category
 
-    async def page(self, category: Category, period: Period, at: datetime | None, limit: int, offset: int) -> Page:
-        """`limit` entries of the board that was open at `at` (None: now), from a 0-based `offset` on.
+    def board(self, category: Category, period: Period, at: datetime | None = None) -> Board:
+        """The board that is meant: of the window that was open at `at`; None: now.
 
-        From memory where possible. Raises BadUserInput for arguments out of range, ServiceUnavailable.
+        A closed window stays as it was when it closed, whichever of its instants is named. ALL_TIME never closes: there
+        `at` means the board as it stood at that very instant. Raises BadUserInput for an instant of the future.
         """
-        check_limit(limit)
-        if not 0 <= offset <= MAX_OFFSET:
-            raise BadUserInput(f"`offset` is between 0 and {MAX_OFFSET}.")
-        board = self._board(category, period, at)
-        if at is None:
-            page = self._hub.page(category.id, period, limit, offset)
-            page = page or await self._hub.fresh_page(category.id, period, limit, offset)
-            if page is not None:
-                return page
-        return await self._boards.page(board, offset, limit)
-
-    async def place(
-        self, user_id: UUID, category: Category, period: Period, at: datetime | None = None
-    ) -> tuple[Place, Profile]:
-        """Where a user stands, and who it is. Raises UserNotFound, BadUserInput, ServiceUnavailable."""
-        board = self._board(category, period, at)
-        profile = (await self._profiles.get([user_id])).get(user_id)
-        if profile is None:
-            raise UserNotFound
-        (place,) = await self._boards.places(board, [user_id])
-        return place, profile
-
-    def _board(self, category: Category, period: Period, at: datetime | None) -> Board:
         now = self._clock()
         if at is None:
             return board_of(category.id, period, now)
@@ -77,7 +62,55 @@ class Leaderboards:
             raise BadUserInput("`at` needs a time zone.")
         if at > now:
             raise BadUserInput("`at` lies in the future.")
-        return board_of(category.id, period, at)
+        board = board_of(category.id, period, at)
+        return Board(board.category, board.window, at) if period is Period.ALL_TIME else board
+
+    async def page(self, board: Board, limit: int, offset: int, beside: Sequence[View[Page]] = ()) -> Page:
+        """`limit` entries of a board from a 0-based `offset` on, and `beside` them what else is asked of it.
+
+        All of it is of one version. What memory has comes from there. Raises BadUserInput for arguments out of range,
+        ServiceUnavailable.
+        """
+        check_limit(limit)
+        if not 0 <= offset <= MAX_OFFSET:
+            raise BadUserInput(f"`offset` is between 0 and {MAX_OFFSET}.")
+        page = None if beside else await self._from_memory(board, limit, offset)
+        return page or await self._boards.page(board, with_beside(Slice(offset, limit), beside))
+
+    async def place(self, board: Board, user_id: UUID) -> Located:
+        """Where a user stands, and who it is. Calls that come together share one reading per board.
+
+        Raises UserNotFound, ServiceUnavailable.
+        """
+        return await self._places.submit((board, user_id))
+
+    async def profile(self, user_id: UUID) -> Profile:
+        """Who a user is. Raises UserNotFound, ServiceUnavailable."""
+        profile = (await self._profiles.get([user_id])).get(user_id)
+        if profile is None:
+            raise UserNotFound
+        return profile
+
+    async def _from_memory(self, board: Board, limit: int, offset: int) -> Page | None:
+        """The page as the hub knows it, or reads it now for all who ask; None when it is not for the hub to say."""
+        category, period = board.category, board.window.period
+        if board != board_of(category, period, self._clock()):
+            return None
+        page = self._hub.page(category, period, limit, offset)
+        page = page or await self._hub.fresh_page(category, period, limit, offset)
+        return page if page is not None and page.board == board else None
+
+    async def _locate(self, wanted: Sequence[tuple[Board, UUID]]) -> Sequence[Located | Exception]:
+        profiles = await self._profiles.get({user_id for _, user_id in wanted})
+        users: dict[Board, dict[UUID, None]] = {}
+        for board, user_id in wanted:
+            users.setdefault(board, {})[user_id] = None
+        readings = await asyncio.gather(*(self._boards.places(board, list(users[board])) for board in users))
+        places = {(place.board, place.user_id): place for reading in readings for place in reading}
+        return [
+            (places[board, user_id], profiles[user_id]) if user_id in profiles else UserNotFound()
+            for board, user_id in wanted
+        ]
 
 
 def check_limit(limit: int) -> None:

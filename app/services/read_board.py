@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from app.domain.boards import Board, Page, Place, Version
 from app.domain.errors import ServiceUnavailable
-from app.pubsub.views import Around, State, View
-from app.services.board_views import AnyView, Slice
+from app.domain.ranking import Ranked
+from app.domain.views import State, View, flat, put_together
+from app.services.board_views import Reading
 from app.services.postgres_boards import PostgresBoards
 from app.services.redis_boards import RedisBoards
 from app.services.single_flight import SingleFlight
-from app.services.standings import Cold, Standings, Unreachable
+from app.services.standings import Cold, Standings, Unreachable, has_left
 
 CACHE_SECONDS = 1.0
 
@@ -33,6 +35,7 @@ class ReadBoard:
         on_cold: Callable[[str], None],
         postgres_away: Callable[[], bool],
         monotonic: Callable[[], float],
+        clock: Callable[[], datetime],
     ) -> None:
         """`on_cold` is told of a category that Redis has lost. Pages are stale while `postgres_away`."""
         self._redis = redis
@@ -40,28 +43,25 @@ class ReadBoard:
         self._standings = standings
         self._on_cold = on_cold
         self._postgres_away = postgres_away
+        self._clock = clock
         self._shared: SingleFlight[list[State]] = SingleFlight(CACHE_SECONDS, monotonic)
 
-    async def page(self, board: Board, offset: int, limit: int) -> Page:
-        """`limit` entries from a 0-based `offset` on."""
-        return _only_page(await self._read(board, [Slice(offset, limit)]))
-
-    async def around(self, board: Board, user_id: UUID, radius: int) -> Page:
-        """`2 * radius + 1` entries with the user as near to the middle as the edges allow; none without a row."""
-        return _only_page(await self._read(board, [Around(user_id, radius)]))
+    async def page(self, board: Board, view: View[Page]) -> Page:
+        """The page that `view` asks for, with those beside it."""
+        (state,) = await self.read_views(board, [view])
+        assert isinstance(state, Page)
+        return state
 
     async def places(self, board: Board, users: Sequence[UUID]) -> list[Place]:
         """Where each of the users stands, all of one version."""
-        try:
-            reading, ranked = await self._redis.places(board, users)
-        except (Cold, Unreachable) as failure:
-            self._note(failure)
-            reading, ranked = await self._postgres.places(board, users)
+        reading, ranked = await self._places(board, users)
         return [reading.place(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
-        """The state of each view, for a feed."""
-        return await self._read(board, views)
+        """The state of each view, all of one version."""
+        parts = flat(views)
+        states = dict(zip(parts, await self._read(board, parts), strict=True))
+        return [put_together(view, states) for view in views]
 
     async def read_version(self, board: Board) -> Version:
         """The version of the copy in Redis. Raises ServiceUnavailable when Redis has none or does not answer."""
@@ -71,13 +71,25 @@ class ReadBoard:
             self._note(failure)
             raise ServiceUnavailable from failure
 
-    async def _read(self, board: Board, views: Sequence[AnyView]) -> list[State]:
-        try:
-            states = await self._redis.read(board, views)
-            return [_stale(state) for state in states] if self._postgres_away() else states
-        except (Cold, Unreachable) as failure:
-            self._note(failure)
+    async def _read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        if self._may_be_in_redis(board):
+            try:
+                states = await self._redis.read(board, views)
+                return [_stale(state) for state in states] if self._postgres_away() else states
+            except (Cold, Unreachable) as failure:
+                self._note(failure)
         return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
+
+    async def _places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[Ranked | None]]:
+        if self._may_be_in_redis(board):
+            try:
+                return await self._redis.places(board, users)
+            except (Cold, Unreachable) as failure:
+                self._note(failure)
+        return await self._postgres.places(board, users)
+
+    def _may_be_in_redis(self, board: Board) -> bool:
+        return board.as_of is None and not has_left(board, self._clock())
 
     def _note(self, failure: Cold | Unreachable) -> None:
         if isinstance(failure, Cold):
@@ -86,9 +98,3 @@ class ReadBoard:
 
 def _stale(state: State) -> State:
     return replace(state, stale=True) if isinstance(state, Page) else state
-
-
-def _only_page(states: Sequence[State]) -> Page:
-    (state,) = states
-    assert isinstance(state, Page)
-    return state

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from app.domain.boards import TOP, Board, Source
+from app.domain.instants import instant
 from app.domain.ranking import Line, Ranked, Stretch, rank_all
-from app.pubsub.views import Around, Head, Player, State
-from app.services.board_views import NEIGHBOURS, AnyView, Reading, Slice
+from app.domain.views import After, Around, Before, Chosen, Head, Player, Position, Slice, State, View
+from app.services.board_views import NEIGHBOURS, Reading
 from app.services.profiles import Profiles
-from app.services.standings import Request, Standings, split_member
-from app.services.standings.layout import instant
+from app.services.standings import Answer, Request, Standings, join_member, split_member
 
 
 class RedisBoards:
@@ -24,48 +25,56 @@ class RedisBoards:
         self._profiles = profiles
         self._clock = clock
 
-    async def read(self, board: Board, views: Sequence[AnyView]) -> list[State]:
+    async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
         """The state of each view, all of one version."""
-        answer = await self._standings.views(board, [_request(view) for view in views])
-        as_of = instant(answer.changed_at) if answer.changed_at else self._clock()
-        reading = Reading(board, answer.version, as_of, Source.REDIS, answer.total)
-        stretches = [_stretch(raw) for raw in answer.views]
-        ranked = [rank_all(stretch) for stretch in stretches]
-        players = [view.user_id for view in views if isinstance(view, Player)]
-        shown = [one.line.user_id for lines in ranked for one in lines]
-        profiles, known = await self._profiles.names([*shown, *players])
-        reading = replace(reading, stale=not known)
-        return [
-            reading.user_view(view.user_id, lines, profiles)
-            if isinstance(view, Player)
-            else reading.page(lines, stretch.offset, profiles)
-            for view, lines, stretch in zip(views, ranked, stretches, strict=True)
-        ]
+        requests = [_requests(view) for view in views]
+        answer = await self._standings.views(board, chain.from_iterable(requests))
+        raw = iter(answer.views)
+        stretches = [[_stretch(next(raw)) for _ in asked] for asked in requests]
+        found = [
+            (view, [one for one in answers if one]) for view, answers in zip(views, stretches, strict=True)
+        ]  # fmt: skip
+        return await self._reading(board, answer).states(found, self._profiles)
 
-    async def places(self, board: Board, users: Sequence[Any]) -> tuple[Reading, list[Ranked | None]]:
+    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[Ranked | None]]:
         """Each user's own ranked line, or None without a row; no names are looked up."""
         answer = await self._standings.views(board, [("place", user_id.bytes, 0) for user_id in users])
-        reading = Reading(board, answer.version, instant(answer.changed_at), Source.REDIS, answer.total)
-        return reading, [rank_all(_stretch(raw))[-1] if raw else None for raw in answer.views]
+        stretches = map(_stretch, answer.views)
+        return self._reading(board, answer), [rank_all(one)[-1] if one else None for one in stretches]
+
+    def _reading(self, board: Board, answer: Answer) -> Reading:
+        as_of = instant(answer.changed_at) if answer.changed_at else self._clock()
+        return Reading(board, answer.version, as_of, Source.REDIS, answer.total)
 
 
-def _request(view: AnyView) -> Request:
+def _requests(view: View[Any]) -> Sequence[Request]:
     match view:
         case Head():
-            return "page", 0, TOP
+            return [("page", 0, TOP)]
         case Slice(offset, limit):
-            return "page", offset, limit
+            return [("page", offset, limit)]
         case Around(user_id, radius):
-            return "around", user_id.bytes, radius
+            return [("around", user_id.bytes, radius)]
         case Player(user_id):
-            return "place", user_id.bytes, NEIGHBOURS
+            return [("place", user_id.bytes, NEIGHBOURS)]
+        case After(position, limit):
+            return [("after", _point(position), limit)]
+        case Before(position, limit):
+            return [("before", b"" if position is None else _point(position), limit)]
+        case Chosen(users):
+            return [("place", user_id.bytes, 0) for user_id in users]
         case _:
             raise TypeError(view)
 
 
-def _stretch(raw: Sequence[Any]) -> Stretch:
+def _point(position: Position) -> bytes:
+    return join_member(position.reached_at, position.user_id) + str(position.sort_key).encode()
+
+
+def _stretch(raw: Sequence[Any]) -> Stretch | None:
+    """What the script says of a view; None for a user without a row."""
     if not raw:
-        return Stretch(0, 0, 0, [])
+        return None
     offset, above, through, *rows = raw
     lines = []
     for i in range(0, len(rows), 2):

@@ -1,7 +1,7 @@
 """The copies of all live boards in Redis: fast ranks, never the truth."""
 
 from app.services.standings.guard import REDIS_FAILURES, Guard, Unreachable
-from app.services.standings.layout import Keys, split_member
+from app.services.standings.layout import Keys, has_left, join_member, split_member
 from app.services.standings.loading import Loading
 from app.services.standings.standings import Answer, Cold, Outcome, Ranks, Request, Standings
 
@@ -17,5 +17,7 @@ __all__ = [
     "Request",
     "Standings",
     "Unreachable",
+    "has_left",
+    "join_member",
     "split_member",
 ]

@@ -14,29 +14,24 @@ ZRANK. Doubles hold every int32 score exactly.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.domain.boards import Board
+from app.domain.instants import instant, micros
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RETENTION = timedelta(days=2)
 """How long a closed window stays in Redis; later it is read from PostgreSQL."""
-
-
-def micros(instant: datetime) -> int:
-    """Microseconds since the epoch, exactly: a float of seconds would round them."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
-
-
-def instant(raw: int) -> datetime:
-    """The inverse of `micros`."""
-    return EPOCH + timedelta(microseconds=raw)
 
 
 def reached(at: datetime) -> bytes:
     """`reached_at` as it stands in a member."""
     return micros(at).to_bytes(8, "big")
+
+
+def join_member(reached_at: datetime, user_id: UUID) -> bytes:
+    """The member of a user in the order."""
+    return reached(reached_at) + user_id.bytes
 
 
 def split_member(member: bytes) -> tuple[datetime, UUID]:
@@ -71,3 +66,9 @@ def expires_at(board: Board) -> int:
     """The Unix second at which a board leaves Redis; 0 for never."""
     ends = board.window.ends_at
     return 0 if ends is None else int((ends + RETENTION).timestamp())
+
+
+def has_left(board: Board, now: datetime) -> bool:
+    """Whether the retention of a board is over: Redis need not be asked."""
+    ends = board.window.ends_at
+    return ends is not None and now >= ends + RETENTION

@@ -11,10 +11,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from app.domain.boards import TOP, Board, Version
+from app.domain.instants import micros
 from app.domain.ledger import Standing
 from app.pubsub.events import BoardMoved
 from app.services.standings.guard import Guard
-from app.services.standings.layout import Keys, expires_at, micros, reached
+from app.services.standings.layout import Keys, expires_at, reached
 
 SCRIPTS = Path(__file__).parent
 
@@ -122,10 +123,11 @@ class Standings:
         number = {board: index for index, board in enumerate(boards, 1)}
         category = boards[0].category
         keys = [self._keys.meta(category)]
-        arguments: list[Any] = [mode, self._channel(category), micros(self._clock()), TOP, len(boards)]
+        now = self._clock()
+        arguments: list[Any] = [mode, self._channel(category), micros(now), TOP, len(boards)]
         for board in boards:
             keys += (self._keys.order(board), self._keys.members(board))
-            arguments += (board.window.key, expires_at(board))
+            arguments += (board.window.key, expires_at(board), int(board.window.is_closed(now)))
         for standing in standings:
             row = standing.row
             arguments += (

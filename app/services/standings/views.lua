@@ -2,9 +2,11 @@
 --
 -- KEYS[1] meta   KEYS[2] sorted set   KEYS[3] members     (layout: put.lua)
 -- ARGV[1] window, then requests:
---   "page"   offset  limit    entries from a 0-based offset on
---   "around" user    radius   2 * radius + 1 entries with the user as near to the middle as the edges allow
---   "place"  user    above    one user as the last of a page that begins at most `above` entries higher
+--   "page"   offset    limit    entries from a 0-based offset on
+--   "around" user      radius   2 * radius + 1 entries with the user as near to the middle as the edges allow
+--   "place"  user      above    one user as the last of a page that begins at most `above` entries higher
+--   "after"  position  limit    entries that follow a position: member (24 bytes), then sort key
+--   "before" position  limit    entries that lead up to a position; to the end of the board when it is empty
 --
 -- Returns false when the category is not loaded; else { epoch, version, changed_at, total, view... }, each view being
 --   { offset, above, through, member, sort key, member, sort key, ... }
@@ -45,15 +47,43 @@ local function place(user, above)
   return page(first, rank - first + 1)
 end
 
+-- By byte, as the sorted set does: the operator `<` would follow the server's locale.
+local function precedes(a, b)
+  for i = 1, 24 do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return false
+end
+
+-- How many entries come before a position, whether or not anybody stands on it: a binary search among equals.
+local function count_before(position)
+  local member, sort_key = string.sub(position, 1, 24), string.sub(position, 25)
+  local low, high = count_better(sort_key), count_through(sort_key)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if precedes(redis.call('ZRANGE', zset, middle, middle)[1], member) then low = middle + 1 else high = middle end
+  end
+  return low, member
+end
+
+local function after(position, limit)
+  local offset, member = count_before(position)
+  if redis.call('ZRANGE', zset, offset, offset)[1] == member then offset = offset + 1 end
+  return page(offset, limit)
+end
+
+local function before(position, limit)
+  local stop = position == '' and total or count_before(position)
+  local first = math.max(0, stop - limit)
+  return page(first, stop - first)
+end
+
+local readers = { page = page, around = around, place = place, after = after, before = before }
 local answer = { head[1], head[3] or '0', head[4] or '0', total }
 for a = 2, #ARGV, 3 do
-  local kind, first, second = ARGV[a], ARGV[a + 1], ARGV[a + 2]
-  if kind == 'page' then
-    answer[#answer + 1] = page(tonumber(first), tonumber(second))
-  elseif kind == 'around' then
-    answer[#answer + 1] = around(first, tonumber(second))
-  else
-    answer[#answer + 1] = place(first, tonumber(second))
-  end
+  local kind, first, second = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2])
+  if kind == 'page' then first = tonumber(first) end
+  answer[#answer + 1] = readers[kind](first, second)
 end
 return answer

@@ -1,0 +1,17 @@
+"""Instants as whole microseconds: exact, where a float of seconds would round."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since the epoch."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def instant(raw: int) -> datetime:
+    """The inverse of `micros`."""
+    return EPOCH + timedelta(microseconds=raw)

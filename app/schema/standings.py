@@ -1,0 +1,124 @@
+"""What can be asked of a board besides its page, and the lists that answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import strawberry
+
+from app.domain.boards import TOP, Board, Page
+from app.domain.catalogue import SortOrder
+from app.domain.cursors import board_cursor, parse_board_cursor
+from app.domain.errors import BadUserInput
+from app.domain.ids import parse_user_id
+from app.domain.scoring import sort_key
+from app.domain.views import After, Around, Before, Chosen, Position, Slice, View
+from app.schema.entries import LeaderboardEntry
+
+MAX_RADIUS = 49
+MAX_FRIENDS = 100
+
+
+@strawberry.type(description="Where a page of a list begins and ends, and what lies beyond.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether anything follows the page.")
+    has_previous_page: bool = strawberry.field(description="Whether anything precedes the page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first element; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last element; null on an empty page.")
+
+
+@strawberry.type(description="One element of a page of standings.")
+class StandingEdge:
+    cursor: str = strawberry.field(description="Opaque: where this entry stands. Good for this board and window alone.")
+    node: LeaderboardEntry = strawberry.field(description="The entry.")
+
+
+@strawberry.type(description="A page of a board, however deep. Ranks and totals are of the board's one version.")
+class StandingConnection:
+    edges: list[StandingEdge] = strawberry.field(description="The page, in board order.")
+    nodes: list[LeaderboardEntry] = strawberry.field(description="The entries of the page without their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
+    total_count: int = strawberry.field(description="How many users the board ranks.")
+
+    @staticmethod
+    def of(page: Page, order: SortOrder) -> StandingConnection:
+        nodes = [LeaderboardEntry.of(entry, page.board) for entry in page.entries]
+        cursors = [
+            board_cursor(
+                page.board, Position(sort_key(order, entry.score), entry.reached_at, entry.user.id)
+            )
+            for entry in page.entries
+        ]  # fmt: skip
+        return StandingConnection(
+            edges=[StandingEdge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)],
+            nodes=nodes,
+            page_info=PageInfo(
+                has_next_page=page.offset + len(nodes) < page.total_users,
+                has_previous_page=page.offset > 0,
+                start_cursor=cursors[0] if cursors else None,
+                end_cursor=cursors[-1] if cursors else None,
+            ),
+            total_count=page.total_users,
+        )
+
+
+@strawberry.type(description="One of several chosen users: their place among these, and on the whole board.")
+class FriendStanding:
+    rank: int = strawberry.field(description="1-based position among the chosen users. Never shared.")
+    competition_rank: int = strawberry.field(description="1 + the chosen users with a better score.")
+    entry: LeaderboardEntry = strawberry.field(description="The user's line on the board, with the rank among all.")
+
+    @staticmethod
+    def all_of(page: Page) -> list[FriendStanding]:
+        """The chosen users in board order."""
+        standings: list[FriendStanding] = []
+        first = 0
+        for place, entry in enumerate(page.entries):
+            if entry.competition_rank != page.entries[first].competition_rank:
+                first = place
+            standings.append(
+                FriendStanding(rank=place + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, page.board))
+            )
+        return standings
+
+
+def around_view(user_id: str, radius: int) -> Around:
+    """Raises BadUserInput."""
+    if not 0 <= radius <= MAX_RADIUS:
+        raise BadUserInput(f"`radius` is between 0 and {MAX_RADIUS}.")
+    return Around(parse_user_id(user_id), radius)
+
+
+def friends_view(user_ids: list[Any]) -> Chosen:
+    """Raises BadUserInput."""
+    users: frozenset[UUID] = frozenset(map(parse_user_id, user_ids))
+    if len(user_ids) > MAX_FRIENDS:
+        raise BadUserInput(f"`userIds` has at most {MAX_FRIENDS} ids.")
+    return Chosen(users)
+
+
+def standings_view(
+    board: Board, first: int, after: str | None, last: int | None, before: str | None
+) -> After | Before | Slice:
+    """Forward from `after`, or backward from `before` when that or `last` is given. Raises BadUserInput."""
+    backward = last is not None or before is not None
+    size = first if last is None else last
+    if not 1 <= size <= TOP:
+        raise BadUserInput(f"`{'first' if last is None else 'last'}` is between 1 and {TOP}.")
+    if backward and after is not None:
+        raise BadUserInput("Give `after` to go on, or `before` to go back, not both.")
+    if backward:
+        return Before(None if before is None else parse_board_cursor(board, before), size)
+    return Slice(0, size) if after is None else After(parse_board_cursor(board, after), size)
+
+
+VIEWS: Mapping[str, Callable[[Board, Mapping[str, Any]], View[Page]]] = {
+    "around": lambda board, given: around_view(given["userId"], given["radius"]),
+    "friends": lambda board, given: friends_view(given["userIds"]),
+    "standings": lambda board, given: standings_view(
+        board, given["first"], given.get("after"), given.get("last"), given.get("before")
+    ),
+}
+"""By the name of a field of a board: the view that answers it, for its arguments. Each may raise BadUserInput."""

@@ -1,0 +1,66 @@
+"""Operations on a schema over open services, without a server between."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+
+from app.context import Context
+from app.domain.users import Caller
+from app.execution import Engine, Refusal, Response
+from app.graphql import build_engine
+from app.wiring import App
+
+
+class Asker:
+    """Somebody with an operation: `caller`, or nobody in particular."""
+
+    def __init__(self, app: App, caller: Caller | None = None, *, compiled: bool = True) -> None:
+        self._app = app
+        self._caller = caller
+        self._engine: Engine = build_engine(introspection=True, compile=compiled)
+
+    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation that succeeds."""
+        data, errors = self._parts(await self._execute(query, variables))
+        assert not errors, errors
+        return data
+
+    async def fails(self, query: str, **variables: Any) -> str:
+        """The code of the one error of an operation that fails."""
+        _, (error,) = self._parts(await self._execute(query, variables))
+        code: str = error["extensions"]["code"]
+        return code
+
+    async def watch(self, query: str, **variables: Any) -> AsyncGenerator[dict[str, Any]]:
+        """The data of each message of a subscription. Raises Refusal when it is not granted."""
+        operation = self._engine.prepare(query)
+        responses = await self._engine.subscribe(operation, variables, Context(self._app, self._caller))
+        async with aclosing(responses):
+            async for response in responses:
+                data, errors = self._parts(response)
+                assert not errors, errors
+                yield data
+
+    async def refused(self, query: str, **variables: Any) -> str:
+        """The code with which a subscription is refused."""
+        operation = self._engine.prepare(query)
+        try:
+            async for _ in await self._engine.subscribe(operation, variables, Context(self._app, self._caller)):
+                break
+        except Refusal as refusal:
+            _, (error,) = self._parts(Response.of(refusal))
+            code: str = error["extensions"]["code"]
+            return code
+        raise AssertionError("the subscription was granted")
+
+    async def _execute(self, query: str, variables: dict[str, Any]) -> Response:
+        context = Context(self._app, self._caller)
+        return await self._engine.execute(self._engine.prepare(query), variables, context)
+
+    def _parts(self, response: Response) -> tuple[dict[str, Any], list[Any]]:
+        body = orjson.loads(self._engine.encode(response))
+        return body.get("data"), body.get("errors", [])
