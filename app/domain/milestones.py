@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.domain.ledger import Posting
+from app.domain.ledger import Posting, Standing
 from app.domain.periods import Period
 from app.domain.users import Profile
 
@@ -39,10 +39,10 @@ class Milestone:
 def scores_reached(posting: Posting) -> tuple[Milestone, ...]:
     """The thresholds that a posting takes the all-time score over, the lowest first.
 
-    None where the lowest score leads: there a high score is no achievement.
+    None where the lowest score leads, and sort keys are positive: there a high score is no achievement.
     """
-    entry = posting.transaction
-    if entry.delta <= 0 or entry.category_id is None or not _leads_when_high(posting):
+    entry, standing = posting.transaction, _all_time(posting)
+    if entry.delta <= 0 or entry.category_id is None or standing is None or standing.sort_key > 0:
         return ()
     before = entry.score - entry.delta
     return tuple(
@@ -55,7 +55,7 @@ def scores_reached(posting: Posting) -> tuple[Milestone, ...]:
 def ranks_reached(posting: Posting, rank: int | None) -> tuple[Milestone, ...]:
     """What `rank`, the user's all-time rank after a posting, stands for. None: the user has none."""
     entry = posting.transaction
-    if rank is None or entry.category_id is None:
+    if rank is None or entry.category_id is None or _all_time(posting) is None:
         return ()
     return tuple(Milestone(posting.profile, entry.category_id, kind, entry.created_at) for kind in kinds_of_rank(rank))
 
@@ -67,8 +67,7 @@ def kinds_of_rank(rank: int) -> tuple[MilestoneKind, ...]:
     return (MilestoneKind.TOP_TEN,) if rank <= TOP_TEN else ()
 
 
-def _leads_when_high(posting: Posting) -> bool:
-    """Sort keys are scores, negated where the highest leads."""
-    return any(
-        one.board.window.period is Period.ALL_TIME and one.sort_key == -one.row.score for one in posting.standings
-    )
+def _all_time(posting: Posting) -> Standing | None:
+    """The new state on the all-time board, which comes first if it changed."""
+    first = posting.standings[0] if posting.standings else None
+    return first if first and first.board.window.period is Period.ALL_TIME else None

@@ -11,6 +11,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.domain.boards import Source, UpdateKind
 from app.domain.catalogue import Operator, SortOrder
+from app.domain.catalogue_changes import CatalogueSubject
 from app.domain.errors import ErrorCode
 from app.domain.limits import Activity
 from app.domain.milestones import MilestoneKind
@@ -51,6 +52,11 @@ _publish(
         Operator.BEST: "It replaces a worse score.",
         Operator.LATEST: "It replaces any score.",
     },
+)
+_publish(
+    CatalogueSubject,
+    "What a change of the catalogue is about.",
+    {CatalogueSubject.CATEGORY: "A category.", CatalogueSubject.ACTION: "An action."},
 )
 _publish(
     Role,
@@ -126,4 +132,15 @@ _publish(
     },
 )
 
-__all__ = ["Activity", "ErrorCode", "MilestoneKind", "Operator", "Period", "Role", "SortOrder", "Source", "UpdateKind"]
+__all__ = [
+    "Activity",
+    "CatalogueSubject",
+    "ErrorCode",
+    "MilestoneKind",
+    "Operator",
+    "Period",
+    "Role",
+    "SortOrder",
+    "Source",
+    "UpdateKind",
+]

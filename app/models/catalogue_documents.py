@@ -1,0 +1,140 @@
+"""The catalogue as documents: read with a lock, written, and the audit of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.catalogue_changes import CatalogueSubject, Change, Document, RecordedChange
+
+LOCK = text("SELECT pg_advisory_xact_lock(7220310458)")
+
+_COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {
+    CatalogueSubject.CATEGORY: {
+        "id": "id",
+        "name": "name",
+        "description": "description",
+        "sortOrder": "sort_order",
+        "operator": "operator",
+        "scoreCap": "score_cap",
+        "periods": "periods",
+        "enabled": "enabled",
+    },
+    CatalogueSubject.ACTION: {
+        "id": "id",
+        "name": "name",
+        "description": "description",
+        "category": "category_id",
+        "points": "points",
+        "difficulties": "difficulties",
+        "repeatable": "repeatable",
+        "minDuration": "min_duration",
+        "cooldown": "cooldown",
+        "dailyLimit": "daily_limit",
+        "enabled": "enabled",
+    },
+}
+_TABLES = {CatalogueSubject.CATEGORY: "categories", CatalogueSubject.ACTION: "actions"}
+_CASTS = {"difficulties": "jsonb", "periods": "varchar[]"}
+
+HIGHEST_SCORE = text("SELECT max(score) FROM scores WHERE category_id = :category AND period = 'ALL_TIME'")
+
+RECORD = text(
+    """
+    INSERT INTO catalogue_changes (id, subject, subject_id, before, after, actor_id, actor_role, reason, created_at)
+    VALUES (:id, :subject, :subject_id, CAST(:before AS jsonb), CAST(:after AS jsonb), :actor_id, :actor_role,
+            :reason, :created_at)
+    """
+)
+
+CHANGES = text(
+    """
+    SELECT id, subject, before, after, actor_id, actor_role, reason, created_at FROM catalogue_changes
+    WHERE CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid)
+    ORDER BY id DESC LIMIT :limit
+    """
+)
+
+
+async def lock_catalogue(connection: AsyncConnection) -> None:
+    """Wait until nobody else changes the catalogue; until the end of the transaction nobody else will."""
+    await connection.execute(LOCK)
+
+
+async def read_document(connection: AsyncConnection, subject: CatalogueSubject, subject_id: object) -> Document | None:
+    """A category or action; None for an unknown id."""
+    statement = text(f"{_select(subject)} WHERE id = :id")
+    row = (await connection.execute(statement, {"id": str(subject_id)})).one_or_none()
+    return None if row is None else dict(row._mapping)
+
+
+async def read_documents(connection: AsyncConnection, subject: CatalogueSubject) -> Sequence[Document]:
+    """All categories or actions, in order of id."""
+    rows = await connection.execute(text(f'{_select(subject)} ORDER BY id COLLATE "C"'))
+    return [dict(row._mapping) for row in rows]
+
+
+async def highest_score(connection: AsyncConnection, category: str) -> int | None:
+    """The highest all-time score in a category; None when nobody has one."""
+    highest: int | None = (await connection.execute(HIGHEST_SCORE, {"category": category})).scalar_one()
+    return highest
+
+
+async def write_document(connection: AsyncConnection, subject: CatalogueSubject, document: Document) -> None:
+    """Create or replace a category or action."""
+    columns = _COLUMNS[subject]
+    values = ", ".join(f"CAST(:{name} AS {_CASTS[name]})" if name in _CASTS else f":{name}" for name in columns)
+    updates = ", ".join(f"{column} = excluded.{column}" for column in columns.values())
+    statement = (
+        f"INSERT INTO {_TABLES[subject]} ({', '.join(columns.values())}) VALUES ({values}) "  # noqa: S608 - constants
+        f"ON CONFLICT (id) DO UPDATE SET {updates}"
+    )
+    parameters = dict(document)
+    if "difficulties" in parameters:
+        parameters["difficulties"] = json.dumps(parameters["difficulties"])
+    await connection.execute(text(statement), parameters)
+
+
+async def record(connection: AsyncConnection, change: RecordedChange) -> None:
+    """Add a change to the audit."""
+    before = change.change.before
+    await connection.execute(
+        RECORD,
+        {
+            "id": change.id,
+            "subject": change.change.subject.value,
+            "subject_id": change.change.id,
+            "before": None if before is None else json.dumps(dict(before)),
+            "after": json.dumps(dict(change.change.after)),
+            "actor_id": change.actor_id,
+            "actor_role": change.actor_role,
+            "reason": change.reason,
+            "created_at": change.at,
+        },
+    )
+
+
+async def read_changes(connection: AsyncConnection, before: UUID | None, limit: int) -> list[RecordedChange]:
+    """The newest changes that are older than `before`, the newest first."""
+    rows = await connection.execute(CHANGES, {"before": before, "limit": limit})
+    return [
+        RecordedChange(
+            row.id,
+            Change(CatalogueSubject(row.subject), row.before, row.after),
+            row.actor_id,
+            row.actor_role,
+            row.reason,
+            row.created_at,
+        )
+        for row in rows
+    ]
+
+
+def _select(subject: CatalogueSubject) -> str:
+    columns: Any = ", ".join(f'{column} AS "{name}"' for name, column in _COLUMNS[subject].items())
+    return f"SELECT {columns} FROM {_TABLES[subject]}"  # noqa: S608 - constants

@@ -1,0 +1,89 @@
+"""Changing the catalogue: for moderators."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+from strawberry import UNSET
+from strawberry.utils.str_converters import to_camel_case
+
+from app.context import Context
+from app.domain.errors import BadUserInput
+from app.domain.transactions import Actor
+from app.domain.users import Role
+from app.resolvers.arguments import Info
+from app.schema.catalogue import Action, Category
+from app.schema.catalogue_changes import CatalogueChange, SaveActionInput, SaveCategoryInput
+
+
+@strawberry.type
+class CatalogueQueries:
+    @strawberry.field(
+        description="What was changed in the catalogue, the newest first. For moderators.", metadata={"viewer": True}
+    )
+    async def catalogue_changes(
+        self,
+        info: Info,
+        first: Annotated[int, strawberry.argument(description="How many, 1 to 100.")] = 20,
+        before: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only what came before the change of this id.")
+        ] = None,
+    ) -> list[CatalogueChange]:
+        info.context.require_role(Role.MODERATOR)
+        changes = await info.context.app.catalogue_changes.changes(first, _change_id(before))
+        return [CatalogueChange.of(change) for change in changes]
+
+
+@strawberry.type
+class CatalogueMutations:
+    @strawberry.mutation(
+        description="Create or change a category; in force on all instances within a second. For moderators."
+    )
+    async def save_category(
+        self,
+        info: Info,
+        input: Annotated[SaveCategoryInput, strawberry.argument(description="What it is to be.")],
+    ) -> Category:
+        app, actor = info.context.app, _moderator(info.context)
+        await app.catalogue_changes.apply([_given(input)], [], actor, input.reason)
+        return Category.of(app.catalogue.current.category(input.id))
+
+    @strawberry.mutation(
+        description=(
+            "Create or change an action; in force on all instances within a second. Tokens that are out keep their "
+            "points. For moderators."
+        )
+    )
+    async def save_action(
+        self,
+        info: Info,
+        input: Annotated[SaveActionInput, strawberry.argument(description="What it is to be.")],
+    ) -> Action:
+        app, actor = info.context.app, _moderator(info.context)
+        document = _given(input)
+        if document.get("difficulties"):
+            document["difficulties"] = {one.name: one.points for one in document["difficulties"]}
+        await app.catalogue_changes.apply([], [document], actor, input.reason)
+        catalogue = app.catalogue.current
+        action = catalogue.actions[input.id]
+        return Action.of(action, catalogue.category(action.category))
+
+
+def _moderator(context: Context) -> Actor:
+    caller = context.require_role(Role.MODERATOR)
+    return Actor(caller.user_id, caller.role.value, context.address, context.user_agent)
+
+
+def _given(input: SaveCategoryInput | SaveActionInput) -> dict[str, Any]:
+    """The fields that the client gave, but for the reason."""
+    values = {to_camel_case(name): value for name, value in vars(input).items()}
+    return {name: value for name, value in values.items() if value is not UNSET and name != "reason"}
+
+
+def _change_id(argument: str | None) -> UUID | None:
+    try:
+        return None if argument is None else UUID(argument)
+    except ValueError:
+        raise BadUserInput("`before` is the id of a change.") from None

@@ -1,0 +1,21 @@
+"""Players and what they did."""
+
+from __future__ import annotations
+
+import strawberry
+
+from app.domain.ids import parse_user_id
+from app.resolvers.arguments import Info, UserId
+from app.schema.player_profiles import PlayerProfile
+
+
+@strawberry.type
+class PlayerQueries:
+    @strawberry.field(
+        description="A player's totals, averages, last action and achievements; null for nobody.",
+        metadata={"viewer": True},  # A hidden player is seen by themselves and moderators alone.
+    )
+    async def user(self, info: Info, id: UserId) -> PlayerProfile | None:
+        app = info.context.app
+        profile = await app.player_profile(parse_user_id(id), info.context.caller)
+        return None if profile is None else PlayerProfile.of(profile, app.catalogue.current)

@@ -1,0 +1,41 @@
+"""A player's profile: totals, averages, the last action, achievements."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.domain.player_profiles import PlayerProfile
+from app.domain.users import Caller, Role
+from app.models.milestones import milestones_of
+from app.models.player_profiles import read_last_action, read_totals, read_user
+from app.services.database import Database
+
+
+class ReadPlayerProfile:
+    """The use case behind the query `user`. One user per call, always: it is no part of any list."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self, user_id: UUID, viewer: Caller | None) -> PlayerProfile | None:
+        """The profile of a user, all of one moment; None for nobody.
+
+        A hidden user is nobody to all but themselves and moderators. Raises ServiceUnavailable.
+        """
+        async with self._database.snapshot() as connection:
+            found = await read_user(connection, user_id)
+            if found is None:
+                return None
+            user, hidden = found
+            if hidden and not _may_see_hidden(viewer, user_id):
+                return None
+            return PlayerProfile(
+                user=user,
+                totals=tuple(await read_totals(connection, user_id)),
+                last_action=await read_last_action(connection, user_id),
+                achievements=tuple(await milestones_of(connection, user)),
+            )
+
+
+def _may_see_hidden(viewer: Caller | None, user_id: UUID) -> bool:
+    return viewer is not None and (viewer.user_id == user_id or viewer.role is Role.MODERATOR)
