@@ -29,6 +29,7 @@ from app.pubsub.hub import Hub
 from app.pubsub.notices import Notices
 from app.pubsub.redis_backend import OUTAGES, RedisBackend
 from app.services.access_tokens import AccessTokens, Keys, SecretKeys
+from app.services.action_claims import ActionClaims
 from app.services.action_tokens import ActionTokens
 from app.services.announcer import Announcer
 from app.services.breaker import Breaker
@@ -161,9 +162,10 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
     lanes = 2 if settings.group_commit else settings.db_pool_max // 2
     announcer = Announcer(standings, hub.moved, rebuild.request, batch=batch)
     ledger = Ledger(database, announcer, clock, os.urandom, batch=batch, lanes=lanes)
+    action_claims = ActionClaims(_secrets(settings.action_token_secret, settings.action_token_secret_previous), clock)
     action_tokens = ActionTokens(
         database,
-        _secrets(settings.action_token_secret, settings.action_token_secret_previous),
+        action_claims,
         clock,
         os.urandom,
         lifetime=timedelta(seconds=settings.token_expiration_seconds),
@@ -196,7 +198,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         profiles=profiles,
         users=users,
         issue_token=IssueToken(action_tokens, catalogue, users),
-        submit_score=SubmitScore(action_tokens, catalogue, users, ledger),
+        submit_score=SubmitScore(action_claims, catalogue, users, ledger),
         ledger=ledger,
         announcer=announcer,
         leaderboards=Leaderboards(hub, boards, profiles, catalogue, clock),

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.domain.catalogue import Catalogue
 from app.domain.errors import ActionTokenNotYours
-from app.domain.ledger import Actor, Claim, Kind
+from app.domain.ledger import Claim
 from app.domain.receipts import Receipt
-from app.domain.rules import check
+from app.domain.transactions import Actor, Kind
 from app.domain.users import Caller
-from app.services.action_tokens import ActionTokens
+from app.services.action_claims import ActionClaims
 from app.services.catalogue import CatalogueService
-from app.services.ledger import Ledger
+from app.services.completions import Completions
 from app.services.users import Users
 
 
 class SubmitScore:
     """The use case behind the mutation `submitScore`."""
 
-    def __init__(self, tokens: ActionTokens, catalogue: CatalogueService, users: Users, ledger: Ledger) -> None:
+    def __init__(
+        self, tokens: ActionClaims, catalogue: CatalogueService, users: Users, completions: Completions
+    ) -> None:
         self._tokens = tokens
         self._catalogue = catalogue
         self._users = users
-        self._ledger = ledger
+        self._completions = completions
 
     async def __call__(
-        self, caller: Caller, token: str, *, address: str | None = None, user_agent: str | None = None
+        self,
+        caller: Caller,
+        token: str,
+        data: Any = None,
+        *,
+        address: str | None = None,
+        user_agent: str | None = None,
     ) -> Receipt:
-        """Pay `caller` for the action that `token` permitted.
+        """Pay `caller` for the action that `token` permitted. `data` goes to the action's verifier.
 
-        Raises the refusals of section "submission" in `app.domain.errors`; a refused submission changes nothing, and
-        a repeat raises ActionTokenUsed with the first receipt.
+        Raises the refusals of `app.domain.errors` that concern tokens and actions, and what `Completions.pay` raises.
+        A refused submission changes nothing; a repeat raises ActionTokenUsed with the first receipt.
         """
         claims = self._tokens.verify(token)
         if claims.user_id != caller.user_id:
@@ -47,4 +57,4 @@ class SubmitScore:
             token_hash=claims.token_hash,
             started_at=claims.issued_at,
         )
-        return await self._ledger.post(claim, check)
+        return await self._completions.pay(claim, data)
