@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 
+from app.transport.sockets.protocol import SocketProtocol
 from tests.support.socket_client import SocketClient, connected
 from tests.support.toy_sockets import ToyServer, serving
 from tests.support.waiting import until
@@ -113,6 +114,27 @@ async def test_a_slow_reader_is_told_of_the_end_after_the_last_state(server: Toy
             messages.append(await slow.hear())
         assert messages[-1] == {"id": "1", "type": "complete"}
         assert messages[-2]["payload"]["data"]["ticks"]["version"] == 31
+
+
+async def test_a_client_on_a_thin_line_is_slow_and_not_cut_off() -> None:
+    class Impatient(SocketProtocol):
+        stall_timeout = 1.0
+
+    async with serving(protocol=Impatient) as server, AsyncExitStack() as stack:
+        slow = await _watching(stack, server)
+        slow.connection.transport.pause_reading()
+        await server.counter.move(text="x" * 300_000)
+        await until(lambda: server.counter.seen == 2)
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        sock = slow.connection.transport.get_extra_info("socket").dup()
+        received = 0
+        while received < 300_000:
+            received += len(sock.recv(8192))
+            await asyncio.sleep(0.1)  # about 80 KB a second
+        sock.close()
+        assert loop.time() - begin > 3 * Impatient.stall_timeout
+        assert len(server.connections) == 1
 
 
 async def test_clients_that_stop_reading_are_gone_in_ten_seconds_and_the_others_do_not_notice(

@@ -66,6 +66,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._session: Session | None = None
         self._adopted = False
         self._stall_timer: TimerHandle | None = None
+        self._backlog = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(transport)
@@ -213,13 +214,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._stall_timer is None:
-            self._stall_timer = self.loop.call_later(self.stall_timeout, self._stalled)
+            self._watch()
 
     def resume_writing(self) -> None:
         super().resume_writing()
         self._stop_stall_timer()
         if self._session is not None:
             self._session.resumed()
+
+    def _watch(self) -> None:
+        self._backlog = self.pending
+        self._stall_timer = self.loop.call_later(self.stall_timeout, self._stalled)
 
     def _stop_stall_timer(self) -> None:
         if self._stall_timer is not None:
@@ -228,7 +233,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def _stalled(self) -> None:
         self._stall_timer = None
-        if self.close_sent or self.transport.is_closing():
+        if self.pending < self._backlog:
+            # Slow, but reading.
+            self._watch()
+        elif self.close_sent or self.transport.is_closing():
             self.transport.abort()
         else:
             self._close(CloseCode.TRY_AGAIN_LATER, "Reading too slowly", self.cut_grace)
