@@ -49,10 +49,14 @@ from app.services.rebuild import Rebuild
 from app.services.reconcile import Reconcile
 from app.services.redis_boards import RedisBoards
 from app.services.secrets import Secrets
+from app.services.seeding import Seeding
 from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings, Unreachable
 from app.services.standings import Keys as RedisKeys
+from app.services.standings.copies import Copies
 from app.services.submit_score import SubmitScore
 from app.services.users import Users
+from app.services.verify import Verify
+from app.services.verify.boards import CheckBoards
 from app.telemetry.supervision import Supervisor
 
 
@@ -79,6 +83,8 @@ class App:
     boards: ReadBoard
     rebuild: Rebuild
     reconcile: Reconcile
+    seeding: Seeding
+    verify: Verify
     jobs: Jobs
     hub: Hub
     notices: Notices
@@ -205,6 +211,12 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         boards=boards,
         rebuild=rebuild,
         reconcile=reconcile,
+        seeding=Seeding(database, catalogue, clock, random),
+        verify=Verify(
+            database,
+            CheckBoards(database, Copies(redis, guard, keys), loading, catalogue, clock),
+            cap=settings.score_cap,
+        ),
         jobs=jobs,
         hub=hub,
         notices=notices,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards import Board
@@ -23,6 +24,14 @@ ROWS_BY_USER = text(
     """
 )
 
+ROWS_OF_USERS = text(
+    """
+    SELECT user_id, score, sort_key, reached_at, revision, hidden FROM scores
+    WHERE category_id = :category AND period = :period AND window_start = :start
+      AND user_id = ANY(CAST(:users AS uuid[]))
+    """
+)
+
 RECENT_ROWS = text(
     """
     SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.sort_key, s.reached_at, s.revision, s.hidden
@@ -35,6 +44,9 @@ RECENT_ROWS = text(
 )
 
 COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {SHOWN}")  # noqa: S608 - the piece is a constant
+COUNT_ROWS = text(
+    "SELECT count(*) FROM scores WHERE category_id = :category AND period = :period AND window_start = :start"
+)
 USERS_OF_BOARD = text(
     """
     SELECT user_id FROM scores
@@ -47,10 +59,13 @@ USERS_OF_BOARD = text(
 async def read_rows(connection: AsyncConnection, board: Board, after: UUID, limit: int) -> list[Standing]:
     """The next `limit` rows of a board behind user `after`, hidden ones too, in order of user id."""
     rows = await connection.execute(ROWS_BY_USER, of_board(board) | {"after": after, "limit": limit})
-    return [
-        Standing(board, row.user_id, ScoreRow(row.score, row.reached_at, row.revision, row.hidden), row.sort_key)
-        for row in rows
-    ]
+    return [_standing(board, row) for row in rows]
+
+
+async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> list[Standing]:
+    """The rows of those of `users` who have one on the board, hidden ones too."""
+    rows = await connection.execute(ROWS_OF_USERS, of_board(board) | {"users": list(users)})
+    return [_standing(board, row) for row in rows]
 
 
 async def read_recent(connection: AsyncConnection, since: datetime, windows: Sequence[Window]) -> list[Standing]:
@@ -63,15 +78,7 @@ async def read_recent(connection: AsyncConnection, since: datetime, windows: Seq
             "starts": [window.start for window in windows],
         },
     )
-    return [
-        Standing(
-            Board(row.category_id, Window(Period(row.period), row.window_start)),
-            row.user_id,
-            ScoreRow(row.score, row.reached_at, row.revision, row.hidden),
-            row.sort_key,
-        )
-        for row in rows
-    ]
+    return [_standing(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
 
 
 async def count_shown(connection: AsyncConnection, board: Board) -> int:
@@ -80,7 +87,18 @@ async def count_shown(connection: AsyncConnection, board: Board) -> int:
     return shown
 
 
+async def count_rows(connection: AsyncConnection, board: Board) -> int:
+    """How many users have a row on a board, hidden or not."""
+    rows: int = (await connection.execute(COUNT_ROWS, of_board(board))).scalar_one()
+    return rows
+
+
 async def users_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> set[UUID]:
     """Those of `users` who have a row on the board, hidden or not."""
     rows = await connection.execute(USERS_OF_BOARD, of_board(board) | {"users": list(users)})
     return {row.user_id for row in rows}
+
+
+def _standing(board: Board, row: Row[Any]) -> Standing:
+    state = ScoreRow(row.score, row.reached_at, row.revision, row.hidden)
+    return Standing(board, row.user_id, state, row.sort_key)

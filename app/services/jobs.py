@@ -55,6 +55,11 @@ class Jobs:
                 self.is_leader = False
             await asyncio.sleep(5 * TICK)
 
+    @property
+    def all(self) -> Sequence[Job]:
+        """Every job there is."""
+        return self._jobs
+
     async def run_one(self, name: str) -> None:
         """Do one job now, lock or no lock. Raises KeyError for an unknown name."""
         await {job.name: job for job in self._jobs}[name].work()

@@ -1,0 +1,116 @@
+"""The check of the boards: Redis against PostgreSQL, row by row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.boards import TOP, Board
+from app.domain.ledger import Standing
+from app.models.boards import read_stretch
+from app.models.rows import count_rows, read_rows, read_rows_of
+from app.services.catalogue import CatalogueService
+from app.services.database import Database
+from app.services.rebuild import CHUNK, NOBODY, live_boards
+from app.services.standings import Loading, Unreachable
+from app.services.standings.copies import Copies, copy_of
+from app.services.verify.findings import Finding, Progress
+
+PATIENCE = 5.0
+"""Seconds that the stores may differ before it counts: a score is put into Redis after it was committed."""
+PAUSE = 0.25
+
+
+class CheckBoards:
+    """Compares the copies of all live boards with the truth."""
+
+    def __init__(
+        self,
+        database: Database,
+        copies: Copies,
+        loading: Loading,
+        catalogue: CatalogueService,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._copies = copies
+        self._loading = loading
+        self._catalogue = catalogue
+        self._clock = clock
+
+    async def run(self, progress: Progress) -> Finding:
+        """Compare everything. Raises ServiceUnavailable when PostgreSQL does not answer."""
+        finding = Finding("boards", "Redis equals PostgreSQL on every live board: members, scores, order")
+        boards = list(live_boards(self._catalogue, self._clock()))
+        async with self._database.connect() as connection:
+            total = sum([await count_rows(connection, board) for board in boards])
+        try:
+            run_id = await self._loading.run_id()
+            for board in boards:
+                if await self._loading.is_complete(board.category, run_id):
+                    await self._board(board, finding, lambda: progress("boards", finding.checked, total))
+                else:
+                    finding.breach(f"board {board.key}: Redis has not loaded it")
+        except Unreachable as error:
+            finding.breach(f"Redis does not answer: {error}")
+        progress("boards", total, total)
+        return finding
+
+    async def _board(self, board: Board, finding: Finding, advance: Callable[[], object]) -> None:
+        after = NOBODY
+        while True:
+            async with self._database.connect() as connection:
+                rows = await read_rows(connection, board, after, CHUNK)
+            await self._rows(board, rows, finding)
+            finding.checked += len(rows)
+            advance()
+            if len(rows) < CHUNK:
+                break
+            after = rows[-1].user_id
+        # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
+        await _settle(finding, lambda: self._differences_of_board(board))
+
+    async def _rows(self, board: Board, rows: Sequence[Standing], finding: Finding) -> None:
+        differing = await self._differences(board, rows)
+        if not differing:
+            return
+
+        async def again() -> list[str]:
+            async with self._database.connect() as connection:
+                rows = await read_rows_of(connection, board, list(differing))
+            return list((await self._differences(board, rows)).values())
+
+        await _settle(finding, again)
+
+    async def _differences(self, board: Board, rows: Sequence[Standing]) -> dict[UUID, str]:
+        copies = await self._copies.of(board, [row.user_id for row in rows])
+        return {
+            row.user_id: f"user {row.user_id}, board {board.key}: "
+            f"PostgreSQL has {copy_of(row)}, Redis {copy or 'nothing'}"
+            for row, copy in zip(rows, copies, strict=True)
+            if copy != copy_of(row)
+        }
+
+    async def _differences_of_board(self, board: Board) -> list[str]:
+        async with self._database.snapshot() as connection:
+            stretch, shown = await read_stretch(connection, board, 0, TOP)
+            rows = await count_rows(connection, board)
+        sizes = await self._copies.sizes(board)
+        if sizes != (shown, rows):
+            return [f"board {board.key}: PostgreSQL shows {shown} of {rows} users, Redis {sizes[0]} of {sizes[1]}"]
+        if await self._copies.leaders(board, TOP) != [line.user_id for line in stretch.lines]:
+            return [f"board {board.key}: the first {TOP} stand in another order in Redis"]
+        return []
+
+
+async def _settle(finding: Finding, differences: Callable[[], Awaitable[list[str]]]) -> None:
+    """Look until there is no difference, or it has lasted too long to be a score on its way."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while sentences := await differences():
+        if asyncio.get_running_loop().time() > deadline:
+            for sentence in sentences:
+                finding.breach(sentence)
+            return
+        await asyncio.sleep(PAUSE)

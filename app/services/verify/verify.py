@@ -1,0 +1,40 @@
+"""The use case: all checks, one after the other."""
+
+from __future__ import annotations
+
+from app.models.verification import INVARIANTS, examine
+from app.services.database import Database
+from app.services.verify.boards import CheckBoards
+from app.services.verify.chains import check_chains
+from app.services.verify.findings import Finding, Progress
+
+
+class Verify:
+    """Checks what is promised about the data. It changes nothing, and may run while the service works."""
+
+    def __init__(self, database: Database, boards: CheckBoards, *, cap: int) -> None:
+        """`cap` is the highest score that any category allows."""
+        self._database = database
+        self._boards = boards
+        self._cap = cap
+
+    async def run(self, progress: Progress) -> list[Finding]:
+        """Check everything. Raises ServiceUnavailable when PostgreSQL does not answer; Redis not answering is a breach.
+
+        Statements over a large ledger take long: `database` should allow for it.
+        """
+        findings = await self._statements(progress)
+        async with self._database.snapshot() as connection:
+            findings.append(await check_chains(connection, progress))
+        findings.append(await self._boards.run(progress))
+        return findings
+
+    async def _statements(self, progress: Progress) -> list[Finding]:
+        findings = []
+        async with self._database.snapshot() as connection:
+            for done, invariant in enumerate(INVARIANTS):
+                progress("rows", done, len(INVARIANTS))
+                size, breaches = await examine(connection, invariant, self._cap)
+                findings.append(Finding(invariant.name, invariant.promise, size, breaches))
+        progress("rows", len(INVARIANTS), len(INVARIANTS))
+        return findings
