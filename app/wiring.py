@@ -21,10 +21,12 @@ from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
+from app.domain.catalogue_changes import Ceilings
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
+from app.domain.milestones import Milestone
 from app.pubsub.clock import SystemClock
-from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged, boards_channel
+from app.pubsub.events import CatalogueChanged, MilestoneReached, Notice, NoticesLost, ProfileChanged, boards_channel
 from app.pubsub.hub import Hub
 from app.pubsub.notices import Notices
 from app.pubsub.redis_backend import OUTAGES, RedisBackend
@@ -34,12 +36,15 @@ from app.services.action_tokens import ActionTokens
 from app.services.announcer import Announcer
 from app.services.breaker import Breaker
 from app.services.catalogue import CatalogueService
+from app.services.catalogue_changes import CatalogueChanges
 from app.services.database import POSTGRES_FAILURES, Database, open_engine
 from app.services.issue_token import IssueToken
 from app.services.jobs import Job, Jobs
 from app.services.jwks import JwksKeys
 from app.services.leaderboards import Leaderboards
 from app.services.ledger import Ledger
+from app.services.milestones import Milestones
+from app.services.player_profile import ReadPlayerProfile
 from app.services.postgres_boards import PostgresBoards
 from app.services.profiles import Profiles
 from app.services.rate_limiter import RateLimiter
@@ -73,6 +78,9 @@ class App:
     access_tokens: AccessTokens
     action_tokens: ActionTokens
     catalogue: CatalogueService
+    catalogue_changes: CatalogueChanges
+    milestones: Milestones
+    player_profile: ReadPlayerProfile
     profiles: Profiles
     users: Users
     issue_token: IssueToken
@@ -116,6 +124,7 @@ async def open_app(settings: Settings, clock: Callable[[], datetime] = utc_now) 
             ("jobs", app.jobs.run),
             ("catalogue", lambda: _keep_catalogue(app)),
             ("repair", lambda: _repair_misses(app)),
+            ("milestones", app.milestones.run),
         ):
             group.append(asyncio.create_task(app.supervisor.keep(name, run), name=name))
         try:
@@ -123,9 +132,10 @@ async def open_app(settings: Settings, clock: Callable[[], datetime] = utc_now) 
         finally:
             app.stopping.set()
             app.hub.close()
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, ServiceUnavailable):
                 async with asyncio.timeout(5):
                     await app.ledger.drain()
+                    await app.milestones.flush()
 
 
 async def _build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
@@ -166,8 +176,18 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
     users = Users(database, profiles, announce_profile, auto_provision=settings.auto_provision)
     batch = settings.group_commit_size if settings.group_commit else 1
     lanes = 2 if settings.group_commit else settings.db_pool_max // 2
-    announcer = Announcer(standings, hub.moved, rebuild.request, batch=batch)
-    ledger = Ledger(database, announcer, clock, os.urandom, batch=batch, lanes=lanes)
+
+    async def announce_milestone(milestone: Milestone) -> None:
+        with suppress(*OUTAGES):
+            await notices.publish(MilestoneReached(milestone))
+
+    async def announce_catalogue() -> None:
+        with suppress(*OUTAGES):
+            await notices.publish(CatalogueChanged())
+
+    milestones = Milestones(database, announce_milestone)
+    announcer = Announcer(standings, hub.moved, rebuild.request, milestones.see_rank, batch=batch)
+    ledger = Ledger(database, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes)
     action_claims = ActionClaims(_secrets(settings.action_token_secret, settings.action_token_secret_previous), clock)
     action_tokens = ActionTokens(
         database,
@@ -186,6 +206,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
             Job("repair", 5, reconcile.recent),
             Job("reconcile", 300, reconcile.everything),
             Job("cleanup", 3600, action_tokens.delete_expired),
+            Job("milestones", 60, milestones.repair),
         ],
         time.monotonic,
     )
@@ -201,6 +222,11 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         ),
         action_tokens=action_tokens,
         catalogue=catalogue,
+        catalogue_changes=CatalogueChanges(
+            database, catalogue, announce_catalogue, _ceilings(settings), clock, os.urandom
+        ),
+        milestones=milestones,
+        player_profile=ReadPlayerProfile(database),
         profiles=profiles,
         users=users,
         issue_token=IssueToken(action_tokens, catalogue, users),
@@ -248,7 +274,10 @@ async def _keep_catalogue(app: App) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(30):
                 await app.catalogue.outdated.wait()
+        before = app.catalogue.current.categories.keys()
         await app.catalogue.refresh()
+        for category in app.catalogue.current.categories.keys() - before:
+            app.rebuild.request(category)
 
 
 async def _repair_misses(app: App) -> None:
@@ -270,6 +299,10 @@ async def _background() -> AsyncIterator[list[asyncio.Task[None]]]:
             for task in running:
                 task.cancel()
             await asyncio.wait(running, timeout=0.5)
+
+
+def _ceilings(settings: Settings) -> Ceilings:
+    return Ceilings(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
 
 
 def _engine(settings: Settings, stack: AsyncExitStack) -> AsyncEngine:

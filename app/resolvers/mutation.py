@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from app.resolvers.arguments import Info
+from app.resolvers.catalogue import CatalogueMutations
 from app.schema.catalogue import Action
 from app.schema.mutations import (
     ActionTokenIssued,
@@ -21,7 +22,7 @@ from app.schema.receipts import ScoreAccepted
 @strawberry.type(
     description="Writing. What is acknowledged is committed; what a client should act on is a type of the result."
 )
-class Mutation:
+class Mutation(CatalogueMutations):
     @strawberry.mutation(description="Ask for permission before an action starts. Needs an access token.")
     async def issue_action_token(
         self,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.ledger import Posting
+from app.domain.ledger import Posting, Standing
 from app.domain.receipts import Receipt
 from app.pubsub.events import BoardMoved
 from app.services.group_commit import GroupCommit
@@ -29,15 +29,20 @@ class Announcer:
         standings: Standings,
         on_moved: Callable[[Sequence[BoardMoved]], None],
         on_cold: Callable[[str], None],
+        on_ranked: Callable[[Posting, int | None], None],
         *,
         batch: int,
     ) -> None:
-        """`on_moved` hears of every put at once, so that this process's readers see what it wrote."""
+        """`on_moved` hears of every put at once, so that this process's readers see what it wrote.
+
+        `on_ranked` hears of the rank that each posting led to.
+        """
         self.missed = 0
         self._missed_since: datetime | None = None
         self._standings = standings
         self._on_moved = on_moved
         self._on_cold = on_cold
+        self._on_ranked = on_ranked
         self._queue = GroupCommit(self._put, size=batch, lanes=1)
         self._tasks: set[asyncio.Task[Receipt]] = set()
 
@@ -73,30 +78,34 @@ class Announcer:
         except Exception:
             log.exception("standings_put_failed")
             ranks = Ranks()
+        self._on_ranked(posting, ranks.after)
         return posting.receipt(ranks.before, ranks.after)
 
     async def _put(self, postings: Sequence[Posting]) -> Sequence[Ranks]:
         ranks: dict[int, Ranks] = {}
-        by_category: dict[str, list[int]] = {}
+        by_category: dict[str, list[tuple[int, Standing]]] = {}
         for index, posting in enumerate(postings):
-            by_category.setdefault(posting.transaction.category_id, []).append(index)
-        for category, indices in by_category.items():
-            ranks |= await self._put_category(category, [(index, postings[index]) for index in indices])
+            for standing in posting.standings:
+                by_category.setdefault(standing.board.category, []).append((index, standing))
+        for category, rows in by_category.items():
+            ranks |= await self._put_category(category, rows, postings)
         return [ranks.get(index, Ranks()) for index in range(len(postings))]
 
-    async def _put_category(self, category: str, postings: Sequence[tuple[int, Posting]]) -> dict[int, Ranks]:
-        rows = [(index, standing) for index, posting in postings for standing in posting.standings]
+    async def _put_category(
+        self, category: str, rows: Sequence[tuple[int, Standing]], postings: Sequence[Posting]
+    ) -> dict[int, Ranks]:
         try:
             outcome = await self._standings.put([standing for _, standing in rows])
         except Cold:
             self._on_cold(category)
         except Unreachable:
-            self.missed += len(postings)
-            times = [posting.transaction.created_at for _, posting in postings]
+            missed = {index for index, _ in rows}
+            self.missed += len(missed)
+            times = [postings[index].transaction.created_at for index in missed]
             self._missed_since = min([*times, self._missed_since or times[0]])
         else:
             self._on_moved(outcome.moves)
-            # The ALL_TIME row is the first of each posting: its ranks are those of the receipt.
+            # The ALL_TIME row comes first in each posting: its ranks are those of the receipt.
             firsts: dict[int, Ranks] = {}
             for (index, _), answer in zip(rows, outcome.ranks, strict=True):
                 firsts.setdefault(index, answer)
