@@ -17,7 +17,7 @@ from app.graphql import build_engine, render_error
 from app.pubsub.events import Notice, SocketClosed
 from app.services.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
-from app.transport import health, monitoring, pages
+from app.transport import demo, health, monitoring, pages
 from app.transport.addresses import TrustedProxies
 from app.transport.contexts import Contexts
 from app.transport.cors import allow_origins
@@ -120,6 +120,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         *health.routes(app),
         monitoring.route(app, engine, shared, connections),
         *pages.routes(settings.is_production),
+        *demo.routes(settings),
     ]
 
 

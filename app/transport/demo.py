@@ -1,0 +1,101 @@
+"""Trying it out: access tokens for made-up players, in development and on this machine alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from app.config import Settings
+from app.domain.errors import BadUserInput
+from app.domain.users import Role, clean_username
+from app.services.access_tokens import mint
+from app.services.secrets import Secrets
+from app.transport.addresses import parse_address
+from app.transport.bodies import read_body
+from app.transport.origins import Origins
+from app.transport.problems import ClientGone, MalformedRequest
+
+TTL = 3600
+"""Seconds for which a demo token is good; the page renews it in time."""
+
+MOST = 1024
+PATIENCE = 5.0
+
+# Any of them means that somebody else's request was passed on to us by a proxy on this machine.
+FORWARDED = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"))
+
+OWN_PAGES = Origins(())
+
+
+def routes(settings: Settings) -> list[Route]:
+    """`/environment.json`, which tells the page what there is beside the board, and `/demo/token`.
+
+    The latter does not exist in production, nor where access tokens are signed by somebody else. It answers our own
+    pages and programs on this machine, and it makes players only.
+    """
+    offered = not settings.is_production and settings.jwt_jwks_url is None
+
+    async def environment(request: Request) -> Response:
+        demo = offered and is_from_this_machine(request.scope)
+        return _json({"demo": demo, "ide": not settings.is_production})
+
+    async def token(request: Request) -> Response:
+        if not is_from_this_machine(request.scope) or not OWN_PAGES.allows(request.scope):
+            return _json({"message": "Demo tokens are for this machine alone."}, 403)
+        try:
+            return _json({"token": _minted(settings, await _user_in(request))})
+        except MalformedRequest as problem:
+            return _json({"message": problem.message}, problem.status)
+        except BadUserInput as error:
+            return _json({"message": str(error)}, 400)
+        except ClientGone:
+            return Response(status_code=499)
+
+    found = [Route("/environment.json", environment)]
+    return [*found, Route("/demo/token", token, methods=["POST"])] if offered else found
+
+
+def is_from_this_machine(scope: Scope) -> bool:
+    """Whether the peer is a loopback address and speaks for itself."""
+    client = scope.get("client")
+    address = parse_address(client[0]) if client else None
+    is_forwarded = any(name in FORWARDED for name, _ in scope["headers"])
+    return address is not None and address.is_loopback and not is_forwarded
+
+
+async def _user_in(request: Request) -> str:
+    """The name that was asked for. Raises MalformedRequest, BadUserInput, ClientGone."""
+    # A content type that other sites cannot send without asking first.
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise MalformedRequest(415, "Send application/json.")
+    body = await read_body(request.receive, dict(request.scope["headers"]), most=MOST, seconds=PATIENCE)
+    try:
+        user = orjson.loads(body)["user"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        user = None
+    if not isinstance(user, str):
+        raise MalformedRequest(400, 'Send {"user": "a name"}.')
+    return clean_username(user)
+
+
+def _minted(settings: Settings, user: str) -> str:
+    return mint(
+        Secrets(settings.jwt_secret.get_secret_value()),
+        subject=user,
+        role=Role.PLAYER,
+        ttl=TTL,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        now=int(time.time()),
+    )
+
+
+def _json(content: Mapping[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, {"cache-control": "no-store"}, media_type="application/json")

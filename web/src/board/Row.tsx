@@ -1,0 +1,59 @@
+import { useRef } from 'react'
+import type { EntryFragment } from '../generated/graphql'
+import { numberOf, signedOf } from '../page/number'
+import { Avatar } from './Avatar'
+import styles from './Row.module.css'
+import { useGlide } from './useGlide'
+import { useMovement } from './useMovement'
+
+interface Props {
+  entry: EntryFragment
+  /** Position among the rows shown, from 0. */
+  place: number
+  /** Of the score of the leader, 0 to 1. */
+  share: number
+  isYou: boolean
+}
+
+/** One line of the board. The explicit roles keep the table a table although CSS lays it out as a grid. */
+export function Row({ entry, place, share, isYou }: Props) {
+  const row = useRef<HTMLTableRowElement>(null)
+  useGlide(row, place)
+  const { serial, places, gain } = useMovement(entry.rank, entry.score)
+  const { rank, score, tiedWith, user } = entry
+
+  return (
+    <tr role="row" ref={row} className={styles.row} data-rank={rank} data-user={user.username} data-you={isYou || undefined}>
+      <td role="cell" className={styles.rank}>
+        <span className={styles.numeral}>{rank}</span>
+      </td>
+      <th role="rowheader" scope="row" className={styles.player}>
+        <Avatar user={user} />
+        <span className={styles.name}>{user.username}</span>
+        {isYou && <span className={styles.you}>you</span>}
+        {tiedWith > 0 && <span className={styles.tied}>tied</span>}
+      </th>
+      <td role="cell" className={styles.moved}>
+        {places !== 0 && (
+          <span key={serial} className={styles.arrow} data-way={places > 0 ? 'up' : 'down'}>
+            <span aria-hidden="true">{places > 0 ? '▲' : '▼'}</span>
+            <span className="visually-hidden">{places > 0 ? 'up ' : 'down '}</span>
+            {Math.abs(places)}
+          </span>
+        )}
+      </td>
+      <td role="cell" className={styles.score}>
+        {gain !== 0 && (
+          <span key={serial} className={styles.gain}>
+            {signedOf(gain)}
+          </span>
+        )}
+        <span className={styles.points}>{numberOf(score)}</span>
+      </td>
+      <td role="presentation" aria-hidden="true" className={styles.decoration}>
+        <span className={styles.bar} style={{ transform: `scaleX(${share})` }} />
+        {gain > 0 && <span key={serial} className={styles.flash} />}
+      </td>
+    </tr>
+  )
+}

@@ -1,0 +1,30 @@
+import { problemOf } from '../api/problem'
+import type { Rung } from './rung'
+
+const EVERY = 3_000
+
+/** Asking again and again, for where nothing may stay open. `read` is cheap while nothing changes: it has an ETag. */
+export function pollingRung<T>(read: () => Promise<T>): Rung<T> {
+  return {
+    name: 'polling',
+    patience: 8_000,
+    open(sink) {
+      let timer: ReturnType<typeof setTimeout> | undefined
+      let isOpen = true
+      const poll = async (): Promise<void> => {
+        try {
+          if (document.visibilityState === 'visible') sink.next(await read())
+        } catch (error) {
+          sink.lost(problemOf(error))
+          return
+        }
+        if (isOpen) timer = setTimeout(poll, EVERY)
+      }
+      void poll()
+      return () => {
+        isOpen = false
+        clearTimeout(timer)
+      }
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import { useQuery } from '@apollo/client/react'
+import { useEffect, useState } from 'react'
+import { PLAIN, readEnvironment } from '../api/environment'
+import { useStore } from '../api/store'
+import { ReadMeDocument } from '../generated/graphql'
+import { useBoard } from '../live/useBoard'
+import { PlayPanel } from '../play/PlayPanel'
+import { Account } from '../session/Account'
+import { SignIn } from '../session/SignIn'
+import { You } from '../you/You'
+import { Badge } from './Badge'
+import { Header } from './Header'
+import { useLines } from './lines'
+import { Notice } from './Notice'
+import styles from './Page.module.css'
+import { usePlace } from './place'
+import { Stage } from './Stage'
+
+/** The live board and everything around it. */
+export function Page() {
+  const { session } = useLines()
+  const identity = useStore(session.identity)
+  const [place, go] = usePlace()
+  const { board, connection, retry } = useBoard(place.category, place.period)
+  const [environment, setEnvironment] = useState(PLAIN)
+  const [isSigningIn, setSigningIn] = useState(false)
+  const [paid, setPaid] = useState(0)
+  const { data } = useQuery(ReadMeDocument, { skip: identity.state !== 'signed-in' })
+  const you = identity.state === 'signed-in' ? (data?.me.user ?? null) : null
+
+  useEffect(() => void readEnvironment().then(setEnvironment), [])
+
+  const signIn = () => setSigningIn(true)
+  const hasSide = !place.wall && (you !== null || environment.demo)
+  return (
+    <div className={styles.page} data-wall={place.wall || undefined}>
+      <Header
+        badge={<Badge connection={connection} board={board} onRetry={retry} />}
+        account={<Account onSignIn={signIn} />}
+        hasIde={environment.ide}
+        isWall={place.wall}
+        onWall={(wall) => go({ wall })}
+      />
+      {identity.state === 'expired' && (
+        <Notice tone="bad" action={{ label: 'Sign in again', onClick: signIn }}>
+          The sign-in of {identity.username} has expired. You are still watching.
+        </Notice>
+      )}
+      <main className={styles.main} data-side={hasSide || undefined}>
+        <Stage
+          place={place}
+          onGo={go}
+          board={board}
+          connection={connection}
+          onRetry={retry}
+          youId={you?.id ?? null}
+          canPlay={environment.demo && !place.wall}
+        />
+        {hasSide && (
+          <aside className={styles.side} aria-label="You and your game">
+            {you !== null && (
+              <You userId={you.id} category={place.category} period={place.period} pulse={`${board?.epoch} ${board?.version} ${paid}`} />
+            )}
+            {environment.demo && <PlayPanel category={place.category} onPaid={() => setPaid((count) => count + 1)} />}
+          </aside>
+        )}
+      </main>
+      {isSigningIn && <SignIn hasDemo={environment.demo} onClose={() => setSigningIn(false)} />}
+    </div>
+  )
+}

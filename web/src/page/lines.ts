@@ -1,0 +1,28 @@
+import { createContext, useContext } from 'react'
+import { createApollo } from '../api/client'
+import type { Lines } from '../live/boardFeed'
+import { createSocket } from '../live/socket'
+import { Session } from '../session/session'
+
+/** Everything long-lived of the page. */
+export function openLines(): Lines {
+  const session = new Session()
+  const apollo = createApollo(session.authorization)
+  const socket = createSocket(session.authorization)
+  // A socket speaks for whoever opened it, and so do answers in the cache.
+  session.identity.subscribe(() => {
+    socket.terminate()
+    apollo.cache.evict({ fieldName: 'me' })
+  })
+  return { apollo, socket, session }
+}
+
+const LinesContext = createContext<Lines | null>(null)
+
+export const LinesProvider = LinesContext.Provider
+
+export function useLines(): Lines {
+  const lines = useContext(LinesContext)
+  if (lines === null) throw new Error('outside of LinesProvider')
+  return lines
+}

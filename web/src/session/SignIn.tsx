@@ -1,0 +1,74 @@
+import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
+import { useLines } from '../page/lines'
+import { demoName } from './demoName'
+import styles from './SignIn.module.css'
+
+interface Props {
+  hasDemo: boolean
+  onClose: () => void
+}
+
+/** Signing in: as a made-up player where that is offered, or with an access token. */
+export function SignIn({ hasDemo, onClose }: Props) {
+  const { session } = useLines()
+  const dialog = useRef<HTMLDialogElement>(null)
+  const heading = useId()
+  const [fault, setFault] = useState<string | null>(null)
+
+  useEffect(() => dialog.current?.showModal(), [])
+
+  const asDemo = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const name = String(new FormData(event.currentTarget).get('name')).trim()
+    try {
+      await session.signInAsDemo(name)
+      onClose()
+    } catch (error) {
+      setFault(error instanceof Error ? error.message : 'No demo token to be had.')
+    }
+  }
+
+  const withToken = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    const token = String(new FormData(event.currentTarget).get('token')).trim().replace(/^Bearer\s+/i, '')
+    if (session.signIn(token)) onClose()
+    else setFault(session.identity.get().state === 'expired' ? 'This token has expired.' : 'This is not an access token.')
+  }
+
+  return (
+    <dialog ref={dialog} className={styles.dialog} aria-labelledby={heading} onClose={onClose}>
+      <header className={styles.header}>
+        <h2 id={heading}>Sign in</h2>
+        <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
+          ✕
+        </button>
+      </header>
+      {hasDemo && (
+        <form className={styles.form} onSubmit={asDemo}>
+          <label className="field">
+            <span>Play as a demo player</span>
+            <input name="name" defaultValue={demoName()} required maxLength={50} autoComplete="off" spellCheck={false} />
+          </label>
+          <button type="submit" className="button primary">
+            Sign in as demo player
+          </button>
+        </form>
+      )}
+      {hasDemo && <p className={styles.or}>or</p>}
+      <form className={styles.form} onSubmit={withToken}>
+        <label className="field">
+          <span>Access token</span>
+          <textarea name="token" rows={4} required autoComplete="off" spellCheck={false} placeholder="eyJhbGciOi…" />
+        </label>
+        <button type="submit" className="button">
+          Sign in with token
+        </button>
+      </form>
+      {fault !== null && (
+        <p className={styles.fault} role="alert">
+          {fault}
+        </p>
+      )}
+    </dialog>
+  )
+}

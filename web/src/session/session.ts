@@ -1,0 +1,86 @@
+import { demoToken } from '../api/environment'
+import { Store } from '../api/store'
+import { claimsOf } from './token'
+
+/** Who is looking. */
+export type Identity =
+  | { state: 'anonymous' }
+  | { state: 'signed-in'; token: string; username: string; expiresAt: number; demo: boolean }
+  | { state: 'expired'; username: string; demo: boolean }
+
+const KEY = 'leaderboard.session'
+const RENEW_BEFORE = 60_000
+const ANONYMOUS: Identity = { state: 'anonymous' }
+
+/** The sign-in of this tab. It survives a reload, not the tab. A demo sign-in renews itself. */
+export class Session {
+  readonly identity = new Store<Identity>(ANONYMOUS)
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor() {
+    const kept = sessionStorage.getItem(KEY)
+    if (kept === null) return
+    const { token, demo } = JSON.parse(kept) as { token: string; demo: boolean }
+    this.signIn(token, demo)
+  }
+
+  /** The value for the `authorization` header, or null. */
+  readonly authorization = (): string | null => {
+    const identity = this.identity.get()
+    return identity.state === 'signed-in' ? `Bearer ${identity.token}` : null
+  }
+
+  /** Whether the token can be read and is still good; only then is it taken. */
+  signIn(token: string, demo = false): boolean {
+    const claims = claimsOf(token)
+    if (claims === null) return false
+    if (claims.expiresAt <= Date.now()) {
+      this.#enter({ state: 'expired', username: claims.username, demo })
+      return false
+    }
+    this.#enter({ state: 'signed-in', token, demo, ...claims })
+    sessionStorage.setItem(KEY, JSON.stringify({ token, demo }))
+    return true
+  }
+
+  /** Signs in as a made-up player. Rejects where demo tokens are not given out. */
+  async signInAsDemo(user: string): Promise<void> {
+    this.signIn(await demoToken(user), true)
+  }
+
+  signOut(): void {
+    this.#enter(ANONYMOUS)
+  }
+
+  /** The service does not accept the token any more. */
+  readonly expire = (): void => {
+    const identity = this.identity.get()
+    if (identity.state !== 'signed-in') return
+    this.#enter({ state: 'expired', username: identity.username, demo: identity.demo })
+    if (identity.demo) this.#renew(identity.username)
+  }
+
+  #enter(identity: Identity): void {
+    clearTimeout(this.#timer)
+    sessionStorage.removeItem(KEY)
+    this.identity.set(identity)
+    if (identity.state !== 'signed-in') return
+    const left = identity.expiresAt - Date.now()
+    // A day at most: browsers take a longer delay for none at all.
+    if (identity.demo) this.#after(left - RENEW_BEFORE, () => this.#renew(identity.username))
+    else this.#after(left, this.expire)
+  }
+
+  #after(delay: number, act: () => void): void {
+    this.#timer = setTimeout(act, Math.min(Math.max(delay, 0), 86_400_000))
+  }
+
+  #renew(username: string): void {
+    this.signInAsDemo(username).catch(() => {
+      const identity = this.identity.get()
+      if (identity.state !== 'signed-in') return
+      if (identity.expiresAt <= Date.now()) this.#enter({ state: 'expired', username, demo: true })
+      else this.#after(10_000, () => this.#renew(username))
+    })
+  }
+}
