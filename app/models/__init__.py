@@ -5,6 +5,7 @@ from app.models.anchors import AnchoredHead, LedgerAnchor
 from app.models.base import Base
 from app.models.catalogue import Action, Category
 from app.models.catalogue_changes import CatalogueChange
+from app.models.closings import ClosingScore, WindowClosing
 from app.models.flags import Flag
 from app.models.milestones import ReachedMilestone
 from app.models.scores import Score
@@ -19,6 +20,7 @@ __all__ = [
     "Base",
     "CatalogueChange",
     "Category",
+    "ClosingScore",
     "Flag",
     "LedgerAnchor",
     "ReachedMilestone",
@@ -26,4 +28,5 @@ __all__ = [
     "ScoreTransaction",
     "SigningSession",
     "User",
+    "WindowClosing",
 ]

@@ -43,7 +43,8 @@ class Reconcile:
     async def recent(self, since: datetime | None = None) -> int:
         """Put once more what changed since then, or in the last 30 seconds. Returns the number of rows."""
         now = self._clock()
-        windows = [window_of(period, now) for period in Period]
+        # What was committed right before a window ended may have been missed, and be found only after its end.
+        windows = list({window_of(period, instant) for period in Period for instant in (now, now - LOOK_BACK)})
         async with self._database.connect() as connection:
             rows = await read_recent(connection, min(since or now, now) - LOOK_BACK, windows)
         for _, group in groupby(rows, key=lambda row: row.board.category):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from redis.asyncio import Redis
 
 from app.domain.boards import Board
+from app.domain.periods import parse_window
 from app.services.standings.guard import Guard
-from app.services.standings.layout import Keys
+from app.services.standings.layout import Keys, has_left
 
 
 class Loading:
@@ -45,6 +47,14 @@ class Loading:
         """Declare the category loaded."""
         meta = self._keys.meta(category)
         await self._guard(lambda: self._redis.hset(meta, "ready", run_id))
+
+    async def forget_versions(self, category: str, now: datetime) -> None:
+        """Drop what is counted of boards that have left Redis."""
+        meta = self._keys.meta(category)
+        fields = [raw.decode() for raw in await self._guard(lambda: self._redis.hkeys(meta))]
+        gone = [field for field in fields if field[:2] in ("v:", "t:") and _has_left(category, field[2:], now)]
+        if gone:
+            await self._guard(lambda: self._redis.hdel(meta, *gone))
 
     async def lock(self, category: str, owner: str, seconds: int) -> bool:
         """Whether `owner` may rebuild the category for the next `seconds`. The holder calls it again to go on."""
@@ -84,3 +94,7 @@ class Loading:
             pipe.zrem(order, known[:8] + user_id.bytes)
             pipe.hdel(members, user_id.bytes)
             await self._guard(pipe.execute)
+
+
+def _has_left(category: str, window: str, now: datetime) -> bool:
+    return has_left(Board(category, parse_window(window)), now)

@@ -1,0 +1,85 @@
+"""Reading what the ledger tells of one user: the score over time, and the transactions themselves.
+
+Each statement reads the user's own chain, by the index that keeps it in order, and nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.score_history import FIRST_MONDAY, Buckets
+from app.domain.transactions import Kind
+
+OPENING = text(
+    """
+    SELECT t.score FROM score_transactions t JOIN users u ON u.id = t.user_id
+    WHERE t.user_id = :user AND t.category_id = :category AND t.created_at < :first AND u.hidden_at IS NULL
+    ORDER BY t.seq DESC LIMIT 1
+    """
+)
+
+CHANGES = text(
+    """
+    SELECT date_bin(CAST(:step AS interval), t.created_at, CAST(:origin AS timestamptz)) AS starts_at,
+           (array_agg(t.score ORDER BY t.seq DESC))[1] AS score, sum(t.delta) AS gained
+    FROM score_transactions t JOIN users u ON u.id = t.user_id
+    WHERE t.user_id = :user AND t.category_id = :category AND u.hidden_at IS NULL
+      AND t.created_at >= :first AND t.created_at < :end
+    GROUP BY 1
+    """
+)
+
+CHAIN = text(
+    """
+    SELECT id, seq, category_id, action_id, kind, points, delta, score, actor_role, reason, created_at
+    FROM score_transactions
+    WHERE user_id = :user AND seq < :before
+    ORDER BY seq DESC LIMIT :limit
+    """
+)
+
+BEYOND_ALL = 2**63 - 1
+"""A position in a chain that no transaction reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainLink:
+    """A transaction as its user and moderators see it."""
+
+    id: UUID
+    seq: int
+    category_id: str | None
+    action_id: str | None
+    kind: Kind
+    points: int
+    delta: int
+    score: int
+    actor_role: str
+    reason: str | None
+    created_at: datetime
+
+
+async def read_score_changes(
+    connection: AsyncConnection, user_id: UUID, category: str, buckets: Buckets
+) -> tuple[int, Mapping[datetime, tuple[int, int]]]:
+    """The all-time score before the first bucket, and for each bucket with transactions the score after and the gain.
+
+    A user who is hidden has none.
+    """
+    named = {"user": user_id, "category": category, "first": buckets.first}
+    opening = (await connection.execute(OPENING, named)).scalar_one_or_none()
+    more = {"step": buckets.step.length, "origin": FIRST_MONDAY, "end": buckets.end}
+    rows = await connection.execute(CHANGES, named | more)
+    return opening or 0, {row.starts_at: (row.score, int(row.gained)) for row in rows}
+
+
+async def read_chain(connection: AsyncConnection, user_id: UUID, before: int, limit: int) -> Sequence[ChainLink]:
+    """Up to `limit` transactions of a user with a position below `before`, the newest first."""
+    rows = await connection.execute(CHAIN, {"user": user_id, "before": before, "limit": limit})
+    return [ChainLink(**(row._asdict() | {"kind": Kind(row.kind)})) for row in rows]
