@@ -37,6 +37,7 @@ from app.services.announcer import Announcer
 from app.services.breaker import Breaker
 from app.services.catalogue import CatalogueService
 from app.services.catalogue_changes import CatalogueChanges
+from app.services.close_windows import CloseWindows
 from app.services.database import POSTGRES_FAILURES, Database, open_engine
 from app.services.issue_token import IssueToken
 from app.services.jobs import Job, Jobs
@@ -44,6 +45,7 @@ from app.services.jwks import JwksKeys
 from app.services.leaderboards import Leaderboards
 from app.services.ledger import Ledger
 from app.services.milestones import Milestones
+from app.services.player_history import PlayerHistory
 from app.services.player_profile import ReadPlayerProfile
 from app.services.postgres_boards import PostgresBoards
 from app.services.profiles import Profiles
@@ -88,6 +90,8 @@ class App:
     ledger: Ledger
     announcer: Announcer
     leaderboards: Leaderboards
+    history: PlayerHistory
+    close_windows: CloseWindows
     boards: ReadBoard
     rebuild: Rebuild
     reconcile: Reconcile
@@ -200,6 +204,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         lanes=lanes,
     )
     reconcile = Reconcile(database, standings, loading, catalogue, clock)
+    close_windows = CloseWindows(database, loading, catalogue, clock)
     jobs = Jobs(
         engine,
         [
@@ -207,6 +212,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
             Job("reconcile", 300, reconcile.everything),
             Job("cleanup", 3600, action_tokens.delete_expired),
             Job("milestones", 60, milestones.repair),
+            Job("close_windows", 5, close_windows),
         ],
         time.monotonic,
     )
@@ -234,6 +240,8 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         ledger=ledger,
         announcer=announcer,
         leaderboards=Leaderboards(hub, boards, profiles, catalogue, clock),
+        history=PlayerHistory(database, profiles, clock),
+        close_windows=close_windows,
         boards=boards,
         rebuild=rebuild,
         reconcile=reconcile,

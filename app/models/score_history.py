@@ -6,13 +6,13 @@ Each statement reads the user's own chain, by the index that keeps it in order, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.ledger_entries import LedgerEntry
 from app.domain.score_history import FIRST_MONDAY, Buckets
 from app.domain.transactions import Kind
 
@@ -48,23 +48,6 @@ BEYOND_ALL = 2**63 - 1
 """A position in a chain that no transaction reaches."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChainLink:
-    """A transaction as its user and moderators see it."""
-
-    id: UUID
-    seq: int
-    category_id: str | None
-    action_id: str | None
-    kind: Kind
-    points: int
-    delta: int
-    score: int
-    actor_role: str
-    reason: str | None
-    created_at: datetime
-
-
 async def read_score_changes(
     connection: AsyncConnection, user_id: UUID, category: str, buckets: Buckets
 ) -> tuple[int, Mapping[datetime, tuple[int, int]]]:
@@ -79,7 +62,7 @@ async def read_score_changes(
     return opening or 0, {row.starts_at: (row.score, int(row.gained)) for row in rows}
 
 
-async def read_chain(connection: AsyncConnection, user_id: UUID, before: int, limit: int) -> Sequence[ChainLink]:
+async def read_chain(connection: AsyncConnection, user_id: UUID, before: int, limit: int) -> Sequence[LedgerEntry]:
     """Up to `limit` transactions of a user with a position below `before`, the newest first."""
     rows = await connection.execute(CHAIN, {"user": user_id, "before": before, "limit": limit})
-    return [ChainLink(**(row._asdict() | {"kind": Kind(row.kind)})) for row in rows]
+    return [LedgerEntry(**(row._asdict() | {"kind": Kind(row.kind)})) for row in rows]

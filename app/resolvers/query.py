@@ -9,6 +9,7 @@ from app.domain.ids import parse_user_id
 from app.domain.users import Profile
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.catalogue import CatalogueQueries
+from app.resolvers.history import HistoryQueries
 from app.resolvers.players import PlayerQueries
 from app.resolvers.selection import views_below
 from app.schema.boards import Leaderboard, UserRank
@@ -19,7 +20,7 @@ from app.schema.viewer import Allowance, Viewer
 
 
 @strawberry.type(description="Reading. Nothing here changes anything, and all of it may be cached.")
-class Query(PlayerQueries, CatalogueQueries):
+class Query(PlayerQueries, HistoryQueries, CatalogueQueries):
     @strawberry.field(description="The board of a category and period.")
     async def leaderboard(
         self,

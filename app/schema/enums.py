@@ -16,14 +16,16 @@ from app.domain.errors import ErrorCode
 from app.domain.limits import Activity
 from app.domain.milestones import MilestoneKind
 from app.domain.periods import Period
+from app.domain.score_history import Step, Trend
+from app.domain.transactions import Kind as TransactionKind
 from app.domain.users import Role
 
 E = TypeVar("E", bound=Enum)
 
 
-def _publish(enum: type[E], description: str, values: Mapping[E, str]) -> None:
-    """Make `enum` usable in the schema. Raises KeyError when a value has no description."""
-    strawberry.enum(enum, description=description)
+def _publish(enum: type[E], description: str, values: Mapping[E, str], name: str | None = None) -> None:
+    """Make `enum` usable in the schema, as `name` there. Raises KeyError when a value has no description."""
+    strawberry.enum(enum, name=name, description=description)
     definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]
     for value in definition.values:
         value.description = values[enum[value.name]]
@@ -103,6 +105,38 @@ _publish(
     },
 )
 _publish(
+    TransactionKind,
+    "Why there is an entry in a player's ledger.",
+    {
+        TransactionKind.ACTION: "The player submitted an action token.",
+        TransactionKind.SIGNED_ACTION: "The player submitted an action signed within a signing session.",
+        TransactionKind.SERVER_ACTION: "The game's back-end recorded an action.",
+        TransactionKind.HELD: "An action that waits for a review: it has points and no delta.",
+        TransactionKind.RELEASE: "A moderator let a held action count.",
+        TransactionKind.REJECTION: "A moderator decided that a held action does not count.",
+        TransactionKind.ADJUSTMENT: "A moderator changed the score.",
+        TransactionKind.REVERSAL: "A moderator took back what another entry did.",
+        TransactionKind.HIDING: "A moderator hid the player from every board.",
+        TransactionKind.UNHIDING: "A moderator showed the player again.",
+        TransactionKind.DELETION: "A moderator deleted the player.",
+    },
+    name="TransactionKind",
+)
+_publish(
+    Step,
+    "How far apart the points of a history are. Stretches are in UTC; weeks begin on Monday.",
+    {Step.HOUR: "An hour.", Step.DAY: "A day.", Step.WEEK: "A week."},
+)
+_publish(
+    Trend,
+    "Where a score went from the beginning to the end of a history.",
+    {
+        Trend.INCREASING: "It is higher at the end.",
+        Trend.FLAT: "It is the same.",
+        Trend.DECREASING: "It is lower at the end: corrections, or a category in which the latest score counts.",
+    },
+)
+_publish(
     ErrorCode,
     "The stable, machine-readable name of an error.",
     {
@@ -142,5 +176,8 @@ __all__ = [
     "Role",
     "SortOrder",
     "Source",
+    "Step",
+    "TransactionKind",
+    "Trend",
     "UpdateKind",
 ]

@@ -9,11 +9,12 @@ from uuid import UUID
 from app.domain.catalogue import Category
 from app.domain.cursors import parse_ledger_cursor
 from app.domain.errors import BadUserInput, Forbidden, UserNotFound
+from app.domain.ledger_entries import LedgerEntry
 from app.domain.periods import Period
 from app.domain.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
 from app.models.closings import read_ranks
-from app.models.score_history import BEYOND_ALL, ChainLink, read_chain, read_score_changes
+from app.models.score_history import BEYOND_ALL, read_chain, read_score_changes
 from app.services.database import Database
 from app.services.profiles import Profiles
 
@@ -60,7 +61,7 @@ class PlayerHistory:
 
     async def transactions(
         self, caller: Caller, user_id: UUID, first: int, after: str | None
-    ) -> tuple[Sequence[ChainLink], bool]:
+    ) -> tuple[Sequence[LedgerEntry], bool]:
         """The next `first` transactions of a user, the newest first, and whether there are more.
 
         For the user and for moderators: raises Forbidden for others. Raises BadUserInput, UserNotFound.
@@ -73,8 +74,8 @@ class PlayerHistory:
         if caller.user_id != user_id:
             await self._profile(user_id)
         async with self._database.connect() as connection:
-            links = await read_chain(connection, user_id, before, first + 1)
-        return links[:first], len(links) > first
+            entries = await read_chain(connection, user_id, before, first + 1)
+        return entries[:first], len(entries) > first
 
     async def _profile(self, user_id: UUID) -> Profile:
         profile = (await self._profiles.get([user_id])).get(user_id)

@@ -1,0 +1,80 @@
+"""Queries about a player's past."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from app.domain.ids import parse_user_id
+from app.domain.users import Role
+from app.resolvers.arguments import CategoryId, Info, PeriodOf, UserId
+from app.schema.enums import Period, Step
+from app.schema.history import RankHistory, ScoreHistory
+from app.schema.transactions import TransactionConnection
+
+From = Annotated[datetime, strawberry.argument(name="from", description="The first instant that is asked for.")]
+To = Annotated[
+    datetime, strawberry.argument(name="to", description="The first instant that is not asked for any more.")
+]
+StepOf = Annotated[Step, strawberry.argument(description="How far apart the points are.")]
+First = Annotated[int, strawberry.argument(description="How many transactions, 1 to 100.")]
+After = Annotated[
+    str | None, strawberry.argument(description="Go on behind this cursor; begin with the newest when omitted.")
+]
+
+
+@strawberry.type
+class HistoryQueries:
+    @strawberry.field(description="A player's all-time score over time, from the ledger. At most 750 points.")
+    async def score_history(
+        self,
+        info: Info,
+        user_id: UserId,
+        begin: From,
+        end: To,
+        category: CategoryId = "global",
+        step: StepOf = Step.DAY,
+    ) -> ScoreHistory:
+        app = info.context.app
+        kind = app.catalogue.current.category(category)
+        profile, history = await app.history.scores(parse_user_id(user_id), kind, begin, end, step)
+        return ScoreHistory.of(history, profile, kind, app.clock())
+
+    @strawberry.field(
+        description=(
+            "A player's places in the windows that began between two instants and are closed. A window is closed half "
+            "a minute after its end."
+        )
+    )
+    async def rank_history(
+        self,
+        info: Info,
+        user_id: UserId,
+        begin: From,
+        end: To,
+        category: CategoryId = "global",
+        period: PeriodOf = Period.DAILY,
+    ) -> RankHistory:
+        app = info.context.app
+        kind = app.leaderboards.category(category, period)
+        profile, points = await app.history.ranks(parse_user_id(user_id), kind, period, begin, end)
+        return RankHistory.of(points, profile, kind, period)
+
+    @strawberry.field(
+        description="A player's transactions, the newest first. For the player and for moderators.",
+        metadata={"viewer": True},
+    )
+    async def transactions(
+        self, info: Info, user_id: UserId, first: First = 20, after: After = None
+    ) -> TransactionConnection:
+        caller, player = info.context.require_caller(), parse_user_id(user_id)
+        entries, has_more = await info.context.app.history.transactions(caller, player, first, after)
+        return TransactionConnection.of(
+            player,
+            entries,
+            is_first=after is None,
+            has_more=has_more,
+            with_reason=caller.role is Role.MODERATOR,
+        )
