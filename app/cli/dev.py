@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from app.cli.errors import CommandError
 from app.cli.output import console, examples
+from app.domain.catalogue import DEFAULT_CATEGORY
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from app.config import Settings
 
 TOKEN_SECONDS = 12 * 3600
+
+# In development every player has the same address: what is allowed to one address must be enough for a crowd. The
+# limits of each user stay as they are.
+CROWD = {
+    "rate_limit_issue_per_address": 30_000,
+    "rate_limit_submit_per_address": 30_000,
+    "rate_limit_anonymous_per_address": 3_000,
+}
 
 
 def add_to(program: typer.Typer) -> None:
@@ -43,15 +57,31 @@ def dev() -> None:
 
 
 def _run(given: Settings, listener: socket.socket) -> None:
-    from app.cli.stores import ensure_migrated, stores
+    from app.cli.stores import migrated_stores
     from app.cli.web_page import building
+    from app.telemetry.logging import configure_logging
 
     out = console(stderr=True)
-    out.print("Starting the stores")
-    with stores(given) as settings:
-        ensure_migrated(settings, private=True)
-        with building(lambda line: out.print(line, style="dim", markup=False)):
+    out.print("Starting PostgreSQL and Redis")
+    with migrated_stores(given, upgrading=True) as found:
+        chosen = found.model_fields_set
+        settings = found.model_copy(update={name: most for name, most in CROWD.items() if name not in chosen})
+        configure_logging(settings.log_level, json=False)
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        asyncio.run(_populate(settings, out))
+        with building(lambda line: out.print(line, style="dim", markup=False, soft_wrap=True)):
             _serve(settings, listener)
+
+
+async def _populate(settings: Settings, out: Console) -> None:
+    """Add demo players to an empty database."""
+    from app.wiring import open_app
+
+    async with open_app(settings) as app:
+        seeded = await app.seeding.seed_demo(settings.jwt_issuer)
+        if seeded.users:
+            out.print(f"Adding {seeded.users} demo players")
+            await app.rebuild.rebuild(app.catalogue.current.category(DEFAULT_CATEGORY), force=True)
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
@@ -59,20 +89,17 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
     from app.cli.token import mint_token
     from app.cli.welcome import welcome
     from app.server import Server, config
-    from app.telemetry.logging import configure_logging
 
     url = url_of(listener)
-    configure_logging(settings.log_level, json=False)
 
     def greet() -> None:
-        token = "" if settings.jwt_jwks_url else mint_token(settings, "ada", ttl=TOKEN_SECONDS)
-        out = console()
+        token = None if settings.jwt_jwks_url else mint_token(settings, "ada", ttl=TOKEN_SECONDS)
         text = welcome(url, token, leaderboard=_called(), default_port=settings.port == 8000)
-        out.print(text, soft_wrap=True)
+        console().print(text, soft_wrap=True)
 
     Server(config(settings), greet).run([listener])
 
 
 def _called() -> str:
     """How to call the program from the folder the user is in."""
-    return ".venv/bin/leaderboard" if sys.prefix.endswith(".venv") else "leaderboard"
+    return ".venv/bin/leaderboard" if sys.prefix == str(Path.cwd() / ".venv") else "leaderboard"

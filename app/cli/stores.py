@@ -17,35 +17,35 @@ DATA = Path(".data")
 
 
 @contextmanager
-def stores(settings: Settings | None = None) -> Iterator[Settings]:
+def stores(given: Settings | None = None) -> Iterator[Settings]:
     """Settings with both addresses in them.
 
     Private servers that run are joined, so that a command works beside `make run`; else they run for its duration.
     Raises SettingsError, EmbeddedError.
     """
-    given = settings or load_settings()
+    given = given or load_settings()
     with open_stores(DATA, database_url=given.database_url, redis_url=given.redis_url) as found:
         yield load_settings(database_url=found.database_url, redis_url=found.redis_url)
 
 
 @contextmanager
-def migrated_stores(settings: Settings | None = None) -> Iterator[Settings]:
+def migrated_stores(given: Settings | None = None, *, upgrading: bool = False) -> Iterator[Settings]:
     """Settings with both addresses in them, of a database that has all tables.
 
-    A private database is brought up to date; that of an operator is only looked at. Raises CommandError as well.
+    A private database is brought up to date; an operator's only with `upgrading`. Raises CommandError as well.
     """
-    given = settings or load_settings()
-    with stores(given) as found:
-        ensure_migrated(found, private=given.database_url is None)
-        yield found
+    given = given or load_settings()
+    with stores(given) as settings:
+        ensure_migrated(settings, upgrading=upgrading or given.database_url is None)
+        yield settings
 
 
-def ensure_migrated(settings: Settings, *, private: bool) -> None:
-    """See to it that the database is at the newest revision; only a `private` one is changed. Raises CommandError."""
+def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
+    """See to it that the database is at the newest revision: change it with `upgrading`, else raise CommandError."""
     url = str(settings.database_url)
     with reaching("PostgreSQL", url):
         present, newest = revisions(url)
-        if present != newest and private:
+        if present != newest and upgrading:
             upgrade(url)
         elif present != newest:
             raise CommandError(

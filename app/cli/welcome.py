@@ -19,22 +19,28 @@ WELCOME = """
     curl -s {url}/graphql -H 'content-type: application/json' \\
       -d '{{"query": "{query}"}}'
 
-  [bold]A demo access token[/bold] of ada, good for 12 hours (another: leaderboard token --user NAME)
+{me}  [bold]See it move[/bold], each in a terminal of its own
+
+    {leaderboard} watch{at}
+    {leaderboard} play --players 200 --rate 50 --seconds 20{at}
+"""
+
+ME = """  [bold]A demo access token[/bold] of ada, good for 12 hours (another: leaderboard token --user NAME)
 
     {token}
 
     curl -s {url}/graphql -H 'content-type: application/json' -H 'authorization: Bearer {token}' \\
       -d '{{"query": "{{ me {{ user {{ username }} rank {{ rank score }} }} }}"}}'
 
-  [bold]See it move[/bold], each in a terminal of its own
-
-    {leaderboard} watch{at}
-    {leaderboard} play --players 200 --rate 50 --seconds 20{at}
 """
 
 
-def welcome(url: str, token: str, *, leaderboard: str, default_port: bool) -> str:
-    """The text, in rich's markup. `url` is the server's, `leaderboard` how the program is called here."""
+def welcome(url: str, token: str | None, *, leaderboard: str, default_port: bool) -> str:
+    """The text, in rich's markup. `url` is the server's, `leaderboard` how the program is called here.
+
+    Without a `token` nothing is said about tokens: they come from elsewhere.
+    """
     at = "" if default_port else f" --url {url}"
     ws = url.replace("http", "ws", 1)
-    return WELCOME.format(url=url, ws=ws, query=QUERY, token=token, leaderboard=leaderboard, at=at)
+    me = ME.format(url=url, token=token) if token else ""
+    return WELCOME.format(url=url, ws=ws, query=QUERY, me=me, leaderboard=leaderboard, at=at)

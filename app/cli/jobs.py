@@ -1,0 +1,51 @@
+"""`leaderboard jobs`: the background work, by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.errors import CommandError
+from app.cli.output import console, examples
+
+if TYPE_CHECKING:
+    from app.wiring import App
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(help="List the background work, or do a piece of it now.", no_args_is_help=False)
+    group.command("list", epilog=examples("leaderboard jobs list"))(show)
+    group.command("run", epilog=examples("leaderboard jobs run reconcile"))(run)
+    program.add_typer(group, name="jobs")
+
+
+def show() -> None:
+    """List the jobs, and how often the service does them by itself."""
+    from rich.table import Table
+
+    from app.cli.services import with_services
+
+    async def work(app: App) -> list[tuple[str, float]]:
+        return [(job.name, job.interval) for job in app.jobs.all]
+
+    table = Table("Job", "Every", box=None)
+    for name, interval in with_services(work):
+        table.add_row(name, f"{interval:g} s")
+    console().print(table)
+
+
+def run(name: Annotated[str, typer.Argument(help="Name of the job, as `leaderboard jobs list` prints it.")]) -> None:
+    """Do a job once, now. It is safe beside a running service, which may be doing the same."""
+    from app.cli.services import with_services
+
+    async def work(app: App) -> None:
+        known = [job.name for job in app.jobs.all]
+        if name not in known:
+            raise CommandError(f"there is no job {name}: choose from {', '.join(known)}")
+        await app.jobs.run_one(name)
+
+    with console(stderr=True).status(f"Running {name}"):
+        with_services(work)
+    console().print(f"{name}: done")

@@ -1,0 +1,57 @@
+"""`leaderboard rebuild`: Redis from PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import console, examples, progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from app.wiring import App
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the command."""
+    program.command(epilog=examples("leaderboard rebuild", "leaderboard rebuild --category arcade"))(rebuild)
+
+
+def rebuild(
+    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+) -> None:
+    """Load the live boards into Redis anew, from PostgreSQL.
+
+    Reads are answered by PostgreSQL meanwhile, and no score that comes in is lost.
+    """
+    from app.cli.services import with_services
+
+    async def work(app: App) -> None:
+        wanted = [category] if category else sorted(app.catalogue.current.categories)
+        with progress() as bar:
+            rows = sum([await rebuild_category(app, one, bar) for one in wanted])
+        console().print(f"Loaded {rows:,} rows of {len(wanted)} {'category' if category else 'categories'}")
+
+    with_services(work)
+
+
+async def rebuild_category(app: App, category_id: str, bar: Progress) -> int:
+    """Load one category with a line of progress; returns the number of rows.
+
+    Raises CommandError when another process is at it, CategoryNotFound.
+    """
+    from app.cli.errors import CommandError
+    from app.domain.ledger import boards_for
+    from app.models.rows import count_rows
+
+    category = app.catalogue.current.category(category_id)
+    async with app.database.connect() as connection:
+        total = sum([await count_rows(connection, board) for board in boards_for(category, app.clock())])
+    task = bar.add_task(f"Redis: {category_id}", total=total)
+    rows = await app.rebuild.rebuild(category, force=True, progress=lambda done: bar.advance(task, done))
+    if total and not rows:
+        raise CommandError(f"another process is rebuilding {category_id}: it needs no second one")
+    bar.update(task, completed=rows, total=rows)
+    return rows

@@ -1,0 +1,76 @@
+"""`leaderboard serve`: the server, as an operator runs it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli.errors import FAILED
+from app.cli.output import console, examples
+
+if TYPE_CHECKING:
+    from app.config import Settings
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the command."""
+    program.command(
+        epilog=examples(
+            "leaderboard migrate && leaderboard serve",
+            "ENVIRONMENT=production HOST=0.0.0.0 WORKERS=4 leaderboard serve",
+        )
+    )(serve)
+
+
+def serve() -> int:
+    """Serve with the settings of the environment, or of .env. All that is wrong with them is listed at once.
+
+    DATABASE_URL and REDIS_URL must be set, and the database migrated. WORKERS processes share the port; one that
+    dies is replaced. SIGTERM ends everything in order within 10 seconds: what is being committed is committed, and
+    sockets are told to come back.
+    """
+    from app.cli.listening import bind
+    from app.cli.stopping import stoppable
+    from app.cli.stores import ensure_migrated
+
+    settings = _settings()
+    try:
+        with stoppable(), bind(settings.host, settings.port) as listener:
+            ensure_migrated(settings)
+            return _serve(settings, listener)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _settings() -> Settings:
+    """The settings of a server. Raises SettingsError, with what no server can do without among the problems."""
+    from app.config import SettingsError, load_settings
+
+    problems: list[str] = []
+    settings: Settings | None = None
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        problems += error.problems
+    if settings is not None:
+        problems += [
+            f"{name} is missing (`leaderboard dev` starts private servers)"
+            for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url))
+            if not value
+        ]
+    if settings is None or problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _serve(settings: Settings, listener: socket.socket) -> int:
+    from app.cli.listening import url_of
+    from app.cli.workers import Workers, serve_alone
+
+    if settings.workers == 1:
+        serve_alone(settings, listener)
+        return FAILED  # It ends by a signal; an end without one is a failure that is in the log.
+    console(stderr=True).print(f"Serving {url_of(listener)} with {settings.workers} workers")
+    return Workers(settings, listener).run()

@@ -1,0 +1,44 @@
+"""The services a command works with, open for as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from app.cli.errors import CommandError
+from app.cli.stores import migrated_stores
+from app.telemetry.logging import configure_logging
+from app.wiring import App, open_app
+
+T = TypeVar("T")
+
+PATIENCE = 600.0
+"""Seconds that a statement may take for a command: it counts everything, where a request reads a page."""
+
+
+def with_services(work: Callable[[App], Awaitable[T]]) -> T:
+    """What `work` returns, called with all services on the stores of this folder or of the settings.
+
+    The categories are loaded in Redis as far as Redis answers. Raises CommandError, EmbeddedError, SettingsError, and
+    what `work` raises.
+    """
+    with migrated_stores() as settings:
+        configure_logging("WARNING", json=False)
+        patient = settings.model_copy(update={"db_timeout": PATIENCE, "db_pool_min": 2})
+
+        async def run() -> T:
+            async with open_app(patient) as app:
+                await _load(app)
+                return await work(app)
+
+        return asyncio.run(run())
+
+
+async def _load(app: App) -> None:
+    from app.services.standings import Unreachable
+
+    try:
+        await app.rebuild.ensure_loaded()
+    except Unreachable as error:
+        raise CommandError(f"Redis does not answer: {error}") from error

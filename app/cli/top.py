@@ -1,0 +1,50 @@
+"""`leaderboard top`: a board, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import console, examples
+from app.domain.periods import Period
+
+if TYPE_CHECKING:
+    from app.domain.boards import Page
+    from app.wiring import App
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the command."""
+    program.command(epilog=examples("leaderboard top", "leaderboard top --category arcade --period WEEKLY --limit 25"))(
+        top
+    )
+
+
+def top(
+    category: Annotated[str, typer.Option(help="Which category.")] = "global",
+    period: Annotated[Period, typer.Option(case_sensitive=False, help="Which period.")] = Period.ALL_TIME,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries.")] = 10,
+) -> None:
+    """Print the first entries of a board, straight from the stores: no server needs to run."""
+    from app.cli.services import with_services
+
+    async def work(app: App) -> Page:
+        boards = app.leaderboards
+        return await boards.page(boards.board(boards.category(category, period), period), limit, 0)
+
+    _show(with_services(work))
+
+
+def _show(page: Page) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("#", "Player", "Score", box=None)
+    table.columns[0].justify = table.columns[2].justify = "right"
+    for entry in page.entries:
+        # Names are what users wrote, never markup.
+        table.add_row(str(entry.rank), Text(entry.user.username), f"{entry.score:,}")
+    out = console()
+    out.print(table if page.entries else "Nobody has a score here yet")
+    out.print(f"{page.board.key}: {page.total_users:,} players, from {page.source.value}", style="dim")
