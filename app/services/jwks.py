@@ -69,7 +69,7 @@ class JwksKeys:
             response = await self._http.get(self._url)
             response.raise_for_status()
             keys = _keys(response.json())
-        except (httpx2.HTTPError, jwt.PyJWTError, ValueError):
+        except (httpx2.HTTPError, jwt.PyJWTError, ValueError, TypeError, AttributeError):
             return  # The old keys are better than none.
         finally:
             self._fetching = None
@@ -78,7 +78,7 @@ class JwksKeys:
 
 
 def _keys(document: Any) -> dict[str, jwt.PyJWK]:
-    """The usable keys by id. Raises ValueError, PyJWTError for what is no key set."""
+    """The usable keys by id. Raises ValueError, and whatever PyJWT makes of what is no key set."""
     if not isinstance(document, dict):
         raise ValueError("The key set is not a JSON object")
     return {

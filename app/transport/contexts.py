@@ -71,10 +71,10 @@ _WANTED = (b"authorization", b"user-agent")
 
 
 def _bearer(authorization: bytes) -> str:
-    scheme, _, token = _text(authorization).strip().partition(" ")
+    scheme, _, token = _text(authorization).partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
-    return token.strip()
+    return token
 
 
 def _text(raw: bytes) -> str:

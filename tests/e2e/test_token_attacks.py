@@ -1,0 +1,244 @@
+"""Forged tokens, of both kinds and over every way in: all get one and the same answer."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from app.config import Settings
+from app.services.secrets import key_id
+from tests.support.forgery import Mint, b64, forged
+from tests.support.service import Player, Service, access_token, serving, settings_for
+from tests.support.socket_client import connecting
+
+ME = "{ me { user { username } } }"
+SUBMIT = """
+mutation($token: String!) {
+  submitScore(input: {actionToken: $token}) { __typename ... on UserError { code message } }
+}
+"""
+
+REFUSED = {
+    "errors": [{"message": "A valid access token is needed.", "extensions": {"code": "UNAUTHENTICATED"}}],
+}
+
+
+def access_mint(settings: Settings, **claims: Any) -> Mint:
+    secret, now = settings.jwt_secret.get_secret_value(), int(time.time())
+    header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(secret)}
+    good = {
+        "sub": "alice",
+        "username": "alice",
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+        "iat": now,
+        "exp": now + 900,
+    }
+    return Mint(secret, header, good | claims)
+
+
+def action_mint(settings: Settings, user_id: str) -> Mint:
+    secret, now = settings.action_token_secret.get_secret_value(), int(time.time())
+    header = {"alg": "HS256", "typ": "action+jwt", "kid": key_id(secret)}
+    claims = {
+        "sub": user_id,
+        "act": "COMPLETE_LEVEL",
+        "cat": "global",
+        "pts": 50,
+        "jti": uuid4().hex,
+        "aud": "leaderboard-actions",
+        "iat": now,
+        "exp": now + 300,
+    }
+    return Mint(secret, header, claims)
+
+
+def forged_access_tokens(settings: Settings) -> dict[str, str]:
+    good = access_mint(settings)
+    more = {
+        "unknown role": good.claiming(role="admin"),
+        "role of a list": good.claiming(role=["moderator"]),
+        "name of a number": good.claiming(username=5),
+        "name of control characters": good.claiming(username="a\u202eb"),
+        "long name": good.claiming(username="x" * 51),
+        "long subject": good.claiming(sub="x" * 256),
+    }
+    return forged(good, action_mint(settings, str(uuid4()))) | more
+
+
+async def test_good_tokens_pass_however_they_are_signed_for(service: Service):
+    good = access_mint(service.settings)
+    for token in (good.good(), good.headed("kid"), good.headed("typ"), good.headed(typ="JWT"), good.headed(extra=1)):
+        assert (await Player(service.http, token).ask(ME))["me"]["user"]["username"] == "alice"
+        async with connecting(service.socket_url) as client:
+            await client.init({"authorization": f"Bearer {token}"})
+
+
+async def test_every_forged_access_token_gets_the_same_answer_over_http(service: Service):
+    tokens = forged_access_tokens(service.settings)
+    answers: dict[tuple[Any, ...], list[str]] = {}
+    for name, token in tokens.items():
+        if token.isascii() and "\0" not in token:
+            headers = {"authorization": f"Bearer {token}".strip(), "accept": "application/graphql-response+json"}
+            reply = await service.http.post("/graphql", json={"query": ME}, headers=headers)
+            varying = ("date", "x-request-id")
+            rest = sorted((name, value) for name, value in reply.headers.items() if name not in varying)
+            answers.setdefault((reply.status_code, reply.text, *rest), []).append(name)
+    assert len(answers) == 1, answers
+    ((status, text, *headers),) = answers
+    assert (status, json.loads(text)) == (401, REFUSED)
+    assert ("www-authenticate", "Bearer") in headers
+    assert len(tokens) >= 120
+
+
+async def test_every_forged_access_token_gets_the_same_answer_over_a_socket(service: Service):
+    async def answer(token: str) -> tuple[int, str]:
+        async with connecting(service.socket_url) as client:
+            await client.say({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
+            return await client.close_code()
+
+    answers: dict[tuple[int, str], list[str]] = {}
+    for name, token in forged_access_tokens(service.settings).items():
+        answers.setdefault(await answer(token), []).append(name)
+    assert set(answers) == {(4401, "A valid access token is needed.")}, answers
+
+
+@pytest.mark.parametrize("scheme", ["", "Basic ", "Bearer", "Bearer\t", "Token ", "Bearer Bearer "])
+async def test_the_scheme_is_bearer_and_nothing_else(service: Service, scheme: str):
+    headers = {"authorization": scheme + access_token(service.settings), "accept": "application/graphql-response+json"}
+    reply = await service.http.post("/graphql", json={"query": ME}, headers=headers)
+    assert (reply.status_code, reply.json()) == (401, REFUSED)
+
+
+@pytest.mark.parametrize(
+    "authorization", [1, True, [], {}, ["Bearer x"], "", "Bearer", "\ud800".encode("utf-8", "replace").decode()]
+)
+async def test_an_odd_authorization_in_connection_init_is_a_bad_token(service: Service, authorization: object):
+    async with connecting(service.socket_url) as client:
+        await client.say({"type": "connection_init", "payload": {"authorization": authorization}})
+        assert await client.close_code() == (4401, "A valid access token is needed.")
+
+
+async def test_only_a_token_that_is_right_in_all_else_is_told_that_it_expired(service: Service):
+    now = int(time.time())
+    expired = access_mint(service.settings, iat=now - 1000, exp=now - 1)
+    reply = await Player(service.http, expired.good()).post(ME)
+    assert reply.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED", "reason": "TOKEN_EXPIRED"}
+    for token in (expired.claiming(aud="another"), Mint("x" * 40, expired.header, expired.claims).good()):
+        assert (await Player(service.http, token).post(ME)).json() == REFUSED
+
+
+async def test_every_forged_action_token_gets_the_same_answer_and_pays_nothing(service: Service):
+    alice = service.player("alice")
+    user_id = (await alice.play())["user"]["id"]
+    good = action_mint(service.settings, user_id)
+    tokens = forged(good, access_mint(service.settings, sub=user_id)) | {
+        "no typ": good.headed("typ"),
+        "no act": good.claiming("act"),
+        "no pts": good.claiming("pts"),
+        "no jti": good.claiming("jti"),
+        "points of text": good.claiming(pts="50"),
+        "points of a float": good.claiming(pts=50.0),
+        "points of true": good.claiming(pts=True),
+        "action of a list": good.claiming(act=["COMPLETE_LEVEL"]),
+        "jti of a number": good.claiming(jti=7),
+        "sub of no user": good.claiming(sub="alice"),
+    }
+    answers: dict[str, list[str]] = {}
+    for name, token in tokens.items():
+        answers.setdefault((await alice.post(SUBMIT, token=token)).text, []).append(name)
+    assert len(answers) == 1, answers
+    outcome = json.loads(next(iter(answers)))["data"]["submitScore"]
+    assert (outcome["__typename"], outcome["code"]) == ("InvalidActionToken", "INVALID_ACTION_TOKEN")
+    assert (await alice.play())["previousScore"] == 50
+
+
+async def test_a_well_signed_action_token_that_was_never_issued_pays_nothing(service: Service):
+    alice = service.player("alice")
+    user_id = (await alice.play())["user"]["id"]
+    outcome = (await alice.ask(SUBMIT, token=action_mint(service.settings, user_id).good()))["submitScore"]
+    assert outcome["code"] == "INVALID_ACTION_TOKEN"
+
+
+class Provider:
+    """An identity provider with one RSA key."""
+
+    def __init__(self) -> None:
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.public = self.key.public_key()
+        numbers = self.public.public_numbers()
+        self.modulus = numbers.n.to_bytes(256, "big")
+        self.document = {
+            "keys": [
+                {"kty": "RSA", "use": "sig", "kid": "k1", "n": b64(self.modulus), "e": "AQAB"},
+                {"kty": "oct", "kid": "shared", "k": b64(b"s" * 32)},
+                {"kty": "RSA", "use": "enc", "kid": "enc", "n": b64(self.modulus), "e": "AQAB"},
+                {"kty": "weird"},
+                "nonsense",
+            ]
+        }
+
+    def pem(self) -> bytes:
+        return self.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def sign(self, claims: dict[str, Any], **header: Any) -> str:
+        return jwt.encode(claims, self.key, "RS256", {"kid": "k1", **header})
+
+
+@asynccontextmanager
+async def keys_at(provider: Provider) -> AsyncIterator[str]:
+    """Serve the key set over HTTP; yields its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = json.dumps(provider.document).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys.json"
+
+
+async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url: str):
+    provider = Provider()
+    async with keys_at(provider) as url, serving(settings_for(database_url, redis_url, jwt_jwks_url=url)) as service:
+        claims = access_mint(service.settings).claims
+        good = provider.sign(claims)
+        assert (await Player(service.http, good).ask(ME))["me"]["user"]["username"] == "alice"
+        header = {"typ": "at+jwt", "kid": "k1"}
+        confused = {
+            f"{alg} by {name}": Mint(secret, {**header, "alg": alg}, claims).good()
+            for alg in ("HS256", "RS256", "none")
+            for name, secret in {
+                "PEM": provider.pem(),
+                "PEM without newline": provider.pem().strip(),
+                "modulus": provider.modulus,
+                "document": json.dumps(provider.document["keys"][0]),
+            }.items()
+        }
+        more = {
+            "shared secret": access_mint(service.settings).good(),
+            "shared key of the set": Mint("s" * 32, {**header, "alg": "HS256", "kid": "shared"}, claims).good(),
+            "no kid": jwt.encode(claims, provider.key, "RS256"),
+            "unknown kid": provider.sign(claims, kid="k2"),
+            "key for encryption": provider.sign(claims, kid="enc"),
+            "another key": Provider().sign(claims),
+            "another algorithm of the key": jwt.encode(claims, provider.key, "PS256", {"kid": "k1"}),
+            "embedded key": Provider().sign(claims, jwk=provider.document["keys"][0]),
+            "changed": good[:-8] + "AAAAAAAA",
+            "list of audiences": provider.sign({**claims, "aud": [claims["aud"]]}),
+            "twin": f"{good}=",
+        }
+        for name, token in (confused | more).items():
+            reply: httpx2.Response = await Player(service.http, token).post(ME)
+            assert (reply.status_code, reply.json()) == (401, REFUSED), name

@@ -1,0 +1,153 @@
+"""Tokens as nobody should make them: every part is said byte for byte."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+Part = dict[str, Any] | str | bytes
+B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def b64(raw: bytes) -> str:
+    """base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def part(content: Part) -> str:
+    """A part of a token: an object as JSON, a text or bytes as they are."""
+    if isinstance(content, dict):
+        content = json.dumps(content)
+    return b64(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
+
+
+class Mint:
+    """Signs anything with one secret."""
+
+    def __init__(self, secret: str | bytes, header: dict[str, Any], claims: dict[str, Any]) -> None:
+        """`header` and `claims`: those of a good token."""
+        self.secret = secret.encode() if isinstance(secret, str) else secret
+        self.header = header
+        self.claims = claims
+
+    def good(self) -> str:
+        """A token that is right in everything."""
+        return self.raw(self.header, self.claims)
+
+    def claiming(self, *drop: str, **changes: Any) -> str:
+        """A good token but for these claims."""
+        return self.raw(self.header, {k: v for k, v in {**self.claims, **changes}.items() if k not in drop})
+
+    def headed(self, *drop: str, **changes: Any) -> str:
+        """A good token but for these headers, signed all the same."""
+        return self.raw({k: v for k, v in {**self.header, **changes}.items() if k not in drop}, self.claims)
+
+    def raw(self, header: Part, claims: Part, digest: str = "sha256") -> str:
+        """A token of these two parts."""
+        signed = f"{part(header)}.{part(claims)}"
+        return f"{signed}.{b64(hmac.new(self.secret, signed.encode(), getattr(hashlib, digest)).digest())}"
+
+
+def twins(token: str) -> list[str]:
+    """Other ways to write the same bytes: the last character of a part may have bits that carry nothing."""
+    parts, found = token.split("."), []
+    for at, text in enumerate(parts):
+        if len(text) % 4:
+            twin = text[:-1] + B64[B64.index(text[-1]) | 1]
+            found.append(".".join((*parts[:at], twin, *parts[at + 1 :])))
+    return found
+
+
+def forged(good: Mint, other: Mint) -> dict[str, str]:
+    """Tokens that must all be refused. `other` mints the other kind of token, with its own secret."""
+    now, token = int(time.time()), good.good()
+    header, claims, signature = token.split(".")
+    quoted = json.dumps(good.claims)
+    tokens = {
+        "nothing": "",
+        "no dots": "token",
+        "dots": "..",
+        "two parts": f"{header}.{claims}",
+        "four parts": f"{token}.{signature}",
+        "five parts": f"{token}.{signature}.{signature}",
+        "empty signature": f"{header}.{claims}.",
+        "short signature": token[:-4],
+        "long signature": f"{token}AAAA",
+        "trailing =": f"{token}=",
+        "trailing ==": f"{token}==",
+        "trailing dot": f"{token}.",
+        "leading dot": f".{token}",
+        "leading space": f" {token}",
+        "inner space": f"{header}. {claims}.{signature}",
+        "plus and slash": f"{header}.{claims}.{signature[:-2]}+/",
+        "not base64": f"{header}.{claims}.!!!!",
+        "claims changed": f"{header}.{part({**good.claims, 'exp': now + 99_999})}.{signature}",
+        "header changed": f"{part({**good.header, 'typ': 'JWT', 'x': 1})}.{claims}.{signature}",
+        "another secret": Mint("x" * 40, good.header, good.claims).good(),
+        "empty secret": Mint("", good.header, good.claims).good(),
+        "the other kind": other.good(),
+        "the other kind's secret": Mint(other.secret, good.header, good.claims).good(),
+        "the other kind's claims": Mint(good.secret, good.header, other.claims).good(),
+        "the other kind's type": good.headed(typ=other.header["typ"]),
+        "odd typ": good.headed(typ=["JWT"]),
+        "null typ": good.headed(typ=None),
+        "unknown typ": good.headed(typ="dpop+jwt"),
+        "HS384": good.raw({**good.header, "alg": "HS384"}, good.claims, "sha384"),
+        "HS512": good.raw({**good.header, "alg": "HS512"}, good.claims, "sha512"),
+        "RS256 by HMAC": good.headed(alg="RS256"),
+        "odd alg": good.headed(alg=["HS256"]),
+        "no alg": good.headed("alg"),
+        "lower-case alg": good.headed(alg="hs256"),
+        "kid of a number": good.headed(kid=1),
+        "kid of a list": good.headed(kid=[good.header.get("kid")]),
+        "kid of nothing": good.headed(kid=None),
+        "kid of a path": good.headed(kid="../../../../dev/null"),
+        "kid of SQL": good.headed(kid="' OR 1=1 --"),
+        "critical header": good.headed(crit=["exp"]),
+        "critical b64": good.headed(crit=["b64"], b64=True),
+        "unencoded payload": good.headed(crit=["b64"], b64=False),
+        "embedded key": good.headed(jwk={"kty": "oct", "k": b64(good.secret)}),
+        "key by address": good.headed(jku="https://example.com/keys.json"),
+        "certificate by address": good.headed(x5u="https://example.com/certificate.pem"),
+        "compressed": good.headed(zip="DEF"),
+        "header of a list": good.raw("[]", good.claims),
+        "header of text": good.raw("alg", good.claims),
+        "deep header": good.raw("[" * 1500, good.claims),
+        "header twice": good.raw('{"alg":"none",' + json.dumps(good.header)[1:], good.claims),
+        "claims of a list": good.raw(good.header, "[]"),
+        "claims of null": good.raw(good.header, "null"),
+        "claims of bytes": good.raw(good.header, b"\xff\xfe\x00"),
+        "deep claims": good.raw(good.header, "[" * 2000),
+        "deep claim": good.raw(good.header, f'{quoted[:-1]}, "x": {"[" * 1200}{"]" * 1200}}}'),
+        "exp twice": good.raw(good.header, f'{{"exp": {now + 99_999}, {quoted[1:]}'),
+        "sub twice": good.raw(good.header, f'{{"sub": "admin", {quoted[1:]}'),
+        "exp NaN": good.raw(good.header, f'{{"exp": NaN, {json.dumps({**good.claims, "exp": 0})[1:]}'),
+        "oversize": good.claiming(padding="x" * 4000),
+        "unicode": f"{token[:-2]}é",
+        "fullwidth": "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else c for c in token),
+        "null character": f"{token}\0",
+    }
+    for alg in ("none", "None", "NONE", "nOnE"):
+        unsigned = f"{part({**good.header, 'alg': alg})}.{claims}"
+        tokens |= {f"{alg} unsigned": f"{unsigned}.", f"{alg} signed": good.headed(alg=alg)}
+    for claim in ("sub", "aud", "iat", "exp", *(("iss",) if "iss" in good.claims else ())):
+        tokens[f"no {claim}"] = good.claiming(claim)
+        for odd in (None, True, [], {}, "", [good.claims[claim]], float("nan"), float("inf"), -1):
+            tokens[f"{claim} {odd!r}"] = good.claiming(**{claim: odd})
+    for claim in ("exp", "iat", "nbf"):
+        tokens[f"{claim} in words"] = good.claiming(**{claim: str(now + 900)})
+        tokens[f"{claim} huge"] = good.claiming(**{claim: 10**30})
+        tokens[f"{claim} float"] = good.claiming(**{claim: 1e300})
+    for claim in ("iat", "nbf"):
+        tokens[f"{claim} to come"] = good.claiming(**{claim: now + 3600})
+    for claim in ("aud", "iss"):
+        if claim in good.claims:
+            tokens[f"{claim} of another"] = good.claiming(**{claim: "another"})
+            tokens[f"{claim} in capitals"] = good.claiming(**{claim: good.claims[claim].upper()})
+    tokens["sub of a surrogate"] = good.raw(good.header, quoted.replace(good.claims["sub"], "\\ud800"))
+    tokens |= {f"twin {n}": twin for n, twin in enumerate(twins(token))}
+    return tokens
