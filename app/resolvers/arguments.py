@@ -14,6 +14,7 @@ from app.schema.enums import Period
 Info = strawberry.Info[Context, None]
 
 CategoryId = Annotated[str, strawberry.argument(description="The id of a category.")]
+InCategory = Annotated[str | None, strawberry.argument(description="The id of a category; all of them when omitted.")]
 PeriodOf = Annotated[Period, strawberry.argument(description="The period of the board.")]
 At = Annotated[
     datetime | None,

@@ -7,7 +7,7 @@ import strawberry
 from app.domain.boards import board_of
 from app.domain.ids import parse_user_id
 from app.domain.users import Profile
-from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
+from app.resolvers.arguments import At, CategoryId, InCategory, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.catalogue import CatalogueQueries
 from app.resolvers.history import HistoryQueries
 from app.resolvers.players import PlayerQueries
@@ -69,7 +69,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries):
         )
 
     @strawberry.field(description="What players can complete, and what it pays.")
-    async def actions(self, info: Info, category: CategoryId | None = None) -> list[Action]:
+    async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
         catalogue = info.context.app.catalogue.current
         if category is not None:
             catalogue.category(category)
