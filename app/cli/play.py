@@ -1,0 +1,87 @@
+"""`leaderboard play`: simulated players, so that there is something to watch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.errors import FAILED
+from app.cli.output import console, examples
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from app.cli.crowd import Crowd
+    from app.cli.tally import Tally
+
+TOKEN_SECONDS = 12 * 3600
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the command."""
+    program.command(
+        epilog=examples(
+            "leaderboard play",
+            "leaderboard play --players 200 --rate 50 --seconds 20",
+            "leaderboard play --category arcade --url http://127.0.0.1:8001",
+        )
+    )(play)
+
+
+def play(
+    players: Annotated[int, typer.Option(min=1, max=100_000, help="How many players.")] = 50,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Actions that begin in a second.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="For how long.")] = 30.0,
+    category: Annotated[str, typer.Option(help="Where they play.")] = "global",
+    url: Annotated[str | None, typer.Option(help="Of the server; that of HOST and PORT when omitted.")] = None,
+) -> int:
+    """Let simulated players play through the public API: each action is a token issued, then submitted.
+
+    The demo players are among them. Rate limits are a normal outcome, and a player who meets one rests. Ends with
+    exit code 1 when something went wrong that a player could not help.
+    """
+    import asyncio
+
+    from app.cli.crowd import Crowd, Player, names
+    from app.cli.server_url import server_url
+    from app.cli.tally import Tally
+    from app.cli.token import mint_token
+    from app.config import load_settings
+
+    settings = load_settings()
+    tally = Tally()
+    people = [Player(name, mint_token(settings, name, ttl=TOKEN_SECONDS)) for name in names(players)]
+    crowd = Crowd(server_url(url), people, category, tally)
+    try:
+        asyncio.run(_run(crowd, tally, rate, seconds))
+    finally:
+        if tally.outcomes:
+            console().print(_picture(tally))
+    return FAILED if tally.failures else 0
+
+
+async def _run(crowd: Crowd, tally: Tally, rate: float, seconds: float) -> None:
+    from rich.live import Live
+
+    out = console(stderr=True)
+    if out.is_terminal:
+        with Live(get_renderable=lambda: _picture(tally), console=out, refresh_per_second=5, transient=True):
+            await crowd.play(rate, seconds)
+    else:
+        await crowd.play(rate, seconds)
+
+
+def _picture(tally: Tally) -> RenderableType:
+    from rich.table import Table
+
+    table = Table("Outcome", "Actions", "", box=None)
+    table.columns[1].justify = "right"
+    for outcome, count in sorted(tally.outcomes.items(), key=lambda item: -item[1]):
+        failed = outcome in tally.failures
+        table.add_row(outcome, f"{count:,}", "failed" if failed else "", style="red" if failed else "")
+    table.add_row("together", f"{tally.total:,}", f"{tally.total / tally.elapsed:.1f} a second", style="bold")
+    for name, taken in tally.latencies.items():
+        spread = "  ".join(f"{share:.0%} {taken.quantile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
+        table.add_row(f"time to {name}", f"{taken.count:,}", spread, style="dim")
+    return table

@@ -1,0 +1,75 @@
+"""`leaderboard watch`: a live board in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import console, examples
+from app.domain.periods import Period
+
+if TYPE_CHECKING:
+    from app.cli.board_feed import Feed
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the command."""
+    program.command(
+        epilog=examples(
+            "leaderboard watch",
+            "leaderboard watch --category arcade --period DAILY --limit 20",
+            "leaderboard watch --updates 1 > board.txt",
+        )
+    )(watch)
+
+
+def watch(
+    category: Annotated[str, typer.Option(help="Which category.")] = "global",
+    period: Annotated[Period, typer.Option(case_sensitive=False, help="Which period.")] = Period.ALL_TIME,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries.")] = 10,
+    updates: Annotated[int | None, typer.Option(min=1, help="Stop after so many messages.")] = None,
+    url: Annotated[str | None, typer.Option(help="Of the server; that of HOST and PORT when omitted.")] = None,
+) -> None:
+    """Watch a board move, over a GraphQL subscription; Ctrl-C ends it.
+
+    A lost connection comes back by itself. Arrows show who moved with the last message. Where the output is no
+    terminal, every message is printed as a plain board.
+    """
+    import asyncio
+    from random import Random
+
+    from app.cli.board_feed import Feed
+    from app.cli.server_url import server_url
+
+    feed = Feed(server_url(url), category, period, limit, Random())
+    asyncio.run(_show(feed, f"{category} · {period.value}", updates))
+
+
+async def _show(feed: Feed, title: str, updates: int | None) -> None:
+    from rich.live import Live
+
+    from app.cli.board_feed import Lost
+    from app.cli.board_view import BoardView
+
+    out = console()
+    view = BoardView(title)
+    live = Live(view, console=out, auto_refresh=False) if out.is_terminal else None
+    if live is not None:
+        live.start()
+    try:
+        async for message in feed.messages():
+            if isinstance(message, Lost):
+                view.lose(message)
+            else:
+                view.show(message)
+                updates = updates and updates - 1
+            if live is not None:
+                live.refresh()
+            elif not isinstance(message, Lost):
+                out.print(view.plain(), markup=False, soft_wrap=True)
+            if updates == 0:
+                break
+    finally:
+        if live is not None:
+            live.stop()
