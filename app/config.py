@@ -10,6 +10,8 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.domain.fraud import Thresholds
+
 MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
 DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
@@ -72,6 +74,16 @@ class Settings(BaseSettings):
     token_expiration_seconds: int = Field(300, ge=1, le=86_400)
     max_open_tokens: int = Field(20, ge=1)
     auto_provision: bool = True
+    signing_session_seconds: int = Field(86_400, ge=60)
+    max_signing_sessions: int = Field(5, ge=1)
+
+    completion_verifiers: dict[str, str] = Field(default_factory=dict)
+    verifier_webhook_url: str | None = None
+    verifier_webhook_secret: SecretStr | None = None
+    verifier_timeout: float = Field(2.0, gt=0)
+    spot_check_rate: float = Field(0.1, ge=0, le=1)
+    fraud_enabled: bool = True
+    fraud_thresholds: Thresholds = Thresholds()
 
     score_cap: int = Field(1_000_000, ge=1, le=2_147_483_647)
     max_points_per_action: int = Field(100, ge=1, le=1_000_000)
@@ -148,7 +160,13 @@ class Settings(BaseSettings):
         """Every secret that must not be used in production, and why."""
         problems = []
         seen: dict[str, str] = {}
-        names = ("jwt_secret", "jwt_secret_previous", "action_token_secret", "action_token_secret_previous")
+        names = (
+            "jwt_secret",
+            "jwt_secret_previous",
+            "action_token_secret",
+            "action_token_secret_previous",
+            "verifier_webhook_secret",
+        )
         for name in names:
             secret: SecretStr | None = getattr(self, name)
             if secret is None or (name.startswith("jwt") and self.jwt_jwks_url):

@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.config import Settings
+from app.config import Settings, SettingsError
 from app.domain.catalogue_changes import Ceilings
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
@@ -33,11 +33,14 @@ from app.pubsub.redis_backend import OUTAGES, RedisBackend
 from app.services.access_tokens import AccessTokens, Keys, SecretKeys
 from app.services.action_claims import ActionClaims
 from app.services.action_tokens import ActionTokens
+from app.services.amendments import Amendments
+from app.services.anchors import Anchors
 from app.services.announcer import Announcer
 from app.services.breaker import Breaker
 from app.services.catalogue import CatalogueService
 from app.services.catalogue_changes import CatalogueChanges
 from app.services.close_windows import CloseWindows
+from app.services.completions import Completions
 from app.services.database import POSTGRES_FAILURES, Database, open_engine
 from app.services.issue_token import IssueToken
 from app.services.jobs import Job, Jobs
@@ -45,6 +48,7 @@ from app.services.jwks import JwksKeys
 from app.services.leaderboards import Leaderboards
 from app.services.ledger import Ledger
 from app.services.milestones import Milestones
+from app.services.moderation import Moderation, moderation_of
 from app.services.player_history import PlayerHistory
 from app.services.player_profile import ReadPlayerProfile
 from app.services.postgres_boards import PostgresBoards
@@ -54,14 +58,18 @@ from app.services.rate_limits import limits_of
 from app.services.read_board import ReadBoard
 from app.services.rebuild import Rebuild
 from app.services.reconcile import Reconcile
+from app.services.record_action import RecordAction
 from app.services.redis_boards import RedisBoards
 from app.services.secrets import Secrets
 from app.services.seeding import Seeding
+from app.services.signing_sessions import SigningSessions
 from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings, Unreachable
 from app.services.standings import Keys as RedisKeys
 from app.services.standings.copies import Copies
 from app.services.submit_score import SubmitScore
+from app.services.submit_signed_action import SubmitSignedAction
 from app.services.users import Users
+from app.services.verifiers import Surroundings, Verifiers, load_verifiers
 from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
 from app.telemetry.supervision import Supervisor
@@ -87,6 +95,11 @@ class App:
     users: Users
     issue_token: IssueToken
     submit_score: SubmitScore
+    signing_sessions: SigningSessions
+    submit_signed_action: SubmitSignedAction
+    record_action: RecordAction
+    moderation: Moderation
+    anchors: Anchors
     ledger: Ledger
     announcer: Announcer
     leaderboards: Leaderboards
@@ -191,8 +204,28 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
 
     milestones = Milestones(database, announce_milestone)
     announcer = Announcer(standings, hub.moved, rebuild.request, milestones.see_rank, batch=batch)
-    ledger = Ledger(database, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes)
-    action_claims = ActionClaims(_secrets(settings.action_token_secret, settings.action_token_secret_previous), clock)
+    recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
+    ledger = Ledger(database, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes, recent=recent)
+    amendments = Amendments(database, announcer, milestones, catalogue, clock, os.urandom)
+    completions = Completions(
+        ledger,
+        _verifiers(settings, clock, stack),
+        settings.fraud_thresholds if settings.fraud_enabled else None,
+        random.random,
+        spot_check_rate=settings.spot_check_rate,
+    )
+    action_secrets = _secrets(settings.action_token_secret, settings.action_token_secret_previous)
+    signing_sessions = SigningSessions(
+        database,
+        action_secrets,
+        users,
+        clock,
+        os.urandom,
+        lifetime=timedelta(seconds=settings.signing_session_seconds),
+        most=settings.max_signing_sessions,
+    )
+    anchors = Anchors(database, clock)
+    action_claims = ActionClaims(action_secrets, clock)
     action_tokens = ActionTokens(
         database,
         action_claims,
@@ -211,6 +244,9 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
             Job("repair", 5, reconcile.recent),
             Job("reconcile", 300, reconcile.everything),
             Job("cleanup", 3600, action_tokens.delete_expired),
+            Job("signing sessions", 3600, signing_sessions.delete_expired),
+            Job("anchor", 300, anchors.anchor),
+            Job("anchor everybody", 21_600, anchors.anchor_everybody),
             Job("milestones", 60, milestones.repair),
             Job("close_windows", 5, close_windows),
         ],
@@ -236,7 +272,12 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         profiles=profiles,
         users=users,
         issue_token=IssueToken(action_tokens, catalogue, users),
-        submit_score=SubmitScore(action_claims, catalogue, users, ledger),
+        submit_score=SubmitScore(action_claims, catalogue, users, completions),
+        signing_sessions=signing_sessions,
+        submit_signed_action=SubmitSignedAction(signing_sessions, catalogue, completions, ledger, clock),
+        record_action=RecordAction(catalogue, users, ledger),
+        moderation=moderation_of(database, ledger, amendments, catalogue, profiles, announce_profile),
+        anchors=anchors,
         ledger=ledger,
         announcer=announcer,
         leaderboards=Leaderboards(hub, boards, profiles, catalogue, clock),
@@ -344,6 +385,23 @@ def _new_redis(settings: Settings) -> Redis:
         retry=Retry(NoBackoff(), 0),
     )
     return Redis.from_pool(pool)
+
+
+def _verifiers(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Verifiers:
+    http = httpx2.AsyncClient(timeout=settings.verifier_timeout)
+    stack.push_async_callback(http.aclose)
+    secret = settings.verifier_webhook_secret
+    surroundings = Surroundings(
+        http,
+        clock,
+        time.monotonic,
+        settings.verifier_webhook_url,
+        secret.get_secret_value() if secret else None,
+    )
+    try:
+        return load_verifiers(settings.completion_verifiers, surroundings, settings.verifier_timeout)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from error
 
 
 def _access_keys(settings: Settings, stack: AsyncExitStack) -> Keys:

@@ -68,6 +68,6 @@ def kinds_of_rank(rank: int) -> tuple[MilestoneKind, ...]:
 
 
 def _all_time(posting: Posting) -> Standing | None:
-    """The new state on the all-time board, which comes first if it changed."""
+    """The new state on the all-time board, which comes first if it changed. None for a hidden user: nobody may hear."""
     first = posting.standings[0] if posting.standings else None
-    return first if first and first.board.window.period is Period.ALL_TIME else None
+    return first if first and first.board.window.period is Period.ALL_TIME and not first.row.hidden else None

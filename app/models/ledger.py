@@ -1,51 +1,18 @@
-"""The statements of the ledger: load what claims need to know, and store what became of them, many at a time."""
+"""The statements of the ledger: store what became of claims, many at a time, and find the receipts of before."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.boards import Board
-from app.domain.ledger import Account, Activity, Claim, Head, Posting, boards_for
+from app.domain.history import Suspicion
+from app.domain.ledger import Posting
 from app.domain.receipts import Receipt
-from app.domain.scoring import ScoreRow
+from app.domain.transactions import Kind
 from app.domain.users import Profile
-from app.models.scores import window_key
-
-LOAD_ACCOUNTS = text(
-    """
-    SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
-           a.last_at, a.today, k.user_id AS token_owner, k.used_at
-    FROM unnest(CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:tokens AS bytea[]))
-         WITH ORDINALITY AS i(user_id, action_id, token_hash, ord)
-    LEFT JOIN users u ON u.id = i.user_id AND u.deleted_at IS NULL
-    LEFT JOIN action_tokens k ON k.token_hash = i.token_hash
-    LEFT JOIN LATERAL (
-        SELECT max(t.created_at) AS last_at, count(*) FILTER (WHERE t.created_at >= :midnight) AS today
-        FROM (
-            SELECT created_at FROM score_transactions
-            WHERE user_id = i.user_id AND action_id = i.action_id
-            ORDER BY created_at DESC LIMIT :most
-        ) t
-    ) a ON i.action_id IS NOT NULL
-    ORDER BY i.ord
-    """
-)
-
-LOAD_ROWS = text(
-    """
-    SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.reached_at, s.revision, s.hidden
-    FROM unnest(CAST(:categories AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
-                CAST(:users AS uuid[])) AS i(category_id, period, window_start, user_id)
-    JOIN scores s USING (category_id, period, window_start, user_id)
-    """
-)
 
 # The head of each user's chain is moved only from where the posting saw it; the rows are locked in order of id, so
 # that two batches with users in common queue up instead of deadlocking. Whoever calls compares the counts with what
@@ -105,8 +72,16 @@ STORE = text(
     """
 )
 
+FLAG = text(
+    """
+    INSERT INTO flags (id, user_id, category_id, verdict, rules, points, created_at)
+    VALUES (:id, :user_id, :category_id, :verdict, CAST(:rules AS text[]), :points, :created_at)
+    ON CONFLICT (user_id) WHERE verdict = 'FLAG' AND status = 'OPEN' DO NOTHING
+    """
+)
+
 _RECEIPT = """
-    SELECT t.id, t.user_id, t.category_id, t.score, t.delta, t.request_hash,
+    SELECT t.id, t.user_id, t.category_id, t.kind, t.score, t.delta, t.request_hash,
            u.username, u.avatar_url, u.created_at
     FROM score_transactions t JOIN users u ON u.id = t.user_id
     WHERE t.{key} = :value
@@ -117,50 +92,6 @@ RECEIPT_BY_REQUEST = text(_RECEIPT.format(key="request_key"))
 
 class Overtaken(Exception):
     """What a posting was computed from is no longer the end of its chain: load again, judge again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What the database says about one claim. `account` is None for a user that does not exist.
-
-    `token_owner` is None for a token that was never issued; `token_used` says whether it was consumed.
-    """
-
-    account: Account | None
-    token_owner: UUID | None
-    token_used: bool
-
-
-async def load(connection: AsyncConnection, claims: Sequence[Claim], now: datetime, most: int = 200) -> list[Loaded]:
-    """The state that each claim is judged by. `most` bounds how much of an action's history is counted.
-
-    The heads are read before the rows: rows that are newer than their head are caught by `store`, older ones cannot be.
-    """
-    answers = await connection.execute(
-        LOAD_ACCOUNTS,
-        {
-            "users": [claim.user_id for claim in claims],
-            "actions": [claim.action.id if claim.action else None for claim in claims],
-            "tokens": [claim.token_hash for claim in claims],
-            "midnight": datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), tzinfo=UTC),
-            "most": most,
-        },
-    )
-    accounts = answers.all()
-    rows = await _load_rows(connection, claims, now)
-    loaded = []
-    for claim, found in zip(claims, accounts, strict=True):
-        account = None
-        if found.username is not None:
-            account = Account(
-                profile=Profile(claim.user_id, found.username, found.avatar_url, found.created_at),
-                head=Head(found.ledger_seq, found.ledger_hash),
-                rows=rows.get((claim.user_id, claim.category.id), {}),
-                activity=Activity(found.last_at, found.today or 0, found.last_at is not None),
-                hidden=found.hidden,
-            )
-        loaded.append(Loaded(account, found.token_owner, found.used_at is not None))
-    return loaded
 
 
 async def store(connection: AsyncConnection, postings: Sequence[Posting]) -> None:
@@ -175,6 +106,8 @@ async def store(connection: AsyncConnection, postings: Sequence[Posting]) -> Non
     rows = sum(len(posting.standings) for posting in postings)
     if (counts.moved, counts.consumed, counts.scored) != (len(postings), tokens, rows):
         raise Overtaken
+    if flags := [_flag(posting, posting.suspicion) for posting in postings if posting.suspicion]:
+        await connection.execute(FLAG, flags)
 
 
 async def receipt_by_token(connection: AsyncConnection, token_hash: bytes) -> Receipt | None:
@@ -195,27 +128,22 @@ async def _receipt(
     if row is None:
         return None
     profile = Profile(row.user_id, row.username, row.avatar_url, row.created_at)
-    return Receipt(row.id, profile, row.category_id, row.score - row.delta, row.score), row.request_hash
+    held = row.kind == Kind.HELD
+    receipt = Receipt(row.id, profile, row.category_id or "", row.score - row.delta, row.score, held=held)
+    return receipt, row.request_hash
 
 
-async def _load_rows(
-    connection: AsyncConnection, claims: Sequence[Claim], now: datetime
-) -> Mapping[tuple[UUID, str], dict[Board, ScoreRow]]:
-    wanted = [(board, claim.user_id) for claim in claims for board in boards_for(claim.category, now)]
-    boards = {(board.category, *window_key(board.window)): board for board, _ in wanted}
-    answers = await connection.execute(
-        LOAD_ROWS,
-        {
-            "categories": [board.category for board, _ in wanted],
-            "periods": [board.window.period.value for board, _ in wanted],
-            "starts": [board.window.start for board, _ in wanted],
-            "users": [user_id for _, user_id in wanted],
-        },
-    )
-    found: dict[tuple[UUID, str], dict[Board, ScoreRow]] = {}
-    for category, period, start, user_id, *row in answers:
-        found.setdefault((user_id, category), {})[boards[category, period, start]] = ScoreRow(*row)
-    return found
+def _flag(posting: Posting, suspicion: Suspicion) -> dict[str, Any]:
+    entry = posting.transaction
+    return {
+        "id": entry.id,
+        "user_id": entry.user_id,
+        "category_id": entry.category_id,
+        "verdict": suspicion.verdict.name,
+        "rules": list(suspicion.rules),
+        "points": entry.points,
+        "created_at": entry.created_at,
+    }
 
 
 def _columns(postings: Sequence[Posting]) -> dict[str, Any]:

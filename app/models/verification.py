@@ -101,8 +101,9 @@ ROWS = Invariant(
             (s.sort_key <> CASE c.sort_order WHEN 'HIGH_FIRST' THEN -s.score ELSE s.score END,
                 format('the score %s has the sort key %s', s.score, s.sort_key)),
             (s.revision < 1, format('the revision is %s', s.revision)),
-            (s.hidden <> (u.hidden_at IS NOT NULL) AND u.deleted_at IS NULL,
-                CASE WHEN s.hidden THEN 'it is hidden, its user is not' ELSE 'it is shown, its user is hidden' END),
+            (s.hidden <> (u.hidden_at IS NOT NULL OR s.score = 0),
+                CASE WHEN s.hidden THEN 'it is hidden, its user is not'
+                     ELSE 'it is shown, but has no score or a hidden user' END),
             (s.window_start <> CASE s.period
                 WHEN 'ALL_TIME' THEN date '1970-01-01'
                 WHEN 'WEEKLY' THEN date_trunc('week', s.window_start)::date

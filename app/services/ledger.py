@@ -13,21 +13,29 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from app.domain.errors import (
     ActionTokenNotYours,
     ActionTokenUsed,
+    BadUserInput,
     DomainError,
+    DuplicateAction,
     InvalidActionToken,
     ServiceUnavailable,
+    UnderReview,
     UserNotFound,
 )
 from app.domain.ids import uuid7
 from app.domain.ledger import Account, Claim, Posting, post
 from app.domain.receipts import Receipt
-from app.models.ledger import Loaded, Overtaken, load, receipt_by_token, store
+from app.models.accounts import Loaded, load
+from app.models.ledger import Overtaken, receipt_by_request, receipt_by_token, store
 from app.services.announcer import Announcer
 from app.services.database import Database, is_repeatable
 from app.services.group_commit import GroupCommit
+from app.services.milestones import Milestones
 
-Judge = Callable[[Claim, Account, datetime], None]
-"""Raises the refusal of a claim, or lets it pass. Pure: it may be asked again after a conflict."""
+Judge = Callable[[Claim, Account, datetime], Claim]
+"""Raises the refusal of a claim, or says what to post: the claim as it is, or as the judge would have it.
+
+Pure: it may be asked again after a conflict. What it raises need not be a refusal; it reaches the caller as it is.
+"""
 
 ATTEMPTS = 5
 """How often a claim is judged anew because others changed the same user meanwhile, before the caller must come back."""
@@ -56,28 +64,43 @@ class Ledger:
         self,
         database: Database,
         announcer: Announcer,
+        milestones: Milestones,
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
         *,
         batch: int,
         lanes: int,
+        recent: int = 0,
     ) -> None:
-        """`batch`: the most claims that share one commit. `lanes`: how many commits may be under way."""
+        """`batch`: the most claims that share one commit. `lanes`: how many commits may be under way.
+
+        `recent`: how many completions of a player's history the judges want to see.
+        """
         self._database = database
         self._announcer = announcer
+        self._milestones = milestones
         self._clock = clock
         self._random_bytes = random_bytes
+        self._recent = recent
         self._queue = GroupCommit(self._commit, size=batch, lanes=lanes, key=lambda wish: wish.claim.user_id)
 
     async def post(self, claim: Claim, judge: Judge) -> Receipt:
-        """Carry out `claim` if `judge` lets it pass.
+        """Carry out what `judge` makes of `claim`.
 
         Raises what `judge` raises; ActionTokenUsed, ActionTokenNotYours or InvalidActionToken for a token that cannot
-        be consumed; UserNotFound; ServiceUnavailable. After the commit nothing is raised any more: without Redis the
-        receipt just has no ranks.
+        be consumed; DuplicateAction for a request key that has paid, BadUserInput when it did so for other content;
+        UnderReview for a repeat of what is held; UserNotFound; ServiceUnavailable. After the commit nothing is raised
+        any more: without Redis the receipt just has no ranks.
         """
         committed = await self._queue.submit(_Wish(claim, judge))
         return await committed.ranks
+
+    async def refuse_repeats(self, request_key: str, request_hash: bytes | None) -> None:
+        """Raise what `post` would for a request key that has been used; pass a new one."""
+        async with self._database.connect() as connection:
+            found = await receipt_by_request(connection, request_key)
+        if found is not None:
+            raise _repetition(*found, request_hash)
 
     async def drain(self) -> None:
         """Return when everything under way is committed and announced."""
@@ -111,38 +134,53 @@ class Ledger:
     async def _attempt(self, wishes: Sequence[_Wish]) -> Sequence[_Committed | Exception]:
         now = self._clock()
         async with self._database.connect() as connection:
-            loaded = await load(connection, [wish.claim for wish in wishes], now)
+            loaded = await load(connection, [wish.claim for wish in wishes], now, self._recent)
         results: list[_Committed | Exception | Posting] = []
         for wish, state in zip(wishes, loaded, strict=True):
             try:
                 account = await self._admit(wish.claim, state)
-                wish.judge(wish.claim, account, now)
-                results.append(post(wish.claim, account, now, self._new_id(now)))
-            except DomainError as refusal:
+                claim = wish.judge(wish.claim, account, now)
+                results.append(post(claim, account, now, self._new_id(now)))
+            except Exception as refusal:  # One claim's misfortune, whatever it is, must not be its neighbours'.
                 results.append(refusal)
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
             async with self._database.begin() as connection:
                 await store(connection, postings)
+                reached = await self._milestones.award_scores(connection, postings)
+            self._milestones.announce(reached)
         return [self._announce(result) if isinstance(result, Posting) else result for result in results]
 
     async def _admit(self, claim: Claim, state: Loaded) -> Account:
-        """The account, when the claim's token can be consumed by its claimant."""
+        """The account, when the claim's token can be consumed by its claimant and its request key is new."""
         if claim.token_hash is not None:
             if state.token_owner is None:
                 raise InvalidActionToken
             if state.token_owner != claim.user_id:
                 raise ActionTokenNotYours
             if state.token_used:
-                async with self._database.connect() as connection:
-                    receipt = await receipt_by_token(connection, claim.token_hash)
-                raise InvalidActionToken if receipt is None else ActionTokenUsed(receipt)
+                raise await self._replay(claim.token_hash)
+        if claim.request_key is not None and state.request_used:
+            await self.refuse_repeats(claim.request_key, claim.request_hash)
         if state.account is None:
             raise UserNotFound
         return state.account
+
+    async def _replay(self, token_hash: bytes) -> DomainError:
+        async with self._database.connect() as connection:
+            receipt = await receipt_by_token(connection, token_hash)
+        if receipt is None:
+            return InvalidActionToken()
+        return UnderReview() if receipt.held else ActionTokenUsed(receipt)
 
     def _announce(self, posting: Posting) -> _Committed:
         return _Committed(posting, self._announcer.announce(posting))
 
     def _new_id(self, now: datetime) -> UUID:
         return uuid7(now, self._random_bytes)
+
+
+def _repetition(receipt: Receipt, content: bytes | None, wanted: bytes | None) -> DomainError:
+    if content != wanted:
+        return BadUserInput("This key has been used for a request with other content.")
+    return UnderReview() if receipt.held else DuplicateAction(receipt)

@@ -60,13 +60,24 @@ class Users:
         if row is None and not self._auto_provision:
             raise UserNotFound
         if row is None or (row.claimed_username, row.avatar_url) != claimed:
-            profile = await self._write(caller)
+            profile = await self._write(caller.user_id, caller.username, caller.avatar_url)
             if row is not None:
                 await self._profiles.replace(profile)
                 await self._announce(profile.id)
         self._known[caller.user_id] = claimed
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
+
+    async def introduce(self, user_id: UUID, username: str) -> None:
+        """See to it that a user exists of whom a server speaks. A name that is known already is left alone.
+
+        Raises UserNotFound for a new user when provisioning is off.
+        """
+        if user_id in self._known or await self._find(user_id) is not None:
+            return
+        if not self._auto_provision:
+            raise UserNotFound
+        await self._write(user_id, username, None)
 
     def forget(self, user_id: UUID) -> None:
         """Look at the table again for this user: another process changed something."""
@@ -81,15 +92,15 @@ class Users:
         async with self._database.connect() as connection:
             return (await connection.execute(select(*columns).where(User.id == user_id))).one_or_none()
 
-    async def _write(self, caller: Caller) -> Profile:
-        for username in spellings(caller.username, caller.user_id):
+    async def _write(self, user_id: UUID, claimed: str, avatar_url: str | None) -> Profile:
+        for username in spellings(claimed, user_id):
             try:
                 async with self._database.begin() as connection:
                     values = {
-                        "id": caller.user_id,
+                        "id": user_id,
                         "username": username,
-                        "claimed": caller.username,
-                        "avatar_url": caller.avatar_url,
+                        "claimed": claimed,
+                        "avatar_url": avatar_url,
                     }
                     row = (await connection.execute(UPSERT, values)).one_or_none()
             except IntegrityError as error:
@@ -98,7 +109,7 @@ class Users:
                 continue
             if row is None:
                 raise Forbidden
-            return Profile(caller.user_id, row.username, row.avatar_url, row.created_at)
+            return Profile(user_id, row.username, row.avatar_url, row.created_at)
         raise Forbidden
 
 

@@ -14,7 +14,8 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 WITHOUT_DEFAULT = {
     "database_url", "redis_url", "jwt_jwks_url", "trusted_documents_file", "sentry_dsn",
     "otel_exporter_otlp_endpoint", "jwt_secret", "jwt_secret_previous", "action_token_secret",
-    "action_token_secret_previous",
+    "action_token_secret_previous", "completion_verifiers", "verifier_webhook_url", "verifier_webhook_secret",
+    "fraud_thresholds",
 }  # fmt: skip
 
 

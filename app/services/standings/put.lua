@@ -9,7 +9,9 @@
 -- ARGV[2] channel      where moved boards are announced
 -- ARGV[3] now          microseconds since the epoch
 -- ARGV[4] top          how many ranks the head of a board has
--- ARGV[5] n            number of boards, then n times: window, unix second at which the board leaves Redis (0: never)
+-- ARGV[5] n            number of boards, then n times: window, unix second at which the board leaves Redis (0: never),
+--                      1 if the window is closed. Of a closed board that is not here nothing is stored: nobody loads
+--                      it any more, and a part of it would pass for the whole
 -- then rows of six:    board (1..n), user id (16 bytes), reached_at (8 bytes), sort key, revision, visible (0 or 1)
 --
 -- Returns false when the category is not loaded ("put" only); else two lists: per row the rank before and the
@@ -19,20 +21,23 @@ local channel, now, top, n = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[
 local epoch = redis.call('HGET', meta, 'epoch')
 if put and not epoch then return false end
 
-local windows, expiry, changed, moved = {}, {}, {}, {}
+local windows, expiry, absent, changed, moved = {}, {}, {}, {}, {}
 for b = 1, n do
-  windows[b], expiry[b] = ARGV[4 + 2 * b], tonumber(ARGV[5 + 2 * b])
+  windows[b], expiry[b] = ARGV[3 + 3 * b], tonumber(ARGV[4 + 3 * b])
+  absent[b] = ARGV[5 + 3 * b] == '1' and redis.call('EXISTS', KEYS[2 * b]) == 0
 end
 
 local ranks = {}
-for a = 6 + 2 * n, #ARGV, 6 do
+for a = 6 + 3 * n, #ARGV, 6 do
   local b, user, reached = tonumber(ARGV[a]), ARGV[a + 1], ARGV[a + 2]
   local sort_key, revision, visible = ARGV[a + 3], ARGV[a + 4], ARGV[a + 5] == '1'
   local zset, members = KEYS[2 * b], KEYS[2 * b + 1]
   local known = redis.call('HGET', members, user)
   local before, after = false, false
   local member = reached .. user
-  if known then
+  if absent[b] then
+    -- Its readers are sent to PostgreSQL.
+  elseif known then
     local old = string.sub(known, 1, 8) .. user
     if put then before = redis.call('ZRANK', zset, old) end
     if tonumber(string.sub(known, 9)) <= tonumber(revision) then

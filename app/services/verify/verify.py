@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.models.verification import INVARIANTS, examine
 from app.services.database import Database
+from app.services.verify.anchors import check_anchors
 from app.services.verify.boards import CheckBoards
 from app.services.verify.chains import check_chains
 from app.services.verify.findings import Finding, Progress
@@ -26,6 +27,7 @@ class Verify:
         findings = await self._statements(progress)
         async with self._database.snapshot() as connection:
             findings.append(await check_chains(connection, progress))
+            findings.append(await check_anchors(connection, progress))
         findings.append(await self._boards.run(progress))
         return findings
 

@@ -1,0 +1,40 @@
+"""Anchors: a chain over the ends of all chains.
+
+The chain of one user cannot show that its own end was cut off, together with what the user's row says of it. An anchor
+can: it holds the ends that moved since the anchor before, under a hash that covers that anchor's, too. Its hash is also
+written to the log, out of reach of whoever can change the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.instants import micros
+from app.domain.transactions import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One record, without the heads that its `hash` covers. Numbers begin with 1 and have no gaps."""
+
+    number: int
+    heads: int
+    previous_hash: bytes
+    hash: bytes
+    created_at: datetime
+
+
+def anchor_hash(number: int, previous_hash: bytes, created_at: datetime, heads: Iterable[tuple[UUID, Head]]) -> bytes:
+    """SHA-256 over an anchor's number, time and predecessor, and the heads in order of user id."""
+    digest = hashlib.sha256(previous_hash)
+    digest.update(number.to_bytes(8, "big"))
+    digest.update(micros(created_at).to_bytes(8, "big"))
+    for user_id, head in heads:
+        digest.update(user_id.bytes)
+        digest.update(head.seq.to_bytes(8, "big"))
+        digest.update(head.hash)
+    return digest.digest()

@@ -1,0 +1,162 @@
+"""Loading accounts: what claims must know of their users, many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.boards import Board
+from app.domain.fraud import is_public
+from app.domain.history import Completion, History
+from app.domain.ledger import Account, Activity, Claim, Head, boards_for
+from app.domain.scoring import ScoreRow
+from app.domain.transactions import PLAYED
+from app.domain.users import Profile
+from app.models.scores import window_key
+
+NEIGHBOURHOOD = timedelta(hours=1)
+"""How far back accounts on one address are counted."""
+
+# Every piece is bounded, and found by an index: the history of a user may be long.
+LOAD_ACCOUNTS = text(
+    """
+    SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
+           a.last_at, a.today, k.user_id AS token_owner, k.used_at, h.times, h.actions, n.accounts,
+           EXISTS (SELECT 1 FROM score_transactions r WHERE r.request_key = i.request_key) AS request_used,
+           EXISTS (SELECT 1 FROM flags f WHERE f.user_id = i.user_id AND f.status = 'OPEN') AS is_suspect
+    FROM unnest(CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:tokens AS bytea[]), CAST(:requests AS text[]),
+                CAST(:addresses AS text[]), CAST(:played AS boolean[]))
+         WITH ORDINALITY AS i(user_id, action_id, token_hash, request_key, address, played, ord)
+    LEFT JOIN users u ON u.id = i.user_id AND u.deleted_at IS NULL
+    LEFT JOIN action_tokens k ON k.token_hash = i.token_hash
+    LEFT JOIN LATERAL (
+        SELECT max(t.created_at) AS last_at, count(*) FILTER (WHERE t.created_at >= :midnight) AS today
+        FROM (
+            SELECT created_at FROM score_transactions
+            WHERE user_id = i.user_id AND action_id = i.action_id
+            ORDER BY created_at DESC LIMIT :most
+        ) t
+    ) a ON i.action_id IS NOT NULL
+    LEFT JOIN LATERAL (
+        SELECT array_agg(t.created_at ORDER BY t.seq DESC) AS times,
+               array_agg(t.action_id ORDER BY t.seq DESC) AS actions
+        FROM (
+            SELECT seq, kind, created_at, action_id FROM score_transactions
+            WHERE i.played AND user_id = i.user_id
+            ORDER BY seq DESC LIMIT :recent
+        ) t
+        WHERE t.kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
+    ) h ON true
+    LEFT JOIN LATERAL (
+        SELECT count(DISTINCT t.user_id) AS accounts
+        FROM (
+            SELECT user_id FROM score_transactions
+            WHERE address = i.address AND created_at >= :neighbourhood AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
+            ORDER BY created_at DESC LIMIT 200
+        ) t
+    ) n ON i.address IS NOT NULL
+    ORDER BY i.ord
+    """
+)
+
+LOAD_ROWS = text(
+    """
+    SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.reached_at, s.revision, s.hidden
+    FROM unnest(CAST(:categories AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
+                CAST(:users AS uuid[])) AS i(category_id, period, window_start, user_id)
+    JOIN scores s USING (category_id, period, window_start, user_id)
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the database says about one claim. `account` is None for a user that does not exist, or was deleted.
+
+    `token_owner` is None for a token that was never issued; `token_used` says whether it was consumed, `request_used`
+    whether there is a transaction with the claim's request key.
+    """
+
+    account: Account | None
+    token_owner: UUID | None
+    token_used: bool
+    request_used: bool
+
+
+async def load(connection: AsyncConnection, claims: Sequence[Claim], now: datetime, recent: int = 0) -> list[Loaded]:
+    """The state that each claim is judged by. `recent`: how many completions of a player's history are wanted.
+
+    The heads are read before the rows: rows that are newer than their head are caught by `store`, older ones cannot be.
+    """
+    answers = await connection.execute(LOAD_ACCOUNTS, _parameters(claims, now, recent))
+    accounts = answers.all()
+    rows = await _load_rows(connection, claims, now)
+    return [
+        Loaded(
+            None
+            if found.username is None
+            else _account(claim, found, rows.get((claim.user_id, claim.category.id), {})),
+            found.token_owner,
+            found.used_at is not None,
+            found.request_used,
+        )
+        for claim, found in zip(claims, accounts, strict=True)
+    ]
+
+
+def _parameters(claims: Sequence[Claim], now: datetime, recent: int) -> dict[str, Any]:
+    played = [recent > 0 and claim.kind in PLAYED for claim in claims]
+    limits = [claim.action.daily_limit for claim in claims if claim.action and claim.action.daily_limit]
+    return {
+        "users": [claim.user_id for claim in claims],
+        "actions": [claim.action.id if claim.action else None for claim in claims],
+        "tokens": [claim.token_hash for claim in claims],
+        "requests": [claim.request_key for claim in claims],
+        "addresses": [
+            claim.actor.address if judged and is_public(claim.actor.address) else None
+            for claim, judged in zip(claims, played, strict=True)
+        ],
+        "played": played,
+        "midnight": datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), tzinfo=UTC),
+        "neighbourhood": now - NEIGHBOURHOOD,
+        "most": max(limits, default=1),  # Enough to tell whether the day's limit is reached, and when the last was.
+        "recent": recent,
+    }
+
+
+def _account(claim: Claim, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:
+    completions = tuple(map(Completion, found.times or (), found.actions or ()))
+    return Account(
+        profile=Profile(claim.user_id, found.username, found.avatar_url, found.created_at),
+        head=Head(found.ledger_seq, found.ledger_hash),
+        rows=rows,
+        activity=Activity(found.last_at, found.today or 0, found.last_at is not None),
+        history=History(completions, found.accounts or 0, found.is_suspect),
+        hidden=found.hidden,
+    )
+
+
+async def _load_rows(
+    connection: AsyncConnection, claims: Sequence[Claim], now: datetime
+) -> Mapping[tuple[UUID, str], dict[Board, ScoreRow]]:
+    wanted = [(board, claim.user_id) for claim in claims for board in boards_for(claim.category, now)]
+    boards = {(board.category, *window_key(board.window)): board for board, _ in wanted}
+    answers = await connection.execute(
+        LOAD_ROWS,
+        {
+            "categories": [board.category for board, _ in wanted],
+            "periods": [board.window.period.value for board, _ in wanted],
+            "starts": [board.window.start for board, _ in wanted],
+            "users": [user_id for _, user_id in wanted],
+        },
+    )
+    found: dict[tuple[UUID, str], dict[Board, ScoreRow]] = {}
+    for category, period, start, user_id, *row in answers:
+        found.setdefault((user_id, category), {})[boards[category, period, start]] = ScoreRow(*row)
+    return found

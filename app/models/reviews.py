@@ -1,0 +1,91 @@
+"""The statements of reviews: reading flags, and closing them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.flags import Flag, FlagStatus
+from app.domain.history import Verdict
+
+_FLAGS = """
+    SELECT f.id, f.user_id, f.category_id, t.action_id, f.verdict, f.rules, f.points, f.status, f.created_at,
+           f.decided_at, f.decided_by, f.reason
+    FROM flags f JOIN score_transactions t ON t.id = f.id
+"""
+BY_ID = text(f"{_FLAGS} WHERE f.id = :id")
+# Ids sort by the time they were made; the newest come first.
+BY_STATUS = text(
+    f"""{_FLAGS} WHERE f.status = :status AND (CAST(:after AS uuid) IS NULL OR f.id < :after)
+    ORDER BY f.id DESC LIMIT :limit"""
+)
+HELD_OF_USER = text(f"{_FLAGS} WHERE f.user_id = :user AND f.verdict = 'HOLD' ORDER BY f.id DESC LIMIT :limit")
+
+CLOSE = text(
+    """
+    UPDATE flags SET status = :status, decided_at = :now, decided_by = :by, reason = :reason, decision_id = :decision
+    WHERE id = :id AND status = 'OPEN'
+    """
+)
+
+
+async def find_flag(connection: AsyncConnection, flag_id: UUID) -> Flag | None:
+    """The flag of that id."""
+    row = (await connection.execute(BY_ID, {"id": flag_id})).one_or_none()
+    return None if row is None else _flag(row)
+
+
+async def read_flags(connection: AsyncConnection, status: FlagStatus, after: UUID | None, limit: int) -> list[Flag]:
+    """The newest flags of a status, older than `after`."""
+    return await _flags(connection, BY_STATUS, {"status": status.value, "after": after, "limit": limit})
+
+
+async def read_held(connection: AsyncConnection, user_id: UUID, limit: int) -> list[Flag]:
+    """A user's newest held completions, decided ones included."""
+    return await _flags(connection, HELD_OF_USER, {"user": user_id, "limit": limit})
+
+
+async def close_flag(
+    connection: AsyncConnection,
+    flag: Flag,
+    status: FlagStatus,
+    by: UUID | None,
+    reason: str,
+    decision: UUID | None,
+    now: datetime,
+) -> bool:
+    """Whether the flag was open, and is now decided."""
+    values = {
+        "id": flag.id,
+        "status": status.value,
+        "now": now,
+        "by": by,
+        "reason": reason,
+        "decision": decision,
+    }
+    return (await connection.execute(CLOSE, values)).rowcount == 1
+
+
+async def _flags(connection: AsyncConnection, statement: TextClause, values: dict[str, Any]) -> list[Flag]:
+    return [_flag(row) for row in await connection.execute(statement, values)]
+
+
+def _flag(row: Row[Any]) -> Flag:
+    return Flag(
+        row.id,
+        row.user_id,
+        row.category_id,
+        row.action_id,
+        Verdict[row.verdict],
+        tuple(row.rules),
+        row.points,
+        FlagStatus(row.status),
+        row.created_at,
+        row.decided_at,
+        row.decided_by,
+        row.reason,
+    )
