@@ -79,7 +79,8 @@ PLACES = """
            (SELECT coalesce(sum(users), 0) FROM gaps) AS total,
            n.above + (SELECT count(*) FROM shown WHERE sort_key = c.sort_key
                       AND (reached_at, user_id) < (c.reached_at, c.user_id)) AS rank
-    FROM unnest(CAST(:users AS uuid[])) WITH ORDINALITY AS i(user_id, ord)
+    FROM (SELECT 1) AS always
+    LEFT JOIN unnest(CAST(:users AS uuid[])) WITH ORDINALITY AS i(user_id, ord) ON true
     LEFT JOIN chosen c USING (user_id)
     LEFT JOIN counted n USING (sort_key)
     ORDER BY i.ord
@@ -107,9 +108,9 @@ async def read_places(
     stretches = [
         None if row.score is None
         else Stretch(int(row.rank), int(row.above), int(row.through), [Line(row.user_id, row.score, row.reached_at)])
-        for row in rows
+        for row in rows if row.user_id is not None
     ]  # fmt: skip
-    return stretches, int(rows[0].total) if rows else 0
+    return stretches, int(rows[0].total)
 
 
 async def count_before(connection: AsyncConnection, board: Board, position: Position, *, through: bool = False) -> int:
