@@ -45,6 +45,7 @@ class Milestones:
         self._ranks: deque[Milestone] = deque()
         self._news: deque[Milestone] = deque()
         self._work = asyncio.Event()
+        self._flushing = asyncio.Lock()
 
     async def award_scores(self, connection: AsyncConnection, postings: Iterable[Posting]) -> Sequence[Milestone]:
         """Award the thresholds that `postings` cross, in their transaction; returns the new ones, to `announce`.
@@ -82,13 +83,14 @@ class Milestones:
 
     async def flush(self) -> None:
         """Award and announce all that waits. Raises ServiceUnavailable, and then keeps what is not awarded yet."""
-        while self._ranks:
-            batch = [self._ranks[i] for i in range(min(CHUNK, len(self._ranks)))]
-            self._news.extend(await self._award(batch))
-            for _ in batch:
-                self._ranks.popleft()
-        while self._news:
-            await self._publish(self._news.popleft())
+        async with self._flushing:  # One at a time: who waits finds everything done.
+            while self._ranks:
+                batch = [self._ranks[i] for i in range(min(CHUNK, len(self._ranks)))]
+                self._news.extend(await self._award(batch))
+                for _ in batch:
+                    self._ranks.popleft()
+            while self._news:
+                await self._publish(self._news.popleft())
 
     async def repair(self) -> int:
         """Award their ranks to all who stand among the first ten now; returns how many were new."""

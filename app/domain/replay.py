@@ -1,0 +1,91 @@
+"""Replay: from a user's ledger to the user's scores on every board, by the same rules that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from app.domain.boards import Board, board_of
+from app.domain.catalogue import Category, Operator
+from app.domain.corrections import AWARDS, Past, adjustment, reversal, reversal_key
+from app.domain.ledger import UNCHANGED, Account, Claim, Correction, Head, Kind, Standing, Transaction, post
+from app.domain.periods import Period
+from app.domain.scoring import ScoreRow, revise, sort_key
+from app.domain.users import Profile
+
+UNLIMITED = 2_147_483_647
+"""What was awarded was cut by the cap of its time: that of today has no say in it."""
+
+
+class Replay:
+    """One user's boards, as the entries of the user's chain make them, one after the other.
+
+    The all-time score is what the entry says. The windows are those of the periods that the category has today.
+    """
+
+    def __init__(self, user: Profile, categories: Mapping[str, Category]) -> None:
+        self._user = user
+        self._categories = categories
+        self._rows: dict[Board, ScoreRow] = {}
+        self._past: dict[str, list[Past]] = {}
+
+    def add(self, entry: Transaction) -> None:
+        """Take the next entry of the chain. Raises KeyError for a category that is not known."""
+        if entry.category_id is None:
+            return
+        category = self._categories[entry.category_id]
+        if category.operator is Operator.SUM:
+            category = replace(category, score_cap=UNLIMITED)
+        account = Account(self._user, Head(), self._rows)
+        claim = Claim(
+            user_id=self._user.id,
+            category=category,
+            kind=entry.kind,
+            points=entry.delta if category.operator is Operator.SUM else entry.points,
+            actor=entry.actor,
+            correction=self._correction(entry, category, account),
+        )
+        for standing in post(claim, account, entry.created_at, entry.id).standings:
+            self._rows[standing.board] = standing.row
+        self._trust(entry, category)
+        self._remember(entry)
+
+    def standings(self, *, hidden: bool, deleted: bool) -> Iterator[Standing]:
+        """Where the user stands after the last entry. Of a deleted user no score is left."""
+        for board, row in self._rows.items():
+            score = 0 if deleted else row.score
+            final = replace(row, score=score, hidden=hidden or deleted or score == 0)
+            order = self._categories[board.category].sort_order
+            yield Standing(board, self._user.id, final, sort_key(order, score))
+
+    def _correction(self, entry: Transaction, category: Category, account: Account) -> Correction | None:
+        """What the entry added to which board; None for an award, which the operator of the category decides on."""
+        all_time = board_of(category.id, Period.ALL_TIME, entry.created_at)
+        if entry.kind in AWARDS:
+            return None
+        if entry.delta == 0 and entry.kind is not Kind.REVERSAL:
+            return UNCHANGED
+        if entry.kind is Kind.ADJUSTMENT:
+            return adjustment(category, account, entry.delta, entry.created_at)
+        past = self._reversed_by(entry) if entry.kind is Kind.REVERSAL else None
+        if past is not None:
+            return reversal(category, account, past, self._past[category.id], entry.created_at)
+        return {all_time: entry.delta}
+
+    def _reversed_by(self, entry: Transaction) -> Past | None:
+        chain = self._past.get(entry.category_id or "", ())
+        return next((past for past in chain if reversal_key(past.id) == entry.request_key), None)
+
+    def _trust(self, entry: Transaction, category: Category) -> None:
+        """Where the rules of today lead elsewhere, the ledger is right about the all-time score."""
+        board = board_of(category.id, Period.ALL_TIME, entry.created_at)
+        row = self._rows.get(board)
+        if (row.score if row else 0) != entry.score:
+            self._rows[board] = revise(row, entry.score, entry.created_at, hidden=False)
+
+    def _remember(self, entry: Transaction) -> None:
+        past = Past(
+            entry.id, entry.user_id, entry.category_id, entry.kind, entry.points, entry.delta, entry.created_at,
+            entry.request_key,
+        )  # fmt: skip
+        self._past.setdefault(entry.category_id or "", []).append(past)

@@ -1,0 +1,133 @@
+"""The archive: rows of tables as lines of JSON, one object each, `{"user": {column: value, …}}`.
+
+Bytes are hexadecimal, instants are in ISO 8601 with microseconds. Columns are those of the models, so that a new one
+is part of the archive without further work; one that is missing in an older archive gets its default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, DateTime, LargeBinary, Table, Uuid, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.transactions import Actor, Kind, Transaction
+from app.models import (
+    Action,
+    ActionToken,
+    Base,
+    CatalogueChange,
+    Category,
+    Flag,
+    ReachedMilestone,
+    ScoreTransaction,
+    User,
+)
+
+FORMAT = 1
+"""Raised when older programs could not read the archive any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one table in an archive. `only` leaves some out; `order` is the order of the lines."""
+
+    name: str
+    model: type[Base]
+    order: tuple[str, ...]
+    only: ColumnElement[bool] | None = None
+
+    @property
+    def table(self) -> Table:
+        """The table."""
+        table = self.model.__table__
+        assert isinstance(table, Table)
+        return table
+
+
+PARTS = (
+    Part("category", Category, ("id",)),
+    Part("action", Action, ("id",)),
+    Part("user", User, ("id",)),
+    Part("transaction", ScoreTransaction, ("user_id", "seq")),
+    # Of tokens only what the ledger speaks of: the others expire in minutes, and are worth nothing elsewhere.
+    Part("token", ActionToken, ("token_hash",), ActionToken.used_at.is_not(None)),
+    Part("flag", Flag, ("id",)),
+    Part("milestone", ReachedMilestone, ("user_id", "category_id", "kind", "threshold")),
+    Part("change", CatalogueChange, ("id",)),
+)
+"""In the order of the lines: what others refer to comes first. Scores are not there: the ledger makes them."""
+
+
+async def count(connection: AsyncConnection, part: Part) -> int:
+    """How many lines a part has."""
+    statement = select(func.count()).select_from(part.table)
+    rows: int = (await connection.execute(_filtered(statement, part))).scalar_one()
+    return rows
+
+
+async def lines_of(connection: AsyncConnection, part: Part) -> AsyncIterator[bytes]:
+    """Every row of a part as a line, in order; a few thousand rows are in memory at a time."""
+    statement = _filtered(select(part.table), part).order_by(*(part.table.c[name] for name in part.order))
+    binary = {column.name for column in part.table.c if isinstance(column.type, LargeBinary)}
+    async with connection.stream(statement, execution_options={"yield_per": 2000}) as rows:
+        async for row in rows:
+            values = dict(row._mapping)
+            for name in binary:
+                values[name] = _hex(values[name])
+            yield orjson.dumps({part.name: values}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decoders(part: Part) -> Mapping[str, Callable[[Any], Any]]:
+    """By column: what makes the value for COPY from the value in a line. Null stays null."""
+    return {column.name: _decoder(column.type) for column in part.table.c}
+
+
+def transaction_of(values: Mapping[str, Any]) -> Transaction:
+    """The transaction of a decoded line. Raises KeyError or ValueError for what cannot be one."""
+    return Transaction(
+        id=values["id"],
+        user_id=values["user_id"],
+        seq=values["seq"],
+        category_id=values["category_id"],
+        action_id=values["action_id"],
+        kind=Kind(values["kind"]),
+        points=values["points"],
+        delta=values["delta"],
+        score=values["score"],
+        token_hash=values["token_hash"],
+        request_key=values["request_key"],
+        request_hash=values["request_hash"],
+        actor=Actor(values["actor_id"], values["actor_role"], values["address"], values["user_agent"]),
+        reason=values["reason"],
+        created_at=values["created_at"],
+        previous_hash=values["previous_hash"],
+    )
+
+
+def _filtered(statement: Any, part: Part) -> Any:
+    return statement if part.only is None else statement.where(part.only)
+
+
+def _decoder(type_: object) -> Callable[[Any], Any]:
+    match type_:
+        case Uuid():
+            return UUID
+        case DateTime():
+            return datetime.fromisoformat
+        case LargeBinary():
+            return bytes.fromhex
+        case JSONB():
+            return lambda value: orjson.dumps(value).decode()
+        case _:
+            return lambda value: value
+
+
+def _hex(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.hex()
