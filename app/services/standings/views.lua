@@ -64,12 +64,13 @@ local function count_before(position)
     local middle = math.floor((low + high) / 2)
     if precedes(redis.call('ZRANGE', zset, middle, middle)[1], member) then low = middle + 1 else high = middle end
   end
-  return low, member
+  return low, member, tonumber(sort_key)
 end
 
 local function after(position, limit)
-  local offset, member = count_before(position)
-  if redis.call('ZRANGE', zset, offset, offset)[1] == member then offset = offset + 1 end
+  local offset, member, sort_key = count_before(position)
+  local found = redis.call('ZRANGE', zset, offset, offset, 'WITHSCORES')
+  if found[1] == member and tonumber(found[2]) == sort_key then offset = offset + 1 end
   return page(offset, limit)
 end
 
