@@ -31,6 +31,7 @@ from app.pubsub.hub import Hub
 from app.pubsub.notices import Notices
 from app.pubsub.redis_backend import OUTAGES, RedisBackend
 from app.services.access_tokens import AccessTokens, Keys, SecretKeys
+from app.services.accounts import Accounts
 from app.services.action_claims import ActionClaims
 from app.services.action_tokens import ActionTokens
 from app.services.amendments import Amendments
@@ -101,6 +102,7 @@ class App:
     moderation: Moderation
     anchors: Anchors
     ledger: Ledger
+    accounts: Accounts
     announcer: Announcer
     leaderboards: Leaderboards
     history: PlayerHistory
@@ -205,7 +207,10 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
     milestones = Milestones(database, announce_milestone)
     announcer = Announcer(standings, hub.moved, rebuild.request, milestones.see_rank, batch=batch)
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
-    ledger = Ledger(database, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes, recent=recent)
+    accounts = Accounts(time.monotonic, recent=recent)
+    ledger = Ledger(
+        database, accounts, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes, recent=recent
+    )
     amendments = Amendments(database, announcer, milestones, catalogue, clock, os.urandom)
     completions = Completions(
         ledger,
@@ -279,6 +284,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         moderation=moderation_of(database, ledger, amendments, catalogue, profiles, announce_profile),
         anchors=anchors,
         ledger=ledger,
+        accounts=accounts,
         announcer=announcer,
         leaderboards=Leaderboards(hub, boards, profiles, catalogue, clock),
         history=PlayerHistory(database, profiles, clock),
@@ -309,9 +315,11 @@ def _hear(app: App, notice: Notice) -> None:
         case ProfileChanged(user_id):
             app.profiles.forget(user_id)
             app.users.forget(user_id)
+            app.accounts.forget(user_id)
         case NoticesLost():
             app.profiles.forget_all()
             app.users.forget_all()
+            app.accounts.forget_all()
             app.catalogue.outdated.set()
         case CatalogueChanged():
             app.catalogue.outdated.set()

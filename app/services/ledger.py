@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,6 +26,7 @@ from app.domain.ledger import Account, Claim, Posting, post
 from app.domain.receipts import Receipt
 from app.models.accounts import Loaded, load
 from app.models.ledger import Overtaken, receipt_by_request, receipt_by_token, store
+from app.services.accounts import Accounts
 from app.services.announcer import Announcer
 from app.services.database import Database, is_repeatable
 from app.services.group_commit import GroupCommit
@@ -63,6 +64,7 @@ class Ledger:
     def __init__(
         self,
         database: Database,
+        accounts: Accounts,
         announcer: Announcer,
         milestones: Milestones,
         clock: Callable[[], datetime],
@@ -77,6 +79,7 @@ class Ledger:
         `recent`: how many completions of a player's history the judges want to see.
         """
         self._database = database
+        self._accounts = accounts
         self._announcer = announcer
         self._milestones = milestones
         self._clock = clock
@@ -108,14 +111,16 @@ class Ledger:
         await self._announcer.drain()
 
     async def _commit(self, wishes: Sequence[_Wish]) -> Sequence[_Committed | Exception]:
-        try:
-            return await self._attempt(wishes)
-        except (Overtaken, IntegrityError):
-            return [await self._alone(wish) for wish in wishes]
-        except DBAPIError as error:
-            if not is_repeatable(error):
-                raise
-            return [await self._alone(wish) for wish in wishes]
+        """First from memory, then from the database, and then each by itself."""
+        for from_memory in (True, False):
+            try:
+                return await self._attempt(wishes, from_memory=from_memory)
+            except (Overtaken, IntegrityError):
+                continue
+            except DBAPIError as error:
+                if not is_repeatable(error):
+                    raise
+        return [await self._alone(wish) for wish in wishes]
 
     async def _alone(self, wish: _Wish) -> _Committed | Exception:
         """One claim by itself, so that no other's conflict can harm it."""
@@ -131,10 +136,9 @@ class Ledger:
                 return error
         return ServiceUnavailable()
 
-    async def _attempt(self, wishes: Sequence[_Wish]) -> Sequence[_Committed | Exception]:
+    async def _attempt(self, wishes: Sequence[_Wish], *, from_memory: bool = False) -> Sequence[_Committed | Exception]:
         now = self._clock()
-        async with self._database.connect() as connection:
-            loaded = await load(connection, [wish.claim for wish in wishes], now, self._recent)
+        loaded = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
         results: list[_Committed | Exception | Posting] = []
         for wish, state in zip(wishes, loaded, strict=True):
             try:
@@ -145,11 +149,41 @@ class Ledger:
                 results.append(refusal)
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
+            await self._store(postings)
+        return [self._announce(result) if isinstance(result, Posting) else result for result in results]
+
+    async def _states(self, claims: Sequence[Claim], now: datetime, *, from_memory: bool) -> list[Loaded]:
+        """What each claim is judged by: remembered where possible, else loaded."""
+        recalled = [self._accounts.recall(claim, now) if from_memory else None for claim in claims]
+        missing = [claim for claim, account in zip(claims, recalled, strict=True) if account is None]
+        loaded: Iterator[Loaded] = iter(())
+        if missing:
+            async with self._database.connect() as connection:
+                loaded = iter(await load(connection, missing, now, self._recent))
+        states = []
+        for claim, account in zip(claims, recalled, strict=True):
+            if account is not None:
+                # Whether the token is good is left to the constraint: `store` consumes it, or fails.
+                states.append(Loaded(account, claim.user_id, token_used=False, request_used=False))
+                continue
+            state = next(loaded)
+            if state.account is not None:
+                self._accounts.learn(claim, state.account, now)
+            states.append(state)
+        return states
+
+    async def _store(self, postings: Sequence[Posting]) -> None:
+        try:
             async with self._database.begin() as connection:
                 await store(connection, postings)
                 reached = await self._milestones.award_scores(connection, postings)
-            self._milestones.announce(reached)
-        return [self._announce(result) if isinstance(result, Posting) else result for result in results]
+        except BaseException:
+            for posting in postings:
+                self._accounts.forget(posting.transaction.user_id)
+            raise
+        for posting in postings:
+            self._accounts.advance(posting)
+        self._milestones.announce(reached)
 
     async def _admit(self, claim: Claim, state: Loaded) -> Account:
         """The account, when the claim's token can be consumed by its claimant and its request key is new."""
