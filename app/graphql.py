@@ -32,6 +32,11 @@ OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
     domain.DailyLimitReached: errors.DailyLimitReached,
     domain.TooEarly: errors.TooEarly,
     domain.ScoreCapReached: errors.ScoreCapReached,
+    domain.InvalidSignature: errors.InvalidSignature,
+    domain.StaleTimestamp: errors.StaleTimestamp,
+    domain.DuplicateAction: errors.DuplicateAction,
+    domain.VerificationFailed: errors.VerificationFailed,
+    domain.UnderReview: errors.UnderReview,
 }
 """Which refusal becomes which member of a result union."""
 

@@ -8,6 +8,8 @@ import strawberry
 
 from app.resolvers.arguments import Info
 from app.resolvers.catalogue import CatalogueMutations
+from app.resolvers.moderation import ModerationMutations
+from app.resolvers.reports import ReportMutations
 from app.schema.catalogue import Action
 from app.schema.mutations import (
     ActionTokenIssued,
@@ -22,7 +24,7 @@ from app.schema.receipts import ScoreAccepted
 @strawberry.type(
     description="Writing. What is acknowledged is committed; what a client should act on is a type of the result."
 )
-class Mutation(CatalogueMutations):
+class Mutation(ReportMutations, ModerationMutations, CatalogueMutations):
     @strawberry.mutation(description="Ask for permission before an action starts. Needs an access token.")
     async def issue_action_token(
         self,
@@ -52,6 +54,10 @@ class Mutation(CatalogueMutations):
     ) -> SubmitScoreResult:
         context = info.context
         receipt = await context.app.submit_score(
-            context.require_caller(), input.action_token, address=context.address, user_agent=context.user_agent
+            context.require_caller(),
+            input.action_token,
+            input.data,
+            address=context.address,
+            user_agent=context.user_agent,
         )
         return ScoreAccepted.of(receipt)

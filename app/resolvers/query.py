@@ -10,6 +10,7 @@ from app.domain.users import Profile
 from app.resolvers.arguments import At, CategoryId, InCategory, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.catalogue import CatalogueQueries
 from app.resolvers.history import HistoryQueries
+from app.resolvers.moderation import ModerationQueries
 from app.resolvers.players import PlayerQueries
 from app.resolvers.selection import views_below
 from app.schema.boards import Leaderboard, UserRank
@@ -20,7 +21,7 @@ from app.schema.viewer import Allowance, Viewer
 
 
 @strawberry.type(description="Reading. Nothing here changes anything, and all of it may be cached.")
-class Query(PlayerQueries, HistoryQueries, CatalogueQueries):
+class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
     @strawberry.field(description="The board of a category and period.")
     async def leaderboard(
         self,
@@ -66,6 +67,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries):
             open_tokens=await app.action_tokens.count_open(caller.user_id),
             max_open_tokens=app.settings.max_open_tokens,
             limits=[Allowance.of(activity, left) for activity, left in allowances.items()],
+            held=lambda: app.moderation.reviews.held(caller.user_id),
         )
 
     @strawberry.field(description="What players can complete, and what it pays.")

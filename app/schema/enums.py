@@ -13,6 +13,8 @@ from app.domain.boards import Source, UpdateKind
 from app.domain.catalogue import Operator, SortOrder
 from app.domain.catalogue_changes import CatalogueSubject
 from app.domain.errors import ErrorCode
+from app.domain.flags import FlagStatus
+from app.domain.history import Verdict
 from app.domain.limits import Activity
 from app.domain.milestones import MilestoneKind
 from app.domain.periods import Period
@@ -166,10 +168,30 @@ _publish(
     },
 )
 
+_publish(
+    FlagStatus,
+    "What became of a flag.",
+    {
+        FlagStatus.OPEN: "It waits for a moderator.",
+        FlagStatus.RELEASED: "Nothing was wrong: what was held counts.",
+        FlagStatus.REJECTED: "It was not right: what was held never counts, what was paid is taken back.",
+    },
+)
+_publish(
+    Verdict,
+    "What the rules against fraud think of a completion.",
+    {
+        Verdict.ACCEPT: "Nothing is wrong with it.",
+        Verdict.FLAG: "It looks wrong, and was paid; the player's completions are verified from now on.",
+        Verdict.HOLD: "It looks so wrong that it counts only when a moderator says so.",
+    },
+)
+
 __all__ = [
     "Activity",
     "CatalogueSubject",
     "ErrorCode",
+    "FlagStatus",
     "MilestoneKind",
     "Operator",
     "Period",
@@ -180,4 +202,5 @@ __all__ = [
     "TransactionKind",
     "Trend",
     "UpdateKind",
+    "Verdict",
 ]

@@ -67,3 +67,35 @@ class TooEarly(RetryableError):
 @strawberry.type(description="The user's score in the category is at its cap.")
 class ScoreCapReached(UserError):
     pass
+
+
+@strawberry.type(
+    description="The signature does not match, or its key is unknown, expired, or somebody else's: open a new session."
+)
+class InvalidSignature(UserError):
+    pass
+
+
+@strawberry.type(description="The timestamp is more than five minutes away from the server's clock.")
+class StaleTimestamp(UserError):
+    pass
+
+
+@strawberry.type(
+    description="The client's action id has paid already. A repeat is harmless: here is what it got."
+)
+class DuplicateAction(UserError):
+    receipt: ScoreAccepted = strawberry.field(description="What the first submission was answered with, but for ranks.")
+
+
+@strawberry.type(description="The game could not confirm that the action was completed. A token stays usable.")
+class VerificationFailed(UserError):
+    pass
+
+
+@strawberry.type(
+    description="Recorded, and waiting for a moderator: until then it counts nowhere. The token is consumed. "
+    "`me.heldScores` tells what became of it."
+)
+class UnderReview(UserError):
+    pass

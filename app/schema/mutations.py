@@ -55,6 +55,11 @@ SubmitScoreResult = Annotated[
     | errors.CooldownActive
     | errors.DailyLimitReached
     | errors.TooEarly
-    | errors.ScoreCapReached,
+    | errors.ScoreCapReached
+    | errors.InvalidSignature
+    | errors.StaleTimestamp
+    | errors.DuplicateAction
+    | errors.VerificationFailed
+    | errors.UnderReview,
     strawberry.union("SubmitScoreResult", description="A receipt, or why nothing was paid."),
 ]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable, Sequence
 
 import strawberry
 
 from app.domain import limits
+from app.domain.flags import Flag
 from app.schema.boards import UserRank
 from app.schema.enums import Activity, Role
+from app.schema.moderation import HeldScore
 from app.schema.users import User
 
 
@@ -43,3 +46,14 @@ class Viewer:
     limits: list[Allowance] = strawberry.field(
         description="What is left of the caller's rate limits; empty where there are none."
     )
+
+    held: strawberry.Private[Callable[[], Awaitable[Sequence[Flag]]]]
+
+    @strawberry.field(
+        description=(
+            "The caller's completions that wait, or waited, for a moderator; the newest 100. "
+            "They count nowhere until they are released."
+        )
+    )
+    async def held_scores(self) -> list[HeldScore]:
+        return [HeldScore.of(flag) for flag in await self.held()]

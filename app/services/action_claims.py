@@ -20,7 +20,7 @@ AUDIENCE = "leaderboard-actions"
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified action token says. Times are whole seconds, as in the token."""
+    """What a verified action token says."""
 
     user_id: UUID
     action_id: str
@@ -53,7 +53,7 @@ class ActionClaims:
                 "pts": claims.points,
                 "jti": nonce,
                 "aud": AUDIENCE,
-                "iat": int(claims.issued_at.timestamp()),
+                "iat": claims.issued_at.timestamp(),  # With its fraction: an action of one second takes a whole one.
                 "exp": int(claims.expires_at.timestamp()),
             },
             TYPE,
@@ -99,5 +99,5 @@ def _claims(claims: Mapping[str, Any]) -> Claims:
     action_id, points, nonce = claims.get("act"), claims.get("pts"), claims.get("jti")
     if type(action_id) is not str or type(points) is not int or type(nonce) is not str:
         raise BadToken
-    issued_at, expires_at = (datetime.fromtimestamp(int(claims[name]), tz=UTC) for name in ("iat", "exp"))
+    issued_at, expires_at = (datetime.fromtimestamp(claims[name], tz=UTC) for name in ("iat", "exp"))
     return Claims(UUID(claims["sub"]), action_id, points, hash_of(nonce), issued_at, expires_at)

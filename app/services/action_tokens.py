@@ -99,9 +99,9 @@ class ActionTokens:
         Raises InvalidAction for an unknown difficulty, TooManyOpenTokens, ServiceUnavailable.
         """
         now = self._clock()
-        now = now.replace(microsecond=0)  # JWT times are whole seconds; the row says the same as the token.
         points, nonce = action.points_for(difficulty), self._random_bytes(16).hex()
-        claims = Claims(caller.user_id, action.id, points, hash_of(nonce), now, now + self._lifetime)
+        expires_at = now.replace(microsecond=0) + self._lifetime
+        claims = Claims(caller.user_id, action.id, points, hash_of(nonce), now, expires_at)
         await self._queue.submit(_Wanted(claims, attributes))
         return Issued(self._claims.sign(claims, action.category, nonce), action, points, now, claims.expires_at)
 

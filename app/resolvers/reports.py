@@ -1,0 +1,102 @@
+"""Actions that are reported without a token: signed by a client, or by a game's back-end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from app.context import Context
+from app.domain.errors import BadUserInput, InvalidSignature
+from app.domain.ids import parse_user_id
+from app.domain.signing import SignedAction
+from app.domain.users import Role, user_id_of
+from app.resolvers.arguments import Info
+from app.schema.mutations import SubmitScoreResult
+from app.schema.receipts import ScoreAccepted
+from app.schema.reports import RecordActionInput, SigningSession, SubmitSignedActionInput
+from app.services.record_action import Report
+
+
+@strawberry.type
+class ReportMutations:
+    @strawberry.mutation(
+        description=(
+            "Open a session in which the client signs actions, for clients that cannot ask for a token before each. "
+            "A user has few of them at a time: a new one ends the oldest. Needs an access token."
+        )
+    )
+    async def open_signing_session(self, info: Info) -> SigningSession:
+        opened = await info.context.app.signing_sessions.open(info.context.require_caller())
+        return SigningSession(
+            key_id=strawberry.ID(str(opened.key_id)), secret=opened.secret, expires_at=opened.expires_at
+        )
+
+    @strawberry.mutation(
+        description="Turn a signed action into points, once. Needs the access token of the user who opened the session."
+    )
+    async def submit_signed_action(
+        self,
+        info: Info,
+        input: Annotated[SubmitSignedActionInput, strawberry.argument(description="What is complete, and signed.")],
+    ) -> SubmitScoreResult:
+        context = info.context
+        receipt = await context.app.submit_signed_action(
+            context.require_caller(),
+            _signed(input),
+            input.signature,
+            input.data,
+            address=context.address,
+            user_agent=context.user_agent,
+        )
+        return ScoreAccepted.of(receipt)
+
+    @strawberry.mutation(
+        description=(
+            "Pay a player for an action, on the word of a game's back-end. A player who is not known needs a "
+            "`username`. Needs an access token with the role `server`."
+        )
+    )
+    async def record_action(
+        self,
+        info: Info,
+        input: Annotated[RecordActionInput, strawberry.argument(description="Who did what.")],
+    ) -> SubmitScoreResult:
+        context = info.context
+        server = context.require_role(Role.SERVER)
+        report = Report(
+            user_id=_player(context, input),
+            action_type=input.action_type,
+            idempotency_key=input.idempotency_key,
+            difficulty=input.difficulty,
+            username=input.username,
+            reason=input.reason,
+        )
+        receipt = await context.app.record_action(
+            server, report, address=context.address, user_agent=context.user_agent
+        )
+        return ScoreAccepted.of(receipt)
+
+
+def _signed(input: SubmitSignedActionInput) -> SignedAction:
+    """Raises BadUserInput for what cannot be signed at all, InvalidSignature for a key that cannot exist."""
+    if input.timestamp.tzinfo is None:
+        raise BadUserInput("`timestamp` needs a time zone.")
+    try:
+        key_id = UUID(input.key_id)
+    except ValueError:
+        raise InvalidSignature from None
+    try:
+        action_id = UUID(input.action_id)
+    except ValueError:
+        raise BadUserInput("`actionId` is a UUID.") from None
+    return SignedAction(key_id, action_id, input.action_type, input.difficulty, input.timestamp)
+
+
+def _player(context: Context, input: RecordActionInput) -> UUID:
+    if (input.user_id is None) == (input.subject is None):
+        raise BadUserInput("Name the player by either `userId` or `subject`.")
+    if input.user_id is not None:
+        return parse_user_id(input.user_id)
+    return user_id_of(context.app.settings.jwt_issuer, input.subject or "")
