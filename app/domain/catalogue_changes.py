@@ -125,9 +125,7 @@ Parse = Callable[[str, Any], Any]
 """Takes a field's name and the value given; returns the value to store, or raises BadUserInput."""
 
 
-def _merge(
-    kind: str, before: Document | None, given: Document, fields: Mapping[str, tuple[Any, Parse]]
-) -> Document:
+def _merge(kind: str, before: Document | None, given: Document, fields: Mapping[str, tuple[Any, Parse]]) -> Document:
     problems = [f"`{name}` is no field of a {kind}." for name in given if name not in fields]
     after: dict[str, Any] = {}
     for name, (default, parse) in fields.items():

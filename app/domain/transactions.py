@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 
@@ -38,6 +39,8 @@ class Kind(StrEnum):
     """A moderator hid the user from every board."""
     UNHIDING = "UNHIDING"
     """A moderator showed the user again."""
+    OPENING = "OPENING"
+    """The score that a user brought along from another system."""
     DELETION = "DELETION"
     """A moderator deleted the user: the score goes to nothing."""
 
@@ -64,7 +67,7 @@ class Head:
     hash: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transaction:
     """One entry of a chain. `category_id` is None for what concerns the user as a whole, and then `delta` is 0."""
 
@@ -85,7 +88,7 @@ class Transaction:
     created_at: datetime
     previous_hash: bytes
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         """SHA-256 over the canonical content: a JSON array in the order of the fields, behind the previous hash."""
         content: Sequence[object] = (

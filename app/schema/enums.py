@@ -120,6 +120,7 @@ _publish(
         TransactionKind.REVERSAL: "A moderator took back what another entry did.",
         TransactionKind.HIDING: "A moderator hid the player from every board.",
         TransactionKind.UNHIDING: "A moderator showed the player again.",
+        TransactionKind.OPENING: "The score that the player brought along from another system.",
         TransactionKind.DELETION: "A moderator deleted the player.",
     },
     name="TransactionKind",

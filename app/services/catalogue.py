@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue import Action, Catalogue, Category, Operator, SortOrder
 from app.domain.periods import Period
@@ -29,9 +30,14 @@ class CatalogueService:
         """Read the catalogue anew. Raises ServiceUnavailable, and then keeps the old one."""
         self.outdated.clear()
         async with self._database.connect() as connection:
-            categories = (await connection.execute(select(CategoryRow.__table__).order_by(CategoryRow.id))).all()
-            actions = (await connection.execute(select(ActionRow.__table__).order_by(ActionRow.id))).all()
-        self.current = Catalogue(
+            self.current = await self.read(connection)
+        return self.current
+
+    async def read(self, connection: AsyncConnection) -> Catalogue:
+        """The catalogue as the transaction of `connection` sees it."""
+        categories = (await connection.execute(select(CategoryRow.__table__).order_by(CategoryRow.id))).all()
+        actions = (await connection.execute(select(ActionRow.__table__).order_by(ActionRow.id))).all()
+        return Catalogue(
             [
                 Category(
                     id=row.id,
@@ -62,4 +68,3 @@ class CatalogueService:
                 for row in actions
             ],
         )
-        return self.current

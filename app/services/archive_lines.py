@@ -1,0 +1,112 @@
+"""The lines of an archive, read with distrust: nothing is believed that the lines do not prove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.domain.transactions import Head, Transaction
+from app.models.archive import FORMAT, PARTS, Part, decoders, transaction_of
+
+BATCH = 5000
+
+Batch = tuple[Part, Sequence[str], list[tuple[Any, ...]]]
+
+
+class ArchiveError(Exception):
+    """The archive cannot be imported. The text says why, in one line."""
+
+
+class ArchiveReader:
+    """Turns lines into rows for COPY, and checks on the way: the head, the end, the counts, and every chain."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self.expected: int | None = None
+        """How many rows the archive says it has, once its head was read."""
+        self._lines = enumerate(lines, 1)
+        self._chains = _Chains()
+        self._counts = {part.name: 0 for part in PARTS}
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows, part by part, a few thousand at a time. Raises ArchiveError."""
+        self._read_head()
+        parts = {part.name: (part, decoders(part)) for part in PARTS}
+        order = iter(PARTS)
+        current: Part | None = None
+        columns: tuple[str, ...] = ()
+        rows: list[tuple[Any, ...]] = []
+        for number, name, values in self._objects():
+            if name == "end":
+                if current is not None:
+                    yield current, columns, rows
+                self._check_end(number, values)
+                return
+            if name not in parts:
+                raise ArchiveError(f"line {number}: nothing is known of {name!r}")
+            part, decode = parts[name]
+            if current is not part or tuple(values) != columns or len(rows) >= BATCH:
+                if current is not None:
+                    yield current, columns, rows
+                if current is not part and part not in order:
+                    raise ArchiveError(f"line {number}: {name!r} is out of order")
+                current, columns, rows = part, tuple(values), []
+            try:
+                row = {key: None if raw is None else decode[key](raw) for key, raw in values.items()}
+                if name == "transaction":
+                    self._chains.add(transaction_of(row), row["hash"])
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                raise ArchiveError(f"line {number}: not a {name}: {error}") from error
+            except ArchiveError as error:
+                raise ArchiveError(f"line {number}: {error}") from None
+            rows.append(tuple(row.values()))
+            self._counts[name] += 1
+        raise ArchiveError("the archive has no end: it was torn, or is still being written")
+
+    def _read_head(self) -> None:
+        number, name, head = next(self._objects(), (1, "", {}))
+        if name != "archive" or head.get("format") != FORMAT:
+            raise ArchiveError(f"line {number}: not the head of an archive of format {FORMAT}")
+        counts = head.get("lines")
+        if isinstance(counts, dict):
+            self.expected = sum(count for count in counts.values() if type(count) is int)
+
+    def _objects(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
+        for number, line in self._lines:
+            try:
+                ((name, values),) = orjson.loads(line).items()
+            except (ValueError, AttributeError):
+                raise ArchiveError(f"line {number}: not an object with one member") from None
+            if not isinstance(values, dict):
+                raise ArchiveError(f"line {number}: {name!r} is not an object")
+            yield number, name, values
+
+    def _check_end(self, number: int, counts: dict[str, Any]) -> None:
+        if counts != self._counts:
+            raise ArchiveError(f"line {number}: {counts} lines are promised, there are {self._counts}")
+
+
+class _Chains:
+    """Follows the chains through the lines: users one after the other, each from the first transaction on."""
+
+    def __init__(self) -> None:
+        self._user: UUID | None = None
+        self._head = Head()
+
+    def add(self, entry: Transaction, promised: bytes) -> None:
+        """Check the next transaction. Raises ArchiveError."""
+        if entry.user_id != self._user:
+            if self._user is not None and entry.user_id < self._user:
+                raise ArchiveError(f"user {entry.user_id}: the transactions are out of order")
+            self._user, self._head = entry.user_id, Head()
+        if (entry.seq, entry.previous_hash) != (self._head.seq + 1, self._head.hash):
+            raise ArchiveError(
+                f"user {entry.user_id}, transaction {entry.seq} ({entry.id}): it does not continue the one before it"
+            )
+        if entry.hash != promised:
+            raise ArchiveError(
+                f"user {entry.user_id}, transaction {entry.seq} ({entry.id}): its content does not match its hash"
+            )
+        self._head = Head(entry.seq, promised)
