@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from app.domain.boards import Board, board_of
@@ -116,8 +117,14 @@ class Posting:
 
 def boards_for(category: Category, now: datetime) -> tuple[Board, ...]:
     """The open boards of a category at `now`, ALL_TIME first: the ledger counts by it, so it is always kept."""
-    others = [period for period in Period if period in category.periods and period is not Period.ALL_TIME]
-    return tuple(board_of(category.id, period, now) for period in (Period.ALL_TIME, *others))
+    return _boards_of_day(category.id, category.periods, now.astimezone(UTC).date())
+
+
+@lru_cache(maxsize=1024)
+def _boards_of_day(category_id: str, periods: frozenset[Period], day: date) -> tuple[Board, ...]:
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)  # All windows begin and end at midnight.
+    others = [period for period in Period if period in periods and period is not Period.ALL_TIME]
+    return tuple(board_of(category_id, period, noon) for period in (Period.ALL_TIME, *others))
 
 
 def post(claim: Claim, account: Account, now: datetime, transaction_id: UUID) -> Posting:
