@@ -44,8 +44,9 @@ def routes(production: bool, static: Path = STATIC) -> list[Route]:
         return _file(request, static / name, PAGE_CACHING)
 
     async def asset(request: Request) -> Response:
-        path = (static / "assets" / request.path_params["path"]).resolve()
-        if not path.is_relative_to(static / "assets") or not path.is_file():
+        assets = (static / "assets").resolve()
+        path = (assets / request.path_params["path"]).resolve()
+        if not path.is_relative_to(assets) or not path.is_file():
             return PlainTextResponse("Not found", 404)
         return _file(request, path, ASSET_CACHING)
 

@@ -51,7 +51,7 @@ export function Row({ entry, place, share, isYou }: Props) {
         <span className={styles.points}>{numberOf(score)}</span>
       </td>
       <td role="presentation" aria-hidden="true" className={styles.decoration}>
-        <span className={styles.bar} style={{ transform: `scaleX(${share})` }} />
+        <span className={styles.bar} style={{ transform: `translateX(${(share - 1) * 100}%)` }} />
         {gain > 0 && <span key={serial} className={styles.flash} />}
       </td>
     </tr>

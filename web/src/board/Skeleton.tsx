@@ -1,5 +1,7 @@
-import { SIZE } from '../live/useBoard'
 import styles from './Skeleton.module.css'
+
+/** How many rows a board has. */
+export const SIZE = 10
 
 /** Rows before there is anything to show in them. */
 export function Skeleton() {

@@ -24,9 +24,14 @@ export function useGlide(row: RefObject<HTMLElement | null>, place: number): voi
     const underway = gliding.current?.playState === 'running' ? new DOMMatrix(getComputedStyle(element).transform).m42 : 0
     const from = (before - place) * element.offsetHeight + underway
     gliding.current?.cancel()
-    gliding.current = element.animate([{ transform: `translateY(${from}px)` }, { transform: 'none' }], {
-      duration: DURATION,
-      easing: EASING,
-    })
+    // Who rises passes in front of who falls.
+    const zIndex = from > 0 ? 1 : 0
+    gliding.current = element.animate(
+      [
+        { transform: `translateY(${from}px)`, zIndex },
+        { transform: 'none', zIndex },
+      ],
+      { duration: DURATION, easing: EASING },
+    )
   }, [row, place])
 }

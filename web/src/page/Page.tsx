@@ -1,9 +1,11 @@
 import { useQuery } from '@apollo/client/react'
-import { useEffect, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { PLAIN, readEnvironment } from '../api/environment'
 import { useStore } from '../api/store'
 import { ReadMeDocument } from '../generated/graphql'
-import { useBoard } from '../live/useBoard'
+import { SIZE } from '../board/Skeleton'
+import { useFeed } from '../live/useFeed'
+import { topView } from '../live/view'
 import { PlayPanel } from '../play/PlayPanel'
 import { Account } from '../session/Account'
 import { SignIn } from '../session/SignIn'
@@ -21,10 +23,10 @@ export function Page() {
   const { session } = useLines()
   const identity = useStore(session.identity)
   const [place, go] = usePlace()
-  const { board, connection, retry } = useBoard(place.category, place.period)
+  const view = useMemo(() => topView(place.category, place.period, SIZE), [place.category, place.period])
+  const { board, connection, retry } = useFeed(view)
   const [environment, setEnvironment] = useState(PLAIN)
   const [isSigningIn, setSigningIn] = useState(false)
-  const [paid, setPaid] = useState(0)
   const { data } = useQuery(ReadMeDocument, { skip: identity.state !== 'signed-in' })
   const you = identity.state === 'signed-in' ? (data?.me.user ?? null) : null
 
@@ -59,9 +61,9 @@ export function Page() {
         {hasSide && (
           <aside className={styles.side} aria-label="You and your game">
             {you !== null && (
-              <You userId={you.id} category={place.category} period={place.period} pulse={`${board?.epoch} ${board?.version} ${paid}`} />
+              <You key={`${you.id} ${place.category}`} userId={you.id} category={place.category} period={place.period} />
             )}
-            {environment.demo && <PlayPanel category={place.category} onPaid={() => setPaid((count) => count + 1)} />}
+            {environment.demo && <PlayPanel category={place.category} />}
           </aside>
         )}
       </main>

@@ -1,4 +1,5 @@
 import { useQuery } from '@apollo/client/react'
+import { useEffect } from 'react'
 import { Announcer } from '../board/Announcer'
 import { Board } from '../board/Board'
 import { Empty } from '../board/Empty'
@@ -33,8 +34,12 @@ export function Stage({ place, onGo, board, connection, onRetry, youId, canPlay 
   const periods = PERIODS.filter((period) => category?.periods.includes(period) ?? true)
   const isBehind = connection.state !== 'live' && connection.state !== 'connecting'
 
+  useEffect(() => {
+    document.title = `${title}, ${LABELS[place.period]} · Leaderboard`
+  }, [title, place.period])
+
   return (
-    <section className={styles.stage} aria-labelledby="title">
+    <section className={styles.stage} data-wall={place.wall || undefined} aria-labelledby="title">
       <div className={styles.head}>
         <div className={styles.titles}>
           <h1 id="title">{title}</h1>
@@ -83,7 +88,7 @@ export function Stage({ place, onGo, board, connection, onRetry, youId, canPlay 
             isBehind={isBehind || board.stale}
           />
         )}
-        {board !== null && <Announcer key={board.id} board={board} youId={youId} />}
+        {board !== null && <Announcer key={`said ${board.id}`} board={board} youId={youId} />}
       </div>
     </section>
   )

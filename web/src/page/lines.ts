@@ -1,6 +1,6 @@
 import { createContext, useContext } from 'react'
 import { createApollo } from '../api/client'
-import type { Lines } from '../live/boardFeed'
+import type { Lines } from '../live/feed'
 import { createSocket } from '../live/socket'
 import { Session } from '../session/session'
 

@@ -9,13 +9,8 @@ import { type Action, playAction, type Progress } from './loop'
 import styles from './PlayPanel.module.css'
 import { Steps } from './Steps'
 
-interface Props {
-  category: string
-  onPaid: () => void
-}
-
 /** In development: the whole loop of an action in one click, and what happens on the way. */
-export function PlayPanel({ category, onPaid }: Props) {
+export function PlayPanel({ category }: { category: string }) {
   const { apollo, session } = useLines()
   const identity = useStore(session.identity)
   const { data } = useQuery(ReadActionsDocument, { variables: { category } })
@@ -30,10 +25,7 @@ export function PlayPanel({ category, onPaid }: Props) {
       setProgress({ step: 'failed', problem: { kind: 'network' }, at: Date.now() })
       return
     }
-    await playAction(apollo, action, difficulty, (next) => {
-      setProgress(next)
-      if (next.step === 'paid') onPaid()
-    })
+    await playAction(apollo, action, difficulty, setProgress)
   }
 
   const actions = (data?.actions ?? []).filter((action) => action.enabled)

@@ -1,52 +1,58 @@
-import type { Period, ReadStandingQuery } from '../generated/graphql'
-import { Notice, ProblemText } from '../page/Notice'
+import { useMemo } from 'react'
+import { Board } from '../board/Board'
+import type { Period } from '../generated/graphql'
+import { useFeed } from '../live/useFeed'
+import { aroundView } from '../live/view'
 import { numberOf } from '../page/number'
-import { useYou } from './useYou'
+import { History } from './History'
+import { useOvertaking } from './useOvertaking'
 import styles from './You.module.css'
+
+const RADIUS = 2
 
 interface Props {
   userId: string
   category: string
   period: Period
-  /** Changes when there may be news. */
-  pulse: unknown
 }
 
-type Standing = NonNullable<ReadStandingQuery['userRank']>
+/** Where you stand, among your neighbours. */
+export function You({ userId, category, period }: Props) {
+  const view = useMemo(() => aroundView(category, period, userId, RADIUS), [category, period, userId])
+  const { board, connection } = useFeed(view)
+  const overtaking = useOvertaking(board, userId)
+  const own = board?.entries.find((entry) => entry.user.id === userId)
+  const isBehind = connection.state !== 'live' && connection.state !== 'connecting'
 
-function Summary({ standing }: { standing: Standing }) {
-  if (standing.rank == null) return <p className={styles.hint}>No points here yet.</p>
-  return (
-    <dl className={styles.summary}>
-      <div>
-        <dt>Rank</dt>
-        <dd>{numberOf(standing.rank)}</dd>
-      </div>
-      <div>
-        <dt>Points</dt>
-        <dd>{numberOf(standing.score)}</dd>
-      </div>
-      <div>
-        <dt>Ahead of</dt>
-        <dd>{standing.percentile == null ? '–' : `${Math.floor(standing.percentile)} %`}</dd>
-      </div>
-    </dl>
-  )
-}
-
-/** Where you stand. */
-export function You({ userId, category, period, pulse }: Props) {
-  const { standing, problem } = useYou(userId, category, period, pulse)
   return (
     <section className="card" aria-labelledby="you">
       <h2 id="you">You</h2>
-      {standing === null && problem === null && <p className={styles.hint}>Looking you up…</p>}
-      {standing !== null && <Summary standing={standing} />}
-      {problem !== null && (
-        <Notice tone="bad">
-          <ProblemText problem={problem.problem} at={problem.at} />
-        </Notice>
+      {board !== null && own === undefined && <p className={styles.hint}>No points here yet.</p>}
+      {board !== null && own !== undefined && (
+        <>
+          <dl className={styles.summary}>
+            <div>
+              <dt>Rank</dt>
+              <dd>{numberOf(own.rank)}</dd>
+            </div>
+            <div>
+              <dt>Points</dt>
+              <dd>{numberOf(own.score)}</dd>
+            </div>
+            <div>
+              <dt>Ahead of</dt>
+              <dd>{Math.floor((100 * (board.totalUsers - own.rank)) / board.totalUsers)} %</dd>
+            </div>
+          </dl>
+          <p className={styles.overtaking} role="status">
+            {overtaking}
+          </p>
+          <div className={styles.around}>
+            <Board key={board.id} board={board} caption="You and your neighbours" youId={userId} isBehind={isBehind} />
+          </div>
+        </>
       )}
+      <History userId={userId} category={category} score={period === 'ALL_TIME' ? (own?.score ?? null) : null} />
     </section>
   )
 }

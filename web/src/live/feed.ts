@@ -1,0 +1,81 @@
+import type { ApolloClient } from '@apollo/client'
+import type { Client as SocketClient } from 'graphql-ws'
+import { Store } from '../api/store'
+import type { BoardFragment } from '../generated/graphql'
+import type { Session } from '../session/session'
+import type { Connection } from './connection'
+import { Ladder } from './ladder'
+import { pollingRung } from './polling'
+import { mapped } from './rung'
+import { socketRung } from './socket'
+import { streamRung } from './stream'
+import type { View } from './view'
+
+/** The long-lived things a feed works with. */
+export interface Lines {
+  apollo: ApolloClient
+  socket: SocketClient
+  session: Session
+}
+
+interface Update {
+  leaderboardUpdates: { leaderboard: BoardFragment }
+}
+
+const boardOf = ({ leaderboardUpdates }: Update) => leaderboardUpdates.leaderboard
+
+/**
+ * Keeps one view of a board current: over a socket, else as a stream of events, else by asking. It never goes back,
+ * in whatever order the answers of different transports arrive.
+ */
+export class Feed {
+  readonly board = new Store<BoardFragment | null>(null)
+  readonly connection = new Store<Connection>({ state: 'connecting' })
+  readonly #ladder: Ladder<BoardFragment>
+  readonly #read: () => Promise<BoardFragment>
+  #isOpen = false
+
+  constructor({ apollo, socket, session }: Lines, view: View) {
+    this.#read = () => view.read(apollo)
+    this.#ladder = new Ladder(
+      [
+        mapped(socketRung<Update>(socket, view.query, view.variables), boardOf),
+        mapped(streamRung<Update>(session.authorization, view.query, view.variables), boardOf),
+        pollingRung(this.#read),
+      ],
+      this.#accept,
+      (connection) => this.connection.set(connection),
+      session.expire,
+    )
+  }
+
+  /** Starts, with one plain request beside the subscription: whichever is faster paints first. */
+  open(): void {
+    this.#isOpen = true
+    this.#ladder.start()
+    this.#read().then(
+      (board) => {
+        if (this.#isOpen && this.board.get() === null) this.board.set(board)
+      },
+      // The ladder meets the same problem, and reports it.
+      () => {},
+    )
+  }
+
+  close(): void {
+    this.#isOpen = false
+    this.#ladder.stop()
+  }
+
+  readonly retry = (): void => this.#ladder.hurry()
+
+  readonly #accept = (board: BoardFragment): void => {
+    const known = this.board.get()
+    if (known === null || !isOlder(board, known)) this.board.set(board)
+  }
+}
+
+/** Versions are compared within one epoch of one board; the next window is another board. */
+function isOlder(one: BoardFragment, other: BoardFragment): boolean {
+  return one.epoch === other.epoch && one.endsAt === other.endsAt && one.version < other.version
+}

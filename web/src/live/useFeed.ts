@@ -1,0 +1,36 @@
+import { useEffect, useState } from 'react'
+import { Store, useStore } from '../api/store'
+import type { BoardFragment } from '../generated/graphql'
+import { useLines } from '../page/lines'
+import type { Connection } from './connection'
+import { Feed } from './feed'
+import type { View } from './view'
+
+const NOT_YET = { board: new Store<BoardFragment | null>(null), connection: new Store<Connection>({ state: 'connecting' }) }
+
+export interface LiveBoard {
+  /** The newest state that is known; null before the first. */
+  board: BoardFragment | null
+  connection: Connection
+  retry: () => void
+}
+
+/** A view of a board, kept current for as long as the component shows it. `view` must be the same object for the same view. */
+export function useFeed(view: View): LiveBoard {
+  const lines = useLines()
+  const identity = useStore(lines.session.identity)
+  const token = identity.state === 'signed-in' ? identity.token : null
+  const [opened, setOpened] = useState<{ feed: Feed; view: View } | null>(null)
+
+  useEffect(() => {
+    const feed = new Feed(lines, view)
+    feed.open()
+    setOpened({ feed, view })
+    return () => feed.close()
+    // Another token means another socket, hence another feed.
+  }, [lines, view, token])
+
+  // Until the effect has run, the old feed must not pass for the new view.
+  const feed = opened?.view === view ? opened.feed : NOT_YET
+  return { board: useStore(feed.board), connection: useStore(feed.connection), retry: () => opened?.feed.retry() }
+}
