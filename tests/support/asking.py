@@ -10,7 +10,7 @@ import orjson
 
 from app.context import Context
 from app.domain.users import Caller
-from app.execution import Engine, Refusal, Response
+from app.execution import Engine, Executions, Refusal, Response
 from app.graphql import build_engine
 from app.wiring import App
 
@@ -22,6 +22,11 @@ class Asker:
         self._app = app
         self._caller = caller
         self._engine: Engine = build_engine(introspection=True, compile=compiled)
+
+    @property
+    def executions(self) -> Executions:
+        """How many operations were executed in which way."""
+        return self._engine.executions
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of an operation that succeeds."""

@@ -14,6 +14,8 @@ from app.domain.ledger import Standing
 from app.domain.periods import Period
 from app.domain.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
+from app.pubsub.events import boards_channel
+from app.services.standings import Keys, Standings
 from app.wiring import App
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -109,8 +111,16 @@ async def put_rows(app: App, rows: Sequence[Row], board: Board | None = None) ->
     await app.rebuild.rebuild(app.catalogue.current.category(board.category), force=True)
 
 
-def standings_of(board: Board, rows: Sequence[Row], revision: int = 1) -> list[Standing]:
-    """The rows as the copies in Redis take them; of a board on which the highest score leads."""
-    return [
-        Standing(board, row.id, ScoreRow(row.score, row.reached_at, revision, row.hidden), -row.score) for row in rows
-    ]
+def standings_of(app: App) -> Standings:
+    """The copies in Redis, to write to as the service does after a commit."""
+    prefix = app.settings.redis_prefix
+    channel = f"{prefix}:" + boards_channel("{}")
+    return Standings(app.redis, app.redis_guard, Keys(prefix), channel.format, app.clock)
+
+
+async def move(app: App, board: Board, *rows: Row, revision: int) -> None:
+    """Put newer states of users into the copy of a board on which the highest score leads, and announce them."""
+    states = [ScoreRow(row.score, row.reached_at, revision, row.hidden) for row in rows]
+    await standings_of(app).put(
+        [Standing(board, row.id, state, -row.score) for row, state in zip(rows, states, strict=True)]
+    )
