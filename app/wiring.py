@@ -43,6 +43,8 @@ from app.services.catalogue_changes import CatalogueChanges
 from app.services.close_windows import CloseWindows
 from app.services.completions import Completions
 from app.services.database import POSTGRES_FAILURES, Database, open_engine
+from app.services.exporting import Export
+from app.services.importing import Import
 from app.services.issue_token import IssueToken
 from app.services.jobs import Job, Jobs
 from app.services.jwks import JwksKeys
@@ -50,6 +52,7 @@ from app.services.leaderboards import Leaderboards
 from app.services.ledger import Ledger
 from app.services.milestones import Milestones
 from app.services.moderation import Moderation, moderation_of
+from app.services.opening_balances import OpeningBalances
 from app.services.player_history import PlayerHistory
 from app.services.player_profile import ReadPlayerProfile
 from app.services.postgres_boards import PostgresBoards
@@ -90,6 +93,9 @@ class App:
     action_tokens: ActionTokens
     catalogue: CatalogueService
     catalogue_changes: CatalogueChanges
+    export: Export
+    import_archive: Import
+    opening_balances: OpeningBalances
     milestones: Milestones
     player_profile: ReadPlayerProfile
     profiles: Profiles
@@ -272,6 +278,9 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         catalogue_changes=CatalogueChanges(
             database, catalogue, announce_catalogue, _ceilings(settings), clock, os.urandom
         ),
+        export=Export(database, clock),
+        import_archive=Import(database, catalogue, announce_catalogue),
+        opening_balances=OpeningBalances(database, milestones, catalogue, clock, os.urandom),
         milestones=milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=profiles,

@@ -9,10 +9,25 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.cli import dev, jobs, migrate, play, rebuild, schema, seed, serve, token, top, verify, watch
+from app.cli import (
+    archives,
+    catalogue,
+    dev,
+    jobs,
+    migrate,
+    play,
+    rebuild,
+    schema,
+    seed,
+    serve,
+    token,
+    top,
+    verify,
+    watch,
+)
 from app.cli.errors import INTERRUPTED, complain, report
 
-MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, schema)
+MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
 
 
 def build() -> typer.Typer:

@@ -1,0 +1,134 @@
+"""`leaderboard export` and `leaderboard import`: everything worth keeping, as lines of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from app.cli.output import console, examples, progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from app.wiring import App
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the commands."""
+    program.command("export", epilog=examples("leaderboard export backup.jsonl", "leaderboard export backup.jsonl.gz"))(
+        export_archive
+    )
+    program.command(
+        "import",
+        epilog=examples(
+            "leaderboard import backup.jsonl.gz",
+            "leaderboard import --opening old-board.csv --category arcade",
+        ),
+    )(import_archive)
+
+
+def export_archive(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to; compressed when it ends in .gz.")],
+) -> None:
+    """Write users, catalogue and ledger to a file, all of one moment. The service may work meanwhile.
+
+    The file has its name only once it is whole. Scores are not in it: an import makes them from the ledger.
+    """
+    from app.cli.services import with_services
+
+    async def work(app: App) -> None:
+        with _replacing(file) as out, progress() as bar:
+            stages = Stages(bar)
+            async for line in app.export.lines(stages.show):
+                out.write(line)
+
+    with_services(work)
+    console(stderr=True).print(f"Wrote {file} ({file.stat().st_size:,} bytes)")
+
+
+def import_archive(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An archive, or balances.")],
+    opening: Annotated[
+        bool, typer.Option("--opening", help="The file is another system's board: CSV, or JSON in lines.")
+    ] = False,
+    category: Annotated[str, typer.Option(help="With --opening: where the balances go.")] = "global",
+    reason: Annotated[str, typer.Option(help="With --opening: why, for the ledger.")] = "Brought along",
+) -> None:
+    """Read what `export` wrote, into this database. A second time changes nothing.
+
+    Every hash is computed anew and every chain must be whole, or nothing is imported. With --opening the file has a
+    line per user: user, score and, if known, username, reached_at and avatar_url; each user's balance counts once.
+    """
+    from app.cli.rebuild import rebuild_category
+    from app.cli.services import with_services
+
+    async def work(app: App) -> None:
+        with progress() as bar:
+            if opening:
+                told = await _open_balances(app, file, category, reason, bar)
+                stale = [category]
+            else:
+                with _reading(file) as lines:
+                    merged = await app.import_archive(lines, Stages(bar).show)
+                told = ", ".join(f"{count:,} {name}" for name, count in merged.items() if count) or "nothing"
+                stale = sorted(app.catalogue.current.categories) if any(merged.values()) else []
+            for one in stale:
+                await rebuild_category(app, one, bar)
+        console().print(f"New or different: {told}")
+
+    with_services(work)
+
+
+async def _open_balances(app: App, file: Path, category: str, reason: str, bar: Progress) -> str:
+    import io
+
+    from app.services.balance_lines import read_csv, read_json
+
+    most = app.catalogue.current.category(category).score_cap
+    task = bar.add_task("Balances", total=None)
+    with _reading(file) as raw:
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+        read = read_csv if ".csv" in file.suffixes else read_json
+        balances = read(text, app.settings.jwt_issuer, most, app.clock())
+        outcome = await app.opening_balances(category, balances, reason, lambda done: bar.advance(task, done))
+    return f"{outcome.opened:,} balances ({outcome.known:,} were known)"
+
+
+class Stages:
+    """One line of progress for each stage, in the order in which they are heard of."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(self, stage: str, done: int, total: int | None) -> None:
+        """Say how far a stage is."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bar.add_task(stage.capitalize(), total=total)
+        self._bar.update(self._tasks[stage], completed=done, total=total)
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[IO[bytes]]:
+    import gzip
+
+    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
+        yield cast("IO[bytes]", content)
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[IO[bytes]]:
+    """Where to write what replaces `file` at the end, at once; nothing is left of it when the block fails."""
+    import gzip
+
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with gzip.open(part, "wb") if file.suffix == ".gz" else part.open("wb") as out:
+            yield cast("IO[bytes]", out)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

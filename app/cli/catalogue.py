@@ -1,0 +1,79 @@
+"""`leaderboard catalogue`: categories and actions, from and to a YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli.errors import CommandError
+from app.cli.output import console, examples, result
+
+if TYPE_CHECKING:
+    from app.domain.catalogue_changes import Change
+    from app.wiring import App
+
+PARTS = ("categories", "actions")
+
+
+def add_to(program: typer.Typer) -> None:
+    """Register the commands."""
+    commands = typer.Typer(no_args_is_help=True, help="Categories and actions, from and to a YAML file.")
+    commands.command(epilog=examples("leaderboard catalogue show", "leaderboard catalogue show > catalogue.yaml"))(show)
+    commands.command(epilog=examples('leaderboard catalogue apply catalogue.yaml --reason "Winter season"'))(apply)
+    program.add_typer(commands, name="catalogue")
+
+
+def show() -> None:
+    """Print the whole catalogue as YAML, as `apply` takes it."""
+    import yaml
+
+    from app.cli.services import with_services
+
+    async def work(app: App) -> dict[str, Any]:
+        documents = await app.catalogue_changes.documents()
+        return {part: [dict(one) for one in documents[part]] for part in PARTS}
+
+    result(yaml.safe_dump(with_services(work), sort_keys=False, allow_unicode=True))
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A YAML file; see `show`.")],
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "Applied from the command line",
+) -> None:
+    """Create or change what the file names; what it leaves out stays. All of it, or nothing when anything is wrong.
+
+    Running instances work by it within a second. Applying the same file again changes nothing.
+    """
+    from app.cli.services import with_services
+    from app.domain.transactions import Actor
+
+    documents = read(file)
+
+    async def work(app: App) -> list[Change]:
+        actor = Actor(None, "operator")
+        return await app.catalogue_changes.apply(documents["categories"], documents["actions"], actor, reason)
+
+    changes = with_services(work)
+    for change in changes:
+        console().print(f"{'Changed' if change.before else 'Created'} the {change.subject.value} {change.id}")
+    if not changes:
+        console().print("Nothing to change")
+
+
+def read(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """The categories and actions in a YAML file. Raises CommandError for a file that has another shape."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise CommandError(f"{file}: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not set(content) <= set(PARTS):
+        raise CommandError(f"{file}: the file has {' and '.join(PARTS)}, each a list")
+    documents: dict[str, list[dict[str, Any]]] = {part: content.get(part) or [] for part in PARTS}
+    for part, entries in documents.items():
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise CommandError(f"{file}: `{part}` is a list of objects")
+    return documents

@@ -1,0 +1,55 @@
+"""Opening balances: the scores that users bring along from another system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.catalogue import Category
+from app.domain.ledger import Account, Claim, boards_for
+from app.domain.scoring import next_score
+from app.domain.transactions import Actor, Kind
+
+ACTOR = Actor(None, "operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One user's score. `reached_at` decides ties; None: when it is imported, in the order of the lines."""
+
+    user_id: UUID
+    username: str
+    avatar_url: str | None
+    score: int
+    reached_at: datetime | None = None
+
+
+def opening_claim(category: Category, balance: Balance, reason: str) -> Claim:
+    """The wish to open a user's account in a category, which comes true once, however often it is uttered."""
+    return Claim(
+        user_id=balance.user_id,
+        category=category,
+        kind=Kind.OPENING,
+        points=balance.score,
+        actor=ACTOR,
+        request_key=f"opening:{category.id}:{balance.user_id}",
+        reason=reason,
+    )
+
+
+def opened(claim: Claim, account: Account, now: datetime) -> Claim:
+    """The claim with its effect: on the all-time board alone, by the category's operator; a window has no past."""
+    (all_time, *_) = boards_for(claim.category, now)
+    row = account.rows.get(all_time)
+    before = row.score if row else 0
+    after = next_score(claim.category, before, claim.points)
+    return replace(claim, correction={all_time: after - before})
+
+
+def opened_at(balance: Balance, account: Account, turn: datetime, now: datetime) -> datetime:
+    """When the score counts as reached: when it was, else at the balance's `turn` in its file.
+
+    For a user whose ledger has begun it is now: a ledger is in order of time.
+    """
+    return now if account.head.seq else balance.reached_at or turn
