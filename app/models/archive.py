@@ -81,7 +81,7 @@ async def lines_of(connection: AsyncConnection, part: Part) -> AsyncIterator[byt
             values = dict(row._mapping)
             for name in binary:
                 values[name] = _hex(values[name])
-            yield orjson.dumps({part.name: values}, option=orjson.OPT_APPEND_NEWLINE)
+            yield orjson.dumps({part.name: values}, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def decoders(part: Part) -> Mapping[str, Callable[[Any], Any]]:
@@ -127,6 +127,12 @@ def _decoder(type_: object) -> Callable[[Any], Any]:
             return lambda value: orjson.dumps(value).decode()
         case _:
             return lambda value: value
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, UUID):  # the driver has a class of its own
+        return str(value)
+    raise TypeError(type(value).__name__)
 
 
 def _hex(raw: bytes | None) -> str | None:
