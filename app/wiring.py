@@ -412,11 +412,12 @@ def _verifiers(settings: Settings, clock: Callable[[], datetime], stack: AsyncEx
         http,
         clock,
         time.monotonic,
+        settings.verifier_timeout,
         settings.verifier_webhook_url,
         secret.get_secret_value() if secret else None,
     )
     try:
-        return load_verifiers(settings.completion_verifiers, surroundings, settings.verifier_timeout)
+        return load_verifiers(settings.completion_verifiers, surroundings)
     except ValueError as error:
         raise SettingsError([str(error)]) from error
 

@@ -13,6 +13,9 @@ from app.services.verifiers.seam import CompletionVerifier, Reported, Surroundin
 ANY = "*"
 """Stands for every action without a verifier of its own."""
 
+GRACE = 0.25
+"""Seconds by which a verifier may overrun its time before it is cut off: its own end comes first, and is counted."""
+
 
 class Verifiers:
     """Verifiers by action. Actions without one are believed."""
@@ -30,7 +33,7 @@ class Verifiers:
     async def verify(self, reported: Reported) -> bool:
         """What the action's verifier says. Raises ServiceUnavailable when it does not answer in time."""
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout + GRACE):
                 return await self._of(reported.action_id).verify(reported)
         except TimeoutError:
             raise ServiceUnavailable from None
@@ -39,7 +42,7 @@ class Verifiers:
         return self._by_action.get(action_id, self._fallback)
 
 
-def load_verifiers(paths: Mapping[str, str], surroundings: Surroundings, timeout: float) -> Verifiers:
+def load_verifiers(paths: Mapping[str, str], surroundings: Surroundings) -> Verifiers:
     """Verifiers from import paths (`package.module:factory`) by action. Raises ValueError naming what is wrong."""
     made = {}
     for action_id, path in paths.items():
@@ -48,4 +51,4 @@ def load_verifiers(paths: Mapping[str, str], surroundings: Surroundings, timeout
             made[action_id] = getattr(import_module(module), name)(surroundings)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"COMPLETION_VERIFIERS: {path!r} for {action_id}: {error}") from error
-    return Verifiers(made, timeout)
+    return Verifiers(made, surroundings.timeout)

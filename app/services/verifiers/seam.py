@@ -32,7 +32,7 @@ class CompletionVerifier(Protocol):
     """Says whether a completion really happened.
 
     It is called outside of any database transaction, possibly more than once for one completion, and is given up
-    after the time limit of the settings.
+    a moment after the time limit of the settings.
     """
 
     async def verify(self, reported: Reported) -> bool:
@@ -41,11 +41,12 @@ class CompletionVerifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a verifier may be made of. The client is closed with the application."""
+    """What a verifier may be made of. The client is closed with the application; `timeout` is in seconds."""
 
     http: httpx2.AsyncClient
     clock: Callable[[], datetime]
     monotonic: Callable[[], float]
+    timeout: float
     webhook_url: str | None = None
     webhook_secret: str | None = None
 

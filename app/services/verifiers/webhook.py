@@ -11,6 +11,7 @@ no answer: the submission is refused as a passing fault, and its token stays usa
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from collections.abc import Callable
@@ -37,13 +38,21 @@ class WebhookVerifier:
     """Asks behind a breaker: a service that is down is not asked by every submission."""
 
     def __init__(
-        self, http: httpx2.AsyncClient, url: str, secret: str, clock: Callable[[], datetime], breaker: Breaker
+        self,
+        http: httpx2.AsyncClient,
+        url: str,
+        secret: str,
+        clock: Callable[[], datetime],
+        breaker: Breaker,
+        timeout: float,
     ) -> None:
+        """`timeout`: how many seconds the whole exchange may take."""
         self._http = http
         self._url = url
         self._secret = secret.encode()
         self._clock = clock
         self._breaker = breaker
+        self._timeout = timeout
 
     async def verify(self, reported: Reported) -> bool:
         """What the service says. Raises ServiceUnavailable when it says nothing that can be understood."""
@@ -59,7 +68,8 @@ class WebhookVerifier:
         body = json.dumps(question).encode()  # Not orjson: a client's integers may be of any size.
         try:
             with self._breaker.call():
-                return await self._ask(body)
+                async with asyncio.timeout(self._timeout):
+                    return await self._ask(body)
         except NOT_ASKED_OR_FAILED as failure:
             raise ServiceUnavailable from failure
 
@@ -86,6 +96,7 @@ def webhook(surroundings: Surroundings) -> WebhookVerifier:
         surroundings.webhook_secret,
         surroundings.clock,
         Breaker("verifier", FAILURES, surroundings.monotonic),
+        surroundings.timeout,
     )
 
 
