@@ -54,17 +54,19 @@ class ClosingScore(Base):
     )
 
 
+NAMED = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"
+
 # The primary key decides who closes a window: whoever comes second waits for the first, and then finds nothing to do.
 CLOSE = text(
     f"""
     WITH closed AS (
         INSERT INTO window_closings (category_id, period, window_start, closed_at, total_users)
-        SELECT :category, :period, :start, :now, count(*) FROM scores WHERE {SHOWN}
+        SELECT {NAMED}, CAST(:now AS timestamptz), count(*) FROM scores WHERE {SHOWN}
         ON CONFLICT DO NOTHING
         RETURNING 1
     ), spread AS (
         INSERT INTO closing_scores (category_id, period, window_start, sort_key, users, above)
-        SELECT :category, :period, :start, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
+        SELECT {NAMED}, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
         FROM scores WHERE {SHOWN} AND EXISTS (SELECT FROM closed)
         GROUP BY sort_key
     )
