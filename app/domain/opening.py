@@ -50,6 +50,6 @@ def opened(claim: Claim, account: Account, now: datetime) -> Claim:
 def opened_at(balance: Balance, account: Account, turn: datetime, now: datetime) -> datetime:
     """When the score counts as reached: when it was, else at the balance's `turn` in its file.
 
-    For a user whose ledger has begun it is now: a ledger is in order of time.
+    For a user who has a score in the category (`account.rows` are of it) it is now: what adds up has no earlier time.
     """
-    return now if account.head.seq else balance.reached_at or turn
+    return now if account.rows else balance.reached_at or turn
