@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -17,6 +18,7 @@ from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
 from app.schema import errors
 from app.schema.receipts import ScoreAccepted
+from app.schema.scalars import DATE_TIME
 from app.transport.document_limits import DocumentLimits
 
 log = structlog.get_logger(__name__)
@@ -71,7 +73,7 @@ def build_schema() -> Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        config=StrawberryConfig(disable_field_suggestions=True),
+        config=StrawberryConfig(disable_field_suggestions=True, scalar_map={datetime: DATE_TIME}),
         exception_handlers=[Outcome(refusal, outcome) for refusal, outcome in OUTCOMES.items()],
     )
 

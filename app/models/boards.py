@@ -31,7 +31,7 @@ PAST = f"""
         SELECT user_id, score, sort_key, reached_at FROM scores
         WHERE {SHOWN} AND user_id NOT IN (SELECT user_id FROM touched)
         UNION ALL
-        SELECT u.id, then.score, then.score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, then.reached_at
+        SELECT u.id, past.score, past.score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, past.reached_at
         FROM touched
         JOIN users u ON u.id = touched.user_id AND u.hidden_at IS NULL AND u.deleted_at IS NULL
         JOIN categories c ON c.id = :category
@@ -40,8 +40,8 @@ PAST = f"""
                    max(created_at) FILTER (WHERE delta <> 0) AS reached_at
             FROM score_transactions
             WHERE user_id = u.id AND category_id = :category AND created_at <= :as_of
-        ) then
-        WHERE then.score > 0
+        ) past
+        WHERE past.score > 0
     )
 """  # noqa: S608 - the pieces are constants
 

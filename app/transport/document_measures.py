@@ -110,6 +110,9 @@ class Ruler:
     def _selection_set(self, selections: SelectionSetNode, parent: str | None, nesting: int) -> Measure:
         if nesting > DEEPEST_NESTING:
             raise OverLimit(f"The document is nested too deeply: {self._limits.depth} levels are allowed.")
+        if not selections.selections:
+            # Against the grammar, and yet the parser lets it pass.
+            raise OverLimit("A selection must not be empty.", VALIDATION_FAILED)
         depth = width = fields = aliases = directives = cost = listed = 0
         for selection in selections.selections:
             part = self._selection(selection, parent, nesting)

@@ -179,3 +179,8 @@ def test_no_document_of_64_kib_holds_the_loop_for_50_ms():
         "QUERY_TOO_COMPLEX",
         "BAD_USER_INPUT",
     }
+
+
+@pytest.mark.parametrize("document", ["{}", "{me{}}", "{me{...A}} fragment A on User{}", "{...on Query{}}"])
+def test_an_empty_selection_is_refused(document: str):
+    assert verdict(document) == "A selection must not be empty."
