@@ -1,0 +1,69 @@
+"""What clients send: for each connection the requests of its own players."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle, islice
+
+from bench import documents, wire
+from bench.load.http import HttpLoad
+from bench.players import LEADERS, Player
+from bench.processes import Server
+from bench.subjects import Subject
+
+Lanes = Sequence[Sequence[bytes]]
+
+
+def queries(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
+    """Every player asks for the first ten."""
+    variables = {"category": "global", "period": "ALL_TIME", "limit": 10}
+    lanes = [
+        [wire.post(documents.BOARD, variables, player.access_token) for player in lane]
+        for lane in _shared_out(players, connections)
+    ]
+    return _load(server, lanes, b'"rank":10', seconds)
+
+
+def ranks(
+    server: Server, asking: Sequence[Player], about: Sequence[Player], connections: int, seconds: float
+) -> HttpLoad:
+    """Each of the players `asking` wants the rank of its counterpart in `about`."""
+    pairs = list(zip(asking, about, strict=True))
+    lanes = [
+        [wire.post(documents.RANK, {"userId": other.name}, player.access_token) for player, other in lane]
+        for lane in (pairs[number::connections] for number in range(connections))
+    ]
+    return _load(server, lanes, b'"userRank":{"', seconds)
+
+
+def issues(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
+    """Every player asks for action tokens."""
+    variables = {"input": {"actionType": documents.ACTION}}
+    lanes = [
+        [wire.post(documents.ISSUE, variables, player.access_token) for player in lane]
+        for lane in _shared_out(players, connections)
+    ]
+    return _load(server, lanes, b'"ActionTokenIssued"', seconds)
+
+
+def submissions(
+    subject: Subject, server: Server, players: Sequence[Player], connections: int, seconds: float, most: int
+) -> HttpLoad:
+    """Every player hands in action tokens that were made beforehand, `most` in all; none is sent twice."""
+    lanes = [list(islice(cycle(lane), most // connections)) for lane in _shared_out(players, connections)]
+    tokens = iter(subject.action_tokens([player for lane in lanes for player in lane]))
+    requests = [[submission(player, next(tokens)) for player in lane] for lane in lanes]
+    return _load(server, requests, b'"ScoreAccepted"', seconds, again=False)
+
+
+def submission(player: Player, action_token: str) -> bytes:
+    """One submission as a request."""
+    return wire.post(documents.SUBMIT, {"input": {"actionToken": action_token}}, player.access_token)
+
+
+def _shared_out(players: Sequence[Player], connections: int) -> list[Sequence[Player]]:
+    return [players[LEADERS + number :: connections] for number in range(connections)]
+
+
+def _load(server: Server, lanes: Lanes, expected: bytes, seconds: float, *, again: bool = True) -> HttpLoad:
+    return HttpLoad(server.port, lanes, expected, seconds, min(0.7, seconds / 3), server.pids, again)

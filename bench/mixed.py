@@ -1,0 +1,91 @@
+"""Everything at once: thousands watch, the leader scores three times a second, others submit as fast as they can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench import loads
+from bench.load.run import Clients, Watchers, watchers
+from bench.players import Player
+from bench.processes import Server, await_quiet
+from bench.publisher import Published, Publisher
+from bench.rounds import Score, percentile, score
+from bench.scale import Scale
+from bench.subjects import Subject
+
+INTERVAL = 1 / 3
+PATIENCE = 20.0
+HEADER = ("", "req/s", "p50 ms", "p99 ms", "server CPU ms", "errors", "p99 receipt ms", "last receipt ms", "missed")
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Submissions, and how the leader's changes reached the watchers meanwhile; medians, times in milliseconds."""
+
+    submissions: Score
+    p99_receipt: float
+    last_receipt: float
+    missed: int
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """As cells for `HEADER`."""
+        one = self.submissions
+        return (
+            one.name,
+            f"{one.rate:,.0f}",
+            f"{one.p50:.1f}",
+            f"{one.p99:.1f}",
+            f"{one.server_cpu:.3f}",
+            str(one.errors),
+            f"{self.p99_receipt:.0f}",
+            f"{self.last_receipt:.0f}",
+            str(self.missed),
+        )
+
+
+def measure(subject: Subject, clients: Clients, players: Sequence[Player], leader_score: int, scale: Scale) -> Mixed:
+    """Start `subject`, let the watchers in, and go. `leader_score` is what the first of `players` has."""
+    server = subject.start()
+    changes = int(scale.mixed_seconds / INTERVAL) + 1
+    publisher = Publisher(subject, server.port, players[0], leader_score, changes)
+    try:
+        with watchers(server.port) as crowd:
+            ramp = crowd.ramp(scale.watchers)
+            await_quiet(server.pids)
+            return _measure(subject, server, publisher, crowd, clients, players, scale, ramp.lost)
+    finally:
+        publisher.close()
+        server.stop()
+
+
+def _measure(
+    subject: Subject,
+    server: Server,
+    publisher: Publisher,
+    crowd: Watchers,
+    clients: Clients,
+    players: Sequence[Player],
+    scale: Scale,
+    lost: int,
+) -> Mixed:
+    load = loads.submissions(subject, server, players, 64, scale.mixed_seconds, scale.submissions * 2)
+    outcome = clients.start(load)
+    published: list[Published] = []
+    while not outcome.done():
+        begun = time.monotonic()
+        if len(published) < int(scale.mixed_seconds / INTERVAL):
+            published.append(publisher.publish())
+        time.sleep(max(0.02, begun + INTERVAL - time.monotonic()))
+    p99, last, missed = [], [], lost
+    for change in published:
+        arrivals = crowd.arrivals(change.score, PATIENCE)
+        delays = [(arrived - change.sent_at) / 1e6 for arrived in arrivals.times]
+        p99.append(percentile(delays, 99))
+        last.append(max(delays, default=0.0))
+        missed += arrivals.missing
+    watched = f"{subject.name}, {scale.watchers:,} watchers, {1 / INTERVAL:.0f} changes/s"
+    return Mixed(score(watched, [outcome.result()]), median(p99), median(last), missed)

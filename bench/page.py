@@ -1,0 +1,66 @@
+"""Requests: one page that tells what each kind costs, here and elsewhere.
+
+python -m bench.page [--smoke] [--only SECTION ...] [--record]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench import machine, subjects
+from bench.load.run import clients, raise_descriptor_limit
+from bench.players import make_players
+from bench.report import Report
+from bench.scale import FULL, SMOKE, Scale
+from bench.sections import SECTIONS, Bench
+from bench.stores import private_stores
+
+TERMS = (
+    "Closed loop, keep-alive, no pipelining; in each round every subject has its turn; medians of the rounds; CPU is "
+    "per request. Of the service everything is on; only the rate limits and the number of open action tokens are set "
+    "so high that the load fits through. `executed` is without the cache of answers. The peers have one simple rate "
+    "limit and one board each, and neither rules nor periods nor hash chains."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench.page", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--smoke", action="store_true", help="as little as can be: does it work at all?")
+    parser.add_argument("--only", nargs="+", choices=list(SECTIONS), help="these sections alone")
+    parser.add_argument("--rounds", type=int, help="measurements of each subject")
+    parser.add_argument("--record", action="store_true", help="keep the results in bench/RESULTS.md")
+    given = parser.parse_args(arguments)
+    scale = SMOKE if given.smoke else FULL
+    if given.rounds:
+        scale = replace(scale, rounds=given.rounds)
+    report = measure(scale, given.only or list(SECTIONS))
+    if given.record:
+        report.record()
+
+
+def measure(scale: Scale, sections: Sequence[str]) -> Report:
+    """Run the sections and return the page, which has been printed by then."""
+    raise_descriptor_limit()
+    report = Report("Requests", machine.describe())
+    report.note(TERMS)
+    with private_stores() as stores, clients() as load:
+        ours = subjects.Ours("ours", stores)
+        executing = subjects.Ours("executing", stores, response_cache_bytes=0)
+        field = (subjects.idiomatic(stores, ours.settings), subjects.node(stores, ours.settings))
+        peers = [peer for peer in field if peer is not None]
+        if len(peers) < len(field):
+            report.note("The peer on Node is left out: node is missing, or `npm ci` in bench/peers/node.")
+        players = make_players(scale.players, ours.settings)
+        bench = Bench(scale, stores, load, players, ours, executing, peers, report)
+        for subject in (*bench.field, executing):
+            subject.fill(players)
+        for section in sections:
+            SECTIONS[section](bench)
+    return report
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Players: made up from a number, so that every run has the same ones."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.config import Settings
+from app.domain.users import Role
+from app.services.access_tokens import mint
+from app.services.secrets import Secrets
+
+LEADERS = 10
+LEADER_SCORE = 500_000
+
+
+@dataclass(frozen=True)
+class Player:
+    """One player and what lets it in. The first `LEADERS` are so far ahead that no load overtakes them."""
+
+    id: UUID
+    name: str
+    score: int
+    access_token: str
+
+
+def make_players(count: int, settings: Settings, *, signed_in: int | None = None) -> list[Player]:
+    """`count` players, the best first; the first `signed_in` of them, else all, have access tokens good for a day."""
+    secrets = Secrets(settings.jwt_secret.get_secret_value())
+    now = int(time.time())
+    players = []
+    for number in range(count):
+        player_id = UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC834 + 1) % 2**128)
+        score = (LEADERS - number) * 1000 + LEADER_SCORE if number < LEADERS else (count - number) % 100_000
+        token = (
+            "" if signed_in is not None and number >= signed_in else _access_token(secrets, player_id, settings, now)
+        )
+        players.append(Player(player_id, str(player_id), score, token))
+    return players
+
+
+def _access_token(secrets: Secrets, player_id: UUID, settings: Settings, now: int) -> str:
+    return mint(
+        secrets,
+        subject=str(player_id),
+        role=Role.PLAYER,
+        ttl=86_400,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        now=now,
+    )

@@ -1,0 +1,119 @@
+"""Servers as child processes, and what they have used, read from /proc."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+from urllib.request import urlopen
+
+TICK = os.sysconf("SC_CLK_TCK")
+START_SECONDS = 60
+STOP_SECONDS = 15
+
+
+class DidNotStart(Exception):
+    """A server ended, or said nothing, while it was started. The text is the end of its log."""
+
+
+@dataclass
+class Server:
+    """One subject's processes, all serving the same port of 127.0.0.1."""
+
+    port: int
+    processes: Sequence[subprocess.Popen[bytes]]
+    log: IO[bytes]
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes and all their descendants."""
+        return [pid for process in self.processes for pid in _family(process.pid)]
+
+    def stop(self) -> None:
+        """End it in good order; by force where that takes too long."""
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
+        self.log.close()
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], *, workers: int = 1, probe: str = "/livez") -> Server:
+    """Run `command` once per worker, all on one listening socket that they inherit as the descriptor `LISTEN_FD`.
+
+    Returns when `probe` answers; raises DidNotStart.
+    """
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    os.set_inheritable(listener.fileno(), True)
+    port = listener.getsockname()[1]
+    log: IO[bytes] = TemporaryFile()  # noqa: SIM115 - closed by Server.stop
+    variables = {**os.environ, **environment, "LISTEN_FD": str(listener.fileno())}
+    with listener:
+        processes = [
+            subprocess.Popen(command, env=variables, pass_fds=[listener.fileno()], stdout=log, stderr=log)
+            for _ in range(workers)
+        ]
+    server = Server(port, processes, log)
+    try:
+        _await(server, probe)
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """User and system time of all threads of `pids` so far."""
+    ticks = 0
+    for pid in pids:
+        # The name in parentheses may contain anything; what follows it are numbers.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICK
+
+
+def resident_bytes(pids: Sequence[int]) -> int:
+    """Physical memory of `pids`; pages that they share count for each."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def await_quiet(pids: Sequence[int], *, most: float = 30.0) -> None:
+    """Return when `pids` have used nearly nothing for half a second; after `most` seconds in any case."""
+    deadline = time.monotonic() + most
+    used = cpu_seconds(pids)
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        before, used = used, cpu_seconds(pids)
+        if used - before <= 0.02:
+            return
+
+
+def _await(server: Server, probe: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if any(process.poll() is not None for process in server.processes):
+            break
+        try:
+            with urlopen(f"http://127.0.0.1:{server.port}{probe}", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.05)
+    server.log.seek(0)
+    raise DidNotStart(server.log.read()[-4000:].decode(errors="replace"))
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in _family(int(child)))]

@@ -1,0 +1,56 @@
+"""The leader of the board, whose submissions are what watchers see."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPConnection
+
+from bench import documents
+from bench.documents import POINTS
+from bench.players import Player
+from bench.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Published:
+    """One change of the board: the leader's new score, and when the submission was sent, in ns of the wall clock."""
+
+    score: int
+    sent_at: int
+    acknowledged_at: int
+
+
+class Publisher:
+    """Submits for the leader, over a connection that is opened before the clock runs."""
+
+    def __init__(self, subject: Subject, port: int, leader: Player, score: int, changes: int) -> None:
+        """`score` is what the leader has now; at most so many `changes` are published."""
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=120)
+        self._leader = leader
+        self._tokens: Sequence[str] = subject.action_tokens([leader] * changes)
+        self._used = 0
+        self.score = score
+
+    def publish(self) -> Published:
+        """Submit once. Raises RuntimeError when the submission is not accepted."""
+        variables = {"input": {"actionToken": self._tokens[self._used]}}
+        body = json.dumps({"query": documents.SUBMIT, "variables": variables})
+        headers = {"content-type": "application/json", "authorization": f"Bearer {self._leader.access_token}"}
+        self._used += 1
+        self._connection.close()  # between two changes servers close it, each after a time of its own
+        self._connection.connect()
+        sent_at = time.time_ns()
+        self._connection.request("POST", "/graphql", body, headers)
+        answer = self._connection.getresponse().read()
+        acknowledged_at = time.time_ns()
+        if b'"ScoreAccepted"' not in answer:
+            raise RuntimeError(answer[:500].decode(errors="replace"))
+        self.score += POINTS
+        return Published(self.score, sent_at, acknowledged_at)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()

@@ -1,0 +1,162 @@
+"""The sections of the page: in each, some subjects do the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from app.embedded import Stores
+from bench import bare_limits, loads, mixed, subjects
+from bench.load.http import HttpLoad
+from bench.load.run import Clients
+from bench.players import Player, make_players
+from bench.processes import Server
+from bench.report import Report
+from bench.rounds import HEADER, Contender, compete
+from bench.scale import Scale
+from bench.subjects import Ours, Peer, Subject
+
+MANY, FEW = 64, 8
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What the sections share. `executing` is the service without its cache of answers."""
+
+    scale: Scale
+    stores: Stores
+    clients: Clients
+    players: Sequence[Player]
+    ours: Ours
+    executing: Ours
+    peers: Sequence[Peer]
+    report: Report
+
+    @property
+    def field(self) -> Sequence[Subject]:
+        """The service and its peers."""
+        return [self.ours, *self.peers]
+
+    def compete(self, title: str, contenders: Sequence[Contender]) -> None:
+        """Measure them, and put a table on the page."""
+        scores = compete(self.clients, contenders, self.scale.rounds)
+        self.report.table(title, HEADER, [one.row for one in scores])
+        for one in scores:
+            if one.first_error:
+                self.report.note(f"The first error of {one.name}:\n\n{one.first_error}")
+
+
+def queries(bench: Bench) -> None:
+    """The first ten of the board."""
+    with ExitStack() as stack:
+        servers = {
+            "ours, cached answers": _serve(stack, bench.ours),
+            "ours, executed": _serve(stack, bench.executing),
+            **{peer.name: _serve(stack, peer) for peer in bench.peers},
+            "bare Starlette": _until_end(stack, subjects.start_bare()),
+        }
+        contenders = [Contender(name, _querying(bench, server)) for name, server in servers.items()]
+        bench.compete(f"leaderboard, authenticated, with variables, {MANY} connections", contenders)
+
+
+def submissions(bench: Bench) -> None:
+    """Durable submissions, by many and by few connections at once."""
+    with ExitStack() as stack:
+        servers = [(subject, _serve(stack, subject)) for subject in bench.field]
+        for connections in (MANY, FEW):
+            contenders = [
+                Contender(subject.name, _submitting(bench, subject, server, connections)) for subject, server in servers
+            ]
+            bench.compete(f"submitScore, {connections} connections", contenders)
+
+
+def issues(bench: Bench) -> None:
+    """Action tokens."""
+    with ExitStack() as stack:
+        contenders = [
+            Contender(
+                subject.name, partial(loads.issues, _serve(stack, subject), bench.players, MANY, bench.scale.seconds)
+            )
+            for subject in bench.field
+        ]
+        bench.compete(f"issueActionToken, {MANY} connections", contenders)
+
+
+def two_workers(bench: Bench) -> None:
+    """Queries and submissions with two processes for each subject."""
+    with ExitStack() as stack:
+        servers = [(subject, _serve(stack, subject, workers=2)) for subject in bench.field]
+        bench.compete(
+            f"leaderboard, {MANY} connections, two workers",
+            [Contender(subject.name, _querying(bench, server)) for subject, server in servers],
+        )
+        bench.compete(
+            f"submitScore, {MANY} connections, two workers",
+            [Contender(subject.name, _submitting(bench, subject, server, MANY)) for subject, server in servers],
+        )
+
+
+def ranks(bench: Bench) -> None:
+    """One user's rank, anywhere on a small and on a very large board."""
+    with ExitStack() as stack:
+        contenders = []
+        for count in (1000, bench.scale.many_users):
+            subject = Ours(f"ours_{count}", bench.stores)
+            asking = min(count, 1000)
+            players = make_players(count, subject.settings, signed_in=asking)
+            subject.fill(players)
+            about = players[:: count // asking][:asking]
+            server = _serve(stack, subject)
+            load = partial(loads.ranks, server, players[:asking], about, 16, bench.scale.seconds)
+            contenders.append(Contender(f"ours, {count:,} users", load))
+        bench.compete("userRank, 16 connections", contenders)
+
+
+def everything(bench: Bench) -> None:
+    """Watchers, changes and submissions at once."""
+    subject = Ours("ours_mixed", bench.stores)
+    subject.fill(bench.players)
+    outcome = mixed.measure(subject, bench.clients, bench.players, bench.players[0].score, bench.scale)
+    bench.report.table("Watchers, changes of the board and submissions at once", mixed.HEADER, [outcome.row])
+
+
+def limits(bench: Bench) -> None:
+    """What the stores can do by themselves."""
+    commits = bare_limits.commits_per_second(bench.stores, bench.players, bench.scale.seconds)
+    puts = bare_limits.puts_per_second(bench.stores, bench.players, bench.scale.seconds)
+    rows = [
+        ["PostgreSQL: one statement per commit, asyncpg, 20 connections", f"{commits:,.0f}"],
+        ["Redis: ZADD and ZRANK, 64 users to a pipeline, redis-py", f"{puts:,.0f}"],
+    ]
+    bench.report.table("Bare limits of the stores", ("", "per second"), rows)
+
+
+SECTIONS: dict[str, Callable[[Bench], None]] = {
+    "queries": queries,
+    "submissions": submissions,
+    "issues": issues,
+    "workers": two_workers,
+    "ranks": ranks,
+    "mixed": everything,
+    "limits": limits,
+}
+
+
+def _serve(stack: ExitStack, subject: Subject, workers: int = 1) -> Server:
+    return _until_end(stack, subject.start(workers))
+
+
+def _until_end(stack: ExitStack, server: Server) -> Server:
+    stack.callback(server.stop)
+    return server
+
+
+def _querying(bench: Bench, server: Server) -> Callable[[], HttpLoad]:
+    return partial(loads.queries, server, bench.players, MANY, bench.scale.seconds)
+
+
+def _submitting(bench: Bench, subject: Subject, server: Server, connections: int) -> Callable[[], HttpLoad]:
+    scale = bench.scale
+    return partial(loads.submissions, subject, server, bench.players, connections, scale.seconds, scale.submissions)

@@ -1,0 +1,45 @@
+"""Runs one of the Python servers on the socket that it inherits as the descriptor `LISTEN_FD`."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+import uvicorn
+
+from bench.load.run import raise_descriptor_limit
+
+
+def ours() -> uvicorn.Server:
+    """The service, exactly as it serves."""
+    from app.config import load_settings
+    from app.server import Server, config
+    from app.telemetry.logging import configure_logging
+
+    settings = load_settings(_env_file=None)
+    configure_logging(settings.log_level, json=True)
+    return Server(config(settings))
+
+
+def idiomatic() -> uvicorn.Server:
+    """Strawberry's own view and socket handler, with uvicorn's defaults but for the access log."""
+    from bench.peers.idiomatic.server import create_app
+
+    return uvicorn.Server(uvicorn.Config(create_app(os.environ), access_log=False, log_level="warning", backlog=4096))
+
+
+def bare() -> uvicorn.Server:
+    """Starlette, JSON in and JSON out."""
+    from bench.peers.bare import create_app
+
+    config = uvicorn.Config(create_app(), access_log=False, log_level="warning", loop="uvloop", http="httptools")
+    return uvicorn.Server(config)
+
+
+SERVERS = {"ours": ours, "idiomatic": idiomatic, "bare": bare}
+
+if __name__ == "__main__":
+    raise_descriptor_limit()
+    listener = socket.socket(fileno=int(os.environ["LISTEN_FD"]))
+    SERVERS[sys.argv[1]]().run(sockets=[listener])

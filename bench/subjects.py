@@ -1,0 +1,222 @@
+"""Who is measured: each knows how to fill its stores, to start, and to make action tokens ahead of the clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from urllib.request import Request, urlopen
+from uuid import uuid4
+
+import asyncpg
+import redis
+
+from app.config import Settings, load_settings
+from app.embedded import Stores
+from app.models.migrate import upgrade
+from app.services.action_claims import ActionClaims, Claims, hash_of
+from app.services.secrets import Secrets
+from bench.documents import ACTION, POINTS
+from bench.players import Player
+from bench.processes import Server, start
+from bench.stores import Database, create_database
+
+ROOT = Path(__file__).resolve().parents[1]
+PEERS = ROOT / "bench" / "peers"
+NODE_PEER = PEERS / "node"
+PLENTY = 100_000_000
+LOADED_SECONDS = 600
+
+
+class Subject(Protocol):
+    """A server under measurement."""
+
+    name: str
+
+    def fill(self, players: Sequence[Player]) -> None:
+        """Make the database and put `players` on the board. Once, before the first start."""
+
+    def start(self, workers: int = 1) -> Server:
+        """Serve. Raises DidNotStart."""
+
+    def action_tokens(self, players: Sequence[Player]) -> list[str]:
+        """A new, unused action token for each of `players`, who may be listed more than once."""
+
+
+def python(name: str) -> list[str]:
+    """The command that runs one of the Python servers."""
+    return [sys.executable, "-m", "bench.serve", name]
+
+
+class Ours:
+    """The service. Every rule is on; the limits of what one client may do are out of the load's way."""
+
+    def __init__(self, name: str, stores: Stores, **settings: object) -> None:
+        self.name = name
+        word = name.replace(" ", "_").replace(",", "")
+        self._database = create_database(stores, word)
+        self._environment = {
+            "DATABASE_URL": self._database.url,
+            "REDIS_URL": stores.redis_url,
+            "REDIS_PREFIX": word,
+            "LOG_LEVEL": "WARNING",
+            "MAX_OPEN_TOKENS": str(PLENTY),
+            "WS_MAX_CONNECTIONS": "20000",
+            **{f"RATE_LIMIT_{limit}": str(PLENTY) for limit in _LIMITS},
+            **{key.upper(): str(value) for key, value in settings.items()},
+        }
+        self.settings = settings_of(self._environment)
+
+    def fill(self, players: Sequence[Player]) -> None:
+        """Users and all-time scores, by COPY."""
+        upgrade(self._database.url)
+        now = datetime.now(UTC)
+
+        async def copy(connection: asyncpg.Connection) -> None:
+            await connection.copy_records_to_table(
+                "users",
+                records=((player.id, player.name, player.name) for player in players),
+                columns=("id", "username", "claimed_username"),
+            )
+            columns = ("category_id", "period", "window_start", "user_id", "score", "sort_key", "reached_at")
+            start = datetime(1970, 1, 1, tzinfo=UTC).date()
+            await connection.copy_records_to_table(
+                "scores",
+                records=(
+                    ("global", "ALL_TIME", start, player.id, player.score, -player.score, now) for player in players
+                ),
+                columns=columns,
+            )
+
+        self._database.run(copy)
+        self._database.settle()
+
+    def start(self, workers: int = 1) -> Server:
+        """Serve; returns when the board is loaded."""
+        server = start(python("ours"), environment(self._environment), workers=workers)
+        _await_board(server)
+        return server
+
+    def action_tokens(self, players: Sequence[Player]) -> list[str]:
+        """Signed tokens, with their rows stored by COPY."""
+        now = datetime.now(UTC).replace(microsecond=0)
+        signer = ActionClaims(Secrets(self.settings.action_token_secret.get_secret_value()), lambda: now, capacity=1)
+        tokens, rows = [], []
+        for player in players:
+            nonce = uuid4().hex
+            claims = Claims(player.id, ACTION, POINTS, hash_of(nonce), now, now + timedelta(hours=1))
+            tokens.append(signer.sign(claims, "global", nonce))
+            rows.append((claims.token_hash, player.id, ACTION, POINTS, now, claims.expires_at))
+        columns = ("token_hash", "user_id", "action_id", "points", "issued_at", "expires_at")
+        _copy(self._database, "action_tokens", rows, columns)
+        return tokens
+
+
+class Peer:
+    """One of the peers: the same players, in tables and keys of its own."""
+
+    def __init__(self, name: str, command: Sequence[str], stores: Stores, settings: Settings) -> None:
+        """`name` begins its keys in Redis. `settings` tell how access tokens are signed."""
+        self.name = name
+        self._command = command
+        self._redis_url = stores.redis_url
+        self._database = create_database(stores, name)
+        self._environment = {
+            "DATABASE_URL": self._database.dsn if command[0] != sys.executable else self._database.url,
+            "REDIS_URL": stores.redis_url,
+            "JWT_SECRET": settings.jwt_secret.get_secret_value(),
+            "JWT_AUDIENCE": settings.jwt_audience,
+        }
+
+    def fill(self, players: Sequence[Player]) -> None:
+        """Users by COPY, the board and the names in Redis."""
+        tables = (PEERS / "tables.sql").read_text()
+
+        async def create(connection: asyncpg.Connection) -> None:
+            await connection.execute(tables)
+
+        self._database.run(create)
+        users = [(player.id, player.name, player.score) for player in players]
+        _copy(self._database, "users", users, ("id", "username", "score"))
+        self._database.settle()
+        with redis.Redis.from_url(self._redis_url) as client, client.pipeline(transaction=False) as pipe:
+            for player in players:
+                pipe.zadd(f"{self.name}:board", {player.name: player.score})
+                pipe.hset(f"{self.name}:names", player.name, player.name)
+            pipe.execute()
+
+    def start(self, workers: int = 1) -> Server:
+        """Serve."""
+        return start(self._command, environment(self._environment), workers=workers)
+
+    def action_tokens(self, players: Sequence[Player]) -> list[str]:
+        """Random tokens, with their rows stored by COPY."""
+        tokens = [uuid4().hex for _ in players]
+        rows = [
+            (hashlib.sha256(token.encode()).digest(), player.id, POINTS)
+            for token, player in zip(tokens, players, strict=True)
+        ]
+        _copy(self._database, "action_tokens", rows, ("token_hash", "user_id", "points"))
+        return tokens
+
+
+def idiomatic(stores: Stores, settings: Settings) -> Peer:
+    """Strawberry, the ORM and Redis as the tutorials have them."""
+    return Peer("idiomatic", python("idiomatic"), stores, settings)
+
+
+def node(stores: Stores, settings: Settings) -> Peer | None:
+    """mercurius and graphql-ws on Node; None where Node or the peer's packages are missing."""
+    program = shutil.which("node")
+    if program is None or not (NODE_PEER / "node_modules").is_dir():
+        return None
+    return Peer("node", [program, str(NODE_PEER / "server.mjs")], stores, settings)
+
+
+def start_bare() -> Server:
+    """Starlette alone: JSON in, JSON out."""
+    return start(python("bare"), environment({}))
+
+
+def settings_of(variables: dict[str, str]) -> Settings:
+    """The settings that a process with these variables would have."""
+    return load_settings(_env_file=None, **{name.lower(): value for name, value in variables.items()})
+
+
+def environment(variables: dict[str, str]) -> dict[str, str]:
+    """Variables for a child, which finds this package wherever it is started."""
+    return {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **variables}
+
+
+_LIMITS = (
+    "ISSUE_PER_USER", "SUBMIT_PER_USER", "QUERY_PER_USER", "ISSUE_PER_ADDRESS", "SUBMIT_PER_ADDRESS",
+    "ANONYMOUS_PER_ADDRESS", "GLOBAL_PER_SECOND",
+)  # fmt: skip
+
+
+def _copy(database: Database, table: str, rows: Sequence[tuple[object, ...]], columns: Sequence[str]) -> None:
+    async def copy(connection: asyncpg.Connection) -> None:
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
+
+    database.run(copy)
+
+
+def _await_board(server: Server) -> None:
+    """Until the board is read from Redis, the service answers from PostgreSQL: that is not what is measured."""
+    body = json.dumps({"query": "{ leaderboard(limit: 1) { source } }"}).encode()
+    headers = {"content-type": "application/json"}
+    request = Request(f"http://127.0.0.1:{server.port}/graphql", body, headers)
+    deadline = time.monotonic() + LOADED_SECONDS
+    while time.monotonic() < deadline:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            if json.load(answer)["data"]["leaderboard"]["source"] in ("REDIS", "MEMORY"):
+                return
+        time.sleep(0.2)
+    raise TimeoutError("the board was not loaded into Redis")
