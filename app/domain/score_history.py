@@ -114,7 +114,8 @@ def buckets_between(begin: datetime, end: datetime, step: Step, now: datetime) -
     if begin >= end:
         raise BadUserInput("`from` comes before `to`.")
     first = begin.astimezone(UTC) - (begin - FIRST_MONDAY) % step.length
-    count = -((first - min(end, now)) // step.length)
+    until = min(end, now + timedelta(microseconds=1))
+    count = -((first - until) // step.length)
     if count > MAX_POINTS:
         raise BadUserInput(f"A history has at most {MAX_POINTS} points: ask for longer steps or a shorter stretch.")
     return Buckets(step, first, max(0, count))
