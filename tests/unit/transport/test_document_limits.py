@@ -121,7 +121,6 @@ def test_tools_may_introspect_where_it_is_switched_on():
         "fragment A on Nothing{b{c}}",
         "{__typename{a}}",
         "mutation{a{b}}",
-        "{}",
         "type A{b:Int}",
     ],
 )
