@@ -28,7 +28,7 @@ HELD_OF_USER = text(f"{_FLAGS} WHERE f.user_id = :user AND f.verdict = 'HOLD' OR
 CLOSE = text(
     """
     UPDATE flags SET status = :status, decided_at = :now, decided_by = :by, reason = :reason, decision_id = :decision
-    WHERE id = :id AND status = 'OPEN'
+    WHERE id = :id
     """
 )
 
@@ -51,23 +51,23 @@ async def read_held(connection: AsyncConnection, user_id: UUID, limit: int) -> l
 
 async def close_flag(
     connection: AsyncConnection,
-    flag: Flag,
+    flag_id: UUID,
     status: FlagStatus,
     by: UUID | None,
     reason: str,
     decision: UUID | None,
     now: datetime,
-) -> bool:
-    """Whether the flag was open, and is now decided."""
+) -> None:
+    """Write down what was decided about a flag; `decision` is the transaction by which, if there is one."""
     values = {
-        "id": flag.id,
+        "id": flag_id,
         "status": status.value,
         "now": now,
         "by": by,
         "reason": reason,
         "decision": decision,
     }
-    return (await connection.execute(CLOSE, values)).rowcount == 1
+    await connection.execute(CLOSE, values)
 
 
 async def _flags(connection: AsyncConnection, statement: TextClause, values: dict[str, Any]) -> list[Flag]:

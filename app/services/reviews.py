@@ -65,13 +65,14 @@ class Reviews:
         return await self._decide(FlagStatus.REJECTED, moderator, flag_id, clean_reason(reason))
 
     async def _decide(self, status: FlagStatus, moderator: Actor, flag_id: UUID, reason: str) -> Flag:
-        flag = await self._find(flag_id)
-        async with self._amendments.begin(flag.user_id) as amendment:
-            decision = await self._enter(amendment, flag, status, moderator, reason)
-            now = amendment.now
-            if not await close_flag(amendment.connection, flag, status, moderator.id, reason, decision, now):
+        user_id = (await self._find(flag_id)).user_id
+        async with self._amendments.begin(user_id) as amendment:
+            flag = await find_flag(amendment.connection, flag_id)  # Nobody else decides while the user is locked.
+            if flag is None or flag.status is not FlagStatus.OPEN:
                 raise BadUserInput("This flag has been decided already.")
-        log.info("flag_decided", flag=str(flag.id), status=status.value, moderator=str(moderator.id))
+            decision = await self._enter(amendment, flag, status, moderator, reason)
+            await close_flag(amendment.connection, flag_id, status, moderator.id, reason, decision, amendment.now)
+        log.info("flag_decided", flag=str(flag_id), status=status.value, moderator=str(moderator.id))
         return await self._find(flag_id)
 
     async def _enter(
