@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     def _consistent(self) -> Self:
         problems = list(self._contradictions())
         if self.is_production:
+            problems += [
+                f"{name.upper()} is missing" for name in ("database_url", "redis_url") if not getattr(self, name)
+            ]
             problems += self._weak_secrets()
         if problems:
             raise ValueError("\n".join(problems))
@@ -184,12 +187,28 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: object) -> Settings:
     """Settings from `overrides`, else the environment, else `.env`, else the defaults. Raises SettingsError."""
-    try:
-        return Settings(**overrides)  # type: ignore[arg-type]
-    except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            where = "_".join(str(part) for part in problem["loc"]).upper()
-            text = problem["msg"].removeprefix("Value error, ")
-            problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
-        raise SettingsError(problems) from None
+    problems: list[str] = []
+    while True:
+        try:
+            settings = Settings(**overrides)  # type: ignore[arg-type]
+            break
+        except ValidationError as error:
+            problems += _describe(error)
+            broken = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        if not broken - overrides.keys():
+            break
+        # What contradicts what is looked at last, and only when each value is sound by itself: put the defaults in
+        # place of those that are not, so that nobody has to start once per problem.
+        overrides |= {name: Settings.model_fields[name].default for name in broken}
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _describe(error: ValidationError) -> list[str]:
+    problems = []
+    for problem in error.errors():
+        where = "_".join(str(part) for part in problem["loc"]).upper()
+        text = problem["msg"].removeprefix("Value error, ")
+        problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
+    return problems
