@@ -13,14 +13,15 @@ from app.domain.users import Profile
 class CategoryTotals:
     """What a player did in one category. `points` is what the `actions` paid in all; corrections are not in it.
 
-    `best_rank` is the best all-time rank at the end of a day; None before the first.
+    `best_daily_rank` is the best rank that a day of play ended with, 1 + the users with a better score; None before
+    the first.
     """
 
     category: str
     score: int
     actions: int
     points: int
-    best_rank: int | None = None
+    best_daily_rank: int | None = None
 
     @property
     def average(self) -> float | None:

@@ -28,7 +28,7 @@ USER = text(
 # are a result, and the change of the score says little.
 TOTALS = text(
     """
-    SELECT s.category_id, s.score, coalesce(t.actions, 0) AS actions, coalesce(t.points, 0) AS points
+    SELECT s.category_id, s.score, coalesce(t.actions, 0) AS actions, coalesce(t.points, 0) AS points, d.best
     FROM (SELECT category_id, score FROM scores WHERE user_id = :user AND period = 'ALL_TIME') s
     LEFT JOIN (
         SELECT t.category_id, count(*) AS actions,
@@ -37,6 +37,12 @@ TOTALS = text(
         WHERE t.user_id = :user AND t.kind = ANY(CAST(:paid AS text[]))
         GROUP BY t.category_id
     ) t USING (category_id)
+    LEFT JOIN (
+        SELECT d.category_id, min(k.above) + 1 AS best
+        FROM scores d JOIN closing_scores k USING (category_id, period, window_start, sort_key)
+        WHERE d.user_id = :user AND d.period = 'DAILY' AND NOT d.hidden
+        GROUP BY d.category_id
+    ) d USING (category_id)
     ORDER BY s.category_id
     """
 )
@@ -61,7 +67,7 @@ async def read_user(connection: AsyncConnection, user_id: UUID) -> tuple[Profile
 async def read_totals(connection: AsyncConnection, user_id: UUID) -> list[CategoryTotals]:
     """What a user did in each category with a score, in order of the category's id."""
     rows = await connection.execute(TOTALS, {"user": user_id, "paid": [kind.value for kind in PAID]})
-    return [CategoryTotals(row.category_id, row.score, row.actions, int(row.points)) for row in rows]
+    return [CategoryTotals(row.category_id, row.score, row.actions, int(row.points), row.best) for row in rows]
 
 
 async def read_last_action(connection: AsyncConnection, user_id: UUID) -> CompletedAction | None:

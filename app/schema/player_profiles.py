@@ -19,6 +19,9 @@ class CategoryTotals:
     score: int = strawberry.field(description="The all-time score.")
     actions: int = strawberry.field(description="How many actions were completed and paid.")
     average_points: float | None = strawberry.field(description="Points per action; null without actions.")
+    best_daily_rank: int | None = strawberry.field(
+        description="The best place on a daily board when the day ended: 1 + the users with a better score."
+    )
 
     @staticmethod
     def of(totals: domain.CategoryTotals, user_id: str, catalogue: Catalogue) -> CategoryTotals:
@@ -28,6 +31,7 @@ class CategoryTotals:
             score=totals.score,
             actions=totals.actions,
             average_points=totals.average,
+            best_daily_rank=totals.best_daily_rank,
         )
 
 
