@@ -19,6 +19,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from app.execution.collect import SelectedField
 from app.execution.interpreter import Interpreter
+from app.execution.selection import fragments_of
 
 if TYPE_CHECKING:
     from app.execution.operation import Operation
@@ -105,7 +106,7 @@ class ResolveInfo:
 
     @property
     def fragments(self) -> dict[str, FragmentDefinitionNode]:
-        return self._run.core.fragment_definitions
+        return fragments_of(self._run.operation.document)
 
     @property
     def root_value(self) -> Any:

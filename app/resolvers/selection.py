@@ -54,7 +54,10 @@ def views_below(info: Info, board: Board, *path: str) -> tuple[View[Page], ...]:
 class _Walk:
     def __init__(self, info: Info) -> None:
         self._info = info
-        self._variables = VariableValues({}, info.variable_values)
+
+    @property
+    def _variables(self) -> VariableValues:
+        return VariableValues({}, self._info.variable_values)
 
     def fields(self, owner: Any, nodes: Sequence[FieldNode], path: Sequence[str]) -> list[Selected]:
         """The selected fields of the object type `owner` below `nodes`."""

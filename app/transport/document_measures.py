@@ -19,15 +19,18 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    Undefined,
     get_named_type,
     get_nullable_type,
     is_interface_type,
     is_list_type,
     is_object_type,
 )
+from strawberry.types.field import StrawberryField
 
 if TYPE_CHECKING:
     from app.transport.document_limits import DocumentLimits
@@ -35,7 +38,10 @@ if TYPE_CHECKING:
 TOO_COMPLEX = "QUERY_TOO_COMPLEX"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 
-SIZE_ARGUMENTS = ("limit", "first", "radius")
+SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
+
+LONGEST = "longest"
+"""The `metadata` of a Strawberry field that is a long list which no argument sizes: how long it may become."""
 
 INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 
@@ -172,7 +178,7 @@ class Ruler:
 
     def _repeated(self, inner: Measure, node: FieldNode, field: GraphQLField | None) -> tuple[int, int]:
         """The `cost` and `listed` of what is below a field that may be a list, size the lists below it, or both."""
-        size = max(self._sizes(node, field), default=None) if field else None
+        size = max(self._sizes(node, field), default=_longest(field)) if field else None
         if field is None or not is_list_type(get_nullable_type(field.type)):
             return (inner.cost, inner.listed) if size is None else (inner.cost + size * inner.listed, 0)
         element = inner.cost + self._limits.unsized_list * inner.listed
@@ -180,16 +186,21 @@ class Ruler:
 
     def _sizes(self, node: FieldNode, field: GraphQLField) -> Iterator[int]:
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
-        for name in SIZE_ARGUMENTS:
-            definition = field.args.get(name)
-            if definition is None:
-                continue
-            size = _integer(given.get(name, _default(definition)))
+        values = {name: given.get(name, _default(field.args[name])) for name in SIZE_ARGUMENTS if name in field.args}
+        # One that is left out and has no default says nothing where another says something: `last` beside `first`.
+        said = {name: value for name, value in values.items() if value is not None and value is not Undefined}
+        for name, value in (said or values).items():
+            size = _size(value)
             if size is None:
                 size = self._limits.list_size
             # A radius reaches to both sides of its centre.
             reach = 2 * size + 1 if name == "radius" else size
             yield min(max(reach, 1), self._limits.list_size)
+
+
+def _longest(field: GraphQLField) -> int | None:
+    definition = field.extensions.get("strawberry-definition")
+    return definition.metadata.get(LONGEST) if isinstance(definition, StrawberryField) else None
 
 
 def _default(argument: GraphQLArgument) -> object:
@@ -199,8 +210,10 @@ def _default(argument: GraphQLArgument) -> object:
     return argument.default.literal or argument.default.value
 
 
-def _integer(value: object) -> int | None:
-    """The number, if it is one and a reasonable one: `int` refuses absurdly many digits."""
+def _size(value: object) -> int | None:
+    """The number, if it is one and a reasonable one: `int` refuses absurdly many digits. Of a list its length."""
+    if isinstance(value, ListValueNode):
+        return len(value.values)
     if isinstance(value, IntValueNode):
         return int(value.value) if len(value.value) < 10 else None
     return value if isinstance(value, int) else None

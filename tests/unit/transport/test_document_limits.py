@@ -15,7 +15,8 @@ BOARDS = build_schema("""
     type Leaderboard {
         entries: [Entry!]!
         around(radius: Int! = 5): [Entry!]!
-        standings(first: Int! = 50, after: String): Standings!
+        standings(first: Int! = 50, after: String, last: Int): Standings!
+        among(userIds: [ID!]!): [Entry!]!
     }
     type Standings { edges: [Edge!]! }
     type Edge { node: Entry! }
@@ -73,6 +74,9 @@ def test_a_document_passes_at_a_limit_and_not_over_it(document: str, within: dic
         ('{leaderboard(limit:"7"){entries{score}}}', 1 + 1 + 100),
         ("{leaderboard{around(radius:2){score}}}", 1 + 1 + 5),  # both sides and the centre
         ("{leaderboard(limit:2){standings(first:7){edges{node{score}}}}}", 1 + 1 + 1 + 7 * 2),
+        ("{leaderboard(limit:2){standings(last:70){edges{node{score}}}}}", 1 + 1 + 1 + 70 * 2),
+        ('{leaderboard(limit:2){among(userIds:["a","b","c"]){score}}}', 1 + 1 + 3),
+        ("query($u:[ID!]!){leaderboard(limit:2){among(userIds:$u){score}}}", 1 + 1 + 100),
         ("{leaderboard(limit:2){entries{user{friends{id}}}}}", 1 + 1 + 2 * (1 + 1 + 10)),  # the inner list has no size
         ("{actions{id}}", 1 + 10),
         ("{search(first:4){id}}", 1 + 4),
