@@ -27,7 +27,8 @@ class ScoreHistory:
     category: Category = strawberry.field(description="What the score is for.")
     step: Step = strawberry.field(description="How far apart the points are.")
     points: list[ScorePoint] = strawberry.field(
-        description="One per step, without gaps, the oldest first; none that begins in the future. At most 750."
+        description="One per step, without gaps, the oldest first; none that begins in the future. At most 750.",
+        metadata={"longest": domain.MAX_POINTS},
     )
     trend: Trend = strawberry.field(description="Where the score went from the beginning to the end.")
     average_daily_gain: float = strawberry.field(description="What was gained per day of 24 hours.")
@@ -65,7 +66,8 @@ class RankHistory:
     category: Category = strawberry.field(description="What was played.")
     period: Period = strawberry.field(description="Whose windows.")
     points: list[RankPoint] = strawberry.field(
-        description="The oldest first. A window in which the player had no score has no point."
+        description="The oldest first. A window in which the player had no score has no point.",
+        metadata={"longest": domain.MAX_POINTS},
     )
     best_rank: int | None = strawberry.field(description="The best `rank` among the points.")
 

@@ -31,7 +31,7 @@ class DocumentLimits:
     aliases: int = 15
     directives: int = 40
     fields: int = 300
-    cost: int = 5_000
+    cost: int = 6_000
     """Fields an execution may resolve: each counts once for every element of the lists around it."""
     list_size: int = 100
     """What a `limit`, `first` or `radius` counts as when it is a variable, and at most; resolvers refuse more."""
