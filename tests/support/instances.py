@@ -1,0 +1,39 @@
+"""Servers of one installation, each in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.config import Settings
+
+
+@asynccontextmanager
+async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[str]:
+    """The address of a new process with the stores and names of `settings`, and what else `environment` says."""
+    given = {
+        "DATABASE_URL": settings.database_url or "",
+        "REDIS_URL": settings.redis_url or "",
+        "REDIS_PREFIX": settings.redis_prefix,
+        "RATE_LIMIT_ENABLED": "false",
+        "DB_POOL_MIN": "2",
+        "DB_POOL_MAX": "20",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.instance",
+        env=os.environ | given | environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            address = (await process.stdout.readline()).decode().strip()
+        yield address
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 20)
