@@ -57,7 +57,7 @@ WINDOWS = Invariant(
         """
         WITH corrected AS (
             SELECT DISTINCT user_id, category_id FROM score_transactions
-            WHERE kind NOT IN ('ACTION', 'SIGNED_ACTION', 'SERVER_ACTION') AND category_id IS NOT NULL
+            WHERE kind NOT IN ('ACTION', 'SIGNED_ACTION', 'SERVER_ACTION', 'HELD', 'REJECTION') AND category_id IS NOT NULL
         ), earned AS (
             SELECT t.user_id, t.category_id, w.period, w.window_start, sum(t.delta) AS total
             FROM score_transactions t

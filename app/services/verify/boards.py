@@ -20,6 +20,8 @@ from app.services.verify.findings import Finding, Progress
 
 PATIENCE = 5.0
 """Seconds that the stores may differ before it counts: a score is put into Redis after it was committed."""
+LEAST_PATIENCE = 0.5
+"""Seconds, once other differences have used up the time."""
 PAUSE = 0.25
 
 
@@ -46,11 +48,12 @@ class CheckBoards:
         boards = list(live_boards(self._catalogue, self._clock()))
         async with self._database.connect() as connection:
             total = sum([await count_rows(connection, board) for board in boards])
+        patience = _Patience()
         try:
             run_id = await self._loading.run_id()
             for board in boards:
                 if await self._loading.is_complete(board.category, run_id):
-                    await self._board(board, finding, lambda: progress("boards", finding.checked, total))
+                    await self._board(board, finding, patience, lambda: progress("boards", finding.checked, total))
                 else:
                     finding.breach(f"board {board.key}: Redis has not loaded it")
         except Unreachable as error:
@@ -58,21 +61,21 @@ class CheckBoards:
         progress("boards", total, total)
         return finding
 
-    async def _board(self, board: Board, finding: Finding, advance: Callable[[], object]) -> None:
+    async def _board(self, board: Board, finding: Finding, patience: _Patience, advance: Callable[[], object]) -> None:
         after = NOBODY
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, CHUNK)
-            await self._rows(board, rows, finding)
+            await self._rows(board, rows, finding, patience)
             finding.checked += len(rows)
             advance()
             if len(rows) < CHUNK:
                 break
             after = rows[-1].user_id
         # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
-        await _settle(finding, lambda: self._differences_of_board(board))
+        await patience.settle(finding, lambda: self._differences_of_board(board))
 
-    async def _rows(self, board: Board, rows: Sequence[Standing], finding: Finding) -> None:
+    async def _rows(self, board: Board, rows: Sequence[Standing], finding: Finding, patience: _Patience) -> None:
         differing = await self._differences(board, rows)
         if not differing:
             return
@@ -82,7 +85,7 @@ class CheckBoards:
                 rows = await read_rows_of(connection, board, list(differing))
             return list((await self._differences(board, rows)).values())
 
-        await _settle(finding, again)
+        await patience.settle(finding, again)
 
     async def _differences(self, board: Board, rows: Sequence[Standing]) -> dict[UUID, str]:
         copies = await self._copies.of(board, [row.user_id for row in rows])
@@ -105,12 +108,20 @@ class CheckBoards:
         return []
 
 
-async def _settle(finding: Finding, differences: Callable[[], Awaitable[list[str]]]) -> None:
-    """Look until there is no difference, or it has lasted too long to be a score on its way."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
-    while sentences := await differences():
-        if asyncio.get_running_loop().time() > deadline:
-            for sentence in sentences:
-                finding.breach(sentence)
-            return
-        await asyncio.sleep(PAUSE)
+class _Patience:
+    """Waits for scores that are on their way, longer at first: many breaches should not take minutes to tell."""
+
+    def __init__(self) -> None:
+        self._left = PATIENCE
+
+    async def settle(self, finding: Finding, differences: Callable[[], Awaitable[list[str]]]) -> None:
+        """Look until there is no difference, or it has lasted too long to be a score on its way."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while sentences := await differences():
+            if clock() - began > max(self._left, LEAST_PATIENCE):
+                for sentence in sentences:
+                    finding.breach(sentence)
+                break
+            await asyncio.sleep(PAUSE)
+        self._left -= clock() - began
