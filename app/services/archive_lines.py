@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,18 @@ from app.models.archive import FORMAT, PARTS, Part, decoders, transaction_of
 
 BATCH = 5000
 
-Batch = tuple[Part, Sequence[str], list[tuple[Any, ...]]]
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one part, which all have the same columns."""
+
+    part: Part
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def takes(self, part: Part, columns: tuple[str, ...]) -> bool:
+        """Whether a row of that kind may be added."""
+        return self.part is part and self.columns == columns and len(self.rows) < BATCH
 
 
 class ArchiveError(Exception):
@@ -28,42 +40,48 @@ class ArchiveReader:
         """How many rows the archive says it has, once its head was read."""
         self._lines = enumerate(lines, 1)
         self._chains = _Chains()
+        self._decoders = {part.name: decoders(part) for part in PARTS}
         self._counts = {part.name: 0 for part in PARTS}
 
     def batches(self) -> Iterator[Batch]:
         """The rows, part by part, a few thousand at a time. Raises ArchiveError."""
         self._read_head()
-        parts = {part.name: (part, decoders(part)) for part in PARTS}
-        order = iter(PARTS)
-        current: Part | None = None
-        columns: tuple[str, ...] = ()
-        rows: list[tuple[Any, ...]] = []
+        upcoming = iter(PARTS)
+        batch: Batch | None = None
         for number, name, values in self._objects():
             if name == "end":
-                if current is not None:
-                    yield current, columns, rows
+                if batch is not None:
+                    yield batch
                 self._check_end(number, values)
                 return
-            if name not in parts:
-                raise ArchiveError(f"line {number}: nothing is known of {name!r}")
-            part, decode = parts[name]
-            if current is not part or tuple(values) != columns or len(rows) >= BATCH:
-                if current is not None:
-                    yield current, columns, rows
-                if current is not part and part not in order:
+            part, columns = self._part(number, name), tuple(values)
+            if batch is None or not batch.takes(part, columns):
+                if batch is not None:
+                    yield batch
+                if (batch is None or batch.part is not part) and part not in upcoming:
                     raise ArchiveError(f"line {number}: {name!r} is out of order")
-                current, columns, rows = part, tuple(values), []
-            try:
-                row = {key: None if raw is None else decode[key](raw) for key, raw in values.items()}
-                if name == "transaction":
-                    self._chains.add(transaction_of(row), row["hash"])
-            except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise ArchiveError(f"line {number}: not a {name}: {error}") from error
-            except ArchiveError as error:
-                raise ArchiveError(f"line {number}: {error}") from None
-            rows.append(tuple(row.values()))
-            self._counts[name] += 1
+                batch = Batch(part, columns)
+            batch.rows.append(self._row(number, part, values))
         raise ArchiveError("the archive has no end: it was torn, or is still being written")
+
+    def _part(self, number: int, name: str) -> Part:
+        for part in PARTS:
+            if part.name == name:
+                return part
+        raise ArchiveError(f"line {number}: nothing is known of {name!r}")
+
+    def _row(self, number: int, part: Part, values: dict[str, Any]) -> tuple[Any, ...]:
+        decode = self._decoders[part.name]
+        try:
+            row: dict[str, Any] = {key: None if raw is None else decode[key](raw) for key, raw in values.items()}
+            if part.name == "transaction":
+                self._chains.add(transaction_of(row), row["hash"])
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise ArchiveError(f"line {number}: not a {part.name}: {error}") from error
+        except ArchiveError as error:
+            raise ArchiveError(f"line {number}: {error}") from None
+        self._counts[part.name] += 1
+        return tuple(row.values())
 
     def _read_head(self) -> None:
         number, name, head = next(self._objects(), (1, "", {}))

@@ -68,9 +68,9 @@ class Import:
     async def _stage(self, staging: Staging, lines: Iterable[bytes], progress: Progress) -> None:
         reader = ArchiveReader(lines)
         done = 0
-        for part, columns, rows in reader.batches():
-            await staging.add(part, columns, rows)
-            done += len(rows)
+        for batch in reader.batches():
+            await staging.add(batch.part, batch.columns, batch.rows)
+            done += len(batch.rows)
             progress("Reading", done, reader.expected)
 
     async def _replay(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:
