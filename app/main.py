@@ -19,6 +19,7 @@ from app.services.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
 from app.transport import demo, health, monitoring, pages
 from app.transport.addresses import TrustedProxies
+from app.transport.answers import Answers
 from app.transport.contexts import Contexts
 from app.transport.cors import allow_origins
 from app.transport.document_store import RecentDocuments, RedisDocuments
@@ -100,6 +101,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
     documents = _documents(app)
     guard = Guard(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
     streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, lifetime=_seconds_left)
+    answers = Answers(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
     http = GraphQLEndpoint(
         engine,
         contexts,
@@ -107,6 +109,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         streams,
         guard=guard,
         render_error=render_error,
+        answers=answers,
         longest_body=settings.max_body_size,
         execution_timeout=settings.request_timeout,
     )
@@ -118,7 +121,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         Route("/graphql", http),
         WebSocketRoute("/graphql", sockets),
         *health.routes(app),
-        monitoring.route(app, engine, shared, connections),
+        monitoring.route(app, engine, shared, connections, answers),
         *pages.routes(settings.is_production),
         *demo.routes(settings),
     ]
@@ -128,7 +131,7 @@ def _documents(app: App) -> Documents:
     settings = app.settings
     manifest = settings.trusted_documents_file
     return Documents(
-        store=RecentDocuments(RedisDocuments(app.redis)),
+        store=RecentDocuments(RedisDocuments(app.redis, prefix=settings.redis_prefix)),
         trusted=load_manifest(Path(manifest)) if manifest else None,
         mode=TrustMode(settings.trusted_documents_mode.value),
     )

@@ -13,9 +13,6 @@ from redis.exceptions import RedisError
 from app.execution.lru import LRU
 from app.transport.documents import DocumentStore
 
-# The braces keep all keys in one slot of a Redis Cluster, as the script demands.
-INDEX = "documents:{persisted}"
-
 SCRIPT = Path(__file__).with_name("put_document.lua")
 
 
@@ -30,12 +27,15 @@ class RedisDocuments:
         self,
         redis: Redis,
         *,
+        prefix: str,
         ttl: int = 86_400,
         entries: int = 10_000,
         longest: int = 65_536,
         timeout: float = 0.25,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
+        # The braces keep all keys in one slot of a Redis Cluster, as the script demands.
+        self.index = f"{prefix}:{{documents}}"
         self._redis = redis
         self._put = redis.register_script(SCRIPT.read_text())
         self._ttl = ttl
@@ -46,14 +46,14 @@ class RedisDocuments:
 
     async def get(self, digest: str) -> str | None:
         """The text stored under `digest`, or None; also when Redis does not answer in time."""
-        stored: Any = await self._attempt(self._redis.get(_key(digest)))
+        stored: Any = await self._attempt(self._redis.get(f"{self.index}:{digest}"))
         return stored.decode(errors="replace") if isinstance(stored, bytes) else stored
 
     async def put(self, digest: str, text: str) -> None:
         """Store a text, dropping the oldest when there are too many. Overlong ones are not kept."""
         encoded = text.encode()
         if len(encoded) <= self._longest:
-            keys = [_key(digest), INDEX]
+            keys = [f"{self.index}:{digest}", self.index]
             await self._attempt(self._put(keys=keys, args=[encoded, self._ttl, self._entries, digest]))
 
     async def _attempt(self, call: Any) -> Any:
@@ -83,7 +83,3 @@ class RecentDocuments:
         """Store a text. A client sends one only after some instance did not find it, so it is stored each time."""
         self._recent.put(digest, text, len(text) * 4)
         await self._store.put(digest, text)
-
-
-def _key(digest: str) -> str:
-    return f"{INDEX}:{digest}"
