@@ -22,17 +22,21 @@ export function Announcer({ board, youId }: Props) {
   const matter = `${leader?.user.id} ${you?.rank}`
   const [said, setSaid] = useState('')
   const known = useRef({ matter, at: 0 })
+  // The sentence is made when it is said: a score that changes meanwhile neither puts it off nor makes it wrong.
+  const sentence = useRef('')
+  useEffect(() => {
+    const first = leader === undefined ? '' : `${leader.user.username} leads with ${numberOf(leader.score)} points.`
+    sentence.current = you === undefined ? first : `${first} You are number ${you.rank}.`
+  })
 
   useEffect(() => {
-    if (matter === known.current.matter || leader === undefined) return
+    if (matter === known.current.matter) return
     const wait = Math.max(SETTLE, known.current.at + QUIET - Date.now())
     const timer = setTimeout(() => {
       known.current = { matter, at: Date.now() }
-      const first = `${leader.user.username} leads with ${numberOf(leader.score)} points.`
-      setSaid(you === undefined ? first : `${first} You are number ${you.rank}.`)
+      setSaid(sentence.current)
     }, wait)
     return () => clearTimeout(timer)
-    // The sentence is made when it is said; a score that changes meanwhile must not put it off.
   }, [matter])
 
   return (

@@ -23,7 +23,15 @@ export function Row({ entry, place, share, isYou }: Props) {
   const { rank, score, tiedWith, user } = entry
 
   return (
-    <tr role="row" ref={row} className={styles.row} data-rank={rank} data-user={user.username} data-you={isYou || undefined}>
+    <tr
+      role="row"
+      ref={row}
+      className={styles.row}
+      data-rank={rank}
+      data-user={user.username}
+      data-score={score}
+      data-you={isYou || undefined}
+    >
       <td role="cell" className={styles.rank}>
         <span className={styles.numeral}>{rank}</span>
       </td>
@@ -47,7 +55,7 @@ export function Row({ entry, place, share, isYou }: Props) {
           <span key={serial} className={styles.gain}>
             {signedOf(gain)}
           </span>
-        )}
+        )}{' '}
         <span className={styles.points}>{numberOf(score)}</span>
       </td>
       <td role="presentation" aria-hidden="true" className={styles.decoration}>

@@ -1,5 +1,5 @@
-import { createGraphiQLFetcher, type Fetcher, type FetcherOpts, type FetcherParams } from '@graphiql/toolkit'
-import { type ExecutionResult, getOperationAST } from 'graphql'
+import { createGraphiQLFetcher, type Fetcher, type FetcherParams } from '@graphiql/toolkit'
+import { type DocumentNode, type ExecutionResult, getOperationAST, Kind, parse } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { reasonOf } from './closing'
 
@@ -9,12 +9,27 @@ const overHttp = createGraphiQLFetcher({ url: '/graphql', enableIncrementalDeliv
  * Queries and mutations over HTTP, subscriptions over `graphql-transport-ws`. The headers of the pane go along either
  * way: a browser cannot set headers on a socket, so there they are the payload of `connection_init`.
  */
-export const fetcher: Fetcher = (params, options) =>
-  isSubscription(params, options) ? subscribe(params, options?.headers ?? {}) : overHttp(params, options)
+export const fetcher: Fetcher = (params, options) => {
+  const document = parsed(params.query)
+  if (document === null) return overHttp(params, options)
+  const named = { ...params, operationName: nameIn(document, params.operationName) }
+  const operation = getOperationAST(document, named.operationName)
+  return operation?.operation === 'subscription' ? subscribe(named, options?.headers ?? {}) : overHttp(named, options)
+}
 
-function isSubscription({ operationName }: FetcherParams, options?: FetcherOpts): boolean {
-  const document = options?.documentAST
-  return document !== undefined && getOperationAST(document, operationName)?.operation === 'subscription'
+/** What cannot be parsed is left for the service to explain. */
+function parsed(query: string): DocumentNode | null {
+  try {
+    return parse(query)
+  } catch {
+    return null
+  }
+}
+
+/** After a change of tabs the editor may still name the operation of the tab before. A lone operation needs no name. */
+function nameIn(document: DocumentNode, name: string | null | undefined): string | null {
+  const operations = document.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION)
+  return operations.length === 1 ? (operations[0]?.name?.value ?? null) : (name ?? null)
 }
 
 /** A socket for each subscription: the headers may be others the next time. */

@@ -31,7 +31,7 @@ export function Header({ badge, account, hasIde, isWall, onWall }: Props) {
         )}
         <button
           type="button"
-          className="icon-button"
+          className={`icon-button ${isWall ? '' : styles.wide}`}
           aria-pressed={isWall}
           aria-label="Wall screen"
           title="Wall screen"
