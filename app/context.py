@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role
+from app.execution import Grounds
+from app.execution.grounds import Present
 from app.wiring import App
 
 
@@ -13,7 +15,8 @@ from app.wiring import App
 class Context:
     """One operation's view: the services, and who asks from where. `caller` is None for an anonymous request.
 
-    An execution that is shared by many viewers has no caller and no address either.
+    An execution that is shared by many viewers has no caller and no address either. `grounds` is there when its result
+    may be used again for as long as they hold.
     """
 
     app: App
@@ -21,6 +24,12 @@ class Context:
     address: str = ""
     user_agent: str | None = None
     request_id: str = ""
+    grounds: Grounds | None = None
+
+    def rests_on(self, *presents: Present) -> None:
+        """Tell what the value of one root field rests on: see `Grounds.add`."""
+        if self.grounds is not None:
+            self.grounds.add(*presents)
 
     def require_caller(self) -> Caller:
         """The caller. Raises Unauthenticated for an anonymous request."""

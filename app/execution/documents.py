@@ -19,7 +19,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from app.execution.lru import LRU
 from app.execution.operation import Operation
 from app.execution.refusal import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, Refusal
-from app.execution.selection import Viewers
+from app.execution.selection import Marked, hides_grounds, reads_viewer
 
 Limits = Callable[[GraphQLSchema, DocumentNode, int], GraphQLError | None]
 """Judges a parsed document; the last argument is the length of its text in characters."""
@@ -37,11 +37,14 @@ MOST_TOKENS = 2000
 class Document:
     """One accepted document. Its operations are prepared when first asked for."""
 
-    def __init__(self, query: str, schema: GraphQLSchema, tree: DocumentNode, viewers: Viewers) -> None:
+    def __init__(
+        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: Marked, groundless: Marked
+    ) -> None:
         self._query = query
         self._schema = schema
         self._tree = tree
         self._viewers = viewers
+        self._groundless = groundless
         self._definitions: dict[str | None, OperationDefinitionNode] = {
             node.name.value if node.name else None: node
             for node in tree.definitions
@@ -64,7 +67,14 @@ class Document:
                 else f"Unknown operation named '{name}'."
             )
             raise Refusal.because(GraphQLError(reason), BAD_USER_INPUT)
-        operation = Operation(self._query, self._schema, self._tree, definition, self._viewers)
+        operation = Operation(
+            self._query,
+            self._schema,
+            self._tree,
+            definition,
+            viewers=self._viewers,
+            groundless=self._groundless,
+        )
         self._prepared[name] = operation
         return operation
 
@@ -79,7 +89,8 @@ class Documents:
         """Keep up to `entries` documents of either kind, in about `size` bytes of memory for each kind."""
         self._schema = schema
         self._limits = limits
-        self._viewers = Viewers(schema)
+        self._viewers = Marked(schema, reads_viewer)
+        self._groundless = Marked(schema, hides_grounds)
         self._accepted: LRU[str, Document] = LRU(entries, size)
         self._refused: LRU[str, Refusal] = LRU(entries, size)
 
@@ -110,4 +121,4 @@ class Documents:
         # One error is all that is ever told, so the search stops at the first.
         if errors := validate(self._schema, tree, RULES, max_errors=1, hide_suggestions=True):
             raise Refusal.because(errors[0], VALIDATION_FAILED)
-        return Document(query, self._schema, tree, self._viewers)
+        return Document(query, self._schema, tree, viewers=self._viewers, groundless=self._groundless)

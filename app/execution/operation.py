@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from app.execution.selection import Viewers, conditions, root_nodes
+from app.execution.selection import Marked, conditions, root_nodes
 from app.execution.variables import Variables, frozen
 
 
@@ -20,7 +20,9 @@ class Operation:
         schema: GraphQLSchema,
         document: DocumentNode,
         definition: OperationDefinitionNode,
-        viewers: Viewers,
+        *,
+        viewers: Marked,
+        groundless: Marked,
     ) -> None:
         self.query = query
         self.name = definition.name.value if definition.name else None
@@ -30,6 +32,10 @@ class Operation:
         """Schema names of the root fields, one per response key: aliases repeat them."""
         self.shared = self.kind is not OperationType.MUTATION and not viewers.touched_by(document, definition)
         """True when the result is the same for every viewer. Never so for a mutation."""
+        self.grounded = (
+            self.kind is OperationType.QUERY and self.shared and not groundless.touched_by(document, definition)
+        )
+        """True for a query that is shared, and whose resolvers can tell what their values rest on."""
         self.document = document
         self.definition = definition
         self.variables = Variables(schema, definition)

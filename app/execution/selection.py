@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphql import (
@@ -27,6 +27,7 @@ from strawberry.types.field import StrawberryField
 
 DEFINITION = "strawberry-definition"
 VIEWER = "viewer"
+GROUNDED = "grounded"
 
 Fragments = dict[str, FragmentDefinitionNode]
 
@@ -81,24 +82,37 @@ def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> t
     return tuple(names)
 
 
-class Viewers:
-    """The fields whose value depends on who asks: `strawberry.field(metadata={"viewer": True})`.
+def reads_viewer(field: StrawberryField) -> bool:
+    """Whether the value depends on who asks: `strawberry.field(metadata={"viewer": True})`."""
+    return bool(field.metadata.get(VIEWER))
+
+
+def hides_grounds(field: StrawberryField) -> bool:
+    """Whether the value may come from anywhere: it has a resolver without `metadata={"grounded": True}`.
+
+    A resolver with that mark tells what it rested on, once per execution (see `Grounds`), or the result is used once.
+    """
+    return field.base_resolver is not None and not field.metadata.get(GROUNDED)
+
+
+class Marked:
+    """The fields of a schema that have a certain trait.
 
     A field of an interface counts as soon as one of its implementations does.
     """
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    def __init__(self, schema: GraphQLSchema, trait: Callable[[StrawberryField], bool]) -> None:
         self._schema = schema
-        self._marked = frozenset(self._marks(schema))
+        self._marked = frozenset(self._marks(schema, trait))
 
     @staticmethod
-    def _marks(schema: GraphQLSchema) -> Iterator[tuple[str, str]]:
+    def _marks(schema: GraphQLSchema, trait: Callable[[StrawberryField], bool]) -> Iterator[tuple[str, str]]:
         for owner in schema.type_map.values():
             if not (is_object_type(owner) or is_interface_type(owner)):
                 continue
             for name, field in owner.fields.items():
                 definition = field.extensions.get(DEFINITION)
-                if isinstance(definition, StrawberryField) and definition.metadata.get(VIEWER):
+                if isinstance(definition, StrawberryField) and trait(definition):
                     yield owner.name, name
                     if is_object_type(owner):
                         yield from ((above.name, name) for above in owner.interfaces)

@@ -87,23 +87,26 @@ class Feed:
         """Whether anything that this feed holds shows that user."""
         return self._audience.shows(user_id)
 
+    def edition(self) -> Page | None:
+        """The head as it was read, one object for as long as nothing changed; None when it may not be the present."""
+        head, rhythm = self._audience.head, self._rhythm
+        rhythm.used_at = now = self._clock.monotonic()
+        if self._due or self._suspect or rhythm.failing or rhythm.fallback or not rhythm.is_fresh(now):
+            return None
+        return head
+
     def page(self) -> Page | None:
         """The head for a query, without waiting; None when it has to be read first.
 
         It is as new as everything this process has heard of. While nothing can be read it is the last known one, marked
         stale; while PostgreSQL stands in, it is up to a second old.
         """
+        if (edition := self.edition()) is not None:
+            return replace(edition, source=Source.MEMORY)
         head, rhythm = self._audience.head, self._rhythm
-        rhythm.used_at = now = self._clock.monotonic()
-        if head is None:
-            return None
-        if rhythm.failing:
+        if head is not None and rhythm.failing:
             return replace(head, stale=True)
-        if not rhythm.is_fresh(now):
-            return None
-        if rhythm.fallback:
-            return head
-        return None if self._due or self._suspect else replace(head, source=Source.MEMORY)
+        return head if rhythm.fallback and rhythm.is_fresh(self._clock.monotonic()) else None
 
     async def fresh_page(self) -> Page:
         """The head, read after this call if need be; all who wait share one reading.

@@ -95,6 +95,14 @@ class Hub:
         for mailbox in self._milestones:
             mailbox.close()
 
+    def edition(self, category: str, period: Period) -> Page | None:
+        """The head of the open board: one object for as long as nothing on it changed, names included.
+
+        None when memory does not have it, or it is not known to be the present. No I/O, a microsecond.
+        """
+        feed = self._following(category, period)
+        return None if feed is None else feed.edition()
+
     def page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
         """That part of the open board from memory; None when it is not there or not known to be the present.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from app.domain.boards import board_of
+from app.domain.boards import TOP, board_of
 from app.domain.ids import parse_user_id
 from app.domain.users import Profile
 from app.resolvers.arguments import At, CategoryId, InCategory, Info, Limit, Offset, PeriodOf, UserId
@@ -22,7 +22,7 @@ from app.schema.viewer import Allowance, Viewer
 
 @strawberry.type(description="Reading. Nothing here changes anything, and all of it may be cached.")
 class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
-    @strawberry.field(description="The board of a category and period.")
+    @strawberry.field(description="The board of a category and period.", metadata={"grounded": True})
     async def leaderboard(
         self,
         info: Info,
@@ -32,10 +32,13 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         limit: Limit = 10,
         offset: Offset = 0,
     ) -> Leaderboard:
-        boards = info.context.app.leaderboards
+        boards, catalogue = info.context.app.leaderboards, info.context.app.catalogue
         kind = boards.category(category, period)
         board = boards.board(kind, period, at)
-        page = await boards.page(board, limit, offset, views_below(info, board))
+        beside = views_below(info, board)
+        if not beside and offset + limit <= TOP:
+            info.context.rests_on(lambda: boards.edition(board), lambda: catalogue.current)
+        page = await boards.page(board, limit, offset, beside)
         return Leaderboard.of(page, kind, f"offset={offset}&limit={limit}")
 
     @strawberry.field(description="Where a user stands. Without a score there is no rank, which is not an error.")
@@ -70,9 +73,11 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
             held=lambda: app.moderation.reviews.held(caller.user_id),
         )
 
-    @strawberry.field(description="What players can complete, and what it pays.")
+    @strawberry.field(description="What players can complete, and what it pays.", metadata={"grounded": True})
     async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
-        catalogue = info.context.app.catalogue.current
+        app = info.context.app
+        info.context.rests_on(lambda: app.catalogue.current)
+        catalogue = app.catalogue.current
         if category is not None:
             catalogue.category(category)
         return [
@@ -81,6 +86,8 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
             if category in (None, action.category)
         ]
 
-    @strawberry.field(description="All families of boards.")
+    @strawberry.field(description="All families of boards.", metadata={"grounded": True})
     async def categories(self, info: Info) -> list[Category]:
-        return [Category.of(category) for category in info.context.app.catalogue.current.categories.values()]
+        app = info.context.app
+        info.context.rests_on(lambda: app.catalogue.current)
+        return [Category.of(category) for category in app.catalogue.current.categories.values()]

@@ -65,6 +65,11 @@ class Leaderboards:
         board = board_of(category.id, period, at)
         return Board(board.category, board.window, at) if period is Period.ALL_TIME else board
 
+    def edition(self, board: Board) -> Page | None:
+        """What `page` answers from while the board is the open one and memory has it: see `Hub.edition`."""
+        category, period = board.category, board.window.period
+        return self._hub.edition(category, period) if board == board_of(category, period, self._clock()) else None
+
     async def page(self, board: Board, limit: int, offset: int, beside: Sequence[View[Page]] = ()) -> Page:
         """`limit` entries of a board from a 0-based `offset` on, and `beside` them what else is asked of it.
 

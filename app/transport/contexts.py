@@ -9,6 +9,7 @@ from app.context import Context
 from app.domain.errors import Unauthenticated
 from app.domain.limits import Activity
 from app.domain.users import Caller
+from app.execution import Grounds
 from app.transport.addresses import TrustedProxies, client_address
 from app.wiring import App
 
@@ -39,9 +40,9 @@ class Contexts:
             raise Unauthenticated
         return await self._context(scope, headers, given.encode(errors="replace"))
 
-    def public(self) -> Context:
-        """The context of an execution that many viewers share."""
-        return Context(self._app)
+    def public(self, grounds: Grounds | None = None) -> Context:
+        """The context of an execution that many viewers share; its resolvers tell `grounds` what they rest on."""
+        return Context(self._app, grounds=grounds)
 
     async def _context(
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None
@@ -79,4 +80,5 @@ def _bearer(authorization: bytes) -> str:
 
 def _text(raw: bytes) -> str:
     """Header bytes as printable text: what came from a client is never trusted to be either."""
-    return "".join(char if char.isprintable() else "?" for char in raw.decode("latin-1"))
+    text = raw.decode("latin-1")
+    return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)

@@ -10,8 +10,9 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import ServiceUnavailable
-from app.execution import Engine, Operation, Refusal, Response
+from app.execution import Engine, Grounds, Operation, Refusal, Response
 from app.transport import replies
+from app.transport.answers import Answers
 from app.transport.bodies import read_body
 from app.transport.csrf import BLOCKED, may_be_forged
 from app.transport.documents import Documents
@@ -61,14 +62,15 @@ class GraphQLEndpoint(Generic[ContextT]):
         *,
         guard: Callable[[ContextT, Operation | None], Awaitable[None]],
         render_error: Callable[[Exception], Mapping[str, Any]],
+        answers: Answers | None = None,
         longest_body: int = 65_536,
         body_timeout: float = 10.0,
         execution_timeout: float = 10.0,
     ) -> None:
         """`guard` is asked before anything is executed and raises a domain error to refuse; None in place of the
         operation stands for a document that was refused, which cost time too. `render_error` formats any exception
-        for clients and masks the unexpected ones. `longest_body` is in bytes and also bounds query strings; the
-        timeouts are in seconds.
+        for clients and masks the unexpected ones. Without `answers` every query is executed. `longest_body` is in
+        bytes and also bounds query strings; the timeouts are in seconds.
         """
         self._engine = engine
         self._contexts = contexts
@@ -76,6 +78,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         self._streams = streams
         self._guard = guard
         self._render_error = render_error
+        self._answers = answers
         self._longest_body = longest_body
         self._body_timeout = body_timeout
         self._execution_timeout = execution_timeout
@@ -154,15 +157,29 @@ class GraphQLEndpoint(Generic[ContextT]):
         self, operation: Operation, variables: dict[str, Any] | None, accepted: Accepted, context: ContextT
     ) -> tuple[Reply, bool]:
         """The reply, and whether it may be cached: it is free of errors."""
-        try:
-            async with asyncio.timeout(self._execution_timeout):
-                response = await self._engine.execute(operation, variables, context)
-        except TimeoutError:
-            raise ServiceUnavailable(retry_after=1) from None
-        body = self._engine.encode(response)
+        answers = self._answers if operation.grounded else None
+        if answers is None:
+            response = await self._execute(operation, variables, context)
+            body = self._engine.encode(response)
+        else:
+            key = operation.key(variables)
+            known = answers.get(key)
+            if known is not None:
+                return replies.result(known, accepted), True
+            grounds = Grounds()
+            response = await self._execute(operation, variables, answers.public(grounds))
+            body = self._engine.encode(response)
+            answers.keep(key, response, body, grounds)
         if not response.errors:
             return replies.result(body, accepted), True
         return (replies.partial_result if response.has_data else replies.refusal)(body, accepted), False
+
+    async def _execute(self, operation: Operation, variables: dict[str, Any] | None, context: object) -> Response:
+        try:
+            async with asyncio.timeout(self._execution_timeout):
+                return await self._engine.execute(operation, variables, context)
+        except TimeoutError:
+            raise ServiceUnavailable(retry_after=1) from None
 
     async def _stream(
         self,

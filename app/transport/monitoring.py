@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from app.execution import Engine
 from app.telemetry.metrics import Metrics, Reading
+from app.transport.answers import Answers
 from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections
 from app.wiring import App
@@ -15,9 +16,11 @@ from app.wiring import App
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def route(app: App, engine: Engine, shared: SharedExecutions, connections: Connections) -> Route:
+def route(
+    app: App, engine: Engine, shared: SharedExecutions, connections: Connections, answers: Answers | None
+) -> Route:
     """`/metrics`, in Prometheus' text format."""
-    metrics = Metrics([*_stores(app), *_boards(app), *_operations(engine, shared), *_sockets(connections)])
+    metrics = Metrics([*_stores(app), *_boards(app), *_operations(engine, shared, answers), *_sockets(connections)])
 
     async def page(_: Request) -> Response:
         return Response(metrics.render(), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
@@ -69,7 +72,7 @@ def _boards(app: App) -> list[Reading]:
     ]
 
 
-def _operations(engine: Engine, shared: SharedExecutions) -> list[Reading]:
+def _operations(engine: Engine, shared: SharedExecutions, answers: Answers | None) -> list[Reading]:
     ways = engine.executions
     return [
         Reading(
@@ -77,6 +80,12 @@ def _operations(engine: Engine, shared: SharedExecutions) -> list[Reading]:
             "Executions, events of subscriptions included, by executor.",
             lambda: {("compiled",): ways.compiled, ("interpreted",): ways.interpreted},
             ("executor",),
+            counts=True,
+        ),
+        Reading(
+            "answers_repeated",
+            "Queries that were answered without an execution.",
+            lambda: answers.repeated if answers else 0,
             counts=True,
         ),
         Reading("shared_groups", "Executions that many subscribers share.", lambda: shared.groups),
