@@ -35,7 +35,12 @@ ROWS_OF_USERS = text(
 RECENT_ROWS = text(
     """
     SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.sort_key, s.reached_at, s.revision, s.hidden
-    FROM (SELECT DISTINCT user_id, category_id FROM score_transactions WHERE created_at >= :since) t
+    FROM (
+        SELECT user_id, category_id FROM score_transactions WHERE created_at >= :since AND category_id IS NOT NULL
+        UNION
+        SELECT t.user_id, c.id FROM score_transactions t CROSS JOIN categories c
+        WHERE t.created_at >= :since AND t.category_id IS NULL
+    ) t
     JOIN scores s ON s.user_id = t.user_id AND s.category_id = t.category_id
     JOIN unnest(CAST(:periods AS text[]), CAST(:starts AS date[])) AS w(period, window_start)
         ON w.period = s.period AND w.window_start = s.window_start

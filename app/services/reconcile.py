@@ -16,6 +16,7 @@ from app.services.catalogue import CatalogueService
 from app.services.database import Database
 from app.services.rebuild import CHUNK, NOBODY, live_boards
 from app.services.standings import Cold, Loading, Standings
+from app.services.standings.layout import RETENTION
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,11 @@ class Reconcile:
         """Put once more what changed since then, or in the last 30 seconds. Returns the number of rows."""
         now = self._clock()
         # What was committed right before a window ended may have been missed, and be found only after its end.
-        windows = list({window_of(period, instant) for period in Period for instant in (now, now - LOOK_BACK)})
+        # A miss may have been of a user who was hidden: that concerns every window that Redis still holds.
+        instants = [now, now - LOOK_BACK]
+        if since is not None:
+            instants += [now - timedelta(days=days) for days in range(1, RETENTION.days + 1)]
+        windows = list({window_of(period, instant) for period in Period for instant in instants})
         async with self._database.connect() as connection:
             rows = await read_recent(connection, min(since or now, now) - LOOK_BACK, windows)
         for _, group in groupby(rows, key=lambda row: row.board.category):

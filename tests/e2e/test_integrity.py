@@ -243,7 +243,7 @@ class TestServerWrites:
             "idempotencyKey": "1",
         }
         first = (await game.ask(RECORD, input=report))["outcome"]
-        assert (first["__typename"], first["newScore"], first["user"]["username"]) == ("ScoreAccepted", 50, "a")
+        assert (first["__typename"], first["newScore"], first["user"]["username"]) == ("ScoreAccepted", 50, "alice")
         again = (await game.ask(RECORD, input=report))["outcome"]
         assert (again["__typename"], again["transactionId"]) == ("ScoreAccepted", first["transactionId"])
         other = report | {"actionType": "COMPLETE_QUIZ"}

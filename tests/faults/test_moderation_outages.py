@@ -1,0 +1,44 @@
+"""What a moderator decides while Redis is away is seen at once, and in Redis when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+from app.domain.boards import Source, board_of
+from app.domain.periods import Period
+from app.domain.transactions import Actor
+from app.domain.users import Role
+from app.domain.views import Slice
+from app.wiring import App
+from tests.support.service import caller, opened, settings_for
+from tests.support.stores import BreakableServer
+
+MODERATOR = Actor(uuid4(), Role.MODERATOR.value)
+
+
+async def names(app: App, source: Source | None = None) -> list[str]:
+    """Who is on the board, once it comes from `source`."""
+    async with asyncio.timeout(30):
+        while True:
+            page = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
+            if source in (None, page.source):
+                return [entry.user.username for entry in page.entries]
+            await asyncio.sleep(0.05)
+
+
+async def test_a_user_who_is_hidden_while_redis_is_frozen_is_hidden_in_it_afterwards(
+    database_url: str, redis_server: BreakableServer
+):
+    async with opened(settings_for(database_url, redis_server.url)) as app:
+        alice, bob = caller("alice"), caller("bob")
+        for who in (alice, bob):
+            await app.submit_score(who, (await app.issue_token(who, "COMPLETE_LEVEL")).token)
+        assert await names(app, Source.REDIS) == ["alice", "bob"]
+        redis_server.freeze()
+        await app.moderation.visibility.hide(MODERATOR, alice.user_id, "a bot")
+        assert await names(app) == ["bob"]
+        redis_server.thaw()
+        async with asyncio.timeout(30):
+            while await names(app, Source.REDIS) != ["bob"]:
+                await asyncio.sleep(0.05)
