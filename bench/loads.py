@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 
 from bench import documents, wire
@@ -44,6 +45,12 @@ def issues(server: Server, players: Sequence[Player], connections: int, seconds:
         for lane in _shared_out(players, connections)
     ]
     return _load(server, lanes, b'"ActionTokenIssued"', seconds)
+
+
+def visit(server: Server, players: Sequence[Player], connections: int) -> HttpLoad:
+    """Every player asks for one action token: afterwards the server has seen them all."""
+    load = issues(server, players, connections, seconds=60)
+    return replace(load, warm_up=0, again=False)
 
 
 def submissions(

@@ -54,6 +54,7 @@ def measure(subject: Subject, clients: Clients, players: Sequence[Player], leade
     publisher = Publisher(subject, server.port, players[0], leader_score, changes)
     try:
         with watchers(server.port) as crowd:
+            clients.run(loads.visit(server, players, 64))
             ramp = crowd.ramp(scale.watchers)
             await_quiet(server.pids)
             return _measure(subject, server, publisher, crowd, clients, players, scale, ramp.lost)

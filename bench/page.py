@@ -21,7 +21,7 @@ TERMS = (
     "Closed loop, keep-alive, no pipelining; in each round every subject has its turn; medians of the rounds; CPU is "
     "per request. Of the service everything is on; only the rate limits and the number of open action tokens are set "
     "so high that the load fits through. `executed` is without the cache of answers. The peers have one simple rate "
-    "limit and one board each, and neither rules nor periods nor hash chains."
+    "limit and one board each, and neither rules nor periods nor hash chains. Whoever submits has been seen before."
 )
 
 

@@ -18,7 +18,7 @@ def post(query: str, variables: dict[str, Any], access_token: str) -> bytes:
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        "Accept: application/graphql-response+json, application/json\r\nUser-Agent: bench\r\n"
+        "Accept: application/graphql-response+json,application/json;q=0.9\r\nUser-Agent: bench\r\n"
         f"Authorization: Bearer {access_token}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

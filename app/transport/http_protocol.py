@@ -1,4 +1,4 @@
-"""uvicorn's HTTP connection, made impossible to hold on to."""
+"""uvicorn's HTTP connection, made impossible to hold on to, and with answers in one packet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.transport.joined_writes import JoinedWrites
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -20,10 +22,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _stalled: asyncio.TimerHandle | None = None
     _slow: asyncio.TimerHandle | None = None
     _in_head = False
+    _responses: JoinedWrites
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Also give the first request until `head_seconds` from now. Later ones are covered by keep-alive."""
         super().connection_made(transport)
+        self._responses = JoinedWrites(transport, self.loop)
         self._slow = self.loop.call_later(self.head_seconds, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -48,6 +52,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting_for_head()
         super().on_headers_complete()
+        if self.cycle is not None and self.cycle.transport is self.transport:
+            self.cycle.transport = self._responses  # type: ignore[assignment]
 
     def pause_writing(self) -> None:
         """Also start the clock: the client does not read what is written."""

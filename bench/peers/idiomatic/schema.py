@@ -206,7 +206,9 @@ class Subscription:
             yield LeaderboardUpdate(
                 kind=UpdateKind.SNAPSHOT, leaderboard=Leaderboard.of(await services.scores.top(limit))
             )
-            async for event in subscriber:
+            events = aiter(subscriber)
+            assert events is not None
+            async for event in events:
                 assert event is not None
                 yield LeaderboardUpdate(kind=UpdateKind.UPDATE, leaderboard=Leaderboard.of(json.loads(event.message)))
 

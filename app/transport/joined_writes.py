@@ -1,0 +1,45 @@
+"""A response's head and body leave in one packet."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class JoinedWrites:
+    """The transport of a connection, as far as responses use it.
+
+    uvicorn writes the head, then the body: two system calls, and the client is woken for the first only to wait for
+    the second. Here a first write is held until the second, though never beyond the present turn of the event loop:
+    the head of a stream goes out before its first event. Order and content stay as they are.
+    """
+
+    __slots__ = ("_held", "_loop", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Send `data`, now or before the loop turns to anything new."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        elif data:
+            self._held = data
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._transport.write(held)
+
+    def is_closing(self) -> bool:
+        """Whether the connection is on its way down."""
+        return self._transport.is_closing()
+
+    def close(self) -> None:
+        """Close the connection when all has been sent."""
+        self.flush()
+        self._transport.close()
