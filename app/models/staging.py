@@ -7,6 +7,7 @@ is imported may take longer than the service grants its statements.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -109,6 +110,15 @@ CHAINS = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A user whose chain grew."""
+
+    user: Profile
+    hidden: bool
+    deleted: bool
+
+
 class Staging:
     """The temporary tables of one import."""
 
@@ -164,18 +174,18 @@ class Staging:
             merged[part.name] = await self._do(_insert(part))
         return merged
 
-    async def affected(self) -> list[tuple[Profile, bool, bool]]:
-        """The users whose scores are to be made anew, and whether they are hidden and deleted; in order of id."""
+    async def affected(self) -> list[Affected]:
+        """The users whose scores are to be made anew, in order of id."""
         rows = await self._driver.fetch(
             "SELECT id, username, avatar_url, created_at, hidden_at, deleted_at FROM users "
             "WHERE id IN (SELECT id FROM affected) ORDER BY id",
             timeout=TIMEOUT,
         )
         return [
-            (
+            Affected(
                 Profile(row["id"], row["username"], row["avatar_url"], row["created_at"]),
-                row["hidden_at"] is not None,
-                row["deleted_at"] is not None,
+                hidden=row["hidden_at"] is not None,
+                deleted=row["deleted_at"] is not None,
             )
             for row in rows
         ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from itertools import groupby, islice
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
 
 import asyncpg
 
@@ -11,7 +13,7 @@ from app.domain.catalogue import Category
 from app.domain.ledger import Standing
 from app.domain.replay import Replay
 from app.models.archive import transaction_of
-from app.models.staging import Staging
+from app.models.staging import Affected, Staging
 from app.services.archive_lines import ArchiveError, ArchiveReader
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
@@ -19,7 +21,7 @@ from app.services.database import Database
 Progress = Callable[[str, int, int | None], object]
 """Hears what is being done, how far it is, and how far it has to go if that is known."""
 
-USERS = 1000
+USERS = 500
 """How many users' chains are replayed at a time."""
 
 
@@ -67,8 +69,10 @@ class Import:
 
     async def _stage(self, staging: Staging, lines: Iterable[bytes], progress: Progress) -> None:
         reader = ArchiveReader(lines)
+        batches = reader.batches()
         done = 0
-        for batch in reader.batches():
+        # In a thread, here and below: hashing and replaying thousands of entries would hold up the event loop.
+        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             await staging.add(batch.part, batch.columns, batch.rows)
             done += len(batch.rows)
             progress("Reading", done, reader.expected)
@@ -76,18 +80,22 @@ class Import:
     async def _replay(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:
         """Make the scores of everybody whose chain grew."""
         affected = await staging.affected()
-        remaining = iter(affected)
-        done = 0
-        while users := list(islice(remaining, USERS)):
-            chains = await staging.chains([user.id for user, _, _ in users])
-            by_user = {user_id: list(rows) for user_id, rows in groupby(chains, key=lambda row: row["user_id"])}
-            standings: list[Standing] = []
-            for user, hidden, deleted in users:
-                replay = Replay(user, categories)
-                for row in by_user.get(user.id, ()):
-                    replay.add(transaction_of(row))
-                standings += replay.standings(hidden=hidden, deleted=deleted)
-            await staging.add_scores(standings)
-            done += len(users)
-            progress("Scores", done, len(affected))
+        for done in range(0, len(affected), USERS):
+            users = affected[done : done + USERS]
+            chains = await staging.chains([one.user.id for one in users])
+            await staging.add_scores(await asyncio.to_thread(_standings, users, chains, categories))
+            progress("Scores", done + len(users), len(affected))
         return await staging.merge_scores()
+
+
+def _standings(
+    users: Sequence[Affected], chains: Sequence[Mapping[str, Any]], categories: Mapping[str, Category]
+) -> list[Standing]:
+    by_user = {user_id: list(rows) for user_id, rows in groupby(chains, key=lambda row: row["user_id"])}
+    standings: list[Standing] = []
+    for one in users:
+        replay = Replay(one.user, categories)
+        for row in by_user.get(one.user.id, ()):
+            replay.add(transaction_of(row))
+        standings += replay.standings(hidden=one.hidden, deleted=one.deleted)
+    return standings
