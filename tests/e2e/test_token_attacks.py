@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import jwt
@@ -14,9 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.config import Settings
-from app.services.secrets import key_id
-from tests.support.forgery import Mint, b64, forged
+from tests.support.forgery import Mint, access_mint, action_mint, b64, forged, forged_access_tokens
 from tests.support.service import Player, Service, access_token, serving, settings_for
 from tests.support.socket_client import connecting
 
@@ -30,49 +27,6 @@ mutation($token: String!) {
 REFUSED = {
     "errors": [{"message": "A valid access token is needed.", "extensions": {"code": "UNAUTHENTICATED"}}],
 }
-
-
-def access_mint(settings: Settings, **claims: Any) -> Mint:
-    secret, now = settings.jwt_secret.get_secret_value(), int(time.time())
-    header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(secret)}
-    good = {
-        "sub": "alice",
-        "username": "alice",
-        "iss": settings.jwt_issuer,
-        "aud": settings.jwt_audience,
-        "iat": now,
-        "exp": now + 900,
-    }
-    return Mint(secret, header, good | claims)
-
-
-def action_mint(settings: Settings, user_id: str) -> Mint:
-    secret, now = settings.action_token_secret.get_secret_value(), int(time.time())
-    header = {"alg": "HS256", "typ": "action+jwt", "kid": key_id(secret)}
-    claims = {
-        "sub": user_id,
-        "act": "COMPLETE_LEVEL",
-        "cat": "global",
-        "pts": 50,
-        "jti": uuid4().hex,
-        "aud": "leaderboard-actions",
-        "iat": now,
-        "exp": now + 300,
-    }
-    return Mint(secret, header, claims)
-
-
-def forged_access_tokens(settings: Settings) -> dict[str, str]:
-    good = access_mint(settings)
-    more = {
-        "unknown role": good.claiming(role="admin"),
-        "role of a list": good.claiming(role=["moderator"]),
-        "name of a number": good.claiming(username=5),
-        "name of control characters": good.claiming(username="a\u202eb"),
-        "long name": good.claiming(username="x" * 51),
-        "long subject": good.claiming(sub="x" * 256),
-    }
-    return forged(good, action_mint(settings, str(uuid4()))) | more
 
 
 async def test_good_tokens_pass_however_they_are_signed_for(service: Service):

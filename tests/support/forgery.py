@@ -8,6 +8,10 @@ import hmac
 import json
 import time
 from typing import Any
+from uuid import uuid4
+
+from app.config import Settings
+from app.services.secrets import key_id
 
 Part = dict[str, Any] | str | bytes
 B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -151,3 +155,49 @@ def forged(good: Mint, other: Mint) -> dict[str, str]:
     tokens["sub of a surrogate"] = good.raw(good.header, quoted.replace(good.claims["sub"], "\\ud800"))
     tokens |= {f"twin {n}": twin for n, twin in enumerate(twins(token))}
     return tokens
+
+
+def access_mint(settings: Settings, **claims: Any) -> Mint:
+    """Mints access tokens of alice, but for what `claims` change."""
+    secret, now = settings.jwt_secret.get_secret_value(), int(time.time())
+    header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(secret)}
+    good = {
+        "sub": "alice",
+        "username": "alice",
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+        "iat": now,
+        "exp": now + 900,
+    }
+    return Mint(secret, header, good | claims)
+
+
+def action_mint(settings: Settings, user_id: str) -> Mint:
+    """Mints action tokens of a user. Well signed as they are, nobody issued them."""
+    secret, now = settings.action_token_secret.get_secret_value(), int(time.time())
+    header = {"alg": "HS256", "typ": "action+jwt", "kid": key_id(secret)}
+    claims = {
+        "sub": user_id,
+        "act": "COMPLETE_LEVEL",
+        "cat": "global",
+        "pts": 50,
+        "jti": uuid4().hex,
+        "aud": "leaderboard-actions",
+        "iat": now,
+        "exp": now + 300,
+    }
+    return Mint(secret, header, claims)
+
+
+def forged_access_tokens(settings: Settings) -> dict[str, str]:
+    """Access tokens that must all be refused."""
+    good = access_mint(settings)
+    more = {
+        "unknown role": good.claiming(role="admin"),
+        "role of a list": good.claiming(role=["moderator"]),
+        "name of a number": good.claiming(username=5),
+        "name of control characters": good.claiming(username="a\u202eb"),
+        "long name": good.claiming(username="x" * 51),
+        "long subject": good.claiming(sub="x" * 256),
+    }
+    return forged(good, action_mint(settings, str(uuid4()))) | more
