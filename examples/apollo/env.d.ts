@@ -1,0 +1,8 @@
+interface ImportMetaEnv {
+  readonly VITE_SERVICE?: string
+  readonly VITE_TOKENS?: string
+}
+
+interface ImportMeta {
+  readonly env: ImportMetaEnv
+}

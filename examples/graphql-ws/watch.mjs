@@ -1,0 +1,29 @@
+// Prints the top of the board whenever it changes, until interrupted: node watch.mjs [url]
+import { createClient } from 'graphql-ws'
+
+const url = process.argv[2] ?? 'ws://127.0.0.1:8000/graphql'
+
+const client = createClient({
+  url,
+  retryAttempts: Infinity,
+  shouldRetry: () => true,
+  retryWait: (retries) =>
+    new Promise((done) => setTimeout(done, Math.min(30_000, 500 * 2 ** retries) * (0.5 + Math.random()))),
+})
+
+const query = `
+  subscription Watch {
+    leaderboardUpdates(limit: 3) {
+      kind
+      leaderboard { entries { rank score user { username } } }
+    }
+  }
+`
+
+// The first message is a snapshot, also after every reconnect: there is nothing to catch up with.
+for await (const { data, errors } of client.iterate({ query })) {
+  if (errors) throw new Error(errors[0].message)
+  const { kind, leaderboard } = data.leaderboardUpdates
+  const lines = leaderboard.entries.map(({ rank, score, user }) => `${rank}. ${user.username} ${score}`)
+  console.log(`${kind}: ${lines.join(', ') || 'nobody yet'}`)
+}
