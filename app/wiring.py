@@ -102,6 +102,7 @@ class App:
     users: Users
     issue_token: IssueToken
     submit_score: SubmitScore
+    completions: Completions
     signing_sessions: SigningSessions
     submit_signed_action: SubmitSignedAction
     record_action: RecordAction
@@ -279,7 +280,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
             database, catalogue, announce_catalogue, _ceilings(settings), clock, os.urandom
         ),
         export=Export(database, clock),
-        import_archive=Import(database, catalogue, announce_catalogue),
+        import_archive=Import(database, catalogue, announce_catalogue, clock, os.urandom),
         opening_balances=OpeningBalances(database, milestones, catalogue, clock, os.urandom),
         milestones=milestones,
         player_profile=ReadPlayerProfile(database),
@@ -287,6 +288,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         users=users,
         issue_token=IssueToken(action_tokens, catalogue, users),
         submit_score=SubmitScore(action_claims, catalogue, users, completions),
+        completions=completions,
         signing_sessions=signing_sessions,
         submit_signed_action=SubmitSignedAction(signing_sessions, catalogue, completions, ledger, clock),
         record_action=RecordAction(catalogue, users, ledger),
@@ -340,9 +342,8 @@ async def _keep_catalogue(app: App) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(30):
                 await app.catalogue.outdated.wait()
-        before = app.catalogue.current.categories.keys()
         await app.catalogue.refresh()
-        for category in app.catalogue.current.categories.keys() - before:
+        for category in app.catalogue.current.categories:  # A new one is not in Redis yet.
             app.rebuild.request(category)
 
 

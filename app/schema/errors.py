@@ -81,9 +81,7 @@ class StaleTimestamp(UserError):
     pass
 
 
-@strawberry.type(
-    description="The client's action id has paid already. A repeat is harmless: here is what it got."
-)
+@strawberry.type(description="The client's action id has paid already. A repeat is harmless: here is what it got.")
 class DuplicateAction(UserError):
     receipt: ScoreAccepted = strawberry.field(description="What the first submission was answered with, but for ranks.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -67,6 +68,8 @@ class Completions:
         spot_check_rate: float,
     ) -> None:
         """`thresholds`: None judges nobody. `random` gives numbers from 0 to 1, below the rate for a spot check."""
+        self.outcomes: Counter[str] = Counter()
+        """How many completions were `paid`, `flagged` (and paid), `held`, `verified` and `not_verified`."""
         self._ledger = ledger
         self._verifiers = verifiers
         self._thresholds = thresholds
@@ -92,6 +95,7 @@ class Completions:
             await self._verify(claim, evidence, suspect=doubt.suspect)
             judge.verified = True
             receipt = await self._ledger.post(claim, judge)
+        self.outcomes["held" if receipt.held else "flagged" if judge.suspicion else "paid"] += 1
         if judge.suspicion:
             log.warning("completion_suspected", transaction=str(receipt.transaction_id), held=receipt.held,
                         user=str(claim.user_id), rules=judge.suspicion.rules)  # fmt: skip
@@ -103,7 +107,9 @@ class Completions:
         assert claim.action is not None
         category, action = claim.category.id, claim.action.id
         reported = Reported(claim.user_id, action, category, claim.points, claim.started_at, evidence, suspect)
-        if not await self._verifiers.verify(reported):
+        is_verified = await self._verifiers.verify(reported)
+        self.outcomes["verified" if is_verified else "not_verified"] += 1
+        if not is_verified:
             log.warning("completion_not_verified", user=str(claim.user_id), action=action, suspect=suspect)
             raise VerificationFailed
 

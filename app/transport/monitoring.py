@@ -50,6 +50,13 @@ def _stores(app: App) -> list[Reading]:
         Reading("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
         Reading("job_failures", "Jobs that failed or were postponed.", lambda: app.jobs.failures, counts=True),
         Reading(
+            "completions",
+            "Completions by what was thought of them: paid, flagged, held, and verified or not_verified on the way.",
+            lambda: {(outcome,): count for outcome, count in app.completions.outcomes.items()},
+            ("outcome",),
+            counts=True,
+        ),
+        Reading(
             "background_failures",
             "How often background work had to be started again.",
             lambda: {(work.name,): work.failures for work in app.supervisor.works},
