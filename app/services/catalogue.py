@@ -23,14 +23,16 @@ class CatalogueService:
         self._database = database
         self._default_cap = default_cap
         self.current = Catalogue((), ())
+        self._reading = asyncio.Lock()
         self.outdated = asyncio.Event()
         """Set by whoever hears of a change; whoever keeps the catalogue current waits for it."""
 
     async def refresh(self) -> Catalogue:
         """Read the catalogue anew. Raises ServiceUnavailable, and then keeps the old one."""
-        self.outdated.clear()
-        async with self._database.connect() as connection:
-            self.current = await self.read(connection)
+        async with self._reading:  # One at a time: an older reading never replaces a newer one.
+            self.outdated.clear()
+            async with self._database.connect() as connection:
+                self.current = await self.read(connection)
         return self.current
 
     async def read(self, connection: AsyncConnection) -> Catalogue:

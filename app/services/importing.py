@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue import Category
+from app.domain.catalogue_changes import CatalogueSubject, Change, RecordedChange
+from app.domain.ids import uuid7
 from app.domain.ledger import Standing
 from app.domain.replay import Replay
 from app.models.archive import transaction_of
+from app.models.catalogue_documents import lock_catalogue, read_documents, record
 from app.models.staging import Affected, Staging
 from app.services.archive_lines import ArchiveError, ArchiveReader
 from app.services.catalogue import CatalogueService
@@ -35,12 +40,19 @@ class Import:
     """
 
     def __init__(
-        self, database: Database, catalogue: CatalogueService, announce: Callable[[], Awaitable[None]]
+        self,
+        database: Database,
+        catalogue: CatalogueService,
+        announce: Callable[[], Awaitable[None]],
+        clock: Callable[[], datetime],
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         """`announce` tells all processes that the catalogue changed."""
         self._database = database
         self._catalogue = catalogue
         self._announce = announce
+        self._clock = clock
+        self._random_bytes = random_bytes
 
     async def __call__(self, lines: Iterable[bytes], progress: Progress) -> Mapping[str, int]:
         """Import the lines of an archive; returns how many rows of each part are new or different.
@@ -58,7 +70,7 @@ class Import:
                 if problem is not None:
                     raise ArchiveError(problem)
                 progress("Merging", 0, None)
-                merged = dict(await staging.merge())
+                merged = dict(await self._merge(staging, connection))
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
                 raise ArchiveError(f"the archive does not fit this database: {error}") from error
             catalogue = await self._catalogue.read(connection)
@@ -76,6 +88,21 @@ class Import:
             await staging.add(batch.part, batch.columns, batch.rows)
             done += len(batch.rows)
             progress("Reading", done, reader.expected)
+
+    async def _merge(self, staging: Staging, connection: AsyncConnection) -> Mapping[str, int]:
+        """Merge what is staged; what that does to the catalogue is written down as any change of it."""
+        await lock_catalogue(connection)
+        before = {subject: await read_documents(connection, subject) for subject in CatalogueSubject}
+        merged = await staging.merge()
+        for subject, documents in before.items():
+            known = {document["id"]: document for document in documents}
+            for document in await read_documents(connection, subject):
+                if document != known.get(document["id"]):
+                    now = self._clock()
+                    change = Change(subject, known.get(document["id"]), document)
+                    number = uuid7(now, self._random_bytes)
+                    await record(connection, RecordedChange(number, change, None, "operator", "Imported", now))
+        return merged
 
     async def _replay(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:
         """Make the scores of everybody whose chain grew."""

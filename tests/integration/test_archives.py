@@ -86,6 +86,8 @@ async def test_an_import_brings_users_catalogue_ledger_and_every_score(
             assert await rows(other, statement) == await rows(lived, statement)
         milestones = "SELECT * FROM milestones ORDER BY user_id, category_id, kind, threshold"
         assert await rows(other, milestones) == await rows(lived, milestones)
+        imported_changes = await rows(other, "SELECT subject_id FROM catalogue_changes WHERE reason = 'Imported'")
+        assert sorted(row.subject_id for row in imported_changes) == ["ladder", "races"]
         assert await scores(other) == await scores(lived), "windows, reached_at and who is hidden included"
         for category in other.catalogue.current.categories.values():
             await other.rebuild.rebuild(category, force=True)
