@@ -28,6 +28,7 @@ CROWD = {
     "rate_limit_issue_per_address": 30_000,
     "rate_limit_submit_per_address": 30_000,
     "rate_limit_anonymous_per_address": 3_000,
+    "rate_limit_block_overruns": 10_000,
 }
 
 
