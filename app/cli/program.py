@@ -25,7 +25,7 @@ from app.cli import (
     verify,
     watch,
 )
-from app.cli.errors import INTERRUPTED, complain, report
+from app.cli.errors import FAILED, INTERRUPTED, complain, report
 
 MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
 
@@ -67,6 +67,6 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough; the interpreter would flush once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return FAILED
     except Exception as error:
         return report(error)

@@ -8,8 +8,10 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
 
 import structlog
 
@@ -19,23 +21,26 @@ from app.telemetry.logging import configure_logging
 
 log = structlog.get_logger(__name__)
 
-SHORT_LIFE = 10.0
-"""Seconds: a worker that ends sooner has not started; a second chance would end the same way."""
 STOP_SECONDS = GRACE + 5.0
 
 
-def serve_alone(settings: Settings, listener: socket.socket) -> None:
+def serve_alone(settings: Settings, listener: socket.socket, on_ready: Callable[[], object] = lambda: None) -> None:
     """Serve in this process until a signal comes, which is raised again at the end."""
     configure_logging(settings.log_level, json=settings.is_production)
-    Server(config(settings)).run([listener])
+    Server(config(settings), on_ready).run([listener])
 
 
-def _work(settings: Settings, listener: socket.socket) -> None:
+def _work(settings: Settings, listener: socket.socket, ready: Event) -> None:
     """The life of a worker. A signal ends it in order, and so does the end of its parent."""
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who tells its workers.
+
+    def tell() -> None:
+        ready.set()
+        log.info("worker_serves", pid=os.getpid())
+
     try:
-        serve_alone(settings, listener)
+        serve_alone(settings, listener, tell)
     except (KeyboardInterrupt, SystemExit):
         os._exit(1)
 
@@ -54,7 +59,7 @@ class Workers:
         self._settings = settings
         self._listener = listener
         self._spawn = multiprocessing.get_context("spawn")
-        self._started: dict[SpawnProcess, float] = {}
+        self._ready: dict[SpawnProcess, Event] = {}
 
     def run(self) -> int:
         """Serve until KeyboardInterrupt, or until a worker cannot start: then the exit code is 1."""
@@ -63,26 +68,26 @@ class Workers:
             for _ in range(self._settings.workers):
                 self._start()
             while True:
-                wait([worker.sentinel for worker in self._started])
-                for worker in [worker for worker in self._started if not worker.is_alive()]:
-                    lived = time.monotonic() - self._started.pop(worker)
-                    log.error("worker_ended", exit_code=worker.exitcode, seconds=round(lived, 1))
-                    if lived < SHORT_LIFE:
-                        return 1
+                wait([worker.sentinel for worker in self._ready])
+                for worker in [worker for worker in self._ready if not worker.is_alive()]:
+                    log.error("worker_ended", exit_code=worker.exitcode)
+                    if not self._ready.pop(worker).is_set():
+                        return 1  # It never served, and a second one would end the same way.
                     self._start()
         finally:
             self._stop()
 
     def _start(self) -> None:
-        worker = self._spawn.Process(target=_work, args=(self._settings, self._listener), name="worker")
+        ready = self._spawn.Event()
+        worker = self._spawn.Process(target=_work, args=(self._settings, self._listener, ready), name="worker")
         worker.start()
-        self._started[worker] = time.monotonic()
+        self._ready[worker] = ready
 
     def _stop(self) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        for worker in self._started:
+        for worker in self._ready:
             worker.terminate()
-        for worker in self._started:
+        for worker in self._ready:
             worker.join(max(0.0, deadline - time.monotonic()))
             worker.kill()
             worker.join()

@@ -1,0 +1,241 @@
+"""The commands that end by themselves, called as a user calls them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.config import Settings
+from app.wiring import App
+from tests.support.command import CHECKOUT, PROGRAM, environment, run
+from tests.support.ledgers import award
+from tests.support.service import BOARD, Player, Service, caller
+
+COMMANDS = (
+    "serve", "dev", "migrate", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema", "jobs list",
+    "jobs run",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_every_command_explains_itself_with_an_example(command: str):
+    ended = await run(*command.split(), "--help")
+    assert ended.code == 0
+    assert f"leaderboard {command}" in ended.out
+    assert "Examples" in ended.out
+
+
+async def test_without_a_command_the_commands_are_listed():
+    ended = await run()
+    assert ended.code == 0
+    for command in COMMANDS:
+        assert command.split()[0] in ended.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["tokn"], "No such command 'tokn'"),
+        (["token"], "Missing option '--user'"),
+        (["token", "--user", "ada", "--ttl", "soon"], "'soon' is no duration"),
+        (["token", "--user", "ada", "--role", "king"], "'king'"),
+        (["seed", "--users", "0"], "--users"),
+        (["top", "--period", "HOURLY"], "HOURLY"),
+        (["play", "--url", "nowhere"], "'nowhere' is no address"),
+    ],
+)
+async def test_misuse_is_one_line_and_exit_code_2(arguments: list[str], says: str):
+    ended = await run(*arguments)
+    assert ended.code == 2
+    assert ended.out == ""
+    (line,) = ended.err.splitlines()
+    assert says in line
+
+
+async def test_all_problems_of_the_settings_are_listed_at_once():
+    env = environment(ENVIRONMENT="production", PORT="high", JWT_SECRET="short", DB_POOL_MIN="60")
+    ended = await run("serve", env=env)
+    assert ended.code == 1
+    assert ended.err.splitlines() == [
+        "leaderboard: PORT: Input should be a valid integer, unable to parse string as an integer",
+        "leaderboard: DB_POOL_MIN is larger than DB_POOL_MAX",
+        "leaderboard: DATABASE_URL is missing",
+        "leaderboard: REDIS_URL is missing",
+        "leaderboard: JWT_SECRET is shorter than 32 bytes",
+        "leaderboard: ACTION_TOKEN_SECRET is missing: the development default is not allowed in production",
+    ]
+
+
+async def test_a_token_stands_alone_on_standard_output_and_is_accepted(service: Service, settings: Settings):
+    ended = await run("token", "--user", "ada", "--role", "moderator", "--ttl", "2m", env=environment(settings))
+    assert (ended.code, ended.err) == (0, "")
+    (token,) = ended.out.splitlines()
+    me = await Player(service.http, token).ask("{ me { user { username } role } }")
+    assert me == {"me": {"user": {"username": "ada"}, "role": "MODERATOR"}}
+
+
+async def test_no_token_is_minted_where_others_sign_them():
+    ended = await run("token", "--user", "ada", env=environment(JWT_JWKS_URL="https://login.example.com/keys"))
+    assert ended.code == 1
+    assert "JWT_JWKS_URL" in ended.err
+
+
+async def test_the_schema_is_the_committed_one():
+    ended = await run("schema")
+    assert ended.out == (CHECKOUT / "schema.graphql").read_text()
+
+
+async def test_verify_prints_what_it_checked(app: App, settings: Settings):
+    await award(app, caller("alice"), 50)
+    ended = await run("verify", env=environment(settings))
+    assert ended.code == 0
+    for name in ("sums", "windows", "rows", "tokens", "chains", "boards"):
+        assert re.search(rf"^ *{name} .* none", ended.out, re.MULTILINE), ended.out
+
+
+async def test_verify_ends_with_1_and_names_the_row_that_is_wrong(app: App, settings: Settings):
+    alice = caller("alice")
+    await award(app, alice, 50)
+    async with app.database.begin() as connection:
+        await connection.execute(text("UPDATE score_transactions SET delta = 49"))
+    ended = await run("verify", env=environment(settings))
+    assert ended.code == 1
+    assert f"user {alice.user_id}, transaction 1" in ended.out
+
+
+async def test_seeded_players_stand_on_the_board(service: Service, settings: Settings):
+    env = environment(settings)
+    ended = await run("seed", "--users", "30", "--actions", "60", "--category", "arcade", env=env)
+    assert ended.out.startswith("Added 30 players, 60 transactions and 120 scores")
+    board = (await service.anonymous.ask(BOARD, category="arcade"))["leaderboard"]
+    assert board["totalUsers"] == 30
+    top = await run("top", "--category", "arcade", "--limit", "3", env=env)
+    for entry in board["entries"][:3]:
+        assert entry["user"]["username"] in top.out
+    assert (await run("verify", env=env)).code == 0
+
+
+async def test_rebuild_brings_back_what_redis_lost(app: App, settings: Settings):
+    await award(app, caller("alice"), 50)
+    await app.redis.flushdb()
+    ended = await run("rebuild", "--category", "global", env=environment(settings))
+    assert ended.out == "Loaded 4 rows of 1 category\n"
+
+
+async def test_an_unknown_category_is_one_line(settings: Settings):
+    ended = await run("top", "--category", "chess", env=environment(settings))
+    assert ended.code == 1
+    assert len(ended.err.splitlines()) == 1
+
+
+async def test_jobs_are_listed_and_done_on_demand(settings: Settings):
+    env = environment(settings)
+    assert "reconcile" in (await run("jobs", "list", env=env)).out
+    assert (await run("jobs", "run", "reconcile", env=env)).out == "reconcile: done\n"
+    unknown = await run("jobs", "run", "laundry", env=env)
+    assert unknown.code == 1
+    assert "there is no job laundry: choose from" in unknown.err
+
+
+async def test_migrations_go_down_and_up_and_a_server_waits_for_them(settings: Settings):
+    env = environment(settings, PORT="0")
+    assert (await run("migrate", "--down", "base", env=env)).code == 0
+    refused = await run("serve", env=env)
+    assert refused.code == 1
+    assert "run `leaderboard migrate`" in refused.err
+    assert (await run("migrate", env=env)).code == 0
+    assert (await run("top", env=env)).code == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://nobody:wrong@127.0.0.1:1/leaderboard",
+        "postgresql+asyncpg://nobody:wrong@no-such-host.invalid/leaderboard",
+    ],
+)
+async def test_a_database_that_cannot_be_reached_is_one_line_that_names_it(settings: Settings, url: str):
+    ended = await run("top", env=environment(settings, DATABASE_URL=url))
+    assert ended.code == 1
+    (line,) = ended.err.splitlines()
+    assert line.startswith("leaderboard: PostgreSQL at ")
+    assert "wrong" not in line
+
+
+async def test_a_redis_that_cannot_be_reached_is_one_line(settings: Settings):
+    ended = await run("rebuild", env=environment(settings, REDIS_URL="redis://127.0.0.1:1/0"))
+    assert ended.code == 1
+    assert "leaderboard: Redis does not answer" in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("command", ["serve", "dev"])
+async def test_a_taken_port_is_one_line_with_a_way_out(settings: Settings, command: str, tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = await run(command, env=environment(settings, PORT=str(port)), cwd=tmp_path)
+    assert ended.code == 1
+    (line,) = ended.err.splitlines()
+    assert f"port {port} of 127.0.0.1 is taken" in line
+    assert f"PORT={port + 1}" in line
+
+
+@pytest.mark.parametrize("command", ["watch", "play"])
+async def test_without_a_server_players_and_watchers_are_told_how_to_get_one(command: str):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    ended = await run(command, "--url", url)
+    assert ended.code == 1
+    (line,) = ended.err.splitlines()
+    assert f"no server answers at {url}" in line
+    assert "make run" in line
+
+
+async def test_output_that_nobody_reads_any_more_ends_the_command_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM, "schema", env=environment(), stdout=writer, stderr=asyncio.subprocess.PIPE
+    )
+    os.close(writer)
+    _, err = await asyncio.wait_for(process.communicate(), 50)
+    assert (process.returncode, err) == (1, b"")
+
+
+async def test_players_play_and_their_actions_count(service: Service, settings: Settings):
+    env = environment(settings)
+    ended = await run("play", "--players", "5", "--rate", "20", "--seconds", "1", "--url", service.url, env=env)
+    assert ended.code == 0, ended.err
+    accepted = re.search(r"ACCEPTED +(\d+)", ended.out)
+    assert accepted is not None
+    assert int(accepted[1]) == 20
+    board = (await service.anonymous.ask(BOARD))["leaderboard"]
+    assert 1 <= board["totalUsers"] <= 5
+
+
+async def test_players_with_foreign_tokens_fail_and_say_why(service: Service, settings: Settings):
+    env = environment(settings, JWT_SECRET="another secret, which this server knows nothing of")
+    ended = await run("play", "--url", service.url, env=env)
+    assert ended.code == 1
+    assert "UNAUTHENTICATED" in ended.err
+
+
+async def test_a_board_is_watched_as_plain_text(service: Service, settings: Settings):
+    await service.player("ada").play()
+    ended = await run("watch", "--updates", "1", "--url", service.url, env=environment(settings))
+    assert ended.code == 0
+    assert re.search(r"^ +1 +ada +50$", ended.out, re.MULTILINE), ended.out
+    assert "1 players" in ended.out
+
+
+async def test_watching_an_unknown_category_is_refused_in_one_line(service: Service, settings: Settings):
+    ended = await run("watch", "--category", "chess", "--url", service.url, env=environment(settings))
+    assert ended.code == 1
+    assert len(ended.err.splitlines()) == 1
