@@ -22,14 +22,15 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path
 NODE_FITS = let [a, b] = process.versions.node.split("."); process.exit(a > 22 || a == 22 && b > 11 || a == 20 && b > 18 ? 0 : 1)
 OWN_NODE := $(shell node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/null || echo .uv/node/bin/npm)
 NODE_PATH = $(if $(OWN_NODE),$(CURDIR)/.uv/node/bin:)$$PATH
+BENCH_PEER := bench/peers/node/node_modules/.package-lock.json
 COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-deps check unit lint types format schema schema-check migration bench web up lock clean
+.PHONY: help run test test-deps check unit lint types format schema schema-check migration bench bench-fanout web up lock clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/.run ## Serve on http://127.0.0.1:8000 (HOST, PORT) with private stores; Ctrl-C stops all of it
 	@$(RUN)/leaderboard dev
@@ -64,8 +65,11 @@ migration: .venv/.run ## Write a migration from a change of the models (M="add a
 	@test -n "$(M)" || { echo 'name the change: make migration M="add a table"'; exit 2; }
 	@$(RUN)/python -m migrations.autogenerate "$(M)"
 
-bench: .venv/.dev ## Measure; each program of bench/ prints one table
-	@set -e; for each in bench/*.py; do $(RUN)/python "$$each"; done
+bench: .venv/.dev $(BENCH_PEER) ## Measure requests beside the peers (ARGS="--only queries")
+	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.page $(ARGS)
+
+bench-fanout: .venv/.dev $(BENCH_PEER) ## Measure subscriptions beside the peers (ARGS="--watchers 1000")
+	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)
 
 web: ## Build the web page
 	@rm -f app/static/index.html
@@ -125,6 +129,10 @@ test-deps:
 web/node_modules/.package-lock.json: web/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the web page"
 	@cd web && PATH="$(NODE_PATH)" npm ci --silent
+
+$(BENCH_PEER): bench/peers/node/package-lock.json | $(OWN_NODE)
+	@echo "Fetching the packages of the bench's peer on Node"
+	@cd bench/peers/node && PATH="$(NODE_PATH)" npm ci --silent
 
 # Put in place in one step: the server may be serving the page of before meanwhile.
 app/static/index.html: web/node_modules/.package-lock.json schema.graphql $(WEB_SOURCES)

@@ -1,5 +1,7 @@
 // The part of the service's schema that is measured.
 
+import { buildSchema } from 'graphql'
+
 export const typeDefs = `
   enum Period { ALL_TIME }
   enum UpdateKind { SNAPSHOT UPDATE }
@@ -43,8 +45,14 @@ export function resolvers({ scores, board }) {
       issueActionToken: (_, { input }, { userId }) => scores.issue(userId, input.actionType),
       submitScore: (_, { input }, { userId }) => scores.submit(userId, input.actionToken),
     },
-    Subscription: {
-      leaderboardUpdates: { subscribe: (_, { limit }) => board.updates(limit), resolve: (update) => update },
-    },
   }
+}
+
+// The same schema for graphql-ws, which executes subscriptions with graphql-js.
+export function socketSchema({ board }) {
+  const schema = buildSchema(typeDefs)
+  const field = schema.getSubscriptionType().getFields().leaderboardUpdates
+  field.subscribe = (_, { limit }) => board.updates(limit)
+  field.resolve = (update) => update
+  return schema
 }

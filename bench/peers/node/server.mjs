@@ -7,7 +7,7 @@ import { useServer } from 'graphql-ws/use/ws'
 import { WebSocketServer } from 'ws'
 import { Board } from './board.mjs'
 import { callerOf } from './callers.mjs'
-import { resolvers, typeDefs } from './schema.mjs'
+import { resolvers, socketSchema, typeDefs } from './schema.mjs'
 import { Scores } from './scores.mjs'
 
 const { DATABASE_URL, REDIS_URL, JWT_SECRET, JWT_AUDIENCE, LISTEN_FD } = process.env
@@ -27,7 +27,7 @@ app.get('/livez', async () => ({ status: 'ok' }))
 await app.ready()
 
 const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false })
-useServer({ schema: app.graphql.schema }, sockets)
+useServer({ schema: socketSchema({ board }) }, sockets)
 app.server.on('upgrade', (request, socket, head) => {
   sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened, request))
 })
