@@ -127,6 +127,8 @@ def _replacing(file: Path) -> Iterator[IO[bytes]]:
 
     part = file.with_name(f"{file.name}.part")
     try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)  # Addresses of players are in it.
         with gzip.open(part, "wb") if file.suffix == ".gz" else part.open("wb") as out:
             yield cast("IO[bytes]", out)
         part.replace(file)

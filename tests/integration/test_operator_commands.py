@@ -113,6 +113,7 @@ async def test_what_is_exported_can_be_imported_elsewhere(
     file = tmp_path / name
     assert await leaderboard("export", file) == 0
     assert [path.name for path in tmp_path.iterdir()] == [name], "nothing half-written is left"
+    assert file.stat().st_mode & 0o077 == 0, "addresses of players are nobody else's business"
     content = gzip.decompress(file.read_bytes()) if name.endswith(".gz") else file.read_bytes()
     assert content.count(b'{"transaction"') == 20
 
