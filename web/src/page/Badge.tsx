@@ -48,7 +48,8 @@ export function Badge({ connection, board, onRetry }: Props) {
   const isStuck = connection.state === 'displaced' || connection.state === 'refused'
   return (
     <span className={styles.badge} data-tone={tone} data-state={connection.state} title={more}>
-      <span className={styles.dot} aria-hidden="true" />
+      {/* It beats once for every message: a wall screen that waits for news has nothing to draw. */}
+      <span className={styles.dot} key={board?.version} aria-hidden="true" />
       <span className={styles.text}>{text}</span>
       {isStuck && (
         <button type="button" className={styles.retry} onClick={onRetry}>
