@@ -22,26 +22,26 @@ LIVE = f"""
     )
 """  # noqa: S608 - the pieces are constants
 
-# Who has had no transaction since stands where they stood. The others' ledgers tell their last score by then, and when
-# it last changed. A score of 0 is no score; who is hidden today is hidden in the past as well.
+# Who has had no transaction since stands where they stood. Of the others the ledger tells the score by then, which is
+# the sum of their deltas, and when it last changed: however far back, no more than the ledger is read, and once. A score
+# of 0 is no score; who is hidden today is hidden in the past as well.
 PAST = f"""
     touched AS MATERIALIZED (
         SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
+    ), earlier AS MATERIALIZED (
+        SELECT user_id, CAST(sum(t.delta) AS int) AS score, max(t.created_at) FILTER (WHERE t.delta <> 0) AS reached_at
+        FROM touched JOIN score_transactions t USING (user_id)
+        WHERE t.category_id = :category AND t.created_at <= :as_of
+        GROUP BY user_id
     ), shown AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM scores
-        WHERE {SHOWN} AND user_id NOT IN (SELECT user_id FROM touched)
+        WHERE {SHOWN} AND NOT EXISTS (SELECT FROM touched WHERE touched.user_id = scores.user_id)
         UNION ALL
-        SELECT u.id, past.score, past.score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, past.reached_at
-        FROM touched
-        JOIN users u ON u.id = touched.user_id AND u.hidden_at IS NULL AND u.deleted_at IS NULL
+        SELECT user_id, score, score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, reached_at
+        FROM earlier
+        JOIN users u ON u.id = earlier.user_id AND u.hidden_at IS NULL AND u.deleted_at IS NULL
         JOIN categories c ON c.id = :category
-        CROSS JOIN LATERAL (
-            SELECT (array_agg(score ORDER BY seq DESC))[1] AS score,
-                   max(created_at) FILTER (WHERE delta <> 0) AS reached_at
-            FROM score_transactions
-            WHERE user_id = u.id AND category_id = :category AND created_at <= :as_of
-        ) past
-        WHERE past.score > 0
+        WHERE score > 0
     )
 """  # noqa: S608 - the pieces are constants
 
