@@ -287,7 +287,7 @@ async def _build(settings: Settings, clock: Callable[[], datetime], stack: Async
         profiles=profiles,
         users=users,
         issue_token=IssueToken(action_tokens, catalogue, users),
-        submit_score=SubmitScore(action_claims, catalogue, users, completions),
+        submit_score=SubmitScore(action_claims, catalogue, users, completions, ledger),
         completions=completions,
         signing_sessions=signing_sessions,
         submit_signed_action=SubmitSignedAction(signing_sessions, catalogue, completions, ledger, clock),

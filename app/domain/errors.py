@@ -2,7 +2,7 @@
 
     DomainError
     ├── Refusal                      an outcome a well-behaved client acts on: a member of a result union
-    │   ├── InvalidActionToken  ActionTokenExpired  ActionTokenUsed(receipt)  ActionTokenNotYours
+    │   ├── InvalidActionToken  ActionTokenExpired(token_hash)  ActionTokenUsed(receipt)  ActionTokenNotYours
     │   ├── InvalidAction  AlreadyCompleted
     │   ├── Wait(retry_after)        CooldownActive  DailyLimitReached  TooEarly
     │   ├── InvalidSignature  StaleTimestamp  DuplicateAction(receipt)
@@ -81,8 +81,14 @@ class InvalidActionToken(Refusal):
 
 
 class ActionTokenExpired(Refusal):
+    """`token_hash` is what the ledger would know the token by, had it been used in time."""
+
     code = ErrorCode.ACTION_TOKEN_EXPIRED
     default = "This action token has expired. Ask for a new one before the action starts."
+
+    def __init__(self, token_hash: bytes) -> None:
+        self.token_hash = token_hash
+        super().__init__()
 
 
 class ActionTokenUsed(Refusal):

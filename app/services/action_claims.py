@@ -72,7 +72,7 @@ class ActionClaims:
         if known is None:
             return self._decode(token)
         if known.expires_at <= self._clock():
-            raise ActionTokenExpired
+            raise ActionTokenExpired(known.token_hash)
         return known
 
     def _decode(self, token: str) -> Claims:
@@ -82,9 +82,10 @@ class ActionClaims:
                 raise BadToken
             keys = self._secrets.candidates(header.kid)
             now = self._clock().timestamp()
-            return _claims(read_claims(token, keys, algorithm=ALGORITHM, audience=AUDIENCE, now=now))
-        except ExpiredToken:
-            raise ActionTokenExpired from None
+            try:
+                return _claims(read_claims(token, keys, algorithm=ALGORITHM, audience=AUDIENCE, now=now))
+            except ExpiredToken as late:
+                raise ActionTokenExpired(_claims(late.claims).token_hash) from None
         except (BadToken, ValueError):
             raise InvalidActionToken from None
 

@@ -105,6 +105,13 @@ class Ledger:
         if found is not None:
             raise _repetition(*found, request_hash)
 
+    async def refuse_replay(self, token_hash: bytes, user_id: UUID) -> None:
+        """Raise what `post` would for a token that this user has used; pass any other."""
+        async with self._database.connect() as connection:
+            receipt = await receipt_by_token(connection, token_hash)
+        if receipt is not None and receipt.user.id == user_id:
+            raise UnderReview if receipt.held else ActionTokenUsed(receipt)
+
     async def drain(self) -> None:
         """Return when everything under way is committed and announced."""
         await self._queue.drain()
@@ -193,19 +200,13 @@ class Ledger:
             if state.token_owner != claim.user_id:
                 raise ActionTokenNotYours
             if state.token_used:
-                raise await self._replay(claim.token_hash)
+                await self.refuse_replay(claim.token_hash, claim.user_id)
+                raise InvalidActionToken
         if claim.request_key is not None and state.request_used:
             await self.refuse_repeats(claim.request_key, claim.request_hash)
         if state.account is None:
             raise UserNotFound
         return state.account
-
-    async def _replay(self, token_hash: bytes) -> DomainError:
-        async with self._database.connect() as connection:
-            receipt = await receipt_by_token(connection, token_hash)
-        if receipt is None:
-            return InvalidActionToken()
-        return UnderReview() if receipt.held else ActionTokenUsed(receipt)
 
     def _announce(self, posting: Posting) -> _Committed:
         return _Committed(posting, self._announcer.announce(posting))

@@ -36,7 +36,11 @@ class BadToken(Exception):
 
 
 class ExpiredToken(BadToken):
-    """The token is right in all but its time."""
+    """The token is right in all but its time; `claims` is what it said."""
+
+    def __init__(self, claims: Mapping[str, Any]) -> None:
+        self.claims = claims
+        super().__init__()
 
 
 class Header(NamedTuple):
@@ -121,7 +125,7 @@ def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, now: fl
         if _time(claims.get(name)) > now + CLOCK_SKEW:
             raise BadToken
     if _time(claims.get("exp")) <= now:
-        raise ExpiredToken
+        raise ExpiredToken(claims)
 
 
 def _time(claim: object) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.domain.catalogue import Catalogue
-from app.domain.errors import ActionTokenNotYours
+from app.domain.errors import ActionTokenExpired, ActionTokenNotYours
 from app.domain.ledger import Claim
 from app.domain.receipts import Receipt
 from app.domain.transactions import Actor, Kind
@@ -13,6 +13,7 @@ from app.domain.users import Caller
 from app.services.action_claims import ActionClaims
 from app.services.catalogue import CatalogueService
 from app.services.completions import Completions
+from app.services.ledger import Ledger
 from app.services.users import Users
 
 
@@ -20,12 +21,18 @@ class SubmitScore:
     """The use case behind the mutation `submitScore`."""
 
     def __init__(
-        self, tokens: ActionClaims, catalogue: CatalogueService, users: Users, completions: Completions
+        self,
+        tokens: ActionClaims,
+        catalogue: CatalogueService,
+        users: Users,
+        completions: Completions,
+        ledger: Ledger,
     ) -> None:
         self._tokens = tokens
         self._catalogue = catalogue
         self._users = users
         self._completions = completions
+        self._ledger = ledger
 
     async def __call__(
         self,
@@ -39,9 +46,13 @@ class SubmitScore:
         """Pay `caller` for the action that `token` permitted. `data` goes to the action's verifier.
 
         Raises the refusals of `app.domain.errors` that concern tokens and actions, and what `Completions.pay` raises.
-        A refused submission changes nothing; a repeat raises ActionTokenUsed with the first receipt.
+        A refused submission changes nothing; a repeat, however late, raises ActionTokenUsed with the first receipt.
         """
-        claims = self._tokens.verify(token)
+        try:
+            claims = self._tokens.verify(token)
+        except ActionTokenExpired as late:
+            await self._ledger.refuse_replay(late.token_hash, caller.user_id)
+            raise
         if claims.user_id != caller.user_id:
             raise ActionTokenNotYours
         await self._users.ensure(caller)

@@ -15,12 +15,14 @@ from sqlalchemy import text
 
 from app.config import Settings, SettingsError
 from app.domain.errors import (
+    ActionTokenExpired,
     ActionTokenUsed,
     BadUserInput,
     CooldownActive,
     DailyLimitReached,
     ServiceUnavailable,
     TooEarly,
+    TooManyOpenTokens,
     UnderReview,
     VerificationFailed,
 )
@@ -210,6 +212,41 @@ async def test_refusals_for_passing_reasons_leave_the_token_usable(settings: Set
             await app.submit_score(alice, other)
         clock.advance(resting.value.retry_after)
         assert (await app.submit_score(alice, other)).delta == 50
+
+
+async def test_an_expired_token_says_so_unless_it_was_used_in_time(settings: Settings, clock: WallClock):
+    async with opened(settings, clock) as app, opened(settings, clock) as another:
+        alice, bob = caller("alice"), caller("bob")
+        used, unused = await issue(app, alice), await issue(app, alice)
+        receipt = await app.submit_score(alice, used)
+        clock.advance(settings.token_expiration_seconds - 0.9 - 0.000_001)
+        assert (await another.submit_score(alice, await issue(app, alice))).delta == 50
+        clock.advance(0.000_001)
+        for place in (app, another):
+            with pytest.raises(ActionTokenUsed) as replay:
+                await place.submit_score(alice, used)
+            assert replay.value.receipt.transaction_id == receipt.transaction_id
+            for who, token in ((alice, unused), (bob, used), (bob, unused)):
+                with pytest.raises(ActionTokenExpired):
+                    await place.submit_score(who, token)
+
+
+async def test_tokens_cannot_be_hoarded(settings: Settings, clock: WallClock):
+    async with opened(settings.model_copy(update={"max_open_tokens": 3}), clock) as app:
+        alice, bob = caller("alice"), caller("bob")
+        tokens = [await issue(app, alice) for _ in range(3)]
+        clock.advance(100)
+        with pytest.raises(TooManyOpenTokens) as full:
+            await issue(app, alice)
+        assert full.value.retry_after == 200
+        await issue(app, bob)
+        await app.submit_score(alice, tokens[0])
+        await issue(app, alice)
+        clock.advance(full.value.retry_after)
+        await issue(app, alice)
+        with pytest.raises(TooManyOpenTokens):
+            await asyncio.gather(*(issue(app, alice) for _ in range(5)))
+        assert await open_tokens(app, alice) == 3
 
 
 async def test_a_daily_limit_of_any_size_is_counted(settings: Settings, clock: WallClock):
