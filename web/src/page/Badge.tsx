@@ -1,7 +1,7 @@
 import type { BoardFragment } from '../generated/graphql'
 import type { Connection } from '../live/connection'
 import styles from './Badge.module.css'
-import { useNow } from './clock'
+import { useNow, useSince } from './clock'
 import { spanOf, timeOf } from './time'
 
 interface Props {
@@ -18,13 +18,13 @@ interface Look {
 
 const WAYS = { socket: 'over a WebSocket', stream: 'over server-sent events', polling: 'asking every 3 seconds' }
 
-function lookOf(connection: Connection, board: BoardFragment | null, now: number): Look {
+function lookOf(connection: Connection, staleSince: number | null, now: number): Look {
   switch (connection.state) {
     case 'connecting':
       return { tone: 'busy', text: 'Connecting' }
     case 'live':
-      if (board?.stale === true) {
-        return { tone: 'bad', text: `Stale since ${timeOf(board.asOf)}`, more: 'The stores behind the board are away' }
+      if (staleSince !== null) {
+        return { tone: 'bad', text: `Stale since ${timeOf(staleSince)}`, more: 'The stores behind the board are away' }
       }
       if (connection.by === 'polling') return { tone: 'busy', text: 'Polling', more: WAYS.polling }
       return { tone: 'good', text: 'Live', more: WAYS[connection.by] }
@@ -44,7 +44,8 @@ function lookOf(connection: Connection, board: BoardFragment | null, now: number
 /** How current the board is, at a glance. */
 export function Badge({ connection, board, onRetry }: Props) {
   const isTicking = connection.state === 'reconnecting' || connection.state === 'waiting'
-  const { tone, text, more } = lookOf(connection, board, useNow(1000, isTicking))
+  const staleSince = useSince(board?.stale === true)
+  const { tone, text, more } = lookOf(connection, staleSince, useNow(1000, isTicking))
   const isStuck = connection.state === 'displaced' || connection.state === 'refused'
   return (
     <span className={styles.badge} data-tone={tone} data-state={connection.state} title={more}>

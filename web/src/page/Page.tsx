@@ -17,6 +17,7 @@ import { Notice } from './Notice'
 import styles from './Page.module.css'
 import { usePlace } from './place'
 import { Stage } from './Stage'
+import { fillScreen, useWall } from './useWall'
 
 /** The live board and everything around it. */
 export function Page() {
@@ -31,6 +32,7 @@ export function Page() {
   const you = identity.state === 'signed-in' ? (data?.me.user ?? null) : null
 
   useEffect(() => void readEnvironment().then(setEnvironment), [])
+  useWall(place.wall)
 
   const signIn = () => setSigningIn(true)
   const hasSide = !place.wall && (you !== null || environment.demo)
@@ -41,7 +43,10 @@ export function Page() {
         account={<Account onSignIn={signIn} />}
         hasIde={environment.ide}
         isWall={place.wall}
-        onWall={(wall) => go({ wall })}
+        onWall={(wall) => {
+          go({ wall })
+          fillScreen(wall)
+        }}
       />
       {identity.state === 'expired' && (
         <Notice tone="bad" action={{ label: 'Sign in again', onClick: signIn }}>

@@ -41,7 +41,7 @@ export function You({ userId, category, period }: Props) {
             </div>
             <div>
               <dt>Ahead of</dt>
-              <dd>{Math.floor((100 * (board.totalUsers - own.rank)) / board.totalUsers)} %</dd>
+              <dd>{board.totalUsers > 1 ? `${aheadOf(own.rank, board.totalUsers)} %` : '–'}</dd>
             </div>
           </dl>
           <p className={styles.overtaking} role="status">
@@ -55,4 +55,9 @@ export function You({ userId, category, period }: Props) {
       <History userId={userId} category={category} score={period === 'ALL_TIME' ? (own?.score ?? null) : null} />
     </section>
   )
+}
+
+/** The share of the other players who are behind, in whole percent. */
+function aheadOf(rank: number, total: number): number {
+  return Math.floor((100 * (total - rank)) / (total - 1))
 }
