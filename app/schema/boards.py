@@ -52,7 +52,8 @@ class Leaderboard:
     )
     def around(self, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
         page = self.beside[around_view(user_id, radius)]
-        return [LeaderboardEntry.of(entry, self.board) for entry in page.entries]
+        key = self.board.key
+        return [LeaderboardEntry.of(entry, key) for entry in page.entries]
 
     @strawberry.field(
         description=(
@@ -75,16 +76,16 @@ class Leaderboard:
     @staticmethod
     def of(page: domain.Page, category: catalogue.Category, stretch: str) -> Leaderboard:
         """`stretch` names the part of the board that the page is."""
-        board = page.board
+        board, key = page.board, page.board.key
         return Leaderboard(
             board=board,
             beside=dict(page.beside),
-            id=strawberry.ID(f"{board.key}?{stretch}"),
+            id=strawberry.ID(f"{key}?{stretch}"),
             category=Category.of(category),
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
-            entries=[LeaderboardEntry.of(entry, board) for entry in page.entries],
+            entries=[LeaderboardEntry.of(entry, key) for entry in page.entries],
             total_users=page.total_users,
             epoch=strawberry.ID(page.version.epoch),
             version=page.version.number,

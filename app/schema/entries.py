@@ -23,13 +23,14 @@ class LeaderboardEntry:
     user: User = strawberry.field(description="Whose line it is.")
 
     @staticmethod
-    def of(entry: domain.Entry, board: domain.Board) -> LeaderboardEntry:
+    def of(entry: domain.Entry, board_key: str) -> LeaderboardEntry:
+        user = User.of(entry.user)
         return LeaderboardEntry(
-            id=strawberry.ID(f"{board.key}/{entry.user.id}"),
+            id=strawberry.ID(f"{board_key}/{user.id}"),
             rank=entry.rank,
             competition_rank=entry.competition_rank,
             tied_with=entry.tied_with,
             score=entry.score,
             reached_at=entry.reached_at,
-            user=User.of(entry.user),
+            user=user,
         )

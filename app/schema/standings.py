@@ -44,7 +44,8 @@ class StandingConnection:
 
     @staticmethod
     def of(page: Page, order: SortOrder) -> StandingConnection:
-        nodes = [LeaderboardEntry.of(entry, page.board) for entry in page.entries]
+        key = page.board.key
+        nodes = [LeaderboardEntry.of(entry, key) for entry in page.entries]
         cursors = [
             board_cursor(
                 page.board, Position(sort_key(order, entry.score), entry.reached_at, entry.user.id)
@@ -74,12 +75,12 @@ class FriendStanding:
     def all_of(page: Page) -> list[FriendStanding]:
         """The chosen users in board order."""
         standings: list[FriendStanding] = []
-        first = 0
+        first, key = 0, page.board.key
         for place, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
                 first = place
             standings.append(
-                FriendStanding(rank=place + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, page.board))
+                FriendStanding(rank=place + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
             )
         return standings
 
