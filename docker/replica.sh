@@ -1,0 +1,11 @@
+#!/bin/sh
+# A streaming replica: the first start copies the primary, every later one goes on where it was.
+set -eu
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    rm -rf "$PGDATA"
+    mkdir -p -m 0700 "$PGDATA"
+    pg_basebackup --host="${PRIMARY_HOST:-postgres}" --port="${PRIMARY_PORT:-5432}" --username=replicator \
+        --pgdata="$PGDATA" --wal-method=stream --slot=replica --write-recovery-conf --checkpoint=fast
+fi
+# hot_standby_feedback: a long read here is not cut off because the primary cleaned up.
+exec postgres -D "$PGDATA" -c hot_standby=on -c hot_standby_feedback=on -c max_connections=200 "$@"
