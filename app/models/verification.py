@@ -10,6 +10,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.transactions import Actor, Kind, Transaction
+from app.models.scores import NOTHING_LEFT
 
 MOST_NAMED = 20
 """How many breaches of one invariant are named; the rest would say the same."""
@@ -57,7 +58,8 @@ WINDOWS = Invariant(
         """
         WITH corrected AS (
             SELECT DISTINCT user_id, category_id FROM score_transactions
-            WHERE kind NOT IN ('ACTION', 'SIGNED_ACTION', 'SERVER_ACTION', 'HELD', 'REJECTION') AND category_id IS NOT NULL
+            WHERE kind NOT IN ('ACTION', 'SIGNED_ACTION', 'SERVER_ACTION', 'HELD', 'REJECTION')
+              AND category_id IS NOT NULL
         ), earned AS (
             SELECT t.user_id, t.category_id, w.period, w.window_start, sum(t.delta) AS total
             FROM score_transactions t
@@ -90,7 +92,7 @@ ROWS = Invariant(
     "scores lie between 0 and the cap, sort as their category does, and belong to a window that exists",
     text("SELECT count(*) FROM scores"),
     text(
-        """
+        f"""
         SELECT format('user %s, board %s/%s:%s: %s', s.user_id, s.category_id, s.period, s.window_start, p.problem)
         FROM scores s
         JOIN categories c ON c.id = s.category_id
@@ -101,7 +103,7 @@ ROWS = Invariant(
             (s.sort_key <> CASE c.sort_order WHEN 'HIGH_FIRST' THEN -s.score ELSE s.score END,
                 format('the score %s has the sort key %s', s.score, s.sort_key)),
             (s.revision < 1, format('the revision is %s', s.revision)),
-            (s.hidden <> (u.hidden_at IS NOT NULL OR s.score = 0),
+            (s.hidden <> (u.hidden_at IS NOT NULL OR {NOTHING_LEFT}),
                 CASE WHEN s.hidden THEN 'it is hidden, its user is not'
                      ELSE 'it is shown, but has no score or a hidden user' END),
             (s.window_start <> CASE s.period
@@ -114,7 +116,7 @@ ROWS = Invariant(
         ) AS p(broken, problem)
         WHERE p.broken
         LIMIT :most
-        """
+        """  # noqa: S608 - the piece is a constant
     ),
 )
 
