@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -13,10 +13,12 @@ from app.domain.periods import Period, Window
 from app.models.closings import close, first_open
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
-from app.services.rebuild import GRACE
 from app.services.standings import Loading, Unreachable
 
 log = structlog.get_logger(__name__)
+
+GRACE = timedelta(seconds=30)
+"""How long after its end a window is closed: a transaction that began before has long been committed or given up."""
 
 MOST = 400
 """How many windows are closed at a time: after a long downtime the rest follows with the next turns of the job."""

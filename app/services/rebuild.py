@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -24,8 +24,6 @@ log = structlog.get_logger(__name__)
 CHUNK = 1000
 LOCK_SECONDS = 30
 NOBODY = UUID(int=0)
-GRACE = timedelta(seconds=30)
-"""How long after its end a window may still be written: longer than any transaction can take."""
 
 
 class Rebuild:
@@ -97,8 +95,7 @@ class Rebuild:
             if not force and await self._loading.is_complete(category.id, run_id):
                 return 0
             now = self._clock()
-            # What is put of a window that has just ended must not be taken for the whole of it.
-            boards = dict.fromkeys((*boards_for(category, now), *boards_for(category, now - GRACE)))
+            boards = boards_for(category, now)
             await self._loading.begin(category.id, boards, uuid7(now, self._random_bytes).hex)
             rows = 0
             for board in boards:

@@ -20,8 +20,8 @@ from app.wiring import App
 from tests.support.asking import Asker
 from tests.support.awards import award, correct, enlist, set_category
 from tests.support.board_rows import user_id
+from tests.support.manual_time import WallClock
 from tests.support.service import opened
-from tests.support.wall_clock import WallClock
 
 START = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
 WHOLE = Slice(0, 100)

@@ -6,13 +6,15 @@ from datetime import datetime, timedelta
 
 
 class WallClock:
-    """Stands still until it is moved."""
+    """Stands still until it is moved. What is put into `first` is told before, each once."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self.first: list[datetime] = []
 
     def __call__(self) -> datetime:
-        return self.now
+        return self.first.pop(0) if self.first else self.now
 
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
+    def advance(self, seconds: float = 0, **more: float) -> None:
+        """Let that much time pass, in the words of `timedelta`."""
+        self.now += timedelta(seconds=seconds, **more)

@@ -62,10 +62,10 @@ class Keys:
         return f"{self.prefix}:{{{category}}}:rebuild"
 
 
-def expires_at(board: Board) -> int:
-    """The Unix second at which a board leaves Redis; 0 for never."""
+def expires_in(board: Board, now: datetime) -> int:
+    """In how many seconds a board leaves Redis, at least 1; 0 for never."""
     ends = board.window.ends_at
-    return 0 if ends is None else int((ends + RETENTION).timestamp())
+    return 0 if ends is None else max(1, int((ends + RETENTION - now).total_seconds()))
 
 
 def has_left(board: Board, now: datetime) -> bool:

@@ -9,7 +9,7 @@
 -- ARGV[2] channel      where moved boards are announced
 -- ARGV[3] now          microseconds since the epoch
 -- ARGV[4] top          how many ranks the head of a board has
--- ARGV[5] n            number of boards, then n times: window, unix second at which the board leaves Redis (0: never),
+-- ARGV[5] n            number of boards, then n times: window, seconds after which the board leaves Redis (0: never),
 --                      1 if the window is closed. Of a closed board that is not here nothing is stored: nobody loads
 --                      it any more, and a part of it would pass for the whole
 -- then rows of six:    board (1..n), user id (16 bytes), reached_at (8 bytes), sort key, revision, visible (0 or 1)
@@ -67,8 +67,8 @@ local news = {}
 for b = 1, n do
   if changed[b] then
     if expiry[b] > 0 then
-      redis.call('EXPIREAT', KEYS[2 * b], expiry[b])
-      redis.call('EXPIREAT', KEYS[2 * b + 1], expiry[b])
+      redis.call('EXPIRE', KEYS[2 * b], expiry[b])
+      redis.call('EXPIRE', KEYS[2 * b + 1], expiry[b])
     end
     if put then
       local version = redis.call('HINCRBY', meta, 'v:' .. windows[b], 1)

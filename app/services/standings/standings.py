@@ -15,7 +15,7 @@ from app.domain.instants import micros
 from app.domain.ledger import Standing
 from app.pubsub.events import BoardMoved
 from app.services.standings.guard import Guard
-from app.services.standings.layout import Keys, expires_at, reached
+from app.services.standings.layout import Keys, expires_in, reached
 
 SCRIPTS = Path(__file__).parent
 
@@ -127,7 +127,7 @@ class Standings:
         arguments: list[Any] = [mode, self._channel(category), micros(now), TOP, len(boards)]
         for board in boards:
             keys += (self._keys.order(board), self._keys.members(board))
-            arguments += (board.window.key, expires_at(board), int(board.window.is_closed(now)))
+            arguments += (board.window.key, expires_in(board, now), int(board.window.is_closed(now)))
         for standing in standings:
             row = standing.row
             arguments += (

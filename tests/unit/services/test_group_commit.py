@@ -94,3 +94,23 @@ async def test_a_caller_who_leaves_takes_nobody_along(recorder: Recorder):
     assert await asyncio.wait_for(stayer, 5) == "B"
     await asyncio.wait_for(queue.drain(), 5)
     assert recorder.batches == [["a"], ["b"]] or recorder.batches == [["a", "b"]]
+
+
+async def test_what_comes_in_the_same_turn_of_the_loop_shares_a_batch_from_the_first_on(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=3)
+    tasks = submit(queue, "a", "b", "c")
+    recorder.go.set()
+    await asyncio.wait_for(queue.drain(), 5)
+    assert await asyncio.gather(*tasks) == ["A", "B", "C"]
+    assert recorder.batches == [["a", "b", "c"]]
+
+
+async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=1)
+    recorder.go.set()
+    waiting = asyncio.ensure_future(queue.submit("a"))
+    await asyncio.sleep(0)
+    assert recorder.batches == []
+    await asyncio.wait_for(queue.drain(), 5)
+    assert recorder.batches == [["a"]]
+    assert await waiting == "A"

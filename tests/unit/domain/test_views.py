@@ -1,0 +1,66 @@
+"""Views that are read together, and boards as of an instant."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from app.domain.boards import Board, Entry, Page, Source, Version, board_of, looks_different, parse_board
+from app.domain.periods import Period
+from app.domain.users import Profile
+from app.domain.views import Around, Chosen, Head, Slice, Together, flat, put_together, with_beside
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+BOARD = board_of("global", Period.ALL_TIME, NOW)
+ALICE = UUID(int=1)
+
+
+def page(score: int) -> Page:
+    entry = Entry(1, 1, 0, score, NOW, Profile(ALICE, "alice", None, NOW))
+    return Page(BOARD, Version("one", score), NOW, Source.REDIS, 1, (entry,))
+
+
+def test_views_are_taken_apart_and_each_part_is_read_once():
+    around, friends = Around(ALICE, 2), Chosen(frozenset({ALICE}))
+    together = Together(Head(), (around, friends))
+    assert flat([Head(), together, around]) == [Head(), around, friends]
+
+
+def test_the_parts_come_back_beside_the_page_they_were_asked_with():
+    around = Around(ALICE, 2)
+    state = put_together(Together(Head(), (around,)), {Head(): page(5), around: page(6)})
+    assert state == replace(page(5), beside=((around, page(6)),))
+    assert put_together(Head(), {Head(): page(5)}) == page(5)
+
+
+def test_a_page_alone_is_asked_for_by_its_own_view():
+    assert with_beside(Slice(0, 3), ()) == Slice(0, 3)
+    assert with_beside(Slice(0, 3), [Head()]) == Together(Slice(0, 3), (Head(),))
+
+
+def test_a_page_looks_different_when_only_what_is_beside_it_does():
+    before = replace(page(5), beside=((Head(), page(6)),))
+    assert not looks_different(before, replace(before, as_of=NOW + timedelta(seconds=1)))
+    assert looks_different(before, replace(before, beside=((Head(), page(7)),)))
+
+
+@pytest.mark.parametrize(
+    "board",
+    [
+        BOARD,
+        board_of("global", Period.DAILY, NOW),
+        Board("global", BOARD.window, NOW),
+        Board("a-b", BOARD.window, NOW + timedelta(microseconds=1)),
+    ],
+)
+def test_the_key_of_a_board_names_it_and_its_instant(board: Board):
+    assert parse_board(board.key) == board
+
+
+@pytest.mark.parametrize("key", ["global/ALL_TIME@", "global/ALL_TIME@now", "global/ALL_TIME@2026-11-20", "global/"])
+def test_what_is_no_key_of_a_board_is_refused(key: str):
+    with pytest.raises(ValueError, match=r".*"):
+        parse_board(key)
