@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import jwt
@@ -206,10 +206,7 @@ class Subscription:
             yield LeaderboardUpdate(
                 kind=UpdateKind.SNAPSHOT, leaderboard=Leaderboard.of(await services.scores.top(limit))
             )
-            events = aiter(subscriber)
-            assert events is not None
-            async for event in events:
-                assert event is not None
+            async for event in cast(Any, subscriber):
                 yield LeaderboardUpdate(kind=UpdateKind.UPDATE, leaderboard=Leaderboard.of(json.loads(event.message)))
 
 
