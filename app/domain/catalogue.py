@@ -41,6 +41,14 @@ class Category:
     periods: frozenset[Period] = frozenset(Period)
     enabled: bool = True
 
+    @property
+    def ranks_zero(self) -> bool:
+        """Whether a score of 0 stands on the boards, as the last.
+
+        Where scores do not add up, or the lowest leads, 0 cannot be won: there it means that nothing is left.
+        """
+        return self.operator is Operator.SUM and self.sort_order is SortOrder.HIGH_FIRST
+
     def require(self, period: Period) -> None:
         """Raise BadUserInput when this category keeps no boards of `period`."""
         if period not in self.periods:

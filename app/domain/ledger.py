@@ -142,7 +142,7 @@ def post(claim: Claim, account: Account, now: datetime, transaction_id: UUID) ->
         Standing(
             board,
             claim.user_id,
-            revise(account.rows.get(board), score, now, hidden=account.hidden),
+            revise(claim.category, account.rows.get(board), score, now, hidden=account.hidden),
             sort_key(order, score),
         )
         for board, score in scores.items()

@@ -53,10 +53,10 @@ class Replay:
     def standings(self, *, hidden: bool, deleted: bool) -> Iterator[Standing]:
         """Where the user stands after the last entry. Of a deleted user no score is left."""
         for board, row in self._rows.items():
+            category = self._categories[board.category]
             score = 0 if deleted else row.score
-            final = replace(row, score=score, hidden=hidden or deleted or score == 0)
-            order = self._categories[board.category].sort_order
-            yield Standing(board, self._user.id, final, sort_key(order, score))
+            final = replace(row, score=score, hidden=hidden or deleted or (score == 0 and not category.ranks_zero))
+            yield Standing(board, self._user.id, final, sort_key(category.sort_order, score))
 
     def _correction(self, entry: Transaction, category: Category, account: Account) -> Correction | None:
         """What the entry added to which board; None for an award, which the operator of the category decides on."""
@@ -81,7 +81,7 @@ class Replay:
         board = board_of(category.id, Period.ALL_TIME, entry.created_at)
         row = self._rows.get(board)
         if (row.score if row else 0) != entry.score:
-            self._rows[board] = revise(row, entry.score, entry.created_at, hidden=False)
+            self._rows[board] = revise(category, row, entry.score, entry.created_at, hidden=False)
 
     def _remember(self, entry: Transaction) -> None:
         past = Past(

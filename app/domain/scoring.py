@@ -40,9 +40,9 @@ def next_score(category: Category, current: int | None, points: int) -> int:
     return max(0, min(category.score_cap, wanted))
 
 
-def revise(row: ScoreRow | None, score: int, now: datetime, *, hidden: bool) -> ScoreRow:
+def revise(category: Category, row: ScoreRow | None, score: int, now: datetime, *, hidden: bool) -> ScoreRow:
     """The row with that score. An equal score keeps its seniority: who only repeats a best does not lose a tie."""
-    hidden = hidden or score == 0
+    hidden = hidden or (score == 0 and not category.ranks_zero)
     if row is None:
         return ScoreRow(score, now, 1, hidden)
     reached_at = row.reached_at if row.score == score else max(now, row.reached_at)

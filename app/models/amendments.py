@@ -15,6 +15,7 @@ from app.domain.periods import Period, Window
 from app.domain.scoring import ScoreRow
 from app.domain.transactions import Head, Kind
 from app.domain.users import Profile
+from app.models.scores import NOTHING_LEFT
 
 LOCK = text(
     """
@@ -30,12 +31,11 @@ HAS_REQUEST = text("SELECT EXISTS (SELECT 1 FROM score_transactions WHERE reques
 
 HIDE = text("UPDATE users SET hidden_at = :hidden_at WHERE id = :user")
 
-# A score of 0 is no score: it stays hidden whoever its user is.
 HIDE_SCORES = text(
-    """
-    UPDATE scores SET hidden = :hidden OR score = 0, revision = revision + 1 WHERE user_id = :user
+    f"""
+    UPDATE scores s SET hidden = :hidden OR {NOTHING_LEFT}, revision = revision + 1 WHERE user_id = :user
     RETURNING category_id, period, window_start, score, sort_key, reached_at, revision, hidden
-    """
+    """  # noqa: S608 - the piece is a constant
 )
 CLEAR_SCORES = text(
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +23,8 @@ LIVE = f"""
 """  # noqa: S608 - the pieces are constants
 
 # Who has had no transaction since stands where they stood. Of the others the ledger tells the score by then, which is
-# the sum of their deltas, and when it last changed: however far back, no more than the ledger is read, and once. A score
-# of 0 is no score; who is hidden today is hidden in the past as well.
+# the sum of their deltas, and when it last changed: however far back, no more than the ledger is read, and once. Who is
+# hidden today is hidden in the past as well.
 PAST = f"""
     touched AS MATERIALIZED (
         SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
@@ -41,7 +41,7 @@ PAST = f"""
         FROM earlier
         JOIN users u ON u.id = earlier.user_id AND u.hidden_at IS NULL AND u.deleted_at IS NULL
         JOIN categories c ON c.id = :category
-        WHERE score > 0
+        WHERE score > 0 OR (reached_at IS NOT NULL AND c.operator = 'SUM' AND c.sort_order = 'HIGH_FIRST')
     )
 """  # noqa: S608 - the pieces are constants
 
@@ -58,6 +58,20 @@ STRETCH = """
            (SELECT count(*) FROM shown WHERE sort_key <= (SELECT max(sort_key) FROM page)) AS through
     FROM (SELECT 1) AS always LEFT JOIN page ON true
     ORDER BY page.sort_key, page.reached_at, page.user_id
+"""
+
+# However many stretches are asked for, the board is gone through once.
+STRETCHES = """
+    , numbered AS (
+        SELECT user_id, score, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS place,
+               rank() OVER (ORDER BY sort_key) - 1 AS above, count(*) OVER (PARTITION BY sort_key) AS equals
+        FROM shown
+    )
+    SELECT user_id, score, reached_at, place, above, above + equals AS through, (SELECT count(*) FROM shown) AS total
+    FROM (SELECT 1) AS always LEFT JOIN numbered ON place <@ (
+        SELECT range_agg(int8range(first, first + size, '(]'))
+        FROM unnest(CAST(:offsets AS bigint[]), CAST(:limits AS bigint[])) AS r(first, size)
+    )
 """
 
 # However many users are asked for, the board is counted through once: into the gaps between their sort keys.
@@ -100,6 +114,19 @@ async def read_stretch(connection: AsyncConnection, board: Board, offset: int, l
     return Stretch(offset, rows[0].above, rows[0].through, lines), rows[0].total
 
 
+async def read_stretches(
+    connection: AsyncConnection, board: Board, ranges: Sequence[tuple[int, int]]
+) -> tuple[list[Stretch], int]:
+    """The stretches of these offsets and limits, and how many users the board shows."""
+    if len(ranges) == 1:
+        stretch, total = await read_stretch(connection, board, *ranges[0])
+        return [stretch], total
+    named = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
+    rows = (await connection.execute(_of(STRETCHES, board), _named(board) | named)).all()
+    placed = {row.place: row for row in rows}
+    return [_stretch(placed, offset, limit) for offset, limit in ranges], rows[0].total
+
+
 async def read_places(
     connection: AsyncConnection, board: Board, users: Sequence[UUID]
 ) -> tuple[list[Stretch | None], int]:
@@ -125,6 +152,12 @@ def of_board(board: Board) -> dict[str, Any]:
     """The parameters that name a board in `SHOWN`."""
     period, start = window_key(board.window)
     return {"category": board.category, "period": period, "start": start}
+
+
+def _stretch(placed: Mapping[int, Any], offset: int, limit: int) -> Stretch:
+    rows = [placed[place] for place in range(offset + 1, offset + limit + 1) if place in placed]
+    lines = [Line(row.user_id, row.score, row.reached_at) for row in rows]
+    return Stretch(offset, rows[0].above if rows else 0, rows[-1].through if rows else 0, lines)
 
 
 def _of(statement: str, board: Board) -> TextClause:

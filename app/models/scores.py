@@ -48,6 +48,12 @@ class Score(Base):
     )
 
 
+NOTHING_LEFT = """(s.score = 0 AND NOT EXISTS (
+    SELECT FROM categories z WHERE z.id = s.category_id AND z.operator = 'SUM' AND z.sort_order = 'HIGH_FIRST'
+))"""
+"""Whether row `s` has a 0 that is no score: see `app.domain.catalogue.Category.ranks_zero`."""
+
+
 def window_key(window: Window) -> tuple[str, date]:
     """A window as the columns `period` and `window_start` hold it."""
     return window.period.value, window.start

@@ -91,12 +91,13 @@ async def test_an_adjustment_is_seen_on_every_board_and_counts_once(app: App):
     assert await is_sound(app)
 
 
-async def test_a_score_that_is_taken_away_whole_leaves_the_boards(app: App):
+async def test_a_user_at_score_zero_is_ranked_once_they_have_a_row(app: App):
     alice, bob = caller("alice"), caller("bob")
     await play(app, alice)
     await play(app, bob)
     await app.moderation.corrections.adjust(MODERATOR, alice.user_id, "global", -1000, "all of it", "1")
-    assert await shown(app) == [("bob", 50)]
+    assert await shown(app) == [("bob", 50), ("alice", 0)]
+    assert await is_sound(app)
     await play(app, alice, "COMPLETE_QUIZ")
     assert await shown(app) == [("bob", 50), ("alice", 10)]
     assert await is_sound(app)

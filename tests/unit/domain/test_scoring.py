@@ -10,6 +10,7 @@ from app.domain.scoring import ScoreRow, next_score, revise, sort_key
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=1)
 HIGH, LOW = SortOrder.HIGH_FIRST, SortOrder.LOW_FIRST
+PLAIN = Category("c", "C", 100)
 SUM, BEST, LATEST = Operator.SUM, Operator.BEST, Operator.LATEST
 
 
@@ -43,16 +44,16 @@ def test_the_best_score_comes_first_in_ascending_order():
 
 
 def test_a_first_score_is_revision_one():
-    assert revise(None, 10, NOON, hidden=False) == ScoreRow(10, NOON, 1)
+    assert revise(PLAIN, None, 10, NOON, hidden=False) == ScoreRow(10, NOON, 1)
 
 
 def test_a_new_score_is_reached_now():
-    assert revise(ScoreRow(10, NOON, 1), 20, LATER, hidden=False) == ScoreRow(20, LATER, 2)
+    assert revise(PLAIN, ScoreRow(10, NOON, 1), 20, LATER, hidden=False) == ScoreRow(20, LATER, 2)
 
 
 def test_a_repeated_score_keeps_its_seniority():
-    assert revise(ScoreRow(10, NOON, 1), 10, LATER, hidden=False) == ScoreRow(10, NOON, 2)
+    assert revise(PLAIN, ScoreRow(10, NOON, 1), 10, LATER, hidden=False) == ScoreRow(10, NOON, 2)
 
 
 def test_a_clock_that_went_back_does_not_make_anybody_senior():
-    assert revise(ScoreRow(10, LATER, 1), 20, NOON, hidden=False).reached_at == LATER
+    assert revise(PLAIN, ScoreRow(10, LATER, 1), 20, NOON, hidden=False).reached_at == LATER
