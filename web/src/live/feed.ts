@@ -45,7 +45,7 @@ export class Feed {
       ],
       this.#accept,
       (connection) => this.connection.set(connection),
-      session.expire,
+      session.end,
     )
   }
 

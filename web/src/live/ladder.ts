@@ -17,11 +17,12 @@ export class Ladder<T> {
   #failures = 0
   #lostAt: number | null = null
 
+  /** `onSignedOut` says whether there was a sign-in to end: only then is it worth trying again without. */
   constructor(
     private readonly rungs: readonly Rung<T>[],
     private readonly receive: (value: T) => void,
     private readonly report: (connection: Connection) => void,
-    private readonly onSignedOut: () => void,
+    private readonly onSignedOut: (hasExpired: boolean) => boolean,
   ) {}
 
   start(): void {
@@ -102,9 +103,8 @@ export class Ladder<T> {
         this.#timer = setTimeout(this.hurry, problem.retryAfter * 1000)
         return
       case 'signed-out':
-        this.#away()
-        this.onSignedOut()
-        this.#again(backoff(this.#failures++))
+        if (this.onSignedOut(problem.expired)) this.#again(backoff(this.#failures++))
+        else this.report({ state: 'refused', problem })
         return
     }
     this.#away()

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { Store, useStore } from '../api/store'
 import type { BoardFragment } from '../generated/graphql'
 import { useLines } from '../page/lines'
@@ -32,5 +32,11 @@ export function useFeed(view: View): LiveBoard {
 
   // Until the effect has run, the old feed must not pass for the new view.
   const feed = opened?.view === view ? opened.feed : NOT_YET
-  return { board: useStore(feed.board), connection: useStore(feed.connection), retry: () => opened?.feed.retry() }
+  const connection = useStore(feed.connection)
+  const newest = useStore(feed.board)
+  // A new feed of the same view, after a change of token, goes on from what is shown.
+  const shown = useRef<{ view: View; board: BoardFragment } | null>(null)
+  if (newest !== null) shown.current = { view, board: newest }
+  const board = newest ?? (shown.current?.view === view ? shown.current.board : null)
+  return { board, connection, retry: () => opened?.feed.retry() }
 }

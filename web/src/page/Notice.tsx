@@ -44,7 +44,7 @@ export function ProblemText({ problem, at }: { problem: Problem; at: number }) {
     case 'limited':
       return <Wait until={at + problem.retryAfter * 1000} before="That was a bit fast. Go on in" after="You can go on." />
     case 'signed-out':
-      return problem.expired ? <>Your sign-in has expired.</> : <>Your sign-in is not accepted.</>
+      return problem.expired ? <>Your sign-in has expired.</> : <>You need to sign in.</>
     case 'displaced':
       return <>The board is open in too many windows. This one is paused.</>
     case 'unavailable':

@@ -48,9 +48,9 @@ export function Page() {
           fillScreen(wall)
         }}
       />
-      {identity.state === 'expired' && (
+      {identity.state === 'ended' && (
         <Notice tone="bad" action={{ label: 'Sign in again', onClick: signIn }}>
-          The sign-in of {identity.username} has expired. You are still watching.
+          The sign-in of {identity.username} {identity.hasExpired ? 'has expired' : 'is not accepted'}. You are still watching.
         </Notice>
       )}
       <main className={styles.main} data-side={hasSide || undefined}>

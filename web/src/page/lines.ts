@@ -10,9 +10,13 @@ export function openLines(): Lines {
   const apollo = createApollo(session.authorization)
   const socket = createSocket(session.authorization)
   // A socket speaks for whoever opened it, and so do answers in the cache.
+  let name: string | null = null
   session.identity.subscribe(() => {
     socket.terminate()
-    apollo.cache.evict({ fieldName: 'me' })
+    const identity = session.identity.get()
+    const next = identity.state === 'signed-in' ? identity.username : null
+    if (next !== name) apollo.cache.evict({ fieldName: 'me' })
+    name = next
   })
   return { apollo, socket, session }
 }

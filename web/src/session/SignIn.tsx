@@ -32,7 +32,7 @@ export function SignIn({ hasDemo, onClose }: Props) {
     event.preventDefault()
     const token = String(new FormData(event.currentTarget).get('token')).trim().replace(/^Bearer\s+/i, '')
     if (session.signIn(token)) onClose()
-    else setFault(session.identity.get().state === 'expired' ? 'This token has expired.' : 'This is not an access token.')
+    else setFault(session.identity.get().state === 'ended' ? 'This token has expired.' : 'This is not an access token.')
   }
 
   return (

@@ -6,7 +6,7 @@ import { claimsOf } from './token'
 export type Identity =
   | { state: 'anonymous' }
   | { state: 'signed-in'; token: string; username: string; expiresAt: number; demo: boolean }
-  | { state: 'expired'; username: string; demo: boolean }
+  | { state: 'ended'; username: string; demo: boolean; hasExpired: boolean }
 
 const KEY = 'leaderboard.session'
 const RENEW_BEFORE = 60_000
@@ -35,7 +35,7 @@ export class Session {
     const claims = claimsOf(token)
     if (claims === null) return false
     if (claims.expiresAt <= Date.now()) {
-      this.#enter({ state: 'expired', username: claims.username, demo })
+      this.#enter({ state: 'ended', username: claims.username, demo, hasExpired: true })
       return false
     }
     this.#enter({ state: 'signed-in', token, demo, ...claims })
@@ -52,12 +52,13 @@ export class Session {
     this.#enter(ANONYMOUS)
   }
 
-  /** The service does not accept the token any more. */
-  readonly expire = (): void => {
+  /** The service does not accept the token, or not any more. False when there was none. */
+  readonly end = (hasExpired: boolean): boolean => {
     const identity = this.identity.get()
-    if (identity.state !== 'signed-in') return
-    this.#enter({ state: 'expired', username: identity.username, demo: identity.demo })
+    if (identity.state !== 'signed-in') return false
+    this.#enter({ state: 'ended', username: identity.username, demo: identity.demo, hasExpired })
     if (identity.demo) this.#renew(identity.username)
+    return true
   }
 
   #enter(identity: Identity): void {
@@ -68,7 +69,7 @@ export class Session {
     const left = identity.expiresAt - Date.now()
     // A day at most: browsers take a longer delay for none at all.
     if (identity.demo) this.#after(left - RENEW_BEFORE, () => this.#renew(identity.username))
-    else this.#after(left, this.expire)
+    else this.#after(left, () => this.end(true))
   }
 
   #after(delay: number, act: () => void): void {
@@ -79,7 +80,7 @@ export class Session {
     this.signInAsDemo(username).catch(() => {
       const identity = this.identity.get()
       if (identity.state !== 'signed-in') return
-      if (identity.expiresAt <= Date.now()) this.#enter({ state: 'expired', username, demo: true })
+      if (identity.expiresAt <= Date.now()) this.#enter({ state: 'ended', username, demo: true, hasExpired: true })
       else this.#after(10_000, () => this.#renew(username))
     })
   }

@@ -50,9 +50,9 @@ export function You({ userId, category, period }: Props) {
           <div className={styles.around}>
             <Board key={board.id} board={board} caption="You and your neighbours" youId={userId} isBehind={isBehind} />
           </div>
+          <History userId={userId} category={category} score={period === 'ALL_TIME' ? own.score : null} />
         </>
       )}
-      <History userId={userId} category={category} score={period === 'ALL_TIME' ? (own?.score ?? null) : null} />
     </section>
   )
 }
