@@ -133,9 +133,12 @@ def utc_now() -> datetime:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, housekeeping: bool = True
+) -> AsyncIterator[App]:
     """Open everything, run the background work, and close all of it at the end.
 
+    Without `housekeeping` the work that is there for all instances is left to them: jobs, and keeping Redis loaded.
     PostgreSQL must answer once, for the catalogue: raises ServiceUnavailable otherwise. Redis may be away.
     """
     async with AsyncExitStack() as stack:
@@ -146,11 +149,10 @@ async def open_app(settings: Settings, clock: Callable[[], datetime] = utc_now) 
             ("channels", app.backend.run),
             ("notices", app.notices.run),
             ("hub", app.hub.run),
-            ("rebuild", app.rebuild.run),
-            ("jobs", app.jobs.run),
             ("catalogue", lambda: _keep_catalogue(app)),
             ("repair", lambda: _repair_misses(app)),
             ("milestones", app.milestones.run),
+            *((("rebuild", app.rebuild.run), ("jobs", app.jobs.run)) if housekeeping else ()),
         ):
             group.append(asyncio.create_task(app.supervisor.keep(name, run), name=name))
         try:

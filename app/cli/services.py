@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 PATIENCE = 600.0
 """Seconds that a statement may take for a command: it counts everything, where a request reads a page."""
+REDIS_PATIENCE = 10.0
+"""Seconds that one call to Redis may take: nobody waits for it but the person who called the command."""
 
 
 def with_services(work: Callable[[App], Awaitable[T]]) -> T:
@@ -25,10 +27,12 @@ def with_services(work: Callable[[App], Awaitable[T]]) -> T:
     """
     with migrated_stores() as settings:
         configure_logging("WARNING", json=False)
-        patient = settings.model_copy(update={"db_timeout": PATIENCE, "db_pool_min": 2})
+        patient = settings.model_copy(
+            update={"db_timeout": PATIENCE, "db_pool_min": 2, "redis_timeout": REDIS_PATIENCE}
+        )
 
         async def run() -> T:
-            async with open_app(patient) as app:
+            async with open_app(patient, housekeeping=False) as app:
                 await _load(app)
                 return await work(app)
 
