@@ -5,7 +5,7 @@ That is windows past their retention, and boards as they stood at an instant of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards import TOP, Board, Source, Version
 from app.domain.ranking import Ranked, Stretch, rank_all
 from app.domain.views import After, Around, Before, Chosen, Head, Player, Slice, State, View
-from app.models.boards import count_before, read_places, read_stretch
+from app.models.boards import count_before, read_places, read_stretches
 from app.services.board_views import Found, Reading
 from app.services.database import Database
 from app.services.profiles import Profiles
+from app.services.replicas import Replicas
 
 
 class PostgresBoards:
@@ -27,7 +28,9 @@ class PostgresBoards:
     PostgreSQL counts no versions: every reading gets the next number of this process, under an epoch of its own.
     """
 
-    def __init__(self, database: Database, profiles: Profiles, clock: Callable[[], datetime], epoch: str) -> None:
+    def __init__(
+        self, database: Database | Replicas, profiles: Profiles, clock: Callable[[], datetime], epoch: str
+    ) -> None:
         self._database = database
         self._profiles = profiles
         self._clock = clock
@@ -35,14 +38,10 @@ class PostgresBoards:
         self._readings = 0
 
     async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
-        """The state of each view, all of one snapshot."""
+        """The state of each view, all of one snapshot. However many there are, the board is gone through twice."""
         version = self._next_version()
-        found: list[Found] = []
-        total = 0
         async with self._database.snapshot() as connection:
-            for view in views:
-                stretches, total = await _read(connection, board, view)
-                found.append((view, stretches))
+            found, total = await _find(connection, board, views)
         return await self._reading(board, version, total).states(found, self._profiles)
 
     async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[Ranked | None]]:
@@ -63,40 +62,56 @@ class PostgresBoards:
         return Reading(board, version, until, Source.POSTGRES, total)
 
 
-async def _read(connection: AsyncConnection, board: Board, view: View[Any]) -> tuple[Sequence[Stretch], int]:
+async def _find(connection: AsyncConnection, board: Board, views: Sequence[View[Any]]) -> tuple[list[Found], int]:
+    """The stretches that answer each view, and how many users the board shows."""
+    users = list({user_id: None for view in views for user_id in _users(view)})
+    places: list[Stretch | None] = []
+    total = 0
+    if any(not isinstance(view, Head | Slice | After) for view in views):
+        places, total = await read_places(connection, board, users)
+    standing = {user_id: place for user_id, place in zip(users, places, strict=True) if place}
+    ranges = {view: await _range(connection, board, view, standing, total) for view in views}
+    stretches: dict[tuple[int, int], Stretch] = {}
+    if wanted := list(dict.fromkeys(one for one in ranges.values() if one)):
+        read, total = await read_stretches(connection, board, wanted)
+        stretches = dict(zip(wanted, read, strict=True))
+    found: list[Found] = []
+    for view in views:
+        if (one := ranges[view]) is not None:
+            found.append((view, [stretches[one]]))
+        else:
+            found.append((view, [standing[user_id] for user_id in _users(view) if user_id in standing]))
+    return found, total
+
+
+def _users(view: View[Any]) -> Collection[UUID]:
+    """The users whose places answer a view, or tell where it is."""
+    match view:
+        case Player(user_id) | Around(user_id, _):
+            return (user_id,)
+        case Chosen(users):
+            return users
+    return ()
+
+
+async def _range(
+    connection: AsyncConnection, board: Board, view: View[Any], standing: Mapping[UUID, Stretch], total: int
+) -> tuple[int, int] | None:
+    """The offset and limit of the stretch that answers a view; None when places alone do."""
     match view:
         case Head():
-            return await _slice(connection, board, 0, TOP)
+            return 0, TOP
         case Slice(offset, limit):
-            return await _slice(connection, board, offset, limit)
+            return offset, limit
         case After(position, limit):
-            return await _slice(connection, board, await count_before(connection, board, position, through=True), limit)
+            return await count_before(connection, board, position, through=True), limit
         case Before(position, limit):
-            if position is None:
-                _, stop = await read_stretch(connection, board, 0, 0)
-            else:
-                stop = await count_before(connection, board, position)
+            stop = total if position is None else await count_before(connection, board, position)
             first = max(0, stop - limit)
-            return await _slice(connection, board, first, stop - first)
-        case Around(user_id, radius):
-            (place,), total = await read_places(connection, board, [user_id])
-            if place is None:
-                return [], total
+            return first, stop - first
+        case Around(user_id, radius) if user_id in standing:
             size = 2 * radius + 1
-            return await _slice(connection, board, max(0, min(place.offset - radius, total - size)), size)
-        case Player(user_id):
-            return await _places(connection, board, [user_id])
-        case Chosen(users):
-            return await _places(connection, board, list(users))
-        case _:
-            raise TypeError(view)
-
-
-async def _slice(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[Sequence[Stretch], int]:
-    stretch, total = await read_stretch(connection, board, offset, limit)
-    return [stretch], total
-
-
-async def _places(connection: AsyncConnection, board: Board, users: list[UUID]) -> tuple[Sequence[Stretch], int]:
-    places, total = await read_places(connection, board, users)
-    return [place for place in places if place], total
+            return max(0, min(standing[user_id].offset - radius, total - size)), size
+        case Around() | Player() | Chosen():
+            return None
+    raise TypeError(view)

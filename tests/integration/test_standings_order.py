@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.domain.boards import Board, Entry, Page, Source
-from app.domain.views import After, Around, Before, Chosen, Position, Slice, View
+from app.domain.views import After, Around, Before, Chosen, Head, Position, Slice, View
 from app.services.postgres_boards import PostgresBoards
 from app.wiring import App
 from tests.support.board_rows import Row, all_time, expected, put_rows, user_id
@@ -148,6 +148,25 @@ async def test_rank_competition_rank_ties_and_percentile_agree_with_the_list_at_
             assert place == (entry.rank, entry.competition_rank, entry.tied_with, entry.score)
     friends = await reader.page(Chosen(frozenset(user_id(number) for number in chosen)))
     assert list(friends.entries) == [entry for entry in model if entry.user.id in {user_id(n) for n in chosen}]
+
+
+@LIMITS
+@given(board=boards, radius=st.integers(0, 4), offset=st.integers(0, 9))
+async def test_many_views_that_are_read_at_once_are_what_each_is_alone(
+    app: App, sort_order: str, board: list[Row], radius: int, offset: int
+):
+    await put_rows(app, board)
+    reader = Reader(app, all_time())
+    around = [Around(row.id, radius) for row in board]
+    views: list[View[Page]] = [
+        *around, Slice(offset, 5), Before(None, 3), Head(), Chosen(frozenset(row.id for row in board[::2]))
+    ]  # fmt: skip
+    postgres = PostgresBoards(app.database, app.profiles, app.clock, "postgres")
+    for reading in (await postgres.read(all_time(), views), await app.boards.read_views(all_time(), views)):
+        for view, state in zip(views, reading, strict=True):
+            assert isinstance(state, Page)
+            alone = await reader.page(view)
+            assert (state.entries, state.total_users) == (alone.entries, alone.total_users)
 
 
 async def test_a_board_of_nobody_is_empty_in_both_stores(app: App):
