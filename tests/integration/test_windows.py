@@ -318,3 +318,10 @@ async def test_server_time_zone_and_daylight_saving_change_nothing(settings: Set
         assert [(point["startsAt"], point["gained"]) for point in points] == [
             ((odd - day).isoformat(), 10), (odd.isoformat(), 25), ((odd + day).isoformat(), 30)
         ]  # fmt: skip
+
+
+async def test_the_closing_of_windows_is_a_job_of_its_own(app: App, clock: WallClock):
+    await award(app, 1, 50)
+    clock.advance(days=1)
+    await app.jobs.run_one("close_windows")
+    assert ("global", "DAILY", FIRST_DAY, 1) in await closings(app)
