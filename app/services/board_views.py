@@ -33,10 +33,10 @@ class Reading:
     total: int
 
     async def states(self, found: Sequence[Found], profiles: Profiles) -> list[State]:
-        """The state of each view; names come from `profiles`. Raises ServiceUnavailable when they cannot be had."""
+        """The state of each view; names come from `profiles`, or stand in for names that cannot be had now."""
         ranked = [[one for stretch in stretches for one in rank_all(stretch)] for _, stretches in found]
         players = [view.user_id for view, _ in found if isinstance(view, Player)]
-        names = await profiles.get([*(one.line.user_id for lines in ranked for one in lines), *players])
+        names = await profiles.names([*(one.line.user_id for lines in ranked for one in lines), *players])
         return [
             self._user_view(view.user_id, lines, names)
             if isinstance(view, Player)

@@ -17,6 +17,7 @@ from app.models.closings import read_ranks
 from app.models.score_history import BEYOND_ALL, read_chain, read_score_changes
 from app.services.database import Database
 from app.services.profiles import Profiles
+from app.services.replicas import Replicas
 
 MAX_TRANSACTIONS = 100
 
@@ -24,7 +25,7 @@ MAX_TRANSACTIONS = 100
 class PlayerHistory:
     """The use cases behind `scoreHistory`, `rankHistory` and `transactions`. All of them raise ServiceUnavailable."""
 
-    def __init__(self, database: Database, profiles: Profiles, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database | Replicas, profiles: Profiles, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._profiles = profiles
         self._clock = clock

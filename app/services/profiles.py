@@ -53,15 +53,15 @@ class Profiles:
             found |= await self._fetch(list(dict.fromkeys(missing)))
         return found
 
-    async def names(self, user_ids: Iterable[UUID]) -> tuple[Mapping[UUID, Profile], bool]:
-        """As `get`, and whether all are right: while PostgreSQL is away, unknown users get a name made from the id."""
+    async def names(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
+        """As `get`, but while PostgreSQL is away, unknown users get a name made from the id."""
         wanted = list(user_ids)
         try:
-            return await self.get(wanted), True
+            return await self.get(wanted)
         except ServiceUnavailable:
             known = {user_id: self._memory[user_id] for user_id in wanted if user_id in self._memory}
             known |= await self._from_redis([user_id for user_id in wanted if user_id not in known])
-            return {user_id: known.get(user_id) or _stand_in(user_id) for user_id in wanted}, False
+            return {user_id: known.get(user_id) or _stand_in(user_id) for user_id in wanted}
 
     def forget(self, user_id: UUID) -> None:
         """Drop a profile from the memory of this process."""

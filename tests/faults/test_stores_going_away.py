@@ -9,6 +9,7 @@ from app.config import Settings
 from app.domain.boards import Source, board_of
 from app.domain.errors import ActionTokenUsed, ServiceUnavailable
 from app.domain.periods import Period
+from app.domain.views import Slice
 from app.services.standings import Cold, Unreachable
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
@@ -31,7 +32,7 @@ async def eventually(app: App, expected: dict[str, int]) -> None:
     async with asyncio.timeout(20):
         while True:
             try:
-                page = await app.boards.page(board, 0, 100)
+                page = await app.boards.page(board, Slice(0, 100))
             except (Cold, Unreachable, ServiceUnavailable):
                 page = None
             shown = {entry.user.username: entry.score for entry in page.entries} if page else None
@@ -49,13 +50,13 @@ async def test_a_submission_is_durable_while_redis_is_away_and_redis_catches_up(
         redis_server.kill()
         receipt = await app.submit_score(alice, (await app.issue_token(alice, "COMPLETE_LEVEL")).token)
         assert (receipt.new_score, receipt.current_rank) == (100, None)
-        category = app.leaderboards.category("global", Period.ALL_TIME)
-        page = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), 0, 10)
+        page = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
         assert page.source is Source.POSTGRES
         assert [entry.score for entry in page.entries] == [100]
         await redis_server.start()
         await eventually(app, {"alice": 100})
-        assert (await app.leaderboards.page(category, Period.ALL_TIME, None, 10, 0)).entries[0].score == 100
+        board = board_of("global", Period.ALL_TIME, app.clock())
+        assert (await app.leaderboards.page(board, 10, 0)).entries[0].score == 100
 
 
 async def test_what_a_frozen_redis_missed_is_repaired(on_a_breakable_redis: Settings, redis_server: BreakableServer):
@@ -102,7 +103,7 @@ async def test_nothing_is_acknowledged_without_postgres_and_the_token_stays_good
             await app.submit_score(alice, token)
         with pytest.raises(ServiceUnavailable):
             await app.issue_token(alice, "COMPLETE_LEVEL")
-        board = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), 0, 10)
+        board = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
         assert (board.source, board.entries[0].score, board.stale) == (Source.REDIS, 50, True)
         await postgres_server.start()
         async with asyncio.timeout(20):

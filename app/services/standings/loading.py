@@ -37,9 +37,10 @@ class Loading:
     async def begin(self, category: str, boards: Iterable[Board], epoch: str) -> None:
         """Empty the category's boards and open a new epoch: puts are taken from now on, reads wait for `finish`."""
         pipe = self._redis.pipeline(transaction=True)
-        pipe.delete(self._keys.meta(category))
+        # By name: in a cluster the methods for several keys are no commands of a pipeline.
+        pipe.execute_command("DEL", self._keys.meta(category))
         for board in boards:
-            pipe.unlink(self._keys.order(board), self._keys.members(board))
+            pipe.execute_command("UNLINK", self._keys.order(board), self._keys.members(board))
         pipe.hset(self._keys.meta(category), "epoch", epoch)
         await self._guard(pipe.execute)
 

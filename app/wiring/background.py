@@ -1,0 +1,74 @@
+"""What runs beside the requests, for as long as the application is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from app.domain.errors import ServiceUnavailable
+from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
+from app.services.standings import Unreachable
+from app.wiring.app import App
+
+
+@asynccontextmanager
+async def running(app: App, *, housekeeping: bool) -> AsyncIterator[None]:
+    """Run everything in the background of `app`, each piece supervised, until the block ends.
+
+    Without `housekeeping` not that of which one instance does enough for all.
+    """
+    pieces: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
+        ("channels", app.backend.run),
+        ("notices", app.notices.run),
+        ("hub", app.hub.run),
+        ("catalogue", lambda: _keep_catalogue(app)),
+        ("repair", lambda: _repair_misses(app)),
+        ("milestones", app.milestones.run),
+        *((("rebuild", app.rebuild.run), ("jobs", app.jobs.run)) if housekeeping else ()),
+    )
+    app.notices.listen(lambda notice: _hear(app, notice))
+    tasks = [asyncio.create_task(app.supervisor.keep(name, run), name=name) for name, run in pieces]
+    try:
+        yield
+    finally:
+        # More than once: before Python 3.12 `wait_for`, which the Redis client stands on, may swallow a cancellation.
+        while running := [task for task in tasks if not task.done()]:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running, timeout=0.5)
+
+
+def _hear(app: App, notice: Notice) -> None:
+    """Forget what a notice says is no longer so."""
+    match notice:
+        case ProfileChanged(user_id):
+            app.profiles.forget(user_id)
+            app.users.forget(user_id)
+            app.accounts.forget(user_id)
+        case NoticesLost():
+            app.profiles.forget_all()
+            app.users.forget_all()
+            app.accounts.forget_all()
+            app.catalogue.outdated.set()
+        case CatalogueChanged():
+            app.catalogue.outdated.set()
+
+
+async def _keep_catalogue(app: App) -> None:
+    """Read the catalogue again when told to, and every half minute in case nobody could tell."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                await app.catalogue.outdated.wait()
+        await app.catalogue.refresh()
+        for category in app.catalogue.current.categories:  # A new one is not in Redis yet.
+            app.rebuild.request(category)
+
+
+async def _repair_misses(app: App) -> None:
+    """Put right what this process could not tell Redis: no other process knows of it."""
+    while True:
+        await asyncio.sleep(1)
+        with suppress(Unreachable, ServiceUnavailable):
+            await app.announcer.repair(app.reconcile.recent)

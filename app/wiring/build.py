@@ -1,0 +1,123 @@
+"""From settings to the application: every service, with what it stands on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+from random import Random
+
+from app.config import Settings
+from app.domain.catalogue_changes import Ceilings
+from app.services.access_tokens import AccessTokens
+from app.services.anchors import Anchors
+from app.services.catalogue_changes import CatalogueChanges
+from app.services.close_windows import CloseWindows
+from app.services.exporting import Export
+from app.services.importing import Import
+from app.services.issue_token import IssueToken
+from app.services.jobs import Job, Jobs
+from app.services.leaderboards import Leaderboards
+from app.services.opening_balances import OpeningBalances
+from app.services.player_history import PlayerHistory
+from app.services.player_profile import ReadPlayerProfile
+from app.services.rate_limiter import RateLimiter
+from app.services.rate_limits import limits_of
+from app.services.reconcile import Reconcile
+from app.services.record_action import RecordAction
+from app.services.seeding import Seeding
+from app.services.standings.copies import Copies
+from app.services.submit_score import SubmitScore
+from app.services.submit_signed_action import SubmitSignedAction
+from app.services.verify import Verify
+from app.services.verify.boards import CheckBoards
+from app.telemetry.supervision import Supervisor
+from app.wiring.app import App
+from app.wiring.reading import open_reading
+from app.wiring.stores import open_stores
+from app.wiring.trust import access_keys
+from app.wiring.writing import WritingSide, open_writing
+
+
+async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
+    """The application, its clients open until `stack` closes them; nothing runs yet."""
+    random = Random()
+    stores = open_stores(settings, clock, stack)
+    reading = await open_reading(settings, stores, clock, random, stack)
+    writing = open_writing(settings, stores, reading, clock, random, stack)
+    database, catalogue = stores.database, reading.catalogue
+    reconcile = Reconcile(database, stores.standings, stores.loading, catalogue, clock)
+    close_windows = CloseWindows(database, stores.loading, catalogue, clock)
+    anchors = Anchors(database, clock)
+    ceilings = Ceilings(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
+    copies = Copies(stores.redis, stores.guard, stores.keys)
+    return App(
+        settings=settings,
+        clock=clock,
+        database=database,
+        redis=stores.redis,
+        redis_guard=stores.guard,
+        rate_limiter=RateLimiter(
+            stores.redis, stores.guard, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+        ),
+        access_tokens=AccessTokens(
+            access_keys(settings, stack), issuer=settings.jwt_issuer, audience=settings.jwt_audience
+        ),
+        action_tokens=writing.action_tokens,
+        catalogue=catalogue,
+        catalogue_changes=CatalogueChanges(
+            database, catalogue, reading.announce_catalogue, ceilings, clock, os.urandom
+        ),
+        export=Export(database, clock),
+        import_archive=Import(database, catalogue, reading.announce_catalogue, clock, os.urandom),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, clock, os.urandom),
+        milestones=writing.milestones,
+        player_profile=ReadPlayerProfile(database),
+        profiles=reading.profiles,
+        users=writing.users,
+        issue_token=IssueToken(writing.action_tokens, catalogue, writing.users),
+        submit_score=SubmitScore(writing.action_claims, catalogue, writing.users, writing.completions, writing.ledger),
+        completions=writing.completions,
+        signing_sessions=writing.signing_sessions,
+        submit_signed_action=SubmitSignedAction(
+            writing.signing_sessions, catalogue, writing.completions, writing.ledger, clock
+        ),
+        record_action=RecordAction(catalogue, writing.users, writing.ledger),
+        moderation=writing.moderation,
+        anchors=anchors,
+        ledger=writing.ledger,
+        accounts=writing.accounts,
+        announcer=writing.announcer,
+        leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, clock),
+        history=PlayerHistory(stores.replicas, reading.profiles, clock),
+        close_windows=close_windows,
+        boards=reading.boards,
+        rebuild=reading.rebuild,
+        reconcile=reconcile,
+        seeding=Seeding(database, catalogue, clock, random),
+        verify=Verify(
+            database, CheckBoards(database, copies, stores.loading, catalogue, clock), cap=settings.score_cap
+        ),
+        jobs=Jobs(database.engine, _jobs(reconcile, close_windows, anchors, writing), time.monotonic),
+        hub=reading.hub,
+        notices=reading.notices,
+        backend=reading.backend,
+        supervisor=Supervisor(random),
+        stopping=asyncio.Event(),
+    )
+
+
+def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WritingSide) -> list[Job]:
+    return [
+        Job("repair", 5, reconcile.recent),
+        Job("reconcile", 300, reconcile.everything),
+        Job("cleanup", 3600, writing.action_tokens.delete_expired),
+        Job("sessions", 3600, writing.signing_sessions.delete_expired),
+        Job("anchor", 300, anchors.anchor),
+        Job("anchor-all", 21_600, anchors.anchor_everybody),
+        Job("milestones", 60, writing.milestones.repair),
+        Job("close_windows", 5, close_windows),
+    ]

@@ -1,0 +1,101 @@
+"""The stores: PostgreSQL with its replicas, Redis, and the boards in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from app.config import Settings
+from app.pubsub.events import boards_channel
+from app.services.breaker import Breaker
+from app.services.database import POSTGRES_FAILURES, Database, open_engine
+from app.services.replicas import Replicas
+from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings
+from app.services.standings import Keys as RedisKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Connections, and what speaks to them directly. `replicas` reads where a moment's delay does no harm."""
+
+    database: Database
+    replicas: Replicas
+    redis: Redis
+    guard: Guard
+    keys: RedisKeys
+    standings: Standings
+    loading: Loading
+
+
+def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Stores:
+    """Clients of all stores; nothing is connected before it is used. `stack` closes them."""
+    assert settings.database_url is not None
+    database = _database(settings.database_url, settings, stack)
+    replicas = [_database(url, settings, stack) for url in settings.database_replica_urls]
+    redis = _new_cluster(settings) if settings.redis_cluster_enabled else new_redis(settings)
+    stack.push_async_callback(redis.aclose)
+    guard = Guard(Breaker("redis", REDIS_FAILURES, time.monotonic))
+    keys = RedisKeys(settings.redis_prefix)
+
+    def channel(category: str) -> str:
+        return f"{settings.redis_prefix}:{boards_channel(category)}"
+
+    return Stores(
+        database,
+        Replicas(replicas, database),
+        redis,
+        guard,
+        keys,
+        Standings(redis, guard, keys, channel, clock),
+        Loading(redis, guard, keys),
+    )
+
+
+def new_redis(settings: Settings) -> Redis:
+    """A client of one server that repeats nothing by itself and waits for nothing long.
+
+    For channels also in a cluster: what is published on one node is heard on all.
+    """
+    assert settings.redis_url is not None
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=32,
+        timeout=settings.redis_timeout,
+        socket_timeout=settings.redis_timeout,
+        socket_connect_timeout=settings.redis_timeout,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)
+
+
+def _new_cluster(settings: Settings) -> Redis:
+    """The same for a cluster. It speaks the same language, and every call of ours stays within one slot."""
+    assert settings.redis_url is not None
+    cluster: Any = RedisCluster.from_url(
+        settings.redis_url,
+        socket_timeout=settings.redis_timeout,
+        socket_connect_timeout=4 * settings.redis_timeout,
+        retry=Retry(NoBackoff(), 1),
+    )
+    return cast(Redis, cluster)
+
+
+def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
+    engine = open_engine(
+        url,
+        minimum=settings.db_pool_min,
+        maximum=settings.db_pool_max,
+        timeout=settings.db_timeout,
+        name="leaderboard",
+    )
+    stack.push_async_callback(engine.dispose)
+    return Database(engine, Breaker("postgres", POSTGRES_FAILURES, time.monotonic))

