@@ -7,6 +7,7 @@ the header it knows and passes the other one through untouched.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
@@ -69,6 +70,7 @@ def _rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: Tru
     return nearest
 
 
+@lru_cache(maxsize=4096)  # a connection brings the same one with each of its requests
 def parse_address(text: str) -> Address | None:
     """The address in a hop, without port, brackets, quotes or zone, IPv4-mapped IPv6 as IPv4. None if there is none."""
     if len(text) > LONGEST_HOP:
