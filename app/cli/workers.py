@@ -16,8 +16,7 @@ from multiprocessing.synchronize import Event
 import structlog
 
 from app.config import Settings
-from app.server import GRACE, Server, config
-from app.telemetry.logging import configure_logging
+from app.server import GRACE, Server, config, set_up_process
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +25,7 @@ STOP_SECONDS = GRACE + 5.0
 
 def serve_alone(settings: Settings, listener: socket.socket, on_ready: Callable[[], object] = lambda: None) -> None:
     """Serve in this process until a signal comes, which is raised again at the end."""
-    configure_logging(settings.log_level, json=settings.is_production)
+    set_up_process(settings)
     Server(config(settings), on_ready).run([listener])
 
 
@@ -63,7 +62,7 @@ class Workers:
 
     def run(self) -> int:
         """Serve until KeyboardInterrupt, or until a worker cannot start: then the exit code is 1."""
-        configure_logging(self._settings.log_level, json=self._settings.is_production)
+        set_up_process(self._settings)
         try:
             for _ in range(self._settings.workers):
                 self._start()
