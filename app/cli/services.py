@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from app.cli.errors import CommandError
+from app.cli.output import console
 from app.cli.stores import migrated_stores
 from app.telemetry.logging import configure_logging
 from app.wiring import App, open_app
@@ -43,6 +44,7 @@ async def _load(app: App) -> None:
     from app.services.standings import Unreachable
 
     try:
-        await app.rebuild.ensure_loaded()
+        with console(stderr=True).status("Loading the boards into Redis, where they are not there yet"):
+            await app.rebuild.ensure_loaded()
     except Unreachable as error:
         raise CommandError(f"Redis does not answer: {error}") from error
