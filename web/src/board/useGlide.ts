@@ -24,14 +24,15 @@ export function useGlide(row: RefObject<HTMLElement | null>, place: number): voi
     const underway = gliding.current?.playState === 'running' ? new DOMMatrix(getComputedStyle(element).transform).m42 : 0
     const from = (before - place) * element.offsetHeight + underway
     gliding.current?.cancel()
-    // Who rises passes in front of who falls.
-    const zIndex = from > 0 ? 1 : 0
-    gliding.current = element.animate(
-      [
-        { transform: `translateY(${from}px)`, zIndex },
-        { transform: 'none', zIndex },
-      ],
-      { duration: DURATION, easing: EASING },
-    )
+    const glide = element.animate([{ transform: `translateY(${from}px)` }, { transform: 'none' }], {
+      duration: DURATION,
+      easing: EASING,
+    })
+    gliding.current = glide
+    // Who rises passes in front of who falls. As a part of the animation it would keep it off the compositor.
+    element.style.zIndex = from > 0 ? '1' : ''
+    glide.onfinish = () => {
+      element.style.zIndex = ''
+    }
   }, [row, place])
 }

@@ -1,7 +1,11 @@
-import { useEffect } from 'react'
+import { useEffect, useLayoutEffect } from 'react'
 
-/** While the page hangs on a wall, the screen stays on. A browser that cannot promise it is left alone. */
+/** While the page hangs on a wall it measures itself by the screen, which stays on where the browser can promise it. */
 export function useWall(isWall: boolean): void {
+  useLayoutEffect(() => {
+    document.documentElement.toggleAttribute('data-wall', isWall)
+  }, [isWall])
+
   useEffect(() => {
     if (!isWall || !('wakeLock' in navigator)) return
     let lock: WakeLockSentinel | null = null

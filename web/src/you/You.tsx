@@ -47,7 +47,7 @@ export function You({ userId, category, period }: Props) {
           <p className={styles.overtaking} role="status">
             {overtaking}
           </p>
-          <div className={styles.around}>
+          <div className={`${styles.around} narrow`}>
             <Board key={board.id} board={board} caption="You and your neighbours" youId={userId} isBehind={isBehind} />
           </div>
           <History userId={userId} category={category} score={period === 'ALL_TIME' ? own.score : null} />
