@@ -49,7 +49,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     reading = await open_reading(settings, stores, clock, random, stack)
     writing = open_writing(settings, stores, reading, clock, random, stack)
     database, catalogue = stores.database, reading.catalogue
-    reconcile = Reconcile(database, stores.standings, stores.loading, catalogue, clock)
+    reconcile = Reconcile(database, stores.bulk, stores.loading, catalogue, clock)
     close_windows = CloseWindows(database, stores.loading, catalogue, clock)
     anchors = Anchors(database, clock)
     ceilings = Ceilings(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)

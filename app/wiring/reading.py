@@ -68,7 +68,7 @@ async def open_reading(
     catalogue = CatalogueService(stores.database, settings.score_cap)
     profiles = Profiles(stores.database, stores.redis, stores.guard, settings.redis_prefix)
     rebuild = Rebuild(
-        stores.database, stores.standings, stores.loading, catalogue, lambda _: hub.distrust(), clock, os.urandom
+        stores.database, stores.bulk, stores.loading, catalogue, lambda _: hub.distrust(), clock, os.urandom
     )
     epoch = f"pg-{uuid7(clock(), os.urandom).hex}"
     boards = ReadBoard(

@@ -22,10 +22,17 @@ from app.services.replicas import Replicas
 from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings
 from app.services.standings import Keys as RedisKeys
 
+PATIENCE = 3.0
+"""Seconds that housekeeping waits for Redis: a thousand rows take their time on a busy machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Connections, and what speaks to them directly. `replicas` reads where a moment's delay does no harm."""
+    """Connections, and what speaks to them directly.
+
+    `replicas` reads where a moment's delay does no harm. `bulk` and `loading` are for housekeeping, which moves much at
+    a time while nobody waits for it.
+    """
 
     database: Database
     replicas: Replicas
@@ -33,6 +40,7 @@ class Stores:
     guard: Guard
     keys: RedisKeys
     standings: Standings
+    bulk: Standings
     loading: Loading
 
 
@@ -41,9 +49,10 @@ def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     assert settings.database_url is not None
     database = _database(settings.database_url, settings, stack)
     replicas = [_database(url, settings, stack) for url in settings.database_replica_urls]
-    redis = _new_cluster(settings) if settings.redis_cluster_enabled else new_redis(settings)
-    stack.push_async_callback(redis.aclose)
+    redis = _commands(settings, stack)
     guard = Guard(Breaker("redis", REDIS_FAILURES, time.monotonic))
+    patient = _commands(settings.model_copy(update={"redis_timeout": max(PATIENCE, settings.redis_timeout)}), stack)
+    patient_guard = Guard(Breaker("redis for housekeeping", REDIS_FAILURES, time.monotonic))
     keys = RedisKeys(settings.redis_prefix)
 
     def channel(category: str) -> str:
@@ -56,8 +65,15 @@ def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         guard,
         keys,
         Standings(redis, guard, keys, channel, clock),
-        Loading(redis, guard, keys),
+        Standings(patient, patient_guard, keys, channel, clock),
+        Loading(patient, patient_guard, keys),
     )
+
+
+def _commands(settings: Settings, stack: AsyncExitStack) -> Redis:
+    redis = _new_cluster(settings) if settings.redis_cluster_enabled else new_redis(settings)
+    stack.push_async_callback(redis.aclose)
+    return redis
 
 
 def new_redis(settings: Settings) -> Redis:
