@@ -1,7 +1,6 @@
 """What the page does when the way to the service is bad, and what it says about it."""
 
 import re
-import time
 
 from playwright.async_api import Browser, Route, WebSocketRoute, expect
 
@@ -135,12 +134,3 @@ async def test_too_many_windows_pause_the_oldest_until_it_is_wanted(service: Ser
     await first.badge("Paused: open elsewhere")
     await first.page.get_by_role("button", name="Watch here").click()
     await first.badge("Live")
-
-
-async def test_the_first_board_is_painted_within_a_second_from_a_cold_cache(service: Service, open_tab: OpenTab):
-    await service.player("alice").play("COMPLETE_LEVEL")
-    began = time.perf_counter()
-    one = await open_tab("/")
-    await one.shows(("alice", 50))
-    # The browser's own start is not in it; this machine may be busy, so the budget itself is measured in bench/.
-    assert time.perf_counter() - began < 5
