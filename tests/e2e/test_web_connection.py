@@ -47,6 +47,32 @@ async def test_where_nothing_may_stay_open_the_board_is_polled(browser: Browser,
         await one.shows(("alice", 50))
 
 
+async def test_the_page_climbs_back_to_a_socket_when_sockets_pass_again(browser: Browser, service: Service):
+    blocked = True
+
+    async def refuse_for_now(socket: WebSocketRoute) -> None:
+        if blocked:
+            await refuse_socket(socket)
+        else:
+            socket.connect_to_server()
+
+    async with tab(browser, service.url) as one:
+        await one.page.clock.install()
+        await one.page.route_web_socket(SOCKETS, refuse_for_now)
+        await one.visit()
+        badge = one.page.locator("header [data-tone]")
+        await expect(badge).to_have_attribute("title", "over server-sent events")
+        # News must not put the climb off.
+        await one.page.clock.run_for(20_000)
+        await service.player("alice").play("COMPLETE_LEVEL")
+        await one.shows(("alice", 50))
+        blocked = False
+        await one.page.clock.run_for(11_000)
+        await expect(badge).to_have_attribute("title", "over a WebSocket")
+        await service.player("bob").play("COMPLETE_MISSION", difficulty="hard")
+        await one.shows(("bob", 100), ("alice", 50))
+
+
 async def test_the_board_catches_up_by_itself_after_the_server_was_killed(browser: Browser, settings: Settings):
     async with ServerProgram(settings) as program, serving(settings) as other:
         await program.start()

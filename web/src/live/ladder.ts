@@ -14,6 +14,7 @@ export class Ladder<T> {
   #current: Attempt<T> | null = null
   #climb: Attempt<T> | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
+  #climbTimer: ReturnType<typeof setTimeout> | undefined
   #failures = 0
   #lostAt: number | null = null
 
@@ -61,6 +62,8 @@ export class Ladder<T> {
 
   #drop(): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#climbTimer)
+    this.#climbTimer = undefined
     this.#current?.close()
     this.#climb?.close()
     this.#current = this.#climb = null
@@ -84,7 +87,7 @@ export class Ladder<T> {
     this.#failures = 0
     this.#lostAt = null
     this.report({ state: 'live', by: attempt.rung.name })
-    if (attempt.rung !== this.rungs[0] && this.#climb === null) this.#climbLater()
+    if (attempt.rung !== this.rungs[0]) this.#climbTimer ??= setTimeout(this.#climbUp, CLIMB_EVERY)
     this.receive(value)
   }
 
@@ -125,30 +128,29 @@ export class Ladder<T> {
   }
 
   /** Tries the best way beside the one that serves, and changes over when it delivers. */
-  #climbLater(): void {
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      const [best] = this.rungs
-      if (best === undefined) return
-      const attempt: Attempt<T> = new Attempt(best, {
-        next: (value) => {
-          if (this.#climb === attempt) {
-            this.#current?.close()
-            this.#current = attempt
-            this.#climb = null
-          }
-          this.#delivered(attempt, value)
-        },
-        lost: (problem) => {
-          if (this.#climb !== attempt) this.#lost(attempt, 0, problem)
-          else {
-            this.#climb = null
-            this.#climbLater()
-          }
-        },
-      })
-      this.#climb = attempt
-      attempt.open()
-    }, CLIMB_EVERY)
+  readonly #climbUp = (): void => {
+    const [best] = this.rungs
+    if (best === undefined) return
+    const attempt: Attempt<T> = new Attempt(best, {
+      next: (value) => {
+        if (this.#climb === attempt) {
+          this.#current?.close()
+          this.#current = attempt
+          this.#climb = null
+          this.#climbTimer = undefined
+        }
+        this.#delivered(attempt, value)
+      },
+      lost: (problem) => {
+        if (this.#climb !== attempt) {
+          this.#lost(attempt, 0, problem)
+          return
+        }
+        this.#climb = null
+        this.#climbTimer = setTimeout(this.#climbUp, CLIMB_EVERY)
+      },
+    })
+    this.#climb = attempt
+    attempt.open()
   }
 }
