@@ -32,7 +32,7 @@ SETTLE = 0.4
 
 HEADER = (
     "watchers", "subject", "p50 ms", "p99 ms", "last ms", "server CPU s", "client CPU s", "KB a socket", "RSS MB",
-    "entries/s", "missed",
+    "joins/s", "missed",
 )  # fmt: skip
 
 
@@ -47,7 +47,7 @@ class Outcome:
     client_cpu: float
     bytes_per_socket: float
     resident: float
-    entries_per_second: float
+    joins_per_second: float
     missed: float
 
 
@@ -125,7 +125,7 @@ def _measure(server: Server, publisher: Publisher, crowd: Watchers, size: int, b
         client_cpu=client_cpu,
         bytes_per_socket=(grown - resident) / max(1, size - 1),
         resident=grown,
-        entries_per_second=(size - 1) / ramp.seconds,
+        joins_per_second=(size - 1) / ramp.seconds,
         missed=missed + ramp.lost,
     )
 
@@ -159,7 +159,7 @@ def _row(size: int, name: str, outcome: Outcome) -> list[str]:
         f"{outcome.client_cpu:.3f}",
         f"{outcome.bytes_per_socket / 1024:.1f}",
         f"{outcome.resident / 2**20:.0f}",
-        f"{outcome.entries_per_second:,.0f}",
+        f"{outcome.joins_per_second:,.0f}",
         f"{outcome.missed:.0f}",
     ]
 

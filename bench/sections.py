@@ -82,11 +82,11 @@ def submissions(bench: Bench) -> None:
 def issues(bench: Bench) -> None:
     """Action tokens."""
     with ExitStack() as stack:
+        servers = [(subject, _serve(stack, subject)) for subject in bench.field]
+        bench.acquaint(servers)
         contenders = [
-            Contender(
-                subject.name, partial(loads.issues, _serve(stack, subject), bench.players, MANY, bench.scale.seconds)
-            )
-            for subject in bench.field
+            Contender(subject.name, partial(loads.issues, server, bench.players, MANY, bench.scale.seconds))
+            for subject, server in servers
         ]
         bench.compete(f"issueActionToken, {MANY} connections", contenders)
 
