@@ -35,8 +35,11 @@ help: ## List the tasks
 run: .venv/.run ## Serve on http://127.0.0.1:8000 (HOST, PORT) with private stores; Ctrl-C stops all of it
 	@$(RUN)/leaderboard dev
 
+# The tests wait more than they compute: several processes, each with stores of its own.
+JOBS ?= 4
+
 test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on real stores (ARGS="-k board" for some of them)
-	@$(RUN)/pytest $(ARGS)
+	@$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 unit: .venv/.dev ## Run the tests that need no store
 	@$(RUN)/pytest tests/unit $(ARGS)
