@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.history import Suspicion
@@ -15,8 +17,9 @@ from app.domain.transactions import Kind
 from app.domain.users import Profile
 
 # The head of each user's chain is moved only from where the posting saw it; the rows are locked in order of id, so
-# that two batches with users in common queue up instead of deadlocking. Whoever calls compares the counts with what
-# was asked for, and rolls back when they differ: then somebody else was faster.
+# that two batches with users in common queue up instead of deadlocking. Where the counts differ from what was asked
+# for, somebody else was faster: then the last line divides by zero, which takes everything back, also without a
+# transaction around it, so that the common case is one trip.
 STORE = text(
     """
     WITH entry AS (
@@ -67,10 +70,11 @@ STORE = text(
         WHERE old.revision = excluded.revision - 1
         RETURNING 1
     )
-    SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM consumed) AS consumed,
-           (SELECT count(*) FROM scored) AS scored
+    SELECT 1 / CASE WHEN (SELECT count(*) FROM moved) = :moved AND (SELECT count(*) FROM consumed) = :consumed
+                     AND (SELECT count(*) FROM scored) = :scored THEN 1 ELSE 0 END
     """
 )
+DIVISION_BY_ZERO = "22012"
 
 FLAG = text(
     """
@@ -79,6 +83,8 @@ FLAG = text(
     ON CONFLICT (user_id) WHERE verdict = 'FLAG' AND status = 'OPEN' DO NOTHING
     """
 )
+
+LOCK_USER = text("SELECT FROM users WHERE id = :user FOR NO KEY UPDATE")
 
 _RECEIPT = """
     SELECT t.id, t.user_id, t.category_id, t.kind, t.score, t.delta, t.request_hash,
@@ -94,20 +100,36 @@ class Overtaken(Exception):
     """What a posting was computed from is no longer the end of its chain: load again, judge again."""
 
 
-async def store(connection: AsyncConnection, postings: Sequence[Posting]) -> None:
-    """Make `postings` true, all of them. At most one posting per user.
+async def lock_user(connection: AsyncConnection, user_id: UUID) -> None:
+    """Have all others who would change this user's ledger wait for the end of the transaction."""
+    await connection.execute(LOCK_USER, {"user": user_id})
 
-    Raises Overtaken when a chain has moved on or a token was consumed meanwhile; the transaction must be rolled back.
-    IntegrityError says the same of a token, request key or chain position that another transaction has just taken.
+
+async def store(connection: AsyncConnection, postings: Sequence[Posting]) -> None:
+    """Make `postings` true, all of them or none. At most one posting per user.
+
+    One statement, so that it may stand outside of a transaction, unless a posting is suspicious: `is_one_statement`.
+    Raises Overtaken when a chain has moved on or a token was consumed meanwhile. IntegrityError says the same of a
+    token, request key or chain position that another transaction has just taken.
     """
-    answer = await connection.execute(STORE, _columns(postings))
-    counts = answer.one()
-    tokens = sum(posting.transaction.token_hash is not None for posting in postings)
-    rows = sum(len(posting.standings) for posting in postings)
-    if (counts.moved, counts.consumed, counts.scored) != (len(postings), tokens, rows):
-        raise Overtaken
+    expected = {
+        "moved": len(postings),
+        "consumed": sum(posting.transaction.token_hash is not None for posting in postings),
+        "scored": sum(len(posting.standings) for posting in postings),
+    }
+    try:
+        await connection.execute(STORE, _columns(postings) | expected)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == DIVISION_BY_ZERO:
+            raise Overtaken from None
+        raise
     if flags := [_flag(posting, posting.suspicion) for posting in postings if posting.suspicion]:
         await connection.execute(FLAG, flags)
+
+
+def is_one_statement(postings: Sequence[Posting]) -> bool:
+    """Whether `store` is atomic by itself."""
+    return all(posting.suspicion is None for posting in postings)
 
 
 async def receipt_by_token(connection: AsyncConnection, token_hash: bytes) -> Receipt | None:

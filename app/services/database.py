@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -29,13 +29,13 @@ _SERVER_TROUBLE = ("08", "53", "57", "58")
 _REPEATABLE = ("40001", "40P01")
 
 
-def open_engine(url: str, *, minimum: int, maximum: int, timeout: float, name: str) -> AsyncEngine:
+def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEngine:
     """An engine whose every wait ends: for a connection, for a lock, for a statement. `timeout` is in seconds."""
     milliseconds = str(int(timeout * 1000))
     return create_async_engine(
         url,
-        pool_size=minimum,
-        max_overflow=maximum - minimum,
+        pool_size=maximum,
+        max_overflow=0,  # What overflows is closed after each use, and opening costs more than most statements.
         pool_timeout=timeout,
         pool_use_lifo=True,
         pool_pre_ping=False,
@@ -59,6 +59,12 @@ class Database:
     def __init__(self, engine: AsyncEngine, breaker: Breaker) -> None:
         self.engine = engine
         self.breaker = breaker
+
+    async def warm(self, connections: int) -> None:
+        """Open so many connections ahead of need. Raises ServiceUnavailable."""
+        async with AsyncExitStack() as stack:
+            for _ in range(connections):
+                await stack.enter_async_context(self.connect())
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

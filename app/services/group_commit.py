@@ -61,7 +61,7 @@ class GroupCommit(Generic[T, R]):
         if not self._queue:
             loop.call_soon(self._start)
         self._queue.append(_Waiting(item, self._key(item), future))
-        return await asyncio.shield(future)
+        return await future
 
     async def drain(self) -> None:
         """Return when everything that was submitted has run."""

@@ -23,9 +23,10 @@ from app.domain.errors import (
 )
 from app.domain.ids import uuid7
 from app.domain.ledger import Account, Claim, Posting, post
+from app.domain.milestones import Milestone
 from app.domain.receipts import Receipt
 from app.models.accounts import Loaded, load
-from app.models.ledger import Overtaken, receipt_by_request, receipt_by_token, store
+from app.models.ledger import Overtaken, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
 from app.services.database import Database, is_repeatable
@@ -130,10 +131,13 @@ class Ledger:
         return [await self._alone(wish) for wish in wishes]
 
     async def _alone(self, wish: _Wish) -> _Committed | Exception:
-        """One claim by itself, so that no other's conflict can harm it."""
+        """One claim by itself, so that no other's conflict can harm it.
+
+        The user is locked first: whoever is as eager on another instance waits, instead of being faster again.
+        """
         for _ in range(ATTEMPTS):
             try:
-                return (await self._attempt([wish]))[0]
+                return await self._locked(wish)
             except (Overtaken, IntegrityError):
                 continue
             except DBAPIError as error:
@@ -146,18 +150,33 @@ class Ledger:
     async def _attempt(self, wishes: Sequence[_Wish], *, from_memory: bool = False) -> Sequence[_Committed | Exception]:
         now = self._clock()
         loaded = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
-        results: list[_Committed | Exception | Posting] = []
-        for wish, state in zip(wishes, loaded, strict=True):
-            try:
-                account = await self._admit(wish.claim, state)
-                claim = wish.judge(wish.claim, account, now)
-                results.append(post(claim, account, now, self._new_id(now)))
-            except Exception as refusal:  # One claim's misfortune, whatever it is, must not be its neighbours'.
-                results.append(refusal)
+        results = [await self._judged(wish, state, now) for wish, state in zip(wishes, loaded, strict=True)]
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
             await self._store(postings)
         return [self._announce(result) if isinstance(result, Posting) else result for result in results]
+
+    async def _locked(self, wish: _Wish) -> _Committed | Exception:
+        self._accounts.forget(wish.claim.user_id)
+        async with self._database.begin() as connection:
+            await lock_user(connection, wish.claim.user_id)
+            now = self._clock()
+            (state,) = await load(connection, [wish.claim], now, self._recent)
+            result = await self._judged(wish, state, now)
+            if isinstance(result, Exception):
+                return result
+            await store(connection, [result])
+            reached = await self._milestones.award_scores(connection, [result])
+        self._milestones.announce(reached)
+        return self._announce(result)
+
+    async def _judged(self, wish: _Wish, state: Loaded, now: datetime) -> Posting | Exception:
+        try:
+            account = await self._admit(wish.claim, state)
+            claim = wish.judge(wish.claim, account, now)
+            return post(claim, account, now, self._new_id(now))
+        except Exception as refusal:  # One claim's misfortune, whatever it is, must not be its neighbours'.
+            return refusal
 
     async def _states(self, claims: Sequence[Claim], now: datetime, *, from_memory: bool) -> list[Loaded]:
         """What each claim is judged by: remembered where possible, else loaded."""
@@ -180,10 +199,16 @@ class Ledger:
         return states
 
     async def _store(self, postings: Sequence[Posting]) -> None:
+        plain = is_one_statement(postings) and not self._milestones.are_crossed(postings)
+        reached: Sequence[Milestone] = ()
         try:
-            async with self._database.begin() as connection:
-                await store(connection, postings)
-                reached = await self._milestones.award_scores(connection, postings)
+            if plain:
+                async with self._database.connect() as connection:
+                    await store(connection, postings)
+            else:
+                async with self._database.begin() as connection:
+                    await store(connection, postings)
+                    reached = await self._milestones.award_scores(connection, postings)
         except BaseException:
             for posting in postings:
                 self._accounts.forget(posting.transaction.user_id)

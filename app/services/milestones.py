@@ -47,6 +47,10 @@ class Milestones:
         self._work = asyncio.Event()
         self._flushing = asyncio.Lock()
 
+    def are_crossed(self, postings: Iterable[Posting]) -> bool:
+        """Whether `award_scores` would ask the database."""
+        return any(True for posting in postings for _ in scores_reached(posting))
+
     async def award_scores(self, connection: AsyncConnection, postings: Iterable[Posting]) -> Sequence[Milestone]:
         """Award the thresholds that `postings` cross, in their transaction; returns the new ones, to `announce`.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
+from uuid import UUID
 
 import structlog
 
@@ -40,9 +41,14 @@ class Reconcile:
         self._loading = loading
         self._catalogue = catalogue
         self._clock = clock
+        self._seen: dict[tuple[Board, UUID], int] = {}
+        """The revisions that the last look found."""
 
     async def recent(self, since: datetime | None = None) -> int:
-        """Put once more what changed since then, or in the last 30 seconds. Returns the number of rows."""
+        """Put once more what changed since then, or in the last 30 seconds and not yet put by the last call.
+
+        Returns the number of rows.
+        """
         now = self._clock()
         # What was committed right before a window ended may have been missed, and be found only after its end.
         # A miss may have been of a user who was hidden: that concerns every window that Redis still holds.
@@ -51,7 +57,9 @@ class Reconcile:
             instants += [now - timedelta(days=days) for days in range(1, RETENTION.days + 1)]
         windows = list({window_of(period, instant) for period in Period for instant in instants})
         async with self._database.connect() as connection:
-            rows = await read_recent(connection, min(since or now, now) - LOOK_BACK, windows)
+            found = await read_recent(connection, min(since or now, now) - LOOK_BACK, windows)
+        seen, self._seen = self._seen, {(row.board, row.user_id): row.row.revision for row in found}
+        rows = found if since else [row for row in found if seen.get((row.board, row.user_id)) != row.row.revision]
         for _, group in groupby(rows, key=lambda row: row.board.category):
             category_rows = list(group)
             for start in range(0, len(category_rows), CHUNK):

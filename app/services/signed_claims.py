@@ -96,7 +96,7 @@ def read_claims(
 def _members(raw: bytes) -> dict[str, Any]:
     """The members of a JSON object that says nothing twice. Raises BadToken."""
     try:
-        members = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_constant)
+        members = _decoder.decode(raw.decode())
     except (ValueError, RecursionError):
         raise BadToken from None
     if type(members) is not dict:
@@ -113,6 +113,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise BadToken  # NaN and Infinity are no JSON, though Python reads them.
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 
 
 def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, now: float) -> None:

@@ -32,6 +32,7 @@ async def open_app(
     """
     async with AsyncExitStack() as stack:
         app = await build(settings, clock, stack)
+        await app.database.warm(settings.db_pool_min)
         await app.catalogue.refresh()
         await stack.enter_async_context(running(app, housekeeping=housekeeping))
         try:

@@ -108,7 +108,6 @@ def _new_cluster(settings: Settings) -> Redis:
 def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
     engine = open_engine(
         url,
-        minimum=settings.db_pool_min,
         maximum=settings.db_pool_max,
         timeout=settings.db_timeout,
         name="leaderboard",
