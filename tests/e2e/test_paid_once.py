@@ -123,7 +123,8 @@ async def test_each_token_is_paid_once_over_two_processes_two_transports_and_a_r
     bearers = [access_token(settings, f"player {number}") for number in range(USERS)]
     outcomes: dict[str, list[dict[str, Any]]] = {}
     async with AsyncExitStack() as stack:
-        urls = [await stack.enter_async_context(instance_of(settings, **many_sockets)) for _ in range(2)]
+        instances = [await stack.enter_async_context(instance_of(settings, **many_sockets)) for _ in range(2)]
+        urls = [instance.address for instance in instances]
         limits = httpx2.Limits(max_connections=WORKERS)
         https = [
             await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=30, limits=limits)) for url in urls

@@ -1,8 +1,6 @@
 """Watching boards over real sockets, with the client that Python developers use, and across processes."""
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -15,6 +13,7 @@ from gql.transport.websockets import WebsocketsTransport
 
 from app.config import Settings
 from app.services.secrets import Secrets
+from tests.support.instances import instance_of
 from tests.support.service import BOARD, Service, access_token, serving, settings_for
 from tests.support.stores import BreakableServer
 
@@ -120,9 +119,9 @@ def _named(settings: Settings, subject: str, name: str) -> str:
 
 
 async def test_scores_of_one_process_reach_the_watchers_of_another(service: Service):
-    async with _another_process(service.settings) as url, watching(service) as watcher:
+    async with instance_of(service.settings) as other, watching(service) as watcher:
         await watcher.next()
-        async with httpx2.AsyncClient(base_url=url, timeout=20) as http:
+        async with httpx2.AsyncClient(base_url=other.address, timeout=20) as http:
             player = service.player("far away")
             player.http = http
             await player.play()
@@ -151,24 +150,3 @@ async def test_the_same_client_reads_over_http(service: Service):
     async with Client(transport=transport, fetch_schema_from_transport=True) as session:
         board = (await session.execute(gql(BOARD)))["leaderboard"]
     assert [entry["user"]["username"] for entry in board["entries"]] == ["alice"]
-
-
-@asynccontextmanager
-async def _another_process(settings: Settings) -> AsyncIterator[str]:
-    """A server of the same installation in a process of its own."""
-    environment = os.environ | {
-        "DATABASE_URL": settings.database_url or "",
-        "REDIS_URL": settings.redis_url or "",
-        "REDIS_PREFIX": settings.redis_prefix,
-        "RATE_LIMIT_ENABLED": "false",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.instance", env=environment, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(20):
-            yield (await process.stdout.readline()).decode().strip()
-    finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 20)

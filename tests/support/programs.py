@@ -12,10 +12,11 @@ from pathlib import Path
 from app.embedded.account import Account
 
 PROGRAM = """
-import json, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from app.embedded import EmbeddedError, open_stores
-signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True))
+# Not print: the signal may come in the middle of one.
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
 try:
     with open_stores(Path(sys.argv[1])) as stores:
         print(json.dumps(vars(stores)), flush=True)
