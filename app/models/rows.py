@@ -37,6 +37,7 @@ RECENT_ROWS = text(
     SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.sort_key, s.reached_at, s.revision, s.hidden
     FROM (
         SELECT user_id, category_id FROM score_transactions WHERE created_at >= :since AND category_id IS NOT NULL
+        GROUP BY user_id, category_id HAVING max(created_at) <= :until
         UNION
         SELECT t.user_id, c.id FROM score_transactions t CROSS JOIN categories c
         WHERE t.created_at >= :since AND t.category_id IS NULL
@@ -73,12 +74,18 @@ async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequenc
     return [_standing(board, row) for row in rows]
 
 
-async def read_recent(connection: AsyncConnection, since: datetime, windows: Sequence[Window]) -> list[Standing]:
-    """The rows, in `windows`, of everybody who has had a transaction since then; grouped by category."""
+async def read_recent(
+    connection: AsyncConnection, since: datetime, until: datetime, windows: Sequence[Window]
+) -> list[Standing]:
+    """The rows, in `windows`, of everybody who has had a transaction since then, and none after `until`.
+
+    Grouped by category.
+    """
     rows = await connection.execute(
         RECENT_ROWS,
         {
             "since": since,
+            "until": until,
             "periods": [window.period.value for window in windows],
             "starts": [window.start for window in windows],
         },

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 LOOK_BACK = timedelta(seconds=30)
 """How far the repair of recent scores looks back: longer than any transaction can take."""
 
+SETTLED = timedelta(seconds=2)
+"""How long a player must have been quiet for the repair to look at them."""
+
 
 class Reconcile:
     """Repairs the copies. Rows are guarded by their revision, so repairing what is right changes nothing."""
@@ -47,7 +50,7 @@ class Reconcile:
     async def recent(self, since: datetime | None = None) -> int:
         """Put once more what changed since then, or in the last 30 seconds and not yet put by the last call.
 
-        Returns the number of rows.
+        Who is just playing is left alone: their next put brings everything with it. Returns the number of rows.
         """
         now = self._clock()
         # What was committed right before a window ended may have been missed, and be found only after its end.
@@ -57,7 +60,8 @@ class Reconcile:
             instants += [now - timedelta(days=days) for days in range(1, RETENTION.days + 1)]
         windows = list({window_of(period, instant) for period in Period for instant in instants})
         async with self._database.connect() as connection:
-            found = await read_recent(connection, min(since or now, now) - LOOK_BACK, windows)
+            until = now + LOOK_BACK if since else now - SETTLED
+            found = await read_recent(connection, min(since or now, now) - LOOK_BACK, until, windows)
         seen, self._seen = self._seen, {(row.board, row.user_id): row.row.revision for row in found}
         rows = found if since else [row for row in found if seen.get((row.board, row.user_id)) != row.row.revision]
         for _, group in groupby(rows, key=lambda row: row.board.category):
