@@ -32,10 +32,13 @@ _REPEATABLE = ("40001", "40P01")
 def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEngine:
     """An engine whose every wait ends: for a connection, for a lock, for a statement. `timeout` is in seconds."""
     milliseconds = str(int(timeout * 1000))
+    kept = max(1, maximum // 2)
     return create_async_engine(
         url,
-        pool_size=maximum,
-        max_overflow=0,  # What overflows is closed after each use, and opening costs more than most statements.
+        # What overflows is closed after each use, and opening costs more than most statements; but what is kept open
+        # is taken from all other instances.
+        pool_size=kept,
+        max_overflow=maximum - kept,
         pool_timeout=timeout,
         pool_use_lifo=True,
         pool_pre_ping=False,
