@@ -147,7 +147,7 @@ class Ledger:
                 return error
         return ServiceUnavailable()
 
-    async def _attempt(self, wishes: Sequence[_Wish], *, from_memory: bool = False) -> Sequence[_Committed | Exception]:
+    async def _attempt(self, wishes: Sequence[_Wish], *, from_memory: bool) -> Sequence[_Committed | Exception]:
         now = self._clock()
         loaded = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
         results = [await self._judged(wish, state, now) for wish, state in zip(wishes, loaded, strict=True)]
