@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
 from starlette.routing import BaseRoute, Route, Router, WebSocketRoute
 from starlette.types import ASGIApp
 
@@ -27,6 +29,8 @@ from app.transport.documents import Documents, TrustMode
 from app.transport.guard import Guard
 from app.transport.headers import SecurityHeaders
 from app.transport.http import GraphQLEndpoint
+from app.transport.http_protocol import KNOWN_HEADS
+from app.transport.known_heads import KnownHeads
 from app.transport.origins import AllowedHosts, Origins
 from app.transport.requests import RequestIds
 from app.transport.shared import SharedExecutions
@@ -36,6 +40,11 @@ from app.transport.sockets.services import SocketServices
 from app.transport.streams import Streams
 from app.transport.trusted_documents import load_manifest
 from app.wiring import App, open_app
+
+log = structlog.get_logger(__name__)
+
+LOGGED = 2000
+"""The most characters of a document that are logged."""
 
 PROBES = ("/livez", "/readyz", "/metrics")
 
@@ -47,15 +56,19 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
         async with open_app(settings) as app:
             connections = _connections(app)
-            router.routes.extend(_routes(app, connections))
-            yield {"app": app, "stop": lambda: _stop(app, connections)}
+            router.routes.extend(_routes(app, connections, known_heads))
+            state = {"app": app, "stop": lambda: _stop(app, connections)}
+            # A trace begins with the head: whoever wants traces has every request go the long way.
+            yield state if endpoint else state | {KNOWN_HEADS: known_heads}
 
     router = Router(lifespan=lifespan)
     crossable = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
     secured = SecurityHeaders(crossable, https_only=settings.is_production)
     hosted = AllowedHosts(secured, settings.allowed_hosts, exempt=PROBES)
     endpoint = settings.otel_exporter_otlp_endpoint
-    return RequestIds(hosted, lambda: secrets.token_hex(8), open_tracer(endpoint) if endpoint else None)
+    named = RequestIds(hosted, new_id, open_tracer(endpoint) if endpoint else None)
+    known_heads = KnownHeads(named, new_id)
+    return known_heads
 
 
 async def _stop(app: App, connections: Connections) -> None:
@@ -93,10 +106,15 @@ def _connections(app: App) -> Connections:
     return connections
 
 
-def _routes(app: App, connections: Connections) -> list[BaseRoute]:
+def new_id() -> str:
+    """A name for a request: unlike all others, and no secret."""
+    return f"{random.getrandbits(64):016x}"
+
+
+def _routes(app: App, connections: Connections, known_heads: KnownHeads) -> list[BaseRoute]:
     settings = app.settings
     engine = build_engine(introspection=not settings.is_production, compile=settings.compile_operations)
-    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), lambda: secrets.token_hex(8))
+    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_id)
     shared = SharedExecutions(engine, contexts.public)
     documents = _documents(app)
     guard = Guard(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
@@ -113,6 +131,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         longest_body=settings.max_body_size,
         execution_timeout=settings.request_timeout,
     )
+    known_heads.open(http, contexts)
     sockets = SocketEndpoint(
         SocketServices(engine, shared, contexts, guard, connections, documents),
         allowed=Origins(settings.allowed_origins).allows,
@@ -121,7 +140,7 @@ def _routes(app: App, connections: Connections) -> list[BaseRoute]:
         Route("/graphql", http),
         WebSocketRoute("/graphql", sockets),
         *health.routes(app),
-        monitoring.route(app, engine, shared, connections, answers),
+        monitoring.route(app, engine, shared, connections, answers, known_heads),
         *pages.routes(settings.is_production),
         *demo.routes(settings),
     ]
@@ -134,6 +153,7 @@ def _documents(app: App) -> Documents:
         store=RecentDocuments(RedisDocuments(app.redis, prefix=settings.redis_prefix)),
         trusted=load_manifest(Path(manifest)) if manifest else None,
         mode=TrustMode(settings.trusted_documents_mode.value),
+        on_untrusted=lambda document: log.warning("untrusted_document", document=document[:LOGGED]),
     )
 
 

@@ -7,8 +7,8 @@ about.
 
 from app.execution.engine import Engine, Executions
 from app.execution.grounds import Grounds
-from app.execution.operation import Operation
+from app.execution.operation import Bound, Operation
 from app.execution.refusal import Refusal
 from app.execution.response import Response
 
-__all__ = ["Engine", "Executions", "Grounds", "Operation", "Refusal", "Response"]
+__all__ = ["Bound", "Engine", "Executions", "Grounds", "Operation", "Refusal", "Response"]

@@ -12,7 +12,7 @@ from graphql import OperationType
 from app.execution.compile import Compiler
 from app.execution.documents import Documents, Limits
 from app.execution.interpreter import Interpreter, run
-from app.execution.operation import Operation
+from app.execution.operation import Bound, Operation
 from app.execution.response import FormatError, Response, encode, formatted
 from app.execution.run import Run
 from app.execution.stream import ResponseStream
@@ -68,14 +68,18 @@ class Engine:
 
         Errors of resolvers are in the response. Raises Refusal (BAD_USER_INPUT) for bad variables.
         """
+        return await self.execute_bound(operation.bind(variables), context)
+
+    async def execute_bound(self, bound: Bound, context: object) -> Response:
+        """Execute a query or a mutation whose variables have been coerced. Raises nothing."""
+        operation = bound.operation
         assert operation.kind is not OperationType.SUBSCRIPTION
-        coerced = operation.variables.coerce(variables)
-        plan = self._compiler.plan(operation, coerced) if self._compiler else None
+        plan = self._compiler.plan(operation, bound.coerced) if self._compiler else None
         if plan is None:
             self.executions.interpreted += 1
-            return await run(self._interpreter.executor(operation, variables, context))
+            return await run(self._interpreter.executor(operation, bound.given, context))
         self.executions.compiled += 1
-        return await plan.execute(Run(self._interpreter, operation, variables, coerced, context))
+        return await plan.execute(Run(self._interpreter, operation, bound.given, bound.coerced, context))
 
     async def subscribe(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: object

@@ -42,10 +42,33 @@ class Operation:
         self.conditions = conditions(document, definition)
         """The variables that decide what is selected; None when other directives than @skip and @include do."""
 
+    def bind(self, variables: Mapping[str, Any] | None) -> Bound:
+        """The operation with these values. Raises Refusal (BAD_USER_INPUT) when a variable does not fit."""
+        return Bound(self, variables, self.variables.coerce(variables))
+
     def key(self, variables: Mapping[str, Any] | None) -> Hashable:
+        """See `Bound.key`. Raises Refusal (BAD_USER_INPUT) when a variable does not fit."""
+        return self.bind(variables).key
+
+
+class Bound:
+    """An operation with the values of its variables. It can be executed any number of times."""
+
+    __slots__ = ("_key", "coerced", "given", "operation")
+
+    def __init__(self, operation: Operation, given: Mapping[str, Any] | None, coerced: dict[str, Any]) -> None:
+        self.operation = operation
+        self.given = given
+        self.coerced = coerced
+        self._key: Hashable = None
+
+    @property
+    def key(self) -> Hashable:
         """Identity of document, operation and coerced variables.
 
         Defaults count as given, the order of names does not matter, and variables the operation
-        does not declare are left out. Raises Refusal (BAD_USER_INPUT) when a variable does not fit.
+        does not declare are left out.
         """
-        return self.query, self.name, frozen(self.variables.coerce(variables))
+        if self._key is None:
+            self._key = self.operation.query, self.operation.name, frozen(self.coerced)
+        return self._key

@@ -58,6 +58,8 @@ class Feed:
         self._suspect = False
         self._distrusted = False
         self._announced: Version | None = None
+        self._cut_edition: Page | None = None
+        self._cuts: dict[tuple[int, int], Page] = {}
 
     @property
     def watchers(self) -> int:
@@ -107,6 +109,19 @@ class Feed:
         if head is not None and rhythm.failing:
             return replace(head, stale=True)
         return head if rhythm.fallback and rhythm.is_fresh(self._clock.monotonic()) else None
+
+    def cut(self, limit: int, offset: int) -> Page | None:
+        """That part of `page`: one object for as long as the edition is one."""
+        edition = self.edition()
+        if edition is None:
+            page = self.page()
+            return page and page.cut(limit, offset)
+        if self._cut_edition is not edition:
+            self._cut_edition, self._cuts = edition, {}
+        cut = self._cuts.get((limit, offset))
+        if cut is None:
+            cut = self._cuts[limit, offset] = replace(edition, source=Source.MEMORY).cut(limit, offset)
+        return cut
 
     async def fresh_page(self) -> Page:
         """The head, read after this call if need be; all who wait share one reading.

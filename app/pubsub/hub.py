@@ -110,8 +110,7 @@ class Hub:
         """
         if not _in_head(limit, offset) or (feed := self._following(category, period)) is None:
             return None
-        page = feed.page()
-        return page and page.cut(limit, offset)
+        return feed.cut(limit, offset)
 
     async def fresh_page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
         """That part of the open board, read now if memory does not have it; concurrent callers share the reading.

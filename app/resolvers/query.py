@@ -13,6 +13,7 @@ from app.resolvers.history import HistoryQueries
 from app.resolvers.moderation import ModerationQueries
 from app.resolvers.players import PlayerQueries
 from app.resolvers.selection import views_below
+from app.resolvers.shown import shown
 from app.schema.boards import Leaderboard, UserRank
 from app.schema.catalogue import Action, Category
 from app.schema.enums import Period
@@ -39,7 +40,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         if not beside and offset + limit <= TOP:
             info.context.rests_on(lambda: boards.edition(board), lambda: catalogue.current)
         page = await boards.page(board, limit, offset, beside)
-        return Leaderboard.of(page, kind, f"offset={offset}&limit={limit}")
+        return shown(page, kind, limit)
 
     @strawberry.field(description="Where a user stands. Without a score there is no rank, which is not an error.")
     async def user_rank(

@@ -67,8 +67,8 @@ class Leaderboards:
 
     def edition(self, board: Board) -> Page | None:
         """What `page` answers from while the board is the open one and memory has it: see `Hub.edition`."""
-        category, period = board.category, board.window.period
-        return self._hub.edition(category, period) if board == board_of(category, period, self._clock()) else None
+        edition = self._hub.edition(board.category, board.window.period)
+        return edition if edition is not None and edition.board == board else None
 
     async def page(self, board: Board, limit: int, offset: int, beside: Sequence[View[Page]] = ()) -> Page:
         """`limit` entries of a board from a 0-based `offset` on, and `beside` them what else is asked of it.
@@ -99,10 +99,9 @@ class Leaderboards:
     async def _from_memory(self, board: Board, limit: int, offset: int) -> Page | None:
         """The page as the hub knows it, or reads it now for all who ask; None when it is not for the hub to say."""
         category, period = board.category, board.window.period
-        if board != board_of(category, period, self._clock()):
-            return None
         page = self._hub.page(category, period, limit, offset)
-        page = page or await self._hub.fresh_page(category, period, limit, offset)
+        if page is None and board == board_of(category, period, self._clock()):
+            page = await self._hub.fresh_page(category, period, limit, offset)
         return page if page is not None and page.board == board else None
 
     async def _locate(self, wanted: Sequence[tuple[Board, UUID]]) -> Sequence[Located | Exception]:

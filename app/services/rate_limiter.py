@@ -51,6 +51,10 @@ class RateLimiter:
         if limits is not None:
             self._local = LocalLimiter(limits.blocking, monotonic)
 
+    def is_blocked(self, address: str) -> bool:
+        """Whether an address is known to be blocked."""
+        return bool(self._blocks.left(address))
+
     def refuse_blocked(self, address: str) -> None:
         """Raise RateLimited at once for an address that is known to be blocked."""
         left = self._blocks.left(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,9 +20,12 @@ MAX_USER_AGENT = 200
 class Contexts:
     """Makes contexts from ASGI scopes."""
 
-    def __init__(self, app: App, proxies: TrustedProxies, new_id: Callable[[], str]) -> None:
-        """`new_id` names requests that do not bring an id."""
+    def __init__(
+        self, app: App, proxies: TrustedProxies, new_id: Callable[[], str], clock: Callable[[], float] = time.time
+    ) -> None:
+        """`new_id` names requests that do not bring an id. `clock`: seconds since the epoch."""
         self._app = app
+        self._clock = clock
         self._proxies = proxies
         self._new_id = new_id
 
@@ -39,6 +43,19 @@ class Contexts:
         if not isinstance(given, str):
             raise Unauthenticated
         return await self._context(scope, headers, given.encode(errors="replace"))
+
+    def again(self, context: Context, request_id: str) -> Context | None:
+        """The context of one more request by the caller of `context`, from the same address.
+
+        None when its access token is no longer good, or its address is blocked: the request is to be refused as any
+        other.
+        """
+        caller = context.caller
+        if caller is not None and caller.expires_at <= self._clock():
+            return None
+        if self._app.rate_limiter.is_blocked(context.address):
+            return None
+        return Context(self._app, caller, context.address, context.user_agent, request_id)
 
     def public(self, grounds: Grounds | None = None) -> Context:
         """The context of an execution that many viewers share; its resolvers tell `grounds` what they rest on."""

@@ -10,13 +10,16 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import ServiceUnavailable
-from app.execution import Engine, Grounds, Operation, Refusal, Response
+from app.execution import Bound, Engine, Grounds, Operation, Refusal, Response
+from app.execution.lru import LRU
+from app.execution.steps import rest_of
 from app.transport import replies
 from app.transport.answers import Answers
 from app.transport.bodies import read_body
 from app.transport.csrf import BLOCKED, may_be_forged
 from app.transport.documents import Documents
 from app.transport.framing import FRAMINGS
+from app.transport.known_heads import ANSWERED, Answered
 from app.transport.negotiation import Accepted, negotiate
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
 from app.transport.problems import ClientGone, DocumentRefused, Header, MalformedRequest
@@ -30,11 +33,20 @@ ALLOW: Header = (b"allow", b"GET, HEAD, POST, OPTIONS")
 ALLOW_POST: Header = (b"allow", b"POST")
 ACCEPT_POST: Header = (b"accept-post", b"application/json")
 
+NO_STREAM = (
+    "A subscription needs 'Accept: text/event-stream' or 'multipart/mixed; subscriptionSpec=1.0', "
+    "or a WebSocket with the subprotocol graphql-transport-ws."
+)
+
 # What may be asked for with a method that promises to change nothing.
 SAFE = {
     "GET": (OperationType.QUERY, OperationType.SUBSCRIPTION),
     "HEAD": (OperationType.QUERY,),
 }
+
+# Many clients send the same query, to the byte: what it means is remembered.
+BODIES, BYTES = 10_000, 8 * 1024 * 1024
+OVERHEAD = 1000
 
 UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
 
@@ -82,25 +94,40 @@ class GraphQLEndpoint(Generic[ContextT]):
         self._longest_body = longest_body
         self._body_timeout = body_timeout
         self._execution_timeout = execution_timeout
+        self._known: LRU[bytes, Bound] = LRU(BODIES, BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
         accepted = negotiate(headers.get(b"accept"))
+        reply: Reply | None
         try:
             reply = await self._reply(scope, headers, accepted, receive, send)
         except ClientGone:
             return
-        except MalformedRequest as problem:
-            reply = replies.malformed(problem, accepted)
-        except Refusal as refused:
-            reply = replies.refusal(self._engine.encode(Response.of(refused)), accepted)
-        except DocumentRefused as refused:
-            error = {"message": refused.message, "extensions": {"code": refused.code}}
-            reply = replies.refusal(replies.error_body(error), accepted)
         except Exception as error:
-            reply = replies.refusal(replies.error_body(self._render_error(error)), accepted)
+            reply = self._refused(error, accepted)
         if reply is not None:
             await reply.send(send, without_body=scope["method"] == "HEAD")
+
+    async def answer(self, body: bytes, accepted: Accepted, context: ContextT) -> Reply:
+        """The reply to a POST of this body by a client that accepts single results. Raises nothing."""
+        try:
+            bound = self._known.get(body)
+            if bound is not None:
+                await self._guard(context, bound.operation)
+                return (await self._executed(bound, accepted, context))[0]
+            request = parameters_of_json(body)
+            operation = await self._prepared(request, context)
+            await self._guard(context, operation)
+            if operation.kind is OperationType.SUBSCRIPTION:
+                raise MalformedRequest(406, NO_STREAM)
+            bound = operation.bind(request.variables)
+            reply, whole = await self._executed(bound, accepted, context)
+            if whole and operation.grounded and not request.extensions:
+                self._known.put(body, bound, len(body) + OVERHEAD)
+        except Exception as error:
+            reply = self._refused(error, accepted)
+        return reply
 
     async def _reply(
         self, scope: Scope, headers: Mapping[bytes, bytes], accepted: Accepted, receive: Receive, send: Send
@@ -122,10 +149,24 @@ class GraphQLEndpoint(Generic[ContextT]):
         if operation.kind is OperationType.SUBSCRIPTION:
             await self._stream(operation, request, accepted, context, receive, send)
             return None
-        reply, cacheable = await self._executed(operation, request.variables, accepted, context)
+        reply, cacheable = await self._executed(operation.bind(request.variables), accepted, context)
         if cacheable and method != "POST":
             return replies.revalidated(reply, headers.get(b"if-none-match"))
+        if cacheable and accepted.result is not None and accepted.stream is None:
+            scope.setdefault("state", {})[ANSWERED] = Answered(reply, accepted, context)
         return reply
+
+    def _refused(self, error: Exception, accepted: Accepted) -> Reply:
+        match error:
+            case MalformedRequest():
+                return replies.malformed(error, accepted)
+            case Refusal():
+                return replies.refusal(self._engine.encode(Response.of(error)), accepted)
+            case DocumentRefused():
+                formatted: Mapping[str, Any] = {"message": error.message, "extensions": {"code": error.code}}
+            case _:
+                formatted = self._render_error(error)
+        return replies.refusal(replies.error_body(formatted), accepted)
 
     async def _parameters(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Parameters:
         method = scope["method"]
@@ -153,31 +194,35 @@ class GraphQLEndpoint(Generic[ContextT]):
             await self._documents.remember(request)
         return operation
 
-    async def _executed(
-        self, operation: Operation, variables: dict[str, Any] | None, accepted: Accepted, context: ContextT
-    ) -> tuple[Reply, bool]:
+    async def _executed(self, bound: Bound, accepted: Accepted, context: ContextT) -> tuple[Reply, bool]:
         """The reply, and whether it may be cached: it is free of errors."""
-        answers = self._answers if operation.grounded else None
+        answers = self._answers if bound.operation.grounded else None
         if answers is None:
-            response = await self._execute(operation, variables, context)
+            response = await self._execute(bound, context)
             body = self._engine.encode(response)
         else:
-            key = operation.key(variables)
-            known = answers.get(key)
+            known = answers.get(bound.key)
             if known is not None:
                 return replies.result(known, accepted), True
             grounds = Grounds()
-            response = await self._execute(operation, variables, answers.public(grounds))
+            response = await self._execute(bound, answers.public(grounds))
             body = self._engine.encode(response)
-            answers.keep(key, response, body, grounds)
+            answers.keep(bound.key, response, body, grounds)
         if not response.errors:
             return replies.result(body, accepted), True
         return (replies.partial_result if response.has_data else replies.refusal)(body, accepted), False
 
-    async def _execute(self, operation: Operation, variables: dict[str, Any] | None, context: object) -> Response:
+    async def _execute(self, bound: Bound, context: object) -> Response:
+        execution = self._engine.execute_bound(bound, context)
+        try:
+            # What memory answers is done at the first step, and needs no timer.
+            first = execution.send(None)
+        except StopIteration as done:
+            response: Response = done.value
+            return response
         try:
             async with asyncio.timeout(self._execution_timeout):
-                return await self._engine.execute(operation, variables, context)
+                return await rest_of(execution, first)
         except TimeoutError:
             raise ServiceUnavailable(retry_after=1) from None
 
@@ -191,11 +236,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         send: Send,
     ) -> None:
         if accepted.stream is None:
-            raise MalformedRequest(
-                406,
-                "A subscription needs 'Accept: text/event-stream' or 'multipart/mixed; subscriptionSpec=1.0', "
-                "or a WebSocket with the subprotocol graphql-transport-ws.",
-            )
+            raise MalformedRequest(406, NO_STREAM)
         await self._streams.serve(FRAMINGS[accepted.stream], operation, request.variables, context, receive, send)
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from app.execution import Engine
 from app.telemetry.metrics import Metrics, Reading
 from app.transport.answers import Answers
+from app.transport.known_heads import KnownHeads
 from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections
 from app.wiring import App
@@ -17,10 +18,23 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def route(
-    app: App, engine: Engine, shared: SharedExecutions, connections: Connections, answers: Answers | None
+    app: App,
+    engine: Engine,
+    shared: SharedExecutions,
+    connections: Connections,
+    answers: Answers | None,
+    known_heads: KnownHeads,
 ) -> Route:
     """`/metrics`, in Prometheus' text format."""
-    metrics = Metrics([*_stores(app), *_boards(app), *_operations(engine, shared, answers), *_sockets(connections)])
+    metrics = Metrics(
+        [
+            *_stores(app),
+            *_boards(app),
+            *_operations(engine, shared, answers),
+            *_requests(known_heads),
+            *_sockets(connections),
+        ]
+    )
 
     async def page(_: Request) -> Response:
         return Response(metrics.render(), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
@@ -103,6 +117,17 @@ def _operations(engine: Engine, shared: SharedExecutions, answers: Answers | Non
             lambda: shared.superseded,
             counts=True,
         ),
+    ]
+
+
+def _requests(known_heads: KnownHeads) -> list[Reading]:
+    return [
+        Reading(
+            "known_heads",
+            "HTTP requests that took the short way, because their head was known.",
+            lambda: known_heads.hits,
+            counts=True,
+        )
     ]
 
 

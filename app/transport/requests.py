@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.transport.problems import Header
+
 HEADER = b"x-request-id"
 USABLE = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
+
+
+def given_id(headers: Sequence[Header]) -> bytes | None:
+    """The id that a client gave its request, if it is one that can be used."""
+    given = next((value for name, value in headers if name == HEADER), b"")
+    return given if USABLE.fullmatch(given) else None
 
 
 class RequestIds:
@@ -27,8 +35,7 @@ class RequestIds:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        request_id = given if USABLE.fullmatch(given) else self._new_id().encode()
+        request_id = given_id(scope["headers"]) or self._new_id().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
         async def answer(message: Message) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket as sockets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,8 @@ from app.execution import Engine, Operation
 from app.transport.document_limits import DocumentLimits
 from app.transport.documents import Documents
 from app.transport.http import GraphQLEndpoint
-from app.transport.http_protocol import BoundedHttpProtocol
+from app.transport.http_protocol import KNOWN_HEADS, BoundedHttpProtocol
+from app.transport.known_heads import KnownHeads
 from app.transport.shared import SharedExecutions
 from app.transport.streams import Streams
 
@@ -198,6 +199,9 @@ class Contexts:
         viewer = authorization.removeprefix("Bearer ") or None
         return ToyContext(self._toy, viewer, 0.2 if viewer == "short" else None)
 
+    def again(self, context: ToyContext, request_id: str) -> ToyContext | None:
+        return None if context.viewer in self._toy.strangers else context
+
 
 @dataclass
 class Toy:
@@ -209,6 +213,8 @@ class Toy:
     """Further arguments of the endpoint."""
     streaming: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the streams."""
+    middleware: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
+    """From the inside out."""
 
     def __post_init__(self) -> None:
         self.counter = Counter()
@@ -216,6 +222,7 @@ class Toy:
         self.stop = asyncio.Event()
         self.guarded: list[Operation | None] = []
         self.refuse_with: Exception | None = None
+        self.strangers: set[str | None] = set()
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
         self.shared = SharedExecutions(self.engine, lambda: ToyContext(self))
         self.streams: Streams[ToyContext] = Streams(
@@ -226,18 +233,24 @@ class Toy:
             lifetime=lambda context: context.lifetime,
             **self.streaming,
         )
+        contexts = Contexts(self)
         self.endpoint: GraphQLEndpoint[ToyContext] = GraphQLEndpoint(
             self.engine,
-            Contexts(self),
+            contexts,
             self.documents,
             self.streams,
             guard=self._guard,
             render_error=render_error,
             **self.settings,
         )
+        app: ASGIApp = self.endpoint
+        for wrap in self.middleware:
+            app = wrap(app)
+        self.known_heads = KnownHeads(app, lambda: "made-here")
+        self.known_heads.open(self.endpoint, contexts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.endpoint(scope, receive, send)
+        await self.known_heads(scope, receive, send)
 
     async def _guard(self, context: ToyContext, operation: Operation | None) -> None:
         self.guarded.append(operation)
@@ -246,14 +259,20 @@ class Toy:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol) -> AsyncIterator[str]:
-    """The base URL of a real server on a free port."""
-    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_config=None, timeout_graceful_shutdown=5)
+async def served(
+    app: ASGIApp, protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol, *, learning: bool = False, **settings: Any
+) -> AsyncIterator[str]:
+    """The base URL of a real server on a free port. `learning`: requests with known heads take the short way."""
+    settings = {"timeout_graceful_shutdown": 5, "server_header": False, "date_header": False, **settings}
+    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_config=None, **settings)
     server = uvicorn.Server(config)
     with sockets.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config.load()
         server.lifespan = config.lifespan_class(config)
+        if learning:
+            assert isinstance(app, Toy)
+            server.lifespan.state[KNOWN_HEADS] = app.known_heads
         await server.startup([listener])
         host, port = listener.getsockname()
         try:

@@ -1,0 +1,24 @@
+"""Boards as the schema shows them, made once for as long as memory has the same page."""
+
+from __future__ import annotations
+
+from app.domain.boards import Page, Source
+from app.domain.catalogue import Category
+from app.execution.lru import LRU
+from app.schema.boards import Leaderboard
+
+PAGES, ENTRIES = 1000, 20_000
+
+_shown: LRU[int, tuple[Page, Category, Leaderboard]] = LRU(PAGES, ENTRIES)
+
+
+def shown(page: Page, category: Category, limit: int) -> Leaderboard:
+    """The board in the schema's terms. Whoever asks gets the same object for the same page: nobody changes it."""
+    known = _shown.get(id(page))
+    # What is remembered holds on to its page: nothing else can have come by that id.
+    if known is not None and known[0] is page and known[1] is category:
+        return known[2]
+    board = Leaderboard.of(page, category, f"offset={page.offset}&limit={limit}")
+    if page.source is Source.MEMORY:
+        _shown.put(id(page), (page, category, board), len(page.entries) + 1)
+    return board

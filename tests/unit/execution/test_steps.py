@@ -1,0 +1,83 @@
+"""Coroutines whose first step was made by hand."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from app.execution.steps import rest_of
+
+
+def stepped(coroutine: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+    return rest_of(coroutine, coroutine.send(None))
+
+
+async def test_the_rest_gives_the_result_of_the_whole():
+    waited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def work() -> int:
+        first = await waited
+        await asyncio.sleep(0)
+        return first + 1
+
+    rest = stepped(work())
+    waited.set_result(1)
+    assert await rest == 2
+
+
+async def test_an_exception_on_the_way_is_thrown_where_it_was_awaited():
+    waited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def work() -> str:
+        try:
+            await waited
+        except KeyError:
+            await asyncio.sleep(0)
+            return "caught"
+        return "not raised"
+
+    rest = stepped(work())
+    waited.set_exception(KeyError())
+    assert await rest == "caught"
+
+
+async def test_what_the_coroutine_raises_is_raised():
+    async def work() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        await stepped(work())
+
+
+async def test_a_cancellation_reaches_the_coroutine_and_its_caller():
+    cleaned = []
+
+    async def work() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            cleaned.append(True)
+
+    rest = asyncio.ensure_future(stepped(work()))
+    await asyncio.sleep(0)
+    rest.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await rest
+    assert cleaned == [True]
+
+
+async def test_a_rest_that_nobody_awaits_to_its_end_closes_the_coroutine():
+    cleaned = []
+
+    async def work() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            cleaned.append(True)
+
+    rest = stepped(work())
+    rest.send(None)
+    rest.close()
+    assert cleaned == [True]
