@@ -61,6 +61,13 @@ def _stores(app: App) -> list[Reading]:
         Reading(
             "puts_missed", "Postings that Redis missed and repair put right.", lambda: app.announcer.missed, counts=True
         ),
+        Reading(
+            "accounts_recalled",
+            "Submissions judged by what memory knows of the player, and those for which it had to be loaded.",
+            lambda: {("memory",): app.accounts.hits, ("database",): app.accounts.misses},
+            ("source",),
+            counts=True,
+        ),
         Reading("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
         Reading("job_failures", "Jobs that failed or were postponed.", lambda: app.jobs.failures, counts=True),
         Reading(
@@ -89,6 +96,18 @@ def _boards(app: App) -> list[Reading]:
         Reading("board_read_failures", "Readings that neither store answered.", lambda: tally.failures, counts=True),
         Reading("nudges", "Announcements that a board moved.", lambda: tally.nudges, counts=True),
         Reading("gaps", "Times at which announcements may have been lost.", lambda: tally.gaps, counts=True),
+        Reading(
+            "channel_messages_unreadable",
+            "Messages of the channels that made no sense.",
+            lambda: app.hub.tally.unreadable,
+            counts=True,
+        ),
+        Reading(
+            "notices_lost",
+            "How often notices may have been missed, and all that rests on them was looked at anew.",
+            lambda: app.notices.losses,
+            counts=True,
+        ),
         Reading("channel_outages", "Lost connections of the channels.", lambda: app.backend.outages, counts=True),
     ]
 
