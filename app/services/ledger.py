@@ -184,7 +184,7 @@ class Ledger:
         missing = [claim for claim, account in zip(claims, recalled, strict=True) if account is None]
         loaded: Iterator[Loaded] = iter(())
         if missing:
-            async with self._database.connect() as connection:
+            async with self._database.driver() as connection:
                 loaded = iter(await load(connection, missing, now, self._recent))
         states = []
         for claim, account in zip(claims, recalled, strict=True):
@@ -203,7 +203,7 @@ class Ledger:
         reached: Sequence[Milestone] = ()
         try:
             if plain:
-                async with self._database.connect() as connection:
+                async with self._database.driver() as connection:
                     await store(connection, postings)
             else:
                 async with self._database.begin() as connection:
