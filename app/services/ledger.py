@@ -49,10 +49,8 @@ class _Wish:
     judge: Judge
 
 
-@dataclass(frozen=True, slots=True)
-class _Committed:
-    posting: Posting
-    ranks: asyncio.Future[Receipt]
+_Committed = asyncio.Future[Receipt]
+"""The receipt of what is committed, to come with its ranks."""
 
 
 class Ledger:
@@ -97,7 +95,7 @@ class Ledger:
         any more: without Redis the receipt just has no ranks.
         """
         committed = await self._queue.submit(_Wish(claim, judge))
-        return await committed.ranks
+        return await committed
 
     async def refuse_repeats(self, request_key: str, request_hash: bytes | None) -> None:
         """Raise what `post` would for a request key that has been used; pass a new one."""
@@ -154,7 +152,7 @@ class Ledger:
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
             await self._store(postings)
-        return [self._announce(result) if isinstance(result, Posting) else result for result in results]
+        return [self._announcer.announce(result) if isinstance(result, Posting) else result for result in results]
 
     async def _locked(self, wish: _Wish) -> _Committed | Exception:
         self._accounts.forget(wish.claim.user_id)
@@ -168,7 +166,7 @@ class Ledger:
             await store(connection, [result])
             reached = await self._milestones.award_scores(connection, [result])
         self._milestones.announce(reached)
-        return self._announce(result)
+        return self._announcer.announce(result)
 
     async def _judged(self, wish: _Wish, state: Loaded, now: datetime) -> Posting | Exception:
         try:
@@ -232,9 +230,6 @@ class Ledger:
         if state.account is None:
             raise UserNotFound
         return state.account
-
-    def _announce(self, posting: Posting) -> _Committed:
-        return _Committed(posting, self._announcer.announce(posting))
 
     def _new_id(self, now: datetime) -> UUID:
         return uuid7(now, self._random_bytes)
