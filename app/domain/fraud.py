@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import pairwise
 from statistics import fmean, median, pstdev
@@ -117,6 +118,7 @@ def judge(claim: Claim, account: Account, now: datetime, limits: Thresholds) -> 
     return Suspicion(worst, tuple(name for name, verdict in verdicts.items() if verdict))
 
 
+@lru_cache(maxsize=4096)
 def is_public(address: str | None) -> bool:
     """Whether an address (or an IPv6 /64) is of the public internet: behind any other, accounts say nothing."""
     try:

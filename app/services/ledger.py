@@ -27,6 +27,7 @@ from app.domain.milestones import Milestone
 from app.domain.receipts import Receipt
 from app.models.accounts import Loaded, load
 from app.models.ledger import Overtaken, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
+from app.models.neighbours import count_neighbours
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
 from app.services.database import Database, is_repeatable
@@ -147,8 +148,16 @@ class Ledger:
 
     async def _attempt(self, wishes: Sequence[_Wish], *, from_memory: bool) -> Sequence[_Committed | Exception]:
         now = self._clock()
-        loaded = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
-        results = [await self._judged(wish, state, now) for wish, state in zip(wishes, loaded, strict=True)]
+        results = await self._judge_all(wishes, now, from_memory=from_memory)
+        doubtful = [
+            index
+            for index, (wish, result) in enumerate(zip(wishes, results, strict=True))
+            if isinstance(result, Exception) and not self._accounts.is_certain(wish.claim)
+        ]
+        if doubtful:
+            again = await self._judge_all([wishes[index] for index in doubtful], now, from_memory=False)
+            for index, result in zip(doubtful, again, strict=True):
+                results[index] = result
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
             await self._store(postings)
@@ -168,6 +177,12 @@ class Ledger:
         self._milestones.announce(reached)
         return self._announcer.announce(result)
 
+    async def _judge_all(
+        self, wishes: Sequence[_Wish], now: datetime, *, from_memory: bool
+    ) -> list[Posting | Exception]:
+        states = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
+        return [await self._judged(wish, state, now) for wish, state in zip(wishes, states, strict=True)]
+
     async def _judged(self, wish: _Wish, state: Loaded, now: datetime) -> Posting | Exception:
         try:
             account = await self._admit(wish.claim, state)
@@ -178,6 +193,10 @@ class Ledger:
 
     async def _states(self, claims: Sequence[Claim], now: datetime, *, from_memory: bool) -> list[Loaded]:
         """What each claim is judged by: remembered where possible, else loaded."""
+        forgotten = self._accounts.forgotten
+        if from_memory and (addresses := self._accounts.uncounted(claims)):
+            async with self._database.driver() as connection:
+                self._accounts.count(await count_neighbours(connection, addresses, now))
         recalled = [self._accounts.recall(claim, now) if from_memory else None for claim in claims]
         missing = [claim for claim, account in zip(claims, recalled, strict=True) if account is None]
         loaded: Iterator[Loaded] = iter(())
@@ -192,7 +211,7 @@ class Ledger:
                 continue
             state = next(loaded)
             if state.account is not None:
-                self._accounts.learn(claim, state.account, now)
+                self._accounts.learn(claim, state.account, now, forgotten)
             states.append(state)
         return states
 
