@@ -116,6 +116,7 @@ class Accounts:
             claim.actor.address
             for claim in claims
             if claim.actor.address is not None
+            and claim.kind is Kind.ACTION
             and claim.user_id in self._memories
             and self._is_counted(claim)
             and self._counted_neighbours(claim.actor.address) is None
