@@ -45,6 +45,8 @@ class Kind(StrEnum):
     """A moderator deleted the user: the score goes to nothing."""
 
 
+_CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 PLAYED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.HELD)
 """What a player did, as opposed to what others did for or to the player."""
 
@@ -111,8 +113,7 @@ class Transaction:
             self.reason,
             round(self.created_at.timestamp() * 1_000_000),
         )
-        canonical = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(self.previous_hash + canonical.encode()).digest()
+        return hashlib.sha256(self.previous_hash + _CANONICAL.encode(content).encode()).digest()
 
     @property
     def head(self) -> Head:

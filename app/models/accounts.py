@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards import Board
 from app.domain.fraud import is_public
@@ -18,6 +17,7 @@ from app.domain.ledger import Account, Activity, Claim, Head, boards_for
 from app.domain.scoring import ScoreRow
 from app.domain.transactions import PLAYED
 from app.domain.users import Profile
+from app.models.executor import Executor
 from app.models.scores import window_key
 
 NEIGHBOURHOOD = timedelta(hours=1)
@@ -89,13 +89,12 @@ class Loaded:
     request_used: bool
 
 
-async def load(connection: AsyncConnection, claims: Sequence[Claim], now: datetime, recent: int = 0) -> list[Loaded]:
+async def load(connection: Executor, claims: Sequence[Claim], now: datetime, recent: int = 0) -> list[Loaded]:
     """The state that each claim is judged by. `recent`: how many completions of a player's history are wanted.
 
     The heads are read before the rows: rows that are newer than their head are caught by `store`, older ones cannot be.
     """
-    answers = await connection.execute(LOAD_ACCOUNTS, _parameters(claims, now, recent))
-    accounts = answers.all()
+    accounts = list(await connection.execute(LOAD_ACCOUNTS, _parameters(claims, now, recent)))
     rows = await _load_rows(connection, claims, now)
     return [
         Loaded(
@@ -143,7 +142,7 @@ def _account(claim: Claim, found: Any, rows: Mapping[Board, ScoreRow]) -> Accoun
 
 
 async def _load_rows(
-    connection: AsyncConnection, claims: Sequence[Claim], now: datetime
+    connection: Executor, claims: Sequence[Claim], now: datetime
 ) -> Mapping[tuple[UUID, str], dict[Board, ScoreRow]]:
     wanted = [(board, claim.user_id) for claim in claims for board in boards_for(claim.category, now)]
     boards = {(board.category, *window_key(board.window)): board for board, _ in wanted}

@@ -15,6 +15,7 @@ from app.domain.ledger import Posting
 from app.domain.receipts import Receipt
 from app.domain.transactions import Kind
 from app.domain.users import Profile
+from app.models.executor import Executor
 
 # The head of each user's chain is moved only from where the posting saw it; the rows are locked in order of id, so
 # that two batches with users in common queue up instead of deadlocking. Where the counts differ from what was asked
@@ -105,7 +106,7 @@ async def lock_user(connection: AsyncConnection, user_id: UUID) -> None:
     await connection.execute(LOCK_USER, {"user": user_id})
 
 
-async def store(connection: AsyncConnection, postings: Sequence[Posting]) -> None:
+async def store(connection: Executor, postings: Sequence[Posting]) -> None:
     """Make `postings` true, all of them or none. At most one posting per user.
 
     One statement, so that it may stand outside of a transaction, unless a posting is suspicious: `is_one_statement`.

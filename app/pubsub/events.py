@@ -48,7 +48,7 @@ class BoardMoved:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:
-    """What boards show of a user is different now: the name, the picture, or whether they are shown at all."""
+    """What processes remember of a user is out of date: the name, the picture, whether boards show them, open flags."""
 
     user_id: UUID
 

@@ -118,11 +118,11 @@ class ActionTokens:
             return (await connection.execute(DELETE_EXPIRED, {"before": before})).rowcount
 
     async def _store(self, batch: Sequence[_Wanted]) -> Sequence[Exception | None]:
-        async with self._database.begin() as connection:
+        async with self._database.driver() as connection, connection.transaction():
             users = [wanted.claims.user_id for wanted in batch]
             known = {row.id for row in await connection.execute(LOCK_USERS, {"users": users})}
             rows = [wanted for wanted in batch if wanted.claims.user_id in known]
-            answers = (await connection.execute(INSERT, self._columns(rows))).all() if rows else ()
+            answers = await connection.execute(INSERT, self._columns(rows)) if rows else ()
         outcomes = {row.user_id: _outcome(row) for row in answers}
         return [outcomes.get(user_id, UserNotFound()) for user_id in users]
 

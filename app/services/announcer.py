@@ -44,14 +44,10 @@ class Announcer:
         self._on_cold = on_cold
         self._on_ranked = on_ranked
         self._queue = GroupCommit(self._put, size=batch, lanes=1)
-        self._tasks: set[asyncio.Task[Receipt]] = set()
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
         """Start at once, whether or not anybody waits. The result has ranks if Redis answered."""
-        task = asyncio.create_task(self._announce(posting))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        return self._queue.enqueue(posting)
 
     async def repair(self, recent: Callable[[datetime], Awaitable[object]]) -> None:
         """Have `recent` put right what Redis has missed, if anything: it is given the time of the first miss.
@@ -69,27 +65,28 @@ class Announcer:
 
     async def drain(self) -> None:
         """Return when nothing is under way."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._queue.drain()
 
-    async def _announce(self, posting: Posting) -> Receipt:
-        try:
-            ranks = await self._queue.submit(posting)
-        except Exception:
-            log.exception("standings_put_failed")
-            ranks = Ranks()
-        self._on_ranked(posting, ranks.after)
-        return posting.receipt(ranks.before, ranks.after)
-
-    async def _put(self, postings: Sequence[Posting]) -> Sequence[Ranks]:
+    async def _put(self, postings: Sequence[Posting]) -> Sequence[Receipt]:
+        """Raises nothing: the postings are committed, and whoever made them is to hear so."""
         ranks: dict[int, Ranks] = {}
         by_category: dict[str, list[tuple[int, Standing]]] = {}
         for index, posting in enumerate(postings):
             for standing in posting.standings:
                 by_category.setdefault(standing.board.category, []).append((index, standing))
         for category, rows in by_category.items():
-            ranks |= await self._put_category(category, rows, postings)
-        return [ranks.get(index, Ranks()) for index in range(len(postings))]
+            try:
+                ranks |= await self._put_category(category, rows, postings)
+            except Exception:
+                log.exception("standings_put_failed")
+        return [self._receipt(posting, ranks.get(index, Ranks())) for index, posting in enumerate(postings)]
+
+    def _receipt(self, posting: Posting, ranks: Ranks) -> Receipt:
+        try:
+            self._on_ranked(posting, ranks.after)
+        except Exception:
+            log.exception("rank_not_seen")
+        return posting.receipt(ranks.before, ranks.after)
 
     async def _put_category(
         self, category: str, rows: Sequence[tuple[int, Standing]], postings: Sequence[Posting]

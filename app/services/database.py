@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.domain.errors import ServiceUnavailable
 from app.services.breaker import Breaker, Open
+from app.services.driver_connection import DriverConnection
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     InterfaceError,
@@ -61,6 +62,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine, breaker: Breaker) -> None:
         self.engine = engine
+        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.breaker = breaker
 
     async def warm(self, connections: int) -> None:
@@ -78,8 +80,14 @@ class Database:
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading; each statement is a transaction of its own."""
+        async with self._translated(), self._autocommit.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[DriverConnection]:
+        """A connection for what runs all the time; each statement is a transaction of its own."""
         async with self._translated(), self.engine.connect() as connection:
-            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield DriverConnection(connection)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:

@@ -56,12 +56,16 @@ class GroupCommit(Generic[T, R]):
 
     async def submit(self, item: T) -> R:
         """The result of `item`, when its batch has run."""
+        return await self.enqueue(item)
+
+    def enqueue(self, item: T) -> asyncio.Future[R]:
+        """As `submit`, for whoever wants to wait later, or not at all: `item` runs in any case."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         if not self._queue:
             loop.call_soon(self._start)
         self._queue.append(_Waiting(item, self._key(item), future))
-        return await future
+        return future
 
     async def drain(self) -> None:
         """Return when everything that was submitted has run."""

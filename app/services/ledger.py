@@ -27,6 +27,7 @@ from app.domain.milestones import Milestone
 from app.domain.receipts import Receipt
 from app.models.accounts import Loaded, load
 from app.models.ledger import Overtaken, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
+from app.models.neighbours import count_neighbours
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
 from app.services.database import Database, is_repeatable
@@ -49,10 +50,8 @@ class _Wish:
     judge: Judge
 
 
-@dataclass(frozen=True, slots=True)
-class _Committed:
-    posting: Posting
-    ranks: asyncio.Future[Receipt]
+_Committed = asyncio.Future[Receipt]
+"""The receipt of what is committed, to come with its ranks."""
 
 
 class Ledger:
@@ -97,7 +96,7 @@ class Ledger:
         any more: without Redis the receipt just has no ranks.
         """
         committed = await self._queue.submit(_Wish(claim, judge))
-        return await committed.ranks
+        return await committed
 
     async def refuse_repeats(self, request_key: str, request_hash: bytes | None) -> None:
         """Raise what `post` would for a request key that has been used; pass a new one."""
@@ -149,12 +148,20 @@ class Ledger:
 
     async def _attempt(self, wishes: Sequence[_Wish], *, from_memory: bool) -> Sequence[_Committed | Exception]:
         now = self._clock()
-        loaded = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
-        results = [await self._judged(wish, state, now) for wish, state in zip(wishes, loaded, strict=True)]
+        results = await self._judge_all(wishes, now, from_memory=from_memory)
+        doubtful = [
+            index
+            for index, (wish, result) in enumerate(zip(wishes, results, strict=True))
+            if isinstance(result, Exception) and not self._accounts.is_certain(wish.claim)
+        ]
+        if doubtful:
+            again = await self._judge_all([wishes[index] for index in doubtful], now, from_memory=False)
+            for index, result in zip(doubtful, again, strict=True):
+                results[index] = result
         postings = [result for result in results if isinstance(result, Posting)]
         if postings:
             await self._store(postings)
-        return [self._announce(result) if isinstance(result, Posting) else result for result in results]
+        return [self._announcer.announce(result) if isinstance(result, Posting) else result for result in results]
 
     async def _locked(self, wish: _Wish) -> _Committed | Exception:
         self._accounts.forget(wish.claim.user_id)
@@ -168,7 +175,13 @@ class Ledger:
             await store(connection, [result])
             reached = await self._milestones.award_scores(connection, [result])
         self._milestones.announce(reached)
-        return self._announce(result)
+        return self._announcer.announce(result)
+
+    async def _judge_all(
+        self, wishes: Sequence[_Wish], now: datetime, *, from_memory: bool
+    ) -> list[Posting | Exception]:
+        states = await self._states([wish.claim for wish in wishes], now, from_memory=from_memory)
+        return [await self._judged(wish, state, now) for wish, state in zip(wishes, states, strict=True)]
 
     async def _judged(self, wish: _Wish, state: Loaded, now: datetime) -> Posting | Exception:
         try:
@@ -180,11 +193,15 @@ class Ledger:
 
     async def _states(self, claims: Sequence[Claim], now: datetime, *, from_memory: bool) -> list[Loaded]:
         """What each claim is judged by: remembered where possible, else loaded."""
+        forgotten = self._accounts.forgotten
+        if from_memory and (addresses := self._accounts.uncounted(claims)):
+            async with self._database.driver() as connection:
+                self._accounts.count(await count_neighbours(connection, addresses, now))
         recalled = [self._accounts.recall(claim, now) if from_memory else None for claim in claims]
         missing = [claim for claim, account in zip(claims, recalled, strict=True) if account is None]
         loaded: Iterator[Loaded] = iter(())
         if missing:
-            async with self._database.connect() as connection:
+            async with self._database.driver() as connection:
                 loaded = iter(await load(connection, missing, now, self._recent))
         states = []
         for claim, account in zip(claims, recalled, strict=True):
@@ -194,7 +211,7 @@ class Ledger:
                 continue
             state = next(loaded)
             if state.account is not None:
-                self._accounts.learn(claim, state.account, now)
+                self._accounts.learn(claim, state.account, now, forgotten)
             states.append(state)
         return states
 
@@ -203,7 +220,7 @@ class Ledger:
         reached: Sequence[Milestone] = ()
         try:
             if plain:
-                async with self._database.connect() as connection:
+                async with self._database.driver() as connection:
                     await store(connection, postings)
             else:
                 async with self._database.begin() as connection:
@@ -232,9 +249,6 @@ class Ledger:
         if state.account is None:
             raise UserNotFound
         return state.account
-
-    def _announce(self, posting: Posting) -> _Committed:
-        return _Committed(posting, self._announcer.announce(posting))
 
     def _new_id(self, now: datetime) -> UUID:
         return uuid7(now, self._random_bytes)

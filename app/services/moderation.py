@@ -39,7 +39,7 @@ def moderation_of(
     corrections = Corrections(ledger, amendments, catalogue, database)
     return Moderation(
         corrections,
-        Reviews(database, amendments, corrections, catalogue),
+        Reviews(database, amendments, corrections, catalogue, announce),
         Visibility(amendments, announce),
         Deletion(amendments, catalogue, profiles, announce),
     )

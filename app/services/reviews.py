@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -31,12 +31,19 @@ class Reviews:
     """Flags, and the decisions about them. Who may see them, and decide, is for the caller to check."""
 
     def __init__(
-        self, database: Database, amendments: Amendments, corrections: Corrections, catalogue: CatalogueService
+        self,
+        database: Database,
+        amendments: Amendments,
+        corrections: Corrections,
+        catalogue: CatalogueService,
+        announce: Callable[[UUID], Awaitable[None]],
     ) -> None:
+        """`announce` tells all processes that what they remember of a user is out of date."""
         self._database = database
         self._amendments = amendments
         self._corrections = corrections
         self._catalogue = catalogue
+        self._announce = announce
 
     async def flags(self, status: FlagStatus, first: int, after: UUID | None) -> Sequence[Flag]:
         """The newest flags of a status; `after` is the last id of the page before. Raises BadUserInput."""
@@ -72,6 +79,7 @@ class Reviews:
                 raise BadUserInput("This flag has been decided already.")
             decision = await self._enter(amendment, flag, status, moderator, reason)
             await close_flag(amendment.connection, flag_id, status, moderator.id, reason, decision, amendment.now)
+        await self._announce(user_id)
         log.info("flag_decided", flag=str(flag_id), status=status.value, moderator=str(moderator.id))
         return await self._find(flag_id)
 

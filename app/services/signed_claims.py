@@ -1,18 +1,23 @@
 """Reading the claims of a signed token (JWT), strictly: there is one way to write a good token, and no second one.
 
-PyJWT checks the encoding and the signature. What the token says is checked here, because PyJWT takes times in
-strings, `true` for 1, and the last of repeated members, in which two readers of one token may disagree.
+Signatures by a shared secret are compared here, as text: an HMAC is one call, and has one spelling. All others are
+PyJWT's. What the token says is checked here in any case, because PyJWT takes times in strings, `true` for 1, and the
+last of repeated members, in which two readers of one token may disagree.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import math
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jwt
+from jwt.algorithms import HMACAlgorithm
 
 MAX_TOKEN_LENGTH = 4096
 
@@ -28,7 +33,11 @@ LATEST = 253_402_300_799
 HARMFUL_HEADERS = frozenset({"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"})
 """Headers by which a token would choose its own key, or ask for a reading of itself that is not this one."""
 
+SHARED_SECRET = "HS256"
+"""The one algorithm whose keys are secrets. A key of any other kind never stands for a secret, nor the reverse."""
+
 _signatures = jwt.PyJWS(options={"enforce_minimum_key_length": True})
+_hmac = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
 class BadToken(Exception):
@@ -55,10 +64,13 @@ def read_header(token: str) -> Header:
     """The header of `token`. Raises BadToken."""
     if len(token) > MAX_TOKEN_LENGTH or not COMPACT.fullmatch(token):
         raise BadToken
-    try:
-        header = _members(jwt.utils.base64url_decode(token.partition(".")[0]))
-    except ValueError:
-        raise BadToken from None
+    return _header(token.partition(".")[0])
+
+
+@lru_cache(maxsize=256)
+def _header(segment: str) -> Header:
+    """What a header says: all tokens of one key begin with the same. Raises BadToken."""
+    header = _members(_decoded(segment))
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if type(algorithm) is not str or not (kid is None or type(kid) is str) or not (typ is None or type(typ) is str):
         raise BadToken
@@ -78,19 +90,57 @@ def read_claims(
 ) -> dict[str, Any]:
     """What `token` claims, signed with one of `keys`: at least `sub`, `aud`, `iat`, `exp`, and `iss` if it is given.
 
-    `now` is in seconds since the epoch. Raises ExpiredToken, BadToken.
+    `algorithm` is what `read_header` said of this very token, and the caller accepts. `now` is in seconds since the
+    epoch. Raises ExpiredToken, BadToken.
     """
     for key in keys:
-        try:
-            payload = _signatures.decode(token, key, [algorithm])
-        except jwt.InvalidSignatureError:
+        payload = _payload(token, key, algorithm)
+        if payload is None:
             continue
-        except (jwt.PyJWTError, ValueError, TypeError):
-            raise BadToken from None
         claims = _members(payload)
         _check(claims, audience, issuer, now)
         return claims
     raise BadToken
+
+
+def _payload(token: str, key: Any, algorithm: str) -> bytes | None:
+    """What stands in `token`; None when another key signed it. Raises BadToken."""
+    try:
+        if type(key) is str:
+            return _payload_by_secret(token, _secret(key), algorithm)
+        payload: bytes = _signatures.decode(token, key, [algorithm])
+    except jwt.InvalidSignatureError:
+        return None
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise BadToken from None
+    return payload
+
+
+def _payload_by_secret(token: str, secret: bytes, algorithm: str) -> bytes | None:
+    if algorithm != SHARED_SECRET:
+        raise BadToken
+    content, _, signature = token.rpartition(".")
+    expected = urlsafe_b64encode(hmac.digest(secret, content.encode(), "sha256")).rstrip(b"=")
+    if not hmac.compare_digest(expected, signature.encode()):
+        return None
+    return _decoded(content.partition(".")[2])
+
+
+@lru_cache(maxsize=8)
+def _secret(key: str) -> bytes:
+    """A shared secret as bytes. Raises PyJWTError for a short one, and for what is a public key in truth."""
+    secret = _hmac.prepare_key(key)
+    if problem := _hmac.check_key_length(secret):
+        raise jwt.InvalidKeyError(problem)
+    return secret
+
+
+def _decoded(segment: str) -> bytes:
+    """The bytes behind base64url without padding. Raises BadToken."""
+    try:
+        return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        raise BadToken from None
 
 
 def _members(raw: bytes) -> dict[str, Any]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
-from app.models import User
 from app.services.database import Database, violated_constraint
+from app.services.group_commit import GroupCommit
 from app.services.profiles import Profiles
+
+FIND = text("SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
 
 UPSERT = text(
     """
@@ -25,6 +27,14 @@ UPSERT = text(
     RETURNING username, avatar_url, created_at
     """
 )
+
+
+BATCH = 128
+LANES = 2
+"""Searches at once: after a restart everybody is looked up, and all at the same time."""
+
+Claimed = tuple[str, str | None]
+"""The name and picture that an access token said."""
 
 
 class Users:
@@ -45,7 +55,8 @@ class Users:
         self._announce = announce
         self._auto_provision = auto_provision
         self._capacity = capacity
-        self._known: OrderedDict[UUID, tuple[str, str | None]] = OrderedDict()
+        self._known: OrderedDict[UUID, Claimed] = OrderedDict()
+        self._finding: GroupCommit[UUID, Claimed | None] = GroupCommit(self._find_all, size=BATCH, lanes=LANES)
 
     async def ensure(self, caller: Caller) -> None:
         """See to it that the caller has a row with the name and picture of the token.
@@ -55,13 +66,14 @@ class Users:
         """
         claimed = (caller.username, caller.avatar_url)
         if self._known.get(caller.user_id) == claimed:
+            self._known.move_to_end(caller.user_id)
             return
-        row = await self._find(caller.user_id)
-        if row is None and not self._auto_provision:
+        before = await self._finding.submit(caller.user_id)
+        if before is None and not self._auto_provision:
             raise UserNotFound
-        if row is None or (row.claimed_username, row.avatar_url) != claimed:
+        if before != claimed:
             profile = await self._write(caller.user_id, caller.username, caller.avatar_url)
-            if row is not None:
+            if before is not None:
                 await self._profiles.replace(profile)
                 await self._announce(profile.id)
         self._known[caller.user_id] = claimed
@@ -73,7 +85,7 @@ class Users:
 
         Raises UserNotFound for a new user when provisioning is off.
         """
-        if user_id in self._known or await self._find(user_id) is not None:
+        if user_id in self._known or await self._finding.submit(user_id) is not None:
             return
         if not self._auto_provision:
             raise UserNotFound
@@ -87,10 +99,12 @@ class Users:
         """Look at the table again for everybody."""
         self._known.clear()
 
-    async def _find(self, user_id: UUID) -> Row[str, str | None] | None:
-        columns = (User.claimed_username, User.avatar_url)
-        async with self._database.connect() as connection:
-            return (await connection.execute(select(*columns).where(User.id == user_id))).one_or_none()
+    async def _find_all(self, user_ids: Sequence[UUID]) -> Sequence[Claimed | None]:
+        """What the access token of each said last; None for one who has no row."""
+        async with self._database.driver() as connection:
+            rows = await connection.execute(FIND, {"users": user_ids})
+        found = {user_id: (claimed, avatar_url) for user_id, claimed, avatar_url in rows}
+        return [found.get(user_id) for user_id in user_ids]
 
     async def _write(self, user_id: UUID, claimed: str, avatar_url: str | None) -> Profile:
         for username in spellings(claimed, user_id):

@@ -61,7 +61,7 @@ def open_writing(
         stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
     )
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
-    accounts = Accounts(time.monotonic, recent=recent)
+    accounts = Accounts(time.monotonic, recent=recent, hears=reading.backend.healthy.is_set)
     ledger = Ledger(
         database, accounts, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes, recent=recent
     )

@@ -12,7 +12,8 @@
 -- ARGV[5] n            number of boards, then n times: window, seconds after which the board leaves Redis (0: never),
 --                      1 if the window is closed. Of a closed board that is not here nothing is stored: nobody loads
 --                      it any more, and a part of it would pass for the whole
--- then rows of six:    board (1..n), user id (16 bytes), reached_at (8 bytes), sort key, revision, visible (0 or 1)
+-- then rows            one string, which is cheaper to send than as many arguments: per row, in 39 bytes, its board
+--                      (1..n), visible (0 or 1), sort key, revision, reached_at (8 bytes) and user id (16 bytes)
 --
 -- Returns false when the category is not loaded ("put" only); else two lists: per row the rank before and the
 -- rank after (1-based, 0: none), and per board that moved what was announced of it.
@@ -27,10 +28,10 @@ for b = 1, n do
   absent[b] = ARGV[5 + 3 * b] == '1' and redis.call('EXISTS', KEYS[2 * b]) == 0
 end
 
-local ranks = {}
-for a = 6 + 3 * n, #ARGV, 6 do
-  local b, user, reached = tonumber(ARGV[a]), ARGV[a + 1], ARGV[a + 2]
-  local sort_key, revision, visible = ARGV[a + 3], ARGV[a + 4], ARGV[a + 5] == '1'
+local ranks, rows = {}, ARGV[6 + 3 * n]
+for at = 1, #rows, 39 do
+  local b, visible, sort_key, revision, reached, user = struct.unpack('>I2Bi4I8c8c16', rows, at)
+  visible = visible == 1
   local zset, members = KEYS[2 * b], KEYS[2 * b + 1]
   local known = redis.call('HGET', members, user)
   local before, after = false, false
@@ -40,18 +41,18 @@ for a = 6 + 3 * n, #ARGV, 6 do
   elseif known then
     local old = string.sub(known, 1, 8) .. user
     if put then before = redis.call('ZRANK', zset, old) end
-    if tonumber(string.sub(known, 9)) <= tonumber(revision) then
+    if tonumber(string.sub(known, 9)) <= revision then
       local removed, touched = 0, 0
       if old ~= member or not visible then removed = redis.call('ZREM', zset, old) end
       if visible then touched = redis.call('ZADD', zset, 'CH', sort_key, member) end
-      redis.call('HSET', members, user, reached .. revision)
+      redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
       if removed + touched > 0 then changed[b] = true end
       if put and visible then after = redis.call('ZRANK', zset, member) end
     else
       after = before
     end
   else
-    redis.call('HSET', members, user, reached .. revision)
+    redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
     if visible then
       redis.call('ZADD', zset, sort_key, member)
       changed[b] = true

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from struct import Struct
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -18,6 +19,9 @@ from app.services.standings.guard import Guard
 from app.services.standings.layout import Keys, expires_in, reached
 
 SCRIPTS = Path(__file__).parent
+
+ROW = Struct(">HBiQ8s16s")
+"""A row as `put.lua` takes it: board, visible, sort key, revision, reached_at, user id."""
 
 Request = tuple[str, bytes | int, bytes | int | str]
 """A view to read: kind, first and second argument, as `views.lua` takes them."""
@@ -31,8 +35,7 @@ class Cold(Exception):
         super().__init__(category)
 
 
-@dataclass(frozen=True, slots=True)
-class Ranks:
+class Ranks(NamedTuple):
     """A user's 1-based ranks around a put; None where the user was or is not on the board."""
 
     before: int | None = None
@@ -128,15 +131,12 @@ class Standings:
         for board in boards:
             keys += (self._keys.order(board), self._keys.members(board))
             arguments += (board.window.key, expires_in(board, now), int(board.window.is_closed(now)))
-        for standing in standings:
-            row = standing.row
-            arguments += (
-                number[standing.board],
-                standing.user_id.bytes,
-                reached(row.reached_at),
-                standing.sort_key,
-                row.revision,
-                int(not row.hidden),
-            )
+        arguments.append(b"".join(_packed(standing, number[standing.board]) for standing in standings))
         answer: Sequence[Any] | None = await self._guard(lambda: self._put(keys=keys, args=arguments))
         return answer
+
+
+def _packed(standing: Standing, board: int) -> bytes:
+    row = standing.row
+    user_id = standing.user_id.bytes
+    return ROW.pack(board, not row.hidden, standing.sort_key, row.revision, reached(row.reached_at), user_id)

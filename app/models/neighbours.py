@@ -1,0 +1,34 @@
+"""Neighbours: how many accounts play from an address."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy import text
+
+from app.models.accounts import NEIGHBOURHOOD
+from app.models.executor import Executor
+
+# As it is counted when an account is loaded.
+COUNT = text(
+    """
+    SELECT i.address, n.accounts
+    FROM unnest(CAST(:addresses AS text[])) AS i(address)
+    CROSS JOIN LATERAL (
+        SELECT count(DISTINCT t.user_id) AS accounts
+        FROM (
+            SELECT user_id FROM score_transactions
+            WHERE address = i.address AND created_at >= :neighbourhood AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
+            ORDER BY created_at DESC LIMIT 200
+        ) t
+    ) n
+    """
+)
+
+
+async def count_neighbours(connection: Executor, addresses: Collection[str], now: datetime) -> Mapping[str, int]:
+    """How many accounts played from each address within the last hour."""
+    values = {"addresses": list(addresses), "neighbourhood": now - NEIGHBOURHOOD}
+    rows = await connection.execute(COUNT, values)
+    return {row.address: row.accounts for row in rows}

@@ -1,0 +1,127 @@
+"""The driver's own connection does what SQLAlchemy's does: same rows, same exceptions, same care for the pool."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from app.domain.errors import ServiceUnavailable
+from app.services.breaker import Breaker
+from app.services.database import POSTGRES_FAILURES, Database, open_engine
+from app.services.driver_connection import DriverConnection
+
+PID = text("SELECT pg_backend_pid()")
+INSERT = text("INSERT INTO milk (id) VALUES (:id)")
+COUNT = text("SELECT count(*) AS count FROM milk")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    engine = open_engine(database_url, maximum=8, timeout=1.0, name="test")
+    database = Database(engine, Breaker("test", POSTGRES_FAILURES, time.monotonic))
+    async with database.begin() as connection:
+        await connection.execute(text("CREATE TABLE milk (id int PRIMARY KEY)"))
+    yield database
+    await engine.dispose()
+
+
+async def value(connection: DriverConnection, statement: str | None = None) -> int:
+    ((found,),) = await connection.execute(text(statement) if statement else COUNT, {})
+    return int(found)
+
+
+async def insert(database: Database, *ids: int) -> None:
+    """Each in a transaction of its own."""
+    async with database.driver() as connection:
+        for one in ids:
+            await connection.execute(INSERT, {"id": one})
+
+
+async def transact(database: Database, *statements: str) -> None:
+    """All in one transaction."""
+    async with database.driver() as connection, connection.transaction():
+        for statement in statements:
+            await connection.execute(text(statement), {})
+
+
+async def test_rows_know_their_columns_by_place_and_by_name(database: Database):
+    statement = text("SELECT CAST(:one AS int) AS a, CAST(:two AS text) AS b, CAST(:one AS int) + 1 AS c, 'x:y' AS d")
+    async with database.driver() as connection:
+        (row,) = await connection.execute(statement, {"two": "zwei", "one": 1, "more": None})
+        assert tuple(row) == (row.a, row.b, row.c, row.d) == (1, "zwei", 2, "x:y")
+        assert list(await connection.execute(text("SELECT 1 WHERE false"), {})) == []
+
+
+async def test_each_statement_is_a_transaction_of_its_own(database: Database):
+    with pytest.raises(IntegrityError):
+        await insert(database, 1, 1)
+    async with database.driver() as connection:
+        assert await value(connection) == 1
+
+
+async def test_a_transaction_is_committed_as_a_whole_or_not_at_all(database: Database):
+    await transact(database, "INSERT INTO milk VALUES (1)", "INSERT INTO milk VALUES (2)")
+    with pytest.raises(IntegrityError):
+        await transact(database, "INSERT INTO milk VALUES (3)", "INSERT INTO milk VALUES (1)")
+
+    async def refuse() -> None:
+        async with database.driver() as connection, connection.transaction():
+            await connection.execute(INSERT, {"id": 4})
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await refuse()
+    async with database.driver() as connection:
+        assert await value(connection) == 2
+
+
+async def test_errors_are_those_of_sqlalchemy(database: Database):
+    with pytest.raises(DBAPIError) as error:
+        async with database.driver() as connection:
+            await value(connection, "SELECT 1 / 0")
+    assert getattr(error.value.orig, "sqlstate", None) == "22012"
+
+
+async def test_a_statement_that_takes_too_long_is_given_up(database: Database):
+    with pytest.raises(ServiceUnavailable):
+        await transact(database, "INSERT INTO milk VALUES (1)", "SELECT pg_sleep(30)")
+    async with database.driver() as connection:
+        assert await value(connection) == 0
+
+
+async def test_a_cancelled_statement_leaves_nothing_behind(database: Database):
+    async with database.driver() as connection:
+        before = await value(connection, PID.text)
+    task = asyncio.create_task(transact(database, "INSERT INTO milk VALUES (1)", "SELECT pg_sleep(30)"))
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.driver() as connection:
+        assert await value(connection, PID.text) != before
+        assert await value(connection) == 0
+    assert "Connections in pool: 1 " in database.engine.pool.status()
+
+
+async def test_when_one_connection_was_lost_those_of_its_age_are_not_tried(database: Database):
+    async def together() -> list[int]:
+        async with database.driver() as one, database.driver() as two, database.driver() as three:
+            return [await value(connection) for connection in (one, two, three)]
+
+    assert await together() == [0, 0, 0]
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND datname = "
+    async with database.begin() as connection:
+        await connection.execute(text(others + "current_database() AND pid <> pg_backend_pid()"))
+    with pytest.raises(ServiceUnavailable):
+        await together()
+    assert [await together() for _ in range(3)] == [[0, 0, 0]] * 3
+
+
+async def test_a_transaction_on_a_lost_connection_fails_as_one_that_was_not_begun(database: Database):
+    with pytest.raises(ServiceUnavailable):
+        await transact(database, "INSERT INTO milk VALUES (1)", "SELECT pg_terminate_backend(pg_backend_pid())")
+    async with database.driver() as connection:
+        assert await value(connection) == 0

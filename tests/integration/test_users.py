@@ -1,0 +1,55 @@
+"""Users are looked up together, and judged each by themselves."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import event, text
+
+from app.domain.errors import Forbidden, UserNotFound
+from app.wiring import App
+from tests.support.service import caller
+
+
+async def test_a_crowd_after_a_restart_is_looked_up_together(app: App):
+    crowd = [caller(f"player {number}") for number in range(100)]
+    await asyncio.gather(*map(app.users.ensure, crowd))
+    app.users.forget_all()
+    lent: list[object] = []
+    event.listen(app.database.engine.sync_engine.pool, "checkout", lambda *connection: lent.append(connection))
+    await asyncio.gather(*map(app.users.ensure, crowd))
+    assert len(lent) <= 2
+    await asyncio.gather(*map(app.users.ensure, crowd))
+    assert len(lent) <= 2
+
+
+async def test_in_a_crowd_everybody_gets_their_own_answer(app: App):
+    known, renamed, deleted = caller("known"), caller("before"), caller("deleted")
+    await asyncio.gather(*map(app.users.ensure, (known, renamed, deleted)))
+    async with app.database.begin() as connection:
+        await connection.execute(
+            text("UPDATE users SET deleted_at = now(), username = 'gone', claimed_username = 'gone' WHERE id = :id"),
+            {"id": deleted.user_id},
+        )
+    app.users.forget_all()
+    crowd = (known, replace(renamed, username="after"), deleted, new := caller("new"), new)
+    answers = await asyncio.gather(*map(app.users.ensure, crowd), return_exceptions=True)
+    assert list(map(type, answers)) == [type(None), type(None), Forbidden, type(None), type(None)]
+    async with app.database.connect() as connection:
+        names = (await connection.execute(text("SELECT username FROM users ORDER BY username"))).scalars().all()
+    assert names == ["after", "gone", "known", "new"]
+
+
+async def test_who_leaves_while_being_looked_up_takes_nobody_along(app: App):
+    crowd = [caller(f"player {number}") for number in range(3)]
+    tasks = [asyncio.create_task(app.users.ensure(one)) for one in crowd]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert list(map(type, answers)) == [type(None), asyncio.CancelledError, type(None)]
+
+
+async def test_where_nobody_is_provisioned_a_stranger_is_refused(app: App):
+    app.users._auto_provision = False
+    with pytest.raises(UserNotFound):
+        await app.users.ensure(caller("stranger"))
