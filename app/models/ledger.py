@@ -22,13 +22,16 @@ from app.domain.users import Profile
 # transaction around it, so that the common case is one trip.
 #
 # Each step unpacks what it needs of the arrays: the plan, which is made without knowing how long they are, would search
-# through a common unpacking from its beginning for every row.
+# through a common unpacking from its beginning for every row. That it does not know is on purpose: one array of each
+# unpacking stands in a SELECT of its own, which hides its length. Else a plan made for a single posting looks cheaper
+# than one for all lengths, and PostgreSQL plans every small batch anew, which costs more than to carry it out.
 STORE = text(
     """
     WITH locked AS (
         SELECT u.id, e.seq, e.hash
         FROM unnest(
-            CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]), CAST(:previous_hash AS bytea[]), CAST(:hash AS bytea[])
+            (SELECT CAST(:user_id AS uuid[])), CAST(:seq AS bigint[]), CAST(:previous_hash AS bytea[]),
+            CAST(:hash AS bytea[])
         ) AS e(user_id, seq, previous_hash, hash)
         JOIN users u ON u.id = e.user_id AND u.ledger_seq = e.seq - 1 AND u.ledger_hash = e.previous_hash
         ORDER BY u.id FOR NO KEY UPDATE OF u
@@ -38,7 +41,7 @@ STORE = text(
     ), consumed AS (
         UPDATE action_tokens t SET used_at = e.created_at
         FROM unnest(
-            CAST(:token_hash AS bytea[]), CAST(:user_id AS uuid[]), CAST(:created_at AS timestamptz[])
+            (SELECT CAST(:token_hash AS bytea[])), CAST(:user_id AS uuid[]), CAST(:created_at AS timestamptz[])
         ) AS e(token_hash, user_id, created_at)
         WHERE t.token_hash = e.token_hash AND t.user_id = e.user_id AND t.used_at IS NULL
         RETURNING 1
@@ -48,9 +51,9 @@ STORE = text(
             request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash
         )
         SELECT * FROM unnest(
-            CAST(:id AS uuid[]), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]), CAST(:category_id AS text[]),
-            CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]), CAST(:delta AS int[]),
-            CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
+            (SELECT CAST(:id AS uuid[])), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]),
+            CAST(:category_id AS text[]), CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]),
+            CAST(:delta AS int[]), CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
             CAST(:request_hash AS bytea[]), CAST(:actor_id AS uuid[]), CAST(:actor_role AS text[]),
             CAST(:address AS text[]), CAST(:user_agent AS text[]), CAST(:reason AS text[]),
             CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]), CAST(:hash AS bytea[])
@@ -60,7 +63,8 @@ STORE = text(
             category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden
         )
         SELECT * FROM unnest(
-            CAST(:s_category AS text[]), CAST(:s_period AS text[]), CAST(:s_start AS date[]), CAST(:s_user AS uuid[]),
+            (SELECT CAST(:s_category AS text[])), CAST(:s_period AS text[]), CAST(:s_start AS date[]),
+            CAST(:s_user AS uuid[]),
             CAST(:s_score AS int[]), CAST(:s_sort_key AS int[]), CAST(:s_reached_at AS timestamptz[]),
             CAST(:s_revision AS bigint[]), CAST(:s_hidden AS boolean[])
         )
