@@ -23,15 +23,16 @@ from app.models.scores import window_key
 NEIGHBOURHOOD = timedelta(hours=1)
 """How far back accounts on one address are counted."""
 
-# Every piece is bounded, and found by an index: the history of a user may be long.
+# Every piece is bounded, and found by an index: the history of a user may be long. One array stands in a SELECT of its
+# own, so that one plan serves batches of all sizes: see `app.models.ledger.STORE`.
 LOAD_ACCOUNTS = text(
     """
     SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
            a.last_at, a.today, k.user_id AS token_owner, k.used_at, h.times, h.actions, n.accounts,
            EXISTS (SELECT 1 FROM score_transactions r WHERE r.request_key = i.request_key) AS request_used,
            EXISTS (SELECT 1 FROM flags f WHERE f.user_id = i.user_id AND f.status = 'OPEN') AS is_suspect
-    FROM unnest(CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:tokens AS bytea[]), CAST(:requests AS text[]),
-                CAST(:addresses AS text[]), CAST(:played AS boolean[]))
+    FROM unnest((SELECT CAST(:users AS uuid[])), CAST(:actions AS text[]), CAST(:tokens AS bytea[]),
+                CAST(:requests AS text[]), CAST(:addresses AS text[]), CAST(:played AS boolean[]))
          WITH ORDINALITY AS i(user_id, action_id, token_hash, request_key, address, played, ord)
     LEFT JOIN users u ON u.id = i.user_id AND u.deleted_at IS NULL
     LEFT JOIN action_tokens k ON k.token_hash = i.token_hash
@@ -68,7 +69,7 @@ LOAD_ACCOUNTS = text(
 LOAD_ROWS = text(
     """
     SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.reached_at, s.revision, s.hidden
-    FROM unnest(CAST(:categories AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]),
+    FROM unnest((SELECT CAST(:categories AS text[])), CAST(:periods AS text[]), CAST(:starts AS date[]),
                 CAST(:users AS uuid[])) AS i(category_id, period, window_start, user_id)
     JOIN scores s USING (category_id, period, window_start, user_id)
     """

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy import DateTime, Index, Integer, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,12 +17,13 @@ class ActionToken(Base):
     """A token by the SHA-256 of its `jti`; the token itself is never stored.
 
     It is consumed by `UPDATE … WHERE used_at IS NULL`: however many submit it, one of them gets the row.
+    Its user is no foreign key: the row of the user is locked when a token is issued, and users are never removed.
     """
 
     __tablename__ = "action_tokens"
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID] = mapped_column()
     action_id: Mapped[str] = mapped_column(String(50))
     points: Mapped[int] = mapped_column(Integer)
     issued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

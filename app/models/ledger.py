@@ -21,51 +21,55 @@ from app.models.executor import Executor
 # that two batches with users in common queue up instead of deadlocking. Where the counts differ from what was asked
 # for, somebody else was faster: then the last line divides by zero, which takes everything back, also without a
 # transaction around it, so that the common case is one trip.
+#
+# Each step unpacks what it needs of the arrays: the plan, which is made without knowing how long they are, would search
+# through a common unpacking from its beginning for every row. That it does not know is on purpose: one array of each
+# unpacking stands in a SELECT of its own, which hides its length. Else a plan made for a single posting looks cheaper
+# than one for all lengths, and PostgreSQL plans every small batch anew, which costs more than to carry it out.
 STORE = text(
     """
-    WITH entry AS (
-        SELECT * FROM unnest(
-            CAST(:id AS uuid[]), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]), CAST(:category_id AS text[]),
-            CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]), CAST(:delta AS int[]),
-            CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
-            CAST(:request_hash AS bytea[]), CAST(:actor_id AS uuid[]), CAST(:actor_role AS text[]),
-            CAST(:address AS text[]), CAST(:user_agent AS text[]), CAST(:reason AS text[]),
-            CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]), CAST(:hash AS bytea[])
-        ) AS e(id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
-               request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash)
-    ), locked AS (
-        SELECT id FROM users WHERE id = ANY(CAST(:user_id AS uuid[])) ORDER BY id FOR NO KEY UPDATE
+    WITH locked AS (
+        SELECT u.id, e.seq, e.hash
+        FROM unnest(
+            (SELECT CAST(:user_id AS uuid[])), CAST(:seq AS bigint[]), CAST(:previous_hash AS bytea[]),
+            CAST(:hash AS bytea[])
+        ) AS e(user_id, seq, previous_hash, hash)
+        JOIN users u ON u.id = e.user_id AND u.ledger_seq = e.seq - 1 AND u.ledger_hash = e.previous_hash
+        ORDER BY u.id FOR NO KEY UPDATE OF u
     ), moved AS (
-        UPDATE users u SET ledger_seq = e.seq, ledger_hash = e.hash
-        FROM entry e JOIN locked l ON l.id = e.user_id
-        WHERE u.id = e.user_id AND u.ledger_seq = e.seq - 1 AND u.ledger_hash = e.previous_hash
-        RETURNING u.id
+        UPDATE users u SET ledger_seq = l.seq, ledger_hash = l.hash FROM locked l WHERE u.id = l.id
+        RETURNING 1
     ), consumed AS (
         UPDATE action_tokens t SET used_at = e.created_at
-        FROM entry e
+        FROM unnest(
+            (SELECT CAST(:token_hash AS bytea[])), CAST(:user_id AS uuid[]), CAST(:created_at AS timestamptz[])
+        ) AS e(token_hash, user_id, created_at)
         WHERE t.token_hash = e.token_hash AND t.user_id = e.user_id AND t.used_at IS NULL
-        RETURNING t.token_hash
+        RETURNING 1
     ), written AS (
         INSERT INTO score_transactions (
             id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
             request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash
         )
-        SELECT id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
-               request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash
-        FROM entry
-    ), standing AS (
         SELECT * FROM unnest(
-            CAST(:s_category AS text[]), CAST(:s_period AS text[]), CAST(:s_start AS date[]), CAST(:s_user AS uuid[]),
-            CAST(:s_score AS int[]), CAST(:s_sort_key AS int[]), CAST(:s_reached_at AS timestamptz[]),
-            CAST(:s_revision AS bigint[]), CAST(:s_hidden AS boolean[])
-        ) AS s(category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden)
+            (SELECT CAST(:id AS uuid[])), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]),
+            CAST(:category_id AS text[]), CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]),
+            CAST(:delta AS int[]), CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
+            CAST(:request_hash AS bytea[]), CAST(:actor_id AS uuid[]), CAST(:actor_role AS text[]),
+            CAST(:address AS text[]), CAST(:user_agent AS text[]), CAST(:reason AS text[]),
+            CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]), CAST(:hash AS bytea[])
+        )
     ), scored AS (
         INSERT INTO scores AS old (
             category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden
         )
-        SELECT category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden
-        FROM standing
-        ON CONFLICT (category_id, period, window_start, user_id) DO UPDATE SET
+        SELECT * FROM unnest(
+            (SELECT CAST(:s_category AS text[])), CAST(:s_period AS text[]), CAST(:s_start AS date[]),
+            CAST(:s_user AS uuid[]),
+            CAST(:s_score AS int[]), CAST(:s_sort_key AS int[]), CAST(:s_reached_at AS timestamptz[]),
+            CAST(:s_revision AS bigint[]), CAST(:s_hidden AS boolean[])
+        )
+        ON CONFLICT (user_id, category_id, period, window_start) DO UPDATE SET
             score = excluded.score, sort_key = excluded.sort_key, reached_at = excluded.reached_at,
             revision = excluded.revision, hidden = excluded.hidden
         WHERE old.revision = excluded.revision - 1

@@ -16,12 +16,15 @@ from app.domain.periods import Period, Window
 from app.domain.scoring import ScoreRow
 from app.models.boards import SHOWN, of_board
 
-ROWS_BY_USER = text(
-    """
+# In the order of an index, which is that of the board, with the hidden ones behind.
+_ROWS = """
     SELECT user_id, score, sort_key, reached_at, revision, hidden FROM scores
-    WHERE category_id = :category AND period = :period AND window_start = :start AND user_id > :after
-    ORDER BY user_id LIMIT :limit
-    """
+    WHERE category_id = :category AND period = :period AND window_start = :start {behind}
+    ORDER BY hidden, sort_key, reached_at, user_id LIMIT :limit
+"""
+FIRST_ROWS = text(_ROWS.format(behind=""))
+NEXT_ROWS = text(
+    _ROWS.format(behind="AND (hidden, sort_key, reached_at, user_id) > (:hidden, :sort_key, :reached_at, :user_id)")
 )
 
 ROWS_OF_USERS = text(
@@ -62,9 +65,22 @@ USERS_OF_BOARD = text(
 )
 
 
-async def read_rows(connection: AsyncConnection, board: Board, after: UUID, limit: int) -> list[Standing]:
-    """The next `limit` rows of a board behind user `after`, hidden ones too, in order of user id."""
-    rows = await connection.execute(ROWS_BY_USER, of_board(board) | {"after": after, "limit": limit})
+async def read_rows(connection: AsyncConnection, board: Board, after: Standing | None, limit: int) -> list[Standing]:
+    """The next `limit` rows of a board behind `after` (None: the first), hidden ones too.
+
+    Who reads a board piece by piece may miss a row that changes meanwhile, or get it twice, as it was and as it is.
+    """
+    values = of_board(board) | {"limit": limit}
+    if after is None:
+        rows = await connection.execute(FIRST_ROWS, values)
+    else:
+        place = {
+            "hidden": after.row.hidden,
+            "sort_key": after.sort_key,
+            "reached_at": after.row.reached_at,
+            "user_id": after.user_id,
+        }
+        rows = await connection.execute(NEXT_ROWS, values | place)
     return [_standing(board, row) for row in rows]
 
 

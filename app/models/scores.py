@@ -15,16 +15,19 @@ from app.models.base import Base
 class Score(Base):
     """What a user has on one board (category, period, window).
 
+    The key begins with the user: a submission changes the rows of one user on several boards, which so lie side by
+    side in it, and one comparison finds them. Whole boards are read in their order.
+
     Board order is `sort_key, reached_at, user_id`, ascending; `sort_key` is the score, negated where the highest comes
     first. `revision` grows with every change of the row: a copy that has seen a higher one ignores this state.
     """
 
     __tablename__ = "scores"
 
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), primary_key=True)
     period: Mapped[str] = mapped_column(String(10), primary_key=True)
     window_start: Mapped[date] = mapped_column(Date, primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     score: Mapped[int] = mapped_column(Integer)
     sort_key: Mapped[int] = mapped_column(Integer)
     reached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -39,12 +42,11 @@ class Score(Base):
             "category_id",
             "period",
             "window_start",
+            "hidden",
             "sort_key",
             "reached_at",
             "user_id",
-            postgresql_where=text("NOT hidden"),
         ),
-        Index("ix_scores_user_id", "user_id"),
     )
 
 

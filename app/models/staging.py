@@ -57,7 +57,19 @@ REORDERED = """
     WHERE (c.sort_order, c.operator) <> (s.sort_order, s.operator)
       AND EXISTS (SELECT FROM scores WHERE category_id = c.id) LIMIT 1
 """
-CHECKS = (BROKEN_HEAD, FORKED, REORDERED)
+# What foreign keys do not see to.
+OWNERLESS = """
+    SELECT format('token %s is of a user who is not there', encode(k.token_hash, 'hex')) FROM staged_token k
+    WHERE NOT EXISTS (SELECT FROM staged_user s WHERE s.id = k.user_id)
+      AND NOT EXISTS (SELECT FROM users u WHERE u.id = k.user_id)
+    UNION ALL
+    SELECT format('transaction %s is of category %s, which is not there', t.id, t.category_id) FROM staged_transaction t
+    WHERE t.category_id IS NOT NULL
+      AND NOT EXISTS (SELECT FROM staged_category s WHERE s.id = t.category_id)
+      AND NOT EXISTS (SELECT FROM categories c WHERE c.id = t.category_id)
+    LIMIT 1
+"""
+CHECKS = (BROKEN_HEAD, FORKED, REORDERED, OWNERLESS)
 
 # A name that somebody else bears gets a suffix made from the user's id, as when a user is first seen.
 MERGE_USERS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import Base
@@ -17,16 +17,17 @@ class ScoreTransaction(Base):
     `delta` is what it did to the user's all-time score in the category, `score` that score afterwards: the sum of a
     user's deltas is the score, at every moment. `hash` covers the content and `previous_hash`, so that an altered,
     removed or inserted row breaks the user's chain.
+
+    User and category are no foreign keys: the statement that writes an entry moves the head of its user's chain, and
+    categories are never removed. To look both up for each row costs nearly as much as to write it; `verify` does it.
     """
 
     __tablename__ = "score_transactions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID] = mapped_column()
     seq: Mapped[int] = mapped_column(BigInteger, comment="Position in the user's chain, from 1.")
-    category_id: Mapped[str | None] = mapped_column(
-        ForeignKey("categories.id"), comment="NULL: about the user as a whole."
-    )
+    category_id: Mapped[str | None] = mapped_column(String(50), comment="NULL: about the user as a whole.")
     action_id: Mapped[str | None] = mapped_column(String(50))
     kind: Mapped[str] = mapped_column(String(20))
     points: Mapped[int] = mapped_column(Integer, comment="What was asked for, before the cap.")

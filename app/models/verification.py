@@ -152,7 +152,30 @@ TOKENS = Invariant(
     ),
 )
 
-INVARIANTS = (SUMS, WINDOWS, ROWS, TOKENS)
+# Not foreign keys, for the sake of submissions.
+OWNERS = Invariant(
+    "owners",
+    "transactions and tokens are of users and categories that exist",
+    text("SELECT (SELECT count(*) FROM score_transactions) + (SELECT count(*) FROM action_tokens)"),
+    text(
+        """
+        SELECT breach FROM (
+            SELECT format('transaction %s is of user %s, who does not exist', t.id, t.user_id) AS breach
+            FROM score_transactions t WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = t.user_id)
+            UNION ALL
+            SELECT format('transaction %s is of category %s, which does not exist', t.id, t.category_id)
+            FROM score_transactions t
+            WHERE t.category_id IS NOT NULL AND NOT EXISTS (SELECT FROM categories c WHERE c.id = t.category_id)
+            UNION ALL
+            SELECT format('token %s is of user %s, who does not exist', encode(k.token_hash, 'hex'), k.user_id)
+            FROM action_tokens k WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = k.user_id)
+        ) AS all_breaches
+        LIMIT :most
+        """
+    ),
+)
+
+INVARIANTS = (SUMS, WINDOWS, ROWS, TOKENS, OWNERS)
 
 COUNT_TRANSACTIONS = text("SELECT count(*) FROM score_transactions")
 

@@ -18,14 +18,20 @@ from app.services.action_claims import ActionClaims, Claims, hash_of
 from app.services.database import Database
 from app.services.group_commit import GroupCommit
 
-LOCK_USERS = text("SELECT id FROM users WHERE id = ANY(CAST(:users AS uuid[])) ORDER BY id FOR NO KEY UPDATE")
+# One array stands in a SELECT of its own, so that one plan serves batches of all sizes: see `app.models.ledger.STORE`.
+LOCK_USERS = text(
+    """
+    SELECT id FROM users WHERE id = ANY(CAST((SELECT CAST(:users AS uuid[])) AS uuid[]))
+    ORDER BY id FOR NO KEY UPDATE
+    """
+)
 
 # With the users locked, the count and the insert cannot be interleaved with another issue to the same user.
 INSERT = text(
     """
     WITH wanted AS (
         SELECT * FROM unnest(
-            CAST(:hashes AS bytea[]), CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:points AS int[]),
+            (SELECT CAST(:hashes AS bytea[])), CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:points AS int[]),
             CAST(:issued AS timestamptz[]), CAST(:expires AS timestamptz[]), CAST(:attributes AS jsonb[])
         ) AS w(token_hash, user_id, action_id, points, issued_at, expires_at, attributes)
     ), inserted AS (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from uuid import UUID
 
 import structlog
 
@@ -13,7 +12,7 @@ from app.domain.boards import Board
 from app.domain.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger import boards_for
+from app.domain.ledger import Standing, boards_for
 from app.models.rows import read_rows
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
@@ -23,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 CHUNK = 1000
 LOCK_SECONDS = 30
-NOBODY = UUID(int=0)
 
 
 class Rebuild:
@@ -108,13 +106,14 @@ class Rebuild:
         return rows
 
     async def _load(self, board: Board, progress: Callable[[int], object] | None) -> int:
-        rows, after = 0, NOBODY
+        rows = 0
+        after: Standing | None = None
         while True:
             async with self._database.connect() as connection:
                 chunk = await read_rows(connection, board, after, CHUNK)
             if chunk:
                 await self._standings.load(chunk)
-                rows, after = rows + len(chunk), chunk[-1].user_id
+                rows, after = rows + len(chunk), chunk[-1]
                 if progress:
                     progress(len(chunk))
                 await self._loading.lock(board.category, self._owner, LOCK_SECONDS)

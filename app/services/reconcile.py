@@ -11,11 +11,12 @@ from uuid import UUID
 import structlog
 
 from app.domain.boards import Board
+from app.domain.ledger import Standing
 from app.domain.periods import Period, window_of
 from app.models.rows import count_shown, read_recent, read_rows, users_of
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
-from app.services.rebuild import CHUNK, NOBODY, live_boards
+from app.services.rebuild import CHUNK, live_boards
 from app.services.standings import Cold, Loading, Standings
 from app.services.standings.layout import RETENTION
 
@@ -78,13 +79,13 @@ class Reconcile:
                 await self._board(board)
 
     async def _board(self, board: Board) -> None:
-        after = NOBODY
+        after: Standing | None = None
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, CHUNK)
             if rows:
                 await self._standings.put(rows)
-                after = rows[-1].user_id
+                after = rows[-1]
             if len(rows) < CHUNK:
                 break
         async with self._database.connect() as connection:

@@ -95,7 +95,7 @@ async def test_verify_prints_what_it_checked(app: App, settings: Settings):
     await award(app, caller("alice"), 50)
     ended = await run("verify", env=environment(settings))
     assert ended.code == 0
-    for name in ("sums", "windows", "rows", "tokens", "chains", "boards"):
+    for name in ("sums", "windows", "rows", "tokens", "owners", "chains", "boards"):
         assert re.search(rf"^ *{name} .* none", ended.out, re.MULTILINE), ended.out
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 import pytest
 
@@ -152,6 +153,18 @@ def without_one(lines: list[bytes], name: str) -> list[bytes]:
     return [*lines[:gone], *lines[gone + 1 : -1], json.dumps(end).encode()]
 
 
+def with_a_token(lines: list[bytes], user_id: UUID) -> list[bytes]:
+    """The archive with a used token of that user behind its transactions."""
+    instant = "2026-01-01T00:00:00.000000+00:00"
+    token = {"token_hash": "ab" * 32, "user_id": str(user_id), "action_id": "COMPLETE_QUIZ", "points": 10}
+    token |= dict.fromkeys(("issued_at", "expires_at", "used_at"), instant) | {"attributes": None}
+    end = json.loads(lines[-1])
+    end["end"]["token"] += 1
+    last = max(index for index, line in enumerate(lines) if line.startswith(b'{"transaction"'))
+    added = json.dumps({"token": token}).encode() + b"\n"
+    return [*lines[: last + 1], added, *lines[last + 1 : -1], json.dumps(end).encode()]
+
+
 async def test_an_archive_that_was_tampered_with_is_refused_and_changes_nothing(
     lived: App, databases: Databases, redis_url: str
 ):
@@ -165,7 +178,8 @@ async def test_an_archive_that_was_tampered_with_is_refused_and_changes_nothing(
         "are promised": [*lines[:-2], lines[-1]],
         "not an object": [*lines[:5], b"{]\n", *lines[5:]],
         "out of order": [lines[0], lines[user], *lines[1:user], *lines[user + 1 :]],
-        "of a user who is not there": without_one(lines, "user"),
+        "transaction .* is of a user who is not there": without_one(lines, "user"),
+        "token .* is of a user who is not there": with_a_token(lines, UUID(int=1)),
         "not a transaction": altered(lines, created_at="yesterday"),
         "nothing is known": [*lines[:5], b'{"spell": {}}\n', *lines[5:]],
     }

@@ -156,6 +156,27 @@ async def test_a_transaction_with_a_fitting_hash_of_its_own_does_not_fit_its_nei
     assert any("does not continue the one before it" in breach for breach in found)
 
 
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("UPDATE score_transactions SET user_id = gen_random_uuid() WHERE user_id = :u AND seq = 3", "is of user"),
+        ("UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3", "is of category gone"),
+    ],
+)
+async def test_a_transaction_without_its_owner_is_named(app: App, statement: str, named: str):
+    await tamper(app, statement, u=ALICE.user_id)
+    (breach,) = (await findings(app))["owners"].breaches
+    assert named in breach
+
+
+async def test_a_token_of_nobody_is_named(service: Service, settings: Settings):
+    await service.player("carol").issue()
+    async with opened(settings) as app:
+        await tamper(app, "UPDATE action_tokens SET user_id = gen_random_uuid()")
+        (breach,) = (await findings(app))["owners"].breaches
+        assert "who does not exist" in breach
+
+
 async def test_a_token_that_was_made_usable_again_is_named(service: Service, settings: Settings):
     await service.player("carol").play()
     async with opened(settings) as app:

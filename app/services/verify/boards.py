@@ -13,7 +13,7 @@ from app.models.boards import read_stretch
 from app.models.rows import count_rows, read_rows, read_rows_of
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
-from app.services.rebuild import CHUNK, NOBODY, live_boards
+from app.services.rebuild import CHUNK, live_boards
 from app.services.standings import Loading, Unreachable
 from app.services.standings.copies import Copies, copy_of
 from app.services.verify.findings import Finding, Progress
@@ -62,7 +62,7 @@ class CheckBoards:
         return finding
 
     async def _board(self, board: Board, finding: Finding, patience: _Patience, advance: Callable[[], object]) -> None:
-        after = NOBODY
+        after: Standing | None = None
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, CHUNK)
@@ -71,7 +71,7 @@ class CheckBoards:
             advance()
             if len(rows) < CHUNK:
                 break
-            after = rows[-1].user_id
+            after = rows[-1]
         # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
         await patience.settle(finding, lambda: self._differences_of_board(board))
 
