@@ -13,18 +13,15 @@ from graphql import (
     GraphQLError,
     GraphQLField,
     VariableNode,
-    is_leaf_type,
     is_non_null_type,
     is_required_argument,
 )
-from graphql import get_nullable_type as nullable
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import BREAK, Visitor, VisitorAction, visit
-from strawberry.relay.types import GlobalID
-from strawberry.types.arguments import StrawberryArgument, convert_arguments
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
+from strawberry.types.arguments import convert_arguments
 
 from app.execution.collect import SelectedField, Unsupported
+from app.execution.inputs import Make, Unknown, maker
 from app.execution.run import Run
 
 Coerce = Callable[[Run], dict[str, Any]]
@@ -58,17 +55,30 @@ class Arguments:
         self._names = {
             schema.config.name_converter.from_argument(argument): argument.python_name for argument in self._arguments
         }
+        self._makers: dict[str, Make] = {}
         self.convert: Convert | None = None
         self.coerce: Coerce = self._prepare()
 
     def _prepare(self) -> Coerce:
-        definitions = self._field.definition.args
-        if all(_is_bare(a, definitions[name]) for name, a in zip(self._names, self._arguments, strict=True)):
-            coerce = self._looked_up()
-            if coerce is not None:
-                return coerce
-        self.convert = self._converted
-        return self._coerced
+        coerce = self._looked_up() if self._are_known() else None
+        if coerce is None:
+            self.convert = self._converted
+            return self._coerced
+        if self._makers:
+            self.convert = self._made
+        return coerce
+
+    def _are_known(self) -> bool:
+        """Whether the values of all arguments are what resolvers receive, or can be made into it without Strawberry."""
+        definitions, config = self._field.definition.args, self._schema.config
+        try:
+            for name, argument in zip(self._names, self._arguments, strict=True):
+                make = maker(argument.type, definitions[name].type, config)
+                if make is not None:
+                    self._makers[self._names[name]] = make
+        except Unknown:
+            return False
+        return True
 
     def _looked_up(self) -> Coerce | None:
         """Plain look-ups, when every argument is either just a variable or constant and unchangeable."""
@@ -121,19 +131,16 @@ class Arguments:
             # Once more with the sources of the variables, which the message may be about.
             return get_argument_values(definition, node, run.core.variable_values, None, True)
 
+    def _made(self, values: dict[str, Any], info: Any) -> dict[str, Any]:
+        made = values.copy()
+        for name, make in self._makers.items():
+            if name in made:
+                made[name] = make(made[name])
+        return made
+
     def _converted(self, values: dict[str, Any], info: Any) -> dict[str, Any]:
         registry = self._schema.schema_converter.scalar_registry
         return convert_arguments(values, self._arguments, registry, self._schema.config, info)
-
-
-def _is_bare(argument: StrawberryArgument, definition: Any) -> bool:
-    """Whether resolvers receive the coerced value itself: a scalar or an enum, in no wrapping."""
-    type_ = argument.type
-    if isinstance(type_, StrawberryMaybe):
-        return False
-    if isinstance(type_, StrawberryOptional):
-        type_ = type_.of_type
-    return is_leaf_type(nullable(definition.type)) and type_ is not GlobalID
 
 
 def _are_immutable(values: list[Any]) -> bool:
