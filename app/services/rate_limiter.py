@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -19,8 +21,17 @@ from app.services.standings.guard import Guard, Unreachable
 SCRIPT = Path(__file__).with_suffix(".lua")
 MICROSECONDS = 1_000_000
 BATCH = 128
+REMEMBERED = 20_000
 LANES = 2
 """Batches at once. More than one, so that a trial call to a frozen Redis holds up its own batch alone."""
+
+
+class _Counting(NamedTuple):
+    """A hit, and how it is put to the script: the same for every request of its kind by its caller."""
+
+    hit: Hit
+    keys: Sequence[bytes]
+    numbers: Sequence[int]
 
 
 class RateLimiter:
@@ -46,7 +57,8 @@ class RateLimiter:
         self._limits = limits
         self._prefix = f"{prefix}:{{limits}}:"
         self._script = redis.register_script(SCRIPT.read_text())
-        self._queue: GroupCommit[Hit, Verdict] = GroupCommit(self._judge, size=BATCH, lanes=LANES)
+        self._queue: GroupCommit[_Counting, Verdict] = GroupCommit(self._judge, size=BATCH, lanes=LANES)
+        self._counting = lru_cache(maxsize=REMEMBERED)(self._make_counting)
         self._blocks = Blocks(monotonic, 50_000)
         if limits is not None:
             self._local = LocalLimiter(limits.blocking, monotonic)
@@ -69,7 +81,7 @@ class RateLimiter:
         if self._limits is None:
             return
         self.refuse_blocked(address)
-        verdict = await self._queue.submit(self._limits.hit(caller, address, costs))
+        verdict = await self._queue.enqueue(self._counting(caller, address, tuple(costs.items())))
         if verdict is PASSED:
             return
         if verdict.limit is None:
@@ -95,30 +107,38 @@ class RateLimiter:
             for (activity, limit), log in zip(limits.items(), logs, strict=True)
         }
 
-    async def _judge(self, hits: Sequence[Hit]) -> Sequence[Verdict]:
+    def _make_counting(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _Counting:
+        assert self._limits is not None
+        hit = self._limits.hit(caller, address, dict(costs))
+        keys = [f"{self._prefix}block:{address}", f"{self._prefix}overruns:{address}"]
+        numbers = [len(hit.charges)]
+        for limit, subject, cost in hit.charges:
+            keys.append(self._window(limit, subject))
+            numbers += (limit.most, limit.seconds * MICROSECONDS, cost)
+        return _Counting(hit, [key.encode() for key in keys], numbers)
+
+    async def _judge(self, countings: Sequence[_Counting]) -> Sequence[Verdict]:
         assert self._limits is not None
         blocking = self._limits.blocking
-        keys: list[str] = []
-        numbers: list[int] = [blocking.overruns, blocking.within * MICROSECONDS, blocking.seconds * 1000]
-        for address, charges in hits:
-            keys += (f"{self._prefix}block:{address}", f"{self._prefix}overruns:{address}")
-            numbers.append(len(charges))
-            for limit, subject, cost in charges:
-                keys.append(self._window(limit, subject))
-                numbers += (limit.most, limit.seconds * MICROSECONDS, cost)
+        keys: list[bytes] = []
+        numbers = [blocking.overruns, blocking.within * MICROSECONDS, blocking.seconds * 1000]
+        for counting in countings:
+            keys += counting.keys
+            numbers += counting.numbers
         try:
             raw: list[int] = await self._guard(lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]))
         except Unreachable:
-            return [self._local.judge(hit) for hit in hits]
-        return [_verdict(hit, wait, which) for hit, wait, which in zip(hits, raw[::2], raw[1::2], strict=True)]
+            return [self._local.judge(counting.hit) for counting in countings]
+        return [
+            PASSED if wait == 0 else _refused(counting.hit, wait, which)
+            for counting, wait, which in zip(countings, raw[::2], raw[1::2], strict=True)
+        ]
 
     def _window(self, limit: Limit, subject: str) -> str:
         return f"{self._prefix}{limit.name}:{subject}"
 
 
-def _verdict(hit: Hit, wait: int, which: int) -> Verdict:
-    if wait == 0:
-        return PASSED
+def _refused(hit: Hit, wait: int, which: int) -> Verdict:
     return Verdict(wait / MICROSECONDS, hit.charges[which - 1].limit if which else None)
 
 
