@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     score_cap: int = Field(1_000_000, ge=1, le=2_147_483_647)
     max_points_per_action: int = Field(100, ge=1, le=1_000_000)
     group_commit: bool = True
-    group_commit_size: int = Field(64, ge=1, le=1000)
+    group_commit_size: int = Field(32, ge=1, le=1000)
 
     rate_limit_enabled: bool = True
     rate_limit_issue_per_user: int = Field(60, ge=1)

@@ -87,15 +87,20 @@ class ActionTokens:
         max_open: int,
         batch: int,
         lanes: int,
+        worth: int = 1,
     ) -> None:
-        """`max_open`: tokens a user may hold unused. At most `batch` issues share one of `lanes` transactions."""
+        """`max_open`: tokens a user may hold unused. At most `batch` issues share one of `lanes` transactions, and as
+        many as are `worth` it wait before one more is begun.
+        """
         self._database = database
         self._claims = claims
         self._clock = clock
         self._random_bytes = random_bytes
         self._lifetime = lifetime
         self._max_open = max_open
-        self._queue = GroupCommit(self._store, size=batch, lanes=lanes, key=lambda wanted: wanted.claims.user_id)
+        self._queue = GroupCommit(
+            self._store, size=batch, lanes=lanes, worth=worth, key=lambda wanted: wanted.claims.user_id
+        )
 
     async def issue(
         self, caller: Caller, action: Action, difficulty: str | None, attributes: str | None = None

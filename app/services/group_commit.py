@@ -38,12 +38,18 @@ class GroupCommit(Generic[T, R]):
         *,
         size: int,
         lanes: int,
+        worth: int = 1,
         key: Callable[[T], Hashable] = id,
     ) -> None:
-        """`size`: the most items in a batch. `lanes`: the most batches at once. `key`: whom an item concerns."""
+        """`size`: the most items in a batch. `lanes`: the most batches at once. `key`: whom an item concerns.
+
+        `worth`: how many items must wait before a batch is begun beside another one. Fewer do better to wait for that,
+        and share the cost of the next.
+        """
         self._run = run
         self._size = size
         self._lanes = lanes
+        self._worth = worth
         self._key = key
         self._queue: deque[_Waiting[T, R]] = deque()
         self._busy: set[Hashable] = set()
@@ -62,9 +68,9 @@ class GroupCommit(Generic[T, R]):
         """As `submit`, for whoever wants to wait later, or not at all: `item` runs in any case."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        if not self._queue:
-            loop.call_soon(self._start)
         self._queue.append(_Waiting(item, self._key(item), future))
+        if len(self._queue) in (1, self._worth):
+            loop.call_soon(self._start)
         return future
 
     async def drain(self) -> None:
@@ -73,10 +79,14 @@ class GroupCommit(Generic[T, R]):
             await (asyncio.wait(self._running) if self._running else asyncio.sleep(0))
 
     def _start(self) -> None:
-        while len(self._running) < self._lanes and (batch := self._next_batch()):
+        while self._may_start() and (batch := self._next_batch()):
             task = asyncio.create_task(self._process(batch))
             self._running.add(task)
             task.add_done_callback(self._finished)
+
+    def _may_start(self) -> bool:
+        running = len(self._running)
+        return running == 0 or (running < self._lanes and len(self._queue) >= self._worth)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -72,9 +72,11 @@ class Ledger:
         *,
         batch: int,
         lanes: int,
+        worth: int = 1,
         recent: int = 0,
     ) -> None:
-        """`batch`: the most claims that share one commit. `lanes`: how many commits may be under way.
+        """`batch`: the most claims that share one commit. `lanes`: how many commits may be under way; `worth`: how many
+        claims must wait before one more is begun.
 
         `recent`: how many completions of a player's history the judges want to see.
         """
@@ -85,7 +87,9 @@ class Ledger:
         self._clock = clock
         self._random_bytes = random_bytes
         self._recent = recent
-        self._queue = GroupCommit(self._commit, size=batch, lanes=lanes, key=lambda wish: wish.claim.user_id)
+        self._queue = GroupCommit(
+            self._commit, size=batch, lanes=lanes, worth=worth, key=lambda wish: wish.claim.user_id
+        )
 
     async def post(self, claim: Claim, judge: Judge) -> Receipt:
         """Carry out what `judge` makes of `claim`.

@@ -54,7 +54,8 @@ def open_writing(
     """Everything that writes."""
     database, catalogue = stores.database, reading.catalogue
     # Without group commit every submission has a commit of its own, and many may be under way.
-    batch, lanes = (settings.group_commit_size, 2) if settings.group_commit else (1, settings.db_pool_max // 2)
+    batch, lanes = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
+    worth = (batch + 1) // 2
     users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
     milestones = Milestones(database, reading.announce_milestone)
     announcer = Announcer(
@@ -63,7 +64,16 @@ def open_writing(
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
     accounts = Accounts(time.monotonic, recent=recent, hears=reading.backend.healthy.is_set)
     ledger = Ledger(
-        database, accounts, announcer, milestones, clock, os.urandom, batch=batch, lanes=lanes, recent=recent
+        database,
+        accounts,
+        announcer,
+        milestones,
+        clock,
+        os.urandom,
+        batch=batch,
+        lanes=lanes,
+        worth=worth,
+        recent=recent,
     )
     amendments = Amendments(database, announcer, milestones, catalogue, clock, os.urandom)
     completions = Completions(
@@ -93,6 +103,7 @@ def open_writing(
         max_open=settings.max_open_tokens,
         batch=batch,
         lanes=lanes,
+        worth=worth,
     )
     moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, reading.announce_profile)
     return WritingSide(

@@ -114,3 +114,41 @@ async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
     await asyncio.wait_for(queue.drain(), 5)
     assert recorder.batches == [["a"]]
     assert await waiting == "A"
+
+
+async def test_another_batch_is_begun_beside_one_only_when_enough_wait(recorder: Recorder):
+    queue = GroupCommit(recorder.run, size=10, lanes=2, worth=3)
+    tasks = submit(queue, "a")
+    await asyncio.wait_for(recorder.started.wait(), 5)
+    tasks += submit(queue, "b", "c")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert recorder.batches == [["a"]]
+    tasks += submit(queue, "d")
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert recorder.batches == [["a"], ["b", "c", "d"]]
+    tasks += submit(queue, *"efghi")
+    recorder.go.set()
+    assert await asyncio.wait_for(asyncio.gather(*tasks), 5) == list("ABCDEFGHI")
+
+
+@pytest.mark.parametrize("worth", [1, 2, 3, 50])
+@pytest.mark.parametrize("keys", [1, 3, 100])
+async def test_nothing_waits_for_ever_whatever_it_is_worth_to_begin(worth: int, keys: int):
+    done: list[int] = []
+
+    async def run(items: Sequence[int]) -> Sequence[int]:
+        await asyncio.sleep(0)
+        done.extend(items)
+        return items
+
+    queue: GroupCommit[int, int] = GroupCommit(run, size=4, lanes=3, worth=worth, key=lambda item: item % keys)
+    tasks = []
+    for item in range(60):
+        tasks.append(asyncio.create_task(queue.submit(item)))
+        if item % 7 == 0:
+            await asyncio.sleep(0)
+    assert await asyncio.wait_for(asyncio.gather(*tasks), 5) == list(range(60))
+    for key in range(keys):
+        assert [item for item in done if item % keys == key] == list(range(key, 60, keys))
