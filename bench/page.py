@@ -20,8 +20,9 @@ from bench.stores import private_stores
 TERMS = (
     "Closed loop, keep-alive, no pipelining; in each round every subject has its turn; medians of the rounds; CPU is "
     "per request. Of the service everything is on; only the rate limits and the number of open action tokens are set "
-    "so high that the load fits through. `executed` is without the cache of answers. The peers have one simple rate "
-    "limit and one board each, and neither rules nor periods nor hash chains. Whoever submits has been seen before."
+    "so high that the load fits through. `executed` is without the cache of answers. The peers have one board, one "
+    "simple rate limit, none on queries, and neither rules nor hash chains; `node, limits and periods` has that limit "
+    "on queries too, and raises the boards of day, week and month. Whoever submits has been seen before."
 )
 
 
@@ -49,7 +50,7 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
     with private_stores() as stores, clients() as load:
         ours = subjects.Ours("ours", stores)
         executing = subjects.Ours("executing", stores, response_cache_bytes=0)
-        field = (subjects.idiomatic(stores, ours.settings), subjects.node(stores, ours.settings))
+        field = [make(stores, ours.settings) for make in (subjects.idiomatic, subjects.node, subjects.fuller_node)]
         peers = [peer for peer in field if peer is not None]
         if len(peers) < len(field):
             report.note("The peer on Node is left out: node is missing, or `npm ci` in bench/peers/node.")

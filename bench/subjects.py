@@ -122,17 +122,23 @@ class Ours:
 class Peer:
     """One of the peers: the same players, in tables and keys of its own."""
 
-    def __init__(self, name: str, command: Sequence[str], stores: Stores, settings: Settings) -> None:
-        """`name` begins its keys in Redis. `settings` tell how access tokens are signed."""
+    def __init__(self, name: str, command: Sequence[str], stores: Stores, settings: Settings, **more: str) -> None:
+        """`name` is that of its database, and begins its keys in Redis. `settings` tell how access tokens are signed.
+
+        `more` are further variables of its environment.
+        """
         self.name = name
+        self._word = name.replace(" ", "_").replace(",", "")
         self._command = command
         self._redis_url = stores.redis_url
-        self._database = create_database(stores, name)
+        self._database = create_database(stores, self._word)
         self._environment = {
+            "PREFIX": self._word,
             "DATABASE_URL": self._database.dsn if command[0] != sys.executable else self._database.url,
             "REDIS_URL": stores.redis_url,
             "JWT_SECRET": settings.jwt_secret.get_secret_value(),
             "JWT_AUDIENCE": settings.jwt_audience,
+            **more,
         }
 
     def fill(self, players: Sequence[Player]) -> None:
@@ -148,8 +154,8 @@ class Peer:
         self._database.settle()
         with redis.Redis.from_url(self._redis_url) as client, client.pipeline(transaction=False) as pipe:
             for player in players:
-                pipe.zadd(f"{self.name}:board", {player.name: player.score})
-                pipe.hset(f"{self.name}:names", player.name, player.name)
+                pipe.zadd(f"{self._word}:board", {player.name: player.score})
+                pipe.hset(f"{self._word}:names", player.name, player.name)
             pipe.execute()
 
     def start(self, workers: int = 1) -> Server:
@@ -172,12 +178,17 @@ def idiomatic(stores: Stores, settings: Settings) -> Peer:
     return Peer("idiomatic", python("idiomatic"), stores, settings)
 
 
-def node(stores: Stores, settings: Settings) -> Peer | None:
+def node(stores: Stores, settings: Settings, name: str = "node", **more: str) -> Peer | None:
     """mercurius and graphql-ws on Node; None where Node or the peer's packages are missing."""
     program = shutil.which("node")
     if program is None or not (NODE_PEER / "node_modules").is_dir():
         return None
-    return Peer("node", [program, str(NODE_PEER / "server.mjs")], stores, settings)
+    return Peer(name, [program, str(NODE_PEER / "server.mjs")], stores, settings, **more)
+
+
+def fuller_node(stores: Stores, settings: Settings) -> Peer | None:
+    """The same, promising a little more of what the service does: see `bench/peers/node/scores.mjs`."""
+    return node(stores, settings, "node, limits and periods", EVERYTHING="1")
 
 
 def start_bare() -> Server:

@@ -1,4 +1,4 @@
--- The tables of both peers: the same idea as the service's, without periods, categories and rules.
+-- The tables of the peers: the same idea as the service's, without categories and rules.
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     username text NOT NULL UNIQUE,
@@ -21,3 +21,11 @@ CREATE TABLE transactions (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX ON transactions (user_id, created_at);
+-- Of the peer with periods: what a user has in a day, a week and a month.
+CREATE TABLE scores (
+    user_id uuid NOT NULL REFERENCES users,
+    period text NOT NULL,
+    starts_on date NOT NULL,
+    score int NOT NULL,
+    PRIMARY KEY (user_id, period, starts_on)
+);

@@ -38,7 +38,12 @@ export function resolvers({ scores, board }) {
     SubmitScoreResult: { resolveType: (outcome) => (outcome.transactionId ? 'ScoreAccepted' : 'InvalidActionToken') },
     UserError: { resolveType: () => 'InvalidActionToken' },
     Query: {
-      leaderboard: (_, { limit }) => board.top(limit),
+      leaderboard: scores.countsQueries
+        ? async (_, { limit }, { userId }) => {
+            await scores.countQuery(userId)
+            return board.top(limit)
+          }
+        : (_, { limit }) => board.top(limit),
       userRank: (_, { userId }) => scores.standing(userId),
     },
     Mutation: {
