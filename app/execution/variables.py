@@ -14,18 +14,23 @@ from graphql import (
     GraphQLError,
     GraphQLFloat,
     GraphQLID,
+    GraphQLInputField,
+    GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInt,
     GraphQLSchema,
     GraphQLString,
     OperationDefinitionNode,
+    Undefined,
     VariableDefinitionNode,
     get_nullable_type,
     is_enum_type,
+    is_input_object_type,
     is_non_null_type,
 )
 from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, get_variable_values
+from graphql.utilities.coerce_input_value import coerce_default_value
 
 from app.execution.refusal import BAD_USER_INPUT, Refusal
 
@@ -65,10 +70,8 @@ class Variables:
                     continue
             elif value is None and not variable.required:
                 pass
-            elif variable.members is not None:
-                value = variable.members.get(value, _ABSENT) if type(value) is str else _ABSENT
-            elif not variable.fits(value):
-                value = _ABSENT
+            else:
+                value = variable.take(value)
             if value is _ABSENT:  # neither simple nor absent: an error, or worth a closer look
                 return self.values(given).coerced
             coerced[variable.name] = value
@@ -84,14 +87,84 @@ class Variables:
         return values
 
 
+Take = Callable[[Any], Any]
+"""Coerces a value that is not None; `_ABSENT` where graphql-core has to look at it."""
+
+
+def _taker(type_: Any) -> Take | None:
+    """How usual values of a nullable type are coerced, None where graphql-core has to look at every one."""
+    if is_enum_type(type_):
+        members = {name: type_.coerce_input_value(name) for name in type_.values}
+        return lambda value: members.get(value, _ABSENT) if type(value) is str else _ABSENT
+    fits = _PLAIN.get(type_)
+    return None if fits is None else lambda value: value if fits(value) else _ABSENT
+
+
+def _object_taker(type_: GraphQLInputObjectType) -> Take | None:
+    """The same for an input object, as far as its members are of such types, or not given."""
+    if type_.is_one_of or type_.out_type is not GraphQLInputObjectType.out_type:
+        return None
+    members = [_Member.of(name, field) for name, field in type_.fields.items()]
+    if any(member is None for member in members):
+        return None
+
+    def take(value: Any) -> Any:
+        if type(value) is not dict:
+            return _ABSENT
+        coerced: dict[str, Any] = {}
+        given = 0
+        for member in members:
+            assert member is not None
+            item = value.get(member.name, _ABSENT)
+            if item is _ABSENT:
+                item = member.default
+            else:
+                given += 1
+                if item is not None:
+                    item = member.take(item) if member.take else _ABSENT
+                    if item is _ABSENT:
+                        return _ABSENT
+            if item is not _ABSENT and not (item is None and member.required):
+                coerced[member.out_name] = item
+            elif member.required:
+                return _ABSENT
+        return coerced if given == len(value) else _ABSENT
+
+    return take
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of an input object."""
+
+    name: str
+    out_name: str
+    required: bool
+    """Whether null is no value for it."""
+    take: Take | None
+    default: Any
+
+    @classmethod
+    def of(cls, name: str, field: GraphQLInputField) -> _Member | None:
+        """The member, or None when its default cannot be shared by all."""
+        default = coerce_default_value(field)
+        if default is Undefined:
+            default = _ABSENT
+        try:
+            hash(default)
+        except TypeError:
+            return None
+        take = _taker(get_nullable_type(field.type))
+        return cls(name, field.out_name or name, is_non_null_type(field.type), take, default)
+
+
 @dataclass(frozen=True, slots=True)
 class _Simple:
-    """A variable of a built-in scalar or an enum, whose usual values need no more than a glance."""
+    """A variable whose usual values need no more than a glance: of built-in scalars, enums and objects of those."""
 
     name: str
     required: bool
-    fits: Callable[[Any], bool]
-    members: dict[str, Any] | None
+    take: Take
     default: Any
 
     @classmethod
@@ -101,10 +174,8 @@ class _Simple:
         if isinstance(signature, GraphQLError):
             return None
         type_ = get_nullable_type(signature.type)
-        members = None
-        if is_enum_type(type_):
-            members = {name: type_.coerce_input_value(name) for name in type_.values}
-        elif type_ not in _PLAIN:
+        take = _object_taker(type_) if is_input_object_type(type_) else _taker(type_)
+        if take is None:
             return None
         default = _ABSENT
         if node.default_value is not None:
@@ -112,8 +183,9 @@ class _Simple:
             if isinstance(values, list):
                 return None
             default = values.coerced[signature.name]
-        fits = _PLAIN.get(type_, lambda value: False)
-        return cls(signature.name, is_non_null_type(signature.type), fits, members, default)
+            if is_input_object_type(type_):
+                return None  # An object that all would share, and might change.
+        return cls(signature.name, is_non_null_type(signature.type), take, default)
 
 
 def frozen(value: Any) -> Hashable:

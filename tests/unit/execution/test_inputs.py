@@ -11,7 +11,7 @@ import strawberry
 from strawberry.relay import GlobalID
 from strawberry.scalars import JSON
 
-from app.execution import Engine
+from app.execution import Engine, Refusal
 
 
 @strawberry.enum
@@ -135,3 +135,71 @@ async def bodies(compile: bool, query: str, variables: dict[str, Any]) -> list[b
 )
 async def test_a_resolver_receives_what_strawberry_makes(query: str, variables: dict[str, Any]) -> None:
     assert await bodies(True, query, variables) == await bodies(False, query, variables)
+
+
+@strawberry.input
+class Leaves:
+    word: str
+    count: int = 7
+    ratio: float | None = None
+    colour: Colour = Colour.RED
+    id: strawberry.ID | None = strawberry.UNSET
+    at: datetime | None = None
+    is_on: bool | None = strawberry.field(default=True, name="on")
+
+
+@strawberry.type
+class Sink:
+    @strawberry.field
+    def take(self, leaves: Leaves | None = None) -> str:
+        return repr(leaves)
+
+
+LEAVES = Engine(strawberry.Schema(Sink)).prepare("query ($l: Leaves) { take(leaves: $l) }")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"l": None},
+        {"l": {"word": "w"}},
+        {"l": {"word": "w", "count": 1, "ratio": 0.5, "colour": "BLUE", "id": "i", "on": False}},
+        {"l": {"word": "w", "ratio": None, "id": None, "at": None, "on": None}},
+        {"l": {"word": "w", "ratio": 2, "id": 3, "at": "2030-01-01T00:00:00Z"}},
+        {"l": {"word": "w", "count": 2.0}},
+        {"l": {"on": True, "word": "w"}},
+    ],
+)
+def test_objects_of_leaves_are_coerced_as_graphql_core_does(given: dict[str, Any]) -> None:
+    quick, slow = LEAVES.variables.coerce(given), LEAVES.variables.values(given).coerced
+    assert (quick, repr(quick)) == (slow, repr(slow))
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        {},
+        {"word": None},
+        {"word": 1},
+        {"word": "w", "count": None},
+        {"word": "w", "count": True},
+        {"word": "w", "count": 2**31},
+        {"word": "w", "colour": "GREEN"},
+        {"word": "w", "colour": 1},
+        {"word": "w", "ratio": "1"},
+        {"word": "w", "other": 1},
+        {"word": "w", "is_on": True},
+        ["w"],
+        "w",
+    ],
+)
+def test_objects_that_do_not_fit_are_refused(leaves: Any) -> None:
+    with pytest.raises(Refusal):
+        LEAVES.variables.coerce({"l": leaves})
+
+
+def test_an_object_of_leaves_belongs_to_its_execution_alone() -> None:
+    first, second = (LEAVES.variables.coerce({"l": {"word": "w"}})["l"] for _ in range(2))
+    assert first == second
+    assert first is not second
