@@ -7,13 +7,14 @@ removed or inserted one breaks the chain. Chains are per user: writers of differ
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from uuid import UUID
+
+import orjson
 
 
 class Kind(StrEnum):
@@ -44,8 +45,6 @@ class Kind(StrEnum):
     DELETION = "DELETION"
     """A moderator deleted the user: the score goes to nothing."""
 
-
-_CANONICAL = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 PLAYED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.HELD)
 """What a player did, as opposed to what others did for or to the player."""
@@ -92,7 +91,10 @@ class Transaction:
 
     @cached_property
     def hash(self) -> bytes:
-        """SHA-256 over the canonical content: a JSON array in the order of the fields, behind the previous hash."""
+        """SHA-256 over the canonical content: a JSON array in the order of the fields, behind the previous hash.
+
+        Without white space, in UTF-8, with nothing escaped that need not be.
+        """
         content: Sequence[object] = (
             str(self.id),
             str(self.user_id),
@@ -113,7 +115,7 @@ class Transaction:
             self.reason,
             round(self.created_at.timestamp() * 1_000_000),
         )
-        return hashlib.sha256(self.previous_hash + _CANONICAL.encode(content).encode()).digest()
+        return hashlib.sha256(self.previous_hash + orjson.dumps(content)).digest()
 
     @property
     def head(self) -> Head:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.catalogue import Category, Operator, SortOrder
 from app.domain.history import Suspicion, Verdict
@@ -101,6 +105,20 @@ def test_every_part_of_a_transaction_is_in_its_hash(name: str):
     value = getattr(entry, name)
     other = b"something" if value is None and name.endswith("_hash") else changed(value)
     assert replace(entry, **{name: other}).hash != entry.hash
+
+
+@given(st.text(), st.text(), st.none() | st.text(), st.none() | st.binary())
+def test_the_hash_can_be_worked_out_with_any_library(address: str, agent: str, reason: str | None, key: bytes | None):
+    entry = post(claim(), account(), NOW, NEW_ID).transaction
+    entry = replace(entry, actor=Actor(None, "player", address, agent), reason=reason, request_hash=key)
+    content = [
+        str(entry.id), str(entry.user_id), entry.seq, entry.category_id, entry.action_id, str(entry.kind), entry.points,
+        entry.delta, entry.score, entry.token_hash and entry.token_hash.hex(), entry.request_key,
+        None if key is None else key.hex(), None, "player", address, agent, reason,
+        round(entry.created_at.timestamp() * 1_000_000),
+    ]  # fmt: skip
+    canonical = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    assert entry.hash == hashlib.sha256(entry.previous_hash + canonical.encode()).digest()
 
 
 def test_parts_do_not_run_into_each_other():
