@@ -57,6 +57,7 @@ class Feed:
         self._wake = asyncio.Event()
         self._suspect = False
         self._distrusted = False
+        self._in_doubt = False
         self._announced: Version | None = None
         self._cut_edition: Page | None = None
         self._cuts: dict[tuple[int, int], Page] = {}
@@ -93,7 +94,7 @@ class Feed:
         """The head as it was read, one object for as long as nothing changed; None when it may not be the present."""
         head, rhythm = self._audience.head, self._rhythm
         rhythm.used_at = now = self._clock.monotonic()
-        if self._due or self._suspect or rhythm.failing or rhythm.fallback or not rhythm.is_fresh(now):
+        if self._due or self._suspect or self._in_doubt or rhythm.failing or rhythm.fallback or not rhythm.is_fresh(now):
             return None
         return head
 
@@ -206,6 +207,8 @@ class Feed:
         started = self._clock.monotonic()
         early = len(self._waiters)
         whole = self._must_read()
+        # What was heard is taken care of from here on; until that is done, nobody is to be told what was known before.
+        self._in_doubt = self._due or self._suspect
         self._suspect, self._distrusted, self._announced = False, False, None
         try:
             async with asyncio.timeout(self._pace.answer):
@@ -217,6 +220,7 @@ class Feed:
             self._fail(error, started)
         else:
             self._succeed(started, early)
+        self._in_doubt = False
 
     def _must_read(self) -> bool:
         head = self._audience.head

@@ -9,7 +9,7 @@ import pytest
 from app.domain.boards import Source
 from app.domain.errors import ServiceUnavailable
 from app.domain.periods import Period
-from app.pubsub.events import ProfileChanged
+from app.pubsub.events import ProfileChanged, boards_channel
 from app.pubsub.pace import Pace
 from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
@@ -66,6 +66,32 @@ async def test_memory_answers_for_as_long_as_nothing_is_announced() -> None:
             await stage.clock.advance(0.1)
             assert stage.hub.page("global", ALL_TIME, 10) is not None
         assert stage.hub.tally.reads == 1
+
+
+@pytest.mark.parametrize("word", ["moved", "renamed", "gap"])
+async def test_while_what_was_heard_is_read_memory_does_not_give_what_was_before(word: str) -> None:
+    async with staged() as stage:
+        stage.boards.put(stage.board, 1, 10)
+        await read(stage)
+        await stage.clock.advance(1.0)
+        stage.boards.hold = asyncio.Event()
+        moved = stage.boards.put(stage.board, 1, 20)
+        match word:
+            case "moved":
+                stage.hub.moved([moved])
+            case "renamed":
+                await stage.notice(ProfileChanged(profile(1).id))
+            case "gap":
+                stage.wire.lose(boards_channel("global"))
+        await stage.clock.advance(0.2)
+        assert stage.hub.page("global", ALL_TIME, 10) is None
+        assert stage.hub.edition("global", ALL_TIME) is None
+        mine = asyncio.create_task(read(stage))
+        await settle()
+        stage.boards.hold.set()
+        await settle()
+        assert await mine == [20]
+        assert stage.hub.page("global", ALL_TIME, 10) is not None
 
 
 async def test_who_wrote_reads_what_they_wrote() -> None:
