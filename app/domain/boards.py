@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -33,6 +33,15 @@ class Board:
     category: str
     window: Window
     as_of: datetime | None = None
+    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        # Boards are keys everywhere, and mostly the same few objects.
+        known = self._hash
+        if known is None:
+            known = hash((self.category, self.window, self.as_of))
+            object.__setattr__(self, "_hash", known)
+        return known
 
     @property
     def key(self) -> str:

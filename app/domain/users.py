@@ -42,6 +42,9 @@ class Caller:
     role: Role
     expires_at: int
 
+    def __hash__(self) -> int:
+        return hash(self.user_id)  # Looked up with every request; a user has few of them at a time.
+
 
 def user_id_of(issuer: str, subject: str) -> UUID:
     """The id of a token's subject: the subject itself when it is a UUID, else a fixed UUIDv5 of (issuer, subject)."""

@@ -94,7 +94,14 @@ class Feed:
         """The head as it was read, one object for as long as nothing changed; None when it may not be the present."""
         head, rhythm = self._audience.head, self._rhythm
         rhythm.used_at = now = self._clock.monotonic()
-        if self._due or self._suspect or self._in_doubt or rhythm.failing or rhythm.fallback or not rhythm.is_fresh(now):
+        if (
+            self._due
+            or self._suspect
+            or self._in_doubt
+            or rhythm.failing
+            or rhythm.fallback
+            or not rhythm.is_fresh(now)
+        ):
             return None
         return head
 

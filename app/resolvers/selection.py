@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -43,12 +44,32 @@ def selected_below(info: Info, *path: str) -> list[Selected]:
 
 def views_below(info: Info, board: Board, *path: str) -> tuple[View[Page], ...]:
     """The views of `board` that the fields of a Leaderboard need, which is resolved by `info` or found along `path`."""
+    if not path and not _may_take_arguments(info):
+        return ()
     views: dict[View[Page], None] = {}
     for name, arguments in selected_below(info, *path):
         if name in VIEWS:
             with suppress(BadUserInput):  # The field itself will raise it again, where it belongs.
                 views[VIEWS[name](board, arguments)] = None
     return tuple(views)
+
+
+def _may_take_arguments(info: Info) -> bool:
+    """Whether any field right below that of `info` has arguments, as far as a glance tells."""
+    raw = info._raw_info
+    owner = get_named_type(raw.return_type)
+    return any(_has_arguments(owner, node) for node in raw.field_nodes)
+
+
+@lru_cache(maxsize=256)  # most queries are of a few documents
+def _has_arguments(owner: Any, node: FieldNode) -> bool:
+    if node.selection_set is None:
+        return False
+    for child in node.selection_set.selections:
+        definition = owner.fields.get(child.name.value) if isinstance(child, FieldNode) else None
+        if not isinstance(child, FieldNode) or (definition is not None and definition.args):
+            return True
+    return False
 
 
 class _Walk:

@@ -177,7 +177,7 @@ class Accounts:
         memory.activities[entry.action_id] = (counted, Activity(entry.created_at, before.done_today + 1, True))
         recent = (Completion(entry.created_at, entry.action_id), *memory.history.recent)[: self._recent]
         suspect = memory.history.is_suspect or posting.suspicion is not None
-        memory.history = replace(memory.history, recent=recent, is_suspect=suspect)
+        memory.history = History(recent, memory.history.neighbours, suspect)
         if entry.token_hash is not None:
             self._consumed[entry.token_hash] = None
             if len(self._consumed) > self._capacity:
