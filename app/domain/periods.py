@@ -64,12 +64,16 @@ class Window:
         return self.period.value if self.period is Period.ALL_TIME else f"{self.period.value}:{self.start}"
 
 
+ALL_TIME = Window(Period.ALL_TIME, ALL_TIME_START)
+"""The one window that never closes."""
+
+
 def window_of(period: Period, instant: datetime) -> Window:
     """The window of `period` that holds `instant` (an aware datetime in any zone; weeks start on Monday)."""
+    if period is Period.ALL_TIME:
+        return ALL_TIME
     day = instant.astimezone(UTC).date()
     match period:
-        case Period.ALL_TIME:
-            return Window(period, ALL_TIME_START)
         case Period.DAILY:
             return Window(period, day)
         case Period.WEEKLY:
