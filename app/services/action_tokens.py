@@ -99,7 +99,7 @@ class ActionTokens:
         self._lifetime = lifetime
         self._max_open = max_open
         self._queue = GroupCommit(
-            self._store, size=batch, lanes=lanes, worth=worth, key=lambda wanted: wanted.claims.user_id
+            self._store, size=batch, lanes=lanes, worth=lambda: worth, key=lambda wanted: wanted.claims.user_id
         )
 
     async def issue(

@@ -38,13 +38,13 @@ class GroupCommit(Generic[T, R]):
         *,
         size: int,
         lanes: int,
-        worth: int = 1,
+        worth: Callable[[], int] = lambda: 1,
         key: Callable[[T], Hashable] = id,
     ) -> None:
         """`size`: the most items in a batch. `lanes`: the most batches at once. `key`: whom an item concerns.
 
-        `worth`: how many items must wait before a batch is begun beside another one. Fewer do better to wait for that,
-        and share the cost of the next.
+        `worth()`: how many items must wait before a batch is begun beside another one. Fewer do better to wait for
+        that, and share the cost of the next.
         """
         self._run = run
         self._size = size
@@ -69,7 +69,7 @@ class GroupCommit(Generic[T, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._queue.append(_Waiting(item, self._key(item), future))
-        if len(self._queue) in (1, self._worth):
+        if len(self._queue) in (1, self._worth()):
             loop.call_soon(self._start)
         return future
 
@@ -86,7 +86,7 @@ class GroupCommit(Generic[T, R]):
 
     def _may_start(self) -> bool:
         running = len(self._running)
-        return running == 0 or (running < self._lanes and len(self._queue) >= self._worth)
+        return running == 0 or (running < self._lanes and len(self._queue) >= self._worth())
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -88,7 +88,7 @@ class Ledger:
         self._random_bytes = random_bytes
         self._recent = recent
         self._queue = GroupCommit(
-            self._commit, size=batch, lanes=lanes, worth=worth, key=lambda wish: wish.claim.user_id
+            self._commit, size=batch, lanes=lanes, worth=lambda: worth, key=lambda wish: wish.claim.user_id
         )
 
     async def post(self, claim: Claim, judge: Judge) -> Receipt:

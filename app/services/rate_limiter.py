@@ -24,6 +24,8 @@ BATCH = 128
 REMEMBERED = 20_000
 LANES = 2
 """Batches at once. More than one, so that a trial call to a frozen Redis holds up its own batch alone."""
+WORTH = 16
+"""How many must wait before a batch is begun beside another one, unless Redis is in trouble."""
 
 
 class _Counting(NamedTuple):
@@ -57,7 +59,9 @@ class RateLimiter:
         self._limits = limits
         self._prefix = f"{prefix}:{{limits}}:"
         self._script = redis.register_script(SCRIPT.read_text())
-        self._queue: GroupCommit[_Counting, Verdict] = GroupCommit(self._judge, size=BATCH, lanes=LANES)
+        self._queue: GroupCommit[_Counting, Verdict] = GroupCommit(
+            self._judge, size=BATCH, lanes=LANES, worth=lambda: 1 if guard.breaker.is_open else WORTH
+        )
         self._counting = lru_cache(maxsize=REMEMBERED)(self._make_counting)
         self._blocks = Blocks(monotonic, 50_000)
         if limits is not None:

@@ -117,7 +117,7 @@ async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
 
 
 async def test_another_batch_is_begun_beside_one_only_when_enough_wait(recorder: Recorder):
-    queue = GroupCommit(recorder.run, size=10, lanes=2, worth=3)
+    queue = GroupCommit(recorder.run, size=10, lanes=2, worth=lambda: 3)
     tasks = submit(queue, "a")
     await asyncio.wait_for(recorder.started.wait(), 5)
     tasks += submit(queue, "b", "c")
@@ -143,7 +143,7 @@ async def test_nothing_waits_for_ever_whatever_it_is_worth_to_begin(worth: int, 
         done.extend(items)
         return items
 
-    queue: GroupCommit[int, int] = GroupCommit(run, size=4, lanes=3, worth=worth, key=lambda item: item % keys)
+    queue: GroupCommit[int, int] = GroupCommit(run, size=4, lanes=3, worth=lambda: worth, key=lambda item: item % keys)
     tasks = []
     for item in range(60):
         tasks.append(asyncio.create_task(queue.submit(item)))
