@@ -38,6 +38,9 @@ class Reader:
     async def page(self, view: View[Page]) -> Page:
         """The page, which is the same in both."""
         redis = await self._app.boards.page(self._board, view)
+        if redis.source is Source.POSTGRES:  # The service itself was about to load the board, too.
+            await self._app.rebuild.ensure_loaded()
+            redis = await self._app.boards.page(self._board, view)
         (postgres,) = await self._postgres.read(self._board, [view])
         assert isinstance(postgres, Page)
         assert (redis.source, postgres.source) == (Source.REDIS, Source.POSTGRES)
