@@ -104,9 +104,12 @@ def _object_taker(type_: GraphQLInputObjectType) -> Take | None:
     """The same for an input object, as far as its members are of such types, or not given."""
     if type_.is_one_of or type_.out_type is not GraphQLInputObjectType.out_type:
         return None
-    members = [_Member.of(name, field) for name, field in type_.fields.items()]
-    if any(member is None for member in members):
-        return None
+    members: list[_Member] = []
+    for name, field in type_.fields.items():
+        member = _Member.of(name, field)
+        if member is None:
+            return None
+        members.append(member)
 
     def take(value: Any) -> Any:
         if type(value) is not dict:
@@ -114,7 +117,6 @@ def _object_taker(type_: GraphQLInputObjectType) -> Take | None:
         coerced: dict[str, Any] = {}
         given = 0
         for member in members:
-            assert member is not None
             item = value.get(member.name, _ABSENT)
             if item is _ABSENT:
                 item = member.default

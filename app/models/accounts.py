@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,15 +18,13 @@ from app.domain.scoring import ScoreRow
 from app.domain.transactions import PLAYED
 from app.domain.users import Profile
 from app.models.executor import Executor
+from app.models.neighbours import NEIGHBOURHOOD, ON_ADDRESS
 from app.models.scores import window_key
-
-NEIGHBOURHOOD = timedelta(hours=1)
-"""How far back accounts on one address are counted."""
 
 # Every piece is bounded, and found by an index: the history of a user may be long. One array stands in a SELECT of its
 # own, so that one plan serves batches of all sizes: see `app.models.ledger.STORE`.
 LOAD_ACCOUNTS = text(
-    """
+    f"""
     SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
            a.last_at, a.today, k.user_id AS token_owner, k.used_at, h.times, h.actions, n.accounts,
            EXISTS (SELECT 1 FROM score_transactions r WHERE r.request_key = i.request_key) AS request_used,
@@ -54,16 +52,9 @@ LOAD_ACCOUNTS = text(
         ) t
         WHERE t.kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
     ) h ON true
-    LEFT JOIN LATERAL (
-        SELECT count(DISTINCT t.user_id) AS accounts
-        FROM (
-            SELECT user_id FROM score_transactions
-            WHERE address = i.address AND created_at >= :neighbourhood AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
-            ORDER BY created_at DESC LIMIT 200
-        ) t
-    ) n ON i.address IS NOT NULL
+    LEFT JOIN LATERAL ({ON_ADDRESS}) n ON i.address IS NOT NULL
     ORDER BY i.ord
-    """
+    """  # noqa: S608 - the piece is a constant
 )
 
 LOAD_ROWS = text(

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from app.models.accounts import NEIGHBOURHOOD
 from app.models.executor import Executor
 
-# As it is counted when an account is loaded.
-COUNT = text(
-    """
-    SELECT i.address, n.accounts
-    FROM unnest(CAST(:addresses AS text[])) AS i(address)
-    CROSS JOIN LATERAL (
+NEIGHBOURHOOD = timedelta(hours=1)
+"""How far back accounts on one address are counted."""
+
+ON_ADDRESS = """
         SELECT count(DISTINCT t.user_id) AS accounts
         FROM (
             SELECT user_id FROM score_transactions
             WHERE address = i.address AND created_at >= :neighbourhood AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
             ORDER BY created_at DESC LIMIT 200
         ) t
-    ) n
-    """
+"""
+"""A query for the accounts that have played from `i.address` since `:neighbourhood`, as far as they are counted."""
+
+COUNT = text(
+    f"""
+    SELECT i.address, n.accounts
+    FROM unnest(CAST(:addresses AS text[])) AS i(address)
+    CROSS JOIN LATERAL ({ON_ADDRESS}) n
+    """  # noqa: S608 - the piece is a constant
 )
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from app.transport.joined_writes import JoinedWrites
 from app.transport.known_heads import OFFERED, KnownHead, KnownHeads
@@ -39,20 +37,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _behind = b""
     _rested_at = 0.0
     _responses: JoinedWrites
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._known_heads: KnownHeads | None = app_state.get(KNOWN_HEADS)
+    _known_heads: KnownHeads | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Also give the first request until `head_seconds` from now. Later ones are covered by keep-alive."""
         super().connection_made(transport)
+        self._known_heads = self.app_state.get(KNOWN_HEADS)
         self._responses = JoinedWrites(transport, self.loop)
         self._slow = self.loop.call_later(self.head_seconds, transport.abort)
 
@@ -122,11 +112,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         """Also look whether the connection has rested all the time: known heads do not touch the timer."""
-        left = 0.0 if self._answering else self._rested_at + self.timeout_keep_alive - self.loop.time()
-        if self._answering or left > 0:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                left or self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        began = self.loop.time() if self._answering else self._rested_at
+        left = began + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
         else:
             super().timeout_keep_alive_handler()
 

@@ -51,16 +51,17 @@ async def test_what_the_coroutine_raises_is_raised():
         await stepped(work())
 
 
+async def endless(cleaned: list[bool]) -> None:
+    """Waits for ever, and tells `cleaned` when it does not have to any more."""
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        cleaned.append(True)
+
+
 async def test_a_cancellation_reaches_the_coroutine_and_its_caller():
-    cleaned = []
-
-    async def work() -> None:
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            cleaned.append(True)
-
-    rest = asyncio.ensure_future(stepped(work()))
+    cleaned: list[bool] = []
+    rest = asyncio.ensure_future(stepped(endless(cleaned)))
     await asyncio.sleep(0)
     rest.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -69,15 +70,8 @@ async def test_a_cancellation_reaches_the_coroutine_and_its_caller():
 
 
 async def test_a_rest_that_nobody_awaits_to_its_end_closes_the_coroutine():
-    cleaned = []
-
-    async def work() -> None:
-        try:
-            await asyncio.get_running_loop().create_future()
-        finally:
-            cleaned.append(True)
-
-    rest = stepped(work())
+    cleaned: list[bool] = []
+    rest = stepped(endless(cleaned))
     rest.send(None)
     rest.close()
     assert cleaned == [True]
