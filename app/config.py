@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     jwt_jwks_url: str | None = None
     jwt_issuer: str = "leaderboard"
     jwt_audience: str = "leaderboard-api"
+    access_token_max_lifetime: int = Field(86_400, ge=60, le=31_536_000)
     action_token_secret: SecretStr = SecretStr(DEVELOPMENT_ACTION_SECRET)
     action_token_secret_previous: SecretStr | None = None
     token_expiration_seconds: int = Field(300, ge=1, le=86_400)
@@ -142,7 +143,7 @@ class Settings(BaseSettings):
             problems += [
                 f"{name.upper()} is missing" for name in ("database_url", "redis_url") if not getattr(self, name)
             ]
-            problems += self._weak_secrets()
+        problems += self._weak_secrets()
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -161,7 +162,7 @@ class Settings(BaseSettings):
         return problems
 
     def _weak_secrets(self) -> list[str]:
-        """Every secret that must not be used in production, and why."""
+        """Every secret that must not be used, and why. What signs must be long enough in development too."""
         problems = []
         seen: dict[str, str] = {}
         names = (
@@ -176,10 +177,12 @@ class Settings(BaseSettings):
             if secret is None or (name.startswith("jwt") and self.jwt_jwks_url):
                 continue
             text, label = secret.get_secret_value(), name.upper()
+            if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name != "verifier_webhook_secret"):
+                problems.append(f"{label} is shorter than {MIN_SECRET_BYTES} bytes")
+            if not self.is_production:
+                continue
             if text in (DEVELOPMENT_JWT_SECRET, DEVELOPMENT_ACTION_SECRET):
                 problems.append(f"{label} is missing: the development default is not allowed in production")
-            elif len(text.encode()) < MIN_SECRET_BYTES:
-                problems.append(f"{label} is shorter than {MIN_SECRET_BYTES} bytes")
             if text in seen:
                 problems.append(f"{label} is the same secret as {seen[text]}")
             seen[text] = label

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import time
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 
 from app.config import Settings
 from app.context import Context
+from app.domain.errors import Unauthenticated
 from app.graphql import build_engine, render_error
 from app.pubsub.events import Notice, SocketClosed
 from app.services.socket_registry import RedisSocketRegistry
@@ -37,7 +39,7 @@ from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections, SocketLimits
 from app.transport.sockets.endpoint import SocketEndpoint
 from app.transport.sockets.services import SocketServices
-from app.transport.streams import Streams
+from app.transport.streams import Streams, always
 from app.transport.trusted_documents import load_manifest
 from app.wiring import App, open_app
 
@@ -118,7 +120,7 @@ def _routes(app: App, connections: Connections, known_heads: KnownHeads) -> list
     shared = SharedExecutions(engine, contexts.public)
     documents = _documents(app)
     guard = Guard(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
-    streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, lifetime=_seconds_left)
+    streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, validity=until_invalid)
     answers = Answers(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
     http = GraphQLEndpoint(
         engine,
@@ -157,6 +159,17 @@ def _documents(app: App) -> Documents:
     )
 
 
-def _seconds_left(context: Context) -> float | None:
-    """How long the caller's access token is still good for."""
-    return None if context.caller is None else context.caller.expires_at - time.time()
+async def until_invalid(context: Context) -> Unauthenticated:
+    """Wait until the caller's access token is no longer good. Returns why; never returns without a token."""
+    if context.caller is None:
+        return await always(context)
+    key, withdrawn = context.caller.signing_key, asyncio.Event()
+    key.listen(withdrawn.set)
+    try:
+        async with asyncio.timeout(context.caller.expires_at - time.time() if key.is_trusted else 0):
+            await withdrawn.wait()
+    except TimeoutError:
+        return Unauthenticated(expired=key.is_trusted)
+    finally:
+        key.unlisten(withdrawn.set)
+    return Unauthenticated()

@@ -29,7 +29,10 @@ def add_to(program: typer.Typer) -> None:
 def token(
     user: Annotated[str, typer.Option(help="Name of the user; a UUID is taken as the user's id.")],
     role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.PLAYER,
-    ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 15m, 2h, 1d.")] = "15m",
+    ttl: Annotated[
+        str,
+        typer.Option(help="How long it is valid: 90s, 15m, 2h. At most ACCESS_TOKEN_MAX_LIFETIME, 24 h by default."),
+    ] = "15m",
 ) -> None:
     """Print an access token for development, alone on standard output.
 
@@ -37,11 +40,20 @@ def token(
     """
     from app.config import load_settings
 
-    result(mint_token(load_settings(), user, role, parse_seconds(ttl)))
+    settings, seconds = load_settings(), parse_seconds(ttl)
+    if seconds > settings.access_token_max_lifetime:
+        most = settings.access_token_max_lifetime
+        raise CommandError(
+            f"`--ttl` must be at most {most} s, which is ACCESS_TOKEN_MAX_LIFETIME: {ttl} is {seconds} s"
+        )
+    result(mint_token(settings, user, role, seconds))
 
 
 def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int = 900) -> str:
-    """An access token signed with the secret of the settings; `ttl` in seconds. Raises CommandError without one."""
+    """An access token signed with the secret of the settings. Raises CommandError without one.
+
+    `ttl` is in seconds; the token expires earlier where the settings do not allow as many.
+    """
     import time
 
     from app.services.access_tokens import mint
@@ -53,7 +65,7 @@ def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int
         Secrets(settings.jwt_secret.get_secret_value()),
         subject=user,
         role=role,
-        ttl=ttl,
+        ttl=min(ttl, settings.access_token_max_lifetime),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         now=int(time.time()),

@@ -83,7 +83,7 @@ class ActionClaims:
             keys = self._secrets.candidates(header.kid)
             now = self._clock().timestamp()
             try:
-                return _claims(read_claims(token, keys, algorithm=ALGORITHM, audience=AUDIENCE, now=now))
+                return _claims(read_claims(token, keys, algorithm=ALGORITHM, audience=AUDIENCE, now=now)[0])
             except ExpiredToken as late:
                 raise ActionTokenExpired(_claims(late.claims).token_hash) from None
         except (BadToken, ValueError):

@@ -8,6 +8,8 @@ from typing import Any
 
 import jwt
 
+from app.services.signed_claims import shared_secret
+
 ALGORITHM = "HS256"
 
 
@@ -15,7 +17,8 @@ class Secrets:
     """Signs with the current secret; verifies with the current and the previous one, told apart by `kid`."""
 
     def __init__(self, current: str, previous: str | None = None) -> None:
-        self._keys = {key_id(secret): secret for secret in (previous, current) if secret}
+        """Raises ValueError for a secret of fewer than 32 bytes, and for what is a public key in truth."""
+        self._keys = {key_id(secret): shared_secret(secret) for secret in (previous, current) if secret}
         self._current = key_id(current)
 
     def sign(self, claims: Mapping[str, Any], typ: str) -> str:
@@ -23,7 +26,7 @@ class Secrets:
         headers = {"kid": self._current, "typ": typ}
         return jwt.encode(dict(claims), self._keys[self._current], ALGORITHM, headers=headers)
 
-    def candidates(self, kid: str | None) -> list[str]:
+    def candidates(self, kid: str | None) -> list[bytes]:
         """The secrets that may have signed a token with that `kid`: none for a strange one, all without one."""
         if kid is None:
             return list(reversed(self._keys.values()))

@@ -1,13 +1,12 @@
 """Reading the claims of a signed token (JWT), strictly: there is one way to write a good token, and no second one.
 
-Signatures by a shared secret are compared here, as text: an HMAC is one call, and has one spelling. All others are
-PyJWT's. What the token says is checked here in any case, because PyJWT takes times in strings, `true` for 1, and the
-last of repeated members, in which two readers of one token may disagree.
+Signatures are verified by PyJWT. What the token says is checked here, because PyJWT takes times in strings, `true` for
+1, and the last of repeated members, in which two readers of one token may disagree. A shared secret is prepared once,
+not with every token.
 """
 
 from __future__ import annotations
 
-import hmac
 import json
 import math
 import re
@@ -86,53 +85,66 @@ def read_claims(
     algorithm: str,
     audience: str,
     issuer: str | None = None,
+    max_lifetime: float = math.inf,
     now: float,
-) -> dict[str, Any]:
-    """What `token` claims, signed with one of `keys`: at least `sub`, `aud`, `iat`, `exp`, and `iss` if it is given.
+) -> tuple[dict[str, Any], int]:
+    """Read what `token` claims: at least `sub`, `aud`, `iat`, `exp`, and `iss` if it is given.
 
-    `algorithm` is what `read_header` said of this very token, and the caller accepts. `now` is in seconds since the
-    epoch. Raises ExpiredToken, BadToken.
+    Args:
+        token: The token.
+        keys: What may have signed it: keys of PyJWT, and shared secrets as `shared_secret` returns them.
+        algorithm: What `read_header` said of this very token, and the caller accepts.
+        audience: What `aud` must be.
+        issuer: What `iss` must be, if it matters.
+        max_lifetime: The most seconds from `iat` to `exp`.
+        now: Seconds since the epoch.
+
+    Returns:
+        The claims, and the place among `keys` of the one that signed them.
+
+    Raises:
+        ExpiredToken: The token is right in all but its time.
+        BadToken: It is wrong in anything else.
     """
-    for key in keys:
-        payload = _payload(token, key, algorithm)
-        if payload is None:
-            continue
-        claims = _members(payload)
-        _check(claims, audience, issuer, now)
-        return claims
+    content, _, signature = token.rpartition(".")
+    raw = _decoded(signature)
+    if urlsafe_b64encode(raw).rstrip(b"=") != signature.encode():
+        raise BadToken  # The last character may have bits that carry nothing: another spelling of the same bytes.
+    for place, key in enumerate(keys):
+        if _is_signed_by(key, token, content, raw, algorithm):
+            claims = _members(_decoded(content.partition(".")[2]))
+            _check(claims, audience, issuer, max_lifetime, now)
+            return claims, place
     raise BadToken
 
 
-def _payload(token: str, key: Any, algorithm: str) -> bytes | None:
-    """What stands in `token`; None when another key signed it. Raises BadToken."""
+def shared_secret(text: str) -> bytes:
+    """A shared secret as `read_claims` takes it.
+
+    Raises ValueError for one of fewer than 32 bytes, and for what is a public key in truth.
+    """
     try:
-        if type(key) is str:
-            return _payload_by_secret(token, _secret(key), algorithm)
-        payload: bytes = _signatures.decode(token, key, [algorithm])
+        secret = _hmac.prepare_key(text)
+    except jwt.InvalidKeyError as error:
+        raise ValueError(str(error)) from None
+    if problem := _hmac.check_key_length(secret):
+        raise ValueError(problem)
+    return secret
+
+
+def _is_signed_by(key: Any, token: str, content: str, signature: bytes, algorithm: str) -> bool:
+    """Whether `key` made `signature`. Raises BadToken for a key that is of another kind than `algorithm`."""
+    if type(key) is bytes:
+        if algorithm != SHARED_SECRET:
+            raise BadToken
+        return _hmac.verify(content.encode(), key, signature)
+    try:
+        _signatures.decode(token, key, [algorithm])
     except jwt.InvalidSignatureError:
-        return None
+        return False
     except (jwt.PyJWTError, ValueError, TypeError):
         raise BadToken from None
-    return payload
-
-
-def _payload_by_secret(token: str, secret: bytes, algorithm: str) -> bytes | None:
-    if algorithm != SHARED_SECRET:
-        raise BadToken
-    content, _, signature = token.rpartition(".")
-    expected = urlsafe_b64encode(hmac.digest(secret, content.encode(), "sha256")).rstrip(b"=")
-    if not hmac.compare_digest(expected, signature.encode()):
-        return None
-    return _decoded(content.partition(".")[2])
-
-
-@lru_cache(maxsize=8)
-def _secret(key: str) -> bytes:
-    """A shared secret as bytes. Raises PyJWTError for a short one, and for what is a public key in truth."""
-    secret = _hmac.prepare_key(key)
-    if problem := _hmac.check_key_length(secret):
-        raise jwt.InvalidKeyError(problem)
-    return secret
+    return True
 
 
 def _decoded(segment: str) -> bytes:
@@ -168,7 +180,7 @@ def _no_constant(name: str) -> None:
 _decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
 
 
-def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, now: float) -> None:
+def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, max_lifetime: float, now: float) -> None:
     subject = claims.get("sub")
     if type(subject) is not str or not subject:
         raise BadToken
@@ -177,7 +189,10 @@ def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, now: fl
     for name in ("iat", "nbf") if "nbf" in claims else ("iat",):
         if _time(claims.get(name)) > now + CLOCK_SKEW:
             raise BadToken
-    if _time(claims.get("exp")) <= now:
+    expires_at = _time(claims.get("exp"))
+    if expires_at - claims["iat"] > max_lifetime:
+        raise BadToken
+    if expires_at <= now:
         raise ExpiredToken(claims)
 
 

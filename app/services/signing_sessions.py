@@ -108,4 +108,4 @@ class SigningSessions:
     def _derive(self, key_id: UUID) -> list[str]:
         """The session's secret from each secret of the server, the current one's first."""
         name = f"signing-session:{key_id}".encode()
-        return [hmac.new(one.encode(), name, "sha256").hexdigest() for one in self._secrets.candidates(None)]
+        return [hmac.new(one, name, "sha256").hexdigest() for one in self._secrets.candidates(None)]

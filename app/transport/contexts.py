@@ -51,7 +51,7 @@ class Contexts:
         other.
         """
         caller = context.caller
-        if caller is not None and caller.expires_at <= self._clock():
+        if caller is not None and not caller.is_valid_at(self._clock()):
             return None
         if self._app.rate_limiter.is_blocked(context.address):
             return None

@@ -90,7 +90,7 @@ def _minted(settings: Settings, user: str) -> str:
         Secrets(settings.jwt_secret.get_secret_value()),
         subject=user,
         role=Role.PLAYER,
-        ttl=TTL,
+        ttl=min(TTL, settings.access_token_max_lifetime),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         now=int(time.time()),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 from starlette.types import Receive, Send
@@ -27,12 +26,10 @@ HEADERS = (
 )
 
 
-class Ending(Enum):
-    """Why a stream ended before its source did."""
-
-    GONE = auto()
-    STOPPED = auto()
-    EXPIRED = auto()
+async def always(_: object) -> Unauthenticated:
+    """Wait for ever: the caller may stay as long as they like."""
+    never: asyncio.Future[Unauthenticated] = asyncio.get_running_loop().create_future()
+    return await never
 
 
 class Streams(Generic[ContextT]):
@@ -40,7 +37,7 @@ class Streams(Generic[ContextT]):
 
     Operations that allow it join a shared execution, and then a slow reader gets the newest state only. A stream
     ends with its source, when the client leaves or stops reading for `stall` seconds, when the caller's access
-    token expires, and at once when `stop` is set: an open response would hold up the server's shutdown.
+    token is no longer good, and at once when `stop` is set: an open response would hold up the server's shutdown.
     """
 
     def __init__(
@@ -50,19 +47,19 @@ class Streams(Generic[ContextT]):
         stop: asyncio.Event,
         *,
         render_error: Callable[[Exception], Mapping[str, Any]],
-        lifetime: Callable[[ContextT], float | None] = lambda _: None,
+        validity: Callable[[ContextT], Awaitable[Unauthenticated]] = always,
         most: int = 1000,
         heartbeat: float = 12.0,
         stall: float = 10.0,
     ) -> None:
-        """At most `most` streams at a time. `lifetime` tells how many seconds the caller's access token is still good
-        for, None for ever; `heartbeat` is the longest silence in seconds, for proxies that close quiet responses.
+        """At most `most` streams at a time. `validity` waits until the caller's access token is no longer good, and
+        returns why; `heartbeat` is the longest silence in seconds, for proxies that close quiet responses.
         """
         self._engine = engine
         self._shared = shared
         self._stop = stop
         self._render_error = render_error
-        self._lifetime = lifetime
+        self._validity = validity
         self._most = most
         self._heartbeat = heartbeat
         self._stall = stall
@@ -86,7 +83,7 @@ class Streams(Generic[ContextT]):
         if self.open >= self._most or self._stop.is_set():
             raise ServiceUnavailable(retry_after=5)
         self.open += 1
-        ending = asyncio.create_task(self._ending(receive, self._lifetime(context)))
+        ending = asyncio.create_task(self._ending(receive, context))
         try:
             async with aclosing(self._bodies(operation, variables, context)) as bodies:
                 await self._write(framing, bodies, ending, send)
@@ -98,7 +95,11 @@ class Streams(Generic[ContextT]):
             await _cancelled(ending)
 
     async def _write(
-        self, framing: Framing, bodies: AsyncGenerator[bytes, None], ending: asyncio.Task[Ending], send: Send
+        self,
+        framing: Framing,
+        bodies: AsyncGenerator[bytes, None],
+        ending: asyncio.Task[Unauthenticated | None],
+        send: Send,
     ) -> None:
         headers = [(b"content-type", framing.content_type), *HEADERS]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -127,27 +128,26 @@ class Streams(Generic[ContextT]):
             if step is not None:
                 await _cancelled(step)
 
-    def _last_words(self, framing: Framing, ending: Ending) -> bytes:
-        if ending is Ending.EXPIRED:
-            expired = error_body(self._render_error(Unauthenticated(expired=True)))
-            return framing.result(expired) + framing.closing
-        return framing.interruption
+    def _last_words(self, framing: Framing, ending: Unauthenticated | None) -> bytes:
+        if ending is None:
+            return framing.interruption
+        return framing.result(error_body(self._render_error(ending))) + framing.closing
 
     async def _put(self, send: Send, chunk: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self._stall):
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
-    async def _ending(self, receive: Receive, lifetime: float | None) -> Ending:
+    async def _ending(self, receive: Receive, context: ContextT) -> Unauthenticated | None:
+        """Wait until the stream has to end before its source does: with that error, or None without a word."""
         gone = asyncio.create_task(_disconnect(receive))
         stopped = asyncio.create_task(self._stop.wait())
+        invalid = asyncio.ensure_future(self._validity(context))
         try:
-            await asyncio.wait({gone, stopped}, timeout=lifetime, return_when="FIRST_COMPLETED")
-            if gone.done():
-                return Ending.GONE
-            return Ending.STOPPED if stopped.done() else Ending.EXPIRED
+            await asyncio.wait({gone, stopped, invalid}, return_when="FIRST_COMPLETED")
+            return None if gone.done() or stopped.done() else invalid.result()
         finally:
-            await _cancelled(gone)
-            await _cancelled(stopped)
+            for waiting in (gone, stopped, invalid):
+                await _cancelled(waiting)
 
     async def _bodies(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: ContextT

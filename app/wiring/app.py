@@ -27,6 +27,7 @@ from app.services.exporting import Export
 from app.services.importing import Import
 from app.services.issue_token import IssueToken
 from app.services.jobs import Jobs
+from app.services.jwks import JwksKeys
 from app.services.leaderboards import Leaderboards
 from app.services.ledger import Ledger
 from app.services.milestones import Milestones
@@ -60,6 +61,7 @@ class App:
     redis: Redis
     redis_guard: Guard
     rate_limiter: RateLimiter
+    jwks: JwksKeys | None
     access_tokens: AccessTokens
     action_tokens: ActionTokens
     catalogue: CatalogueService

@@ -25,6 +25,7 @@ async def running(app: App, *, housekeeping: bool) -> AsyncIterator[None]:
         ("catalogue", lambda: _keep_catalogue(app)),
         ("repair", lambda: _repair_misses(app)),
         ("milestones", app.milestones.run),
+        *((("jwks", app.jwks.run),) if app.jwks else ()),
         *((("rebuild", app.rebuild.run), ("jobs", app.jobs.run)) if housekeeping else ()),
     )
     app.notices.listen(lambda notice: _hear(app, notice))

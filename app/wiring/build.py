@@ -12,7 +12,7 @@ from random import Random
 
 from app.config import Settings
 from app.domain.catalogue_changes import Ceilings
-from app.services.access_tokens import AccessTokens
+from app.services.access_tokens import AccessTokens, SecretKeys
 from app.services.anchors import Anchors
 from app.services.catalogue_changes import CatalogueChanges
 from app.services.close_windows import CloseWindows
@@ -38,7 +38,7 @@ from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.reading import open_reading
 from app.wiring.stores import open_stores
-from app.wiring.trust import access_keys
+from app.wiring.trust import jwks_of, secrets_of
 from app.wiring.writing import WritingSide, open_writing
 
 
@@ -53,6 +53,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     close_windows = CloseWindows(database, stores.loading, catalogue, clock)
     anchors = Anchors(database, clock)
     ceilings = Ceilings(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
+    jwks = jwks_of(settings, random, stack)
     copies = Copies(stores.redis, stores.guard, stores.keys)
     return App(
         settings=settings,
@@ -63,8 +64,12 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         rate_limiter=RateLimiter(
             stores.redis, stores.guard, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
         ),
+        jwks=jwks,
         access_tokens=AccessTokens(
-            access_keys(settings, stack), issuer=settings.jwt_issuer, audience=settings.jwt_audience
+            jwks or SecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            max_lifetime=settings.access_token_max_lifetime,
         ),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,

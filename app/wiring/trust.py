@@ -6,24 +6,24 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
+from random import Random
 
 import httpx2
 from pydantic import SecretStr
 
 from app.config import Settings, SettingsError
-from app.services.access_tokens import Keys, SecretKeys
 from app.services.jwks import JwksKeys
 from app.services.secrets import Secrets
 from app.services.verifiers import Surroundings, Verifiers, load_verifiers
 
 
-def access_keys(settings: Settings, stack: AsyncExitStack) -> Keys:
-    """Where the keys of access tokens come from: an identity provider, or the shared secrets."""
+def jwks_of(settings: Settings, random: Random, stack: AsyncExitStack) -> JwksKeys | None:
+    """The keys of the identity provider that the settings name; None where access tokens have a shared secret."""
     if settings.jwt_jwks_url is None:
-        return SecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous))
+        return None
     http = httpx2.AsyncClient(timeout=5.0)
     stack.push_async_callback(http.aclose)
-    return JwksKeys(settings.jwt_jwks_url, http, time.monotonic)
+    return JwksKeys(settings.jwt_jwks_url, http, time.monotonic, random)
 
 
 def secrets_of(current: SecretStr, previous: SecretStr | None) -> Secrets:

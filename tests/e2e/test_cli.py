@@ -44,6 +44,7 @@ async def test_without_a_command_the_commands_are_listed():
         (["tokn"], "No such command 'tokn'"),
         (["token"], "Missing option '--user'"),
         (["token", "--user", "ada", "--ttl", "soon"], "'soon' is no duration"),
+        (["token", "--user", "ada", "--ttl", "2d"], "`--ttl` must be at most 86400 s"),
         (["token", "--user", "ada", "--role", "king"], "'king'"),
         (["seed", "--users", "0"], "--users"),
         (["top", "--period", "HOURLY"], "HOURLY"),

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.domain.errors import Unauthenticated
 from tests.support.toy import Toy, served
 from tests.support.waiting import until
 
@@ -209,12 +210,23 @@ async def test_a_quiet_stream_shows_that_it_is_alive():
         assert [await parts.part() for _ in range(2)] == [{}, {}]
 
 
-async def test_a_stream_ends_when_the_access_token_expires(toy: Toy):
-    async with served(toy) as url, subscribed(url, "subscription{whisper}", authorization="Bearer short") as reader:
+@pytest.mark.parametrize(
+    ("why", "extensions"),
+    [
+        (Unauthenticated(expired=True), {"code": "UNAUTHENTICATED", "reason": "TOKEN_EXPIRED"}),
+        (Unauthenticated(), {"code": "UNAUTHENTICATED"}),
+    ],
+    ids=["expired", "withdrawn"],
+)
+async def test_a_stream_ends_when_the_access_token_is_no_longer_good(
+    toy: Toy, why: Unauthenticated, extensions: dict[str, str]
+):
+    async with served(toy) as url, subscribed(url, "subscription{whisper}", authorization="Bearer ann") as reader:
         await reader.event()
+        toy.invalid["ann"].set_result(why)
         event = await reader.event()
         assert event is not None
-        assert event[1]["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED", "reason": "TOKEN_EXPIRED"}
+        assert event[1]["errors"][0]["extensions"] == extensions
         assert await reader.event() == ("complete", None)
 
 

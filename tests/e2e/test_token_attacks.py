@@ -1,19 +1,16 @@
 """Forged tokens, of both kinds and over every way in: all get one and the same answer."""
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.support.forgery import Mint, access_mint, action_mint, b64, forged, forged_access_tokens
+from tests.support.forgery import Mint, access_mint, action_mint, b64, forged, forged_access_tokens, twins
+from tests.support.identity_provider import Provider, keys_at, modulus
 from tests.support.service import Player, Service, access_token, serving, settings_for
 from tests.support.socket_client import connecting
 
@@ -123,75 +120,56 @@ async def test_a_well_signed_action_token_that_was_never_issued_pays_nothing(ser
     assert outcome["code"] == "INVALID_ACTION_TOKEN"
 
 
-class Provider:
-    """An identity provider with one RSA key."""
+class OddProvider(Provider):
+    """Publishes one key that signs, and more that must not be believed."""
 
-    def __init__(self) -> None:
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.public = self.key.public_key()
-        numbers = self.public.public_numbers()
-        self.modulus = numbers.n.to_bytes(256, "big")
-        self.document = {
+    @property
+    def document(self) -> dict[str, Any]:
+        key = self.published["k1"]
+        return {
             "keys": [
-                {"kty": "RSA", "use": "sig", "kid": "k1", "n": b64(self.modulus), "e": "AQAB"},
+                key,
                 {"kty": "oct", "kid": "shared", "k": b64(b"s" * 32)},
-                {"kty": "RSA", "use": "enc", "kid": "enc", "n": b64(self.modulus), "e": "AQAB"},
+                {**key, "use": "enc", "kid": "enc"},
                 {"kty": "weird"},
                 "nonsense",
             ]
         }
 
-    def pem(self) -> bytes:
-        return self.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-    def sign(self, claims: dict[str, Any], **header: Any) -> str:
-        return jwt.encode(claims, self.key, "RS256", {"kid": "k1", **header})
-
-
-@asynccontextmanager
-async def keys_at(provider: Provider) -> AsyncIterator[str]:
-    """Serve the key set over HTTP; yields its address."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        body = json.dumps(provider.document).encode()
-        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys.json"
-
 
 async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url: str):
-    provider = Provider()
+    provider = OddProvider("k1")
+    public = provider.keys["k1"].public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     async with keys_at(provider) as url, serving(settings_for(database_url, redis_url, jwt_jwks_url=url)) as service:
         claims = access_mint(service.settings).claims
-        good = provider.sign(claims)
+        good = provider.sign("k1", claims)
         assert (await Player(service.http, good).ask(ME))["me"]["user"]["username"] == "alice"
         header = {"typ": "at+jwt", "kid": "k1"}
         confused = {
             f"{alg} by {name}": Mint(secret, {**header, "alg": alg}, claims).good()
             for alg in ("HS256", "RS256", "none")
             for name, secret in {
-                "PEM": provider.pem(),
-                "PEM without newline": provider.pem().strip(),
-                "modulus": provider.modulus,
-                "document": json.dumps(provider.document["keys"][0]),
+                "PEM": pem,
+                "PEM without newline": pem.strip(),
+                "modulus": modulus(public),
+                "document": json.dumps(provider.published["k1"]),
             }.items()
         }
         more = {
             "shared secret": access_mint(service.settings).good(),
             "shared key of the set": Mint("s" * 32, {**header, "alg": "HS256", "kid": "shared"}, claims).good(),
-            "no kid": jwt.encode(claims, provider.key, "RS256"),
-            "unknown kid": provider.sign(claims, kid="k2"),
-            "key for encryption": provider.sign(claims, kid="enc"),
-            "another key": Provider().sign(claims),
-            "another algorithm of the key": jwt.encode(claims, provider.key, "PS256", {"kid": "k1"}),
-            "embedded key": Provider().sign(claims, jwk=provider.document["keys"][0]),
+            "no kid": jwt.encode(claims, provider.keys["k1"], "RS256"),
+            "unknown kid": provider.sign("k1", claims, kid="k2"),
+            "key for encryption": provider.sign("k1", claims, kid="enc"),
+            "another key": Provider("k1").sign("k1", claims),
+            "another algorithm of the key": jwt.encode(claims, provider.keys["k1"], "PS256", {"kid": "k1"}),
+            "embedded key": Provider("k1").sign("k1", claims, jwk=provider.published["k1"]),
             "changed": good[:-8] + "AAAAAAAA",
-            "list of audiences": provider.sign({**claims, "aud": [claims["aud"]]}),
-            "twin": f"{good}=",
+            "list of audiences": provider.sign("k1", {**claims, "aud": [claims["aud"]]}),
+            "padding": f"{good}=",
+            **{f"twin {n}": twin for n, twin in enumerate(twins(good))},
+            "longer than permitted": provider.sign("k1", {**claims, "exp": claims["iat"] + 86_401}),
         }
         for name, token in (confused | more).items():
             reply: httpx2.Response = await Player(service.http, token).post(ME)

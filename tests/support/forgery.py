@@ -199,5 +199,8 @@ def forged_access_tokens(settings: Settings) -> dict[str, str]:
         "name of control characters": good.claiming(username="a\u202eb"),
         "long name": good.claiming(username="x" * 51),
         "long subject": good.claiming(sub="x" * 256),
+        "lives too long": good.claiming(exp=good.claims["iat"] + settings.access_token_max_lifetime + 1),
+        "lives for ten years": good.claiming(exp=good.claims["iat"] + 10 * 365 * 86_400),
+        "lived too long": good.claiming(iat=int(time.time()) - settings.access_token_max_lifetime),
     }
     return forged(good, action_mint(settings, str(uuid4()))) | more

@@ -147,6 +147,7 @@ class Service:
     url: str
     settings: Settings
     http: httpx2.AsyncClient
+    app: App
 
     @property
     def socket_url(self) -> str:
@@ -178,7 +179,7 @@ async def serving(settings: Settings) -> AsyncIterator[Service]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
             async with httpx2.AsyncClient(base_url=url, timeout=20) as http:
-                yield Service(url, settings, http)
+                yield Service(url, settings, http, server.lifespan.state["app"])
         finally:
             await server.shutdown([listener])
 

@@ -69,7 +69,6 @@ class ToyContext:
 
     toy: Toy
     viewer: str | None = None
-    lifetime: float | None = None
 
 
 Info = strawberry.Info[ToyContext, None]
@@ -197,7 +196,7 @@ class Contexts:
         if authorization == "Bearer crash":
             raise RuntimeError("secret")
         viewer = authorization.removeprefix("Bearer ") or None
-        return ToyContext(self._toy, viewer, 0.2 if viewer == "short" else None)
+        return ToyContext(self._toy, viewer)
 
     def again(self, context: ToyContext, request_id: str) -> ToyContext | None:
         return None if context.viewer in self._toy.strangers else context
@@ -223,6 +222,8 @@ class Toy:
         self.guarded: list[Operation | None] = []
         self.refuse_with: Exception | None = None
         self.strangers: set[str | None] = set()
+        self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
+        """Why the token of a viewer is no longer good."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
         self.shared = SharedExecutions(self.engine, lambda: ToyContext(self))
         self.streams: Streams[ToyContext] = Streams(
@@ -230,7 +231,7 @@ class Toy:
             self.shared,
             self.stop,
             render_error=render_error,
-            lifetime=lambda context: context.lifetime,
+            validity=self._until_invalid,
             **self.streaming,
         )
         contexts = Contexts(self)
@@ -251,6 +252,9 @@ class Toy:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.known_heads(scope, receive, send)
+
+    async def _until_invalid(self, context: ToyContext) -> Unauthenticated:
+        return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
 
     async def _guard(self, context: ToyContext, operation: Operation | None) -> None:
         self.guarded.append(operation)

@@ -34,7 +34,7 @@ class CloseCode(IntEnum):
     """The access token is not valid, or there was an operation before `connection_ack`. Do not reconnect with it."""
 
     FORBIDDEN = 4403
-    """The access token has expired. Fetch a new one, then reconnect."""
+    """The access token has expired, or its signing key was withdrawn. Fetch a new token, then reconnect."""
 
     SUBPROTOCOL_NOT_ACCEPTABLE = 4406
     """Only `graphql-transport-ws` is spoken here. Do not reconnect without offering it."""

@@ -109,6 +109,8 @@ class Socket:
         for operation in operations.values():
             operation.cancel()
         self._scope = None
+        if self.context is not None and self.context.caller is not None:
+            self.context.caller.signing_key.unlisten(self._key_withdrawn)
         self._wake()
 
     # Calls from Deadlines
@@ -187,8 +189,15 @@ class Socket:
         self._ping_at = now + connections.limits.ping_interval
         if context.caller is not None:
             self._expires_at = now + context.caller.expires_at - connections.clock()
+            if not context.caller.signing_key.is_trusted:  # It was when the token was verified.
+                self._key_withdrawn()
+                return
+            context.caller.signing_key.listen(self._key_withdrawn)
         self.wire.write(ACK)
         self._arrange()
+
+    def _key_withdrawn(self) -> None:
+        self.close(CloseCode.FORBIDDEN, "The key of the access token was withdrawn")
 
     def _subscribe(self, message: Subscribe) -> None:
         if not self._acknowledged:

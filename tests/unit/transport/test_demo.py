@@ -45,12 +45,13 @@ async def test_a_demo_token_is_good_for_one_player():
     async with visitor(made) as http:
         token = (await http.post("/demo/token", json={"user": " nova "})).json()["token"]
     keys = SecretKeys(Secrets(made.jwt_secret.get_secret_value()))
-    tokens = AccessTokens(keys, issuer=made.jwt_issuer, audience=made.jwt_audience)
+    expected = {"issuer": made.jwt_issuer, "audience": made.jwt_audience}
+    tokens = AccessTokens(keys, **expected, max_lifetime=made.access_token_max_lifetime)
     caller = await tokens.verify(token)
     assert (caller.username, caller.role) == ("nova", Role.PLAYER)
     other = SecretKeys(Secrets("another secret of at least 32 bytes"))
     with pytest.raises(Unauthenticated):
-        await AccessTokens(other, issuer=made.jwt_issuer, audience=made.jwt_audience).verify(token)
+        await AccessTokens(other, **expected, max_lifetime=made.access_token_max_lifetime).verify(token)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
