@@ -7,11 +7,15 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from app.domain.errors import InvalidSignature
+from app.domain.signing import SignedAction, sign
 from app.domain.users import Role
 from app.services.access_tokens import mint
 from app.services.secrets import Secrets
@@ -156,3 +160,27 @@ async def test_tokens_of_both_secrets_pass_while_both_are_known_and_the_old_ones
     async with serving(settings_for(database_url, redis_url, **final)) as service:
         assert (await Player(service.http, old).fails("{ me { openTokens } }"))["code"] == "UNAUTHENTICATED"
         assert (await Player(service.http, new).submit(permit))["__typename"] == "ScoreAccepted"
+
+
+async def test_a_process_that_starts_without_the_old_secrets_accepts_nothing_they_signed(
+    database_url: str, redis_url: str
+):
+    old, new = access_token(OLD_ACCESS, "alice"), access_token(NEW_ACCESS, "alice")
+    async with serving(settings_for(database_url, redis_url, **STAGES[0])) as service:
+        alice = Player(service.http, old)
+        permit = await alice.issue()
+        for _ in range(2):  # The second time it is remembered.
+            await alice.ask("{ me { openTokens } }")
+        session = await service.app.signing_sessions.open(await service.app.access_tokens.verify(old))
+    dropped = {"jwt_secret": NEW_ACCESS, "action_token_secret": NEW_ACTION}
+    async with serving(settings_for(database_url, redis_url, **dropped)) as service:
+        assert await Player(service.http, old).fails("{ me { openTokens } }") == {"code": "UNAUTHENTICATED"}
+        async with connecting(service.socket_url) as client:
+            await client.say({"type": "connection_init", "payload": {"authorization": f"Bearer {old}"}})
+            assert (await client.close_code())[0] == 4401
+        assert (await Player(service.http, new).submit(permit))["__typename"] == "InvalidActionToken"
+        action = SignedAction(session.key_id, uuid4(), "COMPLETE_LEVEL", None, datetime.now(UTC))
+        with pytest.raises(InvalidSignature):
+            await service.app.signing_sessions.check(
+                await service.app.access_tokens.verify(new), action, sign(session.secret, action)
+            )

@@ -119,6 +119,33 @@ async def test_an_expired_token_closes_within_a_second_with_4403(query: str | No
             assert 0 <= server.connections.clock() - expires_at < 1
 
 
+@pytest.mark.parametrize("query", [None, TICKS], ids=["idle", "subscribed"])
+async def test_a_withdrawn_key_closes_its_sockets_at_once_and_no_other(query: str | None) -> None:
+    async with serving() as server, connected(server.url, "ada") as ada, connected(server.url, "bob") as bob:
+        if query:
+            for client in (ada, bob):
+                await client.subscribe(query)
+                await client.hear_tick()
+        server.contexts.keys["ada"].withdraw()
+        assert await ada.close_code() == (4403, "The key of the access token was withdrawn")
+        assert await bob.is_alive()
+        assert server.connections.closed[4403] == 1
+
+
+async def test_a_key_that_is_withdrawn_during_the_initialisation_closes_the_socket() -> None:
+    async with serving() as server, connecting(server.url) as client:
+        await client.say({"type": "connection_init", "payload": {"authorization": "withdrawn"}})
+        assert (await client.close_code())[0] == 4403
+
+
+async def test_a_key_remembers_no_socket_that_has_closed() -> None:
+    async with serving() as server:
+        async with connected(server.url, "ada") as client:
+            await client.is_alive()
+        await until(lambda: len(server.connections) == 0)
+        assert not server.contexts.keys["ada"]._listeners
+
+
 async def test_quiet_sockets_are_pinged_and_stay() -> None:
     limits = SocketLimits(ping_interval=0.3)
     async with serving(limits=limits, ping_timeout=0.3) as server, connected(server.url, ping_interval=None) as client:

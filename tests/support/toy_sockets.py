@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from strawberry.types import Info
 
 from app.domain.errors import RateLimited, Unauthenticated
-from app.domain.users import Caller, Role
+from app.domain.users import Caller, Role, SigningKey
 from app.execution import Engine, Operation
 from app.transport.documents import Documents
 from app.transport.shared import SharedExecutions
@@ -178,13 +178,18 @@ class Subscription:
 
 
 class ToyContexts:
-    """Believes whoever says its name. `slow` never answers, `expired` had a token once, `forged` never."""
+    """Believes whoever says its name. `slow` never answers, `expired` had a token once, `forged` never.
+
+    The signing key of `withdrawn` is withdrawn while the token is looked at.
+    """
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
         self.lifetime = 3600.0
         self.entered = asyncio.Event()
         self._expires_at: dict[str, int] = {}
+        self.keys: dict[str, SigningKey] = {}
+        """The signing key of each name's last token."""
 
     def expires_at(self, name: str) -> int:
         return self._expires_at[name]
@@ -207,7 +212,10 @@ class ToyContexts:
                 raise ValueError("the inside of the house")
             case str():
                 expires = self._expires_at[name] = int(time.time() + self.lifetime)
-                return ToyContext(self._counter, Caller(uuid5(NAMES, name), name, None, Role.PLAYER, expires))
+                key = self.keys[name] = SigningKey()
+                if name == "withdrawn":
+                    key.withdraw()
+                return ToyContext(self._counter, Caller(uuid5(NAMES, name), name, None, Role.PLAYER, expires, key))
         return ToyContext(self._counter)
 
 

@@ -1,0 +1,108 @@
+"""Verified access tokens are remembered, but no longer than they are good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Unauthenticated
+from app.domain.users import Role, SigningKey
+from app.services.access_tokens import AccessTokens, Candidate, mint
+from app.services.secrets import Secrets
+
+SECRETS = Secrets("a secret of more than thirty-two bytes")
+
+
+class Keys:
+    """The one key, until it is withdrawn; counts who asks."""
+
+    algorithms = ["HS256"]  # noqa: RUF012 - never changed
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.key: SigningKey | None = SigningKey()
+
+    async def candidates(self, kid: str | None) -> Sequence[Candidate]:
+        self.asked += 1
+        return [Candidate(secret, self.key) for secret in SECRETS.candidates(kid)] if self.key else []
+
+    def withdraw(self) -> None:
+        key, self.key = self.key, None
+        assert key is not None
+        key.withdraw()
+
+
+class Verifying:
+    """Access tokens with a clock that stands at 1000."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.keys = Keys()
+        self.tokens = AccessTokens(
+            self.keys, issuer="me", audience="here", max_lifetime=3600, clock=lambda: self.now, capacity=2
+        )
+
+    def token(self, subject: str = "alice", **more: Any) -> str:
+        claims: dict[str, Any] = {"role": Role.PLAYER, "ttl": 900, "issuer": "me", "audience": "here", "now": 1000}
+        return mint(SECRETS, subject=subject, **(claims | more))
+
+    async def refusal(self, token: str) -> Unauthenticated:
+        with pytest.raises(Unauthenticated) as refused:
+            await self.tokens.verify(token)
+        return refused.value
+
+
+async def test_a_token_is_read_once():
+    one = Verifying()
+    token = one.token()
+    assert await one.tokens.verify(token) is await one.tokens.verify(token)
+    assert one.keys.asked == 1
+
+
+async def test_what_is_remembered_is_bounded():
+    one = Verifying()
+    tokens = [one.token(name) for name in ("a", "b", "c", "a")]
+    for token in tokens:
+        await one.tokens.verify(token)
+    assert one.keys.asked == 4
+
+
+async def test_a_remembered_token_expires():
+    one = Verifying()
+    token = one.token()
+    await one.tokens.verify(token)
+    one.now = 1900
+    assert (await one.refusal(token)).expired
+
+
+async def test_a_remembered_token_of_a_withdrawn_key_is_refused_like_any_bad_one():
+    one = Verifying()
+    token = one.token()
+    await one.tokens.verify(token)
+    one.keys.withdraw()
+    assert not (await one.refusal(token)).expired
+
+
+async def test_a_key_that_comes_back_verifies_its_tokens_anew():
+    one = Verifying()
+    token = one.token()
+    before = await one.tokens.verify(token)
+    one.keys.withdraw()
+    one.keys.key = SigningKey()
+    after = await one.tokens.verify(token)
+    assert after == before
+    assert after.signing_key is one.keys.key
+
+
+@pytest.mark.parametrize("now", [1000, 4000, 5000])
+async def test_a_token_may_live_for_the_longest_time_and_not_a_second_longer(now: int):
+    one = Verifying()
+    one.now = now
+    longest = one.token(ttl=3600)
+    if now < 4600:
+        await one.tokens.verify(longest)
+    else:
+        assert (await one.refusal(longest)).expired
+    assert not (await one.refusal(one.token(ttl=3601))).expired
