@@ -43,7 +43,7 @@ def token(
     settings, seconds = load_settings(), parse_seconds(ttl)
     if seconds > settings.access_token_max_lifetime:
         most = settings.access_token_max_lifetime
-        raise CommandError(
+        raise typer.BadParameter(
             f"`--ttl` must be at most {most} s, which is ACCESS_TOKEN_MAX_LIFETIME: {ttl} is {seconds} s"
         )
     result(mint_token(settings, user, role, seconds))
