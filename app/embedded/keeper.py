@@ -103,10 +103,17 @@ class Keeper:
             self._leaving.pop().close()
 
     def _need(self, name: str) -> Server:
-        server = self._servers.get(name) or make_server(self._data, name)
-        if not server.running:
+        server = self._servers.get(name)
+        if server is None:
+            server = make_server(self._data, name)
+            try:
+                self._servers[name] = server  # before it starts: `close` must stop one that is only starting as well
+                server.start()
+            except (EmbeddedError, OSError):
+                del self._servers[name]
+                raise
+        elif not server.running:
             server.start(server.port)
-        self._servers[name] = server
         return server
 
     def _revive(self) -> None:

@@ -134,8 +134,9 @@ class PostgresServer:
         try:
             failed = process.wait(_START_SECONDS) != 0
         except subprocess.TimeoutExpired:
-            child.stop(process, signal.SIGTERM, signal.SIGQUIT)
             failed = True
+        finally:
+            child.stop(process, signal.SIGTERM, signal.SIGQUIT)
         if failed:
             raise EmbeddedError(f"PostgreSQL's {program} failed: {self._reason()} (log: {self._log})")
 

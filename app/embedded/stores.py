@@ -115,7 +115,14 @@ def _start(data: Path, need: list[str]) -> _Use:
             start_new_session=True,
         )
     connection.settimeout(_ANSWER_SECONDS)
-    answer = _ask(connection, {"need": need})
+    try:
+        answer = _ask(connection, {"need": need})
+    except BaseException:  # a signal; nobody else uses this keeper yet, and it would go on until all servers serve
+        connection.close()
+        keeper.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            keeper.wait(_STOP_SECONDS)
+        raise
     if answer is None:
         connection.close()
         raise EmbeddedError(f"the private servers of {data} ended while they started (log: {log})")

@@ -17,7 +17,7 @@ import pytest
 from app.config import Settings
 from app.embedded.child import free_port
 from tests.support.command import environment, is_alive, kill, line_with, run, start, workers_of
-from tests.support.programs import processes
+from tests.support.programs import command_lines, processes
 from tests.support.server_program import ServerProgram
 from tests.support.stores import private_folder
 from tests.support.waiting import until
@@ -96,7 +96,22 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
 
 
 @pytest.mark.timeout(90)
-async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: Path):
+@pytest.mark.parametrize("program", ["app.embedded.keeper", "bin/initdb", "bin/postgres -D"])
+async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: Path, program: str):
+    process = await start("dev", env=environment(PORT="0"), cwd=folder)
+    try:
+        await until(lambda: any(program in line for line in command_lines(folder).values()), timeout=50)
+        err = await stop(process, signal.SIGINT)
+        assert "Traceback" not in err
+        # Nothing is left to happen after `dev` has ended, but that the kernel takes the last process away.
+        assert not any("app.embedded.keeper" in line for line in command_lines(folder).values())
+        await until(lambda: processes(folder) == [], timeout=30)
+    finally:
+        await kill(process)
+
+
+@pytest.mark.timeout(90)
+async def test_ctrl_c_before_dev_has_begun_to_start_leaves_nothing_behind(folder: Path):
     process = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
         await line_with(process.stderr, "Starting PostgreSQL")

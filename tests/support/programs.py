@@ -74,11 +74,16 @@ class Program:
 
 def processes(data: Path) -> list[int]:
     """The keeper and the PostgreSQL server of a folder; both name it in their command line."""
-    found = []
+    return list(command_lines(data))
+
+
+def command_lines(data: Path) -> dict[int, str]:
+    """The command line of each of `processes`."""
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                line = (entry / "cmdline").read_bytes().decode(errors="replace")
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 if str(data) in line and PROGRAM not in line:
-                    found.append(int(entry.name))
+                    found[int(entry.name)] = line
     return found
