@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from app.services.secrets import Secrets
 from tests.support.service import BOARD, Player, Service
+from tests.support.waiting import TIMEOUT
 
 MINE = "{ me { user { username } } leaderboard { totalUsers } }"
 AROUND = "query A($id: ID!) { leaderboard { around(userId: $id) { rank user { username } } } }"
@@ -39,7 +40,7 @@ def named(service: Service, subject: str, username: str) -> Player:
 async def test_equal_queries_of_different_people_are_executed_once(service: Service) -> None:
     await service.player("alice").play()
     first = await service.player("bob").ask(BOARD)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT):
         # A board that was opened a moment ago may be read once more, when its channel is: then the answers begin anew.
         while True:
             before = await repeated(service)

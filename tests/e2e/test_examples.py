@@ -18,6 +18,7 @@ from playwright.async_api import Browser, expect
 
 from tests.support.browser import tab
 from tests.support.service import Service, serving, settings_for
+from tests.support.waiting import TIMEOUT
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -46,12 +47,12 @@ async def running(*command: str, cwd: Path | None = None) -> AsyncIterator[async
         yield process.stdout
     finally:
         os.killpg(process.pid, 9)
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), TIMEOUT)
 
 
 async def expect_line(output: asyncio.StreamReader, pattern: str) -> None:
     """Reads on until a line matches."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT):
         while line := await output.readline():
             if re.search(pattern, line.decode()):
                 return

@@ -10,8 +10,7 @@ import pytest
 
 from tests.support.hostile_http import RAW, Request, requests
 from tests.support.service import Service
-
-TIMEOUT = 20.0
+from tests.support.waiting import TIMEOUT
 
 
 def sent_by(service: Service, request: Request) -> httpx2.Request:

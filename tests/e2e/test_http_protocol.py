@@ -13,7 +13,7 @@ import pytest
 
 from app.transport.http_protocol import BoundedHttpProtocol
 from tests.support.toy import Toy, served
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def raw_connection(url: str) -> AsyncIterator[sockets.socket]:
 )
 async def test_a_head_that_is_not_finished_is_not_waited_for(toy: Toy, head: bytes):
     loop = asyncio.get_running_loop()
-    async with served(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(3):
+    async with served(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(TIMEOUT):
         await loop.sock_sendall(connection, head)
         with contextlib.suppress(ConnectionResetError):
             while await loop.sock_recv(connection, 1000):
@@ -57,7 +57,7 @@ async def test_a_body_that_is_not_finished_is_answered_with_408():
     toy = Toy(settings={"body_timeout": 0.1})
     loop = asyncio.get_running_loop()
     received = b""
-    async with served(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(3):
+    async with served(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(TIMEOUT):
         head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
         await loop.sock_sendall(connection, head + b'{"query":')
         while chunk := await loop.sock_recv(connection, 10_000):

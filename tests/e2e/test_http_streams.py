@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.errors import Unauthenticated
 from tests.support.toy import Toy, served
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 MULTIPART = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/json"
 
@@ -26,7 +26,7 @@ class Reader:
 
     async def until(self, separator: str) -> str | None:
         """The text before the next separator, or None at the end of the body."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             while separator not in self._text:
                 try:
                     self._text += (await anext(self._chunks)).decode()

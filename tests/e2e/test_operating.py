@@ -13,6 +13,7 @@ from app.config import Settings
 from tests.support.instances import instance_of
 from tests.support.service import Service, serving, settings_for
 from tests.support.stores import BreakableServer
+from tests.support.waiting import TIMEOUT
 
 SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "subscription { leaderboardUpdates { kind } }"}}
 
@@ -70,10 +71,10 @@ async def test_a_stop_sends_sockets_away_to_come_back_and_ends_in_time(settings:
             assert json.loads(await socket.recv())["type"] == "next"
             instance.process.send_signal(signal.SIGTERM)
             with pytest.raises(ConnectionClosed) as closed:
-                await asyncio.wait_for(_all_news(socket), 10)
+                await asyncio.wait_for(_all_news(socket), TIMEOUT)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1012
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             assert await instance.process.wait() in (0, -signal.SIGTERM)
 
 
@@ -94,7 +95,7 @@ async def test_submissions_under_way_are_finished_by_a_stop(settings: Settings, 
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             instance.process.send_signal(signal.SIGTERM)
             outcomes = await asyncio.gather(*work, return_exceptions=True)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(TIMEOUT):
             await instance.process.wait()
     # Whoever got an answer was paid; whoever did not learns from the other instance what happened.
     for player, token, outcome in zip(players, tokens, outcomes, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -145,9 +144,8 @@ async def test_each_token_is_paid_once_over_two_processes_two_transports_and_a_r
                     outcomes[token].append(await way.submit(token))
 
         erased = await stack.enter_async_context(erasing(redis_server.url))
-        began = time.monotonic()
         await asyncio.gather(*(work(number) for number in range(WORKERS)))
-        assert erased["times"] > (time.monotonic() - began) / 2
+        assert erased["times"] >= 5
 
     for received in outcomes.values():
         kinds = Counter(outcome["__typename"] for outcome in received)

@@ -10,6 +10,7 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.support.toy_sockets import serving
+from tests.support.waiting import TIMEOUT
 
 
 async def test_gql_subscribes_queries_and_is_told_of_errors() -> None:
@@ -20,7 +21,7 @@ async def test_gql_subscribes_queries_and_is_told_of_errors() -> None:
             init_payload={"authorization": "ada"},
             ping_interval=1,
         )
-        async with asyncio.timeout(10), Client(transport=transport) as client:
+        async with asyncio.timeout(TIMEOUT), Client(transport=transport) as client:
             assert await client.execute(gql("{ me version }")) == {"me": "ada", "version": 1}
             with pytest.raises(TransportQueryError, match="Cannot query field"):
                 await client.execute(gql("{ unknown }"))

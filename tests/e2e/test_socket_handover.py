@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.support.socket_client import connecting
 from tests.support.toy_sockets import ToyServer, serving
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 HANDSHAKE = (
     b"GET /graphql HTTP/1.1\r\nHost: toy\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -51,14 +51,14 @@ async def test_a_client_that_speaks_before_it_is_accepted_is_heard_only_afterwar
     gate = Gate()
     async with serving(wrap=gate) as server:
         reader, writer = await _handshake(server)
-        await asyncio.wait_for(gate.reached.wait(), 5)
+        await asyncio.wait_for(gate.reached.wait(), TIMEOUT)
         writer.write(PING)
         (connection,) = server.server.server_state.connections
         await until(lambda: connection.read_paused)  # type: ignore[union-attr]
         gate.opened.set()
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT)
         writer.write(PING)
-        assert await asyncio.wait_for(reader.readexactly(len(PONG)), 5) == PONG
+        assert await asyncio.wait_for(reader.readexactly(len(PONG)), TIMEOUT) == PONG
         writer.close()
 
 
@@ -68,11 +68,11 @@ async def test_a_client_that_is_gone_before_it_is_accepted_leaves_nothing_behind
     gate = Gate()
     async with serving(wrap=gate) as server:
         _, writer = await _handshake(server)
-        await asyncio.wait_for(gate.reached.wait(), 5)
+        await asyncio.wait_for(gate.reached.wait(), TIMEOUT)
         writer.transport.abort()
         await until(lambda: not server.server.server_state.connections)
         gate.opened.set()
-        await asyncio.wait_for(gate.passed.wait(), 5)
+        await asyncio.wait_for(gate.passed.wait(), TIMEOUT)
         assert len(server.connections) == 0
     assert "Traceback" not in caplog.text
 
@@ -81,9 +81,9 @@ async def test_a_server_that_ends_before_a_socket_is_accepted_answers_all_the_sa
     gate = Gate()
     async with serving(wrap=gate) as server:
         reader, writer = await _handshake(server)
-        await asyncio.wait_for(gate.reached.wait(), 5)
+        await asyncio.wait_for(gate.reached.wait(), TIMEOUT)
         server.server.should_exit = True
-        assert b"500" in await asyncio.wait_for(reader.readline(), 5)
+        assert b"500" in await asyncio.wait_for(reader.readline(), TIMEOUT)
         gate.opened.set()
         writer.close()
 
@@ -114,13 +114,13 @@ async def test_a_server_without_the_protocol_is_told_so() -> None:
 async def test_messages_of_one_packet_are_answered_until_one_closes() -> None:
     async with serving() as server:
         reader, writer = await _handshake(server)
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT)
         broken = b"\x81\x82\0\0\0\0[]"
         writer.write(PING + broken + broken + PING)
-        assert await asyncio.wait_for(reader.readexactly(len(PONG)), 5) == PONG
-        frame = await asyncio.wait_for(reader.readexactly(4), 5)
+        assert await asyncio.wait_for(reader.readexactly(len(PONG)), TIMEOUT) == PONG
+        frame = await asyncio.wait_for(reader.readexactly(4), TIMEOUT)
         assert (frame[0], int.from_bytes(frame[2:])) == (0x88, 4400)
-        await asyncio.wait_for(reader.readexactly(frame[1] - 2), 5)
+        await asyncio.wait_for(reader.readexactly(frame[1] - 2), TIMEOUT)
         writer.write(b"\x88\x82\0\0\0\0\x11\x30")
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), TIMEOUT) == b""
         writer.close()

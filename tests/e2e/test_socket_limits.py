@@ -6,12 +6,13 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from websockets.frames import Frame
 
 from app.transport.sockets.connections import SocketLimits
 from app.transport.sockets.protocol import SocketProtocol
 from tests.support.socket_client import TICKS, connected, connecting
 from tests.support.toy_sockets import serving
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 
 async def test_sockets_beyond_the_limit_are_asked_to_try_again_later() -> None:
@@ -93,30 +94,31 @@ async def test_a_socket_without_operations_is_closed_after_a_while() -> None:
 
 
 async def test_the_idle_time_begins_with_the_end_of_the_last_operation() -> None:
-    async with serving(limits=SocketLimits(idle_timeout=0.5)) as server, connected(server.url) as client:
+    limits = SocketLimits(idle_timeout=2.0)
+    async with serving(limits=limits) as server, connected(server.url) as client:
         await client.subscribe()
         await client.hear_tick()
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        while loop.time() < begin + 1.5:
+        while loop.time() < begin + limits.idle_timeout + 0.5:
             await server.counter.move()
             await client.hear_tick()
-        await client.complete()
         ended = loop.time()
+        await client.complete()
         assert (await client.close_code())[0] == 1000
-        assert 0.4 < loop.time() - ended < 1.5
+        assert loop.time() >= ended + limits.idle_timeout
 
 
 @pytest.mark.parametrize("query", [None, TICKS], ids=["idle", "subscribed"])
-async def test_an_expired_token_closes_within_a_second_with_4403(query: str | None) -> None:
+async def test_a_socket_is_closed_with_4403_when_its_token_expires_and_not_before(query: str | None) -> None:
     async with serving() as server:
-        server.contexts.lifetime = 2.0
+        server.contexts.lifetime = 4.0
         async with connected(server.url, "ada") as client:
             expires_at = server.contexts.expires_at("ada")
             if query:
                 await client.subscribe(query)
             assert (await client.close_code())[0] == 4403
-            assert 0 <= server.connections.clock() - expires_at < 1
+            assert server.connections.clock() >= expires_at
 
 
 @pytest.mark.parametrize("query", [None, TICKS], ids=["idle", "subscribed"])
@@ -147,12 +149,21 @@ async def test_a_key_remembers_no_socket_that_has_closed() -> None:
 
 
 async def test_quiet_sockets_are_pinged_and_stay() -> None:
+    class Counting(SocketProtocol):
+        pongs = 0
+
+        def handle_pong(self, event: Frame) -> None:
+            super().handle_pong(event)
+            Counting.pongs += 1
+
     limits = SocketLimits(ping_interval=0.3)
-    async with serving(limits=limits, ping_timeout=0.3) as server, connected(server.url, ping_interval=None) as client:
-        pinged = asyncio.get_running_loop().time() + 2
+    async with (
+        serving(limits=limits, ping_timeout=TIMEOUT, protocol=Counting) as server,
+        connected(server.url, ping_interval=None) as client,
+    ):
         await client.subscribe()
         await client.hear_tick()
-        await until(lambda: asyncio.get_running_loop().time() > pinged)
+        await until(lambda: Counting.pongs >= 5)
         assert await client.is_alive()
 
 
@@ -162,7 +173,7 @@ async def test_a_client_that_does_not_answer_pings_is_cut_off() -> None:
 
     limits = SocketLimits(ping_interval=0.3)
     async with (
-        serving(limits=limits, ping_timeout=0.3, protocol=Impatient) as server,
+        serving(limits=limits, ping_timeout=1.0, protocol=Impatient) as server,
         connected(server.url, ping_interval=None, close_timeout=0.1) as client,
     ):
         await client.subscribe()

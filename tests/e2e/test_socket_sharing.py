@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.socket_client import SocketClient, connected
 from tests.support.toy_sockets import ToyServer, serving
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 SECRETS = "subscription { secrets { owner version } }"
 
@@ -169,7 +169,7 @@ async def test_the_last_to_leave_closes_the_source(server: ToyServer, clients: l
         assert await client.is_alive()
     assert server.counter.watchers == 1
     await clients[-1].complete()
-    await asyncio.wait_for(server.counter.watchers_are(0), 5)
+    await asyncio.wait_for(server.counter.watchers_are(0), TIMEOUT)
     assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
 
 
@@ -198,7 +198,7 @@ async def test_a_group_starts_anew_after_its_last_member_left(server: ToyServer,
 async def test_a_mutation_is_finished_when_its_client_leaves(server: ToyServer) -> None:
     async with connected(server.url) as client:
         await client.subscribe("mutation { slowly }")
-        await asyncio.wait_for(server.counter.entered.wait(), 5)
+        await asyncio.wait_for(server.counter.entered.wait(), TIMEOUT)
     await until(lambda: len(server.connections) == 0)
     server.counter.gate.set()
     await until(lambda: server.counter.version == 2)
@@ -207,9 +207,9 @@ async def test_a_mutation_is_finished_when_its_client_leaves(server: ToyServer) 
 async def test_a_query_is_given_up_when_its_client_leaves(server: ToyServer) -> None:
     async with connected(server.url) as client:
         await client.subscribe("{ slow }")
-        await asyncio.wait_for(server.counter.entered.wait(), 5)
+        await asyncio.wait_for(server.counter.entered.wait(), TIMEOUT)
         await client.complete()
-        await asyncio.wait_for(server.counter.cancelled.wait(), 5)
+        await asyncio.wait_for(server.counter.cancelled.wait(), TIMEOUT)
 
 
 async def test_every_operation_has_a_context_of_its_own(server: ToyServer) -> None:
@@ -239,4 +239,4 @@ async def test_operations_of_its_own_are_closed_with_their_socket(server: ToySer
     async with connected(server.url, "ada") as client:
         await client.subscribe(SECRETS)
         await client.hear_next()
-    await asyncio.wait_for(server.counter.watchers_are(0), 5)
+    await asyncio.wait_for(server.counter.watchers_are(0), TIMEOUT)

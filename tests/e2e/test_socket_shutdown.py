@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from tests.support.socket_client import connected, connecting
 from tests.support.toy_sockets import serving
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 
 async def test_the_end_of_the_server_closes_every_socket_with_1012() -> None:
@@ -33,7 +33,7 @@ async def test_a_client_that_does_not_read_cannot_hold_up_the_end() -> None:
             await server.counter.move(text="x" * 20_000)
             await until(lambda: server.counter.seen == server.counter.version)
         server.server.should_exit = True
-        await until(lambda: not server.server.server_state.connections, timeout=6)
+        await until(lambda: not server.server.server_state.connections)
 
 
 async def test_stopping_closes_what_is_open_and_refuses_what_comes() -> None:
@@ -44,16 +44,16 @@ async def test_stopping_closes_what_is_open_and_refuses_what_comes() -> None:
         assert (await client.close_code())[0] == 1012
         async with connecting(server.url) as late:
             assert (await late.close_code())[0] == 1012
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, TIMEOUT)
 
 
 async def test_stopping_waits_for_a_mutation_that_has_begun() -> None:
     async with serving() as server, connected(server.url) as client:
         await client.subscribe("mutation { slowly }")
-        await asyncio.wait_for(server.counter.entered.wait(), 5)
+        await asyncio.wait_for(server.counter.entered.wait(), TIMEOUT)
         stopping = asyncio.create_task(server.connections.stop())
         assert (await client.close_code())[0] == 1012
         assert not stopping.done()
         server.counter.gate.set()
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, TIMEOUT)
         assert server.counter.version == 2

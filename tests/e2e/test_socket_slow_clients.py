@@ -118,7 +118,7 @@ async def test_a_slow_reader_is_told_of_the_end_after_the_last_state(server: Toy
 
 async def test_a_client_on_a_thin_line_is_slow_and_not_cut_off() -> None:
     class Impatient(SocketProtocol):
-        stall_timeout = 1.0
+        stall_timeout = 2.0
 
     async with serving(protocol=Impatient) as server, AsyncExitStack() as stack:
         slow = await _watching(stack, server)
@@ -133,51 +133,48 @@ async def test_a_client_on_a_thin_line_is_slow_and_not_cut_off() -> None:
             received += len(sock.recv(8192))
             await asyncio.sleep(0.1)  # about 80 KB a second
         sock.close()
-        assert loop.time() - begin > 3 * Impatient.stall_timeout
+        assert loop.time() > begin + Impatient.stall_timeout
         assert len(server.connections) == 1
 
 
-async def test_clients_that_stop_reading_are_gone_in_ten_seconds_and_the_others_do_not_notice(
-    server: ToyServer,
-) -> None:
+async def test_nobody_waits_for_clients_that_have_stopped_reading() -> None:
+    class Patient(SocketProtocol):
+        stall_timeout = 3600.0
+
+    async with serving(protocol=Patient) as server, AsyncExitStack() as stack:
+        good, bad = await _half_of_them_stopped(stack, server)
+        for _ in range(20):
+            await server.counter.move(text=LARGE)
+            for client in good:
+                assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
+        assert server.shared.members == len(good) + len(bad)
+
+
+async def test_clients_that_stop_reading_are_disconnected_and_the_others_stay(server: ToyServer) -> None:
     async with AsyncExitStack() as stack:
-        good = [await stack.enter_async_context(connected(server.url)) for _ in range(100)]
-        for client in good:
-            await client.subscribe(TEXTS)
-            await client.hear_next()
-        alone = await _latencies(server, good, rounds=20)
-        bad = [await _watching(stack, server) for _ in range(100)]
-        for client in bad:
-            client.connection.transport.pause_reading()
-        begin = asyncio.get_running_loop().time()
-        beside: list[float] = []
-        while server.shared.members > 100:
-            beside += await _latencies(server, good, rounds=5)
-            assert asyncio.get_running_loop().time() - begin < 10
-        assert server.connections.closed[1013] == 100
-        await until(lambda: len(server.server.server_state.connections) == 100)
-        # Twice as many sockets are written to at first, on the same cores as the clients: generous, yet a single
-        # wait for one of the bad would be seconds.
-        assert _median(beside) < 4 * _median(alone) + 0.02
-        assert max(beside) < 1
-        for client in bad:
-            client.connection.transport.abort()
+        good, bad = await _half_of_them_stopped(stack, server)
+        while server.shared.members > len(good):
+            await server.counter.move(text=LARGE)
+            for client in good:
+                assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
+        assert server.connections.closed[1013] == len(bad)
+        await until(lambda: len(server.server.server_state.connections) == len(good))
 
 
-async def _latencies(server: ToyServer, clients: list[SocketClient], rounds: int) -> list[float]:
-    loop = asyncio.get_running_loop()
-    latencies = []
-    for _ in range(rounds):
-        begin = loop.time()
-        await server.counter.move(text=LARGE)
-        for client in clients:
-            assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
-        latencies.append(loop.time() - begin)
-    return latencies
-
-
-def _median(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
+async def _half_of_them_stopped(
+    stack: AsyncExitStack, server: ToyServer
+) -> tuple[list[SocketClient], list[SocketClient]]:
+    """A hundred clients that read, and as many that do not."""
+    good = [await stack.enter_async_context(connected(server.url)) for _ in range(100)]
+    for client in good:
+        await client.subscribe(TEXTS)
+        await client.hear_next()
+    bad = [await _watching(stack, server) for _ in range(100)]
+    for client in bad:
+        client.connection.transport.pause_reading()
+        # Before its connection is closed: a client that does not read does not see the end either.
+        stack.callback(client.connection.transport.abort)
+    return good, bad
 
 
 async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: ToyServer) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -18,30 +18,37 @@ from app.services.standings.guard import REDIS_FAILURES, Guard
 from tests.support.limits import limits
 from tests.support.service import caller
 from tests.support.stores import BreakableServer
+from tests.support.waiting import TIMEOUT
 
-TIMEOUT = 0.25
+REDIS_TIMEOUT = 0.25
 
 
 class ImpatientBreaker(Breaker):
-    """A breaker whose pause a test can end."""
-
-    skipped = 0.0
+    """A breaker that counts the calls it lets through, and whose pause lasts until a test ends it."""
 
     def __init__(self) -> None:
-        super().__init__("redis", REDIS_FAILURES, lambda: time.monotonic() + self.skipped)
+        self.now = 0.0
+        self.tries = 0
+        super().__init__("redis", REDIS_FAILURES, lambda: self.now)
 
     def skip_pause(self) -> None:
         """Let the next call be the one that tries again."""
-        self.skipped += 1.0
+        self.now += 1.0
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        with super().call():
+            self.tries += 1
+            yield
 
 
 @asynccontextmanager
 async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[RateLimiter, ImpatientBreaker]]:
     pool = BlockingConnectionPool.from_url(
         server.url,
-        timeout=TIMEOUT,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
+        timeout=REDIS_TIMEOUT,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
         retry=Retry(NoBackoff(), 0),
     )
     async with Redis.from_pool(pool) as redis:
@@ -76,18 +83,16 @@ async def test_without_redis_half_of_the_limit_holds(
         assert (left.limit.most, left.remaining) == (10, 0)
 
 
-async def test_a_frozen_redis_costs_three_time_limits_and_then_next_to_nothing(redis_server: BreakableServer):
+async def test_a_frozen_redis_is_waited_for_three_times_and_then_once_after_each_pause(redis_server: BreakableServer):
     async with limiting(redis_server, query=10_000) as (limiter, breaker):
         await passing(limiter, caller(), 1)
         redis_server.freeze()
-        while not breaker.is_open:
-            await passing(limiter, caller(), 1)
-        slow = 0
-        for _ in range(1000):
-            before = time.monotonic()
-            await passing(limiter, caller(), 1)
-            slow += time.monotonic() - before > TIMEOUT / 2
-        assert slow <= 2
+        breaker.tries = 0
+        await passing(limiter, caller(), 1000)
+        assert breaker.tries == 3
+        breaker.skip_pause()
+        await passing(limiter, caller(), 1000)
+        assert breaker.tries == 4
 
 
 async def test_while_one_call_tries_a_frozen_redis_the_others_do_not_wait(redis_server: BreakableServer):
@@ -109,8 +114,9 @@ async def test_it_counts_in_redis_again_when_that_is_back(redis_server: Breakabl
         while not breaker.is_open:
             await passing(limiter, caller(), 1)
         await redis_server.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             while breaker.is_open:
+                breaker.skip_pause()
                 await passing(limiter, caller(), 1)
                 await asyncio.sleep(0.01)
         assert await passing(limiter, caller(), 25) == 20

@@ -14,6 +14,7 @@ from app.services.standings import Cold, Unreachable
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
+from tests.support.waiting import TIMEOUT
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def on_a_breakable_postgres(postgres_server: BreakableServer, redis_url: str) ->
 async def eventually(app: App, expected: dict[str, int]) -> None:
     """Wait until Redis itself shows these scores."""
     board = board_of("global", Period.ALL_TIME, app.clock())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT):
         while True:
             try:
                 page = await app.boards.page(board, Slice(0, 100))
@@ -106,7 +107,7 @@ async def test_nothing_is_acknowledged_without_postgres_and_the_token_stays_good
         board = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
         assert (board.source, board.entries[0].score, board.stale) == (Source.REDIS, 50, True)
         await postgres_server.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 try:
                     receipt = await app.submit_score(alice, token)
@@ -124,11 +125,11 @@ async def test_a_frozen_postgres_holds_nobody_for_long(
         alice = caller("alice")
         token = (await app.issue_token(alice, "COMPLETE_LEVEL")).token
         postgres_server.freeze()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT):
             with pytest.raises(ServiceUnavailable):
                 await app.submit_score(alice, token)
         postgres_server.thaw()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 try:
                     receipt = await app.submit_score(alice, token)

@@ -31,7 +31,7 @@ from app.domain.users import Caller
 from app.wiring import App, open_app
 from tests.support.manual_time import WallClock
 from tests.support.service import caller, opened
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 from tests.support.webhook import Webhook, running_webhook
 
 SECRET = "a secret between the service and the game"
@@ -53,7 +53,7 @@ def checking(settings: Settings, webhook: Webhook, **more: Any) -> Settings:
         "verifier_webhook_url": webhook.url,
         "verifier_webhook_secret": SECRET,
         "spot_check_rate": 1.0,
-        "verifier_timeout": 0.5,
+        "verifier_timeout": 10.0,
     }
     return type(settings)(**(settings.model_dump() | given | more))
 
@@ -137,11 +137,11 @@ async def test_a_game_that_does_not_answer_is_given_up_and_soon_not_asked_any_mo
 async def test_a_game_that_is_asked_holds_up_nobody_else(settings: Settings, webhook: Webhook):
     webhook.open.clear()
     path = {"COMPLETE_LEVEL": WEBHOOK["*"]}
-    async with opened(checking(settings, webhook, completion_verifiers=path, verifier_timeout=5)) as app:
+    async with opened(checking(settings, webhook, completion_verifiers=path, verifier_timeout=3600)) as app:
         alice, bob = caller("alice"), caller("bob")
         slow = asyncio.create_task(app.submit_score(alice, await issue(app, alice)))
         await until(lambda: bool(webhook.asked))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(TIMEOUT):
             assert (await app.submit_score(bob, await issue(app, bob, "COMPLETE_QUIZ"))).delta == 10
             assert (await app.submit_score(alice, await issue(app, alice, "COMPLETE_QUIZ"))).delta == 10
         webhook.open.set()

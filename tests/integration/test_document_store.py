@@ -5,6 +5,7 @@ from redis.asyncio import Redis
 
 from app.transport.document_store import RedisDocuments
 from tests.support.stores import BreakableServer
+from tests.support.waiting import TIMEOUT
 
 QUERY = "{hello}"
 
@@ -43,11 +44,11 @@ async def test_nothing_is_found_while_redis_is_away_or_silent(redis_server: Brea
         store = RedisDocuments(redis, prefix="t", timeout=0.2, on_failure=failures.append)
         await store.put(sha256(QUERY), QUERY)
         redis_server.freeze()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(TIMEOUT):
             assert await store.get(sha256(QUERY)) is None
         redis_server.thaw()
         redis_server.kill()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(TIMEOUT):
             assert await store.get(sha256(QUERY)) is None
             await store.put(sha256(QUERY), QUERY)
     assert len(failures) == 3

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -12,6 +13,7 @@ from app.domain.errors import ServiceUnavailable
 from app.services.breaker import Breaker
 from app.services.database import POSTGRES_FAILURES, Database, open_engine
 from app.services.driver_connection import DriverConnection
+from tests.support.waiting import TIMEOUT
 
 PID = text("SELECT pg_backend_pid()")
 INSERT = text("INSERT INTO milk (id) VALUES (:id)")
@@ -92,11 +94,25 @@ async def test_a_statement_that_takes_too_long_is_given_up(database: Database):
         assert await value(connection) == 0
 
 
-async def test_a_cancelled_statement_leaves_nothing_behind(database: Database):
+async def begun(database_url: str, statement: str) -> None:
+    """Wait until PostgreSQL executes `statement` for anybody in this database."""
+    running = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = $1"
+    )
+    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""), timeout=TIMEOUT)
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            while not await connection.fetchval(running, statement):
+                await asyncio.sleep(0.01)
+    finally:
+        await connection.close()
+
+
+async def test_a_cancelled_statement_leaves_nothing_behind(database: Database, database_url: str):
     async with database.driver() as connection:
         before = await value(connection, PID.text)
     task = asyncio.create_task(transact(database, "INSERT INTO milk VALUES (1)", "SELECT pg_sleep(30)"))
-    await asyncio.sleep(0.2)
+    await begun(database_url, "SELECT pg_sleep(30)")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -273,7 +273,7 @@ class TestAsRoot:
 
 
 async def test_a_frozen_server_goes_on_where_it_was(redis_server: BreakableServer) -> None:
-    async with redis.asyncio.Redis.from_url(redis_server.url, socket_timeout=0.2) as client:
+    async with redis.asyncio.Redis.from_url(redis_server.url, socket_timeout=2) as client:
         await client.set("key", "value")
         redis_server.freeze()
         with pytest.raises(redis.exceptions.TimeoutError):

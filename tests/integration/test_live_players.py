@@ -15,7 +15,7 @@ from app.pubsub.events import MilestoneReached
 from app.wiring import App
 from tests.support.asking import Asker
 from tests.support.board_rows import BIRTH, Row, all_time, move, put_rows, rows_of, user_id
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 USER_UPDATES = """
 subscription User($user: ID!, $period: Period! = ALL_TIME) {
@@ -63,7 +63,7 @@ def uid(number: int) -> str:
 
 async def coming(messages: Messages) -> dict[str, Any]:
     """The next message's one field."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(TIMEOUT):
         (content,) = (await anext(messages)).values()
     found: dict[str, Any] = content
     return found

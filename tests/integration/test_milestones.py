@@ -11,6 +11,7 @@ from app.domain.milestones import Milestone, MilestoneKind
 from app.domain.users import Caller
 from app.wiring import App
 from tests.support.service import caller, opened
+from tests.support.waiting import TIMEOUT
 
 ROWS = text("SELECT kind, threshold, reached_at FROM milestones WHERE user_id = :user ORDER BY kind, threshold")
 
@@ -28,7 +29,7 @@ async def awarded(app: App, who: Caller) -> list[tuple[str, int]]:
 
 
 async def first_of(milestones: AsyncGenerator[Milestone, None], count: int) -> list[Milestone]:
-    async with asyncio.timeout(10), aclosing(milestones):
+    async with asyncio.timeout(TIMEOUT), aclosing(milestones):
         return [await anext(milestones) for _ in range(count)]
 
 

@@ -13,6 +13,7 @@ from app.config import Settings
 from tests.support.ledgers import award, rows, scores
 from tests.support.service import caller, opened
 from tests.support.stores import Databases
+from tests.support.waiting import until
 
 Leaderboard = Callable[..., Awaitable[int]]
 
@@ -59,9 +60,7 @@ async def test_a_catalogue_is_applied_and_shown_as_it_was_written(
     async with opened(settings) as app:
         assert await leaderboard("catalogue", "apply", file, "--reason", "Winter season") == 0
         assert "Created the category races" in capsys.readouterr().out
-        async with asyncio.timeout(1):
-            while "races" not in app.catalogue.current.categories:  # noqa: ASYNC110  told by another process
-                await asyncio.sleep(0.01)
+        await until(lambda: "races" in app.catalogue.current.categories)
         (change, *_) = await rows(app, "SELECT actor_id, actor_role, reason FROM catalogue_changes")
         assert tuple(change) == (None, "operator", "Winter season")
     assert await leaderboard("catalogue", "show") == 0

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from tests.support.channels import Ear, running
 from tests.support.stores import BreakableServer
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def test_three_that_race_for_a_new_channel_all_hear(redis_url: str, prefix
             await ready.wait()
             return await ear.message()
 
-    async with running(redis_url, prefix=prefix) as (broadcast, _), asyncio.timeout(10):
+    async with running(redis_url, prefix=prefix) as (broadcast, _), asyncio.timeout(TIMEOUT):
         ready = asyncio.Barrier(4)
         ears = [asyncio.create_task(hear(broadcast, ready)) for _ in range(3)]
         await ready.wait()
@@ -93,6 +93,6 @@ async def test_stopping_leaves_no_task_and_no_connection(redis_server: Breakable
             await ear.gap()
             await broadcast.publish("c", "x")
         await until(lambda: len(asyncio.all_tasks()) == before[0])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT):
             while len(await client.client_list()) != before[1]:
                 pass  # the server hears of a closed connection a moment later

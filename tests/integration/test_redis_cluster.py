@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from app.config import Settings
 from tests.support.service import BOARD, serving
+from tests.support.waiting import TIMEOUT
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ async def cluster(tmp_path: Path) -> AsyncIterator[str]:
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
     process = subprocess.Popen([*command, "--cluster-config-file", str(tmp_path / "nodes.conf")])
     try:
-        async with asyncio.timeout(10), Redis(port=port) as client:
+        async with asyncio.timeout(TIMEOUT), Redis(port=port) as client:
             await until(lambda: _answers(client))
             await client.execute_command("CLUSTER", "ADDSLOTS", *range(16_384))
             await until(lambda: _is_whole(client))

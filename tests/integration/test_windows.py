@@ -21,6 +21,7 @@ from tests.support.awards import award, enlist
 from tests.support.board_rows import user_id
 from tests.support.manual_time import WallClock
 from tests.support.service import opened
+from tests.support.waiting import TIMEOUT
 
 BOARD = """
 query Board($period: Period! = DAILY, $at: DateTime, $user: ID!) {
@@ -245,7 +246,7 @@ async def test_the_end_of_a_window_is_announced_with_its_last_board_and_the_firs
     app: App, asker: Asker, clock: WallClock
 ):
     await award(app, 1, 50)
-    async with aclosing(asker.watch(UPDATES)) as messages, asyncio.timeout(20):
+    async with aclosing(asker.watch(UPDATES)) as messages, asyncio.timeout(TIMEOUT):
         first = (await anext(messages))["leaderboardUpdates"]
         assert (first["kind"], first["leaderboard"]["startsAt"]) == ("SNAPSHOT", f"{FIRST_DAY}T00:00:00+00:00")
         clock.now = MIDNIGHT + timedelta(seconds=10)

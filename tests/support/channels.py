@@ -11,6 +11,7 @@ from broadcaster import Broadcast, Event
 from redis.asyncio import Redis
 
 from app.pubsub.redis_backend import Gap, Patience, RedisBackend
+from tests.support.waiting import TIMEOUT
 
 QUICK = Patience(poll=0.02, ping=0.1, silence=0.5, command=0.5, last_delay=0.2)
 
@@ -62,7 +63,7 @@ class Ear:
             pass
 
     async def _next(self) -> Event:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             event = await self._subscriber.get()
         self.heard.append(event)
         return event

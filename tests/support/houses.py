@@ -21,6 +21,7 @@ from app.pubsub.pace import Pace
 from app.pubsub.redis_backend import RedisBackend
 from app.pubsub.views import BoardReader
 from tests.support.channels import backend_of
+from tests.support.waiting import TIMEOUT
 
 U = TypeVar("U")
 
@@ -65,8 +66,8 @@ async def announce(redis: Redis, moved: BoardMoved, *, prefix: str = "") -> None
 
 
 async def first(updates: AsyncGenerator[U, None]) -> U:
-    """The next thing that an iterator gives, within ten seconds."""
-    async with asyncio.timeout(10):
+    """The next thing that an iterator gives."""
+    async with asyncio.timeout(TIMEOUT):
         return await anext(updates)
 
 

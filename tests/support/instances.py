@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from app.config import Settings
+from tests.support.waiting import TIMEOUT
 
 
 @dataclass
@@ -46,4 +47,4 @@ async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[I
     finally:
         if process.returncode is None:
             process.terminate()
-            await asyncio.wait_for(process.wait(), 20)
+            await asyncio.wait_for(process.wait(), TIMEOUT)

@@ -8,6 +8,8 @@ import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.support.waiting import TIMEOUT
+
 
 class Connection:
     """A client that sends bytes as they are."""
@@ -51,6 +53,6 @@ async def connected(url: str, source: str = "127.0.0.1") -> AsyncIterator[Connec
     with sockets.socket() as raw:
         raw.bind((source, 0))
         raw.setblocking(False)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
             yield Connection(raw)

@@ -11,6 +11,7 @@ from types import TracebackType
 import httpx2
 
 from app.config import Settings
+from tests.support.waiting import TIMEOUT
 
 
 class ServerProgram:
@@ -37,7 +38,7 @@ class ServerProgram:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "app.cli", "serve", env=self._environment, stdout=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(30), httpx2.AsyncClient(base_url=self.url, timeout=2) as http:
+        async with asyncio.timeout(30), httpx2.AsyncClient(base_url=self.url, timeout=TIMEOUT) as http:
             while not await _answers(http):  # noqa: ASYNC110  another process has no event
                 await asyncio.sleep(0.05)
 
@@ -45,7 +46,7 @@ class ServerProgram:
         """End it without a farewell."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
-            await asyncio.wait_for(self._process.wait(), 10)
+            await asyncio.wait_for(self._process.wait(), TIMEOUT)
 
     async def __aenter__(self) -> ServerProgram:
         return self

@@ -12,8 +12,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from tests.support.waiting import TIMEOUT
+
 TICKS = "subscription { ticks { kind version } }"
-TIMEOUT = 10.0
 
 
 class SocketClient:

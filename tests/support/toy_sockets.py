@@ -25,6 +25,7 @@ from app.transport.sockets.connections import Connections, SocketLimits
 from app.transport.sockets.endpoint import SocketEndpoint
 from app.transport.sockets.protocol import SocketProtocol
 from app.transport.sockets.services import SocketServices
+from tests.support.waiting import TIMEOUT
 
 NAMES = UUID("00000000-0000-0000-0000-000000000001")
 
@@ -299,4 +300,4 @@ async def serving(
         yield ToyServer(listener.getsockname()[1], counter, contexts, registry, shared, connections, server)
     finally:
         server.should_exit = True
-        await asyncio.wait_for(task, 15)
+        await asyncio.wait_for(task, TIMEOUT)

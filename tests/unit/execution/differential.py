@@ -9,6 +9,7 @@ from typing import Any
 from graphql import OperationType
 
 from app.execution import Engine, Refusal, Response
+from tests.support.waiting import TIMEOUT
 from tests.unit.execution.library import Context, schema
 
 
@@ -44,7 +45,7 @@ async def outcome(
 ) -> Outcome:
     context = Context(viewer)
     bodies: list[bytes] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT):
         try:
             operation = engine.prepare(query, name)
             if operation.kind is OperationType.SUBSCRIPTION:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from app.execution import Engine, Refusal, Response
+from tests.support.waiting import TIMEOUT
 from tests.unit.execution.library import Context, Missing
 
 
@@ -79,7 +80,7 @@ async def test_a_cancelled_consumer_closes_the_source(engine: Engine, context: C
             await stream.aclose()
 
     task = asyncio.create_task(consume())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(TIMEOUT):
         await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -9,14 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-HOPS = 40
-"""More turns of the loop than any chain of wake-ups in the hub is long."""
+MAX_TURNS = 10_000
+"""Turns of the loop after which something that never comes to rest is taken for a fault."""
 
 
 async def settle() -> None:
-    """Lets everything happen that can happen without time passing."""
-    for _ in range(HOPS):
+    """Run the loop until nothing is scheduled but what waits for time to pass.
+
+    Raises:
+        AssertionError: The loop does not come to rest.
+    """
+    # No public interface tells whether a loop has callbacks to run.
+    scheduled = asyncio.get_running_loop()._ready
+    for _ in range(MAX_TURNS):
         await asyncio.sleep(0)
+        if not scheduled:
+            return
+    raise AssertionError(f"The loop still has work after {MAX_TURNS} turns.")
 
 
 @dataclass(order=True)

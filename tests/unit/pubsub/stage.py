@@ -31,6 +31,7 @@ class Wire(BroadcastBackend):
     def __init__(self) -> None:
         self.channels: set[str] = set()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._held: list[Event] | None = None
 
     async def connect(self) -> None: ...
 
@@ -44,7 +45,20 @@ class Wire(BroadcastBackend):
         self.channels.discard(group)
 
     async def publish(self, channel: str, message: Any) -> None:
-        self._events.put_nowait(Event(channel, message))
+        event = Event(channel, message)
+        if self._held is None:
+            self._events.put_nowait(event)
+        else:
+            self._held.append(event)
+
+    def hold(self) -> None:
+        """Keep back what is published, until `release`."""
+        self._held = []
+
+    def release(self) -> list[Event]:
+        """Let messages pass again; what was kept back is for the caller to publish."""
+        held, self._held = self._held or [], None
+        return held
 
     async def next_published(self) -> Event:
         return await self._events.get()

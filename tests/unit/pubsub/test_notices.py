@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, SocketClosed
+from app.pubsub.events import Canary, CatalogueChanged, Notice, NoticesLost, SocketClosed
+from tests.support.waiting import TIMEOUT
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import staged
 
@@ -59,7 +60,18 @@ async def test_a_loss_of_notices_makes_the_hub_read_everything_anew() -> None:
 
 async def test_a_canary_comes_back_and_only_to_who_sent_it() -> None:
     async with staged() as stage:
-        await asyncio.gather(stage.notices.canary("a"), stage.notices.canary("b"))
+        heard: list[Notice] = []
+        stage.notices.listen(heard.append)
+        stage.wire.hold()
+        waiting = asyncio.create_task(stage.notices.canary("a", timeout=TIMEOUT))
+        await settle()
+        own = stage.wire.release()
+        await stage.notice(Canary("b"))  # another process's
+        assert not waiting.done()
+        for event in own:
+            await stage.wire.publish(event.channel, event.message)
+        await waiting
+        assert heard == []
 
 
 async def test_a_canary_that_does_not_come_back_is_missed_in_time() -> None:

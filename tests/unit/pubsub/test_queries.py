@@ -12,6 +12,7 @@ from app.domain.periods import Period
 from app.pubsub.events import ProfileChanged, boards_channel
 from app.pubsub.pace import Pace
 from tests.support.memory_boards import profile
+from tests.support.waiting import TIMEOUT
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import Stage, staged
 
@@ -279,6 +280,6 @@ async def test_a_reader_that_swallows_a_cancellation_does_not_keep_the_hub_from_
         stage.boards.hold = asyncio.Event()
         waiting = asyncio.create_task(read(stage))
         await settle()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT):
             await stage.rerun()
         assert await waiting == []

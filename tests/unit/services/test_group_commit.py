@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.services.group_commit import GroupCommit
+from tests.support.waiting import TIMEOUT
 
 
 class Recorder:
@@ -38,12 +39,12 @@ def submit(queue: GroupCommit[str, str], *items: str) -> list[asyncio.Task[str]]
 async def test_an_idle_queue_starts_at_once_and_a_busy_one_collects(recorder: Recorder):
     queue = GroupCommit(recorder.run, size=10, lanes=1)
     first = submit(queue, "a")
-    await asyncio.wait_for(recorder.started.wait(), 5)
+    await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     rest = submit(queue, "b", "c", "d")
     await asyncio.sleep(0)
     assert queue.depth == 3
     recorder.go.set()
-    assert await asyncio.wait_for(asyncio.gather(*first, *rest), 5) == ["A", "B", "C", "D"]
+    assert await asyncio.wait_for(asyncio.gather(*first, *rest), TIMEOUT) == ["A", "B", "C", "D"]
     assert recorder.batches == [["a"], ["b", "c", "d"]]
 
 
@@ -51,7 +52,7 @@ async def test_a_batch_is_never_larger_than_its_size(recorder: Recorder):
     queue = GroupCommit(recorder.run, size=2, lanes=1)
     tasks = submit(queue, "a", "b", "c", "d", "e")
     recorder.go.set()
-    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT)
     assert max(map(len, recorder.batches)) == 2
 
 
@@ -59,7 +60,7 @@ async def test_everybody_gets_their_own_result_or_error(recorder: Recorder):
     queue = GroupCommit(recorder.run, size=10, lanes=1)
     tasks = submit(queue, "a", "bad", "c")
     recorder.go.set()
-    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), TIMEOUT)
     assert [str(result) for result in results] == ["A", "bad", "C"]
     assert isinstance(results[1], ValueError)
 
@@ -71,15 +72,15 @@ async def test_the_failure_of_a_batch_reaches_all_of_it_and_nobody_else(recorder
     recorder.go.set()
     assert all(isinstance(e, RuntimeError) for e in await asyncio.gather(*doomed, return_exceptions=True))
     recorder.failure = None
-    assert await asyncio.wait_for(queue.submit("c"), 5) == "C"
+    assert await asyncio.wait_for(queue.submit("c"), TIMEOUT) == "C"
 
 
 async def test_items_with_the_same_key_are_never_under_way_together(recorder: Recorder):
     queue: GroupCommit[str, str] = GroupCommit(recorder.run, size=10, lanes=5, key=lambda item: item[0])
     tasks = submit(queue, "x1", "x2", "y1", "x3")
-    await asyncio.wait_for(recorder.started.wait(), 5)
+    await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     recorder.go.set()
-    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT)
     for batch in recorder.batches:
         assert len({item[0] for item in batch}) == len(batch)
     assert [item for batch in recorder.batches for item in batch if item[0] == "x"] == ["x1", "x2", "x3"]
@@ -88,11 +89,11 @@ async def test_items_with_the_same_key_are_never_under_way_together(recorder: Re
 async def test_a_caller_who_leaves_takes_nobody_along(recorder: Recorder):
     queue = GroupCommit(recorder.run, size=10, lanes=1)
     leaver, stayer = submit(queue, "a", "b")
-    await asyncio.wait_for(recorder.started.wait(), 5)
+    await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     leaver.cancel()
     recorder.go.set()
-    assert await asyncio.wait_for(stayer, 5) == "B"
-    await asyncio.wait_for(queue.drain(), 5)
+    assert await asyncio.wait_for(stayer, TIMEOUT) == "B"
+    await asyncio.wait_for(queue.drain(), TIMEOUT)
     assert recorder.batches == [["a"], ["b"]] or recorder.batches == [["a", "b"]]
 
 
@@ -100,7 +101,7 @@ async def test_what_comes_in_the_same_turn_of_the_loop_shares_a_batch_from_the_f
     queue = GroupCommit(recorder.run, size=10, lanes=3)
     tasks = submit(queue, "a", "b", "c")
     recorder.go.set()
-    await asyncio.wait_for(queue.drain(), 5)
+    await asyncio.wait_for(queue.drain(), TIMEOUT)
     assert await asyncio.gather(*tasks) == ["A", "B", "C"]
     assert recorder.batches == [["a", "b", "c"]]
 
@@ -111,7 +112,7 @@ async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
     waiting = asyncio.ensure_future(queue.submit("a"))
     await asyncio.sleep(0)
     assert recorder.batches == []
-    await asyncio.wait_for(queue.drain(), 5)
+    await asyncio.wait_for(queue.drain(), TIMEOUT)
     assert recorder.batches == [["a"]]
     assert await waiting == "A"
 
@@ -119,7 +120,7 @@ async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
 async def test_another_batch_is_begun_beside_one_only_when_enough_wait(recorder: Recorder):
     queue = GroupCommit(recorder.run, size=10, lanes=2, worth=lambda: 3)
     tasks = submit(queue, "a")
-    await asyncio.wait_for(recorder.started.wait(), 5)
+    await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     tasks += submit(queue, "b", "c")
     for _ in range(5):
         await asyncio.sleep(0)
@@ -130,7 +131,7 @@ async def test_another_batch_is_begun_beside_one_only_when_enough_wait(recorder:
     assert recorder.batches == [["a"], ["b", "c", "d"]]
     tasks += submit(queue, *"efghi")
     recorder.go.set()
-    assert await asyncio.wait_for(asyncio.gather(*tasks), 5) == list("ABCDEFGHI")
+    assert await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT) == list("ABCDEFGHI")
 
 
 @pytest.mark.parametrize("worth", [1, 2, 3, 50])
@@ -149,6 +150,6 @@ async def test_nothing_waits_for_ever_whatever_it_is_worth_to_begin(worth: int, 
         tasks.append(asyncio.create_task(queue.submit(item)))
         if item % 7 == 0:
             await asyncio.sleep(0)
-    assert await asyncio.wait_for(asyncio.gather(*tasks), 5) == list(range(60))
+    assert await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT) == list(range(60))
     for key in range(keys):
         assert [item for item in done if item % keys == key] == list(range(key, 60, keys))

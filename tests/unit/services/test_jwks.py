@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.domain.errors import ServiceUnavailable
 from app.services.jwks import MIN_PAUSE, REFRESH_INTERVAL, JwksKeys
+from tests.support.waiting import TIMEOUT
 
 
 def modulus() -> str:
@@ -39,7 +40,7 @@ class Clock:
     async def pass_on(self) -> float:
         """End the sleep that has begun, and wait for the next one. Returns how long that was to be."""
         self._over.put_nowait(None)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             return await self.naps.get()
 
 
@@ -77,7 +78,7 @@ async def refreshing(keys: JwksKeys, clock: Clock) -> AsyncIterator[None]:
     """Refresh by `clock` until the block ends; at its beginning the first sleep has begun."""
     task = asyncio.create_task(keys.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT):
             await clock.naps.get()
         yield
     finally:

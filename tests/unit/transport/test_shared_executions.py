@@ -15,7 +15,7 @@ from app.execution import Engine, Refusal
 from app.transport.payload import Payload
 from app.transport.shared import SharedExecutions
 from app.transport.shared_stream import SharedStream
-from tests.support.waiting import until
+from tests.support.waiting import TIMEOUT, until
 
 STATES = 'subscription S($channel: String! = "a") { states(channel: $channel) }'
 
@@ -119,7 +119,7 @@ async def shared(script: Script) -> AsyncIterator[SharedExecutions]:
 
 async def turn_by_turn(condition: Callable[[], bool]) -> None:
     """Returns in the turn of the event loop in which `condition` begins to hold."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(TIMEOUT):
         while not condition():  # noqa: ASYNC110  what happens within a turn has no event
             await asyncio.sleep(0)
 
@@ -184,7 +184,7 @@ async def test_a_snapshot_that_raced_with_an_event_is_read_again(shared: SharedE
     script.first.clear()
     script.reading.clear()
     (late,) = _join(shared)
-    await asyncio.wait_for(script.reading.wait(), 5)
+    await asyncio.wait_for(script.reading.wait(), TIMEOUT)
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 3")
     script.first.set()
@@ -204,7 +204,7 @@ async def test_a_joiner_of_a_board_that_never_rests_is_served_all_the_same(
     (late,) = _join(shared)
     while not late.heard:
         script.reading.clear()
-        await asyncio.wait_for(script.reading.wait(), 5)
+        await asyncio.wait_for(script.reading.wait(), TIMEOUT)
         script.move()
         newest = f"UPDATE {script.version}"
         await until(lambda: early.heard[-1] == newest)  # noqa: B023
@@ -379,7 +379,7 @@ async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
     waiting = asyncio.create_task(anext(stream, None))
     await until(lambda: not waiting.done())
     script.move()
-    assert await asyncio.wait_for(waiting, 5) == b'{"data":{"states":"UPDATE 5"}}'
+    assert await asyncio.wait_for(waiting, TIMEOUT) == b'{"data":{"states":"UPDATE 5"}}'
     await stream.aclose()
     await stream.aclose()
     assert await anext(stream, None) is None

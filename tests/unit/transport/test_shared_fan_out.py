@@ -14,8 +14,10 @@ class Writes:
         self._turns = turns
         self._name = name
         self._left = number
+        self.asked = 0
 
     def write_some(self, budget: int) -> int:
+        self.asked += 1
         number = min(budget, self._left)
         self._left -= number
         self.done += [len(self._turns)] * number
@@ -57,10 +59,12 @@ async def test_a_small_source_does_not_wait_for_a_large_one() -> None:
 async def test_scheduling_twice_is_scheduling_once() -> None:
     turns: list[int] = []
     fan_out = FanOut(asyncio.get_running_loop(), budget=10)
-    source = Writes(turns, "source", 5)
-    fan_out.schedule(source)
-    fan_out.schedule(source)
-    await until(lambda: len(source.done) == 5)
+    twice, other = Writes(turns, "twice", 5), Writes(turns, "other", 15)
+    fan_out.schedule(twice)
+    fan_out.schedule(twice)
+    fan_out.schedule(other)
+    await until(lambda: len(other.done) == 15)
+    assert (twice.asked, len(twice.done)) == (1, 5)
 
 
 async def test_a_source_that_fails_does_not_stop_the_others() -> None:
