@@ -102,7 +102,7 @@ async def begun(database_url: str, statement: str) -> None:
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""), timeout=TIMEOUT)
     try:
         async with asyncio.timeout(TIMEOUT):
-            while not await connection.fetchval(running, statement):
+            while not await connection.fetchval(running, statement):  # noqa: ASYNC110  of another process
                 await asyncio.sleep(0.01)
     finally:
         await connection.close()
