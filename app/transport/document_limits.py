@@ -14,7 +14,8 @@ class DocumentLimits:
     """The limits of one installation. Call it with a parsed document; it never raises.
 
     The defaults keep parsing, this pass and validation of any document within 50 ms, which `python -m bench.attack`
-    measures, and leave room for what GraphiQL and code generators send. `introspection=False` refuses `__schema` and `__type`.
+    measures, and leave room for what GraphiQL and code generators send. `introspection=False` refuses `__schema` and
+    `__type`.
     """
 
     introspection: bool = True
