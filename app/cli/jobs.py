@@ -22,29 +22,36 @@ def add_to(program: typer.Typer) -> None:
 
 
 def show() -> None:
-    """List the jobs, and how often the service does them by itself."""
+    """List the jobs, how often the service does them by itself, and how long a run may take."""
     from rich.table import Table
 
     from app.cli.services import with_services
 
-    async def work(app: App) -> list[tuple[str, float]]:
-        return [(job.name, job.interval) for job in app.jobs.all]
+    async def work(app: App) -> list[tuple[str, float, float]]:
+        return [(job.name, job.interval, job.timeout) for job in app.jobs.all]
 
-    table = Table("Job", "Every", box=None)
-    for name, interval in with_services(work):
-        table.add_row(name, f"{interval:g} s")
+    table = Table("Job", "Every", "Time-out", box=None)
+    for name, interval, timeout in with_services(work):
+        table.add_row(name, f"{interval:g} s", f"{timeout:g} s")
     console().print(table)
 
 
 def run(name: Annotated[str, typer.Argument(help="Name of the job, as `leaderboard jobs list` prints it.")]) -> None:
     """Do a job once, now. It is safe beside a running service, which may be doing the same."""
     from app.cli.services import with_services
+    from app.domain.errors import ServiceUnavailable
+    from app.services.standings import Unreachable
 
     async def work(app: App) -> None:
         known = [job.name for job in app.jobs.all]
         if name not in known:
             raise CommandError(f"there is no job {name}: choose from {', '.join(known)}")
-        await app.jobs.run_one(name)
+        try:
+            await app.jobs.run_one(name)
+        except Unreachable as error:
+            raise CommandError(f"{name}: Redis does not answer: {error}") from error
+        except ServiceUnavailable as error:
+            raise CommandError(f"{name}: PostgreSQL does not answer: {error.__cause__ or error}") from error
 
     with console(stderr=True).status(f"Running {name}"):
         with_services(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -30,6 +31,8 @@ class Anchors:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        # Anchors are numbered: two runs in this process would collide, and the one that loses would stop half-way.
+        self._paging = asyncio.Lock()
 
     async def anchor(self) -> int:
         """Anchor the heads that moved since the last anchor, or all if there is none. Returns how many.
@@ -49,7 +52,8 @@ class Anchors:
         count = 0
         while after is not None:
             try:
-                after, added = await self._page(after, since)
+                async with self._paging:
+                    after, added = await self._page(after, since)
             except IntegrityError:
                 return count  # Another process is at it.
             count += added

@@ -1,88 +1,180 @@
-"""Jobs: work that one instance does for all, whichever holds the lock."""
+"""Jobs: background work that one instance, the leader, does for all."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.errors import ServiceUnavailable
+from app.pubsub.cancellation import obey_cancellation
+from app.services.leader_lock import HeldLock, LeaderLock
 from app.services.standings import Unreachable
+from app.telemetry.supervision import end, is_cancelled
 
 log = structlog.get_logger(__name__)
 
-LOCK = 7_220_310_456
-TAKE = text("SELECT pg_try_advisory_lock(:lock)")
-TICK = 1.0
+COMPETE_INTERVAL = 5.0
+"""Seconds between attempts to become the leader."""
+
+MAX_FIRST_DELAY = 60.0
+"""Seconds after the start by which every job is due: instances may be replaced more often than a job's interval."""
+
+
+class JobTimedOut(Exception):
+    """A job reached its time-out, and was cancelled."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"the job {job.name} did not end within {job.timeout:g} s")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do every `interval` seconds. It must stand being done twice."""
+    """Work to be done every `interval` seconds, for at most `timeout` seconds. Doing it twice must do no harm."""
 
     name: str
     interval: float
+    timeout: float
     work: Callable[[], Awaitable[object]]
 
 
+@dataclass(slots=True)
+class JobState:
+    """What became of the runs of one job in this process. Durations are in seconds."""
+
+    due: float
+    """When the next run is due, in monotonic time."""
+    runs: int = 0
+    """Runs that have ended, whatever their outcome."""
+    failures: int = 0
+    """Runs that failed or reached their time-out."""
+    running: bool = False
+    last_duration: float | None = None
+    last_success: datetime | None = None
+
+
 class Jobs:
-    """Runs jobs while this instance holds a PostgreSQL advisory lock; the lock falls with the connection."""
+    """Runs every job in a task of its own while this instance is the leader.
 
-    def __init__(self, engine: AsyncEngine, jobs: Sequence[Job], monotonic: Callable[[], float]) -> None:
-        self._engine = engine
-        self._jobs = jobs
+    A job starts again `interval` seconds after its last run ended, so it never overlaps itself, and no job waits for
+    another. When the lock is lost, all jobs are cancelled. A new leader waits as long as its predecessor may need to
+    notice the loss before it starts any job.
+    """
+
+    def __init__(
+        self,
+        lock: LeaderLock,
+        jobs: Sequence[Job],
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        compete_interval: float = COMPETE_INTERVAL,
+    ) -> None:
+        """Args:
+        lock: Elects the leader.
+        jobs: All jobs; their names must differ.
+        clock: The wall clock, for the time of the last success.
+        monotonic: The clock for intervals and durations, in seconds.
+        compete_interval: Seconds between attempts to become the leader.
+        """
+        self._lock = lock
+        self._jobs = {job.name: job for job in jobs}
+        self._clock = clock
         self._monotonic = monotonic
-        self._due = {job.name: monotonic() + job.interval for job in jobs}
+        self._compete_interval = compete_interval
+        self._is_outage_logged = False
+        now = monotonic()
+        self.states: Mapping[str, JobState] = {
+            job.name: JobState(due=now + min(job.interval, MAX_FIRST_DELAY)) for job in jobs
+        }
         self.is_leader = False
-        self.failures = 0
-
-    async def run(self) -> None:
-        """Compete for the lock, and work while holding it. Never returns."""
-        while True:
-            try:
-                async with self._engine.connect() as connection:
-                    await connection.execution_options(isolation_level="AUTOCOMMIT")
-                    if await self._take(connection):
-                        await self._lead(connection)
-            except (SQLAlchemyError, OSError, TimeoutError):
-                log.info("jobs_lost_the_lock")
-            finally:
-                self.is_leader = False
-            await asyncio.sleep(5 * TICK)
 
     @property
     def all(self) -> Sequence[Job]:
         """Every job there is."""
-        return self._jobs
+        return tuple(self._jobs.values())
+
+    async def run(self) -> None:
+        """Compete for the lock, and run the jobs while holding it. Never returns; to be supervised."""
+        while True:
+            try:
+                async with self._lock.attempt() as held:
+                    self._is_outage_logged = False
+                    if held is not None:
+                        await self._lead(held)
+            except ServiceUnavailable as error:
+                self._log_outage(error)
+            await asyncio.sleep(self._compete_interval)
 
     async def run_one(self, name: str) -> None:
-        """Do one job now, lock or no lock. Raises KeyError for an unknown name."""
-        await {job.name: job for job in self._jobs}[name].work()
+        """Run one job now, whoever is the leader.
 
-    async def _take(self, connection: AsyncConnection) -> bool:
-        return bool((await connection.execute(TAKE, {"lock": LOCK})).scalar_one())
+        Raises:
+            KeyError: There is no such job.
+            JobTimedOut: The job reached its time-out.
+            Exception: Whatever the job raises.
+        """
+        await _bounded(self._jobs[name])
 
-    async def _lead(self, connection: AsyncConnection) -> None:
+    def _log_outage(self, error: ServiceUnavailable) -> None:
+        """Log the cause once per outage: the attempts that follow fail for the same reason."""
+        if not self._is_outage_logged:
+            log.warning("jobs_cannot_start", exc_info=error)
+        self._is_outage_logged = True
+
+    async def _lead(self, held: HeldLock) -> None:
         self.is_leader = True
-        while True:
-            await connection.execute(text("SELECT 1"))  # Notices a lost connection, and so a lost lock.
-            for job in self._jobs:
-                if self._monotonic() >= self._due[job.name]:
-                    await self._do(job)
-            await asyncio.sleep(TICK)
+        log.info("jobs_started")
+        not_before = self._monotonic() + self._lock.lease.notice
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._repeat(job, not_before), name=f"job {job.name}") for job in self._jobs.values()
+            ]
+            try:
+                reason = await held.until_lost()
+            finally:
+                self.is_leader = False
+                await end(tasks)
+        log.warning("jobs_stopped", reason=reason)
 
-    async def _do(self, job: Job) -> None:
+    async def _repeat(self, job: Job, not_before: float) -> None:
+        state = self.states[job.name]
+        while True:
+            await asyncio.sleep(max(state.due, not_before) - self._monotonic())
+            await self._run(job, state)
+            obey_cancellation()
+
+    async def _run(self, job: Job, state: JobState) -> None:
+        """Run `job` once. What goes wrong is counted and logged; only a cancellation of the task itself is raised."""
+        started = self._monotonic()
+        state.running = True
         try:
-            await job.work()
+            await _bounded(job)
+            state.last_success = self._clock()
         except (Unreachable, ServiceUnavailable) as error:
-            self.failures += 1
+            state.failures += 1
             log.warning("job_postponed", job=job.name, reason=type(error).__name__)
-        except Exception:
-            self.failures += 1
+        except (Exception, asyncio.CancelledError):
+            if is_cancelled():
+                raise
+            state.failures += 1
             log.exception("job_failed", job=job.name)
-        self._due[job.name] = self._monotonic() + job.interval
+        finally:
+            state.running = False
+            state.runs += 1
+            state.last_duration = self._monotonic() - started
+            state.due = self._monotonic() + job.interval
+
+
+async def _bounded(job: Job) -> None:
+    """Do the work of `job`. Raises JobTimedOut, and whatever the job raises."""
+    limit = asyncio.timeout(job.timeout)
+    try:
+        async with limit:
+            await job.work()
+    except TimeoutError as error:
+        if limit.expired():
+            raise JobTimedOut(job) from error
+        raise

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import structlog
 
@@ -13,6 +14,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
+CANCEL_INTERVAL = 0.5
+"""Seconds until a task that was cancelled and still runs is cancelled again."""
 
 
 @dataclass(slots=True)
@@ -36,14 +39,20 @@ class Supervisor:
         work = Work(name)
         self.works.append(work)
         pause = FIRST_PAUSE
+        logged: str | None = None
         while True:
             started = asyncio.get_running_loop().time()
             work.running = True
             try:
                 await run()
                 log.error("background_work_ended", work=name)
-            except Exception:
-                log.exception("background_work_failed", work=name)
+            except (Exception, asyncio.CancelledError) as error:
+                if is_cancelled():
+                    raise
+                # The traceback of a cause once: until it is removed, work that starts again fails in the same way.
+                cause = repr(error)
+                log.error("background_work_failed", work=name, cause=cause, exc_info=cause != logged)
+                logged = cause
             finally:
                 work.running = False
             work.failures += 1
@@ -51,3 +60,21 @@ class Supervisor:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause * (0.5 + self._random.random()))
             pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def is_cancelled() -> bool:
+    """Whether the current task was cancelled. A CancelledError may also come from something that it awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel `tasks` and wait until all have ended.
+
+    They are cancelled more than once: before Python 3.12 `asyncio.wait_for`, which the Redis client uses, may swallow a
+    cancellation.
+    """
+    while running := [task for task in tasks if not task.done()]:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=CANCEL_INTERVAL)

@@ -29,6 +29,7 @@ def route(
     metrics = Metrics(
         [
             *_stores(app),
+            *_jobs(app),
             *_boards(app),
             *_operations(engine, shared, answers),
             *_requests(known_heads),
@@ -68,8 +69,6 @@ def _stores(app: App) -> list[Reading]:
             ("source",),
             counts=True,
         ),
-        Reading("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
-        Reading("job_failures", "Jobs that failed or were postponed.", lambda: app.jobs.failures, counts=True),
         Reading(
             "completions",
             "Completions by what was thought of them: paid, flagged, held, and verified or not_verified on the way.",
@@ -83,6 +82,51 @@ def _stores(app: App) -> list[Reading]:
             lambda: {(work.name,): work.failures for work in app.supervisor.works},
             ("work",),
             counts=True,
+        ),
+    ]
+
+
+def _jobs(app: App) -> list[Reading]:
+    states = app.jobs.states
+    return [
+        Reading("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
+        Reading(
+            "job_runs",
+            "Runs of a job on this instance that ended, whatever their outcome.",
+            lambda: {(name,): state.runs for name, state in states.items()},
+            ("job",),
+            counts=True,
+        ),
+        Reading(
+            "job_failures",
+            "Runs of a job on this instance that failed, timed out or were postponed.",
+            lambda: {(name,): state.failures for name, state in states.items()},
+            ("job",),
+            counts=True,
+        ),
+        Reading(
+            "job_running",
+            "1 while the job runs on this instance.",
+            lambda: {(name,): state.running for name, state in states.items()},
+            ("job",),
+        ),
+        Reading(
+            "job_interval_seconds",
+            "Time between two runs of a job.",
+            lambda: {(job.name,): job.interval for job in app.jobs.all},
+            ("job",),
+        ),
+        Reading(
+            "job_last_success_timestamp_seconds",
+            "When a run of the job last succeeded on this instance, in Unix time; absent before the first success.",
+            lambda: {(name,): state.last_success.timestamp() for name, state in states.items() if state.last_success},
+            ("job",),
+        ),
+        Reading(
+            "job_last_duration_seconds",
+            "How long the last run of the job on this instance took; absent before the first run.",
+            lambda: {(name,): state.last_duration for name, state in states.items() if state.last_duration is not None},
+            ("job",),
         ),
     ]
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
 from app.services.standings import Unreachable
+from app.telemetry.supervision import end
 from app.wiring.app import App
 
 
@@ -33,11 +34,7 @@ async def running(app: App, *, housekeeping: bool) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        # More than once: before Python 3.12 `wait_for`, which the Redis client stands on, may swallow a cancellation.
-        while running := [task for task in tasks if not task.done()]:
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running, timeout=0.5)
+        await end(tasks)
 
 
 def _hear(app: App, notice: Notice) -> None:

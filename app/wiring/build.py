@@ -20,6 +20,7 @@ from app.services.exporting import Export
 from app.services.importing import Import
 from app.services.issue_token import IssueToken
 from app.services.jobs import Job, Jobs
+from app.services.leader_lock import LeaderLock
 from app.services.leaderboards import Leaderboards
 from app.services.opening_balances import OpeningBalances
 from app.services.player_history import PlayerHistory
@@ -106,7 +107,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         verify=Verify(
             database, CheckBoards(database, copies, stores.loading, catalogue, clock), cap=settings.score_cap
         ),
-        jobs=Jobs(database.engine, _jobs(reconcile, close_windows, anchors, writing), time.monotonic),
+        jobs=Jobs(LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), clock, time.monotonic),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,
@@ -117,12 +118,12 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
 
 def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WritingSide) -> list[Job]:
     return [
-        Job("repair", 5, reconcile.recent),
-        Job("reconcile", 300, reconcile.everything),
-        Job("cleanup", 3600, writing.action_tokens.delete_expired),
-        Job("sessions", 3600, writing.signing_sessions.delete_expired),
-        Job("anchor", 300, anchors.anchor),
-        Job("anchor-all", 21_600, anchors.anchor_everybody),
-        Job("milestones", 60, writing.milestones.repair),
-        Job("close_windows", 5, close_windows),
+        Job("repair", 5, 60, reconcile.recent),
+        Job("reconcile", 300, 3600, reconcile.everything),
+        Job("cleanup", 3600, 600, writing.action_tokens.delete_expired),
+        Job("sessions", 3600, 600, writing.signing_sessions.delete_expired),
+        Job("anchor", 300, 600, anchors.anchor),
+        Job("anchor-all", 21_600, 3600, anchors.anchor_everybody),
+        Job("milestones", 60, 60, writing.milestones.repair),
+        Job("close_windows", 5, 120, close_windows),
     ]

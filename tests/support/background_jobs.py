@@ -1,0 +1,108 @@
+"""Instances that compete to run jobs of a test, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import make_url
+
+from app.services.breaker import Breaker
+from app.services.database import POSTGRES_FAILURES, Database, open_engine
+from app.services.jobs import Job, Jobs
+from app.services.leader_lock import LeaderLock, Lease
+from app.telemetry.supervision import end
+from app.wiring import utc_now
+
+QUICK = Lease(check_interval=0.05, check_timeout=2.0, idle_timeout=10.0)
+"""A new leader waits for two seconds; a busy machine has as long to answer."""
+
+HOLDER = """
+SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND granted AND datname = current_database()
+"""
+
+
+@asynccontextmanager
+async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Database]:
+    """A database with a pool of its own."""
+    engine = open_engine(url, maximum=4, timeout=timeout, name="test")
+    try:
+        yield Database(engine, Breaker("postgres", POSTGRES_FAILURES, time.monotonic))
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def instance(
+    url: str, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.05, timeout: float = 5.0
+) -> AsyncIterator[Jobs]:
+    """An instance that competes for the lock until the end of the block."""
+    async with database_at(url, timeout=timeout) as database:
+        made = Jobs(LeaderLock(database, lease), jobs, utc_now, time.monotonic, compete_interval)
+        task = asyncio.create_task(made.run())
+        try:
+            yield made
+        finally:
+            await end([task])
+
+
+class Work:
+    """The work of a job. A test awaits its runs; every run is written down in `events` when it begins and ends."""
+
+    def __init__(
+        self, name: str, events: list[str] | None = None, *, outcome: Callable[[], BaseException | None] = lambda: None
+    ) -> None:
+        self.name = name
+        self.events = [] if events is None else events
+        self.begun = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self._outcome = outcome
+        self._changed = asyncio.Condition()
+
+    def job(self, *, interval: float = 0.01, timeout: float = 60) -> Job:
+        """A job that does this work."""
+        return Job(self.name, interval, timeout, self)
+
+    async def __call__(self) -> None:
+        self.events.append(f"{self.name} begins")
+        self.begun += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        async with self._changed:
+            self._changed.notify_all()
+        try:
+            await self.may_end.wait()
+            if (error := self._outcome()) is not None:
+                raise error
+        finally:
+            self.at_once -= 1
+            self.events.append(f"{self.name} ends")
+
+    async def has_begun(self, times: int) -> None:
+        """Wait until so many runs have begun."""
+        async with asyncio.timeout(30), self._changed:
+            await self._changed.wait_for(lambda: self.begun >= times)
+
+
+async def ask(url: str, statement: str, *arguments: object) -> object:
+    """The value of a statement on a connection of its own."""
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
+    try:
+        return await connection.fetchval(statement, *arguments)
+    finally:
+        await connection.close(timeout=10)
+
+
+async def holder(url: str) -> int:
+    """The process of PostgreSQL that serves the session with the lock."""
+    pid = await ask(url, HOLDER)
+    assert isinstance(pid, int), "nobody holds the lock"
+    return pid
