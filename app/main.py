@@ -142,7 +142,7 @@ def _routes(app: App, connections: Connections, known_heads: KnownHeads) -> list
         Route("/graphql", http),
         WebSocketRoute("/graphql", sockets),
         *health.routes(app),
-        monitoring.route(app, engine, shared, connections, answers, known_heads),
+        monitoring.route(app, engine, shared, streams, connections, answers, known_heads),
         *pages.routes(settings.is_production),
         *demo.routes(settings),
     ]

@@ -116,8 +116,7 @@ class LeaderLock:
                 else:
                     yield None
             finally:
-                with suppress(*FAILURES):
-                    await driver.close(timeout=CLOSE_TIMEOUT)
+                await _close(driver)
 
 
 async def _detach(connection: AsyncConnection) -> Any:
@@ -126,3 +125,13 @@ async def _detach(connection: AsyncConnection) -> Any:
     assert connection.sync_connection is not None
     connection.sync_connection.detach()
     return driver
+
+
+async def _close(driver: Any) -> None:
+    """End the session, so that the lock is free. One that still owes an answer is cut off after a moment."""
+    try:
+        # The driver's own limit does not cover the wait for a statement that it has cancelled.
+        async with asyncio.timeout(CLOSE_TIMEOUT):
+            await driver.close()
+    except FAILURES:
+        driver.terminate()

@@ -16,9 +16,17 @@ def report_errors(dsn: str, environment: str) -> None:
     """Send every logged error to Sentry, without anything about the user. Raises ReportingUnavailable."""
     try:
         import sentry_sdk
+        from sentry_sdk.integrations.strawberry import StrawberryIntegration
     except ImportError:
         raise ReportingUnavailable("SENTRY_DSN", "sentry-sdk") from None
-    sentry_sdk.init(dsn=dsn, environment=environment, send_default_pii=False, traces_sample_rate=0)
+    sentry_sdk.init(
+        dsn=dsn,
+        environment=environment,
+        send_default_pii=False,
+        traces_sample_rate=0,
+        # It would add an extension to the schema, and the engine runs none.
+        disabled_integrations=[StrawberryIntegration],
+    )
 
 
 def open_tracer(endpoint: str) -> Any:

@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.context import Context
 from app.execution import Engine
 from app.telemetry.metrics import Metrics, Reading
 from app.transport.answers import Answers
 from app.transport.known_heads import KnownHeads
 from app.transport.shared import SharedExecutions
 from app.transport.sockets.connections import Connections
+from app.transport.streams import Streams
 from app.wiring import App
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,6 +23,7 @@ def route(
     app: App,
     engine: Engine,
     shared: SharedExecutions,
+    streams: Streams[Context],
     connections: Connections,
     answers: Answers | None,
     known_heads: KnownHeads,
@@ -31,8 +34,9 @@ def route(
             *_stores(app),
             *_jobs(app),
             *_boards(app),
+            *_channels(app),
             *_operations(engine, shared, answers),
-            *_requests(known_heads),
+            *_requests(known_heads, streams),
             *_sockets(connections),
         ]
     )
@@ -74,6 +78,12 @@ def _stores(app: App) -> list[Reading]:
             "Completions by what was thought of them: paid, flagged, held, and verified or not_verified on the way.",
             lambda: {(outcome,): count for outcome, count in app.completions.outcomes.items()},
             ("outcome",),
+            counts=True,
+        ),
+        Reading(
+            "milestones_dropped",
+            "Milestones that were not awarded at once or not announced, as too many waited.",
+            lambda: app.milestones.dropped,
             counts=True,
         ),
         Reading(
@@ -137,22 +147,50 @@ def _boards(app: App) -> list[Reading]:
         Reading("feeds", "Boards that this process follows.", lambda: app.hub.feeds),
         Reading("watchers", "Open iterators over boards, users and milestones.", lambda: app.hub.watchers),
         Reading("board_reads", "Readings of boards by feeds.", lambda: tally.reads, counts=True),
+        Reading("board_polls", "Checks of the version of a board by feeds.", lambda: tally.polls, counts=True),
         Reading("board_read_failures", "Readings that neither store answered.", lambda: tally.failures, counts=True),
         Reading("nudges", "Announcements that a board moved.", lambda: tally.nudges, counts=True),
         Reading("gaps", "Times at which announcements may have been lost.", lambda: tally.gaps, counts=True),
+    ]
+
+
+def _channels(app: App) -> list[Reading]:
+    backend, notices, tally = app.backend, app.notices, app.hub.tally
+    return [
+        Reading("channel_messages_received", "Messages that Redis delivered.", lambda: backend.received, counts=True),
         Reading(
-            "channel_messages_unreadable",
-            "Messages of the channels that made no sense.",
-            lambda: app.hub.tally.unreadable,
+            "channel_messages_published",
+            "Messages of this process that Redis took; announcements of boards are published by its scripts.",
+            lambda: backend.published,
             counts=True,
         ),
+        Reading(
+            "channel_messages_unreadable",
+            "Announcements of boards that could not be decoded.",
+            lambda: tally.unreadable,
+            counts=True,
+        ),
+        Reading(
+            "channel_gaps",
+            "Times at which messages of a channel may have been lost, its first subscription included.",
+            lambda: backend.gaps,
+            counts=True,
+        ),
+        Reading(
+            "channel_overflows",
+            "Times at which waiting messages were discarded, as they arrived faster than they were processed.",
+            lambda: backend.overflows,
+            counts=True,
+        ),
+        Reading("channel_outages", "Lost connections of the channels.", lambda: backend.outages, counts=True),
+        Reading("notices_heard", "Notices that were received and decoded.", lambda: notices.heard, counts=True),
+        Reading("notices_unreadable", "Notices that could not be decoded.", lambda: notices.unreadable, counts=True),
         Reading(
             "notices_lost",
             "How often notices may have been missed, and all that rests on them was looked at anew.",
-            lambda: app.notices.losses,
+            lambda: notices.losses,
             counts=True,
         ),
-        Reading("channel_outages", "Lost connections of the channels.", lambda: app.backend.outages, counts=True),
     ]
 
 
@@ -183,14 +221,15 @@ def _operations(engine: Engine, shared: SharedExecutions, answers: Answers | Non
     ]
 
 
-def _requests(known_heads: KnownHeads) -> list[Reading]:
+def _requests(known_heads: KnownHeads, streams: Streams[Context]) -> list[Reading]:
     return [
+        Reading("streams", "Open subscriptions over plain HTTP.", lambda: streams.open),
         Reading(
             "known_heads",
             "HTTP requests that took the short way, because their head was known.",
             lambda: known_heads.hits,
             counts=True,
-        )
+        ),
     ]
 
 

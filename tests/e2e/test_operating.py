@@ -3,9 +3,12 @@
 import asyncio
 import json
 import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx2
 import pytest
+import redis.asyncio
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -43,11 +46,77 @@ async def test_an_instance_without_postgres_is_not_ready(postgres_server: Breaka
 
 async def test_metrics_count_what_happens(service: Service):
     await service.player().play()
+    numbers = await metrics(service)
+    assert numbers["leaderboard_sockets"] == 0
+    assert numbers['leaderboard_store_circuit_open{store="postgres"}'] == 0
+    assert numbers['leaderboard_executions_total{executor="interpreted"}'] >= 2
+    assert numbers['leaderboard_accounts_recalled_total{source="database"}'] >= 1
+
+
+async def test_metrics_tell_what_the_channels_carried(service: Service):
+    await service.http.get("/readyz")  # A canary goes out and comes back.
+    headers = {"accept": "text/event-stream"}
+    body = {"query": "subscription { leaderboardUpdates { kind } }"}
+    async with service.http.stream("POST", "/graphql", json=body, headers=headers) as stream:
+        async for text in stream.aiter_text():
+            if "next" in text:
+                break
+        async with redis.asyncio.Redis.from_url(str(service.settings.redis_url), socket_timeout=5) as client:
+            assert await client.publish(f"{service.settings.redis_prefix}:notices", "no notice") == 1
+        numbers = await metrics_once(service, lambda now: now["leaderboard_notices_unreadable_total"] == 1)
+        assert numbers["leaderboard_streams"] == 1
+    assert numbers["leaderboard_channel_messages_published_total"] >= 1
+    assert numbers["leaderboard_channel_messages_received_total"] >= 2
+    assert numbers["leaderboard_channel_gaps_total"] >= 1
+    assert numbers["leaderboard_notices_lost_total"] >= 1
+    for idle in ("channel_overflows", "channel_messages_unreadable", "milestones_dropped"):
+        assert numbers[f"leaderboard_{idle}_total"] == 0
+    for counted in ("board_polls", "notices_heard"):
+        assert numbers[f"leaderboard_{counted}_total"] >= 0
+    await metrics_once(service, lambda now: now["leaderboard_streams"] == 0)
+
+
+async def test_metrics_tell_how_each_job_does(service: Service):
+    numbers = await metrics_once(service, lambda now: 'leaderboard_job_last_duration_seconds{job="repair"}' in now)
+    assert numbers["leaderboard_jobs_leader"] == 1
+    assert numbers['leaderboard_job_runs_total{job="repair"}'] >= 1
+    assert numbers['leaderboard_job_failures_total{job="repair"}'] == 0
+    assert numbers['leaderboard_job_interval_seconds{job="repair"}'] == 5
+    assert numbers['leaderboard_job_running{job="reconcile"}'] == 0
+    now = datetime.now(UTC).timestamp()
+    assert now - 3600 < numbers['leaderboard_job_last_success_timestamp_seconds{job="repair"}'] <= now
+    assert 'leaderboard_job_last_success_timestamp_seconds{job="anchor-all"}' not in numbers
+
+
+async def metrics(service: Service) -> dict[str, float]:
+    """The samples of `/metrics` by name and labels."""
     page = (await service.http.get("/metrics")).text
-    numbers = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
-    assert float(numbers["leaderboard_sockets"]) == 0
-    assert float(numbers['leaderboard_store_circuit_open{store="postgres"}']) == 0
-    assert float(numbers['leaderboard_executions_total{executor="interpreted"}']) >= 2
+    samples = (line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in samples}
+
+
+async def metrics_once(service: Service, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
+    """The samples as soon as they meet `condition`."""
+    async with asyncio.timeout(40):
+        while not condition(numbers := await metrics(service)):  # noqa: ASYNC110  a page that is asked for has no event
+            await asyncio.sleep(0.05)
+    return numbers
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"SENTRY_DSN": "http://0123456789abcdef@127.0.0.1:9/1"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+async def test_the_service_starts_and_answers_with_an_optional_setting(settings: Settings, setting: dict[str, str]):
+    async with instance_of(settings, **setting) as instance:
+        assert instance.address, "it did not start"
+        async with httpx2.AsyncClient(base_url=instance.address, timeout=20) as http:
+            answer = await http.post("/graphql", json={"query": "{ categories { id } }"})
+            assert (answer.status_code, "errors" in answer.json()) == (200, False)
 
 
 async def test_a_request_keeps_its_id_and_gets_one_otherwise(service: Service):

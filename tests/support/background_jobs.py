@@ -17,7 +17,7 @@ from app.services.leader_lock import LeaderLock, Lease
 from app.telemetry.supervision import end
 from app.wiring import utc_now
 
-QUICK = Lease(check_interval=0.05, check_timeout=2.0, idle_timeout=10.0)
+QUICK = Lease(check_interval=0.2, check_timeout=2.0, idle_timeout=10.0)
 """A new leader waits for two seconds; a busy machine has as long to answer."""
 
 HOLDER = """
@@ -37,17 +37,23 @@ async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Databa
 
 
 @asynccontextmanager
-async def instance(
-    url: str, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.05, timeout: float = 5.0
+async def competing(
+    database: Database, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.5
 ) -> AsyncIterator[Jobs]:
-    """An instance that competes for the lock until the end of the block."""
-    async with database_at(url, timeout=timeout) as database:
-        made = Jobs(LeaderLock(database, lease), jobs, utc_now, time.monotonic, compete_interval)
-        task = asyncio.create_task(made.run())
-        try:
-            yield made
-        finally:
-            await end([task])
+    """Jobs that compete for the lock until the end of the block."""
+    made = Jobs(LeaderLock(database, lease), jobs, utc_now, time.monotonic, compete_interval)
+    task = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        await end([task])
+
+
+@asynccontextmanager
+async def instance(url: str, *jobs: Job, compete_interval: float = 0.5) -> AsyncIterator[Jobs]:
+    """An instance of its own that competes for the lock until the end of the block."""
+    async with database_at(url) as database, competing(database, *jobs, compete_interval=compete_interval) as made:
+        yield made
 
 
 class Work:
