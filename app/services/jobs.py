@@ -72,12 +72,14 @@ class Jobs:
         monotonic: Callable[[], float],
         compete_interval: float = COMPETE_INTERVAL,
     ) -> None:
-        """Args:
-        lock: Elects the leader.
-        jobs: All jobs; their names must differ.
-        clock: The wall clock, for the time of the last success.
-        monotonic: The clock for intervals and durations, in seconds.
-        compete_interval: Seconds between attempts to become the leader.
+        """Prepare the jobs; nothing runs yet.
+
+        Args:
+            lock: Elects the leader.
+            jobs: All jobs; their names must differ.
+            clock: The wall clock, for the time of the last success.
+            monotonic: The clock for intervals and durations, in seconds.
+            compete_interval: Seconds between attempts to become the leader.
         """
         self._lock = lock
         self._jobs = {job.name: job for job in jobs}

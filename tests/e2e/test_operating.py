@@ -58,9 +58,9 @@ async def test_metrics_tell_what_the_channels_carried(service: Service):
     headers = {"accept": "text/event-stream"}
     body = {"query": "subscription { leaderboardUpdates { kind } }"}
     async with service.http.stream("POST", "/graphql", json=body, headers=headers) as stream:
-        async for text in stream.aiter_text():
-            if "next" in text:
-                break
+        events = stream.aiter_text()  # Kept: the response would be closed with it.
+        while "next" not in await anext(events):
+            pass
         async with redis.asyncio.Redis.from_url(str(service.settings.redis_url), socket_timeout=5) as client:
             assert await client.publish(f"{service.settings.redis_prefix}:notices", "no notice") == 1
         numbers = await metrics_once(service, lambda now: now["leaderboard_notices_unreadable_total"] == 1)
@@ -103,6 +103,7 @@ async def metrics_once(service: Service, condition: Callable[[dict[str, float]],
     return numbers
 
 
+@pytest.mark.timeout(200)  # The clients of these services take long to import.
 @pytest.mark.parametrize(
     "setting",
     [
@@ -112,7 +113,7 @@ async def metrics_once(service: Service, condition: Callable[[dict[str, float]],
     ids=lambda setting: next(iter(setting)),
 )
 async def test_the_service_starts_and_answers_with_an_optional_setting(settings: Settings, setting: dict[str, str]):
-    async with instance_of(settings, **setting) as instance:
+    async with instance_of(settings, start_timeout=150, **setting) as instance:
         assert instance.address, "it did not start"
         async with httpx2.AsyncClient(base_url=instance.address, timeout=20) as http:
             answer = await http.post("/graphql", json={"query": "{ categories { id } }"})

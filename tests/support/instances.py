@@ -22,8 +22,11 @@ class Instance:
 
 
 @asynccontextmanager
-async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[Instance]:
-    """A new process with the stores and names of `settings`, and what else `environment` says."""
+async def instance_of(settings: Settings, *, start_timeout: float = 30, **environment: str) -> AsyncIterator[Instance]:
+    """A new process with the stores and names of `settings`, and what else `environment` says.
+
+    Raises TimeoutError when it does not serve within `start_timeout` seconds.
+    """
     given = {
         "DATABASE_URL": settings.database_url or "",
         "REDIS_URL": settings.redis_url or "",
@@ -41,7 +44,7 @@ async def instance_of(settings: Settings, **environment: str) -> AsyncIterator[I
     )
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(start_timeout):
             address = (await process.stdout.readline()).decode().strip()
         yield Instance(process, address)
     finally:
