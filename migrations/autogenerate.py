@@ -7,18 +7,17 @@ import tempfile
 from pathlib import Path
 
 from app.embedded import open_stores
-from app.models.migrate import SCRIPTS, revision, upgrade
+from app.models.migrate import revision, upgrade
 
 
 def main(message: str) -> None:
     """Compare the models with a database that has every migration, on a private server."""
-    number = f"{len(list(SCRIPTS.glob('versions/[0-9]*.py'))) + 1:04d}"
     with tempfile.TemporaryDirectory() as folder:
         # `data` lies one level down: the temporary folder itself is closed to the user that root's servers run as.
         Path(folder).chmod(0o711)
         with open_stores(Path(folder, "data"), redis_url="redis://unused") as stores:
             upgrade(stores.database_url)
-            revision(stores.database_url, message, number)
+            revision(stores.database_url, message)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,16 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.models import Base
-
-# One process migrates at a time; others wait for this advisory lock and then find nothing left to do.
-MIGRATION_LOCK = 7_220_310_455
+from app.models.advisory_locks import AdvisoryLock
+from app.models.migrate import check_revision
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations that are asked for, in one transaction."""
+    """Run the migrations that are asked for, in one transaction. Raises UnknownRevision."""
     context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
     with context.begin_transaction():
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({int(AdvisoryLock.MIGRATIONS)})")
+        check_revision(context.get_context().get_current_revision(), context.script)
         context.run_migrations()
 
 

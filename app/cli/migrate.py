@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from app.cli.errors import CommandError
 from app.cli.output import console, examples
 
 
 def add_to(program: typer.Typer) -> None:
     """Register the command."""
-    program.command(epilog=examples("leaderboard migrate", "leaderboard migrate --down 0002"))(migrate)
+    program.command(epilog=examples("leaderboard migrate", "leaderboard migrate --down base"))(migrate)
 
 
 def migrate(
@@ -23,16 +24,21 @@ def migrate(
 
     Going down loses the data of tables and columns that go.
     """
+    import alembic.util
+
     from app.cli.stores import reaching, stores
     from app.models.migrate import downgrade, revisions, upgrade
 
     with stores() as settings, reaching("PostgreSQL", settings.database_url):
         url = str(settings.database_url)
         before, newest = revisions(url)
-        if down is None:
-            upgrade(url)
-        else:
-            downgrade(url, down)
+        try:
+            if down is None:
+                upgrade(url)
+            else:
+                downgrade(url, down)
+        except alembic.util.CommandError as error:
+            raise CommandError(str(error)) from error
         after, _ = revisions(url)
     console(stderr=True).print(
         f"The database is at revision {after or 'base'} (was {before or 'base'}, newest {newest})"

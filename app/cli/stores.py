@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from app.cli.errors import CommandError
 from app.config import Settings, load_settings
 from app.embedded import open_stores
-from app.models.migrate import revisions, upgrade
+from app.models.migrate import UnknownRevision, revisions, upgrade
 
 DATA = Path(".data")
 """Where private servers keep their files, in the folder a command is run in."""
@@ -61,6 +61,8 @@ def reaching(name: str, url: str | None) -> Iterator[None]:
 
     try:
         yield
+    except UnknownRevision as error:
+        raise CommandError(str(error)) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError) as error:
         parts = urlsplit(url or "")
         where = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"

@@ -24,6 +24,8 @@ TRANSACTION_COLUMNS = (
     "reason", "created_at", "previous_hash", "hash",
 )  # fmt: skip
 
+HAS_USERS = text("SELECT EXISTS (SELECT FROM users)")
+
 # Points were cut at the cap when the all-time score reached it, and a window holds no more than all time does:
 # on every board the score is a plain sum. Rows come in the order of the primary key, which is cheapest to store.
 STORE_SCORES = """
@@ -41,6 +43,11 @@ STORE_SCORES = """
     GROUP BY t.category_id, w.period, w.start, t.user_id
     ORDER BY t.category_id, w.period, w.start, t.user_id
 """
+
+
+async def has_users(connection: AsyncConnection) -> bool:
+    """Whether there is any user."""
+    return bool((await connection.execute(HAS_USERS)).scalar_one())
 
 
 async def store_players(connection: AsyncConnection, category: Category, players: Sequence[Player]) -> int:

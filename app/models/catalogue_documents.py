@@ -11,8 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue_changes import CatalogueSubject, Change, Document, RecordedChange
-
-LOCK = text("SELECT pg_advisory_xact_lock(7220310458)")
+from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 
 _COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {
     CatalogueSubject.CATEGORY: {
@@ -63,7 +62,7 @@ CHANGES = text(
 
 async def lock_catalogue(connection: AsyncConnection) -> None:
     """Wait until nobody else changes the catalogue; until the end of the transaction nobody else will."""
-    await connection.execute(LOCK)
+    await lock_until_commit(connection, AdvisoryLock.CATALOGUE)
 
 
 async def read_document(connection: AsyncConnection, subject: CatalogueSubject, subject_id: object) -> Document | None:

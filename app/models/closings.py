@@ -49,7 +49,6 @@ class ClosingScore(Base):
         ForeignKeyConstraint(
             ["category_id", "period", "window_start"],
             ["window_closings.category_id", "window_closings.period", "window_closings.window_start"],
-            name="fk_closing_scores_closing",
         ),
     )
 

@@ -16,12 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger import Standing
 from app.domain.users import Profile
+from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.archive import PARTS, Part
 
 TIMEOUT = 3600.0
 """Seconds for one statement of an import."""
-
-IMPORT_LOCK = 7_220_310_459
 
 STAGED_SCORES = "CREATE TEMP TABLE staged_scores (LIKE scores INCLUDING DEFAULTS) ON COMMIT DROP"
 
@@ -143,7 +142,7 @@ class Staging:
         # By way of SQLAlchemy, which begins the transaction with the first statement it sees.
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
         await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": IMPORT_LOCK})
+        await lock_until_commit(connection, AdvisoryLock.IMPORT)
         staging = cls((await connection.get_raw_connection()).driver_connection)
         for part in PARTS:
             await staging._do(

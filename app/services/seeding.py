@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue import DEFAULT_CATEGORY, Category
 from app.domain.population import Player, Population
 from app.domain.users import user_id_of
-from app.models.bulk import store_players
+from app.models.advisory_locks import AdvisoryLock, lock_until_commit
+from app.models.bulk import has_users, store_players
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
 
@@ -28,10 +28,6 @@ DEMO_NAMES = (
     "fei-fei", "frances", "grace", "hedy", "ivan", "jean", "joan", "john", "karen", "katherine", "ken", "lynn",
     "margaret", "mary", "niklaus", "radia", "robin", "rózsa", "shafi", "sophie", "tim", "tony", "vint", "yukihiro",
 )  # fmt: skip
-
-SEED_LOCK = 7_220_310_457
-LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
-ANYBODY = text("SELECT EXISTS (SELECT FROM users)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +79,8 @@ class Seeding:
         """
         category = self._catalogue.current.category(DEFAULT_CATEGORY)
         async with self._database.begin() as connection:
-            await connection.execute(LOCK, {"lock": SEED_LOCK})
-            if (await connection.execute(ANYBODY)).scalar_one():
+            await lock_until_commit(connection, AdvisoryLock.SEEDING)
+            if await has_users(connection):
                 return Seeded()
             crowd = self._population(category, DEMO_DAYS)
             players = [

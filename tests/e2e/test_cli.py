@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.config import Settings
 from app.wiring import App
@@ -152,6 +153,26 @@ async def test_migrations_go_down_and_up_and_a_server_waits_for_them(settings: S
     assert "run `leaderboard migrate`" in refused.err
     assert (await run("migrate", env=env)).code == 0
     assert (await run("top", env=env)).code == 0
+
+
+@pytest.mark.parametrize("command", ["dev", "serve", "migrate", "top"])
+async def test_a_database_from_before_the_first_release_is_one_line_with_the_remedy(settings: Settings, command: str):
+    engine = create_async_engine(str(settings.database_url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+    await engine.dispose()
+    ended = await run(command, env=environment(settings, PORT="0"))
+    assert ended.code == 1
+    line = ended.err.splitlines()[-1]
+    assert "the database is at revision 0007, which this version does not have" in line
+    assert "delete .data" in line
+
+
+async def test_going_down_to_an_unknown_revision_is_one_line(settings: Settings):
+    ended = await run("migrate", "--down", "0815", env=environment(settings))
+    assert ended.code == 1
+    assert len(ended.err.splitlines()) == 1
+    assert "0815" in ended.err
 
 
 @pytest.mark.parametrize(
