@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.fraud import Thresholds
+from app.domain.scoring import MAX_SCORE
 
 MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
     fraud_enabled: bool = True
     fraud_thresholds: Thresholds = Thresholds()
 
-    score_cap: int = Field(1_000_000, ge=1, le=2_147_483_647)
+    score_cap: int = Field(1_000_000, ge=1, le=MAX_SCORE)
     max_points_per_action: int = Field(100, ge=1, le=1_000_000)
     group_commit: bool = True
     group_commit_size: int = Field(32, ge=1, le=1000)

@@ -27,7 +27,7 @@ from app.transport.answers import Answers
 from app.transport.contexts import Contexts
 from app.transport.cors import allow_origins
 from app.transport.document_store import RecentDocuments, RedisDocuments
-from app.transport.documents import Documents, TrustMode
+from app.transport.documents import Documents
 from app.transport.guard import Guard
 from app.transport.headers import SecurityHeaders
 from app.transport.http import GraphQLEndpoint
@@ -154,7 +154,7 @@ def _documents(app: App) -> Documents:
     return Documents(
         store=RecentDocuments(RedisDocuments(app.redis, prefix=settings.redis_prefix)),
         trusted=load_manifest(Path(manifest)) if manifest else None,
-        mode=TrustMode(settings.trusted_documents_mode.value),
+        mode=settings.trusted_documents_mode,
         on_untrusted=lambda document: log.warning("untrusted_document", document=document[:LOGGED]),
     )
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.periods import Period, Window, parse_window, window_of
+from app.domain.periods import Period, Window, window_of
 from app.domain.users import Profile
 
 TOP = 100
@@ -53,16 +53,6 @@ class Board:
 def board_of(category: str, period: Period, instant: datetime) -> Board:
     """The board of a category and period that is or was open at `instant`."""
     return Board(category, window_of(period, instant))
-
-
-def parse_board(key: str) -> Board:
-    """The inverse of `Board.key`. Raises ValueError on anything else."""
-    category, _, window = key.rpartition("/")
-    window, _, moment = window.partition("@")
-    board = Board(category, parse_window(window), datetime.fromisoformat(moment) if moment else None)
-    if board.key != key:
-        raise ValueError(f"not a board: {key!r}")
-    return board
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,8 @@ from app.domain.catalogue import Category, Operator
 from app.domain.corrections import AWARDS, Past, adjustment, reversal, reversal_key
 from app.domain.ledger import UNCHANGED, Account, Claim, Correction, Head, Kind, Standing, Transaction, post
 from app.domain.periods import Period
-from app.domain.scoring import ScoreRow, revise, sort_key
+from app.domain.scoring import MAX_SCORE, ScoreRow, revise, sort_key
 from app.domain.users import Profile
-
-UNLIMITED = 2_147_483_647
-"""What was awarded was cut by the cap of its time: that of today has no say in it."""
 
 
 class Replay:
@@ -35,7 +32,8 @@ class Replay:
             return
         category = self._categories[entry.category_id]
         if category.operator is Operator.SUM:
-            category = replace(category, score_cap=UNLIMITED)
+            # What was awarded was cut by the cap of its time: that of today has no say in it.
+            category = replace(category, score_cap=MAX_SCORE)
         account = Account(self._user, Head(), self._rows)
         claim = Claim(
             user_id=self._user.id,

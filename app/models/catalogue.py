@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, CheckConstraint, DateTime, ForeignKey, Integer, 
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.scoring import MAX_SCORE
 from app.models.base import Base
 
 
@@ -33,7 +34,7 @@ class Category(Base):
         CheckConstraint("id ~ '^[a-z0-9][a-z0-9_-]*$'", name="id_is_a_slug"),
         CheckConstraint("sort_order IN ('HIGH_FIRST', 'LOW_FIRST')", name="sort_order_known"),
         CheckConstraint("operator IN ('SUM', 'BEST', 'LATEST')", name="operator_known"),
-        CheckConstraint("score_cap BETWEEN 1 AND 2147483647", name="score_cap_in_range"),
+        CheckConstraint(f"score_cap BETWEEN 1 AND {MAX_SCORE}", name="score_cap_in_range"),
     )
 
 

@@ -67,10 +67,9 @@ class MilestoneReached:
 
 @dataclass(frozen=True, slots=True)
 class SocketClosed:
-    """The process that holds this socket is to close it with `code`."""
+    """The process that holds this socket is to close it: its user opened too many."""
 
     socket_id: str
-    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,8 @@ def encode_notice(notice: Notice) -> str:
             return _dump({"catalogue": True})
         case MilestoneReached(milestone):
             return _dump({"milestone": _milestone_to_json(milestone)})
-        case SocketClosed(socket_id, code):
-            return _dump({"close": {"socket": socket_id, "code": code}})
+        case SocketClosed(socket_id):
+            return _dump({"close": {"socket": socket_id}})
         case Canary(nonce):
             return _dump({"canary": nonce})
         case NoticesLost():
@@ -155,7 +154,7 @@ _DECODERS: Mapping[str, Callable[[Any], Notice]] = {
     "user": lambda content: ProfileChanged(UUID(content)),
     "catalogue": lambda _: CatalogueChanged(),
     "milestone": _milestone_of,
-    "close": lambda content: SocketClosed(str(content["socket"]), int(content["code"])),
+    "close": lambda content: SocketClosed(str(content["socket"])),
     "canary": lambda content: Canary(str(content)),
 }
 

@@ -20,15 +20,15 @@ log = structlog.get_logger(__name__)
 class Announcer:
     """Puts committed postings into the standings, many to a call.
 
-    Nothing here can fail a posting: what Redis misses is counted, and repaired from PostgreSQL. A category that is
-    not loaded is reported to `on_cold`, which sees to a rebuild.
+    Nothing here can fail a posting: what Redis misses is counted, and repaired from PostgreSQL. When a
+    category is not loaded, `on_cold` is called, which sees to a rebuild.
     """
 
     def __init__(
         self,
         standings: Standings,
         on_moved: Callable[[Sequence[BoardMoved]], None],
-        on_cold: Callable[[str], None],
+        on_cold: Callable[[], None],
         on_ranked: Callable[[Posting, int | None], None],
         *,
         batch: int,
@@ -94,7 +94,7 @@ class Announcer:
         try:
             outcome = await self._standings.put([standing for _, standing in rows])
         except Cold:
-            self._on_cold(category)
+            self._on_cold()
         except Unreachable:
             missed = {index for index, _ in rows}
             self.missed += len(missed)

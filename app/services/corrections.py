@@ -11,14 +11,13 @@ from app.domain.errors import BadUserInput, DuplicateAction
 from app.domain.ledger import Account, Claim
 from app.domain.receipts import Receipt
 from app.domain.requests import clean_key, clean_reason, content_hash, request_key
+from app.domain.scoring import MAX_SCORE
 from app.domain.transactions import Actor, Kind
 from app.models.amendments import chain, find, has_request
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
 from app.services.ledger import Ledger
-
-MAX_DELTA = 2_147_483_647
 
 
 class Corrections:
@@ -38,7 +37,7 @@ class Corrections:
         A repeat with the same key and content gets the first receipt. Raises BadUserInput, also when nothing would
         change; CategoryNotFound; UserNotFound; ServiceUnavailable.
         """
-        if not 0 < abs(delta) <= MAX_DELTA:
+        if not 0 < abs(delta) <= MAX_SCORE:
             raise BadUserInput("`delta` is not 0, and fits 32 bits.")
         assert moderator.id is not None
         claim = Claim(

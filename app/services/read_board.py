@@ -32,12 +32,12 @@ class ReadBoard:
         redis: RedisBoards,
         postgres: PostgresBoards,
         standings: Standings,
-        on_cold: Callable[[str], None],
+        on_cold: Callable[[], None],
         postgres_away: Callable[[], bool],
         monotonic: Callable[[], float],
         clock: Callable[[], datetime],
     ) -> None:
-        """`on_cold` is told of a category that Redis has lost. Pages are stale while `postgres_away`."""
+        """`on_cold` is called when Redis has lost a category. Pages are stale while `postgres_away`."""
         self._redis = redis
         self._postgres = postgres
         self._standings = standings
@@ -93,7 +93,7 @@ class ReadBoard:
 
     def _note(self, failure: Cold | Unreachable) -> None:
         if isinstance(failure, Cold):
-            self._on_cold(failure.category)
+            self._on_cold()
 
 
 def _stale(state: State) -> State:

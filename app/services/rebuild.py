@@ -53,8 +53,8 @@ class Rebuild:
         self._owner = random_bytes(16).hex()
         self._wanted = asyncio.Event()
 
-    def request(self, category: str) -> None:
-        """Have all categories examined soon: `category` was found missing."""
+    def request(self) -> None:
+        """Have all categories examined soon: one was found missing."""
         self._wanted.set()
 
     async def run(self, every: float = 5.0) -> None:

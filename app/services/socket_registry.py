@@ -16,7 +16,6 @@ from app.services.standings.guard import Guard, Unreachable
 
 SCRIPT = Path(__file__).parent / "add_socket.lua"
 LIFETIME = 86_400
-TOO_MANY = 4429
 
 
 class RedisSocketRegistry:
@@ -51,7 +50,7 @@ class RedisSocketRegistry:
         excess = [one.decode() for one in raw]
         for one in excess:
             with suppress(*OUTAGES):
-                await self._notices.publish(SocketClosed(one, TOO_MANY))
+                await self._notices.publish(SocketClosed(one))
         return excess
 
     async def remove(self, user_id: str, socket_id: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Protocol
 
+from app.config import DocumentMode
 from app.transport.parameters import Parameters
 from app.transport.problems import DocumentRefused, MalformedRequest
 from app.transport.trusted_documents import TrustedDocuments
@@ -17,14 +17,6 @@ HASH = re.compile(r"[0-9a-f]{64}")
 # Clients compare these words.
 NOT_FOUND = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
 NOT_SUPPORTED = ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
-
-
-class TrustMode(StrEnum):
-    """What becomes of a document that is not in the manifest."""
-
-    OFF = "off"
-    LOG = "log"
-    ENFORCE = "enforce"
 
 
 class DocumentStore(Protocol):
@@ -40,7 +32,7 @@ class DocumentStore(Protocol):
 class Documents:
     """Turns requests into document texts. Used by every transport.
 
-    With `TrustMode.ENFORCE` nothing but the trusted documents passes, whether named by id, by hash or by text;
+    With `DocumentMode.ENFORCE` nothing but the trusted documents passes, whether named by id, by hash or by text;
     with LOG the others pass and `on_untrusted` is told each one's id or text. Without a `store` there are no
     automatic persisted queries.
     """
@@ -50,7 +42,7 @@ class Documents:
         *,
         store: DocumentStore | None = None,
         trusted: TrustedDocuments | None = None,
-        mode: TrustMode = TrustMode.OFF,
+        mode: DocumentMode = DocumentMode.OFF,
         on_untrusted: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -70,7 +62,7 @@ class Documents:
         if request.document_id is not None:
             raise MalformedRequest(400, "Send either 'query' or 'documentId'.")
         if digest is not None:
-            if self._store is None and self._mode is TrustMode.OFF:
+            if self._store is None and self._mode is DocumentMode.OFF:
                 raise DocumentRefused(*NOT_SUPPORTED)
             if _sha256(request.query) != digest:
                 raise DocumentRefused("PERSISTED_QUERY_HASH_MISMATCH", "provided sha does not match query")
@@ -86,9 +78,9 @@ class Documents:
             await self._store.put(digest, request.query)
 
     def _judge(self, text: str) -> None:
-        if self._mode is TrustMode.OFF or self._trusted.approves(text):
+        if self._mode is DocumentMode.OFF or self._trusted.approves(text):
             return
-        if self._mode is TrustMode.ENFORCE:
+        if self._mode is DocumentMode.ENFORCE:
             raise DocumentRefused("QUERY_NOT_IN_SAFELIST", "The document is not in the safelist.")
         self._on_untrusted(text)
 
@@ -96,7 +88,7 @@ class Documents:
         trusted = self._trusted.get(name)
         if trusted is not None:
             return trusted
-        if self._mode is TrustMode.ENFORCE:
+        if self._mode is DocumentMode.ENFORCE:
             raise DocumentRefused("PERSISTED_QUERY_NOT_IN_LIST", "The persisted document is not in the list.")
         if self._store is None:
             raise DocumentRefused(*NOT_SUPPORTED)
@@ -104,7 +96,7 @@ class Documents:
         # Whoever can write to the store still cannot make a hash stand for another document.
         if text is None or _sha256(text) != name:
             raise DocumentRefused(*NOT_FOUND)
-        if self._mode is TrustMode.LOG:
+        if self._mode is DocumentMode.LOG:
             self._on_untrusted(name)
         return text
 

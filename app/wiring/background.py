@@ -60,8 +60,7 @@ async def _keep_catalogue(app: App) -> None:
             async with asyncio.timeout(30):
                 await app.catalogue.outdated.wait()
         await app.catalogue.refresh()
-        for category in app.catalogue.current.categories:  # A new one is not in Redis yet.
-            app.rebuild.request(category)
+        app.rebuild.request()  # A new category is not in Redis yet.
 
 
 async def _repair_misses(app: App) -> None:

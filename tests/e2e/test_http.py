@@ -8,8 +8,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.config import DocumentMode
 from app.domain.errors import Forbidden, RateLimited, ServiceUnavailable
-from app.transport.documents import Documents, TrustMode
+from app.transport.documents import Documents
 from app.transport.trusted_documents import TrustedDocuments
 from tests.support.toy import Toy
 
@@ -348,7 +349,7 @@ async def test_a_document_that_is_not_valid_is_not_persisted():
 
 async def test_with_an_enforced_manifest_only_trusted_documents_run():
     trusted = TrustedDocuments({"board": "{hello}"})
-    toy = Toy(documents=Documents(trusted=trusted, mode=TrustMode.ENFORCE))
+    toy = Toy(documents=Documents(trusted=trusted, mode=DocumentMode.ENFORCE))
     async with client_of(toy) as client:
         by_id = await client.post("", json={"documentId": "board"}, headers=STANDARD)
     assert by_id.json() == {"data": {"hello": "hello world"}}

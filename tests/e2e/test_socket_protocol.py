@@ -9,7 +9,8 @@ from hashlib import sha256
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from app.transport.documents import Documents, TrustMode
+from app.config import DocumentMode
+from app.transport.documents import Documents
 from app.transport.sockets.connections import SocketLimits
 from app.transport.trusted_documents import TrustedDocuments
 from tests.support.socket_client import TICKS, SocketClient, connected, connecting
@@ -306,7 +307,7 @@ async def test_documents_that_were_refused_are_told_to_the_guard(server: ToyServ
 
 
 async def test_only_trusted_documents_pass_where_that_is_enforced() -> None:
-    documents = Documents(trusted=TrustedDocuments({"ticks": TICKS}), mode=TrustMode.ENFORCE)
+    documents = Documents(trusted=TrustedDocuments({"ticks": TICKS}), mode=DocumentMode.ENFORCE)
     async with serving(documents=documents) as server, connected(server.url) as client:
         await client.subscribe("{ version }")
         assert (await client.hear_error())["extensions"]["code"] == "QUERY_NOT_IN_SAFELIST"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards import board_of, parse_board
+from app.domain.boards import Board, board_of
 from app.domain.cursors import board_cursor, ledger_cursor, parse_board_cursor, parse_ledger_cursor
 from app.domain.errors import BadUserInput
 from app.domain.periods import Period
@@ -40,7 +40,7 @@ def test_a_cursor_names_its_position_to_the_microsecond(position: Position):
         board_of("global", Period.WEEKLY, NOW),
         board_of("global", Period.ALL_TIME, NOW),
         board_of("global", Period.DAILY, NOW + timedelta(days=1)),
-        parse_board("global/ALL_TIME@2026-11-20T12:00:00+00:00"),
+        Board("global", board_of("global", Period.ALL_TIME, NOW).window, datetime(2026, 11, 20, 12, tzinfo=UTC)),
     ],
 )
 def test_a_cursor_of_another_board_or_window_is_refused(other):

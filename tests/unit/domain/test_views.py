@@ -6,9 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
-
-from app.domain.boards import Board, Entry, Page, Source, Version, board_of, looks_different, parse_board
+from app.domain.boards import Board, Entry, Page, Source, Version, board_of, looks_different
 from app.domain.periods import Period
 from app.domain.users import Profile
 from app.domain.views import Around, Chosen, Head, Slice, Together, flat, put_together, with_beside
@@ -47,20 +45,8 @@ def test_a_page_looks_different_when_only_what_is_beside_it_does():
     assert looks_different(before, replace(before, beside=((Head(), page(7)),)))
 
 
-@pytest.mark.parametrize(
-    "board",
-    [
-        BOARD,
-        board_of("global", Period.DAILY, NOW),
-        Board("global", BOARD.window, NOW),
-        Board("a-b", BOARD.window, NOW + timedelta(microseconds=1)),
-    ],
-)
-def test_the_key_of_a_board_names_it_and_its_instant(board: Board):
-    assert parse_board(board.key) == board
-
-
-@pytest.mark.parametrize("key", ["global/ALL_TIME@", "global/ALL_TIME@now", "global/ALL_TIME@2026-11-20", "global/"])
-def test_what_is_no_key_of_a_board_is_refused(key: str):
-    with pytest.raises(ValueError, match=r".*"):
-        parse_board(key)
+def test_the_key_of_a_board_names_its_category_its_window_and_its_instant():
+    assert board_of("a-b", Period.ALL_TIME, NOW).key == "a-b/ALL_TIME"
+    assert board_of("global", Period.DAILY, NOW).key == f"global/DAILY:{NOW.date()}"
+    past = Board("global", BOARD.window, datetime(2026, 11, 20, 12, tzinfo=UTC))
+    assert past.key == f"{BOARD.key}@2026-11-20T12:00:00+00:00"

@@ -17,11 +17,11 @@ async def test_listeners_hear_every_notice_in_order_and_of_every_loss() -> None:
         heard: list[Notice] = []
         stage.notices.listen(heard.append)
         await stage.notices.publish(CatalogueChanged())
-        await stage.notices.publish(SocketClosed("s", 4429))
+        await stage.notices.publish(SocketClosed("s"))
         await settle()
         stage.wire.lose("notices")
         await settle()
-        assert heard == [CatalogueChanged(), SocketClosed("s", 4429), NoticesLost()]
+        assert heard == [CatalogueChanged(), SocketClosed("s"), NoticesLost()]
 
 
 async def test_a_listener_that_fails_does_not_deafen_the_others() -> None:

@@ -54,7 +54,7 @@ def ranked() -> Ranked:
 
 @pytest.fixture
 def announcer(copies: Copies, ranked: Ranked) -> Announcer:
-    return Announcer(cast(Standings, copies), lambda _: None, lambda _: None, ranked, batch=10)
+    return Announcer(cast(Standings, copies), lambda _: None, lambda: None, ranked, batch=10)
 
 
 def posting(category: str = "global") -> Posting:

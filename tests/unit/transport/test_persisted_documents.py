@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.config import DocumentMode
 from app.transport.document_store import RecentDocuments
-from app.transport.documents import Documents, TrustMode
+from app.transport.documents import Documents
 from app.transport.parameters import Parameters
 from app.transport.problems import DocumentRefused, MalformedRequest
 from app.transport.trusted_documents import ManifestError, TrustedDocuments, load_manifest
@@ -97,14 +98,14 @@ async def test_a_request_that_names_its_document_wrongly_is_malformed(request_: 
         await Documents(store=Shelf(), trusted=TRUSTED).resolve(request_)
 
 
-@pytest.mark.parametrize("mode", list(TrustMode))
-async def test_a_trusted_document_is_found_by_its_id(mode: TrustMode):
+@pytest.mark.parametrize("mode", list(DocumentMode))
+async def test_a_trusted_document_is_found_by_its_id(mode: DocumentMode):
     assert await Documents(trusted=TRUSTED, mode=mode).resolve(Parameters(document_id="board")) == QUERY
 
 
 async def test_an_enforced_manifest_lets_nothing_else_pass():
     store = Shelf(**{sha256("{other}"): "{other}"})
-    documents = Documents(store=store, trusted=TRUSTED, mode=TrustMode.ENFORCE)
+    documents = Documents(store=store, trusted=TRUSTED, mode=DocumentMode.ENFORCE)
     assert await documents.resolve(Parameters(QUERY)) == QUERY
     assert await documents.resolve(apq(QUERY)) == QUERY
     assert (await refusal(documents, Parameters(QUERY + " ")))[0] == "QUERY_NOT_IN_SAFELIST"
@@ -116,7 +117,7 @@ async def test_an_enforced_manifest_lets_nothing_else_pass():
 async def test_a_logged_manifest_lets_others_pass_and_tells_of_them():
     told: list[str] = []
     store = Shelf(**{sha256("{other}"): "{other}"})
-    documents = Documents(store=store, trusted=TRUSTED, mode=TrustMode.LOG, on_untrusted=told.append)
+    documents = Documents(store=store, trusted=TRUSTED, mode=DocumentMode.LOG, on_untrusted=told.append)
     await documents.resolve(Parameters(QUERY))
     await documents.resolve(Parameters("{another}"))
     await documents.resolve(apq(digest=sha256("{other}")))
