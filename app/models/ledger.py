@@ -17,17 +17,20 @@ from app.domain.transactions import Kind
 from app.domain.users import Profile
 from app.models.executor import Executor
 
+CHAIN_MOVED = "LB001"
+"""The SQLSTATE with which `STORE` fails when what it would write was computed from an old state."""
+
 # The head of each user's chain is moved only from where the posting saw it; the rows are locked in order of id, so
 # that two batches with users in common queue up instead of deadlocking. Where the counts differ from what was asked
-# for, somebody else was faster: then the last line divides by zero, which takes everything back, also without a
-# transaction around it, so that the common case is one trip.
+# for, somebody else was faster: then the statement raises an error, which takes everything back, also without a
+# transaction around it, so that the common case is one round trip.
 #
 # Each step unpacks what it needs of the arrays: the plan, which is made without knowing how long they are, would search
 # through a common unpacking from its beginning for every row. That it does not know is on purpose: one array of each
 # unpacking stands in a SELECT of its own, which hides its length. Else a plan made for a single posting looks cheaper
 # than one for all lengths, and PostgreSQL plans every small batch anew, which costs more than to carry it out.
 STORE = text(
-    """
+    f"""
     WITH locked AS (
         SELECT u.id, e.seq, e.hash
         FROM unnest(
@@ -75,11 +78,13 @@ STORE = text(
         WHERE old.revision = excluded.revision - 1
         RETURNING 1
     )
-    SELECT 1 / CASE WHEN (SELECT count(*) FROM moved) = :moved AND (SELECT count(*) FROM consumed) = :consumed
-                     AND (SELECT count(*) FROM scored) = :scored THEN 1 ELSE 0 END
-    """
+    SELECT leaderboard_raise_if(
+        (SELECT count(*) FROM moved) <> :moved OR (SELECT count(*) FROM consumed) <> :consumed
+            OR (SELECT count(*) FROM scored) <> :scored,
+        '{CHAIN_MOVED}', 'a chain, a token or a score changed after the posting was computed from it'
+    )
+    """  # noqa: S608 - the piece is a constant
 )
-DIVISION_BY_ZERO = "22012"
 
 FLAG = text(
     """
@@ -101,8 +106,8 @@ RECEIPT_BY_TOKEN = text(_RECEIPT.format(key="token_hash"))
 RECEIPT_BY_REQUEST = text(_RECEIPT.format(key="request_key"))
 
 
-class Overtaken(Exception):
-    """What a posting was computed from is no longer the end of its chain: load again, judge again."""
+class ChainMoved(Exception):
+    """The optimistic lock of a posting failed: what it was computed from has changed. Load again, and judge again."""
 
 
 async def lock_user(connection: AsyncConnection, user_id: UUID) -> None:
@@ -114,7 +119,7 @@ async def store(connection: Executor, postings: Sequence[Posting]) -> None:
     """Make `postings` true, all of them or none. At most one posting per user.
 
     One statement, so that it may stand outside of a transaction, unless a posting is suspicious: `is_one_statement`.
-    Raises Overtaken when a chain has moved on or a token was consumed meanwhile. IntegrityError says the same of a
+    Raises ChainMoved when a chain has moved on or a token was consumed meanwhile. IntegrityError says the same of a
     token, request key or chain position that another transaction has just taken.
     """
     expected = {
@@ -125,8 +130,8 @@ async def store(connection: Executor, postings: Sequence[Posting]) -> None:
     try:
         await connection.execute(STORE, _columns(postings) | expected)
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == DIVISION_BY_ZERO:
-            raise Overtaken from None
+        if getattr(error.orig, "sqlstate", None) == CHAIN_MOVED:
+            raise ChainMoved from None
         raise
     if flags := [_flag(posting, posting.suspicion) for posting in postings if posting.suspicion]:
         await connection.execute(FLAG, flags)

@@ -26,7 +26,7 @@ from app.domain.ledger import Account, Claim, Posting, post
 from app.domain.milestones import Milestone
 from app.domain.receipts import Receipt
 from app.models.accounts import Loaded, load
-from app.models.ledger import Overtaken, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
+from app.models.ledger import ChainMoved, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
 from app.models.neighbours import count_neighbours
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
@@ -126,7 +126,7 @@ class Ledger:
         for from_memory in (True, False):
             try:
                 return await self._attempt(wishes, from_memory=from_memory)
-            except (Overtaken, IntegrityError):
+            except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
                 if not is_repeatable(error):
@@ -141,7 +141,7 @@ class Ledger:
         for _ in range(ATTEMPTS):
             try:
                 return await self._locked(wish)
-            except (Overtaken, IntegrityError):
+            except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
                 if not is_repeatable(error):

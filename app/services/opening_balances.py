@@ -16,7 +16,7 @@ from app.domain.ids import uuid7
 from app.domain.ledger import Posting, post
 from app.domain.opening import Balance, opened, opened_at, opening_claim
 from app.models.accounts import load
-from app.models.ledger import Overtaken, store
+from app.models.ledger import ChainMoved, store
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
 from app.services.milestones import Milestones
@@ -99,7 +99,7 @@ class OpeningBalances:
             try:
                 async with self._database.begin() as connection:
                     return await self._attempt(connection, category, batch, turns, reason)
-            except (Overtaken, IntegrityError):
+            except (ChainMoved, IntegrityError):
                 continue  # Somebody among them plays at this very moment.
         raise ServiceUnavailable
 

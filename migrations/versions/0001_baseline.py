@@ -17,6 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    create_functions()
     create_users()
     create_catalogue()
     create_catalogue_changes()
@@ -50,6 +51,20 @@ def downgrade() -> None:
         "users",
     ):
         op.drop_table(table)
+    op.execute("DROP FUNCTION leaderboard_raise_if(boolean, text, text)")
+
+
+def create_functions() -> None:
+    # For a statement that must take back everything it did: SQL by itself has no way to raise an error.
+    op.execute(
+        """
+        CREATE FUNCTION leaderboard_raise_if(condition boolean, error_code text, problem text) RETURNS void
+        LANGUAGE plpgsql AS $$
+        BEGIN
+            IF condition THEN RAISE EXCEPTION USING ERRCODE = error_code, MESSAGE = problem; END IF;
+        END $$
+        """
+    )
 
 
 def create_users() -> None:
