@@ -18,10 +18,9 @@ An error knows no transport. `message` is written for the person who reads it an
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from app.domain.receipts import Receipt
+from app.domain.receipts import Receipt
 
 
 class ErrorCode(StrEnum):

@@ -7,6 +7,7 @@ removed or inserted one breaks the chain. Chains are per user: writers of differ
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,8 @@ from enum import StrEnum
 from functools import cached_property
 from uuid import UUID
 
-import orjson
+# With the encoder made once: `json.dumps` makes one for every call that asks for something unusual.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Kind(StrEnum):
@@ -115,7 +117,7 @@ class Transaction:
             self.reason,
             round(self.created_at.timestamp() * 1_000_000),
         )
-        return hashlib.sha256(self.previous_hash + orjson.dumps(content)).digest()
+        return hashlib.sha256(self.previous_hash + _encode(content).encode()).digest()
 
     @property
     def head(self) -> Head:

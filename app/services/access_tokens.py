@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from app.domain.errors import BadUserInput, Unauthenticated
-from app.domain.users import Caller, Role, SigningKey, clean_avatar_url, clean_username, user_id_of
+from app.domain.users import Caller, Role, SigningKey, user_id_of
+from app.domain.validation import clean_avatar_url, clean_username
 from app.services.secrets import ALGORITHM, Secrets
 from app.services.signed_claims import BadToken, ExpiredToken, read_claims, read_header
 

@@ -11,7 +11,8 @@ import orjson
 
 from app.domain.errors import BadUserInput
 from app.domain.opening import Balance
-from app.domain.users import clean_avatar_url, clean_username, user_id_of
+from app.domain.users import user_id_of
+from app.domain.validation import clean_avatar_url, clean_username
 
 FIELDS = ("user", "username", "score", "reached_at", "avatar_url")
 

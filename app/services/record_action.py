@@ -12,7 +12,8 @@ from app.domain.ledger import Account, Claim
 from app.domain.receipts import Receipt
 from app.domain.requests import clean_key, clean_reason, content_hash, request_key
 from app.domain.transactions import Actor, Kind
-from app.domain.users import Caller, clean_username
+from app.domain.users import Caller
+from app.domain.validation import clean_username
 from app.services.catalogue import CatalogueService
 from app.services.ledger import Ledger
 from app.services.users import Users

@@ -14,7 +14,8 @@ from starlette.types import Scope
 
 from app.config import Settings
 from app.domain.errors import BadUserInput
-from app.domain.users import Role, clean_username
+from app.domain.users import Role
+from app.domain.validation import clean_username
 from app.services.access_tokens import mint
 from app.services.secrets import Secrets
 from app.transport.addresses import parse_address
