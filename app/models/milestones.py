@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Integer, String, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.milestones import TOP_TEN, Milestone, MilestoneKind, kinds_of_rank
-from app.domain.periods import ALL_TIME_START
-from app.domain.users import Profile
 from app.models.base import Base
 
 
@@ -33,70 +28,3 @@ class ReachedMilestone(Base):
         CheckConstraint("kind IN ('SCORE', 'TOP_TEN', 'FIRST_PLACE')", name="kind_known"),
         CheckConstraint("(kind = 'SCORE') = (threshold > 0)", name="threshold_is_of_scores"),
     )
-
-
-# Rows are written in the order of the key: two batches with milestones in common queue up instead of deadlocking.
-AWARD = text(
-    """
-    INSERT INTO milestones (user_id, category_id, kind, threshold, reached_at)
-    SELECT * FROM unnest(
-        CAST(:users AS uuid[]), CAST(:categories AS text[]), CAST(:kinds AS text[]), CAST(:thresholds AS int[]),
-        CAST(:times AS timestamptz[])
-    ) AS m(user_id, category_id, kind, threshold, reached_at)
-    ORDER BY 1, 2, 3, 4
-    ON CONFLICT DO NOTHING
-    RETURNING user_id, category_id, kind, threshold
-    """
-)
-
-OF_USER = text(
-    "SELECT category_id, kind, threshold, reached_at FROM milestones WHERE user_id = :user "
-    "ORDER BY reached_at, category_id, kind, threshold"
-)
-
-LEADERS = text(
-    """
-    SELECT c.id AS category_id, l.rank, l.reached_at, u.id, u.username, u.avatar_url, u.created_at
-    FROM categories c
-    CROSS JOIN LATERAL (
-        SELECT user_id, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS rank FROM scores
-        WHERE category_id = c.id AND period = 'ALL_TIME' AND window_start = :start AND NOT hidden
-        ORDER BY sort_key, reached_at, user_id LIMIT :top
-    ) l
-    JOIN users u ON u.id = l.user_id
-    """
-)
-
-
-async def award(connection: AsyncConnection, milestones: Sequence[Milestone]) -> list[Milestone]:
-    """Write down `milestones`; returns those that nobody had written before."""
-    rows = await connection.execute(
-        AWARD,
-        {
-            "users": [one.user.id for one in milestones],
-            "categories": [one.category for one in milestones],
-            "kinds": [one.kind.value for one in milestones],
-            "thresholds": [one.threshold or 0 for one in milestones],
-            "times": [one.reached_at for one in milestones],
-        },
-    )
-    new = {tuple(row) for row in rows}
-    return [one for one in milestones if (one.user.id, one.category, one.kind.value, one.threshold or 0) in new]
-
-
-async def milestones_of(connection: AsyncConnection, user: Profile) -> list[Milestone]:
-    """What a user has reached, the oldest first."""
-    rows = await connection.execute(OF_USER, {"user": user.id})
-    return [
-        Milestone(user, row.category_id, MilestoneKind(row.kind), row.reached_at, row.threshold or None) for row in rows
-    ]
-
-
-async def milestones_of_leaders(connection: AsyncConnection) -> list[Milestone]:
-    """What those who are among the first ten of an all-time board now have reached by that."""
-    rows = await connection.execute(LEADERS, {"start": ALL_TIME_START, "top": TOP_TEN})
-    return [
-        Milestone(Profile(row.id, row.username, row.avatar_url, row.created_at), row.category_id, kind, row.reached_at)
-        for row in rows
-        for kind in kinds_of_rank(row.rank)
-    ]

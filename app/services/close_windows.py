@@ -10,7 +10,7 @@ import structlog
 
 from app.domain.boards import Board
 from app.domain.periods import Period, Window
-from app.models.closings import close, first_open
+from app.models.closing_statements import close, first_open
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
 from app.services.standings import Loading, Unreachable

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,29 +16,13 @@ from app.domain.ledger import Posting, post
 from app.domain.opening import Balance, opened, opened_at, opening_claim
 from app.models.accounts import load
 from app.models.ledger import ChainMoved, store
+from app.models.user_statements import ADD_USERS
 from app.services.catalogue import CatalogueService
 from app.services.database import Database
 from app.services.milestones import Milestones
 
 BATCH = 1000
 ATTEMPTS = 5
-
-# A name that somebody else bears, here or in the same batch, gets a suffix made from the user's id.
-ADD_USERS = text(
-    """
-    INSERT INTO users (id, username, claimed_username, avatar_url)
-    SELECT n.id,
-           CASE WHEN row_number() OVER (PARTITION BY n.username ORDER BY n.ord) > 1
-                     OR EXISTS (SELECT FROM users o WHERE o.username = n.username)
-                THEN left(n.username, 50) || '-' || left(replace(n.id::text, '-', ''), 9) ELSE n.username END,
-           n.username, n.avatar_url
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:usernames AS text[]), CAST(:avatars AS text[]))
-         WITH ORDINALITY AS n(id, username, avatar_url, ord)
-    WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = n.id)
-    ORDER BY n.id
-    ON CONFLICT DO NOTHING
-    """
-)
 
 
 @dataclass(frozen=True, slots=True)

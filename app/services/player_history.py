@@ -13,7 +13,7 @@ from app.domain.ledger_entries import LedgerEntry
 from app.domain.periods import Period
 from app.domain.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
-from app.models.closings import read_ranks
+from app.models.closing_statements import read_ranks
 from app.models.score_history import BEYOND_ALL, read_chain, read_score_changes
 from app.services.database import Database
 from app.services.profiles import Profiles

@@ -8,29 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import text
-
 from app.domain.errors import InvalidSignature
 from app.domain.ids import uuid7
 from app.domain.signing import SignedAction, is_signed_by
 from app.domain.users import Caller
+from app.models.signing_session_statements import DELETE_EXPIRED, FIND, OPEN
 from app.services.database import Database
 from app.services.secrets import Secrets
 from app.services.users import Users
-
-# The oldest make room: a client that lost its key must be able to open another one.
-OPEN = text(
-    """
-    WITH crowded AS (
-        DELETE FROM signing_sessions WHERE key_id IN (
-            SELECT key_id FROM signing_sessions WHERE user_id = :user ORDER BY created_at DESC OFFSET :most - 1
-        )
-    )
-    INSERT INTO signing_sessions (key_id, user_id, created_at, expires_at) VALUES (:key_id, :user, :now, :expires_at)
-    """
-)
-FIND = text("SELECT created_at FROM signing_sessions WHERE key_id = :key_id AND user_id = :user AND expires_at > :now")
-DELETE_EXPIRED = text("DELETE FROM signing_sessions WHERE expires_at < :now")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,14 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
+from app.models.user_statements import FIND_CLAIMED, UPSERT
 from app.services.database import Database, violated_constraint
 from app.services.group_commit import GroupCommit
 from app.services.profiles import Profiles
-
-FIND = text("SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
-
-UPSERT = text(
-    """
-    INSERT INTO users AS u (id, username, claimed_username, avatar_url)
-    VALUES (:id, :username, :claimed, :avatar_url)
-    ON CONFLICT (id) DO UPDATE SET
-        username = excluded.username, claimed_username = excluded.claimed_username, avatar_url = excluded.avatar_url
-    WHERE u.deleted_at IS NULL
-    RETURNING username, avatar_url, created_at
-    """
-)
-
 
 BATCH = 128
 LANES = 2
@@ -102,7 +88,7 @@ class Users:
     async def _find_all(self, user_ids: Sequence[UUID]) -> Sequence[Claimed | None]:
         """What the access token of each said last; None for one who has no row."""
         async with self._database.driver() as connection:
-            rows = await connection.execute(FIND, {"users": user_ids})
+            rows = await connection.execute(FIND_CLAIMED, {"users": user_ids})
         found = {user_id: (claimed, avatar_url) for user_id, claimed, avatar_url in rows}
         return [found.get(user_id) for user_id in user_ids]
 

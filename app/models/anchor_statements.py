@@ -1,0 +1,119 @@
+"""The statements about anchors: append one, read them all, and find the heads that the ledger has lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.anchors import Anchor
+from app.domain.transactions import Head
+
+ANCHORS = "SELECT number, heads, previous_hash, hash, created_at FROM ledger_anchors"
+LAST = text(f"{ANCHORS} ORDER BY number DESC LIMIT 1")
+ALL = text(f"{ANCHORS} ORDER BY number")
+HEADS_OF = text("SELECT user_id, seq, hash FROM ledger_anchor_heads WHERE anchor = :anchor ORDER BY user_id")
+
+# A page of users; those whose head is anchored already are in it, so that the next page is known.
+PAGE = """
+    SELECT u.id, u.ledger_seq, u.ledger_hash,
+           EXISTS (SELECT FROM ledger_anchor_heads h WHERE h.user_id = u.id AND h.seq = u.ledger_seq) AS is_anchored
+    FROM users u WHERE u.id > :after AND u.ledger_seq > 0 {moved} ORDER BY u.id LIMIT :limit
+"""
+PAGE_OF_ALL = text(PAGE.format(moved=""))
+PAGE_SINCE = text(PAGE.format(moved="AND u.id IN (SELECT user_id FROM score_transactions WHERE created_at >= :since)"))
+
+ADD = text(
+    """
+    INSERT INTO ledger_anchors (number, heads, previous_hash, hash, created_at)
+    VALUES (:number, :heads, :previous_hash, :hash, :created_at)
+    """
+)
+ADD_HEADS = text(
+    """
+    INSERT INTO ledger_anchor_heads (user_id, seq, hash, anchor)
+    SELECT user_id, seq, hash, :anchor
+    FROM unnest(CAST(:users AS uuid[]), CAST(:seqs AS bigint[]), CAST(:hashes AS bytea[])) AS h(user_id, seq, hash)
+    """
+)
+
+COUNT_HEADS = text("SELECT count(*) FROM ledger_anchor_heads")
+# Chains only grow: what was the end of one is still in it, or somebody took it out.
+LOST_HEADS = text(
+    """
+    SELECT h.user_id, h.seq, h.anchor, t.id, (SELECT max(seq) FROM score_transactions WHERE user_id = h.user_id) AS last
+    FROM ledger_anchor_heads h LEFT JOIN score_transactions t ON t.user_id = h.user_id AND t.seq = h.seq
+    WHERE t.hash IS DISTINCT FROM h.hash
+    ORDER BY h.user_id, h.seq LIMIT :most
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsPage:
+    """A page of users in order of id: where it ends (None: it is the last), and the heads that have no anchor yet."""
+
+    ends_at: UUID | None
+    heads: list[tuple[UUID, Head]]
+
+
+async def last_anchor(connection: AsyncConnection) -> Anchor | None:
+    """The newest anchor."""
+    row = (await connection.execute(LAST)).one_or_none()
+    return None if row is None else _anchor(row)
+
+
+async def read_heads(connection: AsyncConnection, after: UUID, since: datetime | None, limit: int) -> HeadsPage:
+    """The heads of the next `limit` users behind `after`, of those who had a transaction `since` (None: of all)."""
+    values: dict[str, Any] = {"after": after, "limit": limit}
+    statement = PAGE_OF_ALL if since is None else PAGE_SINCE
+    rows = (await connection.execute(statement, values if since is None else values | {"since": since})).all()
+    heads = [(row.id, Head(row.ledger_seq, row.ledger_hash)) for row in rows if not row.is_anchored]
+    return HeadsPage(rows[-1].id if len(rows) == limit else None, heads)
+
+
+async def add_anchor(connection: AsyncConnection, anchor: Anchor, heads: Sequence[tuple[UUID, Head]]) -> None:
+    """Write an anchor down. IntegrityError says that somebody else took its number."""
+    values = {
+        "number": anchor.number,
+        "heads": anchor.heads,
+        "previous_hash": anchor.previous_hash,
+        "hash": anchor.hash,
+        "created_at": anchor.created_at,
+    }
+    await connection.execute(ADD, values)
+    columns = {
+        "anchor": anchor.number,
+        "users": [user_id for user_id, _ in heads],
+        "seqs": [head.seq for _, head in heads],
+        "hashes": [head.hash for _, head in heads],
+    }
+    await connection.execute(ADD_HEADS, columns)
+
+
+async def stream_anchors(connection: AsyncConnection) -> AsyncIterator[tuple[Anchor, list[tuple[UUID, Head]]]]:
+    """Every anchor with its heads, in order."""
+    anchors = [_anchor(row) for row in await connection.execute(ALL)]
+    for anchor in anchors:
+        rows = await connection.execute(HEADS_OF, {"anchor": anchor.number})
+        yield anchor, [(row.user_id, Head(row.seq, row.hash)) for row in rows]
+
+
+async def count_heads(connection: AsyncConnection) -> int:
+    """How many heads are anchored."""
+    count: int = (await connection.execute(COUNT_HEADS)).scalar_one()
+    return count
+
+
+async def lost_heads(connection: AsyncConnection, most: int) -> Sequence[Row[Any]]:
+    """Anchored heads that the ledger does not have, or has with another hash (then `id` is not None)."""
+    return (await connection.execute(LOST_HEADS, {"most": most})).all()
+
+
+def _anchor(row: Row[Any]) -> Anchor:
+    return Anchor(row.number, row.heads, row.previous_hash, row.hash, row.created_at)

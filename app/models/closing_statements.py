@@ -1,0 +1,100 @@
+"""The statements about closed windows: close one, find the first that is open, and read a user's ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.boards import Board
+from app.domain.periods import Period, Window
+from app.domain.score_history import RankPoint
+from app.models.boards import SHOWN, of_board
+
+NAMED = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"
+
+# The primary key decides who closes a window: whoever comes second waits for the first, and then finds nothing to do.
+CLOSE = text(
+    f"""
+    WITH closed AS (
+        INSERT INTO window_closings (category_id, period, window_start, closed_at, total_users)
+        SELECT {NAMED}, CAST(:now AS timestamptz), count(*) FROM scores WHERE {SHOWN}
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+    ), spread AS (
+        INSERT INTO closing_scores (category_id, period, window_start, sort_key, users, above)
+        SELECT {NAMED}, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
+        FROM scores WHERE {SHOWN} AND EXISTS (SELECT FROM closed)
+        GROUP BY sort_key
+    )
+    SELECT count(*) FROM closed
+    """  # noqa: S608 - the pieces are constants
+)
+
+PROGRESS = text(
+    """
+    SELECT i.category_id, i.period,
+           (SELECT max(window_start) FROM window_closings c
+            WHERE c.category_id = i.category_id AND c.period = i.period) AS closed,
+           (SELECT min(window_start) FROM scores s
+            WHERE s.category_id = i.category_id AND s.period = i.period) AS earliest
+    FROM unnest(CAST(:categories AS text[]), CAST(:periods AS text[])) AS i(category_id, period)
+    """
+)
+
+RANKS = text(
+    """
+    SELECT c.window_start, c.total_users, s.score, k.above,
+           (SELECT count(*) FROM scores o
+            WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
+              AND NOT o.hidden AND o.sort_key = s.sort_key
+              AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id)) AS earlier
+    FROM window_closings c
+    JOIN scores s USING (category_id, period, window_start)
+    JOIN closing_scores k USING (category_id, period, window_start, sort_key)
+    WHERE c.category_id = :category AND c.period = :period AND s.user_id = :user AND NOT s.hidden
+      AND c.window_start >= :first AND c.window_start < :end
+    ORDER BY c.window_start
+    """
+)
+
+
+async def close(connection: AsyncConnection, board: Board, now: datetime) -> bool:
+    """Write down how a window ended; False when that was done before."""
+    done = await connection.execute(CLOSE, of_board(board) | {"now": now})
+    return bool(done.scalar_one())
+
+
+async def first_open(
+    connection: AsyncConnection, kinds: Sequence[tuple[str, Period]]
+) -> Mapping[tuple[str, Period], Window]:
+    """By category and period: the first window that is not closed yet. Where nobody has played it is missing."""
+    named = {"categories": [category for category, _ in kinds], "periods": [period.value for _, period in kinds]}
+    found = {}
+    for row in await connection.execute(PROGRESS, named):
+        period = Period(row.period)
+        if row.closed is not None:
+            found[row.category_id, period] = Window(period, row.closed).next
+        elif row.earliest is not None:
+            found[row.category_id, period] = Window(period, row.earliest)
+    return found
+
+
+async def read_ranks(
+    connection: AsyncConnection, user_id: UUID, category: str, period: Period, first: date, end: date
+) -> Sequence[RankPoint]:
+    """The user's place in every closed window that began from day `first` on and before day `end`, in order."""
+    named = {"user": user_id, "category": category, "period": period.value, "first": first, "end": end}
+    points = []
+    for row in await connection.execute(RANKS, named):
+        window = Window(period, row.window_start)
+        assert window.starts_at is not None
+        assert window.ends_at is not None
+        rank = row.above + row.earlier + 1
+        points.append(
+            RankPoint(window.starts_at, window.ends_at, rank, row.above + 1, row.score, row.total_users)
+        )  # fmt: skip
+    return points

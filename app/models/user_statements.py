@@ -1,0 +1,35 @@
+"""The statements about users: find what is known of them, create or rename one, add many."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+FIND_CLAIMED = text("SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
+
+UPSERT = text(
+    """
+    INSERT INTO users AS u (id, username, claimed_username, avatar_url)
+    VALUES (:id, :username, :claimed, :avatar_url)
+    ON CONFLICT (id) DO UPDATE SET
+        username = excluded.username, claimed_username = excluded.claimed_username, avatar_url = excluded.avatar_url
+    WHERE u.deleted_at IS NULL
+    RETURNING username, avatar_url, created_at
+    """
+)
+
+# A name that somebody else bears, here or in the same batch, gets a suffix made from the user's id.
+ADD_USERS = text(
+    """
+    INSERT INTO users (id, username, claimed_username, avatar_url)
+    SELECT n.id,
+           CASE WHEN row_number() OVER (PARTITION BY n.username ORDER BY n.ord) > 1
+                     OR EXISTS (SELECT FROM users o WHERE o.username = n.username)
+                THEN left(n.username, 50) || '-' || left(replace(n.id::text, '-', ''), 9) ELSE n.username END,
+           n.username, n.avatar_url
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:usernames AS text[]), CAST(:avatars AS text[]))
+         WITH ORDINALITY AS n(id, username, avatar_url, ord)
+    WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = n.id)
+    ORDER BY n.id
+    ON CONFLICT DO NOTHING
+    """
+)
