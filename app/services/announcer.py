@@ -74,9 +74,9 @@ class Announcer:
         for index, posting in enumerate(postings):
             for standing in posting.standings:
                 by_category.setdefault(standing.board.category, []).append((index, standing))
-        for category, rows in by_category.items():
+        for rows in by_category.values():
             try:
-                ranks |= await self._put_category(category, rows, postings)
+                ranks |= await self._put_category(rows, postings)
             except Exception:
                 log.exception("standings_put_failed")
         return [self._receipt(posting, ranks.get(index, Ranks())) for index, posting in enumerate(postings)]
@@ -89,7 +89,7 @@ class Announcer:
         return posting.receipt(ranks.before, ranks.after)
 
     async def _put_category(
-        self, category: str, rows: Sequence[tuple[int, Standing]], postings: Sequence[Posting]
+        self, rows: Sequence[tuple[int, Standing]], postings: Sequence[Posting]
     ) -> dict[int, Ranks]:
         try:
             outcome = await self._standings.put([standing for _, standing in rows])

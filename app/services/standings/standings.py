@@ -30,10 +30,6 @@ Request = tuple[str, bytes | int, bytes | int | str]
 class Cold(Exception):
     """The category is not loaded in Redis: its boards must be read from PostgreSQL, and rebuilt."""
 
-    def __init__(self, category: str) -> None:
-        self.category = category
-        super().__init__(category)
-
 
 class Ranks(NamedTuple):
     """A user's 1-based ranks around a put; None where the user was or is not on the board."""
