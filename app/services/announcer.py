@@ -43,7 +43,7 @@ class Announcer:
         self._on_moved = on_moved
         self._on_cold = on_cold
         self._on_ranked = on_ranked
-        self._queue = GroupCommit(self._put, size=batch, lanes=1)
+        self._queue = GroupCommit(self._put, size=batch, lanes=1, key=None)
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
         """Start at once, whether or not anybody waits. The result has ranks if Redis answered."""

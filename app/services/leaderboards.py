@@ -41,7 +41,7 @@ class Leaderboards:
         self._profiles = profiles
         self._catalogue = catalogue
         self._clock = clock
-        self._places = GroupCommit(self._locate, size=500, lanes=4)
+        self._places = GroupCommit(self._locate, size=500, lanes=4, key=None)
 
     def category(self, category_id: str, period: Period) -> Category:
         """The category, when it keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""

@@ -60,7 +60,12 @@ class RateLimiter:
         self._prefix = f"{prefix}:{{limits}}:"
         self._script = redis.register_script(SCRIPT.read_text())
         self._queue: GroupCommit[_Counting, Verdict] = GroupCommit(
-            self._judge, size=BATCH, lanes=LANES, worth=lambda: 1 if guard.breaker.is_open else WORTH
+            # The script judges one hit after the other, so hits of the same caller may share a call.
+            self._judge,
+            size=BATCH,
+            lanes=LANES,
+            key=None,
+            worth=lambda: 1 if guard.breaker.is_open else WORTH,
         )
         self._counting = lru_cache(maxsize=REMEMBERED)(self._make_counting)
         self._blocks = Blocks(monotonic, 50_000)

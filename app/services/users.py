@@ -42,7 +42,9 @@ class Users:
         self._auto_provision = auto_provision
         self._capacity = capacity
         self._known: OrderedDict[UUID, Claimed] = OrderedDict()
-        self._finding: GroupCommit[UUID, Claimed | None] = GroupCommit(self._find_all, size=BATCH, lanes=LANES)
+        self._finding: GroupCommit[UUID, Claimed | None] = GroupCommit(
+            self._find_all, size=BATCH, lanes=LANES, key=None
+        )
 
     async def ensure(self, caller: Caller) -> None:
         """See to it that the caller has a row with the name and picture of the token.

@@ -1,7 +1,9 @@
 """The rate limiter on a real Redis. Time passes by making what Redis remembers older."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from random import Random
 from uuid import uuid4
 
@@ -9,11 +11,11 @@ import pytest
 from redis.asyncio import Redis
 
 from app.domain.errors import BadUserInput, RateLimited
-from app.domain.limits import Activity, Blocking, Limit, Limits
-from app.domain.users import Role
+from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.users import Caller, Role
 from app.services.breaker import Breaker
 from app.services.local_limiter import LocalLimiter
-from app.services.rate_limiter import RateLimiter
+from app.services.rate_limiter import BATCH, LANES, RateLimiter
 from app.services.standings.guard import REDIS_FAILURES, Guard
 from tests.support.limits import TimeMachine, limits
 from tests.support.service import caller
@@ -73,6 +75,27 @@ async def test_who_waits_as_told_passes_and_a_second_less_is_not_enough(limiters
     await limiters.time.passes(1)
     await passes(limiter, 1, alice)
     assert (await refused(limiter, alice)).retry_after == 20
+
+
+async def script_calls(redis: Redis) -> int:
+    """How often this Redis was asked to run a script, also by a client that had yet to load it."""
+    stats = await redis.info("commandstats")
+    return sum(stats.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("eval", "evalsha"))
+
+
+@pytest.mark.parametrize("who", [caller(), caller("game", Role.SERVER), None])
+async def test_one_callers_many_requests_at_once_share_calls_and_are_counted_exactly(
+    limiters: Limiters, who: Caller | None
+):
+    limit = Limit("everybody", "requests", 200, MINUTE)
+    limiter = limiters.make(
+        replace(limits(), everybody=limit) if who and who.role is Role.SERVER else limits(query=200, anonymous=200)
+    )
+    before = await script_calls(limiters.redis)
+    outcomes = await asyncio.gather(*(limiter.charge(who, HOME, QUERY) for _ in range(500)), return_exceptions=True)
+    assert outcomes.count(None) == 200
+    assert sum(isinstance(outcome, RateLimited) for outcome in outcomes) == 300
+    assert await script_calls(limiters.redis) - before <= math.ceil(500 / BATCH) + LANES
 
 
 async def test_no_stretch_of_a_minute_holds_more_than_the_limit(limiters: Limiters):
