@@ -38,6 +38,16 @@ mutation Submit($input: SubmitScoreInput!) {
 }
 """
 
+RECORD = """
+mutation Record($input: RecordActionInput!) {
+  recordAction(input: $input) {
+    __typename
+    ... on ScoreAccepted { transactionId previousScore newScore scoreDelta previousRank currentRank user { id } }
+    ... on UserError { code message }
+  }
+}
+"""
+
 # `entries` come first, so that the first score in a message is the leader's: by it receivers tell the messages apart.
 UPDATES = """
 subscription Updates($limit: Int!) {

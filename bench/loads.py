@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice
+from uuid import uuid4
 
 from bench import documents, wire
 from bench.load.http import HttpLoad
@@ -61,6 +62,25 @@ def submissions(
     tokens = iter(subject.action_tokens([player for lane in lanes for player in lane]))
     requests = [[submission(player, next(tokens)) for player in lane] for lane in lanes]
     return _load(server, requests, b'"ScoreAccepted"', seconds, again=False)
+
+
+def reports(
+    server: Server, token: str, players: Sequence[Player], connections: int, seconds: float, most: int
+) -> HttpLoad:
+    """One game server records actions of all players, `most` in all, each with an idempotency key of its own."""
+    lanes = [
+        [
+            _report(token, player, f"{number}-{count}-{uuid4().hex}")
+            for count, player in enumerate(islice(cycle(lane), most // connections))
+        ]
+        for number, lane in enumerate(_shared_out(players, connections))
+    ]
+    return _load(server, lanes, b'"ScoreAccepted"', seconds, again=False)
+
+
+def _report(token: str, player: Player, key: str) -> bytes:
+    variables = {"input": {"actionType": documents.ACTION, "userId": player.name, "idempotencyKey": key}}
+    return wire.post(documents.RECORD, variables, token)
 
 
 def submission(player: Player, action_token: str) -> bytes:

@@ -34,17 +34,25 @@ def make_players(count: int, settings: Settings, *, signed_in: int | None = None
         player_id = UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC834 + 1) % 2**128)
         score = (LEADERS - number) * 1000 + LEADER_SCORE if number < LEADERS else (count - number) % 100_000
         token = (
-            "" if signed_in is not None and number >= signed_in else _access_token(secrets, player_id, settings, now)
+            ""
+            if signed_in is not None and number >= signed_in
+            else _access_token(secrets, str(player_id), Role.PLAYER, settings, now)
         )
         players.append(Player(player_id, str(player_id), score, token))
     return players
 
 
-def _access_token(secrets: Secrets, player_id: UUID, settings: Settings, now: int) -> str:
+def make_server_token(settings: Settings) -> str:
+    """An access token of a game's back-end, good for a day."""
+    secrets = Secrets(settings.jwt_secret.get_secret_value())
+    return _access_token(secrets, "game-server", Role.SERVER, settings, int(time.time()))
+
+
+def _access_token(secrets: Secrets, subject: str, role: Role, settings: Settings, now: int) -> str:
     return mint(
         secrets,
-        subject=str(player_id),
-        role=Role.PLAYER,
+        subject=subject,
+        role=role,
         ttl=86_400,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,

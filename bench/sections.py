@@ -11,7 +11,7 @@ from app.embedded import Stores
 from bench import bare_limits, loads, mixed, subjects
 from bench.load.http import HttpLoad
 from bench.load.run import Clients
-from bench.players import Player, make_players
+from bench.players import Player, make_players, make_server_token
 from bench.processes import Server
 from bench.report import Report
 from bench.rounds import HEADER, Contender, compete
@@ -79,6 +79,21 @@ def submissions(bench: Bench) -> None:
             bench.compete(f"submitScore, {connections} connections", contenders)
 
 
+def game_server(bench: Bench) -> None:
+    """One game server with one access token beside as many players: its requests share calls just as theirs do."""
+    scale = bench.scale
+    with ExitStack() as stack:
+        server = _serve(stack, bench.ours)
+        bench.acquaint([(bench.ours, server)])
+        token = make_server_token(bench.ours.settings)
+        report = partial(loads.reports, server, token, bench.players, MANY, scale.seconds, scale.submissions)
+        contenders = [
+            Contender(f"{MANY} players, submitScore", _submitting(bench, bench.ours, server, MANY)),
+            Contender("one server token, recordAction", report),
+        ]
+        bench.compete(f"One caller over {MANY} connections", contenders)
+
+
 def issues(bench: Bench) -> None:
     """Action tokens."""
     with ExitStack() as stack:
@@ -144,6 +159,7 @@ def limits(bench: Bench) -> None:
 SECTIONS: dict[str, Callable[[Bench], None]] = {
     "queries": queries,
     "submissions": submissions,
+    "game-server": game_server,
     "issues": issues,
     "workers": two_workers,
     "ranks": ranks,

@@ -15,6 +15,9 @@ from app.domain.views import Position
 
 _POSITION = struct.Struct(">iQ16s")
 _SEQUENCE = struct.Struct(">Q")
+_MAX_SEQUENCE = 2**63 - 1
+"""What a `bigint` holds: clients can compute the checksum of any number."""
+_FOREIGN = "The cursor does not belong to this list."
 _CHECK = 8
 """Bytes of checksum: it keeps clients from taking cursors elsewhere or making them up, and guards no secret."""
 
@@ -27,7 +30,10 @@ def board_cursor(board: Board, position: Position) -> str:
 def parse_board_cursor(board: Board, cursor: str) -> Position:
     """The inverse of `board_cursor`. Raises BadUserInput for one that is damaged or of another board or window."""
     sort_key, reached_at, user_id = _POSITION.unpack(_unseal(board.key, cursor, _POSITION.size))
-    return Position(sort_key, instant(reached_at), UUID(bytes=user_id))
+    try:
+        return Position(sort_key, instant(reached_at), UUID(bytes=user_id))
+    except OverflowError:  # No instant of the calendar: the cursor was made up.
+        raise BadUserInput(_FOREIGN) from None
 
 
 def ledger_cursor(user_id: UUID, seq: int) -> str:
@@ -38,6 +44,8 @@ def ledger_cursor(user_id: UUID, seq: int) -> str:
 def parse_ledger_cursor(user_id: UUID, cursor: str) -> int:
     """The inverse of `ledger_cursor`. Raises BadUserInput for one that is damaged or of another user."""
     seq: int = _SEQUENCE.unpack(_unseal(f"ledger/{user_id}", cursor, _SEQUENCE.size))[0]
+    if seq > _MAX_SEQUENCE:
+        raise BadUserInput(_FOREIGN)
     return seq
 
 
@@ -53,7 +61,7 @@ def _unseal(scope: str, cursor: str, size: int) -> bytes:
     content = raw[_CHECK:]
     # Made anew and compared: of several spellings that decode to the same bytes only ours is taken.
     if len(content) != size or _seal(scope, content) != cursor:
-        raise BadUserInput("The cursor does not belong to this list.")
+        raise BadUserInput(_FOREIGN)
     return content
 
 

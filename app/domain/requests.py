@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 from uuid import UUID
 
 from app.domain.errors import BadUserInput
@@ -20,6 +21,18 @@ def clean_reason(raw: str) -> str:
 def clean_key(raw: str) -> str:
     """An idempotency key, trimmed. Raises BadUserInput when it is empty, longer than 100 characters, or no text."""
     return _clean(raw, "An idempotency key", KEY_MAX)
+
+
+def json_text(value: Any, name: str, max_bytes: int) -> str:
+    """The argument `name`, a decoded JSON value, as JSON. Raises BadUserInput when it has more than `max_bytes`."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text.encode())
+    except (ValueError, RecursionError):
+        raise BadUserInput(f"`{name}` must be JSON: finite numbers, valid Unicode, moderate nesting.") from None
+    if size > max_bytes:
+        raise BadUserInput(f"`{name}` must be at most {max_bytes // 1024} KiB of JSON.")
+    return text
 
 
 def request_key(kind: str, owner: UUID, key: str) -> str:

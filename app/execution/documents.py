@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
@@ -16,6 +17,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from app.execution.holdable import HoldableLiterals
 from app.execution.lru import LRU
 from app.execution.operation import Operation
 from app.execution.refusal import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, Refusal
@@ -24,7 +26,12 @@ from app.execution.selection import Marked, hides_grounds, reads_viewer
 Limits = Callable[[GraphQLSchema, DocumentNode, int], GraphQLError | None]
 """Judges a parsed document; the last argument is the length of its text in characters."""
 
-RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+RULES: tuple[type[ASTValidationRule], ...] = (
+    HoldableLiterals,
+    *specified_rules,
+    MaybeNullValidationRule,
+    OneOfInputValidationRule,
+)
 
 # A syntax tree with its tokens takes 100 to 280 bytes per character of the document.
 BYTES_PER_CHARACTER = 250

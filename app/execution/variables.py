@@ -32,14 +32,16 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities.coerce_input_value import coerce_default_value
 
+from app.execution.holdable import fault_in_value
 from app.execution.refusal import BAD_USER_INPUT, Refusal
 
 _ABSENT = object()
 
-# Inputs that are their own coerced value. The exact class counts: a bool is an int to isinstance.
+# Inputs that are their own coerced value. The exact class counts: a bool is an int to isinstance. Strings with unpaired
+# surrogates do not get here: every transport decodes with orjson, which refuses them.
 _PLAIN: dict[GraphQLInputType, Callable[[Any], bool]] = {
-    GraphQLString: lambda value: type(value) is str,
-    GraphQLID: lambda value: type(value) is str,
+    GraphQLString: lambda value: type(value) is str and "\0" not in value,
+    GraphQLID: lambda value: type(value) is str and "\0" not in value,
     GraphQLBoolean: lambda value: type(value) is bool,
     GraphQLInt: lambda value: type(value) is int and GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT,
     GraphQLFloat: lambda value: type(value) is float and isfinite(value),
@@ -79,6 +81,10 @@ class Variables:
 
     def values(self, given: Mapping[str, Any] | None) -> VariableValues:
         """The same with the sources of each value, as graphql-core's own executor wants them."""
+        for node in self._definitions:
+            name = node.variable.name.value
+            if given and (fault := fault_in_value(given.get(name))):
+                raise Refusal.because(GraphQLError(f"Variable '${name}' has an invalid value{fault}"), BAD_USER_INPUT)
         values = get_variable_values(
             self._schema, self._definitions, dict(given or {}), max_errors=1, hide_suggestions=True
         )

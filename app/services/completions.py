@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,10 +11,11 @@ from typing import Any
 import structlog
 
 from app.domain import fraud, rules
-from app.domain.errors import BadUserInput, UnderReview, VerificationFailed
+from app.domain.errors import UnderReview, VerificationFailed
 from app.domain.history import Suspicion, Verdict
 from app.domain.ledger import Account, Claim
 from app.domain.receipts import Receipt
+from app.domain.requests import json_text
 from app.services.ledger import Ledger
 from app.services.verifiers import Reported, Verifiers
 
@@ -85,7 +85,7 @@ class Completions:
         """
         assert claim.action is not None
         if evidence is not None:
-            check_evidence(evidence)
+            json_text(evidence, "data", MAX_EVIDENCE_BYTES)
         believed = self._verifiers.believes(claim.action.id)
         spot_check = not believed and self._random() < self._spot_check_rate
         judge = _Judge(self._thresholds, verified=believed, spot_check=spot_check)
@@ -112,13 +112,3 @@ class Completions:
         if not is_verified:
             log.warning("completion_not_verified", user=str(claim.user_id), action=action, suspect=suspect)
             raise VerificationFailed
-
-
-def check_evidence(evidence: Any) -> None:
-    """Raise BadUserInput for evidence that is more than 8 KiB as JSON, or cannot be JSON."""
-    try:
-        text = json.dumps(evidence, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    except (ValueError, RecursionError):
-        raise BadUserInput("`data` holds what JSON cannot express.") from None
-    if len(text.encode(errors="replace")) > MAX_EVIDENCE_BYTES:
-        raise BadUserInput("`data` is at most 8 KiB of JSON.")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -103,7 +103,11 @@ class Database:
             with self.breaker.call():
                 try:
                     yield
-                except DBAPIError as error:
+                except (DBAPIError, asyncpg.InterfaceError) as error:
+                    if _is_refused_value(error):
+                        raise DataError(None, None, error) from error
+                    if not isinstance(error, DBAPIError):
+                        raise
                     if _is_server_trouble(error):
                         raise OperationalError(error.statement, error.params, error.orig or error) from error
                     raise
@@ -122,6 +126,12 @@ def violated_constraint(error: IntegrityError) -> str | None:
     """The name of the constraint that an IntegrityError is about."""
     name: str | None = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
     return name
+
+
+def _is_refused_value(error: DBAPIError | asyncpg.InterfaceError) -> bool:
+    """Whether the driver could not encode a parameter. It says so by an interface error, as of a broken connection."""
+    cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
+    return isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
 
 
 def _is_server_trouble(error: DBAPIError) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from app.domain.errors import BadUserInput
+from app.domain.requests import json_text
 from app.domain.users import Caller
 from app.services.action_tokens import ActionTokens, Issued
 from app.services.catalogue import CatalogueService
@@ -31,10 +30,6 @@ class IssueToken:
         """
         action = self._catalogue.current.action(action_id)
         action.points_for(difficulty)
-        attributes = None
-        if metadata is not None:
-            attributes = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
-            if len(attributes.encode(errors="replace")) > MAX_METADATA_BYTES or "\\u0000" in attributes:
-                raise BadUserInput("`metadata` is at most 2 KiB of JSON, without null characters.")
+        attributes = None if metadata is None else json_text(metadata, "metadata", MAX_METADATA_BYTES)
         await self._users.ensure(caller)
         return await self._tokens.issue(caller, action, difficulty, attributes)

@@ -49,8 +49,10 @@ class PlayerHistory:
         """
         if period is Period.ALL_TIME:
             raise BadUserInput("ALL_TIME is never closed: ask for the ranks of another period.")
-        buckets_between(begin, end, Step.DAY, self._clock())
-        first, last = begin.astimezone(UTC), end.astimezone(UTC) - timedelta(microseconds=1)
+        now = self._clock()
+        buckets_between(begin, end, Step.DAY, now)
+        # Nothing begins after now, and the days after the last one of the calendar cannot be computed.
+        first, last = (min(instant, now).astimezone(UTC) for instant in (begin, end - timedelta(microseconds=1)))
         # A window begins at midnight: from the first midnight that is not before `begin`.
         day = (first + timedelta(days=1) - timedelta(microseconds=1)).date()
         profile = await self._profile(user_id)
