@@ -49,13 +49,10 @@ UNHOLDABLE_JSON = {
 }
 """As JSON only."""
 
-ODD = {
-    "null": "null",
-    "true": "true",
+_SHAPES = {"null": "null", "true": "true", "list": "[]", "list of null": "[null]", "object": "{}"}
+_TEXTS = {
     "empty": '""',
     "blank": '" "',
-    "text": '"nobody-knows"',
-    "no braces": '"{}"',
     "NaN as text": '"NaN"',
     "escape as text": r'"\\u0000"',
     "last code point": r'"\udbff\udfff"',
@@ -64,6 +61,15 @@ ODD = {
     "control": r'"\u0001\u001f"',
     "digits": '"' + "9" * 5000 + '"',
     "long": '"' + "x" * 20_000 + '"',
+}
+_IDS = {
+    "nil UUID": '"00000000-0000-0000-0000-000000000000"',
+    "last UUID": '"ffffffff-ffff-ffff-ffff-ffffffffffff"',
+    "no braces": '"{}"',
+    "full-width UUID": '"' + "１" * 32 + '"',
+    "number": "9007199254740993",
+}
+_NUMBERS = {
     "zero": "0",
     "negative": "-1",
     "most of 32 bits": str(2**31 - 1),
@@ -73,9 +79,8 @@ ODD = {
     "most of 64 bits": str(2**64 - 1),
     "double": "1e308",
     "tiny": "-1e-320",
-    "nil UUID": '"00000000-0000-0000-0000-000000000000"',
-    "last UUID": '"ffffffff-ffff-ffff-ffff-ffffffffffff"',
-    "full-width UUID": '"' + "１" * 32 + '"',
+}
+_INSTANTS = {
     "first instant": '"0001-01-01T00:00:00Z"',
     "before the first instant": '"0001-01-01T00:00:00+14:00"',
     "last instant": '"9999-12-31T23:59:59.999999Z"',
@@ -83,11 +88,15 @@ ODD = {
     "naive instant": '"2026-01-01T00:00:00"',
     "date": '"2026-01-01"',
     "second 60": '"2026-06-30T23:59:60Z"',
-    "list": "[]",
-    "list of null": "[null]",
-    "object": "{}",
 }
-"""Some arguments take some of these."""
+ODD = {
+    "String": _SHAPES | _TEXTS,
+    "ID": _SHAPES | _TEXTS | _IDS,
+    "Int": _SHAPES | _NUMBERS,
+    "DateTime": _SHAPES | _INSTANTS | {"digits": _TEXTS["digits"]},
+    "JSON": _SHAPES | _TEXTS | _NUMBERS,
+}
+"""By type: what is rare, and may be taken."""
 
 _MARK = "@poison@"
 
@@ -117,6 +126,15 @@ class Slot:
     def name(self) -> str:
         """The root field."""
         return self.route[0][0]
+
+    @property
+    def odd(self) -> dict[str, str]:
+        """Odd values for the type of this place."""
+        type_ = get_named_type(self.route[-1][1].args[self.argument].type)
+        if self.member is not None:
+            assert is_input_object_type(type_)
+            type_ = get_named_type(type_.fields[self.member].type)
+        return ODD.get(type_.name, _SHAPES)
 
     def by_variable(self, poison: str) -> bytes:
         """The body of a request with `poison`, as JSON, in the variable that is the whole argument."""
