@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.domain.errors import ServiceUnavailable
 from app.services.breaker import Breaker, Open
+from app.services.connection_reuse import discard_unusable_connections, is_server_trouble
 from app.services.driver_connection import DriverConnection
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
@@ -25,8 +26,6 @@ POSTGRES_FAILURES: tuple[type[Exception], ...] = (
 )
 """What a call raises when PostgreSQL is away, slow or shutting down."""
 
-# Classes of SQLSTATE that say the server, not the statement, is in trouble: connection, resources, intervention.
-_SERVER_TROUBLE = ("08", "53", "57", "58")
 _REPEATABLE = ("40001", "40P01")
 
 
@@ -34,7 +33,7 @@ def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEn
     """An engine whose every wait ends: for a connection, for a lock, for a statement. `timeout` is in seconds."""
     milliseconds = str(int(timeout * 1000))
     kept = max(1, maximum // 2)
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         # What overflows is closed after each use, and opening costs more than most statements; but what is kept open
         # is taken from all other instances.
@@ -55,6 +54,8 @@ def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEn
             },
         },
     )
+    discard_unusable_connections(engine)
+    return engine
 
 
 class Database:
@@ -135,7 +136,7 @@ def _is_refused_value(error: DBAPIError | asyncpg.InterfaceError) -> bool:
 
 
 def _is_server_trouble(error: DBAPIError) -> bool:
-    return error.connection_invalidated or (_sqlstate(error) or "")[:2] in _SERVER_TROUBLE
+    return error.connection_invalidated or is_server_trouble(_sqlstate(error))
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

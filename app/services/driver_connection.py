@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.services.connection_reuse import READ_ONLY, is_server_trouble
 
 T = TypeVar("T")
 
@@ -43,23 +45,30 @@ class DriverConnection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """A transaction that is committed at the end of the block, or rolled back by an exception."""
-        transaction = self._driver.transaction()
-        await self._run(transaction.start())
-        try:
-            yield
-        except BaseException:
-            await self._roll_back(transaction)
-            raise
-        await self._run(transaction.commit())
+        """A transaction that is committed at the end of the block, or rolled back by an exception.
 
-    async def _roll_back(self, transaction: Any) -> None:
-        if self._driver.is_closed():
+        When the answer to the commit is lost, nobody knows whether it was carried out. Transactions do not nest.
+        """
+        if self._driver.is_in_transaction():
+            raise RuntimeError("a transaction must not begin within another one")
+        try:
+            await self._run(self._driver.execute("BEGIN"))
+            yield
+            done = await self._run(self._driver.execute("COMMIT"))
+        except BaseException:
+            await self._roll_back()
+            raise
+        if done != "COMMIT":  # So PostgreSQL answers when a statement had failed and the block went on regardless.
+            failed = asyncpg.InFailedSQLTransactionError("the transaction was rolled back, as a statement in it failed")
+            raise DBAPIError(None, None, failed)
+
+    async def _roll_back(self) -> None:
+        if self._driver.is_closed() or not self._driver.is_in_transaction():
             return
         try:
-            await transaction.rollback()
+            await self._driver.execute("ROLLBACK")
         except BaseException as error:
-            self._lent.invalidate()
+            self._discard()
             if not isinstance(error, Exception):
                 raise
 
@@ -67,16 +76,28 @@ class DriverConnection:
         try:
             return await call
         except Exception as error:
-            if self._driver.is_closed():
-                # SQLAlchemy is to see for itself: it raises, and forgets all connections that are as old as this one.
-                await self._connection.execute(PROBE)
+            sqlstate = getattr(error, "sqlstate", None)
+            if self._driver.is_closed() or sqlstate == READ_ONLY:
+                await self._discard_all()
+            elif isinstance(error, TimeoutError) or is_server_trouble(sqlstate):
+                self._discard()  # What was sent may yet be carried out, and a request to cancel it is under way.
             if isinstance(error, asyncpg.PostgresError):
                 kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
-                raise kind(None, None, error) from error
+                raise kind(None, None, error, connection_invalidated=self._driver.is_closed()) from error
             raise
         except BaseException:
-            self._lent.invalidate()  # Cancelled: nobody waits for the answer that is still to come.
+            self._discard()  # Cancelled: nobody waits for the answer that is still to come.
             raise
+
+    def _discard(self) -> None:
+        if self._lent.is_valid:
+            self._lent.invalidate()
+
+    async def _discard_all(self) -> None:
+        """Let SQLAlchemy see for itself that the connection is lost: it forgets all that are as old as this one."""
+        self._driver.terminate()
+        with suppress(DBAPIError):
+            await self._connection.execute(PROBE)
 
 
 @lru_cache(maxsize=64)

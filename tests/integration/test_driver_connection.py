@@ -2,12 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import ServiceUnavailable
 from app.services.breaker import Breaker
@@ -141,3 +143,95 @@ async def test_a_transaction_on_a_lost_connection_fails_as_one_that_was_not_begu
         await transact(database, "INSERT INTO milk VALUES (1)", "SELECT pg_terminate_backend(pg_backend_pid())")
     async with database.driver() as connection:
         assert await value(connection) == 0
+
+
+async def test_a_transaction_whose_failure_was_ignored_is_not_taken_for_committed(database: Database):
+    async def ignore() -> None:
+        async with database.driver() as connection, connection.transaction():
+            await connection.execute(INSERT, {"id": 1})
+            with pytest.raises(IntegrityError):
+                await connection.execute(INSERT, {"id": 1})
+
+    with pytest.raises(DBAPIError, match="rolled back"):
+        await ignore()
+    async with database.driver() as connection:
+        assert await value(connection) == 0
+
+
+async def test_a_transaction_does_not_begin_within_another(database: Database):
+    async def nest() -> None:
+        async with database.driver() as connection, connection.transaction():
+            await connection.execute(INSERT, {"id": 1})
+            async with connection.transaction():
+                await connection.execute(INSERT, {"id": 2})
+
+    with pytest.raises(RuntimeError):
+        await nest()
+    async with database.driver() as connection:
+        assert await value(connection) == 0
+
+
+async def test_a_connection_that_is_returned_within_a_transaction_is_discarded(database: Database):
+    async with database.driver() as connection:
+        before = await value(connection, PID.text)
+        await connection.execute(text("BEGIN"), {})
+    await insert(database, 1)
+    async with database.begin() as other:
+        assert (await other.execute(PID)).scalar_one() != before
+        assert (await other.execute(COUNT)).scalar_one() == 1
+
+
+@pytest.mark.parametrize("lend", [Database.driver, Database.begin, Database.connect, Database.snapshot])
+async def test_a_connection_that_is_in_a_transaction_is_not_lent(database: Database, lend: Callable[..., Any]):
+    async with database.driver() as connection:
+        before = await value(connection, PID.text)
+        driver = connection._driver
+    await driver.execute("BEGIN")  # As whoever had it before would, who still uses what was given back.
+    async with lend(database) as lent:
+        ((pid,),) = await lent.execute(PID, {})
+        assert pid != before
+    assert driver.is_closed()
+
+
+@pytest.mark.parametrize("lend", [Database.driver, Database.begin, Database.connect])
+async def test_when_the_server_has_become_read_only_connections_are_opened_anew(
+    database: Database, lend: Callable[..., Any]
+):
+    async with database.driver() as one, database.driver() as two:
+        before = {await value(connection, PID.text) for connection in (one, two)}
+        for connection in (one, two):
+            await connection.execute(text("SET default_transaction_read_only = on"), {})
+    with pytest.raises(ServiceUnavailable) as unavailable:
+        async with lend(database) as lent:
+            await lent.execute(INSERT, {"id": 1})
+    assert "read-only transaction" in str(unavailable.value.__cause__)
+    async with database.driver() as one, database.driver() as two:
+        assert before.isdisjoint({await value(connection, PID.text) for connection in (one, two)})
+    await insert(database, 1)
+
+
+async def test_a_connection_is_lent_again_after_an_error_of_the_statement(database: Database):
+    async with database.driver() as connection:
+        before = await value(connection, PID.text)
+    for lend in (Database.driver, Database.begin, Database.connect):
+        with pytest.raises(DBAPIError):
+            async with lend(database) as lent:
+                await lent.execute(text("SELECT 1 / 0"), {})
+    async with database.driver() as connection:
+        assert await value(connection, PID.text) == before
+
+
+async def test_a_copy_that_takes_too_long_leaves_nothing_behind(database: Database):
+    async def copy(connection: AsyncConnection) -> None:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await connection.execute(text("LOCK TABLE milk IN ROW EXCLUSIVE MODE"))
+        await driver.copy_records_to_table("milk", records=[(1,)], columns=["id"], timeout=0.2)
+
+    async with database.begin() as holder:
+        await holder.execute(INSERT, {"id": 1})  # The row of the COPY waits for the end of this transaction.
+        with pytest.raises(ServiceUnavailable):
+            async with database.begin() as connection:
+                await copy(connection)
+    await insert(database, 2)
+    async with database.begin() as connection:
+        assert sorted((await connection.execute(text("SELECT id FROM milk"))).scalars()) == [1, 2]

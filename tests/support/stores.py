@@ -96,6 +96,16 @@ class BreakableServer:
         """Let it go on after `freeze`."""
         self._signal(signal.SIGCONT)
 
+    @contextlib.contextmanager
+    def frozen(self, pid: int) -> Iterator[None]:
+        """Let the one process `pid` of this server, such as a session of PostgreSQL, answer nothing meanwhile."""
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
     async def start(self) -> None:
         """Bring it back, on the same port, whatever was done to it."""
         self.thaw()
