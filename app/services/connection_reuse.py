@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
 import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
@@ -39,8 +40,11 @@ def discard_unusable_connections(engine: AsyncEngine) -> None:
 
 def _discard_after_error(context: ExceptionContext) -> None:
     # SQLAlchemy itself discards what was cancelled, timed out or lost.
-    sqlstate = getattr(context.original_exception, "sqlstate", None)
-    if context.connection is not None and not context.is_disconnect and is_server_trouble(sqlstate):
+    error = context.original_exception
+    sqlstate = getattr(error, "sqlstate", None)
+    if context.connection is None or context.is_disconnect:
+        return
+    if is_server_trouble(sqlstate) or isinstance(error, asyncpg.InternalClientError):
         context.is_disconnect = True
         # The other connections lead to the same server, and after a failover it is no longer the right one.
         context.invalidate_pool_on_disconnect = sqlstate == READ_ONLY

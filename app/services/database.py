@@ -23,6 +23,7 @@ POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # Such as when the server ended the session while a statement was about to be sent.
 )
 """What a call raises when PostgreSQL is away, slow or shutting down."""
 

@@ -79,7 +79,7 @@ class DriverConnection:
             sqlstate = getattr(error, "sqlstate", None)
             if self._driver.is_closed() or sqlstate == READ_ONLY:
                 await self._discard_all()
-            elif isinstance(error, TimeoutError) or is_server_trouble(sqlstate):
+            elif isinstance(error, (TimeoutError, asyncpg.InternalClientError)) or is_server_trouble(sqlstate):
                 self._discard()  # What was sent may yet be carried out, and a request to cancel it is under way.
             if isinstance(error, asyncpg.PostgresError):
                 kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
