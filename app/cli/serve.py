@@ -33,11 +33,12 @@ def serve() -> int:
     """
     from app.cli.listening import bind
     from app.cli.stopping import stoppable
-    from app.cli.stores import ensure_migrated
+    from app.cli.stores import ensure_migrated, ensure_supported_redis
 
     settings = _settings()
     try:
         with stoppable(), bind(settings.host, settings.port) as listener:
+            ensure_supported_redis(settings)
             ensure_migrated(settings)
             return _serve(settings, listener)
     except KeyboardInterrupt:

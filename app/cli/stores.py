@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +33,12 @@ def stores(given: Settings | None = None) -> Iterator[Settings]:
 def migrated_stores(given: Settings | None = None, *, upgrading: bool = False) -> Iterator[Settings]:
     """Settings with both addresses in them, of a database that has all tables.
 
-    A private database is brought up to date; an operator's only with `upgrading`. Raises CommandError as well.
+    A private database is brought up to date; an operator's only with `upgrading`. Raises CommandError as well, also
+    when Redis is too old.
     """
     given = given or load_settings()
     with stores(given) as settings:
+        ensure_supported_redis(settings)
         ensure_migrated(settings, upgrading=upgrading or given.database_url is None)
         yield settings
 
@@ -53,6 +56,24 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
             )
 
 
+def ensure_supported_redis(settings: Settings) -> None:
+    """Raise CommandError when Redis answers and is too old. It may be away: the service starts without it."""
+    from app.pubsub.redis_backend import OUTAGES
+    from app.services.redis_version import UnsupportedRedis, require_supported_version
+    from app.wiring.stores import PATIENCE, new_redis
+
+    async def check() -> None:
+        async with new_redis(settings.model_copy(update={"redis_timeout": PATIENCE})) as redis:
+            await require_supported_version(redis)
+
+    try:
+        asyncio.run(check())
+    except UnsupportedRedis as error:
+        raise CommandError(f"Redis at {_place(settings.redis_url)}: {error}") from error
+    except OUTAGES:
+        return
+
+
 @contextmanager
 def reaching(name: str, url: str | None) -> Iterator[None]:
     """Turn what a store's driver raises into one line that names the store. Raises CommandError."""
@@ -64,7 +85,11 @@ def reaching(name: str, url: str | None) -> Iterator[None]:
     except UnknownRevision as error:
         raise CommandError(str(error)) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError) as error:
-        parts = urlsplit(url or "")
-        where = f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
         reason = str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__]
-        raise CommandError(f"{name} at {where}: {reason[0] or type(error).__name__}") from error
+        raise CommandError(f"{name} at {_place(url)}: {reason[0] or type(error).__name__}") from error
+
+
+def _place(url: str | None) -> str:
+    """Return the host, and the port where there is one, of an address: what may be shown of it."""
+    parts = urlsplit(url or "")
+    return f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"

