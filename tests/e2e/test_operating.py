@@ -37,9 +37,14 @@ async def test_an_instance_without_redis_is_ready_but_says_so(database_url: str,
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
 
 
-async def test_an_instance_on_a_redis_that_is_too_old_does_without_it_and_says_so(database_url: str):
-    async with old_redis() as url, serving(settings_for(database_url, url)) as service:
-        answer = await service.http.get("/readyz")
+async def test_an_instance_whose_redis_gives_way_to_one_that_is_too_old_is_ready_but_says_so(
+    database_url: str, redis_server: BreakableServer
+):
+    port = int(redis_server.url.rsplit(":", 1)[1].split("/")[0])
+    async with serving(settings_for(database_url, redis_server.url)) as service:
+        redis_server.kill()
+        async with old_redis(port):
+            answer = await service.http.get("/readyz")
         assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
         assert answer.json()["checks"]["redis"] is False
 

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 VERSION = "6.2.14"
 
 
 @asynccontextmanager
-async def old_redis() -> AsyncIterator[str]:
-    """Answer as Redis 6.2 does to a client that connects and asks for its version; yields the address."""
-    async with await asyncio.start_server(_serve, "127.0.0.1", 0) as server:
-        host, port = server.sockets[0].getsockname()
-        yield f"redis://{host}:{port}/0"
+async def old_redis(port: int = 0) -> AsyncIterator[str]:
+    """Answer as Redis 6.2 does to a client that connects and asks for its version; yields the address.
+
+    Without a `port` it listens on a free one.
+    """
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with suppress(OSError):
+            await _answer(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
+    try:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+        await server.wait_closed()
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while head := await reader.readline():
         command = [await _word(reader) for _ in range(int(head[1:]))]
         match command[0].upper():
@@ -26,10 +41,11 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             case b"INFO":
                 facts = f"# Server\r\nredis_version:{VERSION}\r\nrun_id:{'0' * 40}\r\n".encode()
                 writer.write(b"$%d\r\n%s\r\n" % (len(facts), facts))
+            case b"PING":
+                writer.write(b"+PONG\r\n")
             case name:
                 writer.write(b"-ERR unknown command `%s`\r\n" % name)
         await writer.drain()
-    writer.close()
 
 
 async def _word(reader: asyncio.StreamReader) -> bytes:
