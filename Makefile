@@ -1,5 +1,5 @@
-# The one task runner. It needs make and Python 3.11 or newer; everything else it fetches into this folder: uv into .uv, the rest
-# into .venv, both from the package index that pip is set up for, at the versions and hashes in locks/.
+# The one task runner. It needs make and Python 3.11 or newer; everything else it fetches into this folder: uv into
+# .uv, the rest into .venv, both from the package index that pip is set up for, at the versions and hashes in locks/.
 
 PYTHON ?= python3
 RUN := .venv/bin
