@@ -3,8 +3,11 @@
 
 PYTHON ?= python3
 RUN := .venv/bin
-# The path of PYTHON where that is a version the service runs on; else uv finds or fetches one.
+# The service runs on PYTHON. Where python3 is another version, and nobody named one, uv finds or fetches one.
 OWN_PYTHON = $(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit(1); print(sys.executable)' 2>/dev/null
+ANY_PYTHON = echo '>=3.11,<3.15'
+NO_PYTHON = { echo "'$(PYTHON)' must be Python 3.11 to 3.14" >&2; exit 1; }
+OTHER_PYTHON = $(if $(filter file,$(origin PYTHON)),$(ANY_PYTHON),$(NO_PYTHON))
 OWN_UV := $(if $(shell uv --version 2>/dev/null),,.uv/bin/uv)
 UV := $(or $(OWN_UV),uv)
 
@@ -101,7 +104,7 @@ clean: ## Remove all that make has made, the data included
 	@sh locks/get-uv.sh $(PYTHON)
 
 .venv/bin/python: | $(OWN_UV)
-	@$(UV) venv --quiet --allow-existing --python "$$($(OWN_PYTHON) || echo '>=3.11,<3.15')" .venv
+	@python=$$($(OWN_PYTHON) || $(OTHER_PYTHON)) && $(UV) venv --quiet --allow-existing --python "$$python" .venv
 
 # `.run` adds to what is there, so that the development packages may stay; `.dev` takes away what is no longer locked.
 .venv/.run: locks/run.txt pyproject.toml | .venv/bin/python
