@@ -13,17 +13,32 @@ from app.schema.enums import Period
 
 Info = strawberry.Info[Context, None]
 
-CategoryId = Annotated[str, strawberry.argument(description="The id of a category.")]
-InCategory = Annotated[str | None, strawberry.argument(description="The id of a category; all of them when omitted.")]
-PeriodOf = Annotated[Period, strawberry.argument(description="The period of the board.")]
+CategoryId = Annotated[str, strawberry.argument(description="The `id` of a category, as listed by `categories`.")]
+InCategory = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The `id` of a category, as listed by `categories`. Omit it to get the actions of all categories."
+    ),
+]
+PeriodOf = Annotated[
+    Period, strawberry.argument(description="The period of the board: all time, or one UTC day, week or month.")
+]
 At = Annotated[
     datetime | None,
     strawberry.argument(
         description=(
-            "Any instant of the window that is meant; for ALL_TIME the instant as of which the board is shown. "
-            "Omitted: the board as it is now."
+            "A past time, with its time zone. For DAILY, WEEKLY and MONTHLY: selects the board of the window "
+            "that contains it. For ALL_TIME: shows the board as it was at that time. Omit it for the current "
+            "board."
         )
     ),
 ]
-Limit = Annotated[int, strawberry.argument(description="How many entries, 1 to 100.")]
-Offset = Annotated[int, strawberry.argument(description="How many entries to skip, 0 to 10000.")]
+Limit = Annotated[int, strawberry.argument(description="How many entries to return, from 1 to 100.")]
+Offset = Annotated[
+    int,
+    strawberry.argument(
+        description=(
+            "How many entries to skip from the top of the board, from 0 to 10000. Use `standings` to read further."
+        )
+    ),
+]

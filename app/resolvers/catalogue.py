@@ -21,14 +21,21 @@ from app.schema.catalogue_changes import CatalogueChange, SaveActionInput, SaveC
 @strawberry.type
 class CatalogueQueries:
     @strawberry.field(
-        description="What was changed in the catalogue, the newest first. For moderators.", metadata={"viewer": True}
+        description="The audit log of changes to categories and actions, newest first. Requires the role `moderator`.",
+        metadata={"viewer": True},
     )
     async def catalogue_changes(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 100.")] = 20,
+        first: Annotated[int, strawberry.argument(description="How many changes to return, from 1 to 100.")] = 20,
         before: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Only what came before the change of this id.")
+            strawberry.ID | None,
+            strawberry.argument(
+                description=(
+                    "The `id` of the last change of the previous page: return older changes only. Omit it to start "
+                    "with the newest."
+                )
+            ),
         ] = None,
     ) -> list[CatalogueChange]:
         info.context.require_role(Role.MODERATOR)
@@ -39,12 +46,17 @@ class CatalogueQueries:
 @strawberry.type
 class CatalogueMutations:
     @strawberry.mutation(
-        description="Create or change a category; in force on all instances within a second. For moderators."
+        description=(
+            "Create a category, or change the given fields of an existing one. All instances of the service "
+            "apply the change within a second. Requires the role `moderator`."
+        )
     )
     async def save_category(
         self,
         info: Info,
-        input: Annotated[SaveCategoryInput, strawberry.argument(description="What it is to be.")],
+        input: Annotated[
+            SaveCategoryInput, strawberry.argument(description="The category to create, or the fields to change.")
+        ],
     ) -> Category:
         app, actor = info.context.app, _moderator(info.context)
         await app.catalogue_changes.apply([_given(input)], [], actor, input.reason)
@@ -52,14 +64,17 @@ class CatalogueMutations:
 
     @strawberry.mutation(
         description=(
-            "Create or change an action; in force on all instances within a second. Tokens that are out keep their "
-            "points. For moderators."
+            "Create an action, or change the given fields of an existing one. All instances of the service apply "
+            "the change within a second. Action tokens that were issued before keep the points they were issued "
+            "with. Requires the role `moderator`."
         )
     )
     async def save_action(
         self,
         info: Info,
-        input: Annotated[SaveActionInput, strawberry.argument(description="What it is to be.")],
+        input: Annotated[
+            SaveActionInput, strawberry.argument(description="The action to create, or the fields to change.")
+        ],
     ) -> Action:
         app, actor = info.context.app, _moderator(info.context)
         document = _given(input)

@@ -14,20 +14,36 @@ from app.schema.enums import Period, Step
 from app.schema.history import RankHistory, ScoreHistory
 from app.schema.transactions import TransactionConnection
 
-From = Annotated[datetime, strawberry.argument(name="from", description="The first instant that is asked for.")]
-To = Annotated[
-    datetime, strawberry.argument(name="to", description="The first instant that is not asked for any more.")
+From = Annotated[
+    datetime,
+    strawberry.argument(name="from", description="Start of the time range, inclusive. It must have a time zone."),
 ]
-StepOf = Annotated[Step, strawberry.argument(description="How far apart the points are.")]
-First = Annotated[int, strawberry.argument(description="How many transactions, 1 to 100.")]
+To = Annotated[
+    datetime,
+    strawberry.argument(
+        name="to", description="End of the time range, exclusive. It must have a time zone and be later than `from`."
+    ),
+]
+StepOf = Annotated[Step, strawberry.argument(description="The length of the interval between two points.")]
+First = Annotated[int, strawberry.argument(description="How many transactions to return, from 1 to 100.")]
 After = Annotated[
-    str | None, strawberry.argument(description="Go on behind this cursor; begin with the newest when omitted.")
+    str | None,
+    strawberry.argument(
+        description=(
+            "The `endCursor` of the previous page: return the transactions after it. Omit it to start with the newest."
+        )
+    ),
 ]
 
 
 @strawberry.type
 class HistoryQueries:
-    @strawberry.field(description="A player's all-time score over time, from the ledger. At most 750 points.")
+    @strawberry.field(
+        description=(
+            "A user's all-time score in a category over time, computed from the ledger. Returns at most 750 "
+            "points: choose a longer `step` for a long time range."
+        )
+    )
     async def score_history(
         self,
         info: Info,
@@ -44,8 +60,8 @@ class HistoryQueries:
 
     @strawberry.field(
         description=(
-            "A player's places in the windows that began between two instants and are closed. A window is closed half "
-            "a minute after its end."
+            "A user's final ranks in past windows of a period: those that began between `from` and `to` and have "
+            "been closed. A window is closed about half a minute after its end."
         )
     )
     async def rank_history(
@@ -63,7 +79,7 @@ class HistoryQueries:
         return RankHistory.of(points, profile, kind, period)
 
     @strawberry.field(
-        description="A player's transactions, the newest first. For the player and for moderators.",
+        description="A user's transactions in all categories, newest first. Visible to the user and to moderators.",
         metadata={"viewer": True},
     )
     async def transactions(

@@ -20,22 +20,33 @@ from app.schema.moderation import AdjustScoreInput, DeletedUser, Flag, Moderated
 from app.schema.receipts import ScoreAccepted
 from app.schema.users import User
 
-Reason = Annotated[str, strawberry.argument(description="Why, for the audit: up to 500 characters.")]
-FlagId = Annotated[strawberry.ID, strawberry.argument(description="The id of a flag.")]
+Reason = Annotated[
+    str, strawberry.argument(description="The reason for the decision, kept in the audit log: 1 to 500 characters.")
+]
+FlagId = Annotated[strawberry.ID, strawberry.argument(description="The `id` of a flag, as listed by `flags`.")]
 
 
 @strawberry.type
 class ModerationQueries:
     @strawberry.field(
-        description="Completions that look wrong, the newest first. For moderators.", metadata={"viewer": True}
+        description="Completions that the fraud rules found suspicious, newest first. Requires the role `moderator`.",
+        metadata={"viewer": True},
     )
     async def flags(
         self,
         info: Info,
-        status: Annotated[FlagStatus, strawberry.argument(description="Which ones.")] = FlagStatus.OPEN,
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 100.")] = 20,
+        status: Annotated[
+            FlagStatus, strawberry.argument(description="Return only flags with this status.")
+        ] = FlagStatus.OPEN,
+        first: Annotated[int, strawberry.argument(description="How many flags to return, from 1 to 100.")] = 20,
         after: Annotated[
-            strawberry.ID | None, strawberry.argument(description="Go on behind the flag of this id.")
+            strawberry.ID | None,
+            strawberry.argument(
+                description=(
+                    "The `id` of the last flag of the previous page: return older flags only. Omit it to start with "
+                    "the newest."
+                )
+            ),
         ] = None,
     ) -> list[Flag]:
         context = info.context
@@ -50,14 +61,17 @@ class ModerationQueries:
 class ModerationMutations:
     @strawberry.mutation(
         description=(
-            "Add to a score or take from it: on the all-time board, and on those of the open windows. Where scores do "
-            "not add up, only windows in which the user has a score change. For moderators."
+            "Add points to a user's score or subtract them, on the all-time board and on the boards of the "
+            "current windows. In categories whose operator is not SUM, a current window changes only if the user "
+            "has a score in it. Requires the role `moderator`."
         )
     )
     async def adjust_score(
         self,
         info: Info,
-        input: Annotated[AdjustScoreInput, strawberry.argument(description="Whose score, by how much, and why.")],
+        input: Annotated[
+            AdjustScoreInput, strawberry.argument(description="The user, the change of the score, and the reason.")
+        ],
     ) -> ScoreAccepted:
         receipt = await info.context.app.moderation.corrections.adjust(
             _moderator(info.context),
@@ -71,14 +85,16 @@ class ModerationMutations:
 
     @strawberry.mutation(
         description=(
-            "Take back what a transaction did: on the all-time board, and on those of its windows that are still open. "
-            "Once per transaction. For moderators."
+            "Reverse the effect of a transaction on the all-time board and on those of its windows that are "
+            "still open. A transaction can be reversed once. Requires the role `moderator`."
         )
     )
     async def revert_transaction(
         self,
         info: Info,
-        transaction_id: Annotated[strawberry.ID, strawberry.argument(description="The id of a transaction.")],
+        transaction_id: Annotated[
+            strawberry.ID, strawberry.argument(description="The `id` of the transaction to reverse.")
+        ],
         reason: Reason,
     ) -> ScoreAccepted:
         moderator = _moderator(info.context)
@@ -86,14 +102,22 @@ class ModerationMutations:
         return ScoreAccepted.of(await corrections.revert(moderator, _id(transaction_id, "transaction"), reason))
 
     @strawberry.mutation(
-        description="Take a user off every board, closed windows included; all ranks close up. For moderators."
+        description=(
+            "Remove a user from all boards, including those of past windows. The users below move up. Requires "
+            "the role `moderator`."
+        )
     )
     async def hide_user(self, info: Info, user_id: UserId, reason: Reason) -> ModeratedUser:
         moderator, visibility = _moderator(info.context), info.context.app.moderation.visibility
         profile = await visibility.hide(moderator, parse_user_id(user_id), reason)
         return ModeratedUser(user=User.of(profile), hidden=True)
 
-    @strawberry.mutation(description="Show a user again, in the old places among ties. For moderators.")
+    @strawberry.mutation(
+        description=(
+            "Show a hidden user on the boards again, with the same scores and tie-breaking times as before. "
+            "Requires the role `moderator`."
+        )
+    )
     async def unhide_user(self, info: Info, user_id: UserId, reason: Reason) -> ModeratedUser:
         moderator, visibility = _moderator(info.context), info.context.app.moderation.visibility
         profile = await visibility.unhide(moderator, parse_user_id(user_id), reason)
@@ -101,8 +125,9 @@ class ModerationMutations:
 
     @strawberry.mutation(
         description=(
-            "Delete a user for good, and get what was known: off every board, without name or picture, never to play "
-            "again under this id. For moderators."
+            "Permanently delete a user and return the data that was stored. The user is removed from all boards, "
+            "the name and picture are erased, and the same id can never play again. This cannot be undone. "
+            "Requires the role `moderator`."
         )
     )
     async def delete_user(self, info: Info, user_id: UserId, reason: Reason) -> DeletedUser:
@@ -112,8 +137,8 @@ class ModerationMutations:
 
     @strawberry.mutation(
         description=(
-            "Decide that nothing is wrong: what was held counts from now on, on the boards that are open. "
-            "For moderators."
+            "Decide that a flagged completion is legitimate. If its points were held, they are added now, to the "
+            "boards that are still open. Requires the role `moderator`."
         )
     )
     async def release_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
@@ -123,8 +148,8 @@ class ModerationMutations:
 
     @strawberry.mutation(
         description=(
-            "Decide that a completion is not right: what was held never counts; what was paid is taken back. "
-            "For moderators."
+            "Decide that a flagged completion is not legitimate. If its points were held, they are never added; "
+            "if they were paid, they are taken back. Requires the role `moderator`."
         )
     )
     async def reject_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:

@@ -22,14 +22,23 @@ from app.schema.receipts import ScoreAccepted
 
 
 @strawberry.type(
-    description="Writing. What is acknowledged is committed; what a client should act on is a type of the result."
+    description=(
+        "Operations that change data. A mutation that succeeds has been committed to the database. Outcomes "
+        "that a client should handle are members of the result union; other failures are GraphQL errors with "
+        "`extensions.code`."
+    )
 )
 class Mutation(ReportMutations, ModerationMutations, CatalogueMutations):
-    @strawberry.mutation(description="Ask for permission before an action starts. Needs an access token.")
+    @strawberry.mutation(
+        description=(
+            "Request an action token. Call this before the action starts; submit the token with `submitScore` "
+            "when the action is completed. Requires an access token."
+        )
+    )
     async def issue_action_token(
         self,
         info: Info,
-        input: Annotated[IssueActionTokenInput, strawberry.argument(description="Which action is about to start.")],
+        input: Annotated[IssueActionTokenInput, strawberry.argument(description="The action that is about to start.")],
     ) -> IssueActionTokenResult:
         app, caller = info.context.app, info.context.require_caller()
         issued = await app.issue_token(caller, input.action_type, input.difficulty, input.metadata)
@@ -43,14 +52,18 @@ class Mutation(ReportMutations, ModerationMutations, CatalogueMutations):
 
     @strawberry.mutation(
         description=(
-            "Turn an action token into points, once. Repeating it is safe: the answer then carries the first receipt. "
-            "Needs the access token of the user to whom the action token was issued."
+            "Submit the action token of a completed action and receive its points. A token pays exactly once: "
+            "submitting it again is safe and returns `ActionTokenUsed` with the first receipt. Requires the "
+            "access token of the user to whom the action token was issued."
         )
     )
     async def submit_score(
         self,
         info: Info,
-        input: Annotated[SubmitScoreInput, strawberry.argument(description="Which action is complete.")],
+        input: Annotated[
+            SubmitScoreInput,
+            strawberry.argument(description="The action token and optional data about the completion."),
+        ],
     ) -> SubmitScoreResult:
         context = info.context
         receipt = await context.app.submit_score(

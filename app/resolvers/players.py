@@ -12,7 +12,10 @@ from app.schema.player_profiles import PlayerProfile
 @strawberry.type
 class PlayerQueries:
     @strawberry.field(
-        description="A player's totals, averages, last action and achievements; null for nobody.",
+        description=(
+            "A user's totals, averages, last action and achievements. Null if no such user exists. A hidden user "
+            "is visible only to themselves and to moderators."
+        ),
         metadata={"viewer": True},  # A hidden player is seen by themselves and moderators alone.
     )
     async def user(self, info: Info, id: UserId) -> PlayerProfile | None:

@@ -21,9 +21,15 @@ from app.schema.users import User
 from app.schema.viewer import Allowance, Viewer
 
 
-@strawberry.type(description="Reading. Nothing here changes anything, and all of it may be cached.")
+@strawberry.type(description="Operations that read data. They never change anything and are safe to repeat.")
 class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
-    @strawberry.field(description="The board of a category and period.", metadata={"grounded": True})
+    @strawberry.field(
+        description=(
+            "The leaderboard of a category and period. Use `limit` and `offset` for the top of the board, "
+            "`standings` to page through all of it."
+        ),
+        metadata={"grounded": True},
+    )
     async def leaderboard(
         self,
         info: Info,
@@ -42,7 +48,9 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         page = await boards.page(board, limit, offset, beside)
         return shown(page, kind, limit)
 
-    @strawberry.field(description="Where a user stands. Without a score there is no rank, which is not an error.")
+    @strawberry.field(
+        description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0."
+    )
     async def user_rank(
         self,
         info: Info,
@@ -56,7 +64,10 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         place, profile = await boards.place(boards.board(kind, period, at), parse_user_id(user_id))
         return UserRank.of(place, User.of(profile))
 
-    @strawberry.field(description="The caller. Needs an access token.", metadata={"viewer": True})
+    @strawberry.field(
+        description="The caller: role, rank, open action tokens and rate limits. Requires an access token.",
+        metadata={"viewer": True},
+    )
     async def me(self, info: Info) -> Viewer:
         app, caller = info.context.app, info.context.require_caller()
         profile = (await app.profiles.get([caller.user_id])).get(caller.user_id)
@@ -74,7 +85,9 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
             held=lambda: app.moderation.reviews.held(caller.user_id),
         )
 
-    @strawberry.field(description="What players can complete, and what it pays.", metadata={"grounded": True})
+    @strawberry.field(
+        description="The actions that users can complete, and the points they pay.", metadata={"grounded": True}
+    )
     async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
         app = info.context.app
         info.context.rests_on(lambda: app.catalogue.current)
@@ -87,7 +100,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
             if category in (None, action.category)
         ]
 
-    @strawberry.field(description="All families of boards.", metadata={"grounded": True})
+    @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={"grounded": True})
     async def categories(self, info: Info) -> list[Category]:
         app = info.context.app
         info.context.rests_on(lambda: app.catalogue.current)

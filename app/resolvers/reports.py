@@ -23,8 +23,9 @@ from app.services.record_action import Report
 class ReportMutations:
     @strawberry.mutation(
         description=(
-            "Open a session in which the client signs actions, for clients that cannot ask for a token before each. "
-            "A user has few of them at a time: a new one ends the oldest. Needs an access token."
+            "Open a signing session, for clients that cannot request an action token before each action: the "
+            "client signs its actions with the secret of the session. The number of sessions per user is "
+            "limited; opening another one closes the oldest. Requires an access token."
         )
     )
     async def open_signing_session(self, info: Info) -> SigningSession:
@@ -34,12 +35,17 @@ class ReportMutations:
         )
 
     @strawberry.mutation(
-        description="Turn a signed action into points, once. Needs the access token of the user who opened the session."
+        description=(
+            "Submit an action that was signed in a signing session and receive its points, exactly once per "
+            "`actionId`. Requires the access token of the user who opened the session."
+        )
     )
     async def submit_signed_action(
         self,
         info: Info,
-        input: Annotated[SubmitSignedActionInput, strawberry.argument(description="What is complete, and signed.")],
+        input: Annotated[
+            SubmitSignedActionInput, strawberry.argument(description="The completed action and its signature.")
+        ],
     ) -> SubmitScoreResult:
         context = info.context
         receipt = await context.app.submit_signed_action(
@@ -54,14 +60,16 @@ class ReportMutations:
 
     @strawberry.mutation(
         description=(
-            "Pay a player for an action, on the word of a game's back-end. A player who is not known needs a "
-            "`username`. Needs an access token with the role `server`."
+            "Record a completed action for a user, from a game's back end. A user who is new to the service "
+            "needs a `username`. Requires an access token with the role `server`."
         )
     )
     async def record_action(
         self,
         info: Info,
-        input: Annotated[RecordActionInput, strawberry.argument(description="Who did what.")],
+        input: Annotated[
+            RecordActionInput, strawberry.argument(description="The user, the action, and an idempotency key.")
+        ],
     ) -> SubmitScoreResult:
         context = info.context
         server = context.require_role(Role.SERVER)

@@ -20,20 +20,32 @@ from app.services.leaderboards import check_limit
 
 AroundUserId = Annotated[
     strawberry.ID | None,
-    strawberry.argument(description="Watch this user's neighbourhood instead of the first entries."),
+    strawberry.argument(
+        description=(
+            "The id of a user. If given, the entries around this user are watched instead of the top of the "
+            "board, and `limit` is ignored."
+        )
+    ),
 ]
 MilestonesOf = Annotated[
-    strawberry.ID | None, strawberry.argument(description="Of this user alone; of all users if omitted.")
+    strawberry.ID | None,
+    strawberry.argument(description="The id of a user. Omit it to receive the milestones of all users."),
 ]
 
 
-@strawberry.type(description="Watching. The first message is the present state; later ones come when it changes.")
+@strawberry.type(
+    description=(
+        "Operations that receive live updates. Except for `milestones`, the first message is the current "
+        "state; further messages follow when it changes."
+    )
+)
 class Subscription:
     @strawberry.subscription(
         description=(
-            "The first entries of the open board, or those around a user, and what moved. Changes within 100 ms come "
-            "as one message; a message comes only when what is visible has changed. What the fields of `leaderboard` "
-            "ask for besides is watched too, and of the same version."
+            "Live updates of the current board of a category and period: its top entries, or the entries around "
+            "a user. A message is sent only when something visible has changed; changes within 100 ms are "
+            "combined. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
+            "up to date as well, at the same version."
         )
     )
     async def leaderboard_updates(
@@ -62,8 +74,8 @@ class Subscription:
 
     @strawberry.subscription(
         description=(
-            "One player's score and rank on the open board: to spectate, and to hear of being overtaken. A message "
-            "comes when score, rank or name changed."
+            "Live updates of one user's score and rank on the current board. A message is sent when the score, "
+            "the rank or the name changes; `overtakenBy` tells who passed the user."
         )
     )
     async def user_updates(
@@ -81,7 +93,7 @@ class Subscription:
                 yield UserUpdate.of(change, profile)
 
     @strawberry.subscription(
-        description="Milestones as they are reached, of one player or of all. There is no first message."
+        description="Milestones at the moment they are reached, by one user or by all. There is no initial message."
     )
     async def milestones(self, info: Info, user_id: MilestonesOf = None) -> AsyncGenerator[Milestone, None]:
         app = info.context.app

@@ -23,22 +23,42 @@ from app.schema.standings import (
 from app.schema.users import User
 
 
-@strawberry.type(description="A board at one version: every rank and total in it comes from one ordering.")
+@strawberry.type(
+    description="A leaderboard at one version. All ranks, scores and totals in it are consistent with each other."
+)
 class Leaderboard:
-    id: strawberry.ID = strawberry.field(description="Stable: names the board, its window, and the stretch shown.")
-    category: Category = strawberry.field(description="What the scores are for.")
-    period: Period = strawberry.field(description="The period of the board.")
-    starts_at: datetime | None = strawberry.field(description="First instant of the window; null for ALL_TIME.")
-    ends_at: datetime | None = strawberry.field(description="First instant after the window; null for ALL_TIME.")
-    entries: list[LeaderboardEntry] = strawberry.field(description="In order, from `offset` on.")
-    total_users: int = strawberry.field(description="How many users the board ranks.")
-    epoch: strawberry.ID = strawberry.field(
-        description="Names a run of versions. A rebuilt board starts a new epoch; compare versions within one only."
+    id: strawberry.ID = strawberry.field(
+        description="A stable identifier of this part of the board: category, period, window, and the range of entries."
     )
-    version: int = strawberry.field(description="Grows with every change, within an epoch.")
-    as_of: datetime = strawberry.field(description="When the board last changed, as far as this reading knows.")
-    source: Source = strawberry.field(description="Where the reading came from. All sources give the same order.")
-    stale: bool = strawberry.field(description="True while the stores are away: newer scores may exist.")
+    category: Category = strawberry.field(description="The category whose scores are ranked.")
+    period: Period = strawberry.field(description="The period that the board covers.")
+    starts_at: datetime | None = strawberry.field(
+        description="Start of the board's window, inclusive. Null for ALL_TIME."
+    )
+    ends_at: datetime | None = strawberry.field(description="End of the board's window, exclusive. Null for ALL_TIME.")
+    entries: list[LeaderboardEntry] = strawberry.field(
+        description="The requested entries in order of rank, best first."
+    )
+    total_users: int = strawberry.field(description="How many users are ranked on the whole board.")
+    epoch: strawberry.ID = strawberry.field(
+        description=(
+            "Identifies a sequence of versions. A new epoch begins when the board is rebuilt; versions are "
+            "comparable only within the same epoch."
+        )
+    )
+    version: int = strawberry.field(
+        description=(
+            "A number that increases with every change of the board within an `epoch`. Discard data with a lower "
+            "version than the one you already show."
+        )
+    )
+    as_of: datetime = strawberry.field(description="When this board last changed, as far as the data source knows.")
+    source: Source = strawberry.field(
+        description="The data store that answered. The order of entries does not depend on it."
+    )
+    stale: bool = strawberry.field(
+        description="True if the data may be out of date because a data store is unavailable: newer scores may exist."
+    )
 
     board: strawberry.Private[domain.Board]
     beside: strawberry.Private[Mapping[Hashable, domain.Page]]
@@ -46,8 +66,9 @@ class Leaderboard:
 
     @strawberry.field(
         description=(
-            "A user with their neighbours: `2 * radius + 1` entries with the user as near to the middle as the edges "
-            "allow, fewer only when the board is smaller. Empty for a user without a score."
+            "A user's entry with the entries above and below it: `2 * radius + 1` entries, with the user as "
+            "close to the middle as the ends of the board allow. Fewer only if the board is smaller. Empty if "
+            "the user has no score on this board."
         )
     )
     def around(self, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
@@ -57,8 +78,9 @@ class Leaderboard:
 
     @strawberry.field(
         description=(
-            "The board page by page, however deep. Cursors stand for a place in the order, not for a number: what "
-            "moves meanwhile neither repeats nor skips the others. Going back gives the very page that was left."
+            "The whole board, page by page, in both directions. A cursor marks a position in the order, not an "
+            "offset: entries that do not move are neither repeated nor skipped when others change rank between "
+            "two requests."
         )
     )
     def standings(
@@ -68,7 +90,10 @@ class Leaderboard:
         return StandingConnection.of(self.beside[view], self.category.sort_order)
 
     @strawberry.field(
-        description="Some users ranked among themselves and on the whole board. Users without a score are left out."
+        description=(
+            "A comparison of the given users: their rank among each other and on the whole board, best first. "
+            "Users without a score on this board are left out."
+        )
     )
     def friends(self, user_ids: UserIds) -> list[FriendStanding]:
         return FriendStanding.all_of(self.beside[friends_view(user_ids)])
@@ -95,19 +120,42 @@ class Leaderboard:
         )
 
 
-@strawberry.type(description="Where one user stands on a board. Without a row there is no rank, and the score is 0.")
+@strawberry.type(
+    description="A user's position on a board. If the user has no score on it, the ranks are null and `score` is 0."
+)
 class UserRank:
-    id: strawberry.ID = strawberry.field(description="Stable: names the board and the user.")
-    user: User = strawberry.field(description="Who it is about.")
-    score: int = strawberry.field(description="The score on this board.")
-    rank: int | None = strawberry.field(description="1-based position; null without a row.")
-    competition_rank: int | None = strawberry.field(description="1 + the users with a better score.")
-    tied_with: int = strawberry.field(description="How many other users have the same score.")
-    users_above: int | None = strawberry.field(description="Users ahead: `rank - 1`.")
-    users_below: int | None = strawberry.field(description="Users behind: `totalUsers - rank`.")
-    total_users: int = strawberry.field(description="How many users the board ranks.")
-    percentile: float | None = strawberry.field(description="Users behind, as a percentage of all users.")
-    updated_at: datetime | None = strawberry.field(description="When the score became what it is.")
+    id: strawberry.ID = strawberry.field(description="A stable identifier of this user's position on this board.")
+    user: User = strawberry.field(description="The user whose position this is.")
+    score: int = strawberry.field(description="The user's score on this board; 0 if there is none.")
+    rank: int | None = strawberry.field(
+        description=(
+            "The position on the board, starting at 1. Never shared: ties are broken by who reached the score "
+            "first. Null if the user has no score."
+        )
+    )
+    competition_rank: int | None = strawberry.field(
+        description=(
+            "1 plus the number of users with a better score, so users with equal scores share it. Null if the "
+            "user has no score."
+        )
+    )
+    tied_with: int = strawberry.field(description="How many other users have exactly the same score.")
+    users_above: int | None = strawberry.field(
+        description="How many users are ranked better: `rank - 1`. Null if the user has no score."
+    )
+    users_below: int | None = strawberry.field(
+        description="How many users are ranked worse: `totalUsers - rank`. Null if the user has no score."
+    )
+    total_users: int = strawberry.field(description="How many users are ranked on the whole board.")
+    percentile: float | None = strawberry.field(
+        description=(
+            "The percentage of all ranked users who are ranked worse, from 0 to just under 100. Null if the user "
+            "has no score."
+        )
+    )
+    updated_at: datetime | None = strawberry.field(
+        description="When the user reached the current score. Null if the user has no score."
+    )
 
     @staticmethod
     def of(place: domain.Place, user: User) -> UserRank:

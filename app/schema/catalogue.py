@@ -10,16 +10,23 @@ from app.domain import catalogue as domain
 from app.schema.enums import Operator, Period, SortOrder
 
 
-@strawberry.type(description="A family of boards, isolated from all others.")
+@strawberry.type(
+    description=(
+        "A set of leaderboards, one for each of its periods, with scores of its own. Scores of different "
+        "categories are independent."
+    )
+)
 class Category:
-    id: strawberry.ID = strawberry.field(description="The slug by which boards are asked for.")
-    name: str = strawberry.field(description="A name for people.")
-    description: str = strawberry.field(description="What is played here.")
-    sort_order: SortOrder = strawberry.field(description="Which score leads.")
-    operator: Operator = strawberry.field(description="How an award changes a score.")
-    score_cap: int = strawberry.field(description="The highest score a user can have here.")
-    periods: list[Period] = strawberry.field(description="The periods for which there are boards.")
-    enabled: bool = strawberry.field(description="Whether its actions can be claimed now.")
+    id: strawberry.ID = strawberry.field(description="The identifier to pass as `category`, for example `global`.")
+    name: str = strawberry.field(description="The name to show to users.")
+    description: str = strawberry.field(description="What this category is about, to show to users. May be empty.")
+    sort_order: SortOrder = strawberry.field(description="Whether the highest or the lowest score is the best.")
+    operator: Operator = strawberry.field(description="How the points of a completed action change the score.")
+    score_cap: int = strawberry.field(description="The highest score a user can have in this category.")
+    periods: list[Period] = strawberry.field(description="The periods for which this category has boards.")
+    enabled: bool = strawberry.field(
+        description="False if the actions of this category are switched off. Its boards can still be read."
+    )
 
     @staticmethod
     def of(category: domain.Category) -> Category:
@@ -35,25 +42,41 @@ class Category:
         )
 
 
-@strawberry.type(description="What an action pays at one difficulty.")
+@strawberry.type(description="A difficulty of an action, and the points that it pays.")
 class Difficulty:
-    name: str = strawberry.field(description="As `issueActionToken` takes it.")
-    points: int = strawberry.field(description="The points it pays.")
+    name: str = strawberry.field(description="The name to pass as `difficulty`.")
+    points: int = strawberry.field(description="The points that the action pays at this difficulty.")
 
 
-@strawberry.type(description="Something a player can complete. What it pays is decided here, never by a client.")
+@strawberry.type(
+    description=(
+        "Something that users can complete for points. The points are set here by the operator of the "
+        "service; clients cannot choose them."
+    )
+)
 class Action:
-    id: strawberry.ID = strawberry.field(description="The `actionType` by which tokens are asked for.")
-    name: str = strawberry.field(description="A name for people.")
-    description: str = strawberry.field(description="What is to be done.")
-    category: Category = strawberry.field(description="Where its points count.")
-    points: int = strawberry.field(description="What it pays when no difficulty is named.")
-    difficulties: list[Difficulty] = strawberry.field(description="What it pays otherwise.")
-    repeatable: bool = strawberry.field(description="Whether it pays more than once per user.")
-    min_duration: int = strawberry.field(description="Seconds between token and submission, at least.")
-    cooldown: int = strawberry.field(description="Seconds between two completions, at least.")
-    daily_limit: int | None = strawberry.field(description="Completions per UTC day; null for any number.")
-    enabled: bool = strawberry.field(description="Whether it can be claimed now.")
+    id: strawberry.ID = strawberry.field(description="The identifier to pass as `actionType`.")
+    name: str = strawberry.field(description="The name to show to users.")
+    description: str = strawberry.field(description="What a user has to do, to show to users. May be empty.")
+    category: Category = strawberry.field(description="The category in which the points count.")
+    points: int = strawberry.field(description="The points that the action pays when no difficulty is given.")
+    difficulties: list[Difficulty] = strawberry.field(
+        description="The difficulties that can be chosen, and what each pays. Empty if the action has none."
+    )
+    repeatable: bool = strawberry.field(description="False if the action pays only once per user.")
+    min_duration: int = strawberry.field(
+        description=(
+            "How many seconds must pass between requesting the action token and submitting it. 0 if there is no "
+            "minimum."
+        )
+    )
+    cooldown: int = strawberry.field(
+        description="How many seconds must pass between two completions by the same user. 0 if there is no minimum."
+    )
+    daily_limit: int | None = strawberry.field(
+        description="How many times a user can complete the action per UTC day. Null if there is no limit."
+    )
+    enabled: bool = strawberry.field(description="False if the action is switched off and no tokens are issued for it.")
 
     @staticmethod
     def of(action: domain.Action, category: domain.Category) -> Action:
@@ -72,5 +95,7 @@ class Action:
         )
 
 
-CategoryArgument = Annotated[str, strawberry.argument(description="The id of a category.")]
-PeriodArgument = Annotated[Period, strawberry.argument(description="The period of the board.")]
+CategoryArgument = Annotated[str, strawberry.argument(description="The `id` of a category, as listed by `categories`.")]
+PeriodArgument = Annotated[
+    Period, strawberry.argument(description="The period of the board: all time, or one UTC day, week or month.")
+]

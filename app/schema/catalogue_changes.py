@@ -11,66 +11,118 @@ from strawberry.scalars import JSON
 from app.domain import catalogue_changes as domain
 from app.schema.enums import CatalogueSubject, Operator, Period, SortOrder
 
-REASON = "Why, for the audit: up to 500 characters."
+REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
 
 
-@strawberry.input(description="A category to create, or what is to change in one. What is left out stays as it is.")
+@strawberry.input(
+    description=("The category to create, or the fields to change in an existing one. Omitted fields keep their value.")
+)
 class SaveCategoryInput:
-    id: str = strawberry.field(description="A slug of up to 50 characters: `a-z`, `0-9`, `_`, `-`.")
+    id: str = strawberry.field(
+        description="The identifier of the category: up to 50 characters of `a-z`, `0-9`, `_` and `-`."
+    )
     reason: str = strawberry.field(description=REASON)
-    name: str | None = strawberry.field(default=UNSET, description="A name for people. A new category needs one.")
-    description: str | None = strawberry.field(default=UNSET, description="What is played here.")
+    name: str | None = strawberry.field(
+        default=UNSET, description="The name to show to users. Required for a new category."
+    )
+    description: str | None = strawberry.field(
+        default=UNSET, description="What the category is about, to show to users."
+    )
     sort_order: SortOrder | None = strawberry.field(
-        default=UNSET, description="Which score leads. Fixed once there are scores, and while it is switched on."
+        default=UNSET,
+        description=(
+            "Whether the highest or the lowest score is the best. Cannot be changed while the category is "
+            "enabled, or once it has scores."
+        ),
     )
     operator: Operator | None = strawberry.field(
-        default=UNSET, description="How an award changes a score. Fixed once there are scores, and while switched on."
+        default=UNSET,
+        description=(
+            "How the points of a completed action change the score. Cannot be changed while the category is "
+            "enabled, or once it has scores."
+        ),
     )
     score_cap: int | None = strawberry.field(
-        default=UNSET, description="The highest score, no lower than any that exists; null for the installation's."
+        default=UNSET,
+        description=(
+            "The highest score a user can have. It must not be lower than any existing score. Null means the "
+            "default of the installation."
+        ),
     )
     periods: list[Period] | None = strawberry.field(
-        default=UNSET, description="The periods for which there are boards; ALL_TIME is always one of them."
+        default=UNSET, description="The periods for which there are boards. ALL_TIME is always included."
     )
-    enabled: bool | None = strawberry.field(default=UNSET, description="Whether its actions can be claimed.")
+    enabled: bool | None = strawberry.field(
+        default=UNSET, description="Whether users can complete the actions of the category."
+    )
 
 
-@strawberry.input(description="What an action pays at one difficulty.")
+@strawberry.input(description="A difficulty of an action, and the points that it pays.")
 class DifficultyInput:
-    name: str = strawberry.field(description="As `issueActionToken` takes it.")
-    points: int = strawberry.field(description="The points it pays.")
+    name: str = strawberry.field(description="The name that clients pass as `difficulty`.")
+    points: int = strawberry.field(description="The points that the action pays at this difficulty.")
 
 
-@strawberry.input(description="An action to create, or what is to change in one. What is left out stays as it is.")
+@strawberry.input(
+    description="The action to create, or the fields to change in an existing one. Omitted fields keep their value."
+)
 class SaveActionInput:
-    id: str = strawberry.field(description="The `actionType`: up to 50 letters, digits, `_`, `.`, `-`.")
+    id: str = strawberry.field(
+        description="The identifier that clients pass as `actionType`: up to 50 letters, digits, `_`, `.` and `-`."
+    )
     reason: str = strawberry.field(description=REASON)
-    name: str | None = strawberry.field(default=UNSET, description="A name for people. A new action needs one.")
-    description: str | None = strawberry.field(default=UNSET, description="What is to be done.")
-    category: str | None = strawberry.field(default=UNSET, description="The id of the category in which it counts.")
-    points: int | None = strawberry.field(default=UNSET, description="What it pays. A new action needs it.")
+    name: str | None = strawberry.field(
+        default=UNSET, description="The name to show to users. Required for a new action."
+    )
+    description: str | None = strawberry.field(default=UNSET, description="What a user has to do, to show to users.")
+    category: str | None = strawberry.field(
+        default=UNSET, description="The `id` of the category in which the points count."
+    )
+    points: int | None = strawberry.field(
+        default=UNSET,
+        description="The points that the action pays when no difficulty is given. Required for a new action.",
+    )
     difficulties: list[DifficultyInput] | None = strawberry.field(
-        default=UNSET, description="What it pays at each difficulty; replaces all that there were."
+        default=UNSET, description="All difficulties of the action. The list replaces the existing one."
     )
-    repeatable: bool | None = strawberry.field(default=UNSET, description="Whether it pays more than once per user.")
+    repeatable: bool | None = strawberry.field(
+        default=UNSET, description="False if the action pays only once per user."
+    )
     min_duration: int | None = strawberry.field(
-        default=UNSET, description="Seconds between token and submission; less than a token's life."
+        default=UNSET,
+        description=(
+            "How many seconds must pass between requesting the action token and submitting it. It must be less "
+            "than the lifetime of a token."
+        ),
     )
-    cooldown: int | None = strawberry.field(default=UNSET, description="Seconds between two completions.")
-    daily_limit: int | None = strawberry.field(default=UNSET, description="Completions per UTC day; null for any.")
-    enabled: bool | None = strawberry.field(default=UNSET, description="Whether it can be claimed.")
+    cooldown: int | None = strawberry.field(
+        default=UNSET, description="How many seconds must pass between two completions by the same user."
+    )
+    daily_limit: int | None = strawberry.field(
+        default=UNSET, description="How many times a user can complete the action per UTC day. Null means no limit."
+    )
+    enabled: bool | None = strawberry.field(default=UNSET, description="Whether users can complete the action.")
 
 
-@strawberry.type(description="A change of the catalogue, as the audit has it.")
+@strawberry.type(description="An entry of the audit log: one change of a category or an action.")
 class CatalogueChange:
-    id: strawberry.ID = strawberry.field(description="Grows with time; goes into `before` to read on.")
-    subject: CatalogueSubject = strawberry.field(description="What was changed.")
-    subject_id: strawberry.ID = strawberry.field(description="Which.")
-    before: JSON | None = strawberry.field(description="What it was; null when it was new.")
-    after: JSON = strawberry.field(description="What it became.")
-    actor_id: strawberry.ID | None = strawberry.field(description="Who changed it; null for the command line.")
-    reason: str = strawberry.field(description="Why.")
-    changed_at: datetime = strawberry.field(description="When.")
+    id: strawberry.ID = strawberry.field(
+        description=(
+            "The position in the audit log; newer changes have higher numbers. Pass the last one as `before` to "
+            "get the next page."
+        )
+    )
+    subject: CatalogueSubject = strawberry.field(description="Whether a category or an action was changed.")
+    subject_id: strawberry.ID = strawberry.field(description="The `id` of the category or action that was changed.")
+    before: JSON | None = strawberry.field(
+        description="All fields before the change. Null if the change created the category or action."
+    )
+    after: JSON = strawberry.field(description="All fields after the change.")
+    actor_id: strawberry.ID | None = strawberry.field(
+        description="The id of the moderator who made the change. Null if it was made from the command line."
+    )
+    reason: str = strawberry.field(description="The reason that was given for the change.")
+    changed_at: datetime = strawberry.field(description="When the change was made.")
 
     @staticmethod
     def of(recorded: domain.RecordedChange) -> CatalogueChange:

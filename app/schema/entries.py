@@ -10,17 +10,25 @@ from app.domain import boards as domain
 from app.schema.users import User
 
 
-@strawberry.type(description="One line of a board.")
+@strawberry.type(description="One entry of a leaderboard: a user with rank and score.")
 class LeaderboardEntry:
-    id: strawberry.ID = strawberry.field(description="Stable: names the board and the user.")
+    id: strawberry.ID = strawberry.field(description="A stable identifier of this user's entry on this board.")
     rank: int = strawberry.field(
-        description="1-based position: by score, then who reached it earlier, then user id. Never shared."
+        description=(
+            "The position on the board, starting at 1. Never shared: equal scores are ordered by who reached the "
+            "score first, then by user id."
+        )
     )
-    competition_rank: int = strawberry.field(description="1 + the users with a better score: equal scores share it.")
-    tied_with: int = strawberry.field(description="How many other users have the same score.")
-    score: int = strawberry.field(description="The score on this board.")
-    reached_at: datetime = strawberry.field(description="When the score became what it is.")
-    user: User = strawberry.field(description="Whose line it is.")
+    competition_rank: int = strawberry.field(
+        description=(
+            "1 plus the number of users with a better score, so users with equal scores share it. Use it for "
+            'medals and for "tied" labels.'
+        )
+    )
+    tied_with: int = strawberry.field(description="How many other users have exactly the same score.")
+    score: int = strawberry.field(description="The user's score on this board.")
+    reached_at: datetime = strawberry.field(description="When the user reached this score.")
+    user: User = strawberry.field(description="The user at this position.")
 
     @staticmethod
     def of(entry: domain.Entry, board_key: str) -> LeaderboardEntry:

@@ -35,156 +35,174 @@ def _publish(enum: type[E], description: str, values: Mapping[E, str], name: str
 
 _publish(
     Period,
-    "How long scores add up before a board starts anew. Windows are in UTC and half-open.",
+    "The time span over which a board collects scores. Days, weeks and months are in UTC and include their start, "
+    "not their end.",
     {
-        Period.ALL_TIME: "For ever.",
-        Period.DAILY: "From midnight to midnight.",
-        Period.WEEKLY: "From Monday to Monday.",
-        Period.MONTHLY: "From the first of a month to the first of the next.",
+        Period.ALL_TIME: "All time: the board never starts again.",
+        Period.DAILY: "One day, from midnight to midnight UTC.",
+        Period.WEEKLY: "One week, from Monday to Monday at midnight UTC.",
+        Period.MONTHLY: "One calendar month, from its first day to the first day of the next at midnight UTC.",
     },
 )
 _publish(
     SortOrder,
-    "Which score leads a board.",
-    {SortOrder.HIGH_FIRST: "The highest, as for points.", SortOrder.LOW_FIRST: "The lowest, as for times."},
+    "Whether high or low scores are better.",
+    {
+        SortOrder.HIGH_FIRST: "The highest score is the best, as with points.",
+        SortOrder.LOW_FIRST: "The lowest score is the best, as with times.",
+    },
 )
 _publish(
     Operator,
-    "How an award changes a score.",
+    "How the points of a completed action change the score.",
     {
-        Operator.SUM: "It is added.",
-        Operator.BEST: "It replaces a worse score.",
-        Operator.LATEST: "It replaces any score.",
+        Operator.SUM: "The points are added to the score.",
+        Operator.BEST: "The points replace the score if they are better.",
+        Operator.LATEST: "The points replace the score in any case.",
     },
 )
 _publish(
     CatalogueSubject,
-    "What a change of the catalogue is about.",
-    {CatalogueSubject.CATEGORY: "A category.", CatalogueSubject.ACTION: "An action."},
+    "The kind of object that a catalogue change is about.",
+    {
+        CatalogueSubject.CATEGORY: "A category was created or changed.",
+        CatalogueSubject.ACTION: "An action was created or changed.",
+    },
 )
 _publish(
     Role,
-    "What a caller may do.",
+    "What a caller is allowed to do, taken from the access token.",
     {
-        Role.PLAYER: "Play: claim actions of one's own.",
-        Role.SERVER: "Record actions for any player, as a game's back-end.",
-        Role.MODERATOR: "Correct, review and hide.",
+        Role.PLAYER: "Can submit actions of their own. The default.",
+        Role.SERVER: "A game's back end: can record actions for any user.",
+        Role.MODERATOR: "Can correct scores, review flags, hide users and change the catalogue.",
     },
 )
 _publish(
     Source,
-    "Where a reading of a board came from. All sources give the same order.",
+    "The data store that answered. The order of entries is the same for all.",
     {
-        Source.MEMORY: "The answering process, kept current by the feed of live updates.",
-        Source.REDIS: "Redis.",
-        Source.POSTGRES: "PostgreSQL: Redis is away, or no longer holds the window.",
+        Source.MEMORY: "The memory of the answering process, which live updates keep current.",
+        Source.REDIS: "Redis, which holds the boards of current and recent windows.",
+        Source.POSTGRES: "PostgreSQL, which is used if Redis is unavailable or no longer holds the window.",
     },
 )
 _publish(
     Activity,
-    "What a field of an operation counts as, for rate limits.",
+    "A kind of operation that has a rate limit of its own.",
     {
-        Activity.ISSUE: "Asking for an action token or a signing session.",
-        Activity.SUBMIT: "Submitting an action.",
-        Activity.QUERY: "Everything else, the start of a subscription among it.",
+        Activity.ISSUE: "Requesting an action token or opening a signing session.",
+        Activity.SUBMIT: "Submitting a completed action, with a token or a signature.",
+        Activity.QUERY: "All other fields, including the start of a subscription.",
     },
 )
 _publish(
     UpdateKind,
-    "What a message of a subscription is.",
+    "The kind of a subscription message.",
     {
-        UpdateKind.SNAPSHOT: "The state to begin with; replaces whatever was known.",
-        UpdateKind.UPDATE: "The state after a change, with the changes.",
+        UpdateKind.SNAPSHOT: "The current state. It replaces everything received before.",
+        UpdateKind.UPDATE: "The state after a change, together with the changes.",
     },
 )
 _publish(
     MilestoneKind,
-    "What a milestone stands for. All are about the all-time board of a category.",
+    "The kind of achievement. All refer to the all-time board of a category.",
     {
-        MilestoneKind.SCORE: "A score of 100, 500, 1 000, 5 000 or 10 000.",
-        MilestoneKind.TOP_TEN: "A place among the first ten.",
-        MilestoneKind.FIRST_PLACE: "The first place.",
+        MilestoneKind.SCORE: "The user reached a score of 100, 500, 1 000, 5 000 or 10 000.",
+        MilestoneKind.TOP_TEN: "The user reached rank 10 or better.",
+        MilestoneKind.FIRST_PLACE: "The user reached rank 1.",
     },
 )
 _publish(
     TransactionKind,
-    "Why there is an entry in a player's ledger.",
+    "What caused an entry in a user's ledger.",
     {
-        TransactionKind.ACTION: "The player submitted an action token.",
-        TransactionKind.SIGNED_ACTION: "The player submitted an action signed within a signing session.",
-        TransactionKind.SERVER_ACTION: "The game's back-end recorded an action.",
-        TransactionKind.HELD: "An action that waits for a review: it has points and no delta.",
-        TransactionKind.RELEASE: "A moderator let a held action count.",
-        TransactionKind.REJECTION: "A moderator decided that a held action does not count.",
-        TransactionKind.ADJUSTMENT: "A moderator changed the score.",
-        TransactionKind.REVERSAL: "A moderator took back what another entry did.",
-        TransactionKind.HIDING: "A moderator hid the player from every board.",
-        TransactionKind.UNHIDING: "A moderator showed the player again.",
-        TransactionKind.OPENING: "The score that the player brought along from another system.",
-        TransactionKind.DELETION: "A moderator deleted the player.",
+        TransactionKind.ACTION: "The user submitted an action token.",
+        TransactionKind.SIGNED_ACTION: "The user submitted an action that was signed in a signing session.",
+        TransactionKind.SERVER_ACTION: "The game's back end recorded an action for the user.",
+        TransactionKind.HELD: "An action was held for review: `points` is set, `delta` is 0.",
+        TransactionKind.RELEASE: "A moderator released a held action, and its points were added.",
+        TransactionKind.REJECTION: "A moderator rejected a held action; no points were added.",
+        TransactionKind.ADJUSTMENT: "A moderator adjusted the score.",
+        TransactionKind.REVERSAL: "A moderator reversed another transaction.",
+        TransactionKind.HIDING: "A moderator hid the user from all boards.",
+        TransactionKind.UNHIDING: "A moderator made the user visible on the boards again.",
+        TransactionKind.OPENING: "The user's score was imported from another system.",
+        TransactionKind.DELETION: "A moderator deleted the user.",
     },
     name="TransactionKind",
 )
 _publish(
     Step,
-    "How far apart the points of a history are. Stretches are in UTC; weeks begin on Monday.",
-    {Step.HOUR: "An hour.", Step.DAY: "A day.", Step.WEEK: "A week."},
+    "The length of the intervals of a history, in UTC.",
+    {
+        Step.HOUR: "One hour, beginning at the full hour.",
+        Step.DAY: "One day, beginning at midnight UTC.",
+        Step.WEEK: "One week, beginning on Monday at midnight UTC.",
+    },
 )
 _publish(
     Trend,
-    "Where a score went from the beginning to the end of a history.",
+    "How a score changed between the start and the end of a history.",
     {
-        Trend.INCREASING: "It is higher at the end.",
-        Trend.FLAT: "It is the same.",
-        Trend.DECREASING: "It is lower at the end: corrections, or a category in which the latest score counts.",
+        Trend.INCREASING: "The score is higher at the end than at the start.",
+        Trend.FLAT: "The score is the same at the end as at the start.",
+        Trend.DECREASING: "The score is lower at the end than at the start, for example after a correction.",
     },
 )
 _publish(
     ErrorCode,
-    "The stable, machine-readable name of an error.",
+    "A stable, machine-readable error code: `code` of a `UserError`, or `extensions.code` of a GraphQL error.",
     {
-        ErrorCode.INVALID_ACTION_TOKEN: "The action token is malformed, forged or unknown.",
-        ErrorCode.ACTION_TOKEN_EXPIRED: "The action token has expired: ask for a new one.",
-        ErrorCode.ACTION_TOKEN_USED: "The action token has paid already.",
-        ErrorCode.ACTION_TOKEN_NOT_YOURS: "The action token was issued to somebody else.",
-        ErrorCode.INVALID_ACTION: "There is no such action or difficulty, or it is switched off.",
-        ErrorCode.ALREADY_COMPLETED: "The action pays once, and has paid.",
-        ErrorCode.COOLDOWN_ACTIVE: "The action needs a rest: wait `retryAfter` seconds.",
-        ErrorCode.DAILY_LIMIT_REACHED: "Enough for today: wait `retryAfter` seconds.",
-        ErrorCode.TOO_EARLY: "The action takes longer: wait `retryAfter` seconds.",
-        ErrorCode.INVALID_SIGNATURE: "The signature does not match the action.",
-        ErrorCode.STALE_TIMESTAMP: "The timestamp is too far from the server's clock.",
-        ErrorCode.DUPLICATE_ACTION: "The client's action id was seen before.",
-        ErrorCode.SCORE_CAP_REACHED: "The score is at its cap.",
-        ErrorCode.VERIFICATION_FAILED: "The game did not confirm the action.",
-        ErrorCode.UNDER_REVIEW: "Recorded, and held until a moderator decides.",
-        ErrorCode.UNAUTHENTICATED: "No valid access token; `reason: TOKEN_EXPIRED` when it has expired.",
-        ErrorCode.FORBIDDEN: "The caller's role does not allow it.",
-        ErrorCode.USER_NOT_FOUND: "There is no such user.",
-        ErrorCode.CATEGORY_NOT_FOUND: "There is no such category.",
-        ErrorCode.RATE_LIMITED: "Over a limit: wait `retryAfter` seconds.",
-        ErrorCode.BAD_USER_INPUT: "An argument is out of its range.",
-        ErrorCode.SERVICE_UNAVAILABLE: "A store is away: repeat after `retryAfter` seconds.",
-        ErrorCode.INTERNAL_SERVER_ERROR: "A fault of the service; quote the `errorId`.",
+        ErrorCode.INVALID_ACTION_TOKEN: "The action token is malformed, has a wrong signature, or is unknown.",
+        ErrorCode.ACTION_TOKEN_EXPIRED: "The action token has expired. Request a new one.",
+        ErrorCode.ACTION_TOKEN_USED: "The action token was submitted before and has paid already.",
+        ErrorCode.ACTION_TOKEN_NOT_YOURS: "The action token was issued to another user.",
+        ErrorCode.INVALID_ACTION: "The action or difficulty does not exist, or the action is switched off.",
+        ErrorCode.ALREADY_COMPLETED: "The action pays only once per user, and this user has completed it before.",
+        ErrorCode.COOLDOWN_ACTIVE: "The user completed the action too recently. Wait `retryAfter` seconds.",
+        ErrorCode.DAILY_LIMIT_REACHED: "The daily limit of the action is reached. Wait `retryAfter` seconds.",
+        ErrorCode.TOO_EARLY: "The action takes longer than the time since the token. Wait `retryAfter` seconds.",
+        ErrorCode.INVALID_SIGNATURE: "The signature does not match the action, or its key is not valid.",
+        ErrorCode.STALE_TIMESTAMP: "The timestamp differs from the server's clock by more than five minutes.",
+        ErrorCode.DUPLICATE_ACTION: "The `actionId` was submitted before and has paid already.",
+        ErrorCode.SCORE_CAP_REACHED: "The user's score in the category is at its maximum.",
+        ErrorCode.VERIFICATION_FAILED: "The game could not confirm that the action was completed.",
+        ErrorCode.UNDER_REVIEW: "The completion was recorded but is held until a moderator has reviewed it.",
+        ErrorCode.UNAUTHENTICATED: (
+            "The access token is missing or not valid. `extensions.reason` is TOKEN_EXPIRED if it has expired: "
+            "refresh it and repeat the request."
+        ),
+        ErrorCode.FORBIDDEN: "The caller's role does not allow the operation.",
+        ErrorCode.USER_NOT_FOUND: "No user with this id exists.",
+        ErrorCode.CATEGORY_NOT_FOUND: "No category with this id exists.",
+        ErrorCode.RATE_LIMITED: "A rate limit was exceeded. Wait `extensions.retryAfter` seconds.",
+        ErrorCode.BAD_USER_INPUT: "An argument is not valid. The message states what is required.",
+        ErrorCode.SERVICE_UNAVAILABLE: (
+            "A data store is temporarily unavailable. Nothing was changed; repeat the request after "
+            "`extensions.retryAfter` seconds."
+        ),
+        ErrorCode.INTERNAL_SERVER_ERROR: "An unexpected error in the service. Report its `extensions.errorId`.",
     },
 )
 
 _publish(
     FlagStatus,
-    "What became of a flag.",
+    "The state of the review of a flagged completion.",
     {
-        FlagStatus.OPEN: "It waits for a moderator.",
-        FlagStatus.RELEASED: "Nothing was wrong: what was held counts.",
-        FlagStatus.REJECTED: "It was not right: what was held never counts, what was paid is taken back.",
+        FlagStatus.OPEN: "No moderator has decided yet.",
+        FlagStatus.RELEASED: "A moderator found the completion legitimate. Held points were added.",
+        FlagStatus.REJECTED: "A moderator rejected the completion. Held points were not added; paid points were taken "
+        "back.",
     },
 )
 _publish(
     Verdict,
-    "What the rules against fraud think of a completion.",
+    "How the fraud rules judged a completion.",
     {
-        Verdict.ACCEPT: "Nothing is wrong with it.",
-        Verdict.FLAG: "It looks wrong, and was paid; the player's completions are verified from now on.",
-        Verdict.HOLD: "It looks so wrong that it counts only when a moderator says so.",
+        Verdict.ACCEPT: "The completion was not suspicious.",
+        Verdict.FLAG: "The completion was suspicious but was paid. Further completions of the user are verified.",
+        Verdict.HOLD: "The completion was so suspicious that its points are held until a moderator releases them.",
     },
 )
 

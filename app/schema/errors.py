@@ -8,92 +8,137 @@ from app.schema.enums import ErrorCode
 from app.schema.receipts import ScoreAccepted
 
 
-@strawberry.interface(description="An outcome other than success. Nothing was changed, unless its type says otherwise.")
+@strawberry.interface(
+    description=(
+        "An expected outcome other than success, to handle in the client. Unless the description of the type "
+        "says otherwise, nothing has changed."
+    )
+)
 class UserError:
-    code: ErrorCode = strawberry.field(description="The same for every error of this type.")
-    message: str = strawberry.field(description="A sentence for the person in front of the screen.")
+    code: ErrorCode = strawberry.field(
+        description="A machine-readable code. It is the same for all errors of this type."
+    )
+    message: str = strawberry.field(description="An explanation in English that can be shown to the user.")
 
 
-@strawberry.interface(description="Refused for a passing reason: the same request may succeed later.")
+@strawberry.interface(description="A temporary refusal: the same request can succeed after `retryAfter` seconds.")
 class RetryableError(UserError):
-    retry_after: int = strawberry.field(description="Seconds to wait, at least 1.")
+    retry_after: int = strawberry.field(description="How many seconds to wait before trying again; at least 1.")
 
 
-@strawberry.type(description="The action token is malformed, forged or unknown.")
+@strawberry.type(description="The action token is malformed, has a wrong signature, or is unknown. Request a new one.")
 class InvalidActionToken(UserError):
     pass
 
 
-@strawberry.type(description="The action token has expired.")
+@strawberry.type(description="The action token has expired. Request a new one before the action starts.")
 class ActionTokenExpired(UserError):
     pass
 
 
-@strawberry.type(description="The action token has paid already. A repeat is harmless: here is what the first one got.")
+@strawberry.type(
+    description=(
+        "The action token was submitted before and has paid already. This is expected after a retry: "
+        "`receipt` is the result of the first submission."
+    )
+)
 class ActionTokenUsed(UserError):
-    receipt: ScoreAccepted = strawberry.field(description="What the first submission was answered with, but for ranks.")
+    receipt: ScoreAccepted = strawberry.field(description="The result of the first submission. Its ranks are null.")
 
 
-@strawberry.type(description="The action token was issued to somebody else.")
+@strawberry.type(description="The action token was issued to another user.")
 class ActionTokenNotYours(UserError):
     pass
 
 
-@strawberry.type(description="The action does not exist, has no such difficulty, or is switched off.")
+@strawberry.type(description="The action or difficulty does not exist, or the action is switched off.")
 class InvalidAction(UserError):
     pass
 
 
-@strawberry.type(description="The action pays once per user, and has paid.")
+@strawberry.type(description="The action pays only once per user, and this user has completed it before.")
 class AlreadyCompleted(UserError):
     pass
 
 
-@strawberry.type(description="The action was completed a moment ago. The token stays usable.")
+@strawberry.type(
+    description=(
+        "The user completed this action too recently. Wait `retryAfter` seconds and submit the same token "
+        "again; it stays valid until it expires."
+    )
+)
 class CooldownActive(RetryableError):
     pass
 
 
-@strawberry.type(description="The action was completed as often as a UTC day allows. The token stays usable.")
+@strawberry.type(
+    description=(
+        "The user has completed this action as many times as allowed per UTC day. `retryAfter` is the time "
+        "until midnight UTC."
+    )
+)
 class DailyLimitReached(RetryableError):
     pass
 
 
-@strawberry.type(description="The action takes longer than that. The token stays usable.")
+@strawberry.type(
+    description=(
+        "Less time has passed since the token was issued than the action takes. Wait `retryAfter` seconds "
+        "and submit the same token again; it stays valid until it expires."
+    )
+)
 class TooEarly(RetryableError):
     pass
 
 
-@strawberry.type(description="The user's score in the category is at its cap.")
+@strawberry.type(description="The user's score in this category is at its maximum, so no points were added.")
 class ScoreCapReached(UserError):
     pass
 
 
 @strawberry.type(
-    description="The signature does not match, or its key is unknown, expired, or somebody else's: open a new session."
+    description=(
+        "The signature does not match the action, or its key is unknown, expired, or belongs to another "
+        "user. Open a new signing session."
+    )
 )
 class InvalidSignature(UserError):
     pass
 
 
-@strawberry.type(description="The timestamp is more than five minutes away from the server's clock.")
+@strawberry.type(
+    description=(
+        "The timestamp differs from the server's clock by more than five minutes. Check the clock of the client."
+    )
+)
 class StaleTimestamp(UserError):
     pass
 
 
-@strawberry.type(description="The client's action id has paid already. A repeat is harmless: here is what it got.")
+@strawberry.type(
+    description=(
+        "The `actionId` was submitted before and has paid already. This is expected after a retry: `receipt` "
+        "is the result of the first submission."
+    )
+)
 class DuplicateAction(UserError):
-    receipt: ScoreAccepted = strawberry.field(description="What the first submission was answered with, but for ranks.")
+    receipt: ScoreAccepted = strawberry.field(description="The result of the first submission. Its ranks are null.")
 
 
-@strawberry.type(description="The game could not confirm that the action was completed. A token stays usable.")
+@strawberry.type(
+    description=(
+        "The game could not confirm that the action was completed. An action token stays valid until it expires."
+    )
+)
 class VerificationFailed(UserError):
     pass
 
 
 @strawberry.type(
-    description="Recorded, and waiting for a moderator: until then it counts nowhere. The token is consumed. "
-    "`me.heldScores` tells what became of it."
+    description=(
+        "The completion was recorded but is held until a moderator has reviewed it; its points do not count "
+        "before. The action token is used up. `me.heldScores` shows the decision."
+    )
 )
 class UnderReview(UserError):
     pass

@@ -14,24 +14,36 @@ from app.schema.enums import Period, Step, Trend
 from app.schema.users import User
 
 
-@strawberry.type(description="One stretch of time: the all-time score at its end, and how it changed within.")
+@strawberry.type(
+    description="One interval of a score history: the all-time score at its end, and the change within it."
+)
 class ScorePoint:
-    starts_at: datetime = strawberry.field(description="The first instant of the stretch, in UTC.")
-    score: int = strawberry.field(description="The all-time score at its end, or now when it is not over.")
-    gained: int = strawberry.field(description="What the score gained within; negative after a correction.")
+    starts_at: datetime = strawberry.field(description="Start of the interval, in UTC.")
+    score: int = strawberry.field(
+        description="The all-time score at the end of the interval, or the current one if the interval has not ended."
+    )
+    gained: int = strawberry.field(
+        description="The change of the score within the interval. Negative if points were taken back."
+    )
 
 
-@strawberry.type(description="A player's all-time score in a category over time.")
+@strawberry.type(description="A user's all-time score in a category over time, for charts.")
 class ScoreHistory:
-    user: User = strawberry.field(description="Whose score.")
-    category: Category = strawberry.field(description="What the score is for.")
-    step: Step = strawberry.field(description="How far apart the points are.")
+    user: User = strawberry.field(description="The user whose score this is.")
+    category: Category = strawberry.field(description="The category of the score.")
+    step: Step = strawberry.field(description="The length of the interval between two points.")
     points: list[ScorePoint] = strawberry.field(
-        description="One per step, without gaps, the oldest first; none that begins in the future. At most 750.",
+        description=(
+            "One point per interval, oldest first, without gaps, at most 750. Intervals in the future are left out."
+        ),
         metadata={"longest": domain.MAX_POINTS},
     )
-    trend: Trend = strawberry.field(description="Where the score went from the beginning to the end.")
-    average_daily_gain: float = strawberry.field(description="What was gained per day of 24 hours.")
+    trend: Trend = strawberry.field(
+        description="Whether the score rose, stayed equal or fell over the whole time range."
+    )
+    average_daily_gain: float = strawberry.field(
+        description="The average change of the score per 24 hours over the time range, up to now."
+    )
 
     @staticmethod
     def of(
@@ -50,26 +62,30 @@ class ScoreHistory:
         )
 
 
-@strawberry.type(description="A player's place in a window that is over, as it was when the window was closed.")
+@strawberry.type(description="A user's final result in a past window, recorded when the window was closed.")
 class RankPoint:
-    starts_at: datetime = strawberry.field(description="The first instant of the window.")
-    ends_at: datetime = strawberry.field(description="The first instant after the window.")
-    rank: int = strawberry.field(description="1-based position in board order.")
-    competition_rank: int = strawberry.field(description="1 + the users with a better score.")
-    score: int = strawberry.field(description="The score in the window.")
-    total_users: int = strawberry.field(description="How many users the board ranked.")
+    starts_at: datetime = strawberry.field(description="Start of the window, inclusive.")
+    ends_at: datetime = strawberry.field(description="End of the window, exclusive.")
+    rank: int = strawberry.field(description="The final position on the board, starting at 1. Never shared.")
+    competition_rank: int = strawberry.field(
+        description="1 plus the number of users with a better score, so users with equal scores share it."
+    )
+    score: int = strawberry.field(description="The user's score in the window.")
+    total_users: int = strawberry.field(description="How many users were ranked on the board.")
 
 
-@strawberry.type(description="A player's places in the windows of a period that are over.")
+@strawberry.type(description="A user's final ranks in the past windows of a period, for charts.")
 class RankHistory:
-    user: User = strawberry.field(description="Whose places.")
-    category: Category = strawberry.field(description="What was played.")
-    period: Period = strawberry.field(description="Whose windows.")
+    user: User = strawberry.field(description="The user whose ranks these are.")
+    category: Category = strawberry.field(description="The category of the boards.")
+    period: Period = strawberry.field(description="The period of the boards.")
     points: list[RankPoint] = strawberry.field(
-        description="The oldest first. A window in which the player had no score has no point.",
+        description=(
+            "One point per window, oldest first, at most 750. Windows in which the user had no score are left out."
+        ),
         metadata={"longest": domain.MAX_POINTS},
     )
-    best_rank: int | None = strawberry.field(description="The best `rank` among the points.")
+    best_rank: int | None = strawberry.field(description="The lowest `rank` of all points. Null if there are none.")
 
     @staticmethod
     def of(

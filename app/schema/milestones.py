@@ -13,14 +13,18 @@ from app.schema.enums import MilestoneKind
 from app.schema.users import User
 
 
-@strawberry.type(description="Something a user reached for the first time. It stays, whatever becomes of the score.")
+@strawberry.type(
+    description="An achievement that a user reached for the first time. It is kept even if the score falls later."
+)
 class Milestone:
-    id: strawberry.ID = strawberry.field(description="Stable: names the user, the category and what was reached.")
-    user: User = strawberry.field(description="Who reached it.")
-    category: Category = strawberry.field(description="Where it was reached.")
-    kind: MilestoneKind = strawberry.field(description="What was reached.")
-    threshold: int | None = strawberry.field(description="The score that was reached; null unless the kind is SCORE.")
-    reached_at: datetime = strawberry.field(description="When.")
+    id: strawberry.ID = strawberry.field(
+        description="A stable identifier of the user, the category and the achievement."
+    )
+    user: User = strawberry.field(description="The user who reached the milestone.")
+    category: Category = strawberry.field(description="The category in which it was reached.")
+    kind: MilestoneKind = strawberry.field(description="The kind of achievement: a score or a rank.")
+    threshold: int | None = strawberry.field(description="The score that was reached. Null unless `kind` is SCORE.")
+    reached_at: datetime = strawberry.field(description="When the milestone was reached.")
 
     @staticmethod
     def of(milestone: domain.Milestone, category: catalogue.Category) -> Milestone:

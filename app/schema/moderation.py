@@ -11,34 +11,48 @@ from app.domain import flags as domain
 from app.schema.enums import FlagStatus, Verdict
 from app.schema.users import User
 
-REASON = "Why, for the audit: up to 500 characters."
+REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
 
 
-@strawberry.input(description="A change of a score.")
+@strawberry.input(description="A correction of a user's score by a moderator.")
 class AdjustScoreInput:
-    user_id: strawberry.ID = strawberry.field(description="Whose score.")
-    delta: int = strawberry.field(description="What is added; negative to take away. The score stays within its range.")
+    user_id: strawberry.ID = strawberry.field(description="The id of the user whose score changes.")
+    delta: int = strawberry.field(
+        description=(
+            "The points to add, or to subtract if negative; not 0. The resulting score is kept between 0 and the "
+            "cap of the category."
+        )
+    )
     reason: str = strawberry.field(description=REASON)
     idempotency_key: str = strawberry.field(
-        description="Up to 100 characters. The same key with the same content gets the same receipt, and counts once."
+        description=(
+            "A key chosen by the client, 1 to 100 characters. Repeating the request with the same key and "
+            "content returns the first receipt and changes nothing."
+        )
     )
-    category: str = strawberry.field(default="global", description="The category of the score.")
+    category: str = strawberry.field(default="global", description="The `id` of the category whose score changes.")
 
 
-@strawberry.type(description="A completion that looks wrong. Only moderators see it.")
+@strawberry.type(description="A completion that the fraud rules marked as suspicious. Visible to moderators only.")
 class Flag:
-    id: strawberry.ID = strawberry.field(description="That of its transaction.")
-    user: User = strawberry.field(description="The player.")
-    category: strawberry.ID = strawberry.field(description="The category in which it counts, or would.")
-    action_type: str | None = strawberry.field(description="What was completed.")
-    verdict: Verdict = strawberry.field(description="How wrong it looks.")
-    rules: list[str] = strawberry.field(description="The rules that think so.")
-    points: int = strawberry.field(description="What it pays, or would pay.")
-    status: FlagStatus = strawberry.field(description="What became of it.")
-    created_at: datetime = strawberry.field(description="When it was completed.")
-    decided_at: datetime | None = strawberry.field(description="When a moderator decided.")
-    decided_by: strawberry.ID | None = strawberry.field(description="The id of that moderator.")
-    reason: str | None = strawberry.field(description="The moderator's reason.")
+    id: strawberry.ID = strawberry.field(description="A UUID, equal to the `id` of the flagged transaction.")
+    user: User = strawberry.field(description="The user who submitted the completion.")
+    category: strawberry.ID = strawberry.field(
+        description="The `id` of the category in which the points count, or would count if released."
+    )
+    action_type: str | None = strawberry.field(description="The `id` of the completed action.")
+    verdict: Verdict = strawberry.field(
+        description="How the fraud rules judged the completion: paid but flagged, or held."
+    )
+    rules: list[str] = strawberry.field(description="The names of the fraud rules that were triggered.")
+    points: int = strawberry.field(description="The points that were paid, or would be paid if released.")
+    status: FlagStatus = strawberry.field(description="Whether the flag is open, or how a moderator decided.")
+    created_at: datetime = strawberry.field(description="When the completion was submitted.")
+    decided_at: datetime | None = strawberry.field(description="When a moderator decided. Null while the flag is open.")
+    decided_by: strawberry.ID | None = strawberry.field(
+        description="The id of the moderator who decided. Null while the flag is open."
+    )
+    reason: str | None = strawberry.field(description="The reason the moderator gave. Null while the flag is open.")
 
     @staticmethod
     def of(flag: domain.Flag, user: User) -> Flag:
@@ -59,15 +73,19 @@ class Flag:
         )
 
 
-@strawberry.type(description="A completion of one's own that a moderator is to look at, or has looked at.")
+@strawberry.type(description="One of the caller's own completions that is, or was, held for review by a moderator.")
 class HeldScore:
-    id: strawberry.ID = strawberry.field(description="That of its transaction.")
-    category: strawberry.ID = strawberry.field(description="The category in which it would count.")
-    action_type: str | None = strawberry.field(description="What was completed.")
-    points: int = strawberry.field(description="What it would pay.")
-    status: FlagStatus = strawberry.field(description="What became of it.")
-    held_at: datetime = strawberry.field(description="When it was submitted.")
-    decided_at: datetime | None = strawberry.field(description="When a moderator decided.")
+    id: strawberry.ID = strawberry.field(description="A UUID, equal to the `id` of the held transaction.")
+    category: strawberry.ID = strawberry.field(
+        description="The `id` of the category in which the points count if released."
+    )
+    action_type: str | None = strawberry.field(description="The `id` of the completed action.")
+    points: int = strawberry.field(description="The points that are paid if the completion is released.")
+    status: FlagStatus = strawberry.field(description="Whether the review is open, or how the moderator decided.")
+    held_at: datetime = strawberry.field(description="When the completion was submitted.")
+    decided_at: datetime | None = strawberry.field(
+        description="When a moderator decided. Null while the review is open."
+    )
 
     @staticmethod
     def of(flag: domain.Flag) -> HeldScore:
@@ -83,18 +101,18 @@ class HeldScore:
         )
 
 
-@strawberry.type(description="A user after a decision about their visibility.")
+@strawberry.type(description="A user after a moderator changed the user's visibility.")
 class ModeratedUser:
-    user: User = strawberry.field(description="Who it is about.")
-    hidden: bool = strawberry.field(description="Whether the user is off every board now.")
+    user: User = strawberry.field(description="The user whose visibility was changed.")
+    hidden: bool = strawberry.field(description="True if the user is now hidden from all boards.")
 
 
-@strawberry.type(description="What is left of a deleted user, and what there was.")
+@strawberry.type(description="The result of deleting a user: the anonymous remainder and an export of the data.")
 class DeletedUser:
-    user: User = strawberry.field(description="The id stays, the name does not.")
+    user: User = strawberry.field(description="The deleted user. The id is kept; name and picture are erased.")
     export: JSON = strawberry.field(
         description=(
-            "What was known about the user: profile, scores, the newest 10000 transactions, action tokens, flags and "
-            "milestones."
+            "The data that was stored about the user: profile, scores, the newest 10000 transactions, action "
+            "tokens, flags and milestones."
         )
     )

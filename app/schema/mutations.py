@@ -13,35 +13,42 @@ from app.schema.catalogue import Action
 from app.schema.receipts import ScoreAccepted
 
 
-@strawberry.input(description="Which action is about to start.")
+@strawberry.input(description="The action for which a token is requested.")
 class IssueActionTokenInput:
-    action_type: str = strawberry.field(description="The id of an action.")
-    difficulty: str | None = strawberry.field(default=None, description="One of the action's difficulties.")
+    action_type: str = strawberry.field(description="The `id` of an action, as listed by `actions`.")
+    difficulty: str | None = strawberry.field(
+        default=None,
+        description="The name of one of the action's difficulties. Omit it for the plain points of the action.",
+    )
     metadata: JSON | None = strawberry.field(
-        default=None, description="Anything worth keeping with the token, up to 2 KiB."
+        default=None, description="Any JSON to store with the token, up to 2 KiB, for example a level or match id."
     )
 
 
-@strawberry.input(description="Which action is complete.")
+@strawberry.input(description="The submission of a completed action.")
 class SubmitScoreInput:
-    action_token: str = strawberry.field(description="The token that was issued before the action started.")
+    action_token: str = strawberry.field(description="The `actionToken` that was issued before the action started.")
     data: JSON | None = strawberry.field(
-        default=None, description="What the game knows about the completion, for verification; up to 8 KiB."
+        default=None, description="Any JSON about the completion, up to 8 KiB, that the game can use to verify it."
     )
 
 
-@strawberry.type(description="Permission to claim one action once.")
+@strawberry.type(description="An action token: the permission to submit one action, once.")
 class ActionTokenIssued:
-    action_token: str = strawberry.field(description="Opaque. Hand it back with `submitScore` when the action is done.")
-    score_value: int = strawberry.field(description="The points it is worth.")
-    issued_at: datetime = strawberry.field(description="The action starts now.")
-    expires_at: datetime = strawberry.field(description="After this it is worth nothing.")
-    action: Action = strawberry.field(description="What is to be done.")
+    action_token: str = strawberry.field(
+        description="An opaque string. Pass it to `submitScore` when the action is completed."
+    )
+    score_value: int = strawberry.field(description="The points that the token pays.")
+    issued_at: datetime = strawberry.field(
+        description="When the token was issued. The minimum duration of the action counts from here."
+    )
+    expires_at: datetime = strawberry.field(description="When the token expires. It must be submitted before.")
+    action: Action = strawberry.field(description="The action for which the token was issued.")
 
 
 IssueActionTokenResult = Annotated[
     ActionTokenIssued | errors.InvalidAction,
-    strawberry.union("IssueActionTokenResult", description="A token, or why there is none."),
+    strawberry.union("IssueActionTokenResult", description="An action token, or the reason why none was issued."),
 ]
 
 SubmitScoreResult = Annotated[
@@ -61,5 +68,5 @@ SubmitScoreResult = Annotated[
     | errors.DuplicateAction
     | errors.VerificationFailed
     | errors.UnderReview,
-    strawberry.union("SubmitScoreResult", description="A receipt, or why nothing was paid."),
+    strawberry.union("SubmitScoreResult", description="A receipt, or the reason why no points were paid."),
 ]

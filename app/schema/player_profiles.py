@@ -12,15 +12,20 @@ from app.schema.catalogue import Category
 from app.schema.milestones import Milestone
 
 
-@strawberry.type(description="What a player did in one category.")
+@strawberry.type(description="A user's results in one category.")
 class CategoryTotals:
-    id: strawberry.ID = strawberry.field(description="Stable: names the user and the category.")
-    category: Category = strawberry.field(description="Where.")
-    score: int = strawberry.field(description="The all-time score.")
-    actions: int = strawberry.field(description="How many actions were completed and paid.")
-    average_points: float | None = strawberry.field(description="Points per action; null without actions.")
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the user and the category.")
+    category: Category = strawberry.field(description="The category of these results.")
+    score: int = strawberry.field(description="The user's all-time score in the category.")
+    actions: int = strawberry.field(description="How many completed actions were paid in this category.")
+    average_points: float | None = strawberry.field(
+        description="The average points per completed action. Null if there are none."
+    )
     best_daily_rank: int | None = strawberry.field(
-        description="The best place on a daily board when the day ended: 1 + the users with a better score."
+        description=(
+            "The best final `competitionRank` on a daily board. Null if no day with a score of the user has been "
+            "closed."
+        )
     )
 
     @staticmethod
@@ -35,13 +40,17 @@ class CategoryTotals:
         )
 
 
-@strawberry.type(description="An action that a player completed.")
+@strawberry.type(description="An action that a user completed.")
 class CompletedAction:
-    action_type: str = strawberry.field(description="The id of the action, which may be gone from the catalogue.")
-    name: str | None = strawberry.field(description="Its name for people, while it is in the catalogue.")
-    category: Category = strawberry.field(description="Where it counted.")
-    points: int = strawberry.field(description="What it was worth.")
-    completed_at: datetime = strawberry.field(description="When.")
+    action_type: str = strawberry.field(
+        description="The `id` of the action. It may have been removed from the catalogue since."
+    )
+    name: str | None = strawberry.field(
+        description="The name of the action to show to users. Null if it has been removed from the catalogue."
+    )
+    category: Category = strawberry.field(description="The category in which the points counted.")
+    points: int = strawberry.field(description="The points that the action was worth.")
+    completed_at: datetime = strawberry.field(description="When the action was completed.")
 
     @staticmethod
     def of(action: domain.CompletedAction, catalogue: Catalogue) -> CompletedAction:
@@ -55,17 +64,29 @@ class CompletedAction:
         )
 
 
-@strawberry.type(description="A player, with what they did so far. Asked for one at a time; lists show `User`.")
+@strawberry.type(
+    description=(
+        "A user's profile with results and achievements. Available for one user at a time; lists contain `User`."
+    )
+)
 class PlayerProfile:
-    id: strawberry.ID = strawberry.field(description="The user's UUID.")
-    username: str = strawberry.field(description="The name on boards.")
-    avatar_url: str | None = strawberry.field(description="A picture, if the user has one.")
-    created_at: datetime | None = strawberry.field(description="When the user was first seen.")
-    totals: list[CategoryTotals] = strawberry.field(description="Every category in which the player has a score.")
-    actions: int = strawberry.field(description="How many actions were completed and paid, in all categories.")
-    average_points: float | None = strawberry.field(description="Points per action; null without actions.")
-    last_action: CompletedAction | None = strawberry.field(description="What the player completed last.")
-    achievements: list[Milestone] = strawberry.field(description="What the player reached, the oldest first.")
+    id: strawberry.ID = strawberry.field(description="The id of the user: a UUID.")
+    username: str = strawberry.field(description="The unique name that boards show.")
+    avatar_url: str | None = strawberry.field(description="The URL of the user's picture. Null if there is none.")
+    created_at: datetime | None = strawberry.field(description="When the service first saw the user.")
+    totals: list[CategoryTotals] = strawberry.field(
+        description="The results in every category in which the user has a score."
+    )
+    actions: int = strawberry.field(description="How many completed actions were paid, in all categories together.")
+    average_points: float | None = strawberry.field(
+        description="The average points per completed action in all categories. Null if there are none."
+    )
+    last_action: CompletedAction | None = strawberry.field(
+        description="The most recently completed action. Null if there is none."
+    )
+    achievements: list[Milestone] = strawberry.field(
+        description="The milestones that the user has reached, oldest first."
+    )
 
     @staticmethod
     def of(profile: domain.PlayerProfile, catalogue: Catalogue) -> PlayerProfile:

@@ -8,17 +8,29 @@ from app.domain import receipts as domain
 from app.schema.users import User
 
 
-@strawberry.type(description="The points are committed: they cannot be lost any more.")
+@strawberry.type(description="The receipt of a successful submission: the points are committed to the database.")
 class ScoreAccepted:
-    transaction_id: strawberry.ID = strawberry.field(description="Names the entry in the ledger.")
-    user: User = strawberry.field(description="Who was paid.")
-    previous_score: int = strawberry.field(description="The all-time score in the category before.")
-    new_score: int = strawberry.field(description="The all-time score in the category now.")
-    score_delta: int = strawberry.field(description="`newScore - previousScore`; less than asked for near the cap.")
-    previous_rank: int | None = strawberry.field(
-        description="All-time rank before; null for a first score, and while ranks are unavailable."
+    transaction_id: strawberry.ID = strawberry.field(description="The id of the transaction in the user's ledger.")
+    user: User = strawberry.field(description="The user who received the points.")
+    previous_score: int = strawberry.field(
+        description="The user's all-time score in the category before the submission."
     )
-    current_rank: int | None = strawberry.field(description="All-time rank now; null while ranks are unavailable.")
+    new_score: int = strawberry.field(description="The user's all-time score in the category after the submission.")
+    score_delta: int = strawberry.field(
+        description=(
+            "The change of the all-time score: `newScore - previousScore`. Smaller than the action's points if "
+            "the score reached its cap."
+        )
+    )
+    previous_rank: int | None = strawberry.field(
+        description=(
+            "The all-time rank before the submission. Null for the user's first score, or if ranks are "
+            "temporarily unavailable."
+        )
+    )
+    current_rank: int | None = strawberry.field(
+        description="The all-time rank after the submission. Null if ranks are temporarily unavailable."
+    )
 
     @staticmethod
     def of(receipt: domain.Receipt) -> ScoreAccepted:

@@ -8,48 +8,71 @@ import strawberry
 from strawberry.scalars import JSON
 
 
-@strawberry.type(description="A key by which the caller's client signs actions, so that they need no token.")
+@strawberry.type(
+    description="A key with which a client signs completed actions instead of requesting a token before each."
+)
 class SigningSession:
-    key_id: strawberry.ID = strawberry.field(description="Names the key.")
+    key_id: strawberry.ID = strawberry.field(description="The identifier of the key, to pass as `keyId`.")
     secret: str = strawberry.field(
         description=(
-            "The key of the HMAC, as it stands. It is told this once. The signature is the lower-case hex HMAC-SHA256 "
-            "of six lines joined by line feeds: `leaderboard-signed-action-v1`, key id, action id, action type, "
-            "difficulty (or nothing), and the timestamp in whole milliseconds since 1970."
+            "The HMAC key, to be used as the bytes of this string. It is returned only once. A signature is the "
+            "HMAC-SHA256, in lower-case hexadecimal, of six lines joined by line feeds: "
+            "`leaderboard-signed-action-v1`, key id, action id, action type, difficulty (or an empty line), and "
+            "the timestamp in whole milliseconds since 1970."
         )
     )
-    expires_at: datetime = strawberry.field(description="After this nothing can be signed with it.")
+    expires_at: datetime = strawberry.field(description="When the session expires. Actions must be submitted before.")
 
 
-@strawberry.input(description="A completed action, signed in a signing session.")
+@strawberry.input(description="A completed action that was signed in a signing session.")
 class SubmitSignedActionInput:
-    key_id: strawberry.ID = strawberry.field(description="The key of the session.")
+    key_id: strawberry.ID = strawberry.field(description="The `keyId` of the signing session.")
     action_id: strawberry.ID = strawberry.field(
-        description="A UUID that the client made up for this completion. It pays once; a repeat gets the first receipt."
+        description=(
+            "A UUID that the client generates for this completion. It pays once; submitting it again returns the "
+            "first receipt."
+        )
     )
-    action_type: str = strawberry.field(description="The id of an action.")
+    action_type: str = strawberry.field(description="The `id` of an action, as listed by `actions`.")
     timestamp: datetime = strawberry.field(
-        description="When it was signed; with a time zone, within five minutes of the server's clock."
+        description="When the action was signed, with a time zone. It must be within 5 minutes of the server's clock."
     )
-    signature: str = strawberry.field(description="As described at `SigningSession.secret`.")
-    difficulty: str | None = strawberry.field(default=None, description="One of the action's difficulties.")
+    signature: str = strawberry.field(description="The signature, computed as described at `SigningSession.secret`.")
+    difficulty: str | None = strawberry.field(
+        default=None,
+        description="The name of one of the action's difficulties. Omit it for the plain points of the action.",
+    )
     data: JSON | None = strawberry.field(
-        default=None, description="What the game knows about the completion, for verification; up to 8 KiB. Not signed."
+        default=None,
+        description=(
+            "Any JSON about the completion, up to 8 KiB, that the game can use to verify it. It is not covered "
+            "by the signature."
+        ),
     )
 
 
-@strawberry.input(description="A player's action, as a game's back-end knows it. Name the player by one of two ways.")
+@strawberry.input(
+    description=(
+        "A completed action, reported by a game's back end. Identify the user by either `userId` or `subject`."
+    )
+)
 class RecordActionInput:
-    action_type: str = strawberry.field(description="The id of an action.")
+    action_type: str = strawberry.field(description="The `id` of an action, as listed by `actions`.")
     idempotency_key: str = strawberry.field(
-        description="Up to 100 characters. The same key with the same content gets the same receipt, and pays once."
+        description=(
+            "A key chosen by the caller, 1 to 100 characters. Repeating the request with the same key and "
+            "content returns the first receipt and pays nothing."
+        )
     )
-    user_id: strawberry.ID | None = strawberry.field(default=None, description="The player's id.")
+    user_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the user: a UUID.")
     subject: str | None = strawberry.field(
-        default=None, description="The `sub` of the player's access tokens, where that is not the id."
+        default=None, description="The `sub` claim of the user's access tokens, as an alternative to `userId`."
     )
     username: str | None = strawberry.field(
-        default=None, description="The player's name, so that one who is not known yet can be created."
+        default=None, description="The user's name. Required if the user is new to the service; it creates the user."
     )
-    difficulty: str | None = strawberry.field(default=None, description="One of the action's difficulties.")
-    reason: str | None = strawberry.field(default=None, description="For the audit: up to 500 characters.")
+    difficulty: str | None = strawberry.field(
+        default=None,
+        description="The name of one of the action's difficulties. Omit it for the plain points of the action.",
+    )
+    reason: str | None = strawberry.field(default=None, description="A note for the audit log, up to 500 characters.")

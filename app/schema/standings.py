@@ -21,26 +21,37 @@ MAX_RADIUS = 49
 MAX_FRIENDS = 100
 
 
-@strawberry.type(description="Where a page of a list begins and ends, and what lies beyond.")
+@strawberry.type(description="The position of a page within its list, following the Relay specification.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="Whether anything follows the page.")
-    has_previous_page: bool = strawberry.field(description="Whether anything precedes the page.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first element; null on an empty page.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last element; null on an empty page.")
+    has_next_page: bool = strawberry.field(description="True if there are entries after this page.")
+    has_previous_page: bool = strawberry.field(description="True if there are entries before this page.")
+    start_cursor: str | None = strawberry.field(
+        description=(
+            "The cursor of the first entry; pass it as `before` where backward paging is supported. Null if the "
+            "page is empty."
+        )
+    )
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last entry; pass it as `after` to get the next page. Null if the page is empty."
+    )
 
 
-@strawberry.type(description="One element of a page of standings.")
+@strawberry.type(description="An entry of a page of standings, with its cursor.")
 class StandingEdge:
-    cursor: str = strawberry.field(description="Opaque: where this entry stands. Good for this board and window alone.")
-    node: LeaderboardEntry = strawberry.field(description="The entry.")
+    cursor: str = strawberry.field(description="An opaque cursor of this entry, valid for this board and window only.")
+    node: LeaderboardEntry = strawberry.field(description="The entry at this position.")
 
 
-@strawberry.type(description="A page of a board, however deep. Ranks and totals are of the board's one version.")
+@strawberry.type(description="One page of a board. All ranks and totals belong to the same version of the board.")
 class StandingConnection:
-    edges: list[StandingEdge] = strawberry.field(description="The page, in board order.")
-    nodes: list[LeaderboardEntry] = strawberry.field(description="The entries of the page without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
-    total_count: int = strawberry.field(description="How many users the board ranks.")
+    edges: list[StandingEdge] = strawberry.field(
+        description="The entries of the page with their cursors, in order of rank."
+    )
+    nodes: list[LeaderboardEntry] = strawberry.field(
+        description="The entries of the page without their cursors, in order of rank."
+    )
+    page_info: PageInfo = strawberry.field(description="The cursors of the page, and whether there are more entries.")
+    total_count: int = strawberry.field(description="How many users are ranked on the whole board.")
 
     @staticmethod
     def of(page: Page, order: SortOrder) -> StandingConnection:
@@ -65,11 +76,15 @@ class StandingConnection:
         )
 
 
-@strawberry.type(description="One of several chosen users: their place among these, and on the whole board.")
+@strawberry.type(description="One of the compared users: the rank among them, and the entry on the whole board.")
 class FriendStanding:
-    rank: int = strawberry.field(description="1-based position among the chosen users. Never shared.")
-    competition_rank: int = strawberry.field(description="1 + the chosen users with a better score.")
-    entry: LeaderboardEntry = strawberry.field(description="The user's line on the board, with the rank among all.")
+    rank: int = strawberry.field(description="The position among the compared users, starting at 1. Never shared.")
+    competition_rank: int = strawberry.field(
+        description="1 plus the number of compared users with a better score, so users with equal scores share it."
+    )
+    entry: LeaderboardEntry = strawberry.field(
+        description="The user's entry on the whole board, with the rank among all users."
+    )
 
     @staticmethod
     def all_of(page: Page) -> list[FriendStanding]:

@@ -14,21 +14,30 @@ from app.schema.enums import TransactionKind
 from app.schema.standings import PageInfo
 
 
-@strawberry.type(description="One entry in a player's ledger. Entries are only ever added.")
+@strawberry.type(description="An entry in a user's ledger. Entries are never changed or removed.")
 class Transaction:
-    id: strawberry.ID = strawberry.field(description="A UUID; the `transactionId` of a receipt.")
-    seq: int = strawberry.field(description="Position in the player's ledger, from 1, without gaps.")
-    kind: TransactionKind = strawberry.field(description="Why there is an entry.")
+    id: strawberry.ID = strawberry.field(description="A UUID, equal to the `transactionId` of the receipt.")
+    seq: int = strawberry.field(description="The position in the user's ledger: 1, 2, 3 and so on without gaps.")
+    kind: TransactionKind = strawberry.field(description="What caused the entry.")
     category: strawberry.ID | None = strawberry.field(
-        description="The id of the category; null for what is about the player as a whole."
+        description=(
+            "The `id` of the category. Null if the entry concerns the user as a whole, for example when the user "
+            "was hidden."
+        )
     )
-    action_type: str | None = strawberry.field(description="The id of the action, if there was one.")
-    points: int = strawberry.field(description="What was asked for, before the cap.")
-    delta: int = strawberry.field(description="What the all-time score in the category gained.")
-    score: int = strawberry.field(description="The all-time score in the category afterwards.")
-    actor_role: str = strawberry.field(description="In which role somebody caused it.")
-    reason: str | None = strawberry.field(description="What a moderator wrote. Shown to moderators.")
-    created_at: datetime = strawberry.field(description="When it was recorded.")
+    action_type: str | None = strawberry.field(
+        description="The `id` of the completed action. Null if the entry is not about an action."
+    )
+    points: int = strawberry.field(description="The points that were to be added, before the score cap was applied.")
+    delta: int = strawberry.field(description="The actual change of the all-time score in the category.")
+    score: int = strawberry.field(description="The all-time score in the category after this entry.")
+    actor_role: str = strawberry.field(
+        description="The role of whoever caused the entry, for example `player` or `moderator`."
+    )
+    reason: str | None = strawberry.field(
+        description="The reason that a moderator gave. Null if there is none, or if the caller is not a moderator."
+    )
+    created_at: datetime = strawberry.field(description="When the entry was recorded.")
 
     @staticmethod
     def of(entry: LedgerEntry, *, with_reason: bool) -> Transaction:
@@ -47,17 +56,23 @@ class Transaction:
         )
 
 
-@strawberry.type(description="One element of a page of transactions.")
+@strawberry.type(description="A transaction of a page, with its cursor.")
 class TransactionEdge:
-    cursor: str = strawberry.field(description="Opaque: good for this player's transactions alone.")
-    node: Transaction = strawberry.field(description="The transaction.")
+    cursor: str = strawberry.field(description="An opaque cursor, valid for this user's transactions only.")
+    node: Transaction = strawberry.field(description="The transaction at this position.")
 
 
-@strawberry.type(description="A page of a player's transactions, the newest first.")
+@strawberry.type(description="One page of a user's transactions, newest first.")
 class TransactionConnection:
-    edges: list[TransactionEdge] = strawberry.field(description="The page.")
-    nodes: list[Transaction] = strawberry.field(description="The transactions of the page without their cursors.")
-    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
+    edges: list[TransactionEdge] = strawberry.field(
+        description="The transactions of the page with their cursors, newest first."
+    )
+    nodes: list[Transaction] = strawberry.field(
+        description="The transactions of the page without their cursors, newest first."
+    )
+    page_info: PageInfo = strawberry.field(
+        description="The cursors of the page, and whether there are more transactions."
+    )
 
     @staticmethod
     def of(

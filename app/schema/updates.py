@@ -14,13 +14,21 @@ from app.schema.enums import UpdateKind
 from app.schema.users import User
 
 
-@strawberry.type(description="How one user moved in the visible part of a board.")
+@strawberry.type(description="How one user's rank and score changed within the watched part of a board.")
 class RankChange:
-    user: User = strawberry.field(description="Who moved.")
-    old_rank: int | None = strawberry.field(description="Rank before; null when it was outside of the visible part.")
-    new_rank: int | None = strawberry.field(description="Rank now; null when it is outside of the visible part.")
-    score: int = strawberry.field(description="The score now, as far as visible.")
-    score_delta: int = strawberry.field(description="What was gained since the message before, as far as visible.")
+    user: User = strawberry.field(description="The user whose rank, score or name changed.")
+    old_rank: int | None = strawberry.field(
+        description="The rank in the previous message. Null if the user was outside the watched part."
+    )
+    new_rank: int | None = strawberry.field(
+        description="The rank in this message. Null if the user is now outside the watched part."
+    )
+    score: int = strawberry.field(
+        description="The score in this message, or the last known one if the user left the watched part."
+    )
+    score_delta: int = strawberry.field(
+        description="The change of the score since the previous message. 0 if it is not known."
+    )
 
     @staticmethod
     def of(change: domain.RankChange) -> RankChange:
@@ -35,16 +43,27 @@ class RankChange:
 
 @strawberry.type(
     description=(
-        "The whole visible board, and what moved. The first message is a SNAPSHOT; a lost or repeated one is harmless."
+        "The watched part of a board, in full, and what changed since the previous message. Each message is "
+        "complete, so a lost or repeated message does no harm."
     )
 )
 class LeaderboardUpdate:
-    kind: UpdateKind = strawberry.field(description="SNAPSHOT to begin with and after a change of window, else UPDATE.")
-    epoch: strawberry.ID = strawberry.field(description="As on the leaderboard.")
-    version: int = strawberry.field(description="As on the leaderboard: within an epoch it never goes back.")
-    as_of: datetime = strawberry.field(description="As on the leaderboard.")
-    leaderboard: Leaderboard = strawberry.field(description="The whole visible board.")
-    changes: list[RankChange] = strawberry.field(description="What moved since the message before; none in a SNAPSHOT.")
+    kind: UpdateKind = strawberry.field(
+        description="SNAPSHOT for the first message and after a new window begins, otherwise UPDATE."
+    )
+    epoch: strawberry.ID = strawberry.field(description="The `epoch` of the leaderboard in this message.")
+    version: int = strawberry.field(
+        description="The `version` of the leaderboard in this message. It never decreases within an epoch."
+    )
+    as_of: datetime = strawberry.field(description="The `asOf` time of the leaderboard in this message.")
+    leaderboard: Leaderboard = strawberry.field(
+        description="The watched part of the board, in full. Replace what you show with it."
+    )
+    changes: list[RankChange] = strawberry.field(
+        description=(
+            "The users whose rank, score or name changed since the previous message. Empty in a SNAPSHOT."
+        )
+    )
 
     @staticmethod
     def of(update: domain.BoardUpdate, category: catalogue.Category, stretch: str) -> LeaderboardUpdate:
@@ -60,20 +79,27 @@ class LeaderboardUpdate:
         )
 
 
-@strawberry.type(description="One player's score and rank, and what changed: for spectators, and to tell who passed.")
+@strawberry.type(description="A user's score and rank on a board, and what changed since the previous message.")
 class UserUpdate:
-    kind: UpdateKind = strawberry.field(description="SNAPSHOT to begin with and after a change of window, else UPDATE.")
-    user: User = strawberry.field(description="Who it is about.")
-    score: int = strawberry.field(description="The score now; 0 without one.")
-    rank: int | None = strawberry.field(description="The rank now; null without a score.")
+    kind: UpdateKind = strawberry.field(
+        description="SNAPSHOT for the first message and after a new window begins, otherwise UPDATE."
+    )
+    user: User = strawberry.field(description="The user who is being watched.")
+    score: int = strawberry.field(description="The current score on this board; 0 if there is none.")
+    rank: int | None = strawberry.field(description="The current rank on this board. Null if the user has no score.")
     previous_rank: int | None = strawberry.field(
-        description="The rank in the message before; null when there was none. In a SNAPSHOT the rank itself."
+        description="The rank in the previous message. In a SNAPSHOT it equals `rank`. Null if the user had no score."
     )
-    score_delta: int = strawberry.field(description="What was gained since the message before; 0 in a SNAPSHOT.")
+    score_delta: int = strawberry.field(
+        description="The change of the score since the previous message; 0 in a SNAPSHOT."
+    )
     overtaken_by: User | None = strawberry.field(
-        description="The nearest user above who passed since the message before, if the rank fell and that is certain."
+        description=(
+            "The nearest user above who passed the watched user since the previous message. Null if the rank "
+            "did not fall, or if it is not certain who passed."
+        )
     )
-    standing: UserRank = strawberry.field(description="All that is known of the player's place, as of this message.")
+    standing: UserRank = strawberry.field(description="The complete position of the user on the board at this message.")
 
     @staticmethod
     def of(change: rivals.UserChange, profile: Profile) -> UserUpdate:

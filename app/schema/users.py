@@ -9,13 +9,13 @@ import strawberry
 from app.domain import users as domain
 
 
-@strawberry.type(description="A player.")
+@strawberry.type(description="A user of the service: a player with a public name.")
 class User:
-    id: strawberry.ID = strawberry.field(description="A UUID; it never changes.")
-    username: str = strawberry.field(description="The name on boards, unique, up to 60 characters of plain text.")
-    avatar_url: str | None = strawberry.field(description="A picture, if the user has one.")
+    id: strawberry.ID = strawberry.field(description="A UUID. It never changes.")
+    username: str = strawberry.field(description="The unique name that boards show: plain text of 1 to 60 characters.")
+    avatar_url: str | None = strawberry.field(description="The URL of the user's picture. Null if there is none.")
     created_at: datetime | None = strawberry.field(
-        description="When the user was first seen; null for a caller who has not done anything yet."
+        description="When the service first saw the user. Null for a caller who has not done anything yet."
     )
 
     @staticmethod

@@ -15,13 +15,20 @@ from app.schema.moderation import HeldScore
 from app.schema.users import User
 
 
-@strawberry.type(description="What is left of one of the caller's rate limits.")
+@strawberry.type(description="The state of one of the caller's rate limits.")
 class Allowance:
-    activity: Activity = strawberry.field(description="What is limited. Every field counts, aliased or not.")
-    limit: int = strawberry.field(description="How many are allowed in any stretch of `window` seconds.")
-    window: int = strawberry.field(description="The stretch of time the limit is about, in seconds.")
-    remaining: int = strawberry.field(description="How many are allowed now.")
-    resets_in: int = strawberry.field(description="Seconds without any after which all of them are allowed again.")
+    activity: Activity = strawberry.field(
+        description=(
+            "The kind of operation that is limited. Every field of an operation counts separately, also when it "
+            "is aliased."
+        )
+    )
+    limit: int = strawberry.field(description="How many are allowed within any `window` seconds.")
+    window: int = strawberry.field(description="The length of the sliding time window, in seconds.")
+    remaining: int = strawberry.field(description="How many are still allowed at the moment.")
+    resets_in: int = strawberry.field(
+        description="How many seconds until the whole limit is available again, if no more are used."
+    )
 
     @staticmethod
     def of(activity: Activity, left: limits.Allowance) -> Allowance:
@@ -36,23 +43,27 @@ class Allowance:
         )
 
 
-@strawberry.type(description="What only the caller sees.")
+@strawberry.type(description="Information about the caller that only the caller can see.")
 class Viewer:
-    user: User = strawberry.field(description="The caller as others see them.")
-    role: Role = strawberry.field(description="What the caller may do.")
-    rank: UserRank = strawberry.field(description="Where the caller stands on the global all-time board.")
-    open_tokens: int = strawberry.field(description="Action tokens issued and neither used nor expired.")
-    max_open_tokens: int = strawberry.field(description="How many of them are allowed at a time.")
+    user: User = strawberry.field(description="The caller's public data, as other users see it.")
+    role: Role = strawberry.field(description="The caller's role, taken from the access token.")
+    rank: UserRank = strawberry.field(
+        description="The caller's position on the all-time board of the category `global`."
+    )
+    open_tokens: int = strawberry.field(
+        description="How many of the caller's action tokens are neither used nor expired."
+    )
+    max_open_tokens: int = strawberry.field(description="How many open action tokens the caller may have at a time.")
     limits: list[Allowance] = strawberry.field(
-        description="What is left of the caller's rate limits; empty where there are none."
+        description="The state of the caller's rate limits. Empty if rate limiting is switched off."
     )
 
     held: strawberry.Private[Callable[[], Awaitable[Sequence[Flag]]]]
 
     @strawberry.field(
         description=(
-            "The caller's completions that wait, or waited, for a moderator; the newest 100. "
-            "They count nowhere until they are released."
+            "The caller's newest 100 completions that are, or were, held for review by a moderator. Their points "
+            "do not count until they are released."
         )
     )
     async def held_scores(self) -> list[HeldScore]:
