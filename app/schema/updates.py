@@ -60,9 +60,7 @@ class LeaderboardUpdate:
         description="The watched part of the board, in full. Replace what you show with it."
     )
     changes: list[RankChange] = strawberry.field(
-        description=(
-            "The users whose rank, score or name changed since the previous message. Empty in a SNAPSHOT."
-        )
+        description=("The users whose rank, score or name changed since the previous message. Empty in a SNAPSHOT.")
     )
 
     @staticmethod
