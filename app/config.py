@@ -142,7 +142,9 @@ class Settings(BaseSettings):
         problems = list(self._contradictions())
         if self.is_production:
             problems += [
-                f"{name.upper()} is missing" for name in ("database_url", "redis_url") if not getattr(self, name)
+                f"{name.upper()} must be set in production"
+                for name in ("database_url", "redis_url")
+                if not getattr(self, name)
             ]
         problems += self._weak_secrets()
         if problems:
@@ -157,9 +159,9 @@ class Settings(BaseSettings):
     def _contradictions(self) -> list[str]:
         problems = []
         if self.db_pool_min > self.db_pool_max:
-            problems.append("DB_POOL_MIN is larger than DB_POOL_MAX")
+            problems.append("DB_POOL_MIN must not be larger than DB_POOL_MAX")
         if self.trusted_documents_mode is not DocumentMode.OFF and not self.trusted_documents_file:
-            problems.append("TRUSTED_DOCUMENTS_MODE needs TRUSTED_DOCUMENTS_FILE")
+            problems.append("TRUSTED_DOCUMENTS_FILE must be set when TRUSTED_DOCUMENTS_MODE is not `off`")
         return problems
 
     def _weak_secrets(self) -> list[str]:
@@ -183,9 +185,9 @@ class Settings(BaseSettings):
             if not self.is_production:
                 continue
             if text in (DEVELOPMENT_JWT_SECRET, DEVELOPMENT_ACTION_SECRET):
-                problems.append(f"{label} is missing: the development default is not allowed in production")
+                problems.append(f"{label} must be set in production: the development default is not allowed")
             if text in seen:
-                problems.append(f"{label} is the same secret as {seen[text]}")
+                problems.append(f"{label} must differ from {seen[text]}")
             seen[text] = label
         return problems
 

@@ -1,4 +1,4 @@
-"""`leaderboard export` and `leaderboard import`: everything worth keeping, as lines of JSON."""
+"""`leaderboard export` and `leaderboard import`: users, catalogue and ledger as JSON Lines."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ def add_to(program: typer.Typer) -> None:
 
 
 def export_archive(
-    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to; compressed when it ends in .gz.")],
+    file: Annotated[
+        Path, typer.Argument(dir_okay=False, help="The file to write; compressed if its name ends in .gz.")
+    ],
 ) -> None:
-    """Write users, catalogue and ledger to a file, all of one moment. The service may work meanwhile.
+    """Write users, catalogue and ledger to a file: a consistent snapshot, also while the service is running.
 
-    The file has its name only once it is whole. Scores are not in it: an import makes them from the ledger.
+    The file appears under its name only when it is complete. It contains no scores: an import computes them from the
+    ledger.
     """
     from app.cli.services import with_services
 
@@ -51,17 +54,19 @@ def export_archive(
 
 
 def import_archive(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An archive, or balances.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="An archive, or with --opening a file of balances.")
+    ],
     opening: Annotated[
-        bool, typer.Option("--opening", help="The file is another system's board: CSV, or JSON in lines.")
+        bool, typer.Option("--opening", help="Import the scores of another system: CSV or JSON Lines.")
     ] = False,
-    category: Annotated[str, typer.Option(help="With --opening: where the balances go.")] = "global",
-    reason: Annotated[str, typer.Option(help="With --opening: why, for the ledger.")] = "Brought along",
+    category: Annotated[str, typer.Option(help="With --opening: the id of the category.")] = "global",
+    reason: Annotated[str, typer.Option(help="With --opening: the reason, for the ledger.")] = "Brought along",
 ) -> None:
-    """Read what `export` wrote, into this database. A second time changes nothing.
+    """Import a file that `export` wrote. Importing it again changes nothing.
 
-    Every hash is computed anew and every chain must be whole, or nothing is imported. With --opening the file has a
-    line per user: user, score and, if known, username, reached_at and avatar_url; each user's balance counts once.
+    All hashes are verified, and every hash chain must be complete, or nothing is imported. With --opening the file
+    has one line per user: user, score and optionally username, reached_at and avatar_url; each balance counts once.
     """
     from app.cli.rebuild import rebuild_category
     from app.cli.services import with_services

@@ -98,7 +98,7 @@ def _passing_reason(refusal: TransportQueryError) -> str:
     code = (errors[0].get("extensions") or {}).get("code")
     if code in PASSING:
         return str(code)
-    raise CommandError(f"the server refuses: {errors[0].get('message')}") from refusal
+    raise CommandError(f"the server refused the subscription: {errors[0].get('message')}") from refusal
 
 
 def _first_line(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.errors import CommandError
-from app.cli.output import console, examples, result
+from app.cli.output import console, examples, help_without_command, result
 
 if TYPE_CHECKING:
     from app.domain.catalogue_changes import Change
@@ -19,14 +19,18 @@ PARTS = ("categories", "actions")
 
 def add_to(program: typer.Typer) -> None:
     """Register the commands."""
-    commands = typer.Typer(no_args_is_help=True, help="Categories and actions, from and to a YAML file.")
+    commands = typer.Typer(
+        help="Print categories and actions as YAML, or apply a YAML file.",
+        callback=help_without_command,
+        invoke_without_command=True,
+    )
     commands.command(epilog=examples("leaderboard catalogue show", "leaderboard catalogue show > catalogue.yaml"))(show)
     commands.command(epilog=examples('leaderboard catalogue apply catalogue.yaml --reason "Winter season"'))(apply)
     program.add_typer(commands, name="catalogue")
 
 
 def show() -> None:
-    """Print the whole catalogue as YAML, as `apply` takes it."""
+    """Print the whole catalogue as YAML, in the format that `apply` reads."""
     import yaml
 
     from app.cli.services import with_services
@@ -39,12 +43,17 @@ def show() -> None:
 
 
 def apply(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A YAML file; see `show`.")],
-    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "Applied from the command line",
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="A YAML file in the format that `show` prints.")
+    ],
+    reason: Annotated[
+        str, typer.Option(help="The reason for the change, for the audit log.")
+    ] = "Applied from the command line",
 ) -> None:
-    """Create or change what the file names; what it leaves out stays. All of it, or nothing when anything is wrong.
+    """Create or change the categories and actions in a file.
 
-    Running instances work by it within a second. Applying the same file again changes nothing.
+    Whatever the file leaves out stays as it is. If anything in it is invalid, nothing is changed. Running instances
+    apply the changes within a second. Applying the same file again changes nothing.
     """
     from app.cli.services import with_services
     from app.domain.transactions import Actor
@@ -71,9 +80,9 @@ def read(file: Path) -> dict[str, list[dict[str, Any]]]:
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise CommandError(f"{file}: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict) or not set(content) <= set(PARTS):
-        raise CommandError(f"{file}: the file has {' and '.join(PARTS)}, each a list")
+        raise CommandError(f"{file}: the file must have {' and '.join(PARTS)}, each a list")
     documents: dict[str, list[dict[str, Any]]] = {part: content.get(part) or [] for part in PARTS}
     for part, entries in documents.items():
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise CommandError(f"{file}: `{part}` is a list of objects")
+            raise CommandError(f"{file}: `{part}` must be a list of objects")
     return documents

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 
 from app.cli.errors import CommandError
-from app.cli.tally import ACCEPTED, RESTING, Tally
+from app.cli.tally import ACCEPTED, SKIPPED, Tally
 from app.domain.population import ADJECTIVES, ANIMALS
 from app.services.seeding import DEMO_NAMES
 
@@ -46,11 +46,11 @@ mutation Submit($input: SubmitScoreInput!) {
 
 @dataclass(slots=True)
 class Player:
-    """Somebody who plays. `rests_until` is on the monotonic clock."""
+    """A simulated player. `waits_until` is on the monotonic clock."""
 
     name: str
     token: str
-    rests_until: float = 0.0
+    waits_until: float = 0.0
 
 
 class Refused(Exception):
@@ -99,7 +99,7 @@ class Crowd:
                     await asyncio.sleep(began + number / rate - asyncio.get_running_loop().time())
                     player = self._somebody()
                     if player is None:
-                        self._tally.outcomes[RESTING] += 1
+                        self._tally.outcomes[SKIPPED] += 1
                         continue
                     await self._slots.acquire()
                     turns.create_task(self._turn(http, player, self._random.choice(actions)))
@@ -112,7 +112,7 @@ class Crowd:
                 raise CommandError(
                     f"no server answers at {self._url}: start one with `make run`, or name it with --url"
                 ) from None
-            raise CommandError(f"the server at {self._url} refuses: {refusal.code}") from None
+            raise CommandError(f"the server at {self._url} answered {refusal.code}") from None
         fit = [
             action["id"]
             for action in found["actions"]
@@ -120,15 +120,17 @@ class Crowd:
             and not action["minDuration"] and not action["cooldown"]
         ]  # fmt: skip
         if not fit:
-            raise CommandError(f"the category {self._category} has no action that can be repeated at once")
+            raise CommandError(
+                f"the category {self._category} has no enabled action without cooldown, minimum duration or daily limit"
+            )
         return fit
 
     def _somebody(self) -> Player | None:
-        """A player who does not rest; None where nearly all do."""
+        """A player who does not have to wait; None if nearly all have to."""
         now = time.monotonic()
         for _ in range(20):
             player = self._random.choice(self._players)
-            if player.rests_until <= now:
+            if player.waits_until <= now:
                 return player
         return None
 
@@ -142,7 +144,7 @@ class Crowd:
             self._tally.latencies["submit"].values.append(time.perf_counter() - between)
             self._tally.outcomes[ACCEPTED] += 1
         except Refused as refusal:
-            player.rests_until = time.monotonic() + refusal.retry_after
+            player.waits_until = time.monotonic() + refusal.retry_after
             self._tally.outcomes[refusal.code] += 1
         finally:
             self._slots.release()

@@ -1,4 +1,4 @@
-"""`leaderboard dev`: the whole service on one machine, with nothing to set up."""
+"""`leaderboard dev`: run the whole service on one machine, without any set-up."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def add_to(program: typer.Typer) -> None:
 
 
 def dev() -> None:
-    """Serve for development, with private PostgreSQL and Redis, demo players and a demo access token.
+    """Run a development server with its own PostgreSQL and Redis, demo players and a demo access token.
 
-    What `make run` calls. DATABASE_URL and REDIS_URL replace the private servers; HOST and PORT say where to serve.
-    Ctrl-C stops everything it started. The data stays in .data/.
+    `make run` calls this. Set DATABASE_URL and REDIS_URL to use other data stores, HOST and PORT to listen elsewhere.
+    Ctrl-C stops everything that was started. The data is kept in .data/.
     """
     from app.cli.listening import bind
     from app.cli.stopping import stoppable
@@ -49,7 +49,7 @@ def dev() -> None:
 
     settings = load_settings()
     if settings.is_production:
-        raise CommandError("`dev` is for development: in production use `leaderboard serve`")
+        raise CommandError("`dev` must not be used in production: use `leaderboard serve`")
     try:
         with stoppable(), bind(settings.host, settings.port) as listener:
             _run(settings, listener)

@@ -13,5 +13,5 @@ def parse_seconds(text: str) -> int:
     """The seconds of `90s`, `15m`, `2h`, `1d` or a plain number. Raises typer.BadParameter on anything else."""
     match = re.fullmatch(r"([1-9][0-9]{0,8})([smhd]?)", text.strip())
     if match is None:
-        raise typer.BadParameter(f"{text!r} is no duration: write 90s, 15m, 2h or 1d")
+        raise typer.BadParameter(f"{text!r} is not a duration: it must be like 90s, 15m, 2h or 1d")
     return int(match[1]) * SECONDS[match[2] or "s"]

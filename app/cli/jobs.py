@@ -1,4 +1,4 @@
-"""`leaderboard jobs`: the background work, by hand."""
+"""`leaderboard jobs`: list the background jobs, and run one by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.errors import CommandError
-from app.cli.output import console, examples
+from app.cli.output import console, examples, help_without_command
 
 if TYPE_CHECKING:
     from app.wiring import App
@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 def add_to(program: typer.Typer) -> None:
     """Register the commands."""
-    group = typer.Typer(help="List the background work, or do a piece of it now.", no_args_is_help=False)
+    group = typer.Typer(
+        help="List the background jobs, or run one now.",
+        callback=help_without_command,
+        invoke_without_command=True,
+    )
     group.command("list", epilog=examples("leaderboard jobs list"))(show)
     group.command("run", epilog=examples("leaderboard jobs run reconcile"))(run)
     program.add_typer(group, name="jobs")
 
 
 def show() -> None:
-    """List the jobs, how often the service does them by itself, and how long a run may take."""
+    """List the background jobs, how often the service runs each of them, and the time-out of a run."""
     from rich.table import Table
 
     from app.cli.services import with_services
@@ -36,8 +40,10 @@ def show() -> None:
     console().print(table)
 
 
-def run(name: Annotated[str, typer.Argument(help="Name of the job, as `leaderboard jobs list` prints it.")]) -> None:
-    """Do a job once, now. It is safe beside a running service, which may be doing the same."""
+def run(
+    name: Annotated[str, typer.Argument(help="The name of the job, as printed by `leaderboard jobs list`.")],
+) -> None:
+    """Run a job once, now. This is safe while the service is running, even if it runs the same job."""
     from app.cli.services import with_services
     from app.domain.errors import ServiceUnavailable
     from app.services.standings import Unreachable
@@ -45,7 +51,7 @@ def run(name: Annotated[str, typer.Argument(help="Name of the job, as `leaderboa
     async def work(app: App) -> None:
         known = [job.name for job in app.jobs.all]
         if name not in known:
-            raise CommandError(f"there is no job {name}: choose from {', '.join(known)}")
+            raise CommandError(f"there is no job {name}: it must be one of {', '.join(known)}")
         try:
             await app.jobs.run_one(name)
         except Unreachable as error:

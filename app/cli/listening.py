@@ -17,7 +17,7 @@ def bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise CommandError(f"HOST={host} is no address of this machine: {error.strerror}") from error
+        raise CommandError(f"HOST must be an address of this machine, not {host}: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -40,4 +40,4 @@ def _why_not(host: str, port: int, error: OSError) -> str:
         return f"port {port} of {host} is taken: end the program that uses it, or choose another with PORT={port + 1}"
     if error.errno == errno.EACCES:
         return f"port {port} needs privileges: choose one above 1023 with PORT=8000"
-    return f"HOST={host} is no address of this machine: {error.strerror}"
+    return f"HOST must be an address of this machine, not {host}: {error.strerror}"

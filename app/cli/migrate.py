@@ -1,7 +1,8 @@
-"""`leaderboard migrate`: the tables."""
+"""`leaderboard migrate`: create and update the database tables."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -12,20 +13,24 @@ from app.cli.output import console, examples
 
 def add_to(program: typer.Typer) -> None:
     """Register the command."""
-    program.command(epilog=examples("leaderboard migrate", "leaderboard migrate --down base"))(migrate)
+    program.command(epilog=examples("leaderboard migrate", "leaderboard migrate --down base --yes"))(migrate)
 
 
 def migrate(
     down: Annotated[
-        str | None, typer.Option(metavar="REVISION", help="Go down to this revision; `base` removes all tables.")
+        str | None, typer.Option(metavar="REVISION", help="Downgrade to this revision. `base` drops all tables.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Downgrade without asking for confirmation.")] = False,
 ) -> None:
-    """Bring the database up to date. Several may do it at once: one works, the others wait.
+    """Bring the database tables up to date.
 
-    Going down loses the data of tables and columns that go.
+    Several processes may do this at once: one migrates, the others wait. A downgrade deletes the data of the tables
+    and columns that it drops, so it asks for confirmation.
     """
     import alembic.util
 
+    if down is not None and not yes:
+        _confirm(down)
     from app.cli.stores import reaching, stores
     from app.models.migrate import downgrade, revisions, upgrade
 
@@ -43,3 +48,11 @@ def migrate(
     console(stderr=True).print(
         f"The database is at revision {after or 'base'} (was {before or 'base'}, newest {newest})"
     )
+
+
+def _confirm(revision: str) -> None:
+    """Ask whether to downgrade. Raises CommandError for no, and where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise CommandError("a downgrade deletes data: confirm it with --yes, because standard input is not a terminal")
+    if not typer.confirm(f"Downgrade to {revision} and delete the data that it drops?", err=True):
+        raise CommandError("the downgrade was cancelled, and nothing was changed")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 def examples(*lines: str) -> str:
     """The end of a command's help: commands to copy."""
     return "\n\n".join(("[bold]Examples[/bold]", *(f"  [cyan]{line}[/cyan]" for line in lines)))
+
+
+def help_without_command(context: typer.Context) -> None:
+    """Print the help of a group of commands that is called without one of them; to be used as its callback."""
+    if context.invoked_subcommand is None:
+        context.get_help()  # rich prints it
 
 
 def result(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`leaderboard play`: simulated players, so that there is something to watch."""
+"""`leaderboard play`: simulate players, for demonstrations and load."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def add_to(program: typer.Typer) -> None:
 
 
 def play(
-    players: Annotated[int, typer.Option(min=1, max=100_000, help="How many players.")] = 50,
-    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="Actions that begin in a second.")] = 10.0,
-    seconds: Annotated[float, typer.Option(min=0.1, help="For how long.")] = 30.0,
-    category: Annotated[str, typer.Option(help="Where they play.")] = "global",
-    url: Annotated[str | None, typer.Option(help="Of the server; that of HOST and PORT when omitted.")] = None,
+    players: Annotated[int, typer.Option(min=1, max=100_000, help="The number of players.")] = 50,
+    rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="The number of actions to start per second.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How many seconds to play.")] = 30.0,
+    category: Annotated[str, typer.Option(help="The id of the category to play in.")] = "global",
+    url: Annotated[str | None, typer.Option(help="The URL of the server. Default: built from HOST and PORT.")] = None,
 ) -> int:
-    """Let simulated players play through the public API: each action is a token issued, then submitted.
+    """Simulate players who use the public API: each action requests an action token and submits it.
 
-    The demo players are among them. Rate limits are a normal outcome, and a player who meets one rests. Ends with
-    exit code 1 when something went wrong that a player could not help.
+    The demo players are among them. Rate limits are a normal outcome: a player who exceeds one waits as long as the
+    server asks. The exit code is 1 if there was any other error.
     """
     import asyncio
 
@@ -80,7 +80,7 @@ def _picture(tally: Tally) -> RenderableType:
     for outcome, count in sorted(tally.outcomes.items(), key=lambda item: -item[1]):
         failed = outcome in tally.failures
         table.add_row(outcome, f"{count:,}", "failed" if failed else "", style="red" if failed else "")
-    table.add_row("together", f"{tally.total:,}", f"{tally.total / tally.elapsed:.1f} a second", style="bold")
+    table.add_row("total", f"{tally.total:,}", f"{tally.total / tally.elapsed:.1f} per second", style="bold")
     for name, taken in tally.latencies.items():
         spread = "  ".join(f"{share:.0%} {taken.quantile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
         table.add_row(f"time to {name}", f"{taken.count:,}", spread, style="dim")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -26,6 +28,7 @@ from app.cli import (
     watch,
 )
 from app.cli.errors import FAILED, INTERRUPTED, complain, report
+from app.cli.output import help_without_command, result
 
 MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
 
@@ -34,17 +37,21 @@ def build() -> typer.Typer:
     """The command line with all of its commands."""
     program = typer.Typer(
         name="leaderboard",
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
     @program.callback(invoke_without_command=True)
-    def overview(context: typer.Context) -> None:
-        """A real-time leaderboard: run it, fill it, watch it, check it."""
-        if context.invoked_subcommand is None:
-            context.get_help()  # which prints it
+    def overview(
+        context: typer.Context,
+        version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    ) -> None:
+        """A real-time leaderboard: run it, add demo data, watch it, verify it."""
+        if version:
+            result(f"leaderboard {importlib.metadata.version('leaderboard')}")
+            raise typer.Exit
+        help_without_command(context)
 
     for module in MODULES:
         module.add_to(program)
@@ -65,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter would flush once more at its end.
+        # The reader closed the pipe. Redirect stdout, because the interpreter flushes it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:

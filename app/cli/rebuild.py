@@ -1,4 +1,4 @@
-"""`leaderboard rebuild`: Redis from PostgreSQL."""
+"""`leaderboard rebuild`: load the boards into Redis from PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def add_to(program: typer.Typer) -> None:
 
 
 def rebuild(
-    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    category: Annotated[str | None, typer.Option(help="Rebuild only this category. Default: all categories.")] = None,
 ) -> None:
-    """Load the live boards into Redis anew, from PostgreSQL.
+    """Reload the current boards into Redis from PostgreSQL.
 
-    Reads are answered by PostgreSQL meanwhile, and no score that comes in is lost.
+    Meanwhile reads are answered from PostgreSQL. Scores that are submitted meanwhile are not lost.
     """
     from app.cli.services import with_services
 
@@ -52,6 +52,6 @@ async def rebuild_category(app: App, category_id: str, bar: Progress) -> int:
     task = bar.add_task(f"Redis: {category_id}", total=total)
     rows = await app.rebuild.rebuild(category, force=True, progress=lambda done: bar.advance(task, done))
     if total and not rows:
-        raise CommandError(f"another process is rebuilding {category_id}: it needs no second one")
+        raise CommandError(f"another process is already rebuilding {category_id}")
     bar.update(task, completed=rows, total=rows)
     return rows

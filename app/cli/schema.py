@@ -13,7 +13,7 @@ def add_to(program: typer.Typer) -> None:
 
 
 def schema() -> None:
-    """Print the GraphQL schema in SDL, alone on standard output."""
+    """Print the GraphQL schema in SDL on standard output."""
     from app.graphql import print_sdl
 
     result(print_sdl())

@@ -1,4 +1,4 @@
-"""`leaderboard seed`: made-up players, few or very many."""
+"""`leaderboard seed`: add random players, from a few to millions."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def add_to(program: typer.Typer) -> None:
 def seed(
     users: Annotated[int, typer.Option(min=1, help="How many players to add.")] = 1000,
     actions: Annotated[
-        int | None, typer.Option(min=0, help="How many completed actions they share; one each when omitted.")
+        int | None, typer.Option(min=0, help="How many completed actions in total. Default: one per player.")
     ] = None,
     days: Annotated[
-        int, typer.Option(min=1, max=3650, help="Over how many days: 1 is today, so all on every board.")
+        int, typer.Option(min=1, max=3650, help="Over how many past days to spread them; 1 means today only.")
     ] = 1,
-    category: Annotated[str, typer.Option(help="Where they play.")] = "global",
+    category: Annotated[str, typer.Option(help="The id of the category.")] = "global",
 ) -> None:
-    """Add made-up players with a past, by COPY: a million in a minute or two.
+    """Add random players with completed actions, by COPY: a million takes a minute or two.
 
-    They have ledgers and scores as real ones: `leaderboard verify` finds nothing. What was there stays. Every ten
-    thousand players are one transaction, so a seeding that is interrupted leaves nothing half done.
+    Their ledgers and scores are as valid as real ones: `leaderboard verify` reports no breaches. Existing data stays.
+    Every ten thousand players are one transaction, so an interrupted run leaves only complete players.
     """
     from app.cli.rebuild import rebuild_category
     from app.cli.services import with_services

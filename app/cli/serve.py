@@ -1,4 +1,4 @@
-"""`leaderboard serve`: the server, as an operator runs it."""
+"""`leaderboard serve`: run the server in production."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def add_to(program: typer.Typer) -> None:
 
 
 def serve() -> int:
-    """Serve with the settings of the environment, or of .env. All that is wrong with them is listed at once.
+    """Run the server with the settings from the environment or .env. All invalid settings are listed at once.
 
-    DATABASE_URL and REDIS_URL must be set, and the database migrated. WORKERS processes share the port; one that
-    dies is replaced. SIGTERM ends everything in order within 10 seconds: what is being committed is committed, and
-    sockets are told to come back.
+    DATABASE_URL and REDIS_URL must be set, and the database must be migrated. WORKERS processes share the port; a
+    worker that dies is replaced. SIGTERM shuts down gracefully within 10 seconds: running commits are completed, and
+    WebSocket clients are told to reconnect.
     """
     from app.cli.listening import bind
     from app.cli.stopping import stoppable
@@ -57,7 +57,7 @@ def _settings() -> Settings:
         problems += error.problems
     if settings is not None:
         problems += [
-            f"{name} is missing (`leaderboard dev` starts private servers)"
+            f"{name} must be set (or use `leaderboard dev`, which starts private servers)"
             for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url))
             if not value
         ]

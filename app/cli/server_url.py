@@ -15,7 +15,7 @@ def server_url(given: str | None) -> str:
     if given is not None:
         parts = urlsplit(given)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise typer.BadParameter(f"{given!r} is no address such as http://127.0.0.1:8000")
+            raise typer.BadParameter(f"{given!r} is not a URL: it must be like http://127.0.0.1:8000")
         return f"{parts.scheme}://{parts.netloc}"
     from app.config import load_settings
 

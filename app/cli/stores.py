@@ -52,7 +52,7 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
             upgrade(url)
         elif present != newest:
             raise CommandError(
-                f"the database is at revision {present or 'base'}, and {newest} is needed: run `leaderboard migrate`"
+                f"the database is at revision {present or 'base'} but must be at {newest}: run `leaderboard migrate`"
             )
 
 

@@ -1,4 +1,4 @@
-"""What came of simulated play."""
+"""The outcomes of simulated play."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 ACCEPTED = "ACCEPTED"
-RESTING = "everybody rested"
+SKIPPED = "SKIPPED"
+"""No action was started, because all players had to wait after exceeding a rate limit."""
 
 # Codes that stand for a fault: of the service, of the network, or of how the simulation was set up.
 FAULTS = frozenset(

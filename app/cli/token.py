@@ -26,17 +26,20 @@ def add_to(program: typer.Typer) -> None:
     )(token)
 
 
-def token(
-    user: Annotated[str, typer.Option(help="Name of the user; a UUID is taken as the user's id.")],
-    role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.PLAYER,
-    ttl: Annotated[
-        str,
-        typer.Option(help="How long it is valid: 90s, 15m, 2h. At most ACCESS_TOKEN_MAX_LIFETIME, 24 h by default."),
-    ] = "15m",
-) -> None:
-    """Print an access token for development, alone on standard output.
+def _named(user: str) -> str:
+    if not user.strip():
+        raise typer.BadParameter("it must not be empty")
+    return user
 
-    It is signed with JWT_SECRET; in production access tokens come from whoever signs users in.
+
+def token(
+    user: Annotated[str, typer.Option(callback=_named, help="The name of the user. A UUID is used as the user's id.")],
+    role: Annotated[Role, typer.Option(help="The role, which decides what the token allows.")] = Role.PLAYER,
+    ttl: Annotated[str, typer.Option(help="How long the token is valid: 90s, 15m, 2h. At most ACCESS_TOKEN_MAX_LIFETIME, 24 h by default.")] = "15m",
+) -> None:
+    """Print an access token for development; nothing else is printed on standard output.
+
+    The token is signed with JWT_SECRET. In production, access tokens are issued by your identity provider.
     """
     from app.config import load_settings
 
@@ -60,7 +63,10 @@ def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int
     from app.services.secrets import Secrets
 
     if settings.jwt_jwks_url is not None:
-        raise CommandError("access tokens come from JWT_JWKS_URL: there is no secret to sign one with")
+        raise CommandError(
+            "access tokens come from your identity provider, because JWT_JWKS_URL is set: "
+            "this command can only sign with JWT_SECRET"
+        )
     return mint(
         Secrets(settings.jwt_secret.get_secret_value()),
         subject=user,

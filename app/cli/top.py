@@ -1,4 +1,4 @@
-"""`leaderboard top`: a board, once."""
+"""`leaderboard top`: print a board once."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def add_to(program: typer.Typer) -> None:
 
 
 def top(
-    category: Annotated[str, typer.Option(help="Which category.")] = "global",
-    period: Annotated[Period, typer.Option(case_sensitive=False, help="Which period.")] = Period.ALL_TIME,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries.")] = 10,
+    category: Annotated[str, typer.Option(help="The id of the category.")] = "global",
+    period: Annotated[Period, typer.Option(case_sensitive=False, help="The period of the board.")] = Period.ALL_TIME,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries to print.")] = 10,
 ) -> None:
-    """Print the first entries of a board, straight from the stores: no server needs to run."""
+    """Print the top entries of a board, read directly from the data stores: no running server is needed."""
     from app.cli.services import with_services
 
     async def work(app: App) -> Page:
@@ -46,5 +46,5 @@ def _show(page: Page) -> None:
         # Names are what users wrote, never markup.
         table.add_row(str(entry.rank), Text(entry.user.username), f"{entry.score:,}")
     out = console()
-    out.print(table if page.entries else "Nobody has a score here yet")
+    out.print(table if page.entries else "No user has a score on this board yet")
     out.print(f"{page.board.key}: {page.total_users:,} players, from {page.source.value}", style="dim")

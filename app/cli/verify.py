@@ -1,4 +1,4 @@
-"""`leaderboard verify`: is everything as promised?"""
+"""`leaderboard verify`: check the integrity of all data."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 def add_to(program: typer.Typer) -> None:
     """Register the command."""
-    program.command(epilog=examples("leaderboard verify", "leaderboard verify || page-somebody"))(verify)
+    program.command(epilog=examples("leaderboard verify", "leaderboard verify || send-alert"))(verify)
 
 
 def verify() -> int:
-    """Check every invariant of the data, on all of it, and print what was checked.
+    """Check every invariant on all data, and print what was checked.
 
-    Sums of deltas, windows, ranges, tokens, every hash of every chain, and Redis against PostgreSQL. Changes nothing
-    and may run beside a busy service. Ends with exit code 1 when something is not as it should be, and names the row.
+    It checks the sums of deltas, windows, ranges, tokens, every hash of every hash chain, and Redis against
+    PostgreSQL. It changes nothing and can run while the service is busy. If an invariant is broken, it prints the
+    row and exits with code 1.
     """
     from app.cli.services import with_services
 
@@ -46,7 +47,7 @@ def verify() -> int:
 def _show(findings: Sequence[Finding]) -> int:
     from rich.table import Table
 
-    table = Table("Check", "What is promised", "Checked", "Breaches", box=None)
+    table = Table("Check", "Invariant", "Checked", "Breaches", box=None)
     table.columns[2].justify = table.columns[3].justify = "right"
     for finding in findings:
         found = f"[bold red]{len(finding.breaches)}[/]" if finding.breaches else "[green]none[/]"

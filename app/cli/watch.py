@@ -25,16 +25,16 @@ def add_to(program: typer.Typer) -> None:
 
 
 def watch(
-    category: Annotated[str, typer.Option(help="Which category.")] = "global",
-    period: Annotated[Period, typer.Option(case_sensitive=False, help="Which period.")] = Period.ALL_TIME,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries.")] = 10,
-    updates: Annotated[int | None, typer.Option(min=1, help="Stop after so many messages.")] = None,
-    url: Annotated[str | None, typer.Option(help="Of the server; that of HOST and PORT when omitted.")] = None,
+    category: Annotated[str, typer.Option(help="The id of the category.")] = "global",
+    period: Annotated[Period, typer.Option(case_sensitive=False, help="The period of the board.")] = Period.ALL_TIME,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries to show.")] = 10,
+    updates: Annotated[int | None, typer.Option(min=1, help="Exit after this number of messages.")] = None,
+    url: Annotated[str | None, typer.Option(help="The URL of the server. Default: built from HOST and PORT.")] = None,
 ) -> None:
-    """Watch a board move, over a GraphQL subscription; Ctrl-C ends it.
+    """Show a live board in the terminal, using a GraphQL subscription. Press Ctrl-C to stop.
 
-    A lost connection comes back by itself. Arrows show who moved with the last message. Where the output is no
-    terminal, every message is printed as a plain board.
+    After a lost connection it reconnects by itself. Arrows show whose rank changed with the last message. If the
+    output is not a terminal, every message is printed as a plain board.
     """
     import asyncio
     from random import Random

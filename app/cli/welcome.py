@@ -1,11 +1,11 @@
-"""What `leaderboard dev` says when it is ready."""
+"""The text that `leaderboard dev` prints when it is ready."""
 
 from __future__ import annotations
 
 QUERY = "{ leaderboard(limit: 3) { entries { rank score user { username } } } }"
 
 WELCOME = """
-  [bold green]The leaderboard is up.[/bold green] Ctrl-C stops it; the data stays in .data/
+  [bold green]The leaderboard is running.[/bold green] Press Ctrl-C to stop it; the data is kept in .data/
 
   [bold]Board[/bold]          {url}/
   [bold]GraphiQL[/bold]       {url}/graphiql
@@ -19,13 +19,13 @@ WELCOME = """
     curl -s {url}/graphql -H 'content-type: application/json' \\
       -d '{{"query": "{query}"}}'
 
-{me}  [bold]See it move[/bold], each in a terminal of its own
+{me}  [bold]See live updates[/bold]: run each command in its own terminal
 
     {leaderboard} watch{at}
     {leaderboard} play --players 200 --rate 50 --seconds 20{at}
 """
 
-ME = """  [bold]A demo access token[/bold] of ada, good for 12 hours (another: leaderboard token --user NAME)
+ME = """  [bold]A demo access token[/bold] of ada, valid for 12 hours (for others: {leaderboard} token --user NAME)
 
     {token}
 
@@ -42,5 +42,5 @@ def welcome(url: str, token: str | None, *, leaderboard: str, default_port: bool
     """
     at = "" if default_port else f" --url {url}"
     ws = url.replace("http", "ws", 1)
-    me = ME.format(url=url, token=token) if token else ""
+    me = ME.format(url=url, token=token, leaderboard=leaderboard) if token else ""
     return WELCOME.format(url=url, ws=ws, query=QUERY, me=me, leaderboard=leaderboard, at=at)

@@ -126,12 +126,12 @@ Parse = Callable[[str, Any], Any]
 
 
 def _merge(kind: str, before: Document | None, given: Document, fields: Mapping[str, tuple[Any, Parse]]) -> Document:
-    problems = [f"`{name}` is no field of a {kind}." for name in given if name not in fields]
+    problems = [f"A {kind} has no field `{name}`." for name in given if name not in fields]
     after: dict[str, Any] = {}
     for name, (default, parse) in fields.items():
         value = given.get(name, default if before is None else before[name])
         if value is REQUIRED:
-            problems.append(f"A new {kind} needs `{name}`.")
+            problems.append(f"`{name}` is required for a new {kind}.")
             continue
         try:
             after[name] = parse(name, value)
@@ -145,11 +145,11 @@ def _merge(kind: str, before: Document | None, given: Document, fields: Mapping[
 def _text(most: int, pattern: re.Pattern[str] | None = None, *, empty: bool = False) -> Parse:
     def parse(name: str, value: Any) -> str:
         if not isinstance(value, str) or len(value) > most or not (empty or value.strip()):
-            raise BadUserInput(f"`{name}` is a text of at most {most} characters.")
+            raise BadUserInput(f"`{name}` must be a text of at most {most} characters.")
         if not all(char.isprintable() or char in "\n" for char in value):
-            raise BadUserInput(f"`{name}` holds no control or invisible characters.")
+            raise BadUserInput(f"`{name}` must not contain control or invisible characters.")
         if pattern is not None and not pattern.fullmatch(value):
-            raise BadUserInput(f"`{name}` matches {pattern.pattern}.")
+            raise BadUserInput(f"`{name}` must match {pattern.pattern}.")
         return value
 
     return parse
@@ -158,7 +158,7 @@ def _text(most: int, pattern: re.Pattern[str] | None = None, *, empty: bool = Fa
 def _whole(least: int, most: int) -> Parse:
     def parse(name: str, value: Any) -> int:
         if type(value) is not int or not least <= value <= most:
-            raise BadUserInput(f"`{name}` is a whole number from {least} to {most}.")
+            raise BadUserInput(f"`{name}` must be a whole number from {least} to {most}.")
         return value
 
     return parse
@@ -170,14 +170,14 @@ def _optional(parse: Parse) -> Parse:
 
 def _flag(name: str, value: Any) -> bool:
     if type(value) is not bool:
-        raise BadUserInput(f"`{name}` is true or false.")
+        raise BadUserInput(f"`{name}` must be true or false.")
     return value
 
 
 def _one_of(enum: type[StrEnum]) -> Parse:
     def parse(name: str, value: Any) -> str:
         if value not in list(enum):
-            raise BadUserInput(f"`{name}` is one of {', '.join(enum)}.")
+            raise BadUserInput(f"`{name}` must be one of {', '.join(enum)}.")
         return str(enum(value))
 
     return parse
@@ -185,7 +185,7 @@ def _one_of(enum: type[StrEnum]) -> Parse:
 
 def _periods(name: str, value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) and one in list(Period) for one in value):
-        raise BadUserInput(f"`{name}` is a list of {', '.join(Period)}.")
+        raise BadUserInput(f"`{name}` must be a list of {', '.join(Period)}.")
     # The ledger counts by the all-time board: it is always kept.
     return [str(period) for period in Period if period in value or period is Period.ALL_TIME]
 
@@ -195,7 +195,7 @@ def _difficulties(most_points: int) -> Parse:
 
     def parse(name: str, value: Any) -> dict[str, int]:
         if not isinstance(value, Mapping) or len(value) > DIFFICULTIES_MAX:
-            raise BadUserInput(f"`{name}` names at most {DIFFICULTIES_MAX} difficulties, with the points of each.")
+            raise BadUserInput(f"`{name}` must map at most {DIFFICULTIES_MAX} difficulties to their points.")
         word = _text(ID_MAX, WORD)
         return {word(name, key): points(f"{name}.{key!s:.50}", worth) for key, worth in value.items()}
 

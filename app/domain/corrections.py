@@ -54,7 +54,7 @@ def adjustment(category: Category, account: Account, delta: int, now: datetime) 
     before = _score(account, all_time)
     applied = max(0, min(category.score_cap, before + delta)) - before
     if applied == 0:
-        raise BadUserInput("This changes nothing: the score is at the end of its range.")
+        raise BadUserInput("The score is already at the limit of its range, so nothing would change.")
     adds_up = category.operator is Operator.SUM
     return {all_time: applied} | {board: applied for board in windows if adds_up or _score(account, board)}
 

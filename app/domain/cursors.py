@@ -17,7 +17,7 @@ _POSITION = struct.Struct(">iQ16s")
 _SEQUENCE = struct.Struct(">Q")
 _MAX_SEQUENCE = 2**63 - 1
 """What a `bigint` holds: clients can compute the checksum of any number."""
-_FOREIGN = "The cursor does not belong to this list."
+_FOREIGN = "The cursor is not valid for this list: pass a cursor of the same list."
 _CHECK = 8
 """Bytes of checksum: it keeps clients from taking cursors elsewhere or making them up, and guards no secret."""
 

@@ -76,14 +76,14 @@ class Failure(DomainError):
 
 class InvalidActionToken(Refusal):
     code = ErrorCode.INVALID_ACTION_TOKEN
-    default = "This action token is not valid."
+    default = "This action token is not valid. Request a new one."
 
 
 class ActionTokenExpired(Refusal):
     """`token_hash` is what the ledger would know the token by, had it been used in time."""
 
     code = ErrorCode.ACTION_TOKEN_EXPIRED
-    default = "This action token has expired. Ask for a new one before the action starts."
+    default = "This action token has expired. Request a new one before the action starts."
 
     def __init__(self, token_hash: bytes) -> None:
         self.token_hash = token_hash
@@ -94,7 +94,7 @@ class ActionTokenUsed(Refusal):
     """A replay. `receipt` is what the first submission of this token was answered with."""
 
     code = ErrorCode.ACTION_TOKEN_USED
-    default = "This action token has been used already. It paid once; the first receipt is attached."
+    default = "This action token has already been used. Its points were added once; the first receipt is attached."
 
     def __init__(self, receipt: Receipt) -> None:
         self.receipt = receipt
@@ -103,7 +103,7 @@ class ActionTokenUsed(Refusal):
 
 class ActionTokenNotYours(Refusal):
     code = ErrorCode.ACTION_TOKEN_NOT_YOURS
-    default = "This action token was issued to somebody else."
+    default = "This action token was issued to another user."
 
 
 class InvalidAction(Refusal):
@@ -113,7 +113,7 @@ class InvalidAction(Refusal):
 
 class AlreadyCompleted(Refusal):
     code = ErrorCode.ALREADY_COMPLETED
-    default = "This action pays once, and you have completed it before."
+    default = "This action can be completed only once, and you have already completed it."
 
 
 class Wait(Refusal):
@@ -129,17 +129,17 @@ class Wait(Refusal):
 
 class CooldownActive(Wait):
     code = ErrorCode.COOLDOWN_ACTIVE
-    default = "This action needs a rest before it pays again."
+    default = "You completed this action very recently. Wait before you complete it again."
 
 
 class DailyLimitReached(Wait):
     code = ErrorCode.DAILY_LIMIT_REACHED
-    default = "You have done this action as often as a day allows."
+    default = "You have reached the daily limit of this action."
 
 
 class TooEarly(Wait):
     code = ErrorCode.TOO_EARLY
-    default = "The action cannot be finished yet."
+    default = "The action was submitted too soon after it was started."
 
 
 class InvalidSignature(Refusal):
@@ -149,14 +149,14 @@ class InvalidSignature(Refusal):
 
 class StaleTimestamp(Refusal):
     code = ErrorCode.STALE_TIMESTAMP
-    default = "The action's timestamp is too far from the server's clock."
+    default = "The action's timestamp must be within five minutes of the server's clock."
 
 
 class DuplicateAction(Refusal):
     """The client's own action id was seen before. `receipt` is what the first one was answered with."""
 
     code = ErrorCode.DUPLICATE_ACTION
-    default = "This action id has been submitted already. It paid once; the first receipt is attached."
+    default = "This action id has already been submitted. Its points were added once; the first receipt is attached."
 
     def __init__(self, receipt: Receipt) -> None:
         self.receipt = receipt
@@ -165,7 +165,7 @@ class DuplicateAction(Refusal):
 
 class ScoreCapReached(Refusal):
     code = ErrorCode.SCORE_CAP_REACHED
-    default = "Your score in this category is at its cap."
+    default = "Your score in this category has reached its maximum."
 
 
 class VerificationFailed(Refusal):
@@ -177,14 +177,14 @@ class UnderReview(Refusal):
     """Recorded and held back: a moderator decides. The token is consumed."""
 
     code = ErrorCode.UNDER_REVIEW
-    default = "The action was recorded and waits for a review before it counts."
+    default = "The action was recorded. Its points count once a moderator has approved them."
 
 
 class Unauthenticated(Failure):
     """One answer for every kind of bad token; only an expired one says so, because the client can act on it."""
 
     code = ErrorCode.UNAUTHENTICATED
-    default = "A valid access token is needed."
+    default = "A valid access token is required."
 
     def __init__(self, *, expired: bool = False) -> None:
         self.expired = expired
@@ -201,17 +201,17 @@ class Forbidden(Failure):
 
 class UserNotFound(Failure):
     code = ErrorCode.USER_NOT_FOUND
-    default = "There is no such user."
+    default = "No user with this id exists."
 
 
 class CategoryNotFound(Failure):
     code = ErrorCode.CATEGORY_NOT_FOUND
-    default = "There is no such category."
+    default = "No category with this id exists."
 
 
 class BadUserInput(Failure):
     code = ErrorCode.BAD_USER_INPUT
-    default = "An argument is out of its range."
+    default = "An argument is not valid."
 
 
 class RateLimited(Failure):
@@ -231,14 +231,14 @@ class RateLimited(Failure):
 class TooManyOpenTokens(RateLimited):
     """`retry_after` is when the first of the open tokens expires; using one makes room at once."""
 
-    default = "You hold as many open action tokens as allowed."
+    default = "You have the maximum number of open action tokens. Submit one, or wait until one expires."
 
 
 class ServiceUnavailable(Failure):
     """A store is away. Nothing was acknowledged and repeating is safe. `retry_after` is in whole seconds."""
 
     code = ErrorCode.SERVICE_UNAVAILABLE
-    default = "The service cannot answer at the moment."
+    default = "The service is temporarily unavailable. Try again in a moment."
 
     def __init__(self, retry_after: int = 1) -> None:
         self.retry_after = max(1, retry_after)

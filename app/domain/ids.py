@@ -23,4 +23,4 @@ def parse_user_id(argument: str) -> UUID:
     try:
         return UUID(argument)
     except ValueError:
-        raise BadUserInput("A user id is a UUID.") from None
+        raise BadUserInput("A user id must be a UUID.") from None

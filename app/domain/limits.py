@@ -117,7 +117,7 @@ class Limits:
 
 def _charge(limit: Limit, subject: str, cost: int) -> Charge:
     if cost > limit.most:
-        raise BadUserInput(f"At most {limit.most} {limit.what} fit into one request.")
+        raise BadUserInput(f"A request must have at most {limit.most} {limit.what}.")
     return Charge(limit, subject, cost)
 
 

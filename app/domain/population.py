@@ -48,7 +48,7 @@ class Population:
         Raises BadUserInput for a category whose scores are no sums, or one without an action to repeat.
         """
         if category.operator is not Operator.SUM:
-            raise BadUserInput(f"The category {category.id} does not add up scores.")
+            raise BadUserInput(f"The category {category.id} must have the operator SUM.")
         self._awards = [
             (action.id, points)
             for action in actions
@@ -56,7 +56,7 @@ class Population:
             for points in (action.points, *action.difficulties.values())
         ]
         if not self._awards:
-            raise BadUserInput(f"The category {category.id} has no action that can be repeated.")
+            raise BadUserInput(f"The category {category.id} must have an enabled action that is repeatable.")
         self._category = category
         self._now = now
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

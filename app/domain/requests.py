@@ -48,5 +48,5 @@ def content_hash(*content: str | int | None) -> bytes:
 def _clean(raw: str, name: str, longest: int) -> str:
     cleaned = raw.strip()
     if not 1 <= len(cleaned) <= longest or not cleaned.isprintable():
-        raise BadUserInput(f"{name} is 1 to {longest} characters of plain text.")
+        raise BadUserInput(f"{name} must be 1 to {longest} characters of plain text.")
     return cleaned

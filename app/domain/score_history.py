@@ -110,14 +110,14 @@ def buckets_between(begin: datetime, end: datetime, step: Step, now: datetime) -
     Raises BadUserInput for an instant without a time zone, an empty or a backward stretch, and too many points.
     """
     if begin.tzinfo is None or end.tzinfo is None:
-        raise BadUserInput("`from` and `to` need a time zone.")
+        raise BadUserInput("`from` and `to` must have a time zone.")
     if begin >= end:
-        raise BadUserInput("`from` comes before `to`.")
+        raise BadUserInput("`from` must be before `to`.")
     first = begin.astimezone(UTC) - (begin - FIRST_MONDAY) % step.length
     until = min(end, now + timedelta(microseconds=1))
     count = -((first - until) // step.length)
     if count > MAX_POINTS:
-        raise BadUserInput(f"A history has at most {MAX_POINTS} points: ask for longer steps or a shorter stretch.")
+        raise BadUserInput(f"A history has at most {MAX_POINTS} points: choose a longer step or a shorter range.")
     return Buckets(step, first, max(0, count))
 
 

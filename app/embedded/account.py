@@ -42,7 +42,9 @@ class Account:
         me = os.geteuid()
         if me != 0:
             if owner not in (None, me):
-                raise EmbeddedError(f"{cluster} belongs to another user (uid {owner}): run as that user or as root")
+                raise EmbeddedError(
+                    f"{cluster} belongs to another user (uid {owner}): run this as that user or as root"
+                )
             return cls(str(me), me, os.getegid())
         known = {user.pw_uid: user for user in reversed(pwd.getpwall())}
         by_name = {user.pw_name: user for user in known.values()}
@@ -51,7 +53,7 @@ class Account:
             if user is not None:
                 return cls(user.pw_name, user.pw_uid, user.pw_gid)
         if owner:
-            raise EmbeddedError(f"{cluster} belongs to uid {owner}, whom this machine does not know: chown it")
+            raise EmbeddedError(f"{cluster} belongs to uid {owner}, which does not exist here: change its owner")
         raise EmbeddedError(
             f"PostgreSQL refuses to run as root, and neither {' nor '.join(_UNPRIVILEGED)} exists here: "
             "run as an ordinary user, or set DATABASE_URL and REDIS_URL"

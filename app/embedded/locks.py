@@ -18,7 +18,7 @@ def exclusive(path: Path, seconds: float) -> Iterator[None]:
     path.touch(mode=0o600)  # a stranger who may open it may also lock it
     with path.open("ab") as file:
         if not wait_until(lambda: _take(file), seconds):
-            raise EmbeddedError(f"another process has held {path} for {seconds:.0f} s: end it and try again")
+            raise EmbeddedError(f"another process has locked {path} for {seconds:.0f} s: stop it and try again")
         yield
 
 

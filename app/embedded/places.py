@@ -29,7 +29,7 @@ def make_private(folder: Path) -> Path:
         except OSError as error:
             raise EmbeddedError(f"the data folder {folder} cannot be created: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise EmbeddedError(f"the data folder {folder} is not ours to write in: run as its owner")
+        raise EmbeddedError(f"the data folder {folder} is not writable: run this command as its owner")
     return folder.resolve()
 
 
@@ -58,7 +58,10 @@ def settle(data: Path, account: Account) -> Path:
     base = base_folder(data)
     if not account.can_enter(data) and base == data:
         if (data / "postgres").exists():
-            raise EmbeddedError(f"user {account.name}, who runs PostgreSQL for root, cannot reach {data}: open it")
+            raise EmbeddedError(
+                f"the user {account.name}, as which PostgreSQL runs, cannot enter {data}: "
+                "grant it the permission x on each parent folder"
+            )
         base = _REFUGES / f"leaderboard-{hashlib.sha256(bytes(data)).hexdigest()[:12]}"
         make_private(base)
         (data / "elsewhere").symlink_to(base)

@@ -53,6 +53,6 @@ def make_server(data: Path, name: str) -> Server:
 def _password(file: Path, cluster: Path) -> str:
     if not file.exists():
         if cluster.exists():
-            raise EmbeddedError(f"the password of {cluster} is lost: restore {file}, or remove {cluster}")
+            raise EmbeddedError(f"the password file of {cluster} is missing: restore {file}, or delete {cluster}")
         places.write_private(file, secrets.token_urlsafe(24))
     return file.read_text()

@@ -101,4 +101,4 @@ def _change_id(argument: str | None) -> UUID | None:
     try:
         return None if argument is None else UUID(argument)
     except ValueError:
-        raise BadUserInput("`before` is the id of a change.") from None
+        raise BadUserInput("`before` must be the id of a change.") from None

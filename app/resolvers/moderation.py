@@ -172,4 +172,4 @@ def _id(argument: str, noun: str) -> UUID:
     try:
         return UUID(argument)
     except ValueError:
-        raise BadUserInput(f"The id of a {noun} is a UUID.") from None
+        raise BadUserInput(f"The id of a {noun} must be a UUID.") from None

@@ -90,7 +90,7 @@ class ReportMutations:
 def _signed(input: SubmitSignedActionInput) -> SignedAction:
     """Raises BadUserInput for what cannot be signed at all, InvalidSignature for a key that cannot exist."""
     if input.timestamp.tzinfo is None:
-        raise BadUserInput("`timestamp` needs a time zone.")
+        raise BadUserInput("`timestamp` must have a time zone.")
     try:
         key_id = UUID(input.key_id)
     except ValueError:
@@ -98,13 +98,13 @@ def _signed(input: SubmitSignedActionInput) -> SignedAction:
     try:
         action_id = UUID(input.action_id)
     except ValueError:
-        raise BadUserInput("`actionId` is a UUID.") from None
+        raise BadUserInput("`actionId` must be a UUID.") from None
     return SignedAction(key_id, action_id, input.action_type, input.difficulty, input.timestamp)
 
 
 def _player(context: Context, input: RecordActionInput) -> UUID:
     if (input.user_id is None) == (input.subject is None):
-        raise BadUserInput("Name the player by either `userId` or `subject`.")
+        raise BadUserInput("Exactly one of `userId` and `subject` must be given.")
     if input.user_id is not None:
         return parse_user_id(input.user_id)
     return user_id_of(context.app.settings.jwt_issuer, input.subject or "")

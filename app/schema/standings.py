@@ -103,7 +103,7 @@ class FriendStanding:
 def around_view(user_id: str, radius: int) -> Around:
     """Raises BadUserInput."""
     if not 0 <= radius <= MAX_RADIUS:
-        raise BadUserInput(f"`radius` is between 0 and {MAX_RADIUS}.")
+        raise BadUserInput(f"`radius` must be between 0 and {MAX_RADIUS}.")
     return Around(parse_user_id(user_id), radius)
 
 
@@ -111,7 +111,7 @@ def friends_view(user_ids: list[Any]) -> Chosen:
     """Raises BadUserInput."""
     users: frozenset[UUID] = frozenset(map(parse_user_id, user_ids))
     if len(user_ids) > MAX_FRIENDS:
-        raise BadUserInput(f"`userIds` has at most {MAX_FRIENDS} ids.")
+        raise BadUserInput(f"`userIds` must have at most {MAX_FRIENDS} ids.")
     return Chosen(users)
 
 
@@ -122,9 +122,9 @@ def standings_view(
     backward = last is not None or before is not None
     size = first if last is None else last
     if not 1 <= size <= TOP:
-        raise BadUserInput(f"`{'first' if last is None else 'last'}` is between 1 and {TOP}.")
+        raise BadUserInput(f"`{'first' if last is None else 'last'}` must be between 1 and {TOP}.")
     if backward and after is not None:
-        raise BadUserInput("Give `after` to go on, or `before` to go back, not both.")
+        raise BadUserInput("`after` cannot be combined with `before` or `last`.")
     if backward:
         return Before(None if before is None else parse_board_cursor(board, before), size)
     return Slice(0, size) if after is None else After(parse_board_cursor(board, after), size)

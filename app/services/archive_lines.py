@@ -59,16 +59,16 @@ class ArchiveReader:
                 if batch is not None:
                     yield batch
                 if (batch is None or batch.part is not part) and part not in upcoming:
-                    raise ArchiveError(f"line {number}: {name!r} is out of order")
+                    raise ArchiveError(f"line {number}: {name!r} is in the wrong place")
                 batch = Batch(part, columns)
             batch.rows.append(self._row(number, part, values))
-        raise ArchiveError("the archive has no end: it was torn, or is still being written")
+        raise ArchiveError("the archive is incomplete: its last line is missing")
 
     def _part(self, number: int, name: str) -> Part:
         for part in PARTS:
             if part.name == name:
                 return part
-        raise ArchiveError(f"line {number}: nothing is known of {name!r}")
+        raise ArchiveError(f"line {number}: unknown kind of record {name!r}")
 
     def _row(self, number: int, part: Part, values: dict[str, Any]) -> tuple[Any, ...]:
         decode = self._decoders[part.name]
@@ -77,7 +77,7 @@ class ArchiveReader:
             if part.name == "transaction":
                 self._chains.add(transaction_of(row), row["hash"])
         except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise ArchiveError(f"line {number}: not a {part.name}: {error}") from error
+            raise ArchiveError(f"line {number}: not a valid {part.name}: {error}") from error
         except ArchiveError as error:
             raise ArchiveError(f"line {number}: {error}") from None
         self._counts[part.name] += 1
@@ -86,7 +86,7 @@ class ArchiveReader:
     def _read_head(self) -> None:
         number, name, head = next(self._objects(), (1, "", {}))
         if name != "archive" or head.get("format") != FORMAT:
-            raise ArchiveError(f"line {number}: not the head of an archive of format {FORMAT}")
+            raise ArchiveError(f"line {number}: must be the header of an archive of format {FORMAT}")
         counts = head.get("lines")
         if isinstance(counts, dict):
             self.expected = sum(count for count in counts.values() if type(count) is int)
@@ -96,14 +96,14 @@ class ArchiveReader:
             try:
                 ((name, values),) = orjson.loads(line).items()
             except (ValueError, AttributeError):
-                raise ArchiveError(f"line {number}: not an object with one member") from None
+                raise ArchiveError(f"line {number}: must be a JSON object with one member") from None
             if not isinstance(values, dict):
-                raise ArchiveError(f"line {number}: {name!r} is not an object")
+                raise ArchiveError(f"line {number}: {name!r} must be an object")
             yield number, name, values
 
     def _check_end(self, number: int, counts: dict[str, Any]) -> None:
         if counts != self._counts:
-            raise ArchiveError(f"line {number}: {counts} lines are promised, there are {self._counts}")
+            raise ArchiveError(f"line {number}: the archive should have {counts} lines, but has {self._counts}")
 
 
 class _Chains:
@@ -117,7 +117,7 @@ class _Chains:
         """Check the next transaction. Raises ArchiveError."""
         if entry.user_id != self._user:
             if self._user is not None and entry.user_id < self._user:
-                raise ArchiveError(f"user {entry.user_id}: the transactions are out of order")
+                raise ArchiveError(f"user {entry.user_id}: the transactions must be in ascending order")
             self._user, self._head = entry.user_id, Head()
         if (entry.seq, entry.previous_hash) != (self._head.seq + 1, self._head.hash):
             raise ArchiveError(

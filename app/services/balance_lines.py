@@ -25,7 +25,7 @@ def read_csv(lines: Iterable[str], issuer: str, most: int, now: datetime) -> Ite
     """The balances of a CSV file, whose first line names the columns. Raises BalanceError while iterating."""
     rows = csv.DictReader(lines)
     if not {"user", "score"} <= set(rows.fieldnames or ()) <= set(FIELDS):
-        raise BalanceError("line 1: the columns are user and score, and username, reached_at, avatar_url where known")
+        raise BalanceError("line 1: the columns must be user and score; optional: username, reached_at, avatar_url")
     yield from _read(((rows.line_num, row) for row in rows), issuer, most, now)
 
 
@@ -37,7 +37,7 @@ def read_json(lines: Iterable[str], issuer: str, most: int, now: datetime) -> It
             try:
                 yield number, orjson.loads(line)
             except ValueError:
-                raise BalanceError(f"line {number}: not JSON") from None
+                raise BalanceError(f"line {number}: must be a JSON object") from None
 
     yield from _read(objects(), issuer, most, now)
 
@@ -46,7 +46,7 @@ def _read(rows: Iterable[tuple[int, Any]], issuer: str, most: int, now: datetime
     for number, row in rows:
         try:
             if not isinstance(row, Mapping) or not set(row) <= set(FIELDS):
-                raise BadUserInput(f"a balance has {', '.join(FIELDS)}")
+                raise BadUserInput(f"the fields must be among {', '.join(FIELDS)}")
             yield _balance(row, issuer, most, now)
         except BadUserInput as problem:
             raise BalanceError(f"line {number}: {problem.message}") from None
@@ -55,7 +55,7 @@ def _read(rows: Iterable[tuple[int, Any]], issuer: str, most: int, now: datetime
 def _balance(row: Mapping[str, Any], issuer: str, most: int, now: datetime) -> Balance:
     user = row.get("user")
     if not isinstance(user, str) or not user.strip():
-        raise BadUserInput("`user` is the user's UUID, or the subject of the user's access tokens")
+        raise BadUserInput("`user` must be the user's UUID, or the `sub` claim of the user's access tokens")
     user, avatar_url, reached_at = user.strip(), row.get("avatar_url"), row.get("reached_at")
     return Balance(
         user_id=user_id_of(issuer, user),
@@ -72,7 +72,7 @@ def _score(raw: object, most: int) -> int:
     except ValueError:
         score = 0
     if not 1 <= score <= most:
-        raise BadUserInput(f"`score` is a whole number from 1 to {most}")
+        raise BadUserInput(f"`score` must be a whole number from 1 to {most}")
     return score
 
 
@@ -82,5 +82,5 @@ def _past(raw: object, now: datetime) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None or at > now:
-        raise BadUserInput("`reached_at` is an instant of the past, with its time zone")
+        raise BadUserInput("`reached_at` must be a past time with a time zone")
     return at

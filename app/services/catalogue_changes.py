@@ -93,7 +93,7 @@ class CatalogueChanges:
     async def changes(self, limit: int, before: UUID | None = None) -> list[RecordedChange]:
         """The newest changes, or those before `before`, the newest first. Raises BadUserInput, ServiceUnavailable."""
         if not 1 <= limit <= MOST_CHANGES:
-            raise BadUserInput(f"`first` is between 1 and {MOST_CHANGES}.")
+            raise BadUserInput(f"`first` must be between 1 and {MOST_CHANGES}.")
         async with self._database.connect() as connection:
             return await read_changes(connection, before, limit)
 
@@ -110,7 +110,7 @@ class CatalogueChanges:
                 if subject is CatalogueSubject.ACTION and change.after["category"] not in known:
                     raise BadUserInput(f"action {change.id}: there is no category {change.after['category']}.")
                 if (subject, change.id) in checked:
-                    raise BadUserInput(f"{subject.value} {change.id}: is given twice.")
+                    raise BadUserInput(f"{subject.value} {change.id}: must be given only once.")
             except BadUserInput as problem:
                 problems.append(problem.message)
                 continue
@@ -141,8 +141,8 @@ async def _spare_scores(connection: AsyncConnection, change: Change, before: Doc
         return
     highest = await highest_score(connection, change.id)
     if change.changes_order and highest is not None:
-        raise BadUserInput(f"category {change.id}: has scores, so `sortOrder` and `operator` stay as they are.")
+        raise BadUserInput(f"category {change.id}: `sortOrder` and `operator` cannot be changed once there are scores.")
     if change.changes_order and before["enabled"]:
-        raise BadUserInput(f"category {change.id}: switch it off before you change `sortOrder` or `operator`.")
+        raise BadUserInput(f"category {change.id}: must be disabled before `sortOrder` or `operator` can be changed.")
     if cap is not None and highest is not None and cap < highest:
-        raise BadUserInput(f"category {change.id}: `scoreCap` is below a score of {highest}.")
+        raise BadUserInput(f"category {change.id}: `scoreCap` must be at least {highest}, the highest existing score.")

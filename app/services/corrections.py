@@ -38,7 +38,7 @@ class Corrections:
         change; CategoryNotFound; UserNotFound; ServiceUnavailable.
         """
         if not 0 < abs(delta) <= MAX_SCORE:
-            raise BadUserInput("`delta` is not 0, and fits 32 bits.")
+            raise BadUserInput("`delta` must be a non-zero 32-bit integer.")
         assert moderator.id is not None
         claim = Claim(
             user_id=user_id,
@@ -64,7 +64,7 @@ class Corrections:
         async with self._database.connect() as connection:
             past = await find(connection, transaction_id)
         if past is None:
-            raise BadUserInput("There is no such transaction.")
+            raise BadUserInput("No transaction with this id exists.")
         receipts: list[Receipt] = []
         async with self._amendments.begin(past.user_id, receipts) as amendment:
             await self.revert_within(amendment, past, moderator, reason)
@@ -73,10 +73,10 @@ class Corrections:
     async def revert_within(self, amendment: Amendment, past: Past, moderator: Actor, reason: str) -> UUID:
         """The same as a part of an amendment of the transaction's user. Returns the id of the reversal."""
         if past.kind not in REVERSIBLE or past.category_id is None:
-            raise BadUserInput("This transaction did nothing that could be taken back.")
+            raise BadUserInput("This transaction did not change a score, so it cannot be reverted.")
         key = reversal_key(past.id)
         if await has_request(amendment.connection, key):
-            raise BadUserInput("This transaction has been taken back already.")
+            raise BadUserInput("This transaction has already been reverted.")
         category = self._catalogue.current.category(past.category_id)
         claim = Claim(
             user_id=past.user_id,

@@ -72,7 +72,7 @@ class Import:
                 progress("Merging", 0, None)
                 merged = dict(await self._merge(staging, connection))
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
-                raise ArchiveError(f"the archive does not fit this database: {error}") from error
+                raise ArchiveError(f"the archive cannot be imported into this database: {error}") from error
             catalogue = await self._catalogue.read(connection)
             merged["score"] = await self._replay(staging, catalogue.categories, progress)
         await self._catalogue.refresh()

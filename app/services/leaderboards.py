@@ -59,9 +59,9 @@ class Leaderboards:
         if at is None:
             return board_of(category.id, period, now)
         if at.tzinfo is None:
-            raise BadUserInput("`at` needs a time zone.")
+            raise BadUserInput("`at` must have a time zone.")
         if at > now:
-            raise BadUserInput("`at` lies in the future.")
+            raise BadUserInput("`at` must not be in the future.")
         board = board_of(category.id, period, at)
         return Board(board.category, board.window, at) if period is Period.ALL_TIME else board
 
@@ -78,7 +78,7 @@ class Leaderboards:
         """
         check_limit(limit)
         if not 0 <= offset <= MAX_OFFSET:
-            raise BadUserInput(f"`offset` is between 0 and {MAX_OFFSET}.")
+            raise BadUserInput(f"`offset` must be between 0 and {MAX_OFFSET}.")
         page = None if beside else await self._from_memory(board, limit, offset)
         return page or await self._boards.page(board, with_beside(Slice(offset, limit), beside))
 
@@ -120,4 +120,4 @@ class Leaderboards:
 def check_limit(limit: int) -> None:
     """Raise BadUserInput for a page that is empty or larger than the head of a board."""
     if not 1 <= limit <= TOP:
-        raise BadUserInput(f"`limit` is between 1 and {TOP}.")
+        raise BadUserInput(f"`limit` must be between 1 and {TOP}.")

@@ -260,5 +260,5 @@ class Ledger:
 
 def _repetition(receipt: Receipt, content: bytes | None, wanted: bytes | None) -> DomainError:
     if content != wanted:
-        return BadUserInput("This key has been used for a request with other content.")
+        return BadUserInput("This idempotency key was used for a request with different content. Use a new key.")
     return UnderReview() if receipt.held else DuplicateAction(receipt)

@@ -48,7 +48,7 @@ class PlayerHistory:
         Raises UserNotFound; BadUserInput for ALL_TIME, which never closes, and for a stretch that makes no sense.
         """
         if period is Period.ALL_TIME:
-            raise BadUserInput("ALL_TIME is never closed: ask for the ranks of another period.")
+            raise BadUserInput("`period` must be DAILY, WEEKLY or MONTHLY: the ALL_TIME board is never closed.")
         now = self._clock()
         buckets_between(begin, end, Step.DAY, now)
         # Nothing begins after now, and the days after the last one of the calendar cannot be computed.
@@ -72,7 +72,7 @@ class PlayerHistory:
         if caller.user_id != user_id and caller.role is not Role.MODERATOR:
             raise Forbidden
         if not 1 <= first <= MAX_TRANSACTIONS:
-            raise BadUserInput(f"`first` is between 1 and {MAX_TRANSACTIONS}.")
+            raise BadUserInput(f"`first` must be between 1 and {MAX_TRANSACTIONS}.")
         before = BEYOND_ALL if after is None else parse_ledger_cursor(user_id, after)
         if caller.user_id != user_id:
             await self._profile(user_id)

@@ -48,7 +48,7 @@ class Reviews:
     async def flags(self, status: FlagStatus, first: int, after: UUID | None) -> Sequence[Flag]:
         """The newest flags of a status; `after` is the last id of the page before. Raises BadUserInput."""
         if not 1 <= first <= MOST:
-            raise BadUserInput(f"`first` is between 1 and {MOST}.")
+            raise BadUserInput(f"`first` must be between 1 and {MOST}.")
         async with self._database.connect() as connection:
             return await read_flags(connection, status, after, first)
 
@@ -76,7 +76,7 @@ class Reviews:
         async with self._amendments.begin(user_id) as amendment:
             flag = await find_flag(amendment.connection, flag_id)  # Nobody else decides while the user is locked.
             if flag is None or flag.status is not FlagStatus.OPEN:
-                raise BadUserInput("This flag has been decided already.")
+                raise BadUserInput("A moderator has already decided about this flag.")
             decision = await self._enter(amendment, flag, status, moderator, reason)
             await close_flag(amendment.connection, flag_id, status, moderator.id, reason, decision, amendment.now)
         await self._announce(user_id)
@@ -110,5 +110,5 @@ class Reviews:
         async with self._database.connect() as connection:
             flag = await find_flag(connection, flag_id)
         if flag is None:
-            raise BadUserInput("There is no such flag.")
+            raise BadUserInput("No flag with this id exists.")
         return flag

@@ -75,14 +75,14 @@ async def _user_in(request: Request) -> str:
     """The name that was asked for. Raises MalformedRequest, BadUserInput, ClientGone."""
     # A content type that other sites cannot send without asking first.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise MalformedRequest(415, "Send application/json.")
+        raise MalformedRequest(415, "The body must be application/json.")
     body = await read_body(request.receive, dict(request.scope["headers"]), most=MOST, seconds=PATIENCE)
     try:
         user = orjson.loads(body)["user"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         user = None
     if not isinstance(user, str):
-        raise MalformedRequest(400, 'Send {"user": "a name"}.')
+        raise MalformedRequest(400, 'The body must be {"user": "a name"}.')
     return clean_username(user)
 
 

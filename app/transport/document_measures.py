@@ -61,7 +61,7 @@ class OverLimit(Exception):
 def at_most(what: str, counted: int, allowed: int) -> None:
     """Raises OverLimit when there are more than `allowed`."""
     if counted > allowed:
-        raise OverLimit(f"The document has too many {what}: {allowed} are allowed.")
+        raise OverLimit(f"The document must have at most {allowed} {what}.")
 
 
 class Measure(NamedTuple):
@@ -115,7 +115,7 @@ class Ruler:
 
     def _selection_set(self, selections: SelectionSetNode, parent: str | None, nesting: int) -> Measure:
         if nesting > DEEPEST_NESTING:
-            raise OverLimit(f"The document is nested too deeply: {self._limits.depth} levels are allowed.")
+            raise OverLimit(f"The document must be nested at most {self._limits.depth} levels deep.")
         if not selections.selections:
             # Against the grammar, and yet the parser lets it pass.
             raise OverLimit("A selection must not be empty.", VALIDATION_FAILED)

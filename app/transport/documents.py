@@ -104,7 +104,7 @@ class Documents:
 def _name(request: Parameters, digest: str | None) -> str:
     name = request.document_id.removeprefix("sha256:") if request.document_id else digest
     if not name:
-        raise MalformedRequest(400, "A request needs a non-empty 'query', a 'documentId' or a persisted query's hash.")
+        raise MalformedRequest(400, "A request must have a 'query', a 'documentId' or the hash of a persisted query.")
     return name
 
 

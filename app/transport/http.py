@@ -144,7 +144,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         context = await self._contexts.of_http(scope)
         operation = await self._prepared(request, context)
         if method != "POST" and operation.kind not in SAFE[method]:
-            raise MalformedRequest(405, f"{method} does not execute a {operation.kind.value}.", (ALLOW_POST,))
+            raise MalformedRequest(405, f"A {operation.kind.value} cannot be executed by {method}.", (ALLOW_POST,))
         await self._guard(context, operation)
         if operation.kind is OperationType.SUBSCRIPTION:
             await self._stream(operation, request, accepted, context, receive, send)
@@ -171,7 +171,7 @@ class GraphQLEndpoint(Generic[ContextT]):
     async def _parameters(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Parameters:
         method = scope["method"]
         if method not in ("GET", "HEAD", "POST"):
-            raise MalformedRequest(405, "GraphQL is spoken by GET and POST.", (ALLOW,))
+            raise MalformedRequest(405, "The method must be GET or POST.", (ALLOW,))
         if may_be_forged(method, headers):
             raise MalformedRequest(400, BLOCKED)
         if method == "POST":
@@ -180,7 +180,7 @@ class GraphQLEndpoint(Generic[ContextT]):
                 await read_body(receive, headers, most=self._longest_body, seconds=self._body_timeout)
             )
         if len(scope["query_string"]) > self._longest_body:
-            raise MalformedRequest(414, f"The query string is longer than {self._longest_body} bytes.")
+            raise MalformedRequest(414, f"The query string must be at most {self._longest_body} bytes.")
         return parameters_of_query_string(scope["query_string"])
 
     async def _prepared(self, request: Parameters, context: ContextT) -> Operation:

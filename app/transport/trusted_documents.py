@@ -45,10 +45,10 @@ def load_manifest(path: Path) -> TrustedDocuments:
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror}") from None
     except orjson.JSONDecodeError as error:
-        raise ManifestError(f"{path}: not JSON ({error})") from None
+        raise ManifestError(f"{path}: must be JSON ({error})") from None
     documents = _documents(manifest) if isinstance(manifest, dict) else None
     if documents is None:
-        raise ManifestError(f"{path}: neither an Apollo manifest nor an object of ids and documents")
+        raise ManifestError(f"{path}: must be an Apollo manifest, or an object that maps ids to documents")
     return TrustedDocuments(documents)
 
 

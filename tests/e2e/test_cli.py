@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import os
 import re
 import socket
@@ -40,17 +41,37 @@ async def test_without_a_command_the_commands_are_listed():
         assert command.split()[0] in ended.out
 
 
+@pytest.mark.parametrize(("group", "commands"), [("catalogue", ("show", "apply")), ("jobs", ("list", "run"))])
+async def test_a_group_without_a_command_prints_its_help(group: str, commands: tuple[str, ...]):
+    ended = await run(group)
+    assert (ended.code, ended.err) == (0, "")
+    assert all(command in ended.out for command in commands)
+
+
+async def test_the_version_is_that_of_the_package():
+    ended = await run("--version")
+    assert (ended.code, ended.out, ended.err) == (0, f"leaderboard {importlib.metadata.version('leaderboard')}\n", "")
+
+
+async def test_the_shell_completes_the_names_of_commands():
+    completing = {"_LEADERBOARD_COMPLETE": "complete_bash", "COMP_WORDS": "leaderboard to", "COMP_CWORD": "1"}
+    ended = await run(env=environment(**completing))
+    assert ended.out.split() == ["token", "top"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["tokn"], "No such command 'tokn'"),
         (["token"], "Missing option '--user'"),
-        (["token", "--user", "ada", "--ttl", "soon"], "'soon' is no duration"),
+        (["token", "--user", ""], "'--user': it must not be empty"),
+        (["token", "--user", "  "], "'--user': it must not be empty"),
+        (["token", "--user", "ada", "--ttl", "soon"], "'soon' is not a duration"),
         (["token", "--user", "ada", "--ttl", "2d"], "`--ttl` must be at most 86400 s"),
         (["token", "--user", "ada", "--role", "king"], "'king'"),
         (["seed", "--users", "0"], "--users"),
         (["top", "--period", "HOURLY"], "HOURLY"),
-        (["play", "--url", "nowhere"], "'nowhere' is no address"),
+        (["play", "--url", "nowhere"], "'nowhere' is not a URL"),
     ],
 )
 async def test_misuse_is_one_line_and_exit_code_2(arguments: list[str], says: str):
@@ -67,11 +88,11 @@ async def test_all_problems_of_the_settings_are_listed_at_once():
     assert ended.code == 1
     assert ended.err.splitlines() == [
         "leaderboard: PORT: Input should be a valid integer, unable to parse string as an integer",
-        "leaderboard: DB_POOL_MIN is larger than DB_POOL_MAX",
-        "leaderboard: DATABASE_URL is missing",
-        "leaderboard: REDIS_URL is missing",
-        "leaderboard: JWT_SECRET is shorter than 32 bytes",
-        "leaderboard: ACTION_TOKEN_SECRET is missing: the development default is not allowed in production",
+        "leaderboard: DB_POOL_MIN must not be larger than DB_POOL_MAX",
+        "leaderboard: DATABASE_URL must be set in production",
+        "leaderboard: REDIS_URL must be set in production",
+        "leaderboard: JWT_SECRET must be at least 32 bytes long",
+        "leaderboard: ACTION_TOKEN_SECRET must be set in production: the development default is not allowed",
     ]
 
 
@@ -143,12 +164,12 @@ async def test_jobs_are_listed_and_done_on_demand(settings: Settings):
     assert (await run("jobs", "run", "reconcile", env=env)).out == "reconcile: done\n"
     unknown = await run("jobs", "run", "laundry", env=env)
     assert unknown.code == 1
-    assert "there is no job laundry: choose from" in unknown.err
+    assert "there is no job laundry: it must be one of" in unknown.err
 
 
 async def test_migrations_go_down_and_up_and_a_server_waits_for_them(settings: Settings):
     env = environment(settings, PORT="0")
-    assert (await run("migrate", "--down", "base", env=env)).code == 0
+    assert (await run("migrate", "--down", "base", "--yes", env=env)).code == 0
     refused = await run("serve", env=env)
     assert refused.code == 1
     assert "run `leaderboard migrate`" in refused.err
@@ -174,6 +195,30 @@ async def test_going_down_to_an_unknown_revision_is_one_line(settings: Settings)
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 1
     assert "0815" in ended.err
+async def test_a_downgrade_without_a_terminal_needs_yes_and_does_not_wait(settings: Settings):
+    env = environment(settings)
+    refused = await run("migrate", "--down", "base", env=env)
+    assert refused.code == 1
+    assert "confirm it with --yes" in refused.err
+    assert "was base" not in (await run("migrate", env=env)).err
+
+
+@pytest.mark.parametrize(("answer", "downgraded"), [("n", False), ("y", True)])
+async def test_a_downgrade_at_a_terminal_asks_first(settings: Settings, answer: str, downgraded: bool):
+    env = environment(settings)
+    master, terminal = os.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *PROGRAM, "migrate", "--down", "base", env=env, stdin=terminal, stderr=asyncio.subprocess.PIPE
+        )
+        os.write(master, f"{answer}\n".encode())
+        _, err = await asyncio.wait_for(process.communicate(), 50)
+    finally:
+        os.close(terminal)
+        os.close(master)
+    assert b"Downgrade to base" in err
+    assert ("cancelled" in err.decode()) is not downgraded
+    assert ("was base" in (await run("migrate", env=env)).err) is downgraded
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ mutation($token: String!) {
 """
 
 REFUSED = {
-    "errors": [{"message": "A valid access token is needed.", "extensions": {"code": "UNAUTHENTICATED"}}],
+    "errors": [{"message": "A valid access token is required.", "extensions": {"code": "UNAUTHENTICATED"}}],
 }
 
 
@@ -60,7 +60,7 @@ async def test_every_forged_access_token_gets_the_same_answer_over_a_socket(serv
     answers: dict[tuple[int, str], list[str]] = {}
     for name, token in forged_access_tokens(service.settings).items():
         answers.setdefault(await answer(token), []).append(name)
-    assert set(answers) == {(4401, "A valid access token is needed.")}, answers
+    assert set(answers) == {(4401, "A valid access token is required.")}, answers
 
 
 @pytest.mark.parametrize("scheme", ["", "Basic ", "Bearer", "Bearer\t", "Token ", "Bearer Bearer "])
@@ -76,7 +76,7 @@ async def test_the_scheme_is_bearer_and_nothing_else(service: Service, scheme: s
 async def test_an_odd_authorization_in_connection_init_is_a_bad_token(service: Service, authorization: object):
     async with connecting(service.socket_url) as client:
         await client.say({"type": "connection_init", "payload": {"authorization": authorization}})
-        assert await client.close_code() == (4401, "A valid access token is needed.")
+        assert await client.close_code() == (4401, "A valid access token is required.")
 
 
 async def test_only_a_token_that_is_right_in_all_else_is_told_that_it_expired(service: Service):

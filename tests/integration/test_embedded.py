@@ -230,7 +230,7 @@ async def test_a_broken_cluster_is_refused_in_one_line_that_names_the_remedy(dat
 def test_a_lost_password_is_refused_in_one_line(data: Path) -> None:
     start_and_stop(data)
     (data / "password").unlink()
-    with pytest.raises(EmbeddedError, match=r"the password of .* is lost"):
+    with pytest.raises(EmbeddedError, match=r"the password file of .* is missing"):
         start_and_stop(data)
 
 

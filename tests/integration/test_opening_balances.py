@@ -119,8 +119,8 @@ def test_json_in_lines_says_the_same_as_csv():
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("name,score\nann,5\n", "line 1: the columns are"),
-        ("user,score,rank\nann,5,1\n", "line 1: the columns are"),
+        ("name,score\nann,5\n", "line 1: the columns must be"),
+        ("user,score,rank\nann,5,1\n", "line 1: the columns must be"),
         ("user,score\n,5\n", "line 2: `user`"),
         ("user,score\nann,5\nbob,0\n", "line 3: `score`"),
         ("user,score\nann,1000001\n", "line 2: `score`"),
@@ -128,7 +128,7 @@ def test_json_in_lines_says_the_same_as_csv():
         ("user,score,reached_at\nann,5,2025-01-02\n", "line 2: `reached_at`"),
         ("user,score,reached_at\nann,5,2099-01-02T00:00:00Z\n", "line 2: `reached_at`"),
         ("user,score\n" + "x" * 51 + ",5\n", "line 2: A username"),
-        ("user,score\nann,5,6\n", "line 2: a balance has"),
+        ("user,score\nann,5,6\n", "line 2: the fields must be among"),
     ],
 )
 def test_a_line_that_is_no_balance_is_named(text: str, complaint: str):

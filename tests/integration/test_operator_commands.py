@@ -76,12 +76,12 @@ async def test_a_catalogue_is_applied_and_shown_as_it_was_written(
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("categories: [{id: Bad, name: Bad}]", "category Bad: `id` matches"),
-        ("actions: [{id: A, name: A, points: 500}]", "action A: `points` is a whole number from 1 to 100"),
-        ("kategories: []", "the file has categories and actions"),
-        ("categories: {id: races}", "`categories` is a list of objects"),
+        ("categories: [{id: Bad, name: Bad}]", "category Bad: `id` must match"),
+        ("actions: [{id: A, name: A, points: 500}]", "action A: `points` must be a whole number from 1 to 100"),
+        ("kategories: []", "the file must have categories and actions"),
+        ("categories: {id: races}", "`categories` must be a list of objects"),
         ("categories: [", "catalogue.yaml"),
-        ("", "the file has categories and actions"),
+        ("", "the file must have categories and actions"),
     ],
 )
 async def test_a_file_that_is_not_right_is_explained_in_a_line(
@@ -154,4 +154,4 @@ async def test_a_board_of_another_system_is_opened(
     assert await leaderboard("verify") == 0
     file.write_text("user,score\nann,lots\n")
     assert await leaderboard("import", "--opening", file) == 1
-    assert "line 2: `score` is a whole number" in capsys.readouterr().err
+    assert "line 2: `score` must be a whole number" in capsys.readouterr().err

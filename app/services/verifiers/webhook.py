@@ -89,7 +89,7 @@ class WebhookVerifier:
 def webhook(surroundings: Surroundings) -> WebhookVerifier:
     """The factory for the settings. Raises ValueError without VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET."""
     if not surroundings.webhook_url or not surroundings.webhook_secret:
-        raise ValueError("the webhook needs VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET")
+        raise ValueError("VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET must be set for the webhook verifier")
     return WebhookVerifier(
         surroundings.http,
         surroundings.webhook_url,

@@ -46,9 +46,9 @@ def decode(text: bytes) -> ClientMessage:
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise InvalidMessage("The message is not JSON") from None
+        raise InvalidMessage("The message must be JSON") from None
     if type(message) is not dict:
-        raise InvalidMessage("The message is not an object")
+        raise InvalidMessage("The message must be an object")
     match message.get("type"):
         case "subscribe":
             return _subscribe(message)
@@ -62,7 +62,7 @@ def decode(text: bytes) -> ClientMessage:
         case "pong":
             _payload(message)
             return Pong()
-    raise InvalidMessage("The message has no known type")
+    raise InvalidMessage("The message must have a known type")
 
 
 def _subscribe(message: dict[str, Any]) -> Subscribe:
@@ -79,7 +79,7 @@ def _subscribe(message: dict[str, Any]) -> Subscribe:
 def _id(message: dict[str, Any]) -> str:
     operation_id = message.get("id")
     if type(operation_id) is not str or not 0 < len(operation_id) <= ID_LENGTH:
-        raise InvalidMessage(f"id is not a string of 1 to {ID_LENGTH} characters")
+        raise InvalidMessage(f"id must be a string of 1 to {ID_LENGTH} characters")
     return operation_id
 
 
@@ -88,5 +88,5 @@ def _payload(message: dict[str, Any]) -> dict[str, Any]:
     if payload is None:
         return {}
     if type(payload) is not dict:
-        raise InvalidMessage("payload is not an object")
+        raise InvalidMessage("payload must be an object")
     return payload

@@ -114,5 +114,5 @@ def test_accounts_are_the_users_and_the_addresses():
 
 
 def test_a_request_that_can_never_pass_is_no_matter_of_waiting():
-    with pytest.raises(BadUserInput, match="At most 10 submissions"):
+    with pytest.raises(BadUserInput, match="must have at most 10 submissions"):
         limits(submit=10).hit(caller(), "192.0.2.1", {Activity.SUBMIT: 11})

@@ -49,7 +49,7 @@ export function ProblemText({ problem, at }: { problem: Problem; at: number }) {
       return <>The board is open in too many windows. This one is paused.</>
     case 'unavailable':
       return (
-        <Wait until={at + problem.retryAfter * 1000} before="The service is catching its breath. Try again in" after="Try again now." />
+        <Wait until={at + problem.retryAfter * 1000} before="The service is temporarily unavailable. Try again in" after="Try again now." />
       )
     case 'refused':
       return <>{problem.message}</>
