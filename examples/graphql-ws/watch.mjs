@@ -8,7 +8,7 @@ const client = createClient({
   retryAttempts: Infinity,
   shouldRetry: () => true,
   retryWait: (retries) =>
-    new Promise((done) => setTimeout(done, Math.min(30_000, 500 * 2 ** retries) * (0.5 + Math.random()))),
+    new Promise((done) => setTimeout(done, Math.min(30_000, 500 * 2 ** retries) * (0.5 + Math.random() / 2))),
 })
 
 const query = `
@@ -20,7 +20,7 @@ const query = `
   }
 `
 
-// The first message is a snapshot, also after every reconnect: there is nothing to catch up with.
+// The first message is a snapshot, also after every reconnect, so nothing is missed.
 for await (const { data, errors } of client.iterate({ query })) {
   if (errors) throw new Error(errors[0].message)
   const { kind, leaderboard } = data.leaderboardUpdates
