@@ -35,7 +35,12 @@ def _named(user: str) -> str:
 def token(
     user: Annotated[str, typer.Option(callback=_named, help="The name of the user. A UUID is used as the user's id.")],
     role: Annotated[Role, typer.Option(help="The role, which decides what the token allows.")] = Role.PLAYER,
-    ttl: Annotated[str, typer.Option(help="How long the token is valid: 90s, 15m, 2h. At most ACCESS_TOKEN_MAX_LIFETIME, 24 h by default.")] = "15m",
+    ttl: Annotated[
+        str,
+        typer.Option(
+            help="How long the token is valid: 90s, 15m, 2h. At most ACCESS_TOKEN_MAX_LIFETIME, 24 h by default."
+        ),
+    ] = "15m",
 ) -> None:
     """Print an access token for development; nothing else is printed on standard output.
 

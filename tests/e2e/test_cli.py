@@ -195,6 +195,8 @@ async def test_going_down_to_an_unknown_revision_is_one_line(settings: Settings)
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 1
     assert "0815" in ended.err
+
+
 async def test_a_downgrade_without_a_terminal_needs_yes_and_does_not_wait(settings: Settings):
     env = environment(settings)
     refused = await run("migrate", "--down", "base", env=env)
