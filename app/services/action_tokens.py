@@ -14,8 +14,8 @@ from app.domain.rules import seconds
 from app.domain.users import Caller
 from app.models.action_token_statements import COUNT_OPEN, DELETE_EXPIRED, INSERT, LOCK_USERS
 from app.services.action_claims import ActionClaims, Claims, hash_of
-from app.services.database import Database
-from app.services.group_commit import GroupCommit
+from app.stores.batching import GroupCommit
+from app.stores.postgres import Database
 
 
 @dataclass(frozen=True, slots=True)

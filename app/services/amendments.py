@@ -22,9 +22,9 @@ from app.models.amendments import lock, standings_of
 from app.models.ledger import store
 from app.services.announcer import Announcer
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.milestones import Milestones
 from app.services.standings import has_left
+from app.stores.postgres import Database
 
 
 class Amendment:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.anchors import Anchor, anchor_hash
 from app.models.anchor_statements import add_anchor, last_anchor, read_heads
-from app.services.database import Database
+from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ import structlog
 from app.domain.ledger import Posting, Standing
 from app.domain.receipts import Receipt
 from app.pubsub.events import BoardMoved
-from app.services.group_commit import GroupCommit
 from app.services.standings import Cold, Ranks, Standings, Unreachable
+from app.stores.batching import GroupCommit
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from app.domain.catalogue import Action, Catalogue, Category, Operator, SortOrde
 from app.domain.periods import Period
 from app.models import Action as ActionRow
 from app.models import Category as CategoryRow
-from app.services.database import Database
+from app.stores.postgres import Database
 
 
 class CatalogueService:

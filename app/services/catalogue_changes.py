@@ -31,7 +31,7 @@ from app.models.catalogue_documents import (
     write_document,
 )
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
+from app.stores.postgres import Database
 
 MOST_CHANGES = 100
 

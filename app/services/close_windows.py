@@ -12,8 +12,8 @@ from app.domain.boards import Board
 from app.domain.periods import Period, Window
 from app.models.closing_statements import close, first_open
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.standings import Loading, Unreachable
+from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from app.domain.transactions import Actor, Kind
 from app.models.amendments import chain, find, has_request
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.ledger import Ledger
+from app.stores.postgres import Database
 
 
 class Corrections:

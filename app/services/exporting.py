@@ -8,7 +8,7 @@ from datetime import datetime
 import orjson
 
 from app.models.archive import FORMAT, PARTS, count, lines_of
-from app.services.database import Database
+from app.stores.postgres import Database
 
 Progress = Callable[[str, int, int], object]
 """Hears the name of a part, how many of its lines are done, and how many it has."""

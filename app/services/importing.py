@@ -21,7 +21,7 @@ from app.models.catalogue_documents import lock_catalogue, read_documents, recor
 from app.models.staging import Affected, Staging
 from app.services.archive_lines import ArchiveError, ArchiveReader
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
+from app.stores.postgres import Database
 
 Progress = Callable[[str, int, int | None], object]
 """Hears what is being done, how far it is, and how far it has to go if that is known."""

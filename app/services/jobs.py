@@ -11,8 +11,8 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.cancellation import obey_cancellation
-from app.services.leader_lock import HeldLock, LeaderLock
 from app.services.standings import Unreachable
+from app.stores.leader_lock import HeldLock, LeaderLock
 from app.telemetry.supervision import end, is_cancelled
 
 log = structlog.get_logger(__name__)

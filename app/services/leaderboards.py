@@ -15,9 +15,9 @@ from app.domain.users import Profile
 from app.domain.views import Slice, View, with_beside
 from app.pubsub.hub import Hub
 from app.services.catalogue import CatalogueService
-from app.services.group_commit import GroupCommit
 from app.services.profiles import Profiles
 from app.services.read_board import ReadBoard
+from app.stores.batching import GroupCommit
 
 MAX_OFFSET = 10_000
 

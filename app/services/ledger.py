@@ -30,9 +30,9 @@ from app.models.ledger import ChainMoved, is_one_statement, lock_user, receipt_b
 from app.models.neighbours import count_neighbours
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
-from app.services.database import Database, is_repeatable
-from app.services.group_commit import GroupCommit
 from app.services.milestones import Milestones
+from app.stores.batching import GroupCommit
+from app.stores.postgres import Database, is_repeatable
 
 Judge = Callable[[Claim, Account, datetime], Claim]
 """Raises the refusal of a claim, or says what to post: the claim as it is, or as the judge would have it.

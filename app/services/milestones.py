@@ -14,7 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.ledger import Posting
 from app.domain.milestones import Milestone, MilestoneKind, ranks_reached, scores_reached
 from app.models.milestone_statements import award, milestones_of_leaders
-from app.services.database import Database
+from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 

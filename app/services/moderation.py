@@ -9,12 +9,12 @@ from uuid import UUID
 from app.services.amendments import Amendments
 from app.services.catalogue import CatalogueService
 from app.services.corrections import Corrections
-from app.services.database import Database
 from app.services.deletion import Deletion
 from app.services.ledger import Ledger
 from app.services.profiles import Profiles
 from app.services.reviews import Reviews
 from app.services.visibility import Visibility
+from app.stores.postgres import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from app.models.accounts import load
 from app.models.ledger import ChainMoved, store
 from app.models.user_statements import ADD_USERS
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.milestones import Milestones
+from app.stores.postgres import Database
 
 BATCH = 1000
 ATTEMPTS = 5

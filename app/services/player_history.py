@@ -15,9 +15,9 @@ from app.domain.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, 
 from app.domain.users import Caller, Profile, Role
 from app.models.closing_statements import read_ranks
 from app.models.score_history import BEYOND_ALL, read_chain, read_score_changes
-from app.services.database import Database
 from app.services.profiles import Profiles
-from app.services.replicas import Replicas
+from app.stores.postgres import Database
+from app.stores.replicas import Replicas
 
 MAX_TRANSACTIONS = 100
 

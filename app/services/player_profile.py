@@ -8,7 +8,7 @@ from app.domain.player_profiles import PlayerProfile
 from app.domain.users import Caller, Role
 from app.models.milestone_statements import milestones_of
 from app.models.player_profiles import read_last_action, read_totals, read_user
-from app.services.database import Database
+from app.stores.postgres import Database
 
 
 class ReadPlayerProfile:

@@ -17,9 +17,9 @@ from app.domain.ranking import Ranked, Stretch, rank_all
 from app.domain.views import After, Around, Before, Chosen, Head, Player, Slice, State, View
 from app.models.boards import count_before, read_places, read_stretches
 from app.services.board_views import Found, Reading
-from app.services.database import Database
 from app.services.profiles import Profiles
-from app.services.replicas import Replicas
+from app.stores.postgres import Database
+from app.stores.replicas import Replicas
 
 
 class PostgresBoards:

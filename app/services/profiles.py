@@ -15,8 +15,8 @@ from sqlalchemy import select
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.models import User
-from app.services.database import Database
-from app.services.standings.guard import Guard, Unreachable
+from app.stores.postgres import Database
+from app.stores.redis import Guard, Unreachable
 
 REDIS_SECONDS = 3600
 

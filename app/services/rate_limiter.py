@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 from app.domain.errors import RateLimited
 from app.domain.limits import PASSED, Activity, Allowance, Hit, Limit, Limits, Verdict, allowance
 from app.domain.users import Caller
-from app.services.group_commit import GroupCommit
 from app.services.local_limiter import Blocks, LocalLimiter
-from app.services.standings.guard import Guard, Unreachable
+from app.stores.batching import GroupCommit
+from app.stores.redis import Guard, Unreachable
 
 SCRIPT = Path(__file__).with_suffix(".lua")
 MICROSECONDS = 1_000_000

@@ -15,8 +15,8 @@ from app.domain.views import State, View, flat, put_together
 from app.services.board_views import Reading
 from app.services.postgres_boards import PostgresBoards
 from app.services.redis_boards import RedisBoards
-from app.services.single_flight import SingleFlight
 from app.services.standings import Cold, Standings, Unreachable, has_left
+from app.stores.single_flight import SingleFlight
 
 CACHE_SECONDS = 1.0
 

@@ -15,8 +15,8 @@ from app.domain.ids import uuid7
 from app.domain.ledger import Standing, boards_for
 from app.models.rows import read_rows
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.standings import Loading, Standings, Unreachable
+from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 

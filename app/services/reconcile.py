@@ -15,10 +15,10 @@ from app.domain.ledger import Standing
 from app.domain.periods import Period, window_of
 from app.models.rows import count_shown, read_recent, read_rows, users_of
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.rebuild import CHUNK, live_boards
 from app.services.standings import Cold, Loading, Standings
 from app.services.standings.layout import RETENTION
+from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,7 @@ from app.models.reviews import close_flag, find_flag, read_flags, read_held
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService
 from app.services.corrections import Corrections
-from app.services.database import Database
+from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from app.domain.users import user_id_of
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.bulk import has_users, store_players
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
+from app.stores.postgres import Database
 
 CHUNK = 10_000
 """How many players share a transaction: each is complete, so an interrupted seeding leaves nothing half done."""

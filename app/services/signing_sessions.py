@@ -13,9 +13,9 @@ from app.domain.ids import uuid7
 from app.domain.signing import SignedAction, is_signed_by
 from app.domain.users import Caller
 from app.models.signing_session_statements import DELETE_EXPIRED, FIND, OPEN
-from app.services.database import Database
 from app.services.secrets import Secrets
 from app.services.users import Users
+from app.stores.postgres import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from app.pubsub.events import SocketClosed
 from app.pubsub.notices import Notices
 from app.pubsub.redis_backend import OUTAGES
-from app.services.standings.guard import Guard, Unreachable
+from app.stores.redis import Guard, Unreachable
 
 SCRIPT = Path(__file__).parent / "add_socket.lua"
 LIFETIME = 86_400

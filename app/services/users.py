@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
 from app.models.user_statements import FIND_CLAIMED, UPSERT
-from app.services.database import Database, violated_constraint
-from app.services.group_commit import GroupCommit
 from app.services.profiles import Profiles
+from app.stores.batching import GroupCommit
+from app.stores.postgres import Database, violated_constraint
 
 BATCH = 128
 LANES = 2

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.redis_backend import OUTAGES
-from app.services.redis_version import UnsupportedRedis, require_supported_version
+from app.stores.redis_version import UnsupportedRedis, require_supported_version
 from app.wiring import App
 
 log = structlog.get_logger(__name__)

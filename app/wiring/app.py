@@ -22,7 +22,6 @@ from app.services.catalogue import CatalogueService
 from app.services.catalogue_changes import CatalogueChanges
 from app.services.close_windows import CloseWindows
 from app.services.completions import Completions
-from app.services.database import Database
 from app.services.exporting import Export
 from app.services.importing import Import
 from app.services.issue_token import IssueToken
@@ -48,6 +47,7 @@ from app.services.submit_score import SubmitScore
 from app.services.submit_signed_action import SubmitSignedAction
 from app.services.users import Users
 from app.services.verify import Verify
+from app.stores.postgres import Database
 from app.telemetry.supervision import Supervisor
 
 

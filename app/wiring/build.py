@@ -20,7 +20,6 @@ from app.services.exporting import Export
 from app.services.importing import Import
 from app.services.issue_token import IssueToken
 from app.services.jobs import Job, Jobs
-from app.services.leader_lock import LeaderLock
 from app.services.leaderboards import Leaderboards
 from app.services.opening_balances import OpeningBalances
 from app.services.player_history import PlayerHistory
@@ -35,6 +34,7 @@ from app.services.submit_score import SubmitScore
 from app.services.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
+from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.reading import open_reading

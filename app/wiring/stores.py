@@ -16,11 +16,11 @@ from redis.backoff import NoBackoff
 
 from app.config import Settings
 from app.pubsub.events import boards_channel
-from app.services.breaker import Breaker
-from app.services.database import POSTGRES_FAILURES, Database, open_engine
-from app.services.replicas import Replicas
 from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings
 from app.services.standings import Keys as RedisKeys
+from app.stores.circuit_breaker import Breaker
+from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
+from app.stores.replicas import Replicas
 
 PATIENCE = 3.0
 """Seconds that housekeeping waits for Redis: a thousand rows take their time on a busy machine."""

@@ -12,9 +12,9 @@ from redis.backoff import NoBackoff
 
 from app.domain.errors import RateLimited
 from app.domain.limits import Activity
-from app.services.breaker import Breaker
 from app.services.rate_limiter import RateLimiter
-from app.services.standings.guard import REDIS_FAILURES, Guard
+from app.stores.circuit_breaker import Breaker
+from app.stores.redis import REDIS_FAILURES, Guard
 from tests.support.limits import limits
 from tests.support.service import caller
 from tests.support.stores import BreakableServer

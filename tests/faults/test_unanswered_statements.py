@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.errors import ServiceUnavailable
-from app.services.breaker import Breaker
-from app.services.database import POSTGRES_FAILURES, Database, open_engine
+from app.stores.circuit_breaker import Breaker
+from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from tests.support.stores import BreakableServer
 
 PID = text("SELECT pg_backend_pid() AS pid")

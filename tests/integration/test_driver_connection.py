@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import ServiceUnavailable
-from app.services.breaker import Breaker
-from app.services.database import POSTGRES_FAILURES, Database, open_engine
-from app.services.driver_connection import DriverConnection
+from app.stores.asyncpg_connection import DriverConnection
+from app.stores.circuit_breaker import Breaker
+from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from tests.support.waiting import TIMEOUT
 
 PID = text("SELECT pg_backend_pid()")

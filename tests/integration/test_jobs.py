@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.services.jobs import Job, JobTimedOut
-from app.services.leader_lock import LeaderLock, Lease
+from app.stores.leader_lock import LeaderLock, Lease
 from app.wiring import App
 from tests.support.background_jobs import QUICK, Work, ask, database_at, holder, instance
 from tests.support.waiting import until

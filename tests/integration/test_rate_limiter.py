@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 from app.domain.errors import BadUserInput, RateLimited
 from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
 from app.domain.users import Caller, Role
-from app.services.breaker import Breaker
 from app.services.local_limiter import LocalLimiter
 from app.services.rate_limiter import BATCH, LANES, RateLimiter
-from app.services.standings.guard import REDIS_FAILURES, Guard
+from app.stores.circuit_breaker import Breaker
+from app.stores.redis import REDIS_FAILURES, Guard
 from tests.support.limits import TimeMachine, limits
 from tests.support.service import caller
 

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy import make_url
 
-from app.services.breaker import Breaker
-from app.services.database import POSTGRES_FAILURES, Database, open_engine
 from app.services.jobs import Job, Jobs
-from app.services.leader_lock import LeaderLock, Lease
+from app.stores.circuit_breaker import Breaker
+from app.stores.leader_lock import LeaderLock, Lease
+from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.telemetry.supervision import end
 from app.wiring import utc_now
 

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from app.domain.boards import Board
 from app.domain.instants import instant
 from app.domain.ledger import Standing
-from app.services.standings.guard import Guard
 from app.services.standings.layout import Keys, reached
+from app.stores.redis import Guard
 
 
 @dataclass(frozen=True, slots=True)

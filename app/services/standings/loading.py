@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 
 from app.domain.boards import Board
 from app.domain.periods import parse_window
-from app.services.standings.guard import Guard
 from app.services.standings.layout import Keys, has_left
+from app.stores.redis import Guard
 
 
 class Loading:

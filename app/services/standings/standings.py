@@ -15,8 +15,8 @@ from app.domain.boards import TOP, Board, Version
 from app.domain.instants import micros
 from app.domain.ledger import Standing
 from app.pubsub.events import BoardMoved
-from app.services.standings.guard import Guard
 from app.services.standings.layout import Keys, expires_in, reached
+from app.stores.redis import Guard
 
 SCRIPTS = Path(__file__).parent
 

@@ -20,8 +20,8 @@ from datetime import datetime
 import httpx2
 
 from app.domain.errors import ServiceUnavailable
-from app.services.breaker import Breaker, Open
 from app.services.verifiers.seam import Reported, Surroundings
+from app.stores.circuit_breaker import Breaker, Open
 
 LONGEST_ANSWER = 4096
 

@@ -12,11 +12,11 @@ from app.domain.ledger import Standing
 from app.models.boards import read_stretch
 from app.models.rows import count_rows, read_rows, read_rows_of
 from app.services.catalogue import CatalogueService
-from app.services.database import Database
 from app.services.rebuild import CHUNK, live_boards
 from app.services.standings import Loading, Unreachable
 from app.services.standings.copies import Copies, copy_of
 from app.services.verify.findings import Finding, Progress
+from app.stores.postgres import Database
 
 PATIENCE = 5.0
 """Seconds that the stores may differ before it counts: a score is put into Redis after it was committed."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from app.models.verification import INVARIANTS, examine
-from app.services.database import Database
 from app.services.verify.anchors import check_anchors
 from app.services.verify.boards import CheckBoards
 from app.services.verify.chains import check_chains
 from app.services.verify.findings import Finding, Progress
+from app.stores.postgres import Database
 
 
 class Verify:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.services.breaker import Breaker, Open
+from app.stores.circuit_breaker import Breaker, Open
 
 
 class Clock:

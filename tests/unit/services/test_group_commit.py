@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.domain.errors import ServiceUnavailable
-from app.services.group_commit import GroupCommit
+from app.stores.batching import GroupCommit
 from tests.support.waiting import TIMEOUT
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from app.services.breaker import Breaker, Open
+from app.stores.circuit_breaker import Breaker, Open
 
 REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 """What a call raises when Redis is away, slow or broken."""

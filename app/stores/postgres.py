@@ -11,9 +11,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.domain.errors import ServiceUnavailable
-from app.services.breaker import Breaker, Open
-from app.services.connection_reuse import discard_unusable_connections, is_server_trouble
-from app.services.driver_connection import DriverConnection
+from app.stores.asyncpg_connection import DriverConnection
+from app.stores.circuit_breaker import Breaker, Open
+from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     InterfaceError,

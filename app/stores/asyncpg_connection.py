@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.services.connection_reuse import READ_ONLY, is_server_trouble
+from app.stores.connection_reuse import READ_ONLY, is_server_trouble
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from itertools import count
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import ServiceUnavailable
-from app.services.database import Database
+from app.stores.postgres import Database
 
 Connect = Callable[[Database], AbstractAsyncContextManager[AsyncConnection]]
 

@@ -12,7 +12,7 @@ import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.services.database import Database
+from app.stores.postgres import Database
 
 KEY = 7_220_310_456
 """The key of the advisory lock; all versions of the service must use the same."""
