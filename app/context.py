@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role
 from app.execution import Grounds
-from app.execution.grounds import Present
+from app.execution.dependencies import Present
 from app.wiring import App
 
 

@@ -13,13 +13,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from app.domain import errors as domain
 from app.execution import Engine
+from app.execution.limits.limits import DocumentLimits
 from app.resolvers.mutation import Mutation
 from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
 from app.schema import errors
 from app.schema.receipts import ScoreAccepted
 from app.schema.scalars import DATE_TIME
-from app.transport.document_limits import DocumentLimits
 
 log = structlog.get_logger(__name__)
 

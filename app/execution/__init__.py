@@ -5,10 +5,10 @@ to a stream of them; what cannot be executed is a `Refusal`. Nothing here knows 
 about.
 """
 
+from app.execution.dependencies import Grounds
+from app.execution.documents.operation import Bound, Operation
 from app.execution.engine import Engine, Executions
-from app.execution.grounds import Grounds
-from app.execution.operation import Bound, Operation
-from app.execution.refusal import Refusal
+from app.execution.request_error import Refusal
 from app.execution.response import Response
 
 __all__ = ["Bound", "Engine", "Executions", "Grounds", "Operation", "Refusal", "Response"]

@@ -9,12 +9,12 @@ from typing import Any
 import strawberry
 from graphql import OperationType
 
-from app.execution.compile import Compiler
-from app.execution.documents import Documents, Limits
-from app.execution.interpreter import Interpreter, run
-from app.execution.operation import Bound, Operation
+from app.execution.compiler.compile import Compiler
+from app.execution.compiler.execution_state import Run
+from app.execution.documents.document_cache import Documents, Limits
+from app.execution.documents.operation import Bound, Operation
+from app.execution.reference_executor import Interpreter, run
 from app.execution.response import FormatError, Response, encode, formatted
-from app.execution.run import Run
 from app.execution.stream import ResponseStream
 
 

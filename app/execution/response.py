@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from app.execution.refusal import Refusal
+from app.execution.request_error import Refusal
 
 FormatError = Callable[[GraphQLError], dict[str, Any]]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from graphql import GraphQLError, located_error
 
-from app.execution.operation import Operation
-from app.execution.refusal import Refusal
+from app.execution.documents.operation import Operation
+from app.execution.request_error import Refusal
 from app.execution.response import Response
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.domain.boards import Page, Source
 from app.domain.catalogue import Category
-from app.execution.lru import LRU
+from app.execution.lru_cache import LRU
 from app.schema.boards import Leaderboard
 
 PAGES, ENTRIES = 1000, 20_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from app.execution import Grounds, Response
-from app.execution.lru import LRU
+from app.execution.lru_cache import LRU
 
 ENTRIES = 10_000
 OVERHEAD = 1000

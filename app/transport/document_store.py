@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.execution.lru import LRU
+from app.execution.lru_cache import LRU
 from app.transport.documents import DocumentStore
 
 SCRIPT = Path(__file__).with_name("put_document.lua")

@@ -11,8 +11,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import ServiceUnavailable
 from app.execution import Bound, Engine, Grounds, Operation, Refusal, Response
-from app.execution.lru import LRU
-from app.execution.steps import rest_of
+from app.execution.compiler.eager_start import rest_of
+from app.execution.lru_cache import LRU
 from app.transport import replies
 from app.transport.answers import Answers
 from app.transport.bodies import read_body

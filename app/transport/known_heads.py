@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.execution.lru import LRU
+from app.execution.lru_cache import LRU
 from app.transport.negotiation import Accepted
 from app.transport.problems import Header
 from app.transport.replies import Reply

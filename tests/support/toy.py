@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import DomainError, RateLimited, Unauthenticated
 from app.execution import Engine, Operation
-from app.transport.document_limits import DocumentLimits
+from app.execution.limits.limits import DocumentLimits
 from app.transport.documents import Documents
 from app.transport.http import GraphQLEndpoint
 from app.transport.http_protocol import KNOWN_HEADS, BoundedHttpProtocol

@@ -6,7 +6,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationType
 from strawberry.extensions import SchemaExtension
 
 from app.execution import Engine, Refusal
-from app.execution.lru import LRU
+from app.execution.lru_cache import LRU
 from tests.unit.execution.library import Query, schema
 
 

@@ -8,7 +8,7 @@ import pytest
 from graphql import parse_value
 
 from app.execution import Engine, Refusal
-from app.execution.holdable import (
+from app.execution.limits.storable_values import (
     INTEGER,
     MAX_INTEGER,
     MAX_NESTING,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.execution.steps import rest_of
+from app.execution.compiler.eager_start import rest_of
 
 
 def stepped(coroutine: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.execution import Engine, Refusal
-from app.execution.variables import frozen
+from app.execution.documents.variables import frozen
 
 ECHO = "query Q($number: Int = 5, $text: String) { echo(number: $number, text: $text) }"
 WINDOW = "query Q($window: Window!) { window(window: $window) }"

@@ -2,7 +2,7 @@ import pytest
 from graphql import build_schema, get_introspection_query, parse
 
 from app.execution import Engine, Refusal
-from app.transport.document_limits import DocumentLimits
+from app.execution.limits.limits import DocumentLimits
 from tests.support.documents import LONGEST, hostile_documents
 from tests.support.toy import SCHEMA
 from tests.support.work import Steps

@@ -17,12 +17,12 @@ from graphql.execution import Executor
 from graphql.pyutils import Path
 from strawberry.execution import optimized_is_awaitable
 
-from app.execution.collect import SelectedField
-from app.execution.interpreter import Interpreter
-from app.execution.selection import fragments_of
+from app.execution.compiler.field_collection import SelectedField
+from app.execution.documents.selection import fragments_of
+from app.execution.reference_executor import Interpreter
 
 if TYPE_CHECKING:
-    from app.execution.operation import Operation
+    from app.execution.documents.operation import Operation
 
 
 class Run:

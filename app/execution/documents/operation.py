@@ -7,8 +7,8 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from app.execution.selection import Marked, conditions, root_nodes
-from app.execution.variables import Variables, frozen
+from app.execution.documents.selection import Marked, conditions, root_nodes
+from app.execution.documents.variables import Variables, frozen
 
 
 class Operation:

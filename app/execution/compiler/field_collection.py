@@ -24,7 +24,7 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues
 from strawberry.types.field import StrawberryField
 
-from app.execution.selection import DEFINITION, fragments_of
+from app.execution.documents.selection import DEFINITION, fragments_of
 
 # A plan of more fields than this would take longer to write than it could ever save.
 MAX_FIELDS = 2000

@@ -11,8 +11,8 @@ from graphql import (
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.cast import get_strawberry_type_cast
 
-from app.execution.collect import Unsupported
-from app.execution.selection import DEFINITION
+from app.execution.compiler.field_collection import Unsupported
+from app.execution.documents.selection import DEFINITION
 
 Variants = dict[type, GraphQLObjectType]
 

@@ -23,10 +23,10 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetailsList
 
-from app.execution.classes import classes_of, is_cast, variants_of
-from app.execution.collect import Collector, SelectedField, Unsupported
-from app.execution.leaves import PLAIN, Unfit, coercion, members_of
-from app.execution.resolver import is_attribute
+from app.execution.compiler.field_collection import Collector, SelectedField, Unsupported
+from app.execution.compiler.resolver import is_attribute
+from app.execution.compiler.scalars import PLAIN, Unfit, coercion, members_of
+from app.execution.compiler.type_resolution import classes_of, is_cast, variants_of
 
 Project = Callable[[Any], Any]
 

@@ -11,9 +11,9 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 
-from app.execution.arguments import Arguments
-from app.execution.collect import SelectedField, Unsupported
-from app.execution.run import ResolveInfo, Run
+from app.execution.compiler.arguments import Arguments
+from app.execution.compiler.execution_state import ResolveInfo, Run
+from app.execution.compiler.field_collection import SelectedField, Unsupported
 
 Call = Callable[[Any, Run, Path], Any]
 """(source, run, path) -> the resolved value or an awaitable of it. Raises what the resolver raises."""

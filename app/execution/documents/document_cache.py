@@ -17,11 +17,11 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from app.execution.holdable import HoldableLiterals
-from app.execution.lru import LRU
-from app.execution.operation import Operation
-from app.execution.refusal import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, Refusal
-from app.execution.selection import Marked, hides_grounds, reads_viewer
+from app.execution.documents.operation import Operation
+from app.execution.documents.selection import Marked, hides_grounds, reads_viewer
+from app.execution.limits.storable_values import HoldableLiterals
+from app.execution.lru_cache import LRU
+from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, Refusal
 
 Limits = Callable[[GraphQLSchema, DocumentNode, int], GraphQLError | None]
 """Judges a parsed document; the last argument is the length of its text in characters."""

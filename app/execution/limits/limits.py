@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from graphql import DocumentNode, FragmentDefinitionNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
 
-from app.transport.document_measures import OverLimit, Ruler, at_most
+from app.execution.limits.measure import OverLimit, Ruler, at_most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

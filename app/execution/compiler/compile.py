@@ -19,16 +19,16 @@ from graphql import (
     is_object_type,
 )
 
-from app.execution.classes import classes_of, variants_of
-from app.execution.collect import Collector, SelectedField, Unsupported
-from app.execution.completion import Complete, delegated, listed, one_of, projected, required, settled
-from app.execution.fields import Field, concurrently, interpreted, resolved, serially
-from app.execution.lru import LRU
-from app.execution.operation import Operation
-from app.execution.projection import Projector
-from app.execution.resolver import caller
+from app.execution.compiler.completion import Complete, delegated, listed, one_of, projected, required, settled
+from app.execution.compiler.execution_state import Run
+from app.execution.compiler.field_collection import Collector, SelectedField, Unsupported
+from app.execution.compiler.field_executors import Field, concurrently, interpreted, resolved, serially
+from app.execution.compiler.projection import Projector
+from app.execution.compiler.resolver import caller
+from app.execution.compiler.type_resolution import classes_of, variants_of
+from app.execution.documents.operation import Operation
+from app.execution.lru_cache import LRU
 from app.execution.response import Response
-from app.execution.run import Run
 
 # What the closures of one field take, roughly.
 BYTES_PER_FIELD = 2000

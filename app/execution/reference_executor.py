@@ -11,8 +11,8 @@ from graphql import ExecutionResult, GraphQLError
 from graphql.execution import Executor, create_source_event_stream
 from strawberry.execution import optimized_is_awaitable
 
-from app.execution.operation import Operation
-from app.execution.refusal import BAD_USER_INPUT, Refusal
+from app.execution.documents.operation import Operation
+from app.execution.request_error import BAD_USER_INPUT, Refusal
 from app.execution.response import Response
 
 

@@ -15,10 +15,10 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.execution import optimized_is_awaitable as is_awaitable
 
-from app.execution.classes import is_cast
-from app.execution.collect import SelectedField
-from app.execution.projection import Project
-from app.execution.run import Run
+from app.execution.compiler.execution_state import Run
+from app.execution.compiler.field_collection import SelectedField
+from app.execution.compiler.projection import Project
+from app.execution.compiler.type_resolution import is_cast
 
 Complete = Callable[[Any, Path, Run], Any]
 """(value, path, run) -> the completed value or a coroutine of it. Raises the error of a field."""

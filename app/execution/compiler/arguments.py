@@ -20,9 +20,9 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import BREAK, Visitor, VisitorAction, visit
 from strawberry.types.arguments import convert_arguments
 
-from app.execution.collect import SelectedField, Unsupported
-from app.execution.inputs import Make, Unknown, maker
-from app.execution.run import Run
+from app.execution.compiler.execution_state import Run
+from app.execution.compiler.field_collection import SelectedField, Unsupported
+from app.execution.compiler.inputs import Make, Unknown, maker
 
 Coerce = Callable[[Run], dict[str, Any]]
 Convert = Callable[[dict[str, Any], Any], dict[str, Any]]

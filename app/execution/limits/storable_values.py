@@ -23,7 +23,7 @@ from graphql import (
     VariableDefinitionNode,
 )
 
-from app.execution.refusal import BAD_USER_INPUT
+from app.execution.request_error import BAD_USER_INPUT
 
 MAX_NESTING = 64
 MIN_INTEGER = -(2**63)

@@ -33,7 +33,7 @@ from graphql import (
 from strawberry.types.field import StrawberryField
 
 if TYPE_CHECKING:
-    from app.transport.document_limits import DocumentLimits
+    from app.execution.limits.limits import DocumentLimits
 
 TOO_COMPLEX = "QUERY_TOO_COMPLEX"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"

@@ -32,8 +32,8 @@ from graphql.execution.get_variable_signature import get_variable_signature
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities.coerce_input_value import coerce_default_value
 
-from app.execution.holdable import fault_in_value
-from app.execution.refusal import BAD_USER_INPUT, Refusal
+from app.execution.limits.storable_values import fault_in_value
+from app.execution.request_error import BAD_USER_INPUT, Refusal
 
 _ABSENT = object()
 

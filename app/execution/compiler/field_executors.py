@@ -8,11 +8,11 @@ from typing import Any
 
 from graphql.pyutils import Path
 
-from app.execution.collect import SelectedField
-from app.execution.completion import Complete, abandon, gathered
-from app.execution.projection import Project
-from app.execution.resolver import Call
-from app.execution.run import Run
+from app.execution.compiler.completion import Complete, abandon, gathered
+from app.execution.compiler.execution_state import Run
+from app.execution.compiler.field_collection import SelectedField
+from app.execution.compiler.projection import Project
+from app.execution.compiler.resolver import Call
 
 Field = Callable[[Any, Path | None, Run], Any]
 """(source, path of the parent, run) -> the completed value or a coroutine of it."""
