@@ -10,8 +10,8 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.domain.fraud import Thresholds
-from app.domain.scoring import MAX_SCORE
+from app.domain.ledger.scoring import MAX_SCORE
+from app.domain.rules.fraud import Thresholds
 
 MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"

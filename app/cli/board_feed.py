@@ -14,7 +14,7 @@ from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import WebSocketException
 
 from app.cli.errors import CommandError
-from app.domain.periods import Period
+from app.domain.boards.periods import Period
 
 WATCH = """
 subscription Watch($category: String!, $period: Period!, $limit: Int!) {

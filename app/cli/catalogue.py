@@ -11,7 +11,7 @@ from app.cli.errors import CommandError
 from app.cli.output import console, examples, help_without_command, result
 
 if TYPE_CHECKING:
-    from app.domain.catalogue_changes import Change
+    from app.domain.catalogue.changes import Change
     from app.wiring import App
 
 PARTS = ("categories", "actions")
@@ -56,7 +56,7 @@ def apply(
     apply the changes within a second. Applying the same file again changes nothing.
     """
     from app.cli.services import with_services
-    from app.domain.transactions import Actor
+    from app.domain.ledger.transactions import Actor
 
     documents = read(file)
 

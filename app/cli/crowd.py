@@ -14,7 +14,7 @@ import httpx2
 
 from app.cli.errors import CommandError
 from app.cli.tally import ACCEPTED, SKIPPED, Tally
-from app.domain.population import ADJECTIVES, ANIMALS
+from app.domain.players.synthetic import ADJECTIVES, ANIMALS
 from app.services.seeding import DEMO_NAMES
 
 CONCURRENCY = 100

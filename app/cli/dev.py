@@ -13,7 +13,7 @@ import typer
 
 from app.cli.errors import CommandError
 from app.cli.output import console, examples
-from app.domain.catalogue import DEFAULT_CATEGORY
+from app.domain.catalogue.catalogue import DEFAULT_CATEGORY
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -43,7 +43,7 @@ async def rebuild_category(app: App, category_id: str, bar: Progress) -> int:
     Raises CommandError when another process is at it, CategoryNotFound.
     """
     from app.cli.errors import CommandError
-    from app.domain.ledger import boards_for
+    from app.domain.ledger.posting import boards_for
     from app.models.rows import count_rows
 
     category = app.catalogue.current.category(category_id)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.output import console, examples
-from app.domain.periods import Period
+from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
-    from app.domain.boards import Page
+    from app.domain.boards.board import Page
     from app.wiring import App
 
 

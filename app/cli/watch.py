@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.output import console, examples
-from app.domain.periods import Period
+from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
     from app.cli.board_feed import Feed

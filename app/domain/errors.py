@@ -20,7 +20,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar
 
-from app.domain.receipts import Receipt
+from app.domain.ledger.receipts import Receipt
 
 
 class ErrorCode(StrEnum):

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.domain.boards import Board
-from app.domain.fraud import is_public
-from app.domain.history import Completion, History
-from app.domain.ledger import Account, Activity, Claim, Head, boards_for
-from app.domain.scoring import ScoreRow
-from app.domain.transactions import PLAYED
+from app.domain.boards.board import Board
+from app.domain.ledger.activity import Completion, History
+from app.domain.ledger.posting import Account, Activity, Claim, Head, boards_for
+from app.domain.ledger.scoring import ScoreRow
+from app.domain.ledger.transactions import PLAYED
+from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
 from app.models.executor import Executor
 from app.models.neighbours import NEIGHBOURHOOD, ON_ADDRESS

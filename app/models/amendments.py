@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.boards import Board
-from app.domain.corrections import Past
-from app.domain.ledger import Account, Standing
-from app.domain.periods import Period, Window
-from app.domain.scoring import ScoreRow
-from app.domain.transactions import Head, Kind
+from app.domain.boards.board import Board
+from app.domain.boards.periods import Period, Window
+from app.domain.ledger.corrections import Past
+from app.domain.ledger.posting import Account, Standing
+from app.domain.ledger.scoring import ScoreRow
+from app.domain.ledger.transactions import Head, Kind
 from app.domain.users import Profile
 from app.models.scores import NOTHING_LEFT
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.anchors import Anchor
-from app.domain.transactions import Head
+from app.domain.ledger.anchors import Anchor
+from app.domain.ledger.transactions import Head
 
 ANCHORS = "SELECT number, heads, previous_hash, hash, created_at FROM ledger_anchors"
 LAST = text(f"{ANCHORS} ORDER BY number DESC LIMIT 1")

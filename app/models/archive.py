@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, DateTime, LargeBinary, Table, Uuid, func, 
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.transactions import Actor, Kind, Transaction
+from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.models import (
     Action,
     ActionToken,

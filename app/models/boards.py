@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.boards import Board
-from app.domain.ranking import Line, Stretch
-from app.domain.views import Position
+from app.domain.boards.board import Board
+from app.domain.boards.ranking import Line, Stretch
+from app.domain.boards.views import Position
 from app.models.scores import window_key
 
 SHOWN = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"

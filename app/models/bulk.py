@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue import Category
-from app.domain.population import Player
-from app.domain.scoring import sort_key
+from app.domain.catalogue.catalogue import Category
+from app.domain.ledger.scoring import sort_key
+from app.domain.players.synthetic import Player
 
 TIMEOUT = 120.0
 """Seconds for one statement: more than the service grants itself, as one statement stores thousands of players."""

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, CheckConstraint, DateTime, ForeignKey, Integer, 
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.scoring import MAX_SCORE
+from app.domain.ledger.scoring import MAX_SCORE
 from app.models.base import Base
 
 

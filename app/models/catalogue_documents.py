@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue_changes import CatalogueSubject, Change, Document, RecordedChange
+from app.domain.catalogue.changes import CatalogueSubject, Change, Document, RecordedChange
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 
 _COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {

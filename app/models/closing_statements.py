@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.boards import Board
-from app.domain.periods import Period, Window
-from app.domain.score_history import RankPoint
+from app.domain.boards.board import Board
+from app.domain.boards.periods import Period, Window
+from app.domain.players.score_history import RankPoint
 from app.models.boards import SHOWN, of_board
 
 NAMED = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"

@@ -10,10 +10,10 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.history import Suspicion
-from app.domain.ledger import Posting
-from app.domain.receipts import Receipt
-from app.domain.transactions import Kind
+from app.domain.ledger.activity import Suspicion
+from app.domain.ledger.posting import Posting
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Kind
 from app.domain.users import Profile
 from app.models.executor import Executor
 

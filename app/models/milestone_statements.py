@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.milestones import TOP_TEN, Milestone, MilestoneKind, kinds_of_rank
-from app.domain.periods import ALL_TIME_START
+from app.domain.boards.periods import ALL_TIME_START
+from app.domain.players.milestones import TOP_TEN, Milestone, MilestoneKind, kinds_of_rank
 from app.domain.users import Profile
 
 # Rows are written in the order of the key: two batches with milestones in common queue up instead of deadlocking.

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.player_profiles import CategoryTotals, CompletedAction
-from app.domain.transactions import Kind
+from app.domain.ledger.transactions import Kind
+from app.domain.players.profiles import CategoryTotals, CompletedAction
 from app.domain.users import Profile
 
 COMPLETED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.SERVER_ACTION)

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.flags import Flag, FlagStatus
-from app.domain.history import Verdict
+from app.domain.ledger.activity import Verdict
+from app.domain.rules.flags import Flag, FlagStatus
 
 _FLAGS = """
     SELECT f.id, f.user_id, f.category_id, t.action_id, f.verdict, f.rules, f.points, f.status, f.created_at,

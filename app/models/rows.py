@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.boards import Board
-from app.domain.ledger import Standing
-from app.domain.periods import Period, Window
-from app.domain.scoring import ScoreRow
+from app.domain.boards.board import Board
+from app.domain.boards.periods import Period, Window
+from app.domain.ledger.posting import Standing
+from app.domain.ledger.scoring import ScoreRow
 from app.models.boards import SHOWN, of_board
 
 # In the order of an index, which is that of the board, with the hidden ones behind.

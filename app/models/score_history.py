@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.ledger_entries import LedgerEntry
-from app.domain.score_history import FIRST_MONDAY, Buckets
-from app.domain.transactions import Kind
+from app.domain.ledger.entries import LedgerEntry
+from app.domain.ledger.transactions import Kind
+from app.domain.players.score_history import FIRST_MONDAY, Buckets
 
 OPENING = text(
     """

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.periods import Window
+from app.domain.boards.periods import Window
 from app.models.base import Base
 
 
@@ -53,7 +53,7 @@ class Score(Base):
 NOTHING_LEFT = """(s.score = 0 AND NOT EXISTS (
     SELECT FROM categories z WHERE z.id = s.category_id AND z.operator = 'SUM' AND z.sort_order = 'HIGH_FIRST'
 ))"""
-"""Whether row `s` has a 0 that is no score: see `app.domain.catalogue.Category.ranks_zero`."""
+"""Whether row `s` has a 0 that is no score: see `app.domain.catalogue.catalogue.Category.ranks_zero`."""
 
 
 def window_key(window: Window) -> tuple[str, date]:

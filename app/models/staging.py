@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.ledger import Standing
+from app.domain.ledger.posting import Standing
 from app.domain.users import Profile
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.archive import PARTS, Part

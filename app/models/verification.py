@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.transactions import Actor, Kind, Transaction
+from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.models.scores import NOTHING_LEFT
 
 MOST_NAMED = 20

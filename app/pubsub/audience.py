@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
-from app.domain.boards import Entry, Page
+from app.domain.boards.board import Entry, Page
 from app.pubsub.slot import Slot
 from app.pubsub.updates import worth_telling
 from app.pubsub.views import Head, Player, S, State, View

@@ -20,8 +20,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import Version
-from app.domain.milestones import Milestone, MilestoneKind
+from app.domain.boards.board import Version
+from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
 
 NOTICES = "notices"

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import Board, Page, Source, Version
+from app.domain.boards.board import Board, Page, Source, Version
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.audience import HEAD, Audience
 from app.pubsub.cancellation import obey_cancellation

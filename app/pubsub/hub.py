@@ -13,11 +13,11 @@ from uuid import UUID
 
 from broadcaster import Broadcast
 
-from app.domain.boards import TOP, BoardUpdate, Page, board_of
+from app.domain.boards.board import TOP, BoardUpdate, Page, board_of
+from app.domain.boards.overtaking import UserChange
+from app.domain.boards.periods import Period
 from app.domain.errors import ServiceUnavailable
-from app.domain.milestones import Milestone
-from app.domain.periods import Period
-from app.domain.rivals import UserChange
+from app.domain.players.milestones import Milestone
 from app.pubsub.clock import Clock
 from app.pubsub.events import (
     BoardMoved,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.boards import Version
+from app.domain.boards.board import Version
 
 REMEMBERED = 8
 

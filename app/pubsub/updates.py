@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.domain.boards import BoardUpdate, Page, UpdateKind, changes_between, looks_different
-from app.domain.rivals import UserChange, UserView, overtaker
+from app.domain.boards.board import BoardUpdate, Page, UpdateKind, changes_between, looks_different
+from app.domain.boards.overtaking import UserChange, UserView, overtaker
 from app.pubsub.views import State
 
 

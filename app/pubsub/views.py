@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from app.domain.boards import Board, Version
-from app.domain.views import Around, Head, Player, S, State, View, with_beside
+from app.domain.boards.board import Board, Version
+from app.domain.boards.views import Around, Head, Player, S, State, View, with_beside
 
 __all__ = ["Around", "BoardReader", "Head", "Player", "S", "State", "View", "with_beside"]
 

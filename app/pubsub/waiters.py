@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from app.domain.boards import Page
+from app.domain.boards.board import Page
 from app.domain.errors import ServiceUnavailable
 
 

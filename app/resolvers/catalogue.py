@@ -11,7 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from app.context import Context
 from app.domain.errors import BadUserInput
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
 from app.resolvers.arguments import Info
 from app.schema.catalogue import Action, Category

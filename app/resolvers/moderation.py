@@ -9,10 +9,10 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.context import Context
-from app.domain import flags as domain
 from app.domain.errors import BadUserInput
 from app.domain.ids import parse_user_id
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
+from app.domain.rules import flags as domain
 from app.domain.users import Role
 from app.resolvers.arguments import Info, UserId
 from app.schema.enums import FlagStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from app.domain.boards import TOP, board_of
+from app.domain.boards.board import TOP, board_of
 from app.domain.ids import parse_user_id
 from app.domain.users import Profile
 from app.resolvers.arguments import At, CategoryId, InCategory, Info, Limit, Offset, PeriodOf, UserId

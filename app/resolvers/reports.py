@@ -10,7 +10,7 @@ import strawberry
 from app.context import Context
 from app.domain.errors import BadUserInput, InvalidSignature
 from app.domain.ids import parse_user_id
-from app.domain.signing import SignedAction
+from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Role, user_id_of
 from app.resolvers.arguments import Info
 from app.schema.mutations import SubmitScoreResult

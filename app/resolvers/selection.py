@@ -23,9 +23,9 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
 
-from app.domain.boards import Board, Page
+from app.domain.boards.board import Board, Page
+from app.domain.boards.views import View
 from app.domain.errors import BadUserInput
-from app.domain.views import View
 from app.resolvers.arguments import Info
 from app.schema.standings import VIEWS
 

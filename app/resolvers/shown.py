@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.domain.boards import Page, Source
-from app.domain.catalogue import Category
+from app.domain.boards.board import Page, Source
+from app.domain.catalogue.catalogue import Category
 from app.execution.lru_cache import LRU
 from app.schema.boards import Leaderboard
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain import boards as domain
-from app.domain import catalogue
+from app.domain.boards import board as domain
+from app.domain.catalogue import catalogue
 from app.schema.arguments import AfterCursor, BeforeCursor, First, Last, Radius, UserId, UserIds
 from app.schema.catalogue import Category
 from app.schema.entries import LeaderboardEntry

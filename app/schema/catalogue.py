@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from app.domain import catalogue as domain
+from app.domain.catalogue import catalogue as domain
 from app.schema.enums import Operator, Period, SortOrder
 
 

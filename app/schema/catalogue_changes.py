@@ -8,7 +8,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.scalars import JSON
 
-from app.domain import catalogue_changes as domain
+from app.domain.catalogue import changes as domain
 from app.schema.enums import CatalogueSubject, Operator, Period, SortOrder
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain import boards as domain
+from app.domain.boards import board as domain
 from app.schema.users import User
 
 

@@ -9,17 +9,17 @@ from typing import TypeVar
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
-from app.domain.boards import Source, UpdateKind
-from app.domain.catalogue import Operator, SortOrder
-from app.domain.catalogue_changes import CatalogueSubject
+from app.domain.boards.board import Source, UpdateKind
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Operator, SortOrder
+from app.domain.catalogue.changes import CatalogueSubject
 from app.domain.errors import ErrorCode
-from app.domain.flags import FlagStatus
-from app.domain.history import Verdict
-from app.domain.limits import Activity
-from app.domain.milestones import MilestoneKind
-from app.domain.periods import Period
-from app.domain.score_history import Step, Trend
-from app.domain.transactions import Kind as TransactionKind
+from app.domain.ledger.activity import Verdict
+from app.domain.ledger.transactions import Kind as TransactionKind
+from app.domain.players.milestones import MilestoneKind
+from app.domain.players.score_history import Step, Trend
+from app.domain.rate_limits import Activity
+from app.domain.rules.flags import FlagStatus
 from app.domain.users import Role
 
 E = TypeVar("E", bound=Enum)

@@ -7,8 +7,9 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain import catalogue, users
-from app.domain import score_history as domain
+from app.domain import users
+from app.domain.catalogue import catalogue
+from app.domain.players import score_history as domain
 from app.schema.catalogue import Category
 from app.schema.enums import Period, Step, Trend
 from app.schema.users import User

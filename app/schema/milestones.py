@@ -6,8 +6,8 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain import catalogue
-from app.domain import milestones as domain
+from app.domain.catalogue import catalogue
+from app.domain.players import milestones as domain
 from app.schema.catalogue import Category
 from app.schema.enums import MilestoneKind
 from app.schema.users import User

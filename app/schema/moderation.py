@@ -7,7 +7,7 @@ from datetime import datetime
 import strawberry
 from strawberry.scalars import JSON
 
-from app.domain import flags as domain
+from app.domain.rules import flags as domain
 from app.schema.enums import FlagStatus, Verdict
 from app.schema.users import User
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain import player_profiles as domain
-from app.domain.catalogue import Catalogue
+from app.domain.catalogue.catalogue import Catalogue
+from app.domain.players import profiles as domain
 from app.schema.catalogue import Category
 from app.schema.milestones import Milestone
 

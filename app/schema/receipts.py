@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from app.domain import receipts as domain
+from app.domain.ledger import receipts as domain
 from app.schema.users import User
 
 

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import strawberry
 
-from app.domain.boards import TOP, Board, Page
-from app.domain.catalogue import SortOrder
-from app.domain.cursors import board_cursor, parse_board_cursor
+from app.domain.boards.board import TOP, Board, Page
+from app.domain.boards.cursors import board_cursor, parse_board_cursor
+from app.domain.boards.views import After, Around, Before, Chosen, Position, Slice, View
+from app.domain.catalogue.catalogue import SortOrder
 from app.domain.errors import BadUserInput
 from app.domain.ids import parse_user_id
-from app.domain.scoring import sort_key
-from app.domain.views import After, Around, Before, Chosen, Position, Slice, View
+from app.domain.ledger.scoring import sort_key
 from app.schema.entries import LeaderboardEntry
 
 MAX_RADIUS = 49

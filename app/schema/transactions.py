@@ -8,8 +8,8 @@ from uuid import UUID
 
 import strawberry
 
-from app.domain.cursors import ledger_cursor
-from app.domain.ledger_entries import LedgerEntry
+from app.domain.boards.cursors import ledger_cursor
+from app.domain.ledger.entries import LedgerEntry
 from app.schema.enums import TransactionKind
 from app.schema.standings import PageInfo
 

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import strawberry
 
-from app.domain import boards as domain
-from app.domain import catalogue, rivals
+from app.domain.boards import board as domain
+from app.domain.boards import overtaking as rivals
+from app.domain.catalogue import catalogue
 from app.domain.users import Profile
 from app.schema.boards import Leaderboard, UserRank
 from app.schema.enums import UpdateKind

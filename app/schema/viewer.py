@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import strawberry
 
-from app.domain import limits
-from app.domain.flags import Flag
+from app.domain import rate_limits as limits
+from app.domain.rules.flags import Flag
 from app.schema.boards import UserRank
 from app.schema.enums import Activity, Role
 from app.schema.moderation import HeldScore

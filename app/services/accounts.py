@@ -20,12 +20,12 @@ from datetime import date, datetime
 from math import inf
 from uuid import UUID
 
-from app.domain.boards import Board
-from app.domain.fraud import is_public
-from app.domain.history import Completion, History
-from app.domain.ledger import Account, Activity, Claim, Head, Posting
-from app.domain.scoring import ScoreRow
-from app.domain.transactions import PLAYED, Kind
+from app.domain.boards.board import Board
+from app.domain.ledger.activity import Completion, History
+from app.domain.ledger.posting import Account, Activity, Claim, Head, Posting
+from app.domain.ledger.scoring import ScoreRow
+from app.domain.ledger.transactions import PLAYED, Kind
+from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
 
 LIFETIME = 900.0

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.catalogue import Action
+from app.domain.catalogue.catalogue import Action
 from app.domain.errors import TooManyOpenTokens, UserNotFound
-from app.domain.rules import seconds
+from app.domain.rules.eligibility import seconds
 from app.domain.users import Caller
 from app.models.action_token_statements import COUNT_OPEN, DELETE_EXPIRED, INSERT, LOCK_USERS
 from app.services.action_claims import ActionClaims, Claims, hash_of

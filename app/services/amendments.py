@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import UserNotFound
 from app.domain.ids import uuid7
-from app.domain.ledger import Account, Claim, Posting, Standing, note, post
-from app.domain.receipts import Receipt
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.posting import Account, Claim, Posting, Standing, note, post
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Actor, Kind
 from app.models.accounts import load
 from app.models.amendments import lock, standings_of
 from app.models.ledger import store

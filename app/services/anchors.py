@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import IntegrityError
 
-from app.domain.anchors import Anchor, anchor_hash
+from app.domain.ledger.anchors import Anchor, anchor_hash
 from app.models.anchor_statements import add_anchor, last_anchor, read_heads
 from app.stores.postgres import Database
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.ledger import Posting, Standing
-from app.domain.receipts import Receipt
+from app.domain.ledger.posting import Posting, Standing
+from app.domain.ledger.receipts import Receipt
 from app.pubsub.events import BoardMoved
 from app.services.standings import Cold, Ranks, Standings, Unreachable
 from app.stores.batching import GroupCommit

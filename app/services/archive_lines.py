@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from app.domain.transactions import Head, Transaction
+from app.domain.ledger.transactions import Head, Transaction
 from app.models.archive import FORMAT, PARTS, Part, decoders, transaction_of
 
 BATCH = 5000

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.domain.errors import BadUserInput
-from app.domain.opening import Balance
+from app.domain.ledger.opening import Balance
 from app.domain.users import user_id_of
 from app.domain.validation import clean_avatar_url, clean_username
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import Board, Entry, Page, Place, Source, Version
-from app.domain.ranking import Ranked, Stretch, rank_all
-from app.domain.rivals import UserView
+from app.domain.boards.board import Board, Entry, Page, Place, Source, Version
+from app.domain.boards.overtaking import UserView
+from app.domain.boards.ranking import Ranked, Stretch, rank_all
+from app.domain.boards.views import Player, State, View
 from app.domain.users import Profile
-from app.domain.views import Player, State, View
 from app.services.profiles import Profiles
 
 NEIGHBOURS = 3

@@ -8,8 +8,8 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue import Action, Catalogue, Category, Operator, SortOrder
-from app.domain.periods import Period
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Action, Catalogue, Category, Operator, SortOrder
 from app.models import Action as ActionRow
 from app.models import Category as CategoryRow
 from app.stores.postgres import Database

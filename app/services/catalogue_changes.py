@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue_changes import (
+from app.domain.catalogue.changes import (
     CatalogueSubject,
     Ceilings,
     Change,
@@ -20,7 +20,7 @@ from app.domain.catalogue_changes import (
 )
 from app.domain.errors import BadUserInput
 from app.domain.ids import uuid7
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
 from app.models.catalogue_documents import (
     highest_score,
     lock_catalogue,

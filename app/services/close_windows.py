@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.domain.boards import Board
-from app.domain.periods import Period, Window
+from app.domain.boards.board import Board
+from app.domain.boards.periods import Period, Window
 from app.models.closing_statements import close, first_open
 from app.services.catalogue import CatalogueService
 from app.services.standings import Loading, Unreachable

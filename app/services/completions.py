@@ -10,12 +10,13 @@ from typing import Any
 
 import structlog
 
-from app.domain import fraud, rules
 from app.domain.errors import UnderReview, VerificationFailed
-from app.domain.history import Suspicion, Verdict
-from app.domain.ledger import Account, Claim
-from app.domain.receipts import Receipt
-from app.domain.requests import json_text
+from app.domain.ledger.activity import Suspicion, Verdict
+from app.domain.ledger.idempotency import json_text
+from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.rules import eligibility as rules
+from app.domain.rules import fraud
 from app.services.ledger import Ledger
 from app.services.verifiers import Reported, Verifiers
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.corrections import REVERSIBLE, Past, adjustment, reversal, reversal_key
 from app.domain.errors import BadUserInput, DuplicateAction
-from app.domain.ledger import Account, Claim
-from app.domain.receipts import Receipt
-from app.domain.requests import clean_key, clean_reason, content_hash, request_key
-from app.domain.scoring import MAX_SCORE
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.corrections import REVERSIBLE, Past, adjustment, reversal, reversal_key
+from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
+from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.scoring import MAX_SCORE
+from app.domain.ledger.transactions import Actor, Kind
 from app.models.amendments import chain, find, has_request
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.domain.ledger import Claim, boards_for
-from app.domain.requests import clean_reason
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.idempotency import clean_reason
+from app.domain.ledger.posting import Claim, boards_for
+from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.amendments import (
     CLEAR_SCORES,

@@ -11,11 +11,11 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue import Category
-from app.domain.catalogue_changes import CatalogueSubject, Change, RecordedChange
+from app.domain.catalogue.catalogue import Category
+from app.domain.catalogue.changes import CatalogueSubject, Change, RecordedChange
 from app.domain.ids import uuid7
-from app.domain.ledger import Standing
-from app.domain.replay import Replay
+from app.domain.ledger.posting import Standing
+from app.domain.ledger.rescoring import Replay
 from app.models.archive import transaction_of
 from app.models.catalogue_documents import lock_catalogue, read_documents, record
 from app.models.staging import Affected, Staging

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.requests import json_text
+from app.domain.ledger.idempotency import json_text
 from app.domain.users import Caller
 from app.services.action_tokens import ActionTokens, Issued
 from app.services.catalogue import CatalogueService

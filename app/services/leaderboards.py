@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.boards import TOP, Board, Page, Place, board_of
-from app.domain.catalogue import Category
+from app.domain.boards.board import TOP, Board, Page, Place, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice, View, with_beside
+from app.domain.catalogue.catalogue import Category
 from app.domain.errors import BadUserInput, UserNotFound
-from app.domain.periods import Period
 from app.domain.users import Profile
-from app.domain.views import Slice, View, with_beside
 from app.pubsub.hub import Hub
 from app.services.catalogue import CatalogueService
 from app.services.profiles import Profiles

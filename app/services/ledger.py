@@ -22,9 +22,9 @@ from app.domain.errors import (
     UserNotFound,
 )
 from app.domain.ids import uuid7
-from app.domain.ledger import Account, Claim, Posting, post
-from app.domain.milestones import Milestone
-from app.domain.receipts import Receipt
+from app.domain.ledger.posting import Account, Claim, Posting, post
+from app.domain.ledger.receipts import Receipt
+from app.domain.players.milestones import Milestone
 from app.models.accounts import Loaded, load
 from app.models.ledger import ChainMoved, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
 from app.models.neighbours import count_neighbours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from app.domain.limits import PASSED, Allowance, Blocking, Hit, Limit, SlidingWindow, Verdict
+from app.domain.rate_limits import PASSED, Allowance, Blocking, Hit, Limit, SlidingWindow, Verdict
 
 OVERRUNS = "overruns"
 

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue import Category
+from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger import Posting, post
-from app.domain.opening import Balance, opened, opened_at, opening_claim
+from app.domain.ledger.opening import Balance, opened, opened_at, opening_claim
+from app.domain.ledger.posting import Posting, post
 from app.models.accounts import load
 from app.models.ledger import ChainMoved, store
 from app.models.user_statements import ADD_USERS

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.domain.catalogue import Category
-from app.domain.cursors import parse_ledger_cursor
+from app.domain.boards.cursors import parse_ledger_cursor
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Category
 from app.domain.errors import BadUserInput, Forbidden, UserNotFound
-from app.domain.ledger_entries import LedgerEntry
-from app.domain.periods import Period
-from app.domain.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
+from app.domain.ledger.entries import LedgerEntry
+from app.domain.players.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
 from app.models.closing_statements import read_ranks
 from app.models.score_history import BEYOND_ALL, read_chain, read_score_changes

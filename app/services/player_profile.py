@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.domain.player_profiles import PlayerProfile
+from app.domain.players.profiles import PlayerProfile
 from app.domain.users import Caller, Role
 from app.models.milestone_statements import milestones_of
 from app.models.player_profiles import read_last_action, read_totals, read_user

@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from app.domain.errors import RateLimited
-from app.domain.limits import PASSED, Activity, Allowance, Hit, Limit, Limits, Verdict, allowance
+from app.domain.rate_limits import PASSED, Activity, Allowance, Hit, Limit, Limits, Verdict, allowance
 from app.domain.users import Caller
 from app.services.local_limiter import Blocks, LocalLimiter
 from app.stores.batching import GroupCommit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.config import Settings
-from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
 
 
 def limits_of(settings: Settings) -> Limits | None:

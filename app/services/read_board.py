@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import Board, Page, Place, Version
+from app.domain.boards.board import Board, Page, Place, Version
+from app.domain.boards.ranking import Ranked
+from app.domain.boards.views import State, View, flat, put_together
 from app.domain.errors import ServiceUnavailable
-from app.domain.ranking import Ranked
-from app.domain.views import State, View, flat, put_together
 from app.services.board_views import Reading
 from app.services.postgres_boards import PostgresBoards
 from app.services.redis_boards import RedisBoards

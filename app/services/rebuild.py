@@ -8,11 +8,11 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.boards import Board
-from app.domain.catalogue import Category
+from app.domain.boards.board import Board
+from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger import Standing, boards_for
+from app.domain.ledger.posting import Standing, boards_for
 from app.models.rows import read_rows
 from app.services.catalogue import CatalogueService
 from app.services.standings import Loading, Standings, Unreachable

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain import rules
 from app.domain.errors import DuplicateAction
-from app.domain.ledger import Account, Claim
-from app.domain.receipts import Receipt
-from app.domain.requests import clean_key, clean_reason, content_hash, request_key
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
+from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Actor, Kind
+from app.domain.rules import eligibility as rules
 from app.domain.users import Caller
 from app.domain.validation import clean_username
 from app.services.catalogue import CatalogueService

@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import TOP, Board, Source
+from app.domain.boards.board import TOP, Board, Source
+from app.domain.boards.ranking import Line, Ranked, Stretch, rank_all
+from app.domain.boards.views import After, Around, Before, Chosen, Head, Player, Position, Slice, State, View
 from app.domain.instants import instant
-from app.domain.ranking import Line, Ranked, Stretch, rank_all
-from app.domain.views import After, Around, Before, Chosen, Head, Player, Position, Slice, State, View
 from app.services.board_views import NEIGHBOURS, Reading
 from app.services.profiles import Profiles
 from app.services.standings import Answer, Request, Standings, join_member, split_member

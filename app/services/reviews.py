@@ -9,11 +9,11 @@ from uuid import UUID
 import structlog
 
 from app.domain.errors import BadUserInput
-from app.domain.flags import Flag, FlagStatus
-from app.domain.history import Verdict
-from app.domain.ledger import UNCHANGED, Claim
-from app.domain.requests import clean_reason
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.activity import Verdict
+from app.domain.ledger.idempotency import clean_reason
+from app.domain.ledger.posting import UNCHANGED, Claim
+from app.domain.ledger.transactions import Actor, Kind
+from app.domain.rules.flags import Flag, FlagStatus
 from app.models.amendments import find
 from app.models.reviews import close_flag, find_flag, read_flags, read_held
 from app.services.amendments import Amendment, Amendments

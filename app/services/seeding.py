@@ -10,8 +10,8 @@ from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue import DEFAULT_CATEGORY, Category
-from app.domain.population import Player, Population
+from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Category
+from app.domain.players.synthetic import Player, Population
 from app.domain.users import user_id_of
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.bulk import has_users, store_players

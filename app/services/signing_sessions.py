@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.domain.errors import InvalidSignature
 from app.domain.ids import uuid7
-from app.domain.signing import SignedAction, is_signed_by
+from app.domain.rules.signed_actions import SignedAction, is_signed_by
 from app.domain.users import Caller
 from app.models.signing_session_statements import DELETE_EXPIRED, FIND, OPEN
 from app.services.secrets import Secrets

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.catalogue import Catalogue
+from app.domain.catalogue.catalogue import Catalogue
 from app.domain.errors import ActionTokenExpired, ActionTokenNotYours
-from app.domain.ledger import Claim
-from app.domain.receipts import Receipt
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.posting import Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Caller
 from app.services.action_claims import ActionClaims
 from app.services.catalogue import CatalogueService

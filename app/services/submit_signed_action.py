@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.errors import StaleTimestamp
-from app.domain.ledger import Claim
-from app.domain.receipts import Receipt
-from app.domain.requests import content_hash, request_key
-from app.domain.signing import SignedAction
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.idempotency import content_hash, request_key
+from app.domain.ledger.posting import Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Actor, Kind
+from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Caller
 from app.services.catalogue import CatalogueService
 from app.services.completions import Completions

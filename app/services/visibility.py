@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from app.domain.requests import clean_reason
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.idempotency import clean_reason
+from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.amendments import HIDE, HIDE_SCORES
 from app.services.amendments import Amendments

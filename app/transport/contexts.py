@@ -8,7 +8,7 @@ from typing import Any
 
 from app.context import Context
 from app.domain.errors import Unauthenticated
-from app.domain.limits import Activity
+from app.domain.rate_limits import Activity
 from app.domain.users import Caller
 from app.execution import Grounds
 from app.transport.addresses import TrustedProxies, client_address

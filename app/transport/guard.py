@@ -8,7 +8,7 @@ from functools import lru_cache
 from graphql import OperationType
 
 from app.context import Context
-from app.domain.limits import Activity
+from app.domain.rate_limits import Activity
 from app.execution import Operation
 from app.services.rate_limiter import RateLimiter
 

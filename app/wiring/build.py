@@ -11,7 +11,7 @@ from datetime import datetime
 from random import Random
 
 from app.config import Settings
-from app.domain.catalogue_changes import Ceilings
+from app.domain.catalogue.changes import Ceilings
 from app.services.access_tokens import AccessTokens, SecretKeys
 from app.services.anchors import Anchors
 from app.services.catalogue_changes import CatalogueChanges

@@ -15,7 +15,7 @@ from broadcaster import Broadcast
 
 from app.config import Settings
 from app.domain.ids import uuid7
-from app.domain.milestones import Milestone
+from app.domain.players.milestones import Milestone
 from app.pubsub.clock import SystemClock
 from app.pubsub.events import CatalogueChanged, MilestoneReached, ProfileChanged
 from app.pubsub.hub import Hub

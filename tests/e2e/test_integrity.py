@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.config import Settings
-from app.domain.fraud import Thresholds
-from app.domain.signing import SignedAction, sign
+from app.domain.rules.fraud import Thresholds
+from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Role
 from tests.support.service import BOARD, ISSUE, Player, Service, serving
 from tests.support.socket_client import SocketClient, connected

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from app.domain.errors import InvalidSignature
-from app.domain.signing import SignedAction, sign
+from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Role
 from app.services.access_tokens import mint
 from app.services.secrets import Secrets

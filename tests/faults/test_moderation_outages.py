@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
-from app.domain.boards import Source, board_of
-from app.domain.periods import Period
-from app.domain.transactions import Actor
+from app.domain.boards.board import Source, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
+from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
-from app.domain.views import Slice
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer

@@ -6,8 +6,8 @@ from contextlib import aclosing
 
 from redis.asyncio import Redis
 
-from app.domain.boards import Source, board_of
-from app.domain.periods import Period
+from app.domain.boards.board import Source, board_of
+from app.domain.boards.periods import Period
 from app.pubsub.clock import SystemClock
 from tests.support.houses import announce, first, house, until_top_is, watch
 from tests.support.memory_boards import BIRTH, MemoryBoards

@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.domain.errors import RateLimited
-from app.domain.limits import Activity
+from app.domain.rate_limits import Activity
 from app.services.rate_limiter import RateLimiter
 from app.stores.circuit_breaker import Breaker
 from app.stores.redis import REDIS_FAILURES, Guard

@@ -1,9 +1,9 @@
 """Read replicas serve boards when PostgreSQL has to, and are passed over when they are away."""
 
 from app.config import Settings
-from app.domain.boards import Source, board_of
-from app.domain.periods import Period
-from app.domain.views import Slice
+from app.domain.boards.board import Source, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.wiring import open_app
 from tests.support.service import caller, opened
 from tests.support.stores import BreakableServer

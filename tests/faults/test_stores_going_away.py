@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from app.config import Settings
-from app.domain.boards import Source, board_of
+from app.domain.boards.board import Source, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import ActionTokenUsed, ServiceUnavailable
-from app.domain.periods import Period
-from app.domain.views import Slice
 from app.services.standings import Cold, Unreachable
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for

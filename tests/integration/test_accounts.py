@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import ActionTokenUsed, AlreadyCompleted, DailyLimitReached, ScoreCapReached
-from app.domain.flags import FlagStatus
-from app.domain.ledger import Actor, Claim, Kind
+from app.domain.ledger.posting import Actor, Claim, Kind
+from app.domain.rules.flags import FlagStatus
 from app.domain.users import Caller
 from app.models.accounts import load
 from app.services.accounts import CERTAIN

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from app.config import Settings
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
 from app.services.archive_lines import ArchiveError
 from app.wiring import App

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.ledger import Claim
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.posting import Claim
+from app.domain.ledger.transactions import Actor, Kind
 from app.wiring import App
 from tests.support.ledgers import as_it_is
 from tests.support.service import caller

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from app.config import Settings
-from app.domain.boards import Page, Source, board_of
+from app.domain.boards.board import Page, Source, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import UserNotFound
-from app.domain.periods import Period
-from app.domain.transactions import Actor
-from app.domain.views import Slice
+from app.domain.ledger.transactions import Actor
 from app.services.postgres_boards import PostgresBoards
 from app.wiring import App
 from tests.support.awards import award, correct, enlist, set_category

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.boards import Source, board_of
-from app.domain.periods import Period
-from app.domain.views import Slice
+from app.domain.boards.board import Source, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.wiring import App
 from tests.support.asking import Asker
 from tests.support.board_rows import Row, all_time, move, put_rows, rows_of, user_id

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.domain.boards import Board, Page, board_of
+from app.domain.boards.board import Board, Page, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, InvalidAction
-from app.domain.periods import Period
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
 from app.domain.users import Caller, Role
-from app.domain.views import Slice
 from app.services.postgres_boards import PostgresBoards
 from app.services.redis_boards import RedisBoards
 from app.services.standings import Cold

@@ -26,7 +26,7 @@ from app.domain.errors import (
     UnderReview,
     VerificationFailed,
 )
-from app.domain.fraud import Thresholds
+from app.domain.rules.fraud import Thresholds
 from app.domain.users import Caller
 from app.wiring import App, open_app
 from tests.support.manual_time import WallClock

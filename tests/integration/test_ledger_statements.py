@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.ledger import Account, Actor, Claim, Kind, Posting, post
+from app.domain.ledger.posting import Account, Actor, Claim, Kind, Posting, post
 from app.models.accounts import load
 from app.models.executor import Executor
 from app.models.ledger import CHAIN_MOVED, ChainMoved, store

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.milestones import Milestone, MilestoneKind
+from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
 from app.pubsub.events import MilestoneReached
 from app.wiring import App

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from sqlalchemy import text
 
 from app.config import Settings
-from app.domain.milestones import Milestone, MilestoneKind
+from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Caller
 from app.wiring import App
 from tests.support.service import caller, opened

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from app.config import Settings
-from app.domain.boards import Page, board_of
+from app.domain.boards.board import Page, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, Forbidden, UnderReview, UserNotFound
-from app.domain.flags import FlagStatus
-from app.domain.fraud import Thresholds
-from app.domain.periods import Period
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
+from app.domain.rules.flags import FlagStatus
+from app.domain.rules.fraud import Thresholds
 from app.domain.users import Caller, Role
-from app.domain.views import Slice
 from app.services.postgres_boards import PostgresBoards
 from app.wiring import App
 from tests.support.manual_time import WallClock

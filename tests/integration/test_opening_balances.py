@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.opening import Balance
-from app.domain.periods import Period
-from app.domain.transactions import Actor
+from app.domain.boards.periods import Period
+from app.domain.ledger.opening import Balance
+from app.domain.ledger.transactions import Actor
 from app.domain.users import user_id_of
 from app.services.balance_lines import BalanceError, read_csv, read_json
 from app.services.opening_balances import Opened

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.config import Settings
-from app.domain.boards import Board, Entry, Source, board_of
-from app.domain.periods import Period
-from app.domain.views import Slice
+from app.domain.boards.board import Board, Entry, Source, board_of
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.wiring import App
 from tests.support.asking import Asker
 from tests.support.awards import award, correct, enlist, set_category

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.domain.boards import board_of
-from app.domain.periods import Period
+from app.domain.boards.board import board_of
+from app.domain.boards.periods import Period
 from app.domain.users import Caller, Role
 from app.wiring import App
 from tests.support.asking import Asker

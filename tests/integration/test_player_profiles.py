@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.config import Settings
-from app.domain.transactions import Actor
+from app.domain.ledger.transactions import Actor
 from app.domain.users import Caller, Role
 from app.wiring import App
 from tests.support.asking import Asker

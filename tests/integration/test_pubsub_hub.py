@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from app.domain.boards import board_of
-from app.domain.milestones import Milestone, MilestoneKind
-from app.domain.periods import Period
+from app.domain.boards.board import board_of
+from app.domain.boards.periods import Period
+from app.domain.players.milestones import Milestone, MilestoneKind
 from app.pubsub.clock import SystemClock
 from app.pubsub.events import CatalogueChanged, MilestoneReached, Notice, NoticesLost
 from app.pubsub.pace import Pace

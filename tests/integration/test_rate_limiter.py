@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.domain.errors import BadUserInput, RateLimited
-from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
 from app.domain.users import Caller, Role
 from app.services.local_limiter import LocalLimiter
 from app.services.rate_limiter import BATCH, LANES, RateLimiter

@@ -24,8 +24,8 @@ from app.domain.errors import (
     TooEarly,
     UserNotFound,
 )
-from app.domain.receipts import Receipt
-from app.domain.signing import SignedAction, sign
+from app.domain.ledger.receipts import Receipt
+from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Caller, Role
 from app.services.record_action import Report
 from app.services.signing_sessions import Opened

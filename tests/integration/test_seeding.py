@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from app.config import Settings
+from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound
-from app.domain.periods import Period
 from app.domain.users import user_id_of
 from app.services.seeding import CHUNK, DEMO_NAMES, Seeded, Seeding
 from app.wiring import App, open_app

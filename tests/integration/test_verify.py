@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from app.config import Settings
-from app.domain.boards import Board
-from app.domain.periods import Period
+from app.domain.boards.board import Board
+from app.domain.boards.periods import Period
 from app.services.standings import Keys
 from app.services.verify import Finding
 from app.wiring import App

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from app.domain.boards import Board
-from app.domain.ledger import Account, Actor, Claim, Kind
-from app.domain.receipts import Receipt
+from app.domain.boards.board import Board
+from app.domain.ledger.posting import Account, Actor, Claim, Kind
+from app.domain.ledger.receipts import Receipt
 from app.domain.users import Profile
 from app.wiring import App
 from tests.support.board_rows import BIRTH, USERS, user_id

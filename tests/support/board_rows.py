@@ -9,10 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.domain.boards import Board, Entry, board_of
-from app.domain.ledger import Standing
-from app.domain.periods import Period
-from app.domain.scoring import ScoreRow, sort_key
+from app.domain.boards.board import Board, Entry, board_of
+from app.domain.boards.periods import Period
+from app.domain.ledger.posting import Standing
+from app.domain.ledger.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
 from app.pubsub.events import boards_channel
 from app.services.standings import Keys, Standings

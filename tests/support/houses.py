@@ -11,8 +11,8 @@ from typing import TypeVar
 from broadcaster import Broadcast
 from redis.asyncio import Redis
 
-from app.domain.boards import BoardUpdate
-from app.domain.periods import Period
+from app.domain.boards.board import BoardUpdate
+from app.domain.boards.periods import Period
 from app.pubsub.clock import SystemClock
 from app.pubsub.events import BoardMoved
 from app.pubsub.hub import Hub

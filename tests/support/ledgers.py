@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from app.domain.ledger import Account, Claim
-from app.domain.receipts import Receipt
-from app.domain.transactions import Actor, Kind
+from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Caller
 from app.wiring import App
 

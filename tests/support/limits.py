@@ -6,7 +6,7 @@ import time
 
 from redis.asyncio import Redis
 
-from app.domain.limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
 
 NO_BLOCKING = Blocking(overruns=100_000, within=MINUTE, seconds=300)
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import TOP, Board, Entry, Page, Place, Source, Version
+from app.domain.boards.board import TOP, Board, Entry, Page, Place, Source, Version
+from app.domain.boards.overtaking import UserView
 from app.domain.errors import ServiceUnavailable
-from app.domain.rivals import UserView
 from app.domain.users import Profile
 from app.pubsub.clock import Clock
 from app.pubsub.events import BoardMoved

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from app.domain.boards import Board
+from app.domain.boards.board import Board
 from app.domain.instants import instant
-from app.domain.ledger import Standing
+from app.domain.ledger.posting import Standing
 from app.services.standings.layout import Keys, reached
 from app.stores.redis import Guard
 

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from app.domain.boards import Board
+from app.domain.boards.board import Board
 from app.domain.instants import instant, micros
 
 RETENTION = timedelta(days=2)

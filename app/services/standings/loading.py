@@ -9,8 +9,8 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from app.domain.boards import Board
-from app.domain.periods import parse_window
+from app.domain.boards.board import Board
+from app.domain.boards.periods import parse_window
 from app.services.standings.layout import Keys, has_left
 from app.stores.redis import Guard
 

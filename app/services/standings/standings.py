@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
-from app.domain.boards import TOP, Board, Version
+from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import micros
-from app.domain.ledger import Standing
+from app.domain.ledger.posting import Standing
 from app.pubsub.events import BoardMoved
 from app.services.standings.layout import Keys, expires_in, reached
 from app.stores.redis import Guard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.anchors import anchor_hash
+from app.domain.ledger.anchors import anchor_hash
 from app.models.anchor_statements import count_heads, lost_heads, stream_anchors
 from app.models.verification import MOST_NAMED
 from app.services.verify.findings import Finding, Progress

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.boards import TOP, Board
-from app.domain.ledger import Standing
+from app.domain.boards.board import TOP, Board
+from app.domain.ledger.posting import Standing
 from app.models.boards import read_stretch
 from app.models.rows import count_rows, read_rows, read_rows_of
 from app.services.catalogue import CatalogueService

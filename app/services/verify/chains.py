@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.transactions import Head
+from app.domain.ledger.transactions import Head
 from app.models.verification import count_transactions, stream_chains, transaction_of
 from app.services.verify.findings import Finding, Progress
 

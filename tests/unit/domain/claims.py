@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards import Board
-from app.domain.catalogue import Action, Category
-from app.domain.history import Completion, History
-from app.domain.ledger import Account, Claim, boards_for
-from app.domain.scoring import ScoreRow
-from app.domain.transactions import Actor, Head, Kind
+from app.domain.boards.board import Board
+from app.domain.catalogue.catalogue import Action, Category
+from app.domain.ledger.activity import Completion, History
+from app.domain.ledger.posting import Account, Claim, boards_for
+from app.domain.ledger.scoring import ScoreRow
+from app.domain.ledger.transactions import Actor, Head, Kind
 from app.domain.users import Profile
 
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.catalogue_changes import Ceilings, action_change, category_change, check_reason
+from app.domain.catalogue.changes import Ceilings, action_change, category_change, check_reason
 from app.domain.errors import BadUserInput
 
 CEILINGS = Ceilings(score_cap=1_000_000, points=100, token_seconds=300)

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.catalogue import Category, Operator, SortOrder
-from app.domain.corrections import Past, adjustment, reversal, reversal_key
+from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 from app.domain.errors import BadUserInput
-from app.domain.ledger import Correction
-from app.domain.transactions import Kind
+from app.domain.ledger.corrections import Past, adjustment, reversal, reversal_key
+from app.domain.ledger.posting import Correction
+from app.domain.ledger.transactions import Kind
 from tests.unit.domain.claims import ALICE, CATEGORY, NOW, account, rows
 
 BEST = replace(CATEGORY, operator=Operator.BEST)

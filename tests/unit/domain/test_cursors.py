@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards import Board, board_of
-from app.domain.cursors import _POSITION, _seal, board_cursor, ledger_cursor, parse_board_cursor, parse_ledger_cursor
+from app.domain.boards.board import Board, board_of
+from app.domain.boards.cursors import (
+    _POSITION,
+    _seal,
+    board_cursor,
+    ledger_cursor,
+    parse_board_cursor,
+    parse_ledger_cursor,
+)
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Position
 from app.domain.errors import BadUserInput
-from app.domain.periods import Period
-from app.domain.views import Position
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BOARD = board_of("global", Period.DAILY, NOW)

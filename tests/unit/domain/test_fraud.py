@@ -7,9 +7,17 @@ from random import Random
 
 import pytest
 
-from app.domain import fraud
-from app.domain.fraud import Thresholds, crowded_address, even_spacing, is_public, sudden_spike, too_fast, velocity
-from app.domain.history import History, Suspicion, Verdict
+from app.domain.ledger.activity import History, Suspicion, Verdict
+from app.domain.rules import fraud
+from app.domain.rules.fraud import (
+    Thresholds,
+    crowded_address,
+    even_spacing,
+    is_public,
+    sudden_spike,
+    too_fast,
+    velocity,
+)
 from tests.unit.domain.claims import NOW, account, action, claim, history
 
 LIMITS = Thresholds()

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.catalogue import Category, Operator, SortOrder
-from app.domain.history import Suspicion, Verdict
-from app.domain.ledger import boards_for, note, post
-from app.domain.periods import Period
-from app.domain.transactions import Actor, Kind
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Category, Operator, SortOrder
+from app.domain.ledger.activity import Suspicion, Verdict
+from app.domain.ledger.posting import boards_for, note, post
+from app.domain.ledger.transactions import Actor, Kind
 from tests.unit.domain.claims import ALICE, CATEGORY, NEW_ID, NOW, account, claim, rows, scores_of
 
 BEST_TIME = Category("race", "Race", 1000, sort_order=SortOrder.LOW_FIRST, operator=Operator.BEST)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadUserInput
-from app.domain.limits import Activity, Limit, SlidingWindow, allowance
+from app.domain.rate_limits import Activity, Limit, SlidingWindow, allowance
 from app.domain.users import Role
 from tests.support.limits import limits
 from tests.support.service import caller

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.catalogue import Operator, SortOrder
-from app.domain.ledger import Posting, post
-from app.domain.milestones import MilestoneKind, ranks_reached, scores_reached
+from app.domain.catalogue.catalogue import Operator, SortOrder
+from app.domain.ledger.posting import Posting, post
+from app.domain.players.milestones import MilestoneKind, ranks_reached, scores_reached
 from tests.unit.domain.claims import CATEGORY, NEW_ID, NOW, account, claim, rows
 
 BIG = replace(CATEGORY, score_cap=1_000_000)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.periods import Period, Window, parse_window, window_of
+from app.domain.boards.periods import Period, Window, parse_window, window_of
 
 EPOCH = datetime(1971, 1, 1, tzinfo=UTC)
 INSTANTS = st.integers(0, 7 * 10**15).map(lambda micros: EPOCH + timedelta(microseconds=micros))

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.ranking import Line, Stretch, rank_all
+from app.domain.boards.ranking import Line, Stretch, rank_all
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

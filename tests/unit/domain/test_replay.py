@@ -8,14 +8,14 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards import Board
-from app.domain.catalogue import Category, Operator, SortOrder
-from app.domain.corrections import Past, adjustment, reversal, reversal_key
+from app.domain.boards.board import Board
+from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 from app.domain.errors import BadUserInput
-from app.domain.ledger import Account, Claim, Head, Kind, Transaction, post
-from app.domain.replay import Replay
-from app.domain.scoring import ScoreRow
-from app.domain.transactions import Actor
+from app.domain.ledger.corrections import Past, adjustment, reversal, reversal_key
+from app.domain.ledger.posting import Account, Claim, Head, Kind, Transaction, post
+from app.domain.ledger.rescoring import Replay
+from app.domain.ledger.scoring import ScoreRow
+from app.domain.ledger.transactions import Actor
 from tests.unit.domain.claims import ALICE, CATEGORY, NOW
 
 CATEGORIES = {

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.errors import BadUserInput
-from app.domain.requests import clean_key, clean_reason, content_hash
+from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash
 
 
 @pytest.mark.parametrize("raw", ["", "  ", "x" * 501, "a\x00b", "a\nb", "\u202egnidaelsim"])

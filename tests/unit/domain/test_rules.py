@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.catalogue import Operator
+from app.domain.catalogue.catalogue import Operator
 from app.domain.errors import (
     AlreadyCompleted,
     CooldownActive,
@@ -17,8 +17,8 @@ from app.domain.errors import (
     TooEarly,
     Wait,
 )
-from app.domain.ledger import Account, Activity, Claim
-from app.domain.rules import check, cooldown, daily_limit, min_duration, once_only, score_cap
+from app.domain.ledger.posting import Account, Activity, Claim
+from app.domain.rules.eligibility import check, cooldown, daily_limit, min_duration, once_only, score_cap
 from tests.unit.domain.claims import CATEGORY, NOW, account, action, claim, rows
 
 MICROSECOND = timedelta(microseconds=1)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.domain.errors import BadUserInput
-from app.domain.score_history import MAX_POINTS, Step, Trend, buckets_between, history_of
+from app.domain.players.score_history import MAX_POINTS, Step, Trend, buckets_between, history_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.catalogue import Category, Operator, SortOrder
-from app.domain.scoring import ScoreRow, next_score, revise, sort_key
+from app.domain.catalogue.catalogue import Category, Operator, SortOrder
+from app.domain.ledger.scoring import ScoreRow, next_score, revise, sort_key
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=1)

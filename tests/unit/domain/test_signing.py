@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.signing import SignedAction, is_signed_by, sign
+from app.domain.rules.signed_actions import SignedAction, is_signed_by, sign
 
 AT = datetime(2026, 11, 20, 10, 0, 0, 123_456, tzinfo=UTC)
 ACTION = SignedAction(UUID(int=1), UUID(int=2), "COMPLETE_LEVEL", None, AT)

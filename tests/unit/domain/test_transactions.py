@@ -9,7 +9,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.transactions import Actor, Kind, Transaction
+from app.domain.ledger.transactions import Actor, Kind, Transaction
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ENTRY = Transaction(

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from app.domain.boards import Board, Entry, Page, Source, Version, board_of, looks_different
-from app.domain.periods import Period
+from app.domain.boards.board import Board, Entry, Page, Source, Version, board_of, looks_different
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Around, Chosen, Head, Slice, Together, flat, put_together, with_beside
 from app.domain.users import Profile
-from app.domain.views import Around, Chosen, Head, Slice, Together, flat, put_together, with_beside
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BOARD = board_of("global", Period.ALL_TIME, NOW)

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from broadcaster import Broadcast, BroadcastBackend, Event
 
-from app.domain.boards import Board, BoardUpdate, board_of
-from app.domain.periods import Period
+from app.domain.boards.board import Board, BoardUpdate, board_of
+from app.domain.boards.periods import Period
 from app.pubsub.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.hub import Hub
 from app.pubsub.notices import Notices

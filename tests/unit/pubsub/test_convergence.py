@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.boards import BoardUpdate, Entry, UpdateKind, changes_between
-from app.domain.periods import Period
-from app.domain.rivals import UserChange
+from app.domain.boards.board import BoardUpdate, Entry, UpdateKind, changes_between
+from app.domain.boards.overtaking import UserChange
+from app.domain.boards.periods import Period
 from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import Stage, Watcher, staged

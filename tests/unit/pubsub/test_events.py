@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards import Board, Version
-from app.domain.milestones import Milestone, MilestoneKind
-from app.domain.periods import Period, window_of
+from app.domain.boards.board import Board, Version
+from app.domain.boards.periods import Period, window_of
+from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
 from app.pubsub.events import (
     BoardMoved,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards import Board, Entry, Place, Version
-from app.domain.periods import Period, window_of
-from app.domain.rivals import UserView, overtaker
+from app.domain.boards.board import Board, Entry, Place, Version
+from app.domain.boards.overtaking import UserView, overtaker
+from app.domain.boards.periods import Period, window_of
 from tests.support.memory_boards import BIRTH, Ranking, profile
 
 BOARD = Board("global", window_of(Period.ALL_TIME, BIRTH))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from app.domain.milestones import Milestone, MilestoneKind
-from app.domain.periods import Period
-from app.domain.rivals import UserChange
+from app.domain.boards.overtaking import UserChange
+from app.domain.boards.periods import Period
+from app.domain.players.milestones import Milestone, MilestoneKind
 from app.pubsub.events import MilestoneReached
 from app.pubsub.views import Around, Head, Player
 from tests.support.memory_boards import BIRTH, profile

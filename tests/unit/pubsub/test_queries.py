@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from app.domain.boards import Source
+from app.domain.boards.board import Source
+from app.domain.boards.periods import Period
 from app.domain.errors import ServiceUnavailable
-from app.domain.periods import Period
 from app.pubsub.events import ProfileChanged, boards_channel
 from app.pubsub.pace import Pace
 from tests.support.memory_boards import profile

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from app.domain.boards import BoardUpdate, Page, Source, UpdateKind
-from app.domain.periods import Period
+from app.domain.boards.board import BoardUpdate, Page, Source, UpdateKind
+from app.domain.boards.periods import Period
 from app.pubsub.events import ProfileChanged
 from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.history import History
-from app.domain.ledger import Account, Actor, Claim, Kind
+from app.domain.ledger.activity import History
+from app.domain.ledger.posting import Account, Actor, Claim, Kind
 from app.services.accounts import CERTAIN, LIFETIME, Accounts
 from tests.unit.domain.claims import ALICE, LEVEL, NOW, account, action, claim
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.domain.ledger import Posting, Standing, post
+from app.domain.ledger.posting import Posting, Standing, post
 from app.services.announcer import Announcer
 from app.services.standings import Cold, Outcome, Ranks, Standings, Unreachable
 from tests.unit.domain.claims import CATEGORY, NOW, account, claim

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.milestones import Milestone
+from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
 
 

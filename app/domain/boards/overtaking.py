@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.domain.boards import Entry, Place, UpdateKind
+from app.domain.boards.board import Entry, Place, UpdateKind
 from app.domain.users import Profile
 
 

@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from app.domain.catalogue import DEFAULT_CATEGORY, Operator, SortOrder
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Operator, SortOrder
 from app.domain.errors import BadUserInput
-from app.domain.periods import Period
 
 Document = Mapping[str, Any]
 

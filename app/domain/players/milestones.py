@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.domain.ledger import Posting, Standing
-from app.domain.periods import Period
+from app.domain.boards.periods import Period
+from app.domain.ledger.posting import Posting, Standing
 from app.domain.users import Profile
 
 THRESHOLDS = (100, 500, 1_000, 5_000, 10_000)

@@ -33,7 +33,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A line with its ranks; their meaning is that of `app.domain.boards.Entry`."""
+    """A line with its ranks; their meaning is that of `app.domain.boards.board.Entry`."""
 
     line: Line
     rank: int

@@ -8,10 +8,10 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
-from app.domain.boards import Board
+from app.domain.boards.board import Board
+from app.domain.boards.views import Position
 from app.domain.errors import BadUserInput
 from app.domain.instants import instant, micros
-from app.domain.views import Position
 
 _POSITION = struct.Struct(">iQ16s")
 _SEQUENCE = struct.Struct(">Q")

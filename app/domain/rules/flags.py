@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.history import Verdict
+from app.domain.ledger.activity import Verdict
 
 
 class FlagStatus(StrEnum):

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.boards import Board
-from app.domain.catalogue import Category, Operator
+from app.domain.boards.board import Board
+from app.domain.boards.periods import Period, window_of
+from app.domain.catalogue.catalogue import Category, Operator
 from app.domain.errors import BadUserInput
-from app.domain.ledger import Account, Correction, boards_for
-from app.domain.periods import Period, window_of
-from app.domain.scoring import next_score
-from app.domain.transactions import Kind
+from app.domain.ledger.posting import Account, Correction, boards_for
+from app.domain.ledger.scoring import next_score
+from app.domain.ledger.transactions import Kind
 
 AWARDS = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.SERVER_ACTION, Kind.RELEASE)
 """The kinds by which points are won."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.transactions import Kind
+from app.domain.ledger.transactions import Kind
 
 
 @dataclass(frozen=True, slots=True)

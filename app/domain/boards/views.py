@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from app.domain.boards import Page
-from app.domain.rivals import UserView
+from app.domain.boards.board import Page
+from app.domain.boards.overtaking import UserView
 
 State = Page | UserView
 S = TypeVar("S", bound=State)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.catalogue import Category
-from app.domain.ledger import Account, Claim, boards_for
-from app.domain.scoring import next_score
-from app.domain.transactions import Actor, Kind
+from app.domain.catalogue.catalogue import Category
+from app.domain.ledger.posting import Account, Claim, boards_for
+from app.domain.ledger.scoring import next_score
+from app.domain.ledger.transactions import Actor, Kind
 
 ACTOR = Actor(None, "operator")
 

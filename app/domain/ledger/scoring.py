@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.catalogue import Category, Operator, SortOrder
+from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 
 MAX_SCORE = 2**31 - 1
 """The highest score, and the largest change of one: what a GraphQL Int and an integer of PostgreSQL can hold."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from app.domain.boards import Board, board_of
-from app.domain.catalogue import Category, Operator
-from app.domain.corrections import AWARDS, Past, adjustment, reversal, reversal_key
-from app.domain.ledger import UNCHANGED, Account, Claim, Correction, Head, Kind, Standing, Transaction, post
-from app.domain.periods import Period
-from app.domain.scoring import MAX_SCORE, ScoreRow, revise, sort_key
+from app.domain.boards.board import Board, board_of
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Category, Operator
+from app.domain.ledger.corrections import AWARDS, Past, adjustment, reversal, reversal_key
+from app.domain.ledger.posting import UNCHANGED, Account, Claim, Correction, Head, Kind, Standing, Transaction, post
+from app.domain.ledger.scoring import MAX_SCORE, ScoreRow, revise, sort_key
 from app.domain.users import Profile
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from app.domain.catalogue import Action, Category, Operator
+from app.domain.catalogue.catalogue import Action, Category, Operator
 from app.domain.errors import BadUserInput
 from app.domain.ids import uuid7
-from app.domain.transactions import Actor, Kind, Transaction
+from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.domain.users import Profile, Role
 
 REASON = "seed"

@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.instants import micros
-from app.domain.transactions import Head
+from app.domain.ledger.transactions import Head
 
 
 @dataclass(frozen=True, slots=True)

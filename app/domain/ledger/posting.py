@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from uuid import UUID
 
-from app.domain.boards import Board, board_of
-from app.domain.catalogue import Action, Category, Operator
-from app.domain.history import History, Suspicion
-from app.domain.periods import Period
-from app.domain.receipts import Receipt
-from app.domain.scoring import ScoreRow, next_score, revise, sort_key
-from app.domain.transactions import Actor, Head, Kind, Transaction
+from app.domain.boards.board import Board, board_of
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Action, Category, Operator
+from app.domain.ledger.activity import History, Suspicion
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.scoring import ScoreRow, next_score, revise, sort_key
+from app.domain.ledger.transactions import Actor, Head, Kind, Transaction
 from app.domain.users import Profile
 
 __all__ = [

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from app.domain.catalogue import Operator
+from app.domain.catalogue.catalogue import Operator
 from app.domain.errors import AlreadyCompleted, CooldownActive, DailyLimitReached, ScoreCapReached, TooEarly
-from app.domain.ledger import Account, Claim, boards_for
+from app.domain.ledger.posting import Account, Claim, boards_for
 
 Rule = Callable[[Claim, Account, datetime], None]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.domain.periods import Period, Window, window_of
+from app.domain.boards.periods import Period, Window, window_of
 from app.domain.users import Profile
 
 TOP = 100

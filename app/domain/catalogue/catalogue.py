@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound, InvalidAction
-from app.domain.periods import Period
 
 DEFAULT_CATEGORY = "global"
 

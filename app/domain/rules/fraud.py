@@ -15,8 +15,8 @@ from itertools import pairwise
 from math import dist, sqrt
 from statistics import fmean, median
 
-from app.domain.history import History, Suspicion, Verdict
-from app.domain.ledger import Account, Claim
+from app.domain.ledger.activity import History, Suspicion, Verdict
+from app.domain.ledger.posting import Account, Claim
 
 
 @dataclass(frozen=True, slots=True)
