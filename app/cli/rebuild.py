@@ -44,7 +44,7 @@ async def rebuild_category(app: App, category_id: str, bar: Progress) -> int:
     """
     from app.cli.errors import CommandError
     from app.domain.ledger.posting import boards_for
-    from app.models.rows import count_rows
+    from app.models.statements.boards.board_rows import count_rows
 
     category = app.catalogue.current.category(category_id)
     async with app.database.connect() as connection:

@@ -12,7 +12,7 @@ from app.domain.catalogue.catalogue import Action
 from app.domain.errors import TooManyOpenTokens, UserNotFound
 from app.domain.rules.eligibility import seconds
 from app.domain.users import Caller
-from app.models.action_token_statements import COUNT_OPEN, DELETE_EXPIRED, INSERT, LOCK_USERS
+from app.models.statements.submissions.action_tokens import COUNT_OPEN, DELETE_EXPIRED, INSERT, LOCK_USERS
 from app.services.action_claims import ActionClaims, Claims, hash_of
 from app.stores.batching import GroupCommit
 from app.stores.postgres import Database

@@ -17,9 +17,9 @@ from app.domain.ids import uuid7
 from app.domain.ledger.posting import Account, Claim, Posting, Standing, note, post
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
-from app.models.accounts import load
-from app.models.amendments import lock, standings_of
-from app.models.ledger import store
+from app.models.statements.ledger.amendments import lock, standings_of
+from app.models.statements.ledger.load_accounts import load
+from app.models.statements.ledger.store_postings import store
 from app.services.announcer import Announcer
 from app.services.catalogue import CatalogueService
 from app.services.milestones import Milestones

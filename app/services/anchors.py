@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.ledger.anchors import Anchor, anchor_hash
-from app.models.anchor_statements import add_anchor, last_anchor, read_heads
+from app.models.statements.ledger.anchors import add_anchor, last_anchor, read_heads
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)

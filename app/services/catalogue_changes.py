@@ -21,7 +21,7 @@ from app.domain.catalogue.changes import (
 from app.domain.errors import BadUserInput
 from app.domain.ids import uuid7
 from app.domain.ledger.transactions import Actor
-from app.models.catalogue_documents import (
+from app.models.statements.catalogue.catalogue_documents import (
     highest_score,
     lock_catalogue,
     read_changes,

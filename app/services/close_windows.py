@@ -10,7 +10,7 @@ import structlog
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
-from app.models.closing_statements import close, first_open
+from app.models.statements.boards.closed_windows import close, first_open
 from app.services.catalogue import CatalogueService
 from app.services.standings import Loading, Unreachable
 from app.stores.postgres import Database

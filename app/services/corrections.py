@@ -13,7 +13,7 @@ from app.domain.ledger.posting import Account, Claim
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.ledger.transactions import Actor, Kind
-from app.models.amendments import chain, find, has_request
+from app.models.statements.ledger.amendments import chain, find, has_request
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService
 from app.services.ledger import Ledger

@@ -11,7 +11,7 @@ from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.posting import Claim, boards_for
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
-from app.models.amendments import (
+from app.models.statements.ledger.amendments import (
     CLEAR_SCORES,
     FORGET,
     FORGET_METADATA,
@@ -20,7 +20,7 @@ from app.models.amendments import (
     FORGET_TOKENS,
     totals,
 )
-from app.models.export import export
+from app.models.statements.players.export_user import export
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService
 from app.services.profiles import Profiles

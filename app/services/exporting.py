@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 
-from app.models.archive import FORMAT, PARTS, count, lines_of
+from app.models.statements.archives.archive import FORMAT, PARTS, count, lines_of
 from app.stores.postgres import Database
 
 Progress = Callable[[str, int, int], object]

@@ -16,9 +16,9 @@ from app.domain.catalogue.changes import CatalogueSubject, Change, RecordedChang
 from app.domain.ids import uuid7
 from app.domain.ledger.posting import Standing
 from app.domain.ledger.rescoring import Replay
-from app.models.archive import transaction_of
-from app.models.catalogue_documents import lock_catalogue, read_documents, record
-from app.models.staging import Affected, Staging
+from app.models.statements.archives.archive import transaction_of
+from app.models.statements.archives.import_staging import Affected, Staging
+from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record
 from app.services.archive_lines import ArchiveError, ArchiveReader
 from app.services.catalogue import CatalogueService
 from app.stores.postgres import Database

@@ -25,9 +25,16 @@ from app.domain.ids import uuid7
 from app.domain.ledger.posting import Account, Claim, Posting, post
 from app.domain.ledger.receipts import Receipt
 from app.domain.players.milestones import Milestone
-from app.models.accounts import Loaded, load
-from app.models.ledger import ChainMoved, is_one_statement, lock_user, receipt_by_request, receipt_by_token, store
-from app.models.neighbours import count_neighbours
+from app.models.statements.ledger.accounts_per_address import count_neighbours
+from app.models.statements.ledger.load_accounts import Loaded, load
+from app.models.statements.ledger.store_postings import (
+    ChainMoved,
+    is_one_statement,
+    lock_user,
+    receipt_by_request,
+    receipt_by_token,
+    store,
+)
 from app.services.accounts import Accounts
 from app.services.announcer import Announcer
 from app.services.milestones import Milestones

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.errors import ServiceUnavailable
 from app.domain.ledger.posting import Posting
 from app.domain.players.milestones import Milestone, MilestoneKind, ranks_reached, scores_reached
-from app.models.milestone_statements import award, milestones_of_leaders
+from app.models.statements.players.milestones import award, milestones_of_leaders
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)

@@ -14,9 +14,9 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.opening import Balance, opened, opened_at, opening_claim
 from app.domain.ledger.posting import Posting, post
-from app.models.accounts import load
-from app.models.ledger import ChainMoved, store
-from app.models.user_statements import ADD_USERS
+from app.models.statements.ledger.load_accounts import load
+from app.models.statements.ledger.store_postings import ChainMoved, store
+from app.models.statements.players.users import ADD_USERS
 from app.services.catalogue import CatalogueService
 from app.services.milestones import Milestones
 from app.stores.postgres import Database

@@ -13,8 +13,8 @@ from app.domain.errors import BadUserInput, Forbidden, UserNotFound
 from app.domain.ledger.entries import LedgerEntry
 from app.domain.players.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
-from app.models.closing_statements import read_ranks
-from app.models.score_history import BEYOND_ALL, read_chain, read_score_changes
+from app.models.statements.boards.closed_windows import read_ranks
+from app.models.statements.players.score_history import BEYOND_ALL, read_chain, read_score_changes
 from app.services.profiles import Profiles
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from app.domain.players.profiles import PlayerProfile
 from app.domain.users import Caller, Role
-from app.models.milestone_statements import milestones_of
-from app.models.player_profiles import read_last_action, read_totals, read_user
+from app.models.statements.players.milestones import milestones_of
+from app.models.statements.players.profiles import read_last_action, read_totals, read_user
 from app.stores.postgres import Database
 
 

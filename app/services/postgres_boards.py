@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import TOP, Board, Source, Version
 from app.domain.boards.ranking import Ranked, Stretch, rank_all
 from app.domain.boards.views import After, Around, Before, Chosen, Head, Player, Slice, State, View
-from app.models.boards import count_before, read_places, read_stretches
+from app.models.statements.boards.read_boards import count_before, read_places, read_stretches
 from app.services.board_views import Found, Reading
 from app.services.profiles import Profiles
 from app.stores.postgres import Database

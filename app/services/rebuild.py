@@ -13,7 +13,7 @@ from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.posting import Standing, boards_for
-from app.models.rows import read_rows
+from app.models.statements.boards.board_rows import read_rows
 from app.services.catalogue import CatalogueService
 from app.services.standings import Loading, Standings, Unreachable
 from app.stores.postgres import Database

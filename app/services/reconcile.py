@@ -13,7 +13,7 @@ import structlog
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, window_of
 from app.domain.ledger.posting import Standing
-from app.models.rows import count_shown, read_recent, read_rows, users_of
+from app.models.statements.boards.board_rows import count_shown, read_recent, read_rows, users_of
 from app.services.catalogue import CatalogueService
 from app.services.rebuild import CHUNK, live_boards
 from app.services.standings import Cold, Loading, Standings

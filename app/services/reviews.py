@@ -14,8 +14,8 @@ from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.posting import UNCHANGED, Claim
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.flags import Flag, FlagStatus
-from app.models.amendments import find
-from app.models.reviews import close_flag, find_flag, read_flags, read_held
+from app.models.statements.ledger.amendments import find
+from app.models.statements.moderation.reviews import close_flag, find_flag, read_flags, read_held
 from app.services.amendments import Amendment, Amendments
 from app.services.catalogue import CatalogueService
 from app.services.corrections import Corrections

@@ -14,7 +14,7 @@ from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Category
 from app.domain.players.synthetic import Player, Population
 from app.domain.users import user_id_of
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
-from app.models.bulk import has_users, store_players
+from app.models.statements.archives.bulk_insert import has_users, store_players
 from app.services.catalogue import CatalogueService
 from app.stores.postgres import Database
 

@@ -12,7 +12,7 @@ from app.domain.errors import InvalidSignature
 from app.domain.ids import uuid7
 from app.domain.rules.signed_actions import SignedAction, is_signed_by
 from app.domain.users import Caller
-from app.models.signing_session_statements import DELETE_EXPIRED, FIND, OPEN
+from app.models.statements.submissions.signing_sessions import DELETE_EXPIRED, FIND, OPEN
 from app.services.secrets import Secrets
 from app.services.users import Users
 from app.stores.postgres import Database

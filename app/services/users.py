@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
-from app.models.user_statements import FIND_CLAIMED, UPSERT
+from app.models.statements.players.users import FIND_CLAIMED, UPSERT
 from app.services.profiles import Profiles
 from app.stores.batching import GroupCommit
 from app.stores.postgres import Database, violated_constraint

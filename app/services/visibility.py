@@ -8,7 +8,7 @@ from uuid import UUID
 from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
-from app.models.amendments import HIDE, HIDE_SCORES
+from app.models.statements.ledger.amendments import HIDE, HIDE_SCORES
 from app.services.amendments import Amendments
 
 

@@ -11,7 +11,7 @@ from app.domain.errors import ActionTokenUsed, AlreadyCompleted, DailyLimitReach
 from app.domain.ledger.posting import Actor, Claim, Kind
 from app.domain.rules.flags import FlagStatus
 from app.domain.users import Caller
-from app.models.accounts import load
+from app.models.statements.ledger.load_accounts import load
 from app.services.accounts import CERTAIN
 from app.services.catalogue import CatalogueService
 from app.wiring import App

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.ledger.posting import Account, Actor, Claim, Kind, Posting, post
-from app.models.accounts import load
-from app.models.executor import Executor
-from app.models.ledger import CHAIN_MOVED, ChainMoved, store
+from app.models.statements.executor import Executor
+from app.models.statements.ledger.load_accounts import load
+from app.models.statements.ledger.store_postings import CHAIN_MOVED, ChainMoved, store
 from app.wiring import App
 from tests.support.ledgers import rows
 from tests.support.service import caller

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from app.domain.ledger.posting import Standing
-from app.models.rows import FIRST_ROWS, NEXT_ROWS, count_rows, read_rows
+from app.models.statements.boards.board_rows import FIRST_ROWS, NEXT_ROWS, count_rows, read_rows
 from app.wiring import App
 from tests.support.board_rows import Row, all_time, put_rows
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.anchors import anchor_hash
-from app.models.anchor_statements import count_heads, lost_heads, stream_anchors
-from app.models.verification import MOST_NAMED
+from app.models.statements.ledger.anchors import count_heads, lost_heads, stream_anchors
+from app.models.statements.verify.invariants import MOST_NAMED
 from app.services.verify.findings import Finding, Progress
 
 

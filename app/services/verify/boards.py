@@ -9,8 +9,8 @@ from uuid import UUID
 
 from app.domain.boards.board import TOP, Board
 from app.domain.ledger.posting import Standing
-from app.models.boards import read_stretch
-from app.models.rows import count_rows, read_rows, read_rows_of
+from app.models.statements.boards.board_rows import count_rows, read_rows, read_rows_of
+from app.models.statements.boards.read_boards import read_stretch
 from app.services.catalogue import CatalogueService
 from app.services.rebuild import CHUNK, live_boards
 from app.services.standings import Loading, Unreachable

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.transactions import Head
-from app.models.verification import count_transactions, stream_chains, transaction_of
+from app.models.statements.verify.invariants import count_transactions, stream_chains, transaction_of
 from app.services.verify.findings import Finding, Progress
 
 EVERY = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.models.verification import MOST_NAMED
+from app.models.statements.verify.invariants import MOST_NAMED
 
 Progress = Callable[[str, int, int], object]
 """Hears the name of a check, how far it is, and how far it has to go."""

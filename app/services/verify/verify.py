@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.models.verification import INVARIANTS, examine
+from app.models.statements.verify.invariants import INVARIANTS, examine
 from app.services.verify.anchors import check_anchors
 from app.services.verify.boards import CheckBoards
 from app.services.verify.chains import check_chains

@@ -17,12 +17,12 @@ from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import PLAYED
 from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
-from app.models.executor import Executor
-from app.models.neighbours import NEIGHBOURHOOD, ON_ADDRESS
-from app.models.scores import window_key
+from app.models.statements.executor import Executor
+from app.models.statements.ledger.accounts_per_address import NEIGHBOURHOOD, ON_ADDRESS
+from app.models.tables.scores import window_key
 
 # Every piece is bounded, and found by an index: the history of a user may be long. One array stands in a SELECT of its
-# own, so that one plan serves batches of all sizes: see `app.models.ledger.STORE`.
+# own, so that one plan serves batches of all sizes: see `app.models.statements.ledger.store_postings.STORE`.
 LOAD_ACCOUNTS = text(
     f"""
     SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import Board
 from app.domain.boards.ranking import Line, Stretch
 from app.domain.boards.views import Position
-from app.models.scores import window_key
+from app.models.tables.scores import window_key
 
 SHOWN = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"
 

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, DateTime, Index, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base
+from app.models.tables.base import Base
 
 
 class CatalogueChange(Base):

@@ -10,7 +10,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.transactions import Actor, Kind, Transaction
-from app.models.scores import NOTHING_LEFT
+from app.models.tables.scores import NOTHING_LEFT
 
 MOST_NAMED = 20
 """How many breaches of one invariant are named; the rest would say the same."""

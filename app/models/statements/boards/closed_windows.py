@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.domain.players.score_history import RankPoint
-from app.models.boards import SHOWN, of_board
+from app.models.statements.boards.read_boards import SHOWN, of_board
 
 NAMED = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"
 

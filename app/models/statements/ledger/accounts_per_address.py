@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import text
 
-from app.models.executor import Executor
+from app.models.statements.executor import Executor
 
 NEIGHBOURHOOD = timedelta(hours=1)
 """How far back accounts on one address are counted."""

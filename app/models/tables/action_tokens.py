@@ -10,7 +10,7 @@ from sqlalchemy import DateTime, Index, Integer, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.base import Base
+from app.models.tables.base import Base
 
 
 class ActionToken(Base):

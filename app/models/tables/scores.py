@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, For
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.boards.periods import Window
-from app.models.base import Base
+from app.models.tables.base import Base
 
 
 class Score(Base):

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.ledger.scoring import MAX_SCORE
-from app.models.base import Base
+from app.models.tables.base import Base
 
 
 class Category(Base):

@@ -14,7 +14,7 @@ from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.domain.ledger.posting import Standing
 from app.domain.ledger.scoring import ScoreRow
-from app.models.boards import SHOWN, of_board
+from app.models.statements.boards.read_boards import SHOWN, of_board
 
 # In the order of an index, which is that of the board, with the hidden ones behind.
 _ROWS = """

@@ -15,7 +15,7 @@ from app.domain.ledger.posting import Posting
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Kind
 from app.domain.users import Profile
-from app.models.executor import Executor
+from app.models.statements.executor import Executor
 
 CHAIN_MOVED = "LB001"
 """The SQLSTATE with which `STORE` fails when what it would write was computed from an old state."""

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.ledger.posting import Standing
 from app.domain.users import Profile
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
-from app.models.archive import PARTS, Part
+from app.models.statements.archives.archive import PARTS, Part
 
 TIMEOUT = 3600.0
 """Seconds for one statement of an import."""

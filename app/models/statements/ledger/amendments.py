@@ -15,7 +15,7 @@ from app.domain.ledger.posting import Account, Standing
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Head, Kind
 from app.domain.users import Profile
-from app.models.scores import NOTHING_LEFT
+from app.models.tables.scores import NOTHING_LEFT
 
 LOCK = text(
     """
