@@ -19,7 +19,7 @@ from app.context import Context
 from app.domain.errors import Unauthenticated
 from app.graphql import build_engine, render_error
 from app.pubsub.events import Notice, SocketClosed
-from app.services.socket_registry import RedisSocketRegistry
+from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
 from app.transport import demo, health, monitoring, pages
 from app.transport.addresses import TrustedProxies

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from app.config import Settings
 from app.domain.users import Role
-from app.services.access_tokens import mint
-from app.services.secrets import Secrets
+from app.services.auth.access_tokens import mint
+from app.services.auth.signing_keys import Secrets
 
 LEADERS = 10
 LEADER_SCORE = 500_000

@@ -21,8 +21,8 @@ import redis
 from app.config import Settings, load_settings
 from app.embedded import Stores
 from app.models.migrate import upgrade
-from app.services.action_claims import ActionClaims, Claims, hash_of
-from app.services.secrets import Secrets
+from app.services.auth.signing_keys import Secrets
+from app.services.submissions.action_token_codec import ActionClaims, Claims, hash_of
 from bench.documents import ACTION, POINTS
 from bench.players import Player
 from bench.processes import Server, start

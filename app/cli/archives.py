@@ -91,7 +91,7 @@ def import_archive(
 async def _open_balances(app: App, file: Path, category: str, reason: str, bar: Progress) -> str:
     import io
 
-    from app.services.balance_lines import read_csv, read_json
+    from app.services.archives.balance_file import read_csv, read_json
 
     most = app.catalogue.current.category(category).score_cap
     task = bar.add_task("Balances", total=None)

@@ -15,7 +15,7 @@ import httpx2
 from app.cli.errors import CommandError
 from app.cli.tally import ACCEPTED, SKIPPED, Tally
 from app.domain.players.synthetic import ADJECTIVES, ANIMALS
-from app.services.seeding import DEMO_NAMES
+from app.services.archives.seed import DEMO_NAMES
 
 CONCURRENCY = 100
 """Actions under way at a time: beyond, a slow server is waited for instead of being buried."""

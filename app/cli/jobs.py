@@ -46,7 +46,7 @@ def run(
     """Run a job once, now. This is safe while the service is running, even if it runs the same job."""
     from app.cli.services import with_services
     from app.domain.errors import ServiceUnavailable
-    from app.services.standings import Unreachable
+    from app.services.board_index import Unreachable
 
     async def work(app: App) -> None:
         known = [job.name for job in app.jobs.all]

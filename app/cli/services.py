@@ -41,7 +41,7 @@ def with_services(work: Callable[[App], Awaitable[T]]) -> T:
 
 
 async def _load(app: App) -> None:
-    from app.services.standings import Unreachable
+    from app.services.board_index import Unreachable
 
     try:
         with console(stderr=True).status("Loading the boards into Redis, where they are not there yet"):

@@ -64,8 +64,8 @@ def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int
     """
     import time
 
-    from app.services.access_tokens import mint
-    from app.services.secrets import Secrets
+    from app.services.auth.access_tokens import mint
+    from app.services.auth.signing_keys import Secrets
 
     if settings.jwt_jwks_url is not None:
         raise CommandError(

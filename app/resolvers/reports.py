@@ -16,7 +16,7 @@ from app.resolvers.arguments import Info
 from app.schema.mutations import SubmitScoreResult
 from app.schema.receipts import ScoreAccepted
 from app.schema.reports import RecordActionInput, SigningSession, SubmitSignedActionInput
-from app.services.record_action import Report
+from app.services.submissions.record_action import Report
 
 
 @strawberry.type

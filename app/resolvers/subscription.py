@@ -16,7 +16,7 @@ from app.schema.enums import Period
 from app.schema.milestones import Milestone
 from app.schema.standings import around_view
 from app.schema.updates import LeaderboardUpdate, UserUpdate
-from app.services.leaderboards import check_limit
+from app.services.boards.queries import check_limit
 
 AroundUserId = Annotated[
     strawberry.ID | None,

@@ -11,7 +11,7 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.cancellation import obey_cancellation
-from app.services.standings import Unreachable
+from app.services.board_index import Unreachable
 from app.stores.leader_lock import HeldLock, LeaderLock
 from app.telemetry.supervision import end, is_cancelled
 

@@ -16,8 +16,8 @@ from app.config import Settings
 from app.domain.errors import BadUserInput
 from app.domain.users import Role
 from app.domain.validation import clean_username
-from app.services.access_tokens import mint
-from app.services.secrets import Secrets
+from app.services.auth.access_tokens import mint
+from app.services.auth.signing_keys import Secrets
 from app.transport.addresses import parse_address
 from app.transport.bodies import read_body
 from app.transport.origins import Origins

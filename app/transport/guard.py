@@ -10,7 +10,7 @@ from graphql import OperationType
 from app.context import Context
 from app.domain.rate_limits import Activity
 from app.execution import Operation
-from app.services.rate_limiter import RateLimiter
+from app.services.limits.rate_limiter import RateLimiter
 
 ACTIVITIES = {
     "issueActionToken": Activity.ISSUE,

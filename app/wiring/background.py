@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
-from app.services.standings import Unreachable
+from app.services.board_index import Unreachable
 from app.telemetry.supervision import end
 from app.wiring.app import App
 

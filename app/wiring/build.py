@@ -12,26 +12,26 @@ from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import Ceilings
-from app.services.access_tokens import AccessTokens, SecretKeys
-from app.services.anchors import Anchors
-from app.services.catalogue_changes import CatalogueChanges
-from app.services.close_windows import CloseWindows
-from app.services.exporting import Export
-from app.services.importing import Import
-from app.services.issue_token import IssueToken
+from app.services.archives.export import Export
+from app.services.archives.import_archive import Import
+from app.services.archives.opening_balances import OpeningBalances
+from app.services.archives.seed import Seeding
+from app.services.auth.access_tokens import AccessTokens, SecretKeys
+from app.services.board_index.reconcile import Reconcile
+from app.services.board_index.row_reader import Copies
+from app.services.boards.close_windows import CloseWindows
+from app.services.boards.queries import Leaderboards
+from app.services.catalogue.changes import CatalogueChanges
 from app.services.jobs import Job, Jobs
-from app.services.leaderboards import Leaderboards
-from app.services.opening_balances import OpeningBalances
-from app.services.player_history import PlayerHistory
-from app.services.player_profile import ReadPlayerProfile
-from app.services.rate_limiter import RateLimiter
-from app.services.rate_limits import limits_of
-from app.services.reconcile import Reconcile
-from app.services.record_action import RecordAction
-from app.services.seeding import Seeding
-from app.services.standings.copies import Copies
-from app.services.submit_score import SubmitScore
-from app.services.submit_signed_action import SubmitSignedAction
+from app.services.ledger.anchor_job import Anchors
+from app.services.limits.from_settings import limits_of
+from app.services.limits.rate_limiter import RateLimiter
+from app.services.players.read_history import PlayerHistory
+from app.services.players.read_profile import ReadPlayerProfile
+from app.services.submissions.issue_action_token import IssueToken
+from app.services.submissions.record_action import RecordAction
+from app.services.submissions.submit_score import SubmitScore
+from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
 from app.stores.leader_lock import LeaderLock

@@ -21,12 +21,12 @@ from app.pubsub.events import CatalogueChanged, MilestoneReached, ProfileChanged
 from app.pubsub.hub import Hub
 from app.pubsub.notices import Notices
 from app.pubsub.redis_backend import OUTAGES, RedisBackend
-from app.services.catalogue import CatalogueService
-from app.services.postgres_boards import PostgresBoards
-from app.services.profiles import Profiles
-from app.services.read_board import ReadBoard
-from app.services.rebuild import Rebuild
-from app.services.redis_boards import RedisBoards
+from app.services.board_index.rebuild import Rebuild
+from app.services.boards.postgres_reader import PostgresBoards
+from app.services.boards.reader import ReadBoard
+from app.services.boards.redis_reader import RedisBoards
+from app.services.catalogue.cache import CatalogueService
+from app.services.players.profile_cache import Profiles
 from app.wiring.stores import Stores, new_redis
 
 

@@ -16,8 +16,8 @@ from redis.backoff import NoBackoff
 
 from app.config import Settings
 from app.pubsub.events import boards_channel
-from app.services.standings import REDIS_FAILURES, Guard, Loading, Standings
-from app.services.standings import Keys as RedisKeys
+from app.services.board_index import REDIS_FAILURES, Guard, Loading, Standings
+from app.services.board_index import Keys as RedisKeys
 from app.stores.circuit_breaker import Breaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.replicas import Replicas

@@ -12,9 +12,9 @@ import httpx2
 from pydantic import SecretStr
 
 from app.config import Settings, SettingsError
-from app.services.jwks import JwksKeys
-from app.services.secrets import Secrets
-from app.services.verifiers import Surroundings, Verifiers, load_verifiers
+from app.services.auth.jwks import JwksKeys
+from app.services.auth.signing_keys import Secrets
+from app.services.submissions.verifiers import Surroundings, Verifiers, load_verifiers
 
 
 def jwks_of(settings: Settings, random: Random, stack: AsyncExitStack) -> JwksKeys | None:

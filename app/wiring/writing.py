@@ -11,17 +11,17 @@ from datetime import datetime, timedelta
 from random import Random
 
 from app.config import Settings
-from app.services.accounts import Accounts
-from app.services.action_claims import ActionClaims
-from app.services.action_tokens import ActionTokens
-from app.services.amendments import Amendments
-from app.services.announcer import Announcer
-from app.services.completions import Completions
-from app.services.ledger import Ledger
-from app.services.milestones import Milestones
-from app.services.moderation import Moderation, moderation_of
-from app.services.signing_sessions import SigningSessions
-from app.services.users import Users
+from app.services.ledger.account_cache import Accounts
+from app.services.ledger.after_commit import Announcer
+from app.services.ledger.amend import Amendments
+from app.services.ledger.milestones import Milestones
+from app.services.ledger.post import Ledger
+from app.services.moderation.moderation import Moderation, moderation_of
+from app.services.players.provision import Users
+from app.services.submissions.action_token_codec import ActionClaims
+from app.services.submissions.action_tokens import ActionTokens
+from app.services.submissions.award import Completions
+from app.services.submissions.signing_sessions import SigningSessions
 from app.wiring.reading import ReadingSide
 from app.wiring.stores import Stores
 from app.wiring.trust import secrets_of, verifiers_of

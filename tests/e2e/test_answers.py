@@ -7,7 +7,7 @@ import re
 import time
 from uuid import uuid4
 
-from app.services.secrets import Secrets
+from app.services.auth.signing_keys import Secrets
 from tests.support.service import BOARD, Player, Service
 from tests.support.waiting import TIMEOUT
 

@@ -20,7 +20,7 @@ from app.context import Context
 from app.domain.users import Role
 from app.execution import Refusal
 from app.graphql import build_engine, print_sdl
-from app.services.seeding import Seeding
+from app.services.archives.seed import Seeding
 from app.wiring import App
 from tests.support.documents import hostile_documents
 from tests.support.service import Service, caller, serving, settings_for

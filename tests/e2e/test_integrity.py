@@ -343,7 +343,7 @@ class TestVerifier:
     @pytest.fixture
     async def service(self, settings: Settings, webhook: Webhook) -> AsyncIterator[Service]:
         given = {
-            "completion_verifiers": {"COMPLETE_LEVEL": "app.services.verifiers.webhook:webhook"},
+            "completion_verifiers": {"COMPLETE_LEVEL": "app.services.submissions.verifiers.webhook:webhook"},
             "verifier_webhook_url": webhook.url,
             "verifier_webhook_secret": "a secret between the service and the game",
             "spot_check_rate": 1.0,

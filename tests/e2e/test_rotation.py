@@ -17,8 +17,8 @@ import pytest
 from app.domain.errors import InvalidSignature
 from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Role
-from app.services.access_tokens import mint
-from app.services.secrets import Secrets
+from app.services.auth.access_tokens import mint
+from app.services.auth.signing_keys import Secrets
 from tests.support.service import Player, Service, serving, settings_for
 from tests.support.socket_client import connecting
 

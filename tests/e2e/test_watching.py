@@ -12,7 +12,7 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from app.config import Settings
-from app.services.secrets import Secrets
+from app.services.auth.signing_keys import Secrets
 from tests.support.instances import instance_of
 from tests.support.service import BOARD, Service, access_token, serving, settings_for
 from tests.support.stores import BreakableServer

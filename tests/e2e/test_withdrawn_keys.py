@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.services import jwks
+from app.services.auth import jwks
 from tests.e2e.test_http_streams import MULTIPART, subscribed
 from tests.e2e.test_known_heads import hits, real
 from tests.support.identity_provider import Provider, keys_at

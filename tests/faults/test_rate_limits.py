@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 
 from app.domain.errors import RateLimited
 from app.domain.rate_limits import Activity
-from app.services.rate_limiter import RateLimiter
+from app.services.limits.rate_limiter import RateLimiter
 from app.stores.circuit_breaker import Breaker
 from app.stores.redis import REDIS_FAILURES, Guard
 from tests.support.limits import limits

@@ -10,7 +10,7 @@ from app.domain.boards.board import Source, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import ActionTokenUsed, ServiceUnavailable
-from app.services.standings import Cold, Unreachable
+from app.services.board_index import Cold, Unreachable
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer

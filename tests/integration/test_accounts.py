@@ -12,8 +12,8 @@ from app.domain.ledger.posting import Actor, Claim, Kind
 from app.domain.rules.flags import FlagStatus
 from app.domain.users import Caller
 from app.models.statements.ledger.load_accounts import load
-from app.services.accounts import CERTAIN
-from app.services.catalogue import CatalogueService
+from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.account_cache import CERTAIN
 from app.wiring import App
 from tests.support.service import caller, opened
 from tests.support.waiting import until

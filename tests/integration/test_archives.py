@@ -11,7 +11,7 @@ import pytest
 from app.config import Settings
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
-from app.services.archive_lines import ArchiveError
+from app.services.archives.archive_reader import ArchiveError
 from app.wiring import App
 from tests.support.ledgers import MODERATOR, MovableClock, award, breaches, rows, scores
 from tests.support.service import caller, opened, settings_for

@@ -15,7 +15,7 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import UserNotFound
 from app.domain.ledger.transactions import Actor
-from app.services.postgres_boards import PostgresBoards
+from app.services.boards.postgres_reader import PostgresBoards
 from app.wiring import App
 from tests.support.awards import award, correct, enlist, set_category
 from tests.support.board_rows import user_id

@@ -12,9 +12,9 @@ from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, InvalidAction
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Caller, Role
-from app.services.postgres_boards import PostgresBoards
-from app.services.redis_boards import RedisBoards
-from app.services.standings import Cold
+from app.services.board_index import Cold
+from app.services.boards.postgres_reader import PostgresBoards
+from app.services.boards.redis_reader import RedisBoards
 from app.wiring import App
 from tests.support.asking import Asker
 from tests.support.board_rows import standings_of

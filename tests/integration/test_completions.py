@@ -35,7 +35,7 @@ from tests.support.waiting import TIMEOUT, until
 from tests.support.webhook import Webhook, running_webhook
 
 SECRET = "a secret between the service and the game"
-WEBHOOK = {"*": "app.services.verifiers.webhook:webhook"}
+WEBHOOK = {"*": "app.services.submissions.verifiers.webhook:webhook"}
 LEDGER = text("SELECT kind, points, delta, score FROM score_transactions ORDER BY seq")
 FLAGS = text("SELECT verdict, rules, points, status FROM flags")
 DURATION = text("UPDATE actions SET min_duration = 2, cooldown = 5 WHERE id = 'COMPLETE_LEVEL'")
@@ -274,7 +274,11 @@ async def test_data_is_bounded_json(app: App, data: Any):
 
 @pytest.mark.parametrize(
     "path",
-    ["no.such.module:verify", "app.services.verifiers.webhook:nothing", "app.services.verifiers.webhook:webhook"],
+    [
+        "no.such.module:verify",
+        "app.services.submissions.verifiers.webhook:nothing",
+        "app.services.submissions.verifiers.webhook:webhook",
+    ],
 )
 async def test_a_verifier_that_cannot_be_made_is_told_at_the_start(settings: Settings, path: str):
     wrong = settings.model_copy(update={"completion_verifiers": {"*": path}})

@@ -20,7 +20,7 @@ from app.domain.ledger.transactions import Actor
 from app.domain.rules.flags import FlagStatus
 from app.domain.rules.fraud import Thresholds
 from app.domain.users import Caller, Role
-from app.services.postgres_boards import PostgresBoards
+from app.services.boards.postgres_reader import PostgresBoards
 from app.wiring import App
 from tests.support.manual_time import WallClock
 from tests.support.service import caller, opened

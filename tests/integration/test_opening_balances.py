@@ -8,8 +8,8 @@ from app.domain.boards.periods import Period
 from app.domain.ledger.opening import Balance
 from app.domain.ledger.transactions import Actor
 from app.domain.users import user_id_of
-from app.services.balance_lines import BalanceError, read_csv, read_json
-from app.services.opening_balances import Opened
+from app.services.archives.balance_file import BalanceError, read_csv, read_json
+from app.services.archives.opening_balances import Opened
 from app.wiring import App
 from tests.support.ledgers import MODERATOR, award, breaches, rows
 from tests.support.service import caller

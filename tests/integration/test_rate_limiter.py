@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from app.domain.errors import BadUserInput, RateLimited
 from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
 from app.domain.users import Caller, Role
-from app.services.local_limiter import LocalLimiter
-from app.services.rate_limiter import BATCH, LANES, RateLimiter
+from app.services.limits.local_limiter import LocalLimiter
+from app.services.limits.rate_limiter import BATCH, LANES, RateLimiter
 from app.stores.circuit_breaker import Breaker
 from app.stores.redis import REDIS_FAILURES, Guard
 from tests.support.limits import TimeMachine, limits

@@ -27,8 +27,8 @@ from app.domain.errors import (
 from app.domain.ledger.receipts import Receipt
 from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Caller, Role
-from app.services.record_action import Report
-from app.services.signing_sessions import Opened
+from app.services.submissions.record_action import Report
+from app.services.submissions.signing_sessions import Opened
 from app.wiring import App
 from tests.support.manual_time import WallClock
 from tests.support.service import caller, opened

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound
 from app.domain.users import user_id_of
-from app.services.seeding import CHUNK, DEMO_NAMES, Seeded, Seeding
+from app.services.archives.seed import CHUNK, DEMO_NAMES, Seeded, Seeding
 from app.wiring import App, open_app
 from tests.support.ledgers import award, breaches, rows
 from tests.support.service import caller, opened

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.domain.boards.board import Board, Entry, Page, Source
 from app.domain.boards.views import After, Around, Before, Chosen, Head, Position, Slice, View
-from app.services.postgres_boards import PostgresBoards
+from app.services.boards.postgres_reader import PostgresBoards
 from app.wiring import App
 from tests.support.board_rows import Row, all_time, expected, put_rows, user_id
 

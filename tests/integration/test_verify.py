@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app.config import Settings
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period
-from app.services.standings import Keys
+from app.services.board_index import Keys
 from app.services.verify import Finding
 from app.wiring import App
 from tests.support.ledgers import MovableClock, award, breaches

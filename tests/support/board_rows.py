@@ -15,7 +15,7 @@ from app.domain.ledger.posting import Standing
 from app.domain.ledger.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
 from app.pubsub.events import boards_channel
-from app.services.standings import Keys, Standings
+from app.services.board_index import Keys, Standings
 from app.wiring import App
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)

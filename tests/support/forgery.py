@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.config import Settings
-from app.services.secrets import key_id
+from app.services.auth.signing_keys import key_id
 
 Part = dict[str, Any] | str | bytes
 B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"

@@ -16,8 +16,8 @@ import httpx2
 from app.config import Settings, load_settings
 from app.domain.users import Caller, Role
 from app.server import Server, config
-from app.services.access_tokens import mint
-from app.services.secrets import Secrets
+from app.services.auth.access_tokens import mint
+from app.services.auth.signing_keys import Secrets
 from app.wiring import App, open_app, utc_now
 
 ISSUE = """

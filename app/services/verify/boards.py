@@ -11,10 +11,10 @@ from app.domain.boards.board import TOP, Board
 from app.domain.ledger.posting import Standing
 from app.models.statements.boards.board_rows import count_rows, read_rows, read_rows_of
 from app.models.statements.boards.read_boards import read_stretch
-from app.services.catalogue import CatalogueService
-from app.services.rebuild import CHUNK, live_boards
-from app.services.standings import Loading, Unreachable
-from app.services.standings.copies import Copies, copy_of
+from app.services.board_index import Loading, Unreachable
+from app.services.board_index.rebuild import CHUNK, live_boards
+from app.services.board_index.row_reader import Copies, copy_of
+from app.services.catalogue.cache import CatalogueService
 from app.services.verify.findings import Finding, Progress
 from app.stores.postgres import Database
 

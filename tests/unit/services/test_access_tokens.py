@@ -9,8 +9,8 @@ import pytest
 
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role, SigningKey
-from app.services.access_tokens import AccessTokens, Candidate, mint
-from app.services.secrets import Secrets
+from app.services.auth.access_tokens import AccessTokens, Candidate, mint
+from app.services.auth.signing_keys import Secrets
 
 SECRETS = Secrets("a secret of more than thirty-two bytes")
 

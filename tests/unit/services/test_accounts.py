@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.ledger.activity import History
 from app.domain.ledger.posting import Account, Actor, Claim, Kind
-from app.services.accounts import CERTAIN, LIFETIME, Accounts
+from app.services.ledger.account_cache import CERTAIN, LIFETIME, Accounts
 from tests.unit.domain.claims import ALICE, LEVEL, NOW, account, action, claim
 
 HOME, CAFE, OFFICE = "93.184.216.34", "151.101.1.69", "10.0.0.7"

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from app.domain.ledger.posting import Posting, Standing, post
-from app.services.announcer import Announcer
-from app.services.standings import Cold, Outcome, Ranks, Standings, Unreachable
+from app.services.board_index import Cold, Outcome, Ranks, Standings, Unreachable
+from app.services.ledger.after_commit import Announcer
 from tests.unit.domain.claims import CATEGORY, NOW, account, claim
 
 

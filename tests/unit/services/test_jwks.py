@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.domain.errors import ServiceUnavailable
-from app.services.jwks import MIN_PAUSE, REFRESH_INTERVAL, JwksKeys
+from app.services.auth.jwks import MIN_PAUSE, REFRESH_INTERVAL, JwksKeys
 from tests.support.waiting import TIMEOUT
 
 

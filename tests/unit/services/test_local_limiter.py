@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from app.domain.rate_limits import Activity, Blocking, Hit, Limits, Verdict
-from app.services.local_limiter import Blocks, LocalLimiter
+from app.services.limits.local_limiter import Blocks, LocalLimiter
 from tests.support.limits import limits
 from tests.support.service import caller
 

@@ -6,8 +6,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
-from app.services.secrets import Secrets
-from app.services.signed_claims import BadToken, ExpiredToken, read_claims, read_header, shared_secret
+from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header, shared_secret
+from app.services.auth.signing_keys import Secrets
 from tests.support.forgery import twins
 
 SECRET = "a secret of more than thirty-two bytes"

@@ -9,8 +9,8 @@ from starlette.applications import Starlette
 from app.config import Settings, load_settings
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role
-from app.services.access_tokens import AccessTokens, SecretKeys
-from app.services.secrets import Secrets
+from app.services.auth.access_tokens import AccessTokens, SecretKeys
+from app.services.auth.signing_keys import Secrets
 from app.transport import demo
 
 PRODUCTION = {

@@ -1,0 +1,127 @@
+"""Rebuild: the copies of a category in Redis, made anew from PostgreSQL while submissions go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import structlog
+
+from app.domain.boards.board import Board
+from app.domain.catalogue.catalogue import Category
+from app.domain.errors import ServiceUnavailable
+from app.domain.ids import uuid7
+from app.domain.ledger.posting import Standing, boards_for
+from app.models.statements.boards.board_rows import read_rows
+from app.services.board_index import Loading, Standings, Unreachable
+from app.services.catalogue.cache import CatalogueService
+from app.stores.postgres import Database
+
+log = structlog.get_logger(__name__)
+
+CHUNK = 1000
+LOCK_SECONDS = 30
+
+
+class Rebuild:
+    """Loads categories into Redis.
+
+    First an empty epoch is opened, which takes puts but no reads; then all rows are loaded, guarded by their revision;
+    then the epoch is declared ready. A score that is committed meanwhile is either in the rows that are read, or put
+    by its writer: nothing is lost whichever comes first.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        standings: Standings,
+        loading: Loading,
+        catalogue: CatalogueService,
+        nudge: Callable[[str], object],
+        clock: Callable[[], datetime],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        """`nudge` tells this process's hub that all boards of a category may look different now."""
+        self._database = database
+        self._standings = standings
+        self._loading = loading
+        self._catalogue = catalogue
+        self._nudge = nudge
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._owner = random_bytes(16).hex()
+        self._wanted = asyncio.Event()
+
+    def request(self) -> None:
+        """Have all categories examined soon: one was found missing."""
+        self._wanted.set()
+
+    async def run(self, every: float = 5.0) -> None:
+        """Keep every category loaded: look every so many seconds, and at once when one was found missing."""
+        while True:
+            self._wanted.clear()
+            try:
+                await self.ensure_loaded()
+            except (Unreachable, ServiceUnavailable) as error:
+                log.warning("rebuild_postponed", reason=type(error).__name__)
+                await asyncio.sleep(1)
+            try:
+                async with asyncio.timeout(every):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def ensure_loaded(self) -> None:
+        """Rebuild the categories that Redis lost, or brought back from an old snapshot after a restart."""
+        run_id = await self._loading.run_id()
+        for category in list(self._catalogue.current.categories.values()):
+            if not await self._loading.is_complete(category.id, run_id):
+                await self.rebuild(category)
+
+    async def rebuild(
+        self, category: Category, *, force: bool = False, progress: Callable[[int], object] | None = None
+    ) -> int:
+        """Load one category and return the number of rows; 0 when another process does it, or has just done it.
+
+        `progress` is called with the number of rows of each chunk.
+        """
+        if not await self._loading.lock(category.id, self._owner, LOCK_SECONDS):
+            return 0
+        try:
+            run_id = await self._loading.run_id()
+            if not force and await self._loading.is_complete(category.id, run_id):
+                return 0
+            now = self._clock()
+            boards = boards_for(category, now)
+            await self._loading.begin(category.id, boards, uuid7(now, self._random_bytes).hex)
+            rows = 0
+            for board in boards:
+                rows += await self._load(board, progress)
+            await self._loading.finish(category.id, run_id)
+        finally:
+            await self._loading.unlock(category.id)
+        log.info("rebuilt", category=category.id, rows=rows)
+        self._nudge(category.id)
+        return rows
+
+    async def _load(self, board: Board, progress: Callable[[int], object] | None) -> int:
+        rows = 0
+        after: Standing | None = None
+        while True:
+            async with self._database.connect() as connection:
+                chunk = await read_rows(connection, board, after, CHUNK)
+            if chunk:
+                await self._standings.load(chunk)
+                rows, after = rows + len(chunk), chunk[-1]
+                if progress:
+                    progress(len(chunk))
+                await self._loading.lock(board.category, self._owner, LOCK_SECONDS)
+            if len(chunk) < CHUNK:
+                return rows
+
+
+def live_boards(catalogue: CatalogueService, now: datetime) -> Iterator[Board]:
+    """Every board that is open at `now`."""
+    for category in catalogue.current.categories.values():
+        yield from boards_for(category, now)

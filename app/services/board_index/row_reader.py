@@ -1,0 +1,70 @@
+"""Copies: what Redis holds of single rows, for comparing it with PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from app.domain.boards.board import Board
+from app.domain.instants import instant
+from app.domain.ledger.posting import Standing
+from app.services.board_index.layout import Keys, reached
+from app.stores.redis import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One user's row as Redis has it. `sort_key` is None for a user who is known but not shown."""
+
+    reached: bytes
+    revision: int
+    sort_key: int | None
+
+    def __str__(self) -> str:
+        shown = "hidden" if self.sort_key is None else f"sort key {self.sort_key}"
+        at = instant(int.from_bytes(self.reached, "big")).isoformat()
+        return f"revision {self.revision} ({shown}, reached at {at})"
+
+
+def copy_of(standing: Standing) -> Copy:
+    """What Redis should hold of a row."""
+    row = standing.row
+    return Copy(reached(row.reached_at), row.revision, None if row.hidden else standing.sort_key)
+
+
+class Copies:
+    """Reads copies row by row. Every call raises Unreachable when Redis does not answer."""
+
+    def __init__(self, redis: Redis, guard: Guard, keys: Keys) -> None:
+        self._redis = redis
+        self._guard = guard
+        self._keys = keys
+
+    async def of(self, board: Board, users: Sequence[UUID]) -> list[Copy | None]:
+        """Each user's copy on a board, None for one whom Redis does not know."""
+        if not users:
+            return []
+        order, members = self._keys.order(board), self._keys.members(board)
+        known = await self._guard(lambda: self._redis.hmget(members, [user.bytes for user in users]))
+        places = [(raw or b"")[:8] + user.bytes for raw, user in zip(known, users, strict=True)]
+        keys = await self._guard(lambda: self._redis.zmscore(order, places))  # type: ignore[arg-type]
+        return [
+            None if raw is None else Copy(raw[:8], int(raw[8:]), None if key is None else int(key))
+            for raw, key in zip(known, keys, strict=True)
+        ]
+
+    async def sizes(self, board: Board) -> tuple[int, int]:
+        """How many users the board shows, and how many it knows, the hidden ones included."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.zcard(self._keys.order(board))
+        pipe.hlen(self._keys.members(board))
+        shown, known = await self._guard(pipe.execute)
+        return shown, known
+
+    async def leaders(self, board: Board, count: int) -> list[UUID]:
+        """The first users of a board, in order."""
+        members: list[bytes] = await self._guard(lambda: self._redis.zrange(self._keys.order(board), 0, count - 1))
+        return [UUID(bytes=member[8:24]) for member in members]

@@ -1,0 +1,98 @@
+"""Corrections: a moderator changes a score, or takes back what a transaction did."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from app.domain.errors import BadUserInput, DuplicateAction
+from app.domain.ledger.corrections import REVERSIBLE, Past, adjustment, reversal, reversal_key
+from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
+from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.scoring import MAX_SCORE
+from app.domain.ledger.transactions import Actor, Kind
+from app.models.statements.ledger.amendments import chain, find, has_request
+from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.amend import Amendment, Amendments
+from app.services.ledger.post import Ledger
+from app.stores.postgres import Database
+
+
+class Corrections:
+    """The use cases behind `adjustScore` and `revertTransaction`. `moderator` must have been checked to be one."""
+
+    def __init__(self, ledger: Ledger, amendments: Amendments, catalogue: CatalogueService, database: Database) -> None:
+        self._ledger = ledger
+        self._amendments = amendments
+        self._catalogue = catalogue
+        self._database = database
+
+    async def adjust(
+        self, moderator: Actor, user_id: UUID, category_id: str, delta: int, reason: str, idempotency_key: str
+    ) -> Receipt:
+        """Add `delta` to a user's score, on the all-time board and on those of the open windows.
+
+        A repeat with the same key and content gets the first receipt. Raises BadUserInput, also when nothing would
+        change; CategoryNotFound; UserNotFound; ServiceUnavailable.
+        """
+        if not 0 < abs(delta) <= MAX_SCORE:
+            raise BadUserInput("`delta` must be a non-zero 32-bit integer.")
+        assert moderator.id is not None
+        claim = Claim(
+            user_id=user_id,
+            category=self._catalogue.current.category(category_id),
+            kind=Kind.ADJUSTMENT,
+            points=delta,
+            actor=moderator,
+            request_key=request_key("adjust", moderator.id, clean_key(idempotency_key)),
+            request_hash=content_hash(str(user_id), category_id, delta),
+            reason=clean_reason(reason),
+        )
+        try:
+            return await self._ledger.post(claim, _adjusted)
+        except DuplicateAction as repeat:
+            return repeat.receipt
+
+    async def revert(self, moderator: Actor, transaction_id: UUID, reason: str) -> Receipt:
+        """Take back what a transaction did, on the all-time board and on those of its windows that are still open.
+
+        Raises BadUserInput for a transaction that is unknown, cannot be taken back, or has been; ServiceUnavailable.
+        """
+        reason = clean_reason(reason)
+        async with self._database.connect() as connection:
+            past = await find(connection, transaction_id)
+        if past is None:
+            raise BadUserInput("No transaction with this id exists.")
+        receipts: list[Receipt] = []
+        async with self._amendments.begin(past.user_id, receipts) as amendment:
+            await self.revert_within(amendment, past, moderator, reason)
+        return receipts[0]
+
+    async def revert_within(self, amendment: Amendment, past: Past, moderator: Actor, reason: str) -> UUID:
+        """The same as a part of an amendment of the transaction's user. Returns the id of the reversal."""
+        if past.kind not in REVERSIBLE or past.category_id is None:
+            raise BadUserInput("This transaction did not change a score, so it cannot be reverted.")
+        key = reversal_key(past.id)
+        if await has_request(amendment.connection, key):
+            raise BadUserInput("This transaction has already been reverted.")
+        category = self._catalogue.current.category(past.category_id)
+        claim = Claim(
+            user_id=past.user_id,
+            category=category,
+            kind=Kind.REVERSAL,
+            points=-past.delta,
+            actor=moderator,
+            request_key=key,
+            reason=reason,
+        )
+        account = await amendment.load(claim)
+        entries = await chain(amendment.connection, past.user_id, category.id)
+        correction = reversal(category, account, past, entries, amendment.now)
+        posting = await amendment.post(replace(claim, correction=correction), account)
+        return posting.transaction.id
+
+
+def _adjusted(claim: Claim, account: Account, now: datetime) -> Claim:
+    return replace(claim, correction=adjustment(claim.category, account, claim.points, now))

@@ -1,0 +1,45 @@
+"""Moderation: all that a moderator can decide."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.amend import Amendments
+from app.services.ledger.post import Ledger
+from app.services.moderation.corrections import Corrections
+from app.services.moderation.delete_user import Deletion
+from app.services.moderation.reviews import Reviews
+from app.services.moderation.visibility import Visibility
+from app.services.players.profile_cache import Profiles
+from app.stores.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Moderation:
+    """The decisions by what they are about. Each is an entry in the ledger, with its moderator and reason."""
+
+    corrections: Corrections
+    reviews: Reviews
+    visibility: Visibility
+    deletion: Deletion
+
+
+def moderation_of(
+    database: Database,
+    ledger: Ledger,
+    amendments: Amendments,
+    catalogue: CatalogueService,
+    profiles: Profiles,
+    announce: Callable[[UUID], Awaitable[None]],
+) -> Moderation:
+    """The use cases together. `announce` tells all processes that what boards show of a user is different."""
+    corrections = Corrections(ledger, amendments, catalogue, database)
+    return Moderation(
+        corrections,
+        Reviews(database, amendments, corrections, catalogue, announce),
+        Visibility(amendments, announce),
+        Deletion(amendments, catalogue, profiles, announce),
+    )

@@ -1,0 +1,35 @@
+"""Issue an action token: the permission is given before the action starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.domain.ledger.idempotency import json_text
+from app.domain.users import Caller
+from app.services.catalogue.cache import CatalogueService
+from app.services.players.provision import Users
+from app.services.submissions.action_tokens import ActionTokens, Issued
+
+MAX_METADATA_BYTES = 2048
+
+
+class IssueToken:
+    """The use case behind the mutation `issueActionToken`."""
+
+    def __init__(self, tokens: ActionTokens, catalogue: CatalogueService, users: Users) -> None:
+        self._tokens = tokens
+        self._catalogue = catalogue
+        self._users = users
+
+    async def __call__(
+        self, caller: Caller, action_id: str, difficulty: str | None = None, metadata: Any = None
+    ) -> Issued:
+        """A new token for `caller`.
+
+        Raises InvalidAction, TooManyOpenTokens; BadUserInput for metadata of more than 2 KiB as JSON.
+        """
+        action = self._catalogue.current.action(action_id)
+        action.points_for(difficulty)
+        attributes = None if metadata is None else json_text(metadata, "metadata", MAX_METADATA_BYTES)
+        await self._users.ensure(caller)
+        return await self._tokens.issue(caller, action, difficulty, attributes)

@@ -1,0 +1,71 @@
+"""Submit a score: an action token is turned into points."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.domain.catalogue.catalogue import Catalogue
+from app.domain.errors import ActionTokenExpired, ActionTokenNotYours
+from app.domain.ledger.posting import Claim
+from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Actor, Kind
+from app.domain.users import Caller
+from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.post import Ledger
+from app.services.players.provision import Users
+from app.services.submissions.action_token_codec import ActionClaims
+from app.services.submissions.award import Completions
+
+
+class SubmitScore:
+    """The use case behind the mutation `submitScore`."""
+
+    def __init__(
+        self,
+        tokens: ActionClaims,
+        catalogue: CatalogueService,
+        users: Users,
+        completions: Completions,
+        ledger: Ledger,
+    ) -> None:
+        self._tokens = tokens
+        self._catalogue = catalogue
+        self._users = users
+        self._completions = completions
+        self._ledger = ledger
+
+    async def __call__(
+        self,
+        caller: Caller,
+        token: str,
+        data: Any = None,
+        *,
+        address: str | None = None,
+        user_agent: str | None = None,
+    ) -> Receipt:
+        """Pay `caller` for the action that `token` permitted. `data` goes to the action's verifier.
+
+        Raises the refusals of `app.domain.errors` that concern tokens and actions, and what `Completions.pay` raises.
+        A refused submission changes nothing; a repeat, however late, raises ActionTokenUsed with the first receipt.
+        """
+        try:
+            claims = self._tokens.verify(token)
+        except ActionTokenExpired as late:
+            await self._ledger.refuse_replay(late.token_hash, caller.user_id)
+            raise
+        if claims.user_id != caller.user_id:
+            raise ActionTokenNotYours
+        await self._users.ensure(caller)
+        catalogue: Catalogue = self._catalogue.current
+        action = catalogue.action(claims.action_id)
+        claim = Claim(
+            user_id=caller.user_id,
+            category=catalogue.category(action.category),
+            kind=Kind.ACTION,
+            points=claims.points,
+            actor=Actor(caller.user_id, caller.role.value, address, user_agent),
+            action=action,
+            token_hash=claims.token_hash,
+            started_at=claims.issued_at,
+        )
+        return await self._completions.pay(claim, data)
