@@ -21,26 +21,27 @@ from app.graphql import build_engine, render_error
 from app.pubsub.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
-from app.transport import demo, health, monitoring, pages
-from app.transport.addresses import TrustedProxies
-from app.transport.answers import Answers
+from app.transport.admission import Guard
 from app.transport.contexts import Contexts
-from app.transport.cors import allow_origins
-from app.transport.document_store import RecentDocuments, RedisDocuments
-from app.transport.documents import Documents
-from app.transport.guard import Guard
-from app.transport.headers import SecurityHeaders
-from app.transport.http import GraphQLEndpoint
-from app.transport.http_protocol import KNOWN_HEADS
-from app.transport.known_heads import KnownHeads
-from app.transport.origins import AllowedHosts, Origins
-from app.transport.requests import RequestIds
-from app.transport.shared import SharedExecutions
+from app.transport.http.endpoint import GraphQLEndpoint
+from app.transport.http.response_cache import Answers
+from app.transport.http.streams import Streams, always
+from app.transport.middleware.client_address import TrustedProxies
+from app.transport.middleware.cors import allow_origins
+from app.transport.middleware.origins import AllowedHosts, Origins
+from app.transport.middleware.request_ids import RequestIds
+from app.transport.middleware.security_headers import SecurityHeaders
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.persisted_documents.store import RecentDocuments, RedisDocuments
+from app.transport.persisted_documents.trusted import load_manifest
+from app.transport.routes import demo, health, pages
+from app.transport.routes import metrics as monitoring
+from app.transport.server.head_cache import KnownHeads
+from app.transport.server.http_protocol import KNOWN_HEADS
 from app.transport.sockets.connections import Connections, SocketLimits
+from app.transport.sockets.dependencies import SocketServices
 from app.transport.sockets.endpoint import SocketEndpoint
-from app.transport.sockets.services import SocketServices
-from app.transport.streams import Streams, always
-from app.transport.trusted_documents import load_manifest
 from app.wiring import App, open_app
 
 log = structlog.get_logger(__name__)

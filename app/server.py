@@ -13,8 +13,8 @@ from app.config import Settings
 from app.main import create_app
 from app.telemetry.logging import configure_logging
 from app.telemetry.reporting import report_errors
-from app.transport.http_protocol import BoundedHttpProtocol
-from app.transport.sockets.protocol import SocketProtocol
+from app.transport.server.http_protocol import BoundedHttpProtocol
+from app.transport.sockets.websocket_protocol import SocketProtocol
 
 GRACE = 10
 """Seconds from SIGTERM to the end, whatever clients do."""

@@ -22,7 +22,7 @@ from playwright.async_api import Browser, async_playwright
 
 from app.embedded import Stores
 from app.models.migrate import upgrade
-from app.transport.pages import STATIC
+from app.transport.routes.pages import STATIC
 from bench import machine
 from bench.processes import start
 from bench.report import Report

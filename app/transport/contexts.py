@@ -11,7 +11,7 @@ from app.domain.errors import Unauthenticated
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
 from app.execution import Grounds
-from app.transport.addresses import TrustedProxies, client_address
+from app.transport.middleware.client_address import TrustedProxies, client_address
 from app.wiring import App
 
 MAX_USER_AGENT = 200

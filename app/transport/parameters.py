@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from app.transport.problems import MalformedRequest
+from app.transport.errors import MalformedRequest
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

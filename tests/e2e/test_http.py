@@ -10,8 +10,8 @@ import pytest
 
 from app.config import DocumentMode
 from app.domain.errors import Forbidden, RateLimited, ServiceUnavailable
-from app.transport.documents import Documents
-from app.transport.trusted_documents import TrustedDocuments
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.persisted_documents.trusted import TrustedDocuments
 from tests.support.toy import Toy
 
 STANDARD = {"accept": "application/graphql-response+json"}

@@ -11,7 +11,7 @@ from typing import ClassVar
 import httpx2
 import pytest
 
-from app.transport.http_protocol import BoundedHttpProtocol
+from app.transport.server.http_protocol import BoundedHttpProtocol
 from tests.support.toy import Toy, served
 from tests.support.waiting import TIMEOUT, until
 

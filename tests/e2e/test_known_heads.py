@@ -10,11 +10,11 @@ import pytest
 
 from app.config import Settings
 from app.domain.errors import RateLimited
-from app.transport.answers import Answers
-from app.transport.cors import allow_origins
-from app.transport.headers import SecurityHeaders
-from app.transport.origins import AllowedHosts
-from app.transport.requests import RequestIds
+from app.transport.http.response_cache import Answers
+from app.transport.middleware.cors import allow_origins
+from app.transport.middleware.origins import AllowedHosts
+from app.transport.middleware.request_ids import RequestIds
+from app.transport.middleware.security_headers import SecurityHeaders
 from tests.support.raw_http import connected
 from tests.support.service import Service, access_token, serving
 from tests.support.toy import Toy, ToyContext, served

@@ -9,7 +9,7 @@ import pytest
 from websockets.frames import Frame
 
 from app.transport.sockets.connections import SocketLimits
-from app.transport.sockets.protocol import SocketProtocol
+from app.transport.sockets.websocket_protocol import SocketProtocol
 from tests.support.socket_client import TICKS, connected, connecting
 from tests.support.toy_sockets import serving
 from tests.support.waiting import TIMEOUT, until

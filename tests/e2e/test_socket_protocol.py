@@ -10,9 +10,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from app.config import DocumentMode
-from app.transport.documents import Documents
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.persisted_documents.trusted import TrustedDocuments
 from app.transport.sockets.connections import SocketLimits
-from app.transport.trusted_documents import TrustedDocuments
 from tests.support.socket_client import TICKS, SocketClient, connected, connecting
 from tests.support.toy_sockets import ToyServer, serving
 from tests.support.waiting import until

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 
-from app.transport.sockets.protocol import SocketProtocol
+from app.transport.sockets.websocket_protocol import SocketProtocol
 from tests.support.socket_client import SocketClient, connected
 from tests.support.toy_sockets import ToyServer, serving
 from tests.support.waiting import until

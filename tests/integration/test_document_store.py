@@ -3,7 +3,7 @@ import hashlib
 
 from redis.asyncio import Redis
 
-from app.transport.document_store import RedisDocuments
+from app.transport.persisted_documents.store import RedisDocuments
 from tests.support.stores import BreakableServer
 from tests.support.waiting import TIMEOUT
 

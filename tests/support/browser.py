@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, async_playwright, expect
 
-from app.transport.pages import STATIC
+from app.transport.routes.pages import STATIC
 
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.domain.errors import DomainError, RateLimited, Unauthenticated
 from app.execution import Engine, Operation
 from app.execution.limits.limits import DocumentLimits
-from app.transport.documents import Documents
-from app.transport.http import GraphQLEndpoint
-from app.transport.http_protocol import KNOWN_HEADS, BoundedHttpProtocol
-from app.transport.known_heads import KnownHeads
-from app.transport.shared import SharedExecutions
-from app.transport.streams import Streams
+from app.transport.http.endpoint import GraphQLEndpoint
+from app.transport.http.streams import Streams
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.server.head_cache import KnownHeads
+from app.transport.server.http_protocol import KNOWN_HEADS, BoundedHttpProtocol
 
 
 class Counter:

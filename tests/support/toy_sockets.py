@@ -19,12 +19,12 @@ from strawberry.types import Info
 from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey
 from app.execution import Engine, Operation
-from app.transport.documents import Documents
-from app.transport.shared import SharedExecutions
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.persisted_documents.resolve import Documents
 from app.transport.sockets.connections import Connections, SocketLimits
+from app.transport.sockets.dependencies import SocketServices
 from app.transport.sockets.endpoint import SocketEndpoint
-from app.transport.sockets.protocol import SocketProtocol
-from app.transport.sockets.services import SocketServices
+from app.transport.sockets.websocket_protocol import SocketProtocol
 from tests.support.waiting import TIMEOUT
 
 NAMES = UUID("00000000-0000-0000-0000-000000000001")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.transport.sockets.close_codes import CloseCode
-from app.transport.sockets.deadlines import Deadlines, Sleeper
+from app.transport.sockets.timer_wheel import Deadlines, Sleeper
 
 
 @dataclass(frozen=True, slots=True)

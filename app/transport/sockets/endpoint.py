@@ -8,9 +8,9 @@ from typing import Any, cast
 from starlette.types import Receive, Scope, Send
 
 from app.transport.sockets.close_codes import CloseCode
-from app.transport.sockets.protocol import EXTENSION, SocketProtocol
-from app.transport.sockets.services import SocketServices
+from app.transport.sockets.dependencies import SocketServices
 from app.transport.sockets.socket import Socket
+from app.transport.sockets.websocket_protocol import EXTENSION, SocketProtocol
 
 SUBPROTOCOL = "graphql-transport-ws"
 
@@ -31,7 +31,7 @@ class SocketEndpoint:
         """Serve one socket. Raises RuntimeError when the server does not run with `SocketProtocol`."""
         wire = scope.get("extensions", {}).get(EXTENSION)
         if not isinstance(wire, SocketProtocol):
-            raise RuntimeError("The server must run with app.transport.sockets.protocol.SocketProtocol")
+            raise RuntimeError("The server must run with app.transport.sockets.websocket_protocol.SocketProtocol")
         await receive()
         if not self._allowed(scope):
             await send({"type": "websocket.close"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from app.transport.payload import text_header
+from app.transport.multiplexing.payload import text_header
 
 
 def text_frame(text: bytes) -> bytes:

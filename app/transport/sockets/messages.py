@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from app.transport.errors import MalformedRequest
 from app.transport.parameters import Parameters, parameters_of
-from app.transport.problems import MalformedRequest
 
 ID_LENGTH = 256
 """The longest operation id in characters. An id is repeated in every message, so it is bounded."""

@@ -11,14 +11,14 @@ from graphql import GraphQLError, OperationType
 
 from app.domain.errors import ServiceUnavailable
 from app.execution import Operation, Refusal
-from app.transport.payload import Payload, conflate
-from app.transport.problems import DocumentRefused, MalformedRequest
+from app.transport.errors import DocumentRefused, MalformedRequest
+from app.transport.multiplexing.payload import Payload, conflate
 from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
 from app.transport.sockets.messages import Subscribe
 
 if TYPE_CHECKING:
-    from app.transport.shared_group import Group
+    from app.transport.multiplexing.group import Group
     from app.transport.sockets.socket import Socket
 
 

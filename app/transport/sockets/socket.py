@@ -11,11 +11,11 @@ from graphql import GraphQLError
 from app.domain.errors import DomainError, ErrorCode
 from app.execution import Operation, Refusal
 from app.transport.sockets.close_codes import CloseCode, code_for, reason_for
+from app.transport.sockets.dependencies import Scope, SocketContext, SocketServices
 from app.transport.sockets.frames import ACK, PONG, error_frame
 from app.transport.sockets.messages import Complete, ConnectionInit, InvalidMessage, Ping, Subscribe, decode
 from app.transport.sockets.operations import OwnOperation, Running, SharedOperation
-from app.transport.sockets.protocol import SocketProtocol
-from app.transport.sockets.services import Scope, SocketContext, SocketServices
+from app.transport.sockets.websocket_protocol import SocketProtocol
 
 
 class Socket:

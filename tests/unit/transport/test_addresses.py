@@ -1,6 +1,6 @@
 import pytest
 
-from app.transport.addresses import TrustedProxies, client_address
+from app.transport.middleware.client_address import TrustedProxies, client_address
 
 PROXIES = TrustedProxies.of(["10.0.0.0/8", "fd00::/8", "192.0.2.7"])
 

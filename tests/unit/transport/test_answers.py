@@ -6,7 +6,7 @@ import pytest
 import strawberry
 
 from app.execution import Engine, Grounds, Operation, Response
-from app.transport.answers import Answers
+from app.transport.http.response_cache import Answers
 
 
 @strawberry.type

@@ -3,7 +3,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from app.transport.cors import allow_origins
+from app.transport.middleware.cors import allow_origins
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from app.transport.csrf import may_be_forged
+from app.transport.http.csrf import may_be_forged
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from app.domain.errors import Unauthenticated
 from app.domain.users import Role
 from app.services.auth.access_tokens import AccessTokens, SecretKeys
 from app.services.auth.signing_keys import Secrets
-from app.transport import demo
+from app.transport.routes import demo
 
 PRODUCTION = {
     "environment": "production",

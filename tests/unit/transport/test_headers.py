@@ -1,7 +1,7 @@
 import httpx2
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from app.transport.headers import SecurityHeaders
+from app.transport.middleware.security_headers import SecurityHeaders
 
 
 async def get(app: SecurityHeaders) -> httpx2.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from app.transport.joined_writes import JoinedWrites
+from app.transport.server.write_coalescing import JoinedWrites
 
 
 class Wire:

@@ -1,6 +1,6 @@
 import pytest
 
-from app.transport.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, MULTIPART, Accepted, negotiate
+from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, MULTIPART, Accepted, negotiate
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from starlette.responses import PlainTextResponse
 
-from app.transport.origins import AllowedHosts, Origins
+from app.transport.middleware.origins import AllowedHosts, Origins
 
 
 def scope(**headers: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from app.transport import pages
+from app.transport.routes import pages
 
 
 @pytest.fixture

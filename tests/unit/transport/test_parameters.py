@@ -2,8 +2,8 @@ import contextlib
 
 import pytest
 
+from app.transport.errors import MalformedRequest
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
-from app.transport.problems import MalformedRequest
 
 
 def test_all_parameters_are_read():

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from app.config import DocumentMode
-from app.transport.document_store import RecentDocuments
-from app.transport.documents import Documents
+from app.transport.errors import DocumentRefused, MalformedRequest
 from app.transport.parameters import Parameters
-from app.transport.problems import DocumentRefused, MalformedRequest
-from app.transport.trusted_documents import ManifestError, TrustedDocuments, load_manifest
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.persisted_documents.store import RecentDocuments
+from app.transport.persisted_documents.trusted import ManifestError, TrustedDocuments, load_manifest
 
 QUERY = "{hello}"
 TRUSTED = TrustedDocuments({"board": QUERY})

@@ -12,9 +12,9 @@ import strawberry
 from strawberry.types import Info
 
 from app.execution import Engine, Refusal
-from app.transport.payload import Payload
-from app.transport.shared import SharedExecutions
-from app.transport.shared_stream import SharedStream
+from app.transport.multiplexing.iterator import SharedStream
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.payload import Payload
 from tests.support.waiting import TIMEOUT, until
 
 STATES = 'subscription S($channel: String! = "a") { states(channel: $channel) }'

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from app.transport.fan_out import FanOut
+from app.transport.multiplexing.write_scheduler import FanOut
 from tests.support.waiting import until
 
 

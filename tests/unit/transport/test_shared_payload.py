@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Frame
 from websockets.streams import StreamReader
 
-from app.transport.payload import Payload, conflate
+from app.transport.multiplexing.payload import Payload, conflate
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix, text_frame
 
 

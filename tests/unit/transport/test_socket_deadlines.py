@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.transport.sockets.deadlines import Deadlines
+from app.transport.sockets.timer_wheel import Deadlines
 
 RESOLUTION = 0.02
 

@@ -13,18 +13,18 @@ from app.domain.errors import ServiceUnavailable
 from app.execution import Bound, Engine, Grounds, Operation, Refusal, Response
 from app.execution.compiler.eager_start import rest_of
 from app.execution.lru_cache import LRU
-from app.transport import replies
-from app.transport.answers import Answers
-from app.transport.bodies import read_body
-from app.transport.csrf import BLOCKED, may_be_forged
-from app.transport.documents import Documents
-from app.transport.framing import FRAMINGS
-from app.transport.known_heads import ANSWERED, Answered
-from app.transport.negotiation import Accepted, negotiate
+from app.transport.errors import ClientGone, DocumentRefused, Header, MalformedRequest
+from app.transport.http import responses as replies
+from app.transport.http.csrf import BLOCKED, may_be_forged
+from app.transport.http.negotiation import Accepted, negotiate
+from app.transport.http.request_body import read_body
+from app.transport.http.response_cache import Answers
+from app.transport.http.responses import Reply
+from app.transport.http.stream_framing import FRAMINGS
+from app.transport.http.streams import Streams
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
-from app.transport.problems import ClientGone, DocumentRefused, Header, MalformedRequest
-from app.transport.replies import Reply
-from app.transport.streams import Streams
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.server.head_cache import ANSWERED, Answered
 
 ContextT = TypeVar("ContextT")
 ContextT_co = TypeVar("ContextT_co", covariant=True)
@@ -61,7 +61,7 @@ class Contexts(Protocol[ContextT_co]):
 class GraphQLEndpoint(Generic[ContextT]):
     """An ASGI application: queries by GET and POST, mutations by POST, subscriptions as streams.
 
-    Which status goes with which answer is written down in `app.transport.replies`. Every answer is JSON (streams
+    Which status goes with which answer is written down in `app.transport.http.responses`. Every answer is JSON (streams
     apart), and no request makes it raise.
     """
 

@@ -8,9 +8,9 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from app.config import DocumentMode
+from app.transport.errors import DocumentRefused, MalformedRequest
 from app.transport.parameters import Parameters
-from app.transport.problems import DocumentRefused, MalformedRequest
-from app.transport.trusted_documents import TrustedDocuments
+from app.transport.persisted_documents.trusted import TrustedDocuments
 
 HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -11,10 +11,10 @@ from starlette.types import Receive, Send
 
 from app.domain.errors import ServiceUnavailable, Unauthenticated
 from app.execution import Engine, Operation
-from app.transport.framing import Framing
-from app.transport.replies import error_body
-from app.transport.shared import SharedExecutions
-from app.transport.shared_stream import SharedStream
+from app.transport.http.responses import error_body
+from app.transport.http.stream_framing import Framing
+from app.transport.multiplexing.iterator import SharedStream
+from app.transport.multiplexing.multiplexer import SharedExecutions
 
 ContextT = TypeVar("ContextT")
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.transport.joined_writes import JoinedWrites
-from app.transport.known_heads import OFFERED, KnownHead, KnownHeads
+from app.transport.server.head_cache import OFFERED, KnownHead, KnownHeads
+from app.transport.server.write_coalescing import JoinedWrites
 
 KNOWN_HEADS = "known_heads"
 """Place in the state of the lifespan: what answers requests whose heads are known. Optional."""

@@ -18,10 +18,10 @@ from app.domain.users import Role
 from app.domain.validation import clean_username
 from app.services.auth.access_tokens import mint
 from app.services.auth.signing_keys import Secrets
-from app.transport.addresses import parse_address
-from app.transport.bodies import read_body
-from app.transport.origins import Origins
-from app.transport.problems import ClientGone, MalformedRequest
+from app.transport.errors import ClientGone, MalformedRequest
+from app.transport.http.request_body import read_body
+from app.transport.middleware.client_address import parse_address
+from app.transport.middleware.origins import Origins
 
 TTL = 3600
 """Seconds for which a demo token is good; the page renews it in time."""

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from graphql import GraphQLError
 
 from app.execution import Engine, Operation, Refusal, Response
-from app.transport.fan_out import FanOut
-from app.transport.payload import Payload
-from app.transport.shared_group import Group
+from app.transport.multiplexing.group import Group
+from app.transport.multiplexing.payload import Payload
+from app.transport.multiplexing.write_scheduler import FanOut
 
 
 class Member(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.transport.problems import Header
+from app.transport.errors import Header
 
 PAGE_POLICY = "; ".join(
     (

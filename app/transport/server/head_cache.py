@@ -18,11 +18,11 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.execution.lru_cache import LRU
-from app.transport.negotiation import Accepted
-from app.transport.problems import Header
-from app.transport.replies import Reply
-from app.transport.requests import HEADER as REQUEST_ID
-from app.transport.requests import given_id
+from app.transport.errors import Header
+from app.transport.http.negotiation import Accepted
+from app.transport.http.responses import Reply
+from app.transport.middleware.request_ids import HEADER as REQUEST_ID
+from app.transport.middleware.request_ids import given_id
 
 HEADS = 20_000
 BYTES = 32 * 1024 * 1024

@@ -10,10 +10,10 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from app.execution import Operation, Response
-from app.transport.payload import Payload
+from app.transport.multiplexing.payload import Payload
 
 if TYPE_CHECKING:
-    from app.transport.shared import Member, SharedExecutions
+    from app.transport.multiplexing.multiplexer import Member, SharedExecutions
 
 Word = Callable[["Member"], None]
 """Something to tell a member."""

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.transport.problems import Header
+from app.transport.errors import Header
 
 HEADER = b"x-request-id"
 USABLE = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")

@@ -9,11 +9,11 @@ from starlette.routing import Route
 from app.context import Context
 from app.execution import Engine
 from app.telemetry.metrics import Metrics, Reading
-from app.transport.answers import Answers
-from app.transport.known_heads import KnownHeads
-from app.transport.shared import SharedExecutions
+from app.transport.http.response_cache import Answers
+from app.transport.http.streams import Streams
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.server.head_cache import KnownHeads
 from app.transport.sockets.connections import Connections
-from app.transport.streams import Streams
 from app.wiring import App
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.execution import Engine, Operation
-from app.transport.documents import Documents
-from app.transport.shared import SharedExecutions
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.persisted_documents.resolve import Documents
 from app.transport.sockets.connections import Connections
 
 Scope = Mapping[str, Any]

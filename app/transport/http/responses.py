@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 import orjson
 from starlette.types import Send
 
-from app.transport.framing import EVENTS
-from app.transport.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
-from app.transport.problems import Header, MalformedRequest
+from app.transport.errors import Header, MalformedRequest
+from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
+from app.transport.http.stream_framing import EVENTS
 
 STATUS_OF_CODE = {
     "UNAUTHENTICATED": 401,

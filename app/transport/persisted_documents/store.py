@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.execution.lru_cache import LRU
-from app.transport.documents import DocumentStore
+from app.transport.persisted_documents.resolve import DocumentStore
 
 SCRIPT = Path(__file__).with_name("put_document.lua")
 

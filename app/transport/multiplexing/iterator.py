@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 from app.execution import Operation
-from app.transport.payload import Payload, conflate
-from app.transport.shared import SharedExecutions
+from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.payload import Payload, conflate
 
 
 class SharedStream(AsyncIterator[bytes]):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from app.transport.csrf import SCRIPT_HEADERS
+from app.transport.http.csrf import SCRIPT_HEADERS
 
 SENT = ("accept", "authorization", "content-type", "if-none-match", *(name.decode() for name in SCRIPT_HEADERS))
 

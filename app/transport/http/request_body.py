@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.types import Receive
 
-from app.transport.problems import ClientGone, MalformedRequest
+from app.transport.errors import ClientGone, MalformedRequest
 
 # The rest of such a body is not worth reading, and nothing after it can be trusted to be a new request.
 CLOSE = ((b"connection", b"close"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from app.transport.negotiation import EVENT_STREAM, MULTIPART
+from app.transport.http.negotiation import EVENT_STREAM, MULTIPART
 
 PART = b"content-type: application/json\r\n\r\n"
 
