@@ -18,7 +18,7 @@ from app.config import Settings
 from app.context import Context
 from app.domain.errors import Unauthenticated
 from app.graphql import build_engine, render_error
-from app.pubsub.events import Notice, SocketClosed
+from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
 from app.transport.admission import Guard

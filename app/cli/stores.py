@@ -58,7 +58,7 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
 
 def ensure_supported_redis(settings: Settings) -> None:
     """Raise CommandError when Redis answers and is too old. It may be away: the service starts without it."""
-    from app.pubsub.redis_backend import OUTAGES
+    from app.pubsub.channels.redis_backend import OUTAGES
     from app.stores.redis_version import UnsupportedRedis, require_supported_version
     from app.wiring.stores import PATIENCE, new_redis
 

@@ -18,8 +18,7 @@ from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
 from app.domain.errors import ServiceUnavailable
 from app.domain.players.milestones import Milestone
-from app.pubsub.clock import Clock
-from app.pubsub.events import (
+from app.pubsub.channels.events import (
     BoardMoved,
     MilestoneReached,
     Notice,
@@ -28,14 +27,15 @@ from app.pubsub.events import (
     boards_channel,
     decode_boards,
 )
-from app.pubsub.feed import Feed
-from app.pubsub.notices import Notices
-from app.pubsub.pace import Pace
-from app.pubsub.redis_backend import Gap
-from app.pubsub.slot import Mailbox
-from app.pubsub.tally import Tally
-from app.pubsub.updates import board_update, user_change
-from app.pubsub.views import Around, BoardReader, Head, Player, S, View, with_beside
+from app.pubsub.channels.notices import Notices
+from app.pubsub.channels.redis_backend import Gap
+from app.pubsub.feed.board_reader import Around, BoardReader, Head, Player, S, View, with_beside
+from app.pubsub.feed.clock import Clock
+from app.pubsub.feed.counters import Tally
+from app.pubsub.feed.diff import board_update, user_change
+from app.pubsub.feed.feed import Feed
+from app.pubsub.feed.mailboxes import Mailbox
+from app.pubsub.feed.timing import Pace
 
 U = TypeVar("U")
 

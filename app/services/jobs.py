@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from app.domain.errors import ServiceUnavailable
-from app.pubsub.cancellation import obey_cancellation
+from app.pubsub.channels.cancellation import obey_cancellation
 from app.services.board_index import Unreachable
 from app.stores.leader_lock import HeldLock, LeaderLock
 from app.telemetry.supervision import end, is_cancelled

@@ -10,9 +10,9 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from app.config import Settings
+from app.pubsub.channels.notices import Notices
+from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.hub import Hub
-from app.pubsub.notices import Notices
-from app.pubsub.redis_backend import RedisBackend
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances

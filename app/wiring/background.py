@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from app.domain.errors import ServiceUnavailable
-from app.pubsub.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
+from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
 from app.services.board_index import Unreachable
 from app.telemetry.supervision import end
 from app.wiring.app import App

@@ -16,11 +16,11 @@ from broadcaster import Broadcast
 from app.config import Settings
 from app.domain.ids import uuid7
 from app.domain.players.milestones import Milestone
-from app.pubsub.clock import SystemClock
-from app.pubsub.events import CatalogueChanged, MilestoneReached, ProfileChanged
+from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, ProfileChanged
+from app.pubsub.channels.notices import Notices
+from app.pubsub.channels.redis_backend import OUTAGES, RedisBackend
+from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
-from app.pubsub.notices import Notices
-from app.pubsub.redis_backend import OUTAGES, RedisBackend
 from app.services.board_index.rebuild import Rebuild
 from app.services.boards.postgres_reader import PostgresBoards
 from app.services.boards.reader import ReadBoard

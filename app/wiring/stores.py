@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.config import Settings
-from app.pubsub.events import boards_channel
+from app.pubsub.channels.events import boards_channel
 from app.services.board_index import REDIS_FAILURES, Guard, Loading, Standings
 from app.services.board_index import Keys as RedisKeys
 from app.stores.circuit_breaker import Breaker

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import Source, board_of
 from app.domain.boards.periods import Period
-from app.pubsub.clock import SystemClock
+from app.pubsub.feed.clock import SystemClock
 from tests.support.houses import announce, first, house, until_top_is, watch
 from tests.support.memory_boards import BIRTH, MemoryBoards
 from tests.support.stores import BreakableServer

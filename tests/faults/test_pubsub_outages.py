@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from app.pubsub.redis_backend import OUTAGES, Gap
+from app.pubsub.channels.redis_backend import OUTAGES, Gap
 from tests.support.channels import Ear, backend_of, running
 from tests.support.stores import BreakableServer
 from tests.support.waiting import TIMEOUT, until

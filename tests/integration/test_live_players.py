@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
-from app.pubsub.events import MilestoneReached
+from app.pubsub.channels.events import MilestoneReached
 from app.wiring import App
 from tests.support.asking import Asker
 from tests.support.board_rows import BIRTH, Row, all_time, move, put_rows, rows_of, user_id

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 from app.domain.boards.board import board_of
 from app.domain.boards.periods import Period
 from app.domain.players.milestones import Milestone, MilestoneKind
-from app.pubsub.clock import SystemClock
-from app.pubsub.events import CatalogueChanged, MilestoneReached, Notice, NoticesLost
-from app.pubsub.pace import Pace
+from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, NoticesLost
+from app.pubsub.feed.clock import SystemClock
+from app.pubsub.feed.timing import Pace
 from tests.support.houses import announce, first, house, until_top_is, watch
 from tests.support.memory_boards import BIRTH, MemoryBoards, profile
 from tests.support.waiting import until

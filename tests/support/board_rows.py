@@ -14,7 +14,7 @@ from app.domain.boards.periods import Period
 from app.domain.ledger.posting import Standing
 from app.domain.ledger.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
-from app.pubsub.events import boards_channel
+from app.pubsub.channels.events import boards_channel
 from app.services.board_index import Keys, Standings
 from app.wiring import App
 

@@ -10,7 +10,7 @@ from random import Random
 from broadcaster import Broadcast, Event
 from redis.asyncio import Redis
 
-from app.pubsub.redis_backend import Gap, Patience, RedisBackend
+from app.pubsub.channels.redis_backend import Gap, Patience, RedisBackend
 from tests.support.waiting import TIMEOUT
 
 QUICK = Patience(poll=0.02, ping=0.1, silence=0.5, command=0.5, last_delay=0.2)

@@ -13,13 +13,13 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import BoardUpdate
 from app.domain.boards.periods import Period
-from app.pubsub.clock import SystemClock
-from app.pubsub.events import BoardMoved
+from app.pubsub.channels.events import BoardMoved
+from app.pubsub.channels.notices import Notices
+from app.pubsub.channels.redis_backend import RedisBackend
+from app.pubsub.feed.board_reader import BoardReader
+from app.pubsub.feed.clock import SystemClock
+from app.pubsub.feed.timing import Pace
 from app.pubsub.hub import Hub
-from app.pubsub.notices import Notices
-from app.pubsub.pace import Pace
-from app.pubsub.redis_backend import RedisBackend
-from app.pubsub.views import BoardReader
 from tests.support.channels import backend_of
 from tests.support.waiting import TIMEOUT
 

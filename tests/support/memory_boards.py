@@ -15,9 +15,9 @@ from app.domain.boards.board import TOP, Board, Entry, Page, Place, Source, Vers
 from app.domain.boards.overtaking import UserView
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
-from app.pubsub.clock import Clock
-from app.pubsub.events import BoardMoved
-from app.pubsub.views import Around, Head, Player, State, View
+from app.pubsub.channels.events import BoardMoved
+from app.pubsub.feed.board_reader import Around, Head, Player, State, View
+from app.pubsub.feed.clock import Clock
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import micros
 from app.domain.ledger.posting import Standing
-from app.pubsub.events import BoardMoved
+from app.pubsub.channels.events import BoardMoved
 from app.services.board_index.layout import Keys, expires_in, reached
 from app.stores.redis import Guard
 

@@ -10,7 +10,7 @@ import structlog
 
 from app.domain.ledger.posting import Posting, Standing
 from app.domain.ledger.receipts import Receipt
-from app.pubsub.events import BoardMoved
+from app.pubsub.channels.events import BoardMoved
 from app.services.board_index import Cold, Ranks, Standings, Unreachable
 from app.stores.batching import GroupCommit
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from app.pubsub.events import SocketClosed
-from app.pubsub.notices import Notices
-from app.pubsub.redis_backend import OUTAGES
+from app.pubsub.channels.events import SocketClosed
+from app.pubsub.channels.notices import Notices
+from app.pubsub.channels.redis_backend import OUTAGES
 from app.stores.redis import Guard, Unreachable
 
 SCRIPT = Path(__file__).parent / "add_socket.lua"

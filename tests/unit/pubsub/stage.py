@@ -12,11 +12,11 @@ from broadcaster import Broadcast, BroadcastBackend, Event
 
 from app.domain.boards.board import Board, BoardUpdate, board_of
 from app.domain.boards.periods import Period
-from app.pubsub.events import BoardMoved, Notice, boards_channel, encode_notice
+from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
+from app.pubsub.channels.notices import Notices
+from app.pubsub.channels.redis_backend import Gap
+from app.pubsub.feed.timing import Pace
 from app.pubsub.hub import Hub
-from app.pubsub.notices import Notices
-from app.pubsub.pace import Pace
-from app.pubsub.redis_backend import Gap
 from tests.support.memory_boards import MemoryBoards
 from tests.unit.pubsub.manual_clock import ManualClock, settle
 

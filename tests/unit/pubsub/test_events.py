@@ -13,7 +13,7 @@ from app.domain.boards.board import Board, Version
 from app.domain.boards.periods import Period, window_of
 from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
-from app.pubsub.events import (
+from app.pubsub.channels.events import (
     BoardMoved,
     Canary,
     CatalogueChanged,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.pubsub.events import Canary, CatalogueChanged, Notice, NoticesLost, SocketClosed
+from app.pubsub.channels.events import Canary, CatalogueChanged, Notice, NoticesLost, SocketClosed
 from tests.support.waiting import TIMEOUT
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import staged

@@ -7,8 +7,8 @@ import asyncio
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
 from app.domain.players.milestones import Milestone, MilestoneKind
-from app.pubsub.events import MilestoneReached
-from app.pubsub.views import Around, Head, Player
+from app.pubsub.channels.events import MilestoneReached
+from app.pubsub.feed.board_reader import Around, Head, Player
 from tests.support.memory_boards import BIRTH, profile
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import Stage, Watcher, staged

@@ -9,8 +9,8 @@ import pytest
 from app.domain.boards.board import Source
 from app.domain.boards.periods import Period
 from app.domain.errors import ServiceUnavailable
-from app.pubsub.events import ProfileChanged, boards_channel
-from app.pubsub.pace import Pace
+from app.pubsub.channels.events import ProfileChanged, boards_channel
+from app.pubsub.feed.timing import Pace
 from tests.support.memory_boards import profile
 from tests.support.waiting import TIMEOUT
 from tests.unit.pubsub.manual_clock import settle

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from app.domain.boards.board import BoardUpdate, Page, Source, UpdateKind
 from app.domain.boards.periods import Period
-from app.pubsub.events import ProfileChanged
+from app.pubsub.channels.events import ProfileChanged
 from tests.support.memory_boards import profile
 from tests.unit.pubsub.manual_clock import settle
 from tests.unit.pubsub.stage import staged

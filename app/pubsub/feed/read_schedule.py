@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from app.pubsub.pace import Pace
+from app.pubsub.feed.timing import Pace
 
 
 class Rhythm:

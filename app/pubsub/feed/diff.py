@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.domain.boards.board import BoardUpdate, Page, UpdateKind, changes_between, looks_different
 from app.domain.boards.overtaking import UserChange, UserView, overtaker
-from app.pubsub.views import State
+from app.pubsub.feed.board_reader import State
 
 
 def worth_telling(before: State | None, after: State) -> bool:

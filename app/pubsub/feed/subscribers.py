@@ -8,9 +8,9 @@ from typing import Any, cast
 from uuid import UUID
 
 from app.domain.boards.board import Entry, Page
-from app.pubsub.slot import Slot
-from app.pubsub.updates import worth_telling
-from app.pubsub.views import Head, Player, S, State, View
+from app.pubsub.feed.board_reader import Head, Player, S, State, View
+from app.pubsub.feed.diff import worth_telling
+from app.pubsub.feed.mailboxes import Slot
 
 HEAD = Head()
 

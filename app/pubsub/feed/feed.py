@@ -21,17 +21,17 @@ from uuid import UUID
 
 from app.domain.boards.board import Board, Page, Source, Version
 from app.domain.errors import ServiceUnavailable
-from app.pubsub.audience import HEAD, Audience
-from app.pubsub.cancellation import obey_cancellation
-from app.pubsub.clock import Clock
-from app.pubsub.pace import Pace
-from app.pubsub.progress import Progress
-from app.pubsub.rhythm import Rhythm
-from app.pubsub.slot import Slot
-from app.pubsub.tally import Tally
-from app.pubsub.updates import with_rivals
-from app.pubsub.views import BoardReader, S, View
-from app.pubsub.waiters import Waiters
+from app.pubsub.channels.cancellation import obey_cancellation
+from app.pubsub.feed.board_reader import BoardReader, S, View
+from app.pubsub.feed.clock import Clock
+from app.pubsub.feed.counters import Tally
+from app.pubsub.feed.diff import with_rivals
+from app.pubsub.feed.mailboxes import Slot
+from app.pubsub.feed.pending_reads import Waiters
+from app.pubsub.feed.read_schedule import Rhythm
+from app.pubsub.feed.subscribers import HEAD, Audience
+from app.pubsub.feed.timing import Pace
+from app.pubsub.feed.version_tracker import Progress
 
 log = logging.getLogger(__name__)
 

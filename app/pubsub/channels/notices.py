@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from broadcaster import Broadcast
 
-from app.pubsub.events import NOTICES, Canary, Notice, NoticesLost, decode_notice, encode_notice
-from app.pubsub.redis_backend import Gap
+from app.pubsub.channels.events import NOTICES, Canary, Notice, NoticesLost, decode_notice, encode_notice
+from app.pubsub.channels.redis_backend import Gap
 
 log = logging.getLogger(__name__)
 

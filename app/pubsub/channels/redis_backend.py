@@ -24,7 +24,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from app.pubsub.cancellation import obey_cancellation
+from app.pubsub.channels.cancellation import obey_cancellation
 
 log = logging.getLogger(__name__)
 
