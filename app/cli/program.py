@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import Abort, TyperException
 
-from app.cli import (
+from app.cli.commands import (
     archives,
     catalogue,
     dev,
@@ -27,8 +27,8 @@ from app.cli import (
     verify,
     watch,
 )
-from app.cli.errors import FAILED, INTERRUPTED, complain, report
-from app.cli.output import help_without_command, result
+from app.cli.terminal.errors import FAILED, INTERRUPTED, complain, report
+from app.cli.terminal.output import help_without_command, result
 
 MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
 

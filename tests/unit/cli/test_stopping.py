@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import gc, signal, time, weakref
-from app.cli.stopping import stoppable
+from app.cli.process.signals import stoppable
 
 class Thing:
     pass

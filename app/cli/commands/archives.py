@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from app.cli.output import console, examples, progress
+from app.cli.terminal.output import console, examples, progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -41,7 +41,7 @@ def export_archive(
     The file appears under its name only when it is complete. It contains no scores: an import computes them from the
     ledger.
     """
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> None:
         with _replacing(file) as out, progress() as bar:
@@ -68,8 +68,8 @@ def import_archive(
     All hashes are verified, and every hash chain must be complete, or nothing is imported. With --opening the file
     has one line per user: user, score and optionally username, reached_at and avatar_url; each balance counts once.
     """
-    from app.cli.rebuild import rebuild_category
-    from app.cli.services import with_services
+    from app.cli.commands.rebuild import rebuild_category
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> None:
         with progress() as bar:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.cli.errors import CommandError
+from app.cli.terminal.errors import CommandError
 from app.config import Settings, load_settings
 from app.embedded import open_stores
 from app.models.migrate import UnknownRevision, revisions, upgrade

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.errors import FAILED
-from app.cli.output import console, examples
+from app.cli.terminal.errors import FAILED
+from app.cli.terminal.output import console, examples
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from app.cli.crowd import Crowd
-    from app.cli.tally import Tally
+    from app.cli.simulation.play_stats import Tally
+    from app.cli.simulation.simulated_players import Crowd
 
 TOKEN_SECONDS = 12 * 3600
 
@@ -43,10 +43,10 @@ def play(
     """
     import asyncio
 
-    from app.cli.crowd import Crowd, Player, names
-    from app.cli.server_url import server_url
-    from app.cli.tally import Tally
-    from app.cli.token import mint_token
+    from app.cli.commands.token import mint_token
+    from app.cli.process.server_url import server_url
+    from app.cli.simulation.play_stats import Tally
+    from app.cli.simulation.simulated_players import Crowd, Player, names
     from app.config import load_settings
 
     settings = load_settings()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.errors import CommandError
-from app.cli.output import console, examples
+from app.cli.terminal.errors import CommandError
+from app.cli.terminal.output import console, examples
 
 
 def add_to(program: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def migrate(
 
     if down is not None and not yes:
         _confirm(down)
-    from app.cli.stores import reaching, stores
+    from app.cli.process.stores import reaching, stores
     from app.models.migrate import downgrade, revisions, upgrade
 
     with stores() as settings, reaching("PostgreSQL", settings.database_url):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.errors import CommandError
-from app.cli.output import console, examples
+from app.cli.terminal.errors import CommandError
+from app.cli.terminal.output import console, examples
 from app.domain.catalogue.catalogue import DEFAULT_CATEGORY
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def dev() -> None:
     `make run` calls this. Set DATABASE_URL and REDIS_URL to use other data stores, HOST and PORT to listen elsewhere.
     Ctrl-C stops everything that was started. The data is kept in .data/.
     """
-    from app.cli.listening import bind
-    from app.cli.stopping import stoppable
+    from app.cli.process.listening import bind
+    from app.cli.process.signals import stoppable
     from app.config import load_settings
 
     settings = load_settings()
@@ -58,8 +58,8 @@ def dev() -> None:
 
 
 def _run(given: Settings, listener: socket.socket) -> None:
-    from app.cli.stores import migrated_stores
-    from app.cli.web_page import building
+    from app.cli.process.stores import migrated_stores
+    from app.cli.process.web_build import building
     from app.telemetry.logging import configure_logging
 
     out = console(stderr=True)
@@ -86,9 +86,9 @@ async def _populate(settings: Settings, out: Console) -> None:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    from app.cli.listening import url_of
-    from app.cli.token import mint_token
-    from app.cli.welcome import welcome
+    from app.cli.commands.token import mint_token
+    from app.cli.process.listening import url_of
+    from app.cli.terminal.welcome import welcome
     from app.server import Server, config
 
     url = url_of(listener)

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from app.cli.errors import CommandError
-from app.cli.output import console
-from app.cli.stores import migrated_stores
+from app.cli.process.stores import migrated_stores
+from app.cli.terminal.errors import CommandError
+from app.cli.terminal.output import console
 from app.telemetry.logging import configure_logging
 from app.wiring import App, open_app
 

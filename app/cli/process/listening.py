@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from app.cli.errors import CommandError
+from app.cli.terminal.errors import CommandError
 
 
 def bind(host: str, port: int) -> socket.socket:

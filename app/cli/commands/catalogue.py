@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.errors import CommandError
-from app.cli.output import console, examples, help_without_command, result
+from app.cli.terminal.errors import CommandError
+from app.cli.terminal.output import console, examples, help_without_command, result
 
 if TYPE_CHECKING:
     from app.domain.catalogue.changes import Change
@@ -33,7 +33,7 @@ def show() -> None:
     """Print the whole catalogue as YAML, in the format that `apply` reads."""
     import yaml
 
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> dict[str, Any]:
         documents = await app.catalogue_changes.documents()
@@ -55,7 +55,7 @@ def apply(
     Whatever the file leaves out stays as it is. If anything in it is invalid, nothing is changed. Running instances
     apply the changes within a second. Applying the same file again changes nothing.
     """
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
     from app.domain.ledger.transactions import Actor
 
     documents = read(file)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.errors import CommandError
-from app.cli.output import console, examples, help_without_command
+from app.cli.terminal.errors import CommandError
+from app.cli.terminal.output import console, examples, help_without_command
 
 if TYPE_CHECKING:
     from app.wiring import App
@@ -29,7 +29,7 @@ def show() -> None:
     """List the background jobs, how often the service runs each of them, and the time-out of a run."""
     from rich.table import Table
 
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> list[tuple[str, float, float]]:
         return [(job.name, job.interval, job.timeout) for job in app.jobs.all]
@@ -44,7 +44,7 @@ def run(
     name: Annotated[str, typer.Argument(help="The name of the job, as printed by `leaderboard jobs list`.")],
 ) -> None:
     """Run a job once, now. This is safe while the service is running, even if it runs the same job."""
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
     from app.domain.errors import ServiceUnavailable
     from app.services.board_index import Unreachable
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.errors import FAILED
-from app.cli.output import console, examples
+from app.cli.terminal.errors import FAILED
+from app.cli.terminal.output import console, examples
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -31,9 +31,9 @@ def serve() -> int:
     worker that dies is replaced. SIGTERM shuts down gracefully within 10 seconds: running commits are completed, and
     WebSocket clients are told to reconnect.
     """
-    from app.cli.listening import bind
-    from app.cli.stopping import stoppable
-    from app.cli.stores import ensure_migrated, ensure_supported_redis
+    from app.cli.process.listening import bind
+    from app.cli.process.signals import stoppable
+    from app.cli.process.stores import ensure_migrated, ensure_supported_redis
 
     settings = _settings()
     try:
@@ -67,8 +67,8 @@ def _settings() -> Settings:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:
-    from app.cli.listening import url_of
-    from app.cli.workers import Workers, serve_alone
+    from app.cli.process.listening import url_of
+    from app.cli.process.workers import Workers, serve_alone
 
     if settings.workers == 1:
         serve_alone(settings, listener)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import console, examples
+from app.cli.terminal.output import console, examples
 from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
-    from app.cli.board_feed import Feed
+    from app.cli.simulation.board_subscription import Feed
 
 
 def add_to(program: typer.Typer) -> None:
@@ -39,8 +39,8 @@ def watch(
     import asyncio
     from random import Random
 
-    from app.cli.board_feed import Feed
-    from app.cli.server_url import server_url
+    from app.cli.process.server_url import server_url
+    from app.cli.simulation.board_subscription import Feed
 
     feed = Feed(server_url(url), category, period, limit, Random())
     asyncio.run(_show(feed, f"{category} · {period.value}", updates))
@@ -49,8 +49,8 @@ def watch(
 async def _show(feed: Feed, title: str, updates: int | None) -> None:
     from rich.live import Live
 
-    from app.cli.board_feed import Lost
-    from app.cli.board_view import BoardView
+    from app.cli.simulation.board_subscription import Lost
+    from app.cli.terminal.board_view import BoardView
 
     out = console()
     view = BoardView(title)

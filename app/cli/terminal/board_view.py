@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from app.cli.board_feed import Lost
+    from app.cli.simulation.board_subscription import Lost
 
 
 class BoardView:

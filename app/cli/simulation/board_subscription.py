@@ -13,7 +13,7 @@ from gql.transport.exceptions import TransportError, TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import WebSocketException
 
-from app.cli.errors import CommandError
+from app.cli.terminal.errors import CommandError
 from app.domain.boards.periods import Period
 
 WATCH = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import console, examples
+from app.cli.terminal.output import console, examples
 from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def top(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries to print.")] = 10,
 ) -> None:
     """Print the top entries of a board, read directly from the data stores: no running server is needed."""
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> Page:
         boards = app.leaderboards

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from app.cli.output import examples, result
+from app.cli.terminal.output import examples, result
 
 
 def add_to(program: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import console, examples, progress
+from app.cli.terminal.output import console, examples, progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -26,7 +26,7 @@ def rebuild(
 
     Meanwhile reads are answered from PostgreSQL. Scores that are submitted meanwhile are not lost.
     """
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> None:
         wanted = [category] if category else sorted(app.catalogue.current.categories)
@@ -42,7 +42,7 @@ async def rebuild_category(app: App, category_id: str, bar: Progress) -> int:
 
     Raises CommandError when another process is at it, CategoryNotFound.
     """
-    from app.cli.errors import CommandError
+    from app.cli.terminal.errors import CommandError
     from app.domain.ledger.posting import boards_for
     from app.models.statements.boards.board_rows import count_rows
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import console, examples, progress
+from app.cli.terminal.output import console, examples, progress
 
 if TYPE_CHECKING:
     from app.wiring import App
@@ -38,8 +38,8 @@ def seed(
     Their ledgers and scores are as valid as real ones: `leaderboard verify` reports no breaches. Existing data stays.
     Every ten thousand players are one transaction, so an interrupted run leaves only complete players.
     """
-    from app.cli.rebuild import rebuild_category
-    from app.cli.services import with_services
+    from app.cli.commands.rebuild import rebuild_category
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> None:
         with progress() as bar:

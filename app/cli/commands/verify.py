@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.errors import FAILED
-from app.cli.output import console, examples, progress
+from app.cli.terminal.errors import FAILED
+from app.cli.terminal.output import console, examples, progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def verify() -> int:
     PostgreSQL. It changes nothing and can run while the service is busy. If an invariant is broken, it prints the
     row and exits with code 1.
     """
-    from app.cli.services import with_services
+    from app.cli.process.open_services import with_services
 
     async def work(app: App) -> Sequence[Finding]:
         with progress() as bar:

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx2
 
-from app.cli.errors import CommandError
-from app.cli.tally import ACCEPTED, SKIPPED, Tally
+from app.cli.simulation.play_stats import ACCEPTED, SKIPPED, Tally
+from app.cli.terminal.errors import CommandError
 from app.domain.players.synthetic import ADJECTIVES, ANIMALS
 from app.services.archives.seed import DEMO_NAMES
 

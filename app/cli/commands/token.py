@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.durations import parse_seconds
-from app.cli.errors import CommandError
-from app.cli.output import examples, result
+from app.cli.terminal.durations import parse_seconds
+from app.cli.terminal.errors import CommandError
+from app.cli.terminal.output import examples, result
 from app.domain.users import Role
 
 if TYPE_CHECKING:
