@@ -16,7 +16,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from app.embedded import Stores, open_stores
-from app.embedded.places import make_private
+from app.embedded.paths import make_private
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from app.embedded.child import wait_until
 from app.embedded.errors import EmbeddedError
+from app.embedded.process import wait_until
 
 
 @contextmanager

@@ -9,10 +9,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from app.embedded import child
-from app.embedded.account import Account
+from app.embedded import process as child
 from app.embedded.errors import EmbeddedError
-from app.embedded.places import write_private
+from app.embedded.os_user import Account
+from app.embedded.paths import write_private
 
 _NAME = "leaderboard"
 _START_SECONDS = 60  # a crash recovery may take its time

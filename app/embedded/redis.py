@@ -8,9 +8,9 @@ import socket
 import subprocess
 from pathlib import Path
 
-from app.embedded import child
-from app.embedded.account import Account
+from app.embedded import process as child
 from app.embedded.errors import EmbeddedError
+from app.embedded.os_user import Account
 
 _START_SECONDS = 20
 _ATTEMPTS = 5

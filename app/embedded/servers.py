@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
-from app.embedded import places
-from app.embedded.account import Account
+from app.embedded import paths as places
 from app.embedded.errors import EmbeddedError
+from app.embedded.os_user import Account
 from app.embedded.postgres import PostgresServer
 from app.embedded.redis import RedisServer
 

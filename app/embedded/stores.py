@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.embedded.errors import EmbeddedError
 from app.embedded.locks import exclusive, is_held
-from app.embedded.places import make_private
+from app.embedded.paths import make_private
 
 _ANSWER_SECONDS = 120  # the first start makes a cluster, and a start after a crash recovers it
 _STOP_SECONDS = 40
@@ -107,7 +107,7 @@ def _start(data: Path, need: list[str]) -> _Use:
     log.touch(mode=0o600)
     with theirs, log.open("wb") as output:
         keeper = subprocess.Popen(
-            [sys.executable, "-P", "-m", "app.embedded.keeper", str(data)],
+            [sys.executable, "-P", "-m", "app.embedded.daemon", str(data)],
             stdin=theirs.fileno(),
             stdout=output,
             stderr=output,

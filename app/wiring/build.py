@@ -37,9 +37,9 @@ from app.services.verify.boards import CheckBoards
 from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
+from app.wiring.auth import jwks_of, secrets_of
 from app.wiring.reading import open_reading
 from app.wiring.stores import open_stores
-from app.wiring.trust import jwks_of, secrets_of
 from app.wiring.writing import WritingSide, open_writing
 
 

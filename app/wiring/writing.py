@@ -22,9 +22,9 @@ from app.services.submissions.action_token_codec import ActionClaims
 from app.services.submissions.action_tokens import ActionTokens
 from app.services.submissions.award import Completions
 from app.services.submissions.signing_sessions import SigningSessions
+from app.wiring.auth import secrets_of, verifiers_of
 from app.wiring.reading import ReadingSide
 from app.wiring.stores import Stores
-from app.wiring.trust import secrets_of, verifiers_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from app.config import Settings
-from app.embedded.child import free_port
+from app.embedded.process import free_port
 from tests.support.command import environment, is_alive, kill, line_with, run, start, workers_of
 from tests.support.programs import command_lines, processes
 from tests.support.server_program import ServerProgram
@@ -96,7 +96,7 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("program", ["app.embedded.keeper", "bin/initdb", "bin/postgres -D"])
+@pytest.mark.parametrize("program", ["app.embedded.daemon", "bin/initdb", "bin/postgres -D"])
 async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: Path, program: str):
     process = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
@@ -104,7 +104,7 @@ async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: 
         err = await stop(process, signal.SIGINT)
         assert "Traceback" not in err
         # Nothing is left to happen after `dev` has ended, but that the kernel takes the last process away.
-        assert not any("app.embedded.keeper" in line for line in command_lines(folder).values())
+        assert not any("app.embedded.daemon" in line for line in command_lines(folder).values())
         await until(lambda: processes(folder) == [], timeout=30)
     finally:
         await kill(process)

@@ -23,9 +23,9 @@ from redis.backoff import NoBackoff
 from sqlalchemy import make_url
 
 from app.embedded import EmbeddedError, Stores, open_stores
-from app.embedded.account import Account
-from app.embedded.child import wait_until
-from app.embedded.places import redis_program
+from app.embedded.os_user import Account
+from app.embedded.paths import redis_program
+from app.embedded.process import wait_until
 from app.embedded.servers import make_server
 from tests.support.programs import Program, processes
 from tests.support.stores import BreakableServer, private_folder
@@ -175,7 +175,7 @@ async def test_a_killed_keeper_takes_its_servers_along_and_the_next_start_works(
     with open_stores(data) as stores:
         await fetch(stores.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
         for pid in processes(data):
-            if b"app.embedded.keeper" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"app.embedded.daemon" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
         await until(lambda: not answers(stores.redis_url))
     with open_stores(data) as stores:
@@ -320,7 +320,7 @@ class TestAsRoot:
         os.chown(data, account.uid, account.gid)
         path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry.endswith("site-packages"))])
         for python in (sys.executable, "/usr/bin/python3"):
-            runs = [python, "-c", "import sys, app.embedded.keeper; assert sys.version_info >= (3, 11)"]
+            runs = [python, "-c", "import sys, app.embedded.daemon; assert sys.version_info >= (3, 11)"]
             environment = {"PYTHONPATH": path, "PATH": os.defpath}
             with contextlib.suppress(OSError):
                 if subprocess.run(runs, env=environment, cwd="/", **account.identity).returncode == 0:

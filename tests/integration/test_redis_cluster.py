@@ -13,8 +13,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
-from app.embedded.account import Account
-from app.embedded.places import redis_program
+from app.embedded.os_user import Account
+from app.embedded.paths import redis_program
 from tests.support.service import BOARD, serving
 from tests.support.waiting import TIMEOUT
 

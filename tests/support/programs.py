@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.embedded.account import Account
+from app.embedded.os_user import Account
 
 PROGRAM = """
 import json, os, signal, sys

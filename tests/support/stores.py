@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy import make_url
 
-from app.embedded.places import make_private
+from app.embedded.paths import make_private
 from app.embedded.servers import Server
 from app.models.migrate import upgrade
 

@@ -1,6 +1,6 @@
 """The process that owns the private servers of one data folder, for as long as anybody uses them.
 
-    python -m app.embedded.keeper DATA
+    python -m app.embedded.daemon DATA
 
 A user is a TCP connection of the loopback. The first comes as standard input, the others find port and secret in
 `DATA/keeper.json`. Each sends one line, `{"secret": …, "need": ["postgres", "redis"]}`, and gets one back, a URL
@@ -24,7 +24,7 @@ from types import FrameType
 
 from app.embedded.errors import EmbeddedError
 from app.embedded.locks import exclusive
-from app.embedded.places import write_private
+from app.embedded.paths import write_private
 from app.embedded.servers import Server, make_server
 
 _PREDECESSOR_SECONDS = 30  # how long an earlier keeper may take to stop its servers

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from app.embedded.account import Account
+from app.embedded.os_user import Account
 
 _PR_SET_PDEATHSIG = 1
 # Nothing of our own environment (secrets, PG* defaults) concerns the servers.

