@@ -18,7 +18,7 @@ from app.resolvers.mutation import Mutation
 from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
 from app.schema import errors
-from app.schema.receipts import ScoreAccepted
+from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.scalars import DATE_TIME
 
 log = structlog.get_logger(__name__)

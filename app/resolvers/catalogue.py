@@ -14,8 +14,8 @@ from app.domain.errors import BadUserInput
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
 from app.resolvers.arguments import Info
-from app.schema.catalogue import Action, Category
-from app.schema.catalogue_changes import CatalogueChange, SaveActionInput, SaveCategoryInput
+from app.schema.catalogue.catalogue import Action, Category
+from app.schema.catalogue.changes import CatalogueChange, SaveActionInput, SaveCategoryInput
 
 
 @strawberry.type

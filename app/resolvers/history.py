@@ -11,8 +11,8 @@ from app.domain.ids import parse_user_id
 from app.domain.users import Role
 from app.resolvers.arguments import CategoryId, Info, PeriodOf, UserId
 from app.schema.enums import Period, Step
-from app.schema.history import RankHistory, ScoreHistory
-from app.schema.transactions import TransactionConnection
+from app.schema.ledger.transactions import TransactionConnection
+from app.schema.players.score_history import RankHistory, ScoreHistory
 
 From = Annotated[
     datetime,

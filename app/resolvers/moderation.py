@@ -16,9 +16,9 @@ from app.domain.rules import flags as domain
 from app.domain.users import Role
 from app.resolvers.arguments import Info, UserId
 from app.schema.enums import FlagStatus
-from app.schema.moderation import AdjustScoreInput, DeletedUser, Flag, ModeratedUser
-from app.schema.receipts import ScoreAccepted
-from app.schema.users import User
+from app.schema.ledger.receipts import ScoreAccepted
+from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, ModeratedUser
+from app.schema.players.users import User
 
 Reason = Annotated[
     str, strawberry.argument(description="The reason for the decision, kept in the audit log: 1 to 500 characters.")

@@ -9,16 +9,16 @@ import strawberry
 from app.resolvers.arguments import Info
 from app.resolvers.catalogue import CatalogueMutations
 from app.resolvers.moderation import ModerationMutations
-from app.resolvers.reports import ReportMutations
-from app.schema.catalogue import Action
-from app.schema.mutations import (
+from app.resolvers.signed_actions import ReportMutations
+from app.schema.catalogue.catalogue import Action
+from app.schema.ledger.receipts import ScoreAccepted
+from app.schema.submissions.action_tokens import (
     ActionTokenIssued,
     IssueActionTokenInput,
     IssueActionTokenResult,
     SubmitScoreInput,
     SubmitScoreResult,
 )
-from app.schema.receipts import ScoreAccepted
 
 
 @strawberry.type(

@@ -6,7 +6,7 @@ import strawberry
 
 from app.domain.ids import parse_user_id
 from app.resolvers.arguments import Info, UserId
-from app.schema.player_profiles import PlayerProfile
+from app.schema.players.profiles import PlayerProfile
 
 
 @strawberry.type

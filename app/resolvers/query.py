@@ -10,15 +10,15 @@ from app.domain.users import Profile
 from app.resolvers.arguments import At, CategoryId, InCategory, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.catalogue import CatalogueQueries
 from app.resolvers.history import HistoryQueries
+from app.resolvers.leaderboard_objects import shown
 from app.resolvers.moderation import ModerationQueries
 from app.resolvers.players import PlayerQueries
 from app.resolvers.selection import views_below
-from app.resolvers.shown import shown
-from app.schema.boards import Leaderboard, UserRank
-from app.schema.catalogue import Action, Category
+from app.schema.boards.leaderboard import Leaderboard, UserRank
+from app.schema.catalogue.catalogue import Action, Category
 from app.schema.enums import Period
-from app.schema.users import User
-from app.schema.viewer import Allowance, Viewer
+from app.schema.players.users import User
+from app.schema.players.viewer import Allowance, Viewer
 
 
 @strawberry.type(description="Operations that read data. They never change anything and are safe to repeat.")

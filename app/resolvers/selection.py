@@ -27,7 +27,7 @@ from app.domain.boards.board import Board, Page
 from app.domain.boards.views import View
 from app.domain.errors import BadUserInput
 from app.resolvers.arguments import Info
-from app.schema.standings import VIEWS
+from app.schema.boards.standings import VIEWS
 
 Selected = tuple[str, dict[str, Any]]
 """A field's name and its arguments by their names in the schema."""

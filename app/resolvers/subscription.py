@@ -12,10 +12,10 @@ from app.domain.ids import parse_user_id
 from app.resolvers.arguments import CategoryId, Info, Limit, PeriodOf, UserId
 from app.resolvers.selection import views_below
 from app.schema.arguments import Radius
+from app.schema.boards.standings import around_view
+from app.schema.boards.updates import LeaderboardUpdate, UserUpdate
 from app.schema.enums import Period
-from app.schema.milestones import Milestone
-from app.schema.standings import around_view
-from app.schema.updates import LeaderboardUpdate, UserUpdate
+from app.schema.players.milestones import Milestone
 from app.services.boards.queries import check_limit
 
 AroundUserId = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.schema.enums import ErrorCode
-from app.schema.receipts import ScoreAccepted
+from app.schema.ledger.receipts import ScoreAccepted
 
 
 @strawberry.interface(

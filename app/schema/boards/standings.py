@@ -15,7 +15,7 @@ from app.domain.catalogue.catalogue import SortOrder
 from app.domain.errors import BadUserInput
 from app.domain.ids import parse_user_id
 from app.domain.ledger.scoring import sort_key
-from app.schema.entries import LeaderboardEntry
+from app.schema.boards.entries import LeaderboardEntry
 
 MAX_RADIUS = 49
 MAX_FRIENDS = 100

@@ -10,17 +10,17 @@ import strawberry
 from app.domain.boards import board as domain
 from app.domain.catalogue import catalogue
 from app.schema.arguments import AfterCursor, BeforeCursor, First, Last, Radius, UserId, UserIds
-from app.schema.catalogue import Category
-from app.schema.entries import LeaderboardEntry
-from app.schema.enums import Period, Source
-from app.schema.standings import (
+from app.schema.boards.entries import LeaderboardEntry
+from app.schema.boards.standings import (
     FriendStanding,
     StandingConnection,
     around_view,
     friends_view,
     standings_view,
 )
-from app.schema.users import User
+from app.schema.catalogue.catalogue import Category
+from app.schema.enums import Period, Source
+from app.schema.players.users import User
 
 
 @strawberry.type(

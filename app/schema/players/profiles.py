@@ -8,8 +8,8 @@ import strawberry
 
 from app.domain.catalogue.catalogue import Catalogue
 from app.domain.players import profiles as domain
-from app.schema.catalogue import Category
-from app.schema.milestones import Milestone
+from app.schema.catalogue.catalogue import Category
+from app.schema.players.milestones import Milestone
 
 
 @strawberry.type(description="A user's results in one category.")

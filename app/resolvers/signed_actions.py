@@ -13,9 +13,9 @@ from app.domain.ids import parse_user_id
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Role, user_id_of
 from app.resolvers.arguments import Info
-from app.schema.mutations import SubmitScoreResult
-from app.schema.receipts import ScoreAccepted
-from app.schema.reports import RecordActionInput, SigningSession, SubmitSignedActionInput
+from app.schema.ledger.receipts import ScoreAccepted
+from app.schema.submissions.action_tokens import SubmitScoreResult
+from app.schema.submissions.signed_actions import RecordActionInput, SigningSession, SubmitSignedActionInput
 from app.services.submissions.record_action import Report
 
 

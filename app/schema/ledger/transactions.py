@@ -10,8 +10,8 @@ import strawberry
 
 from app.domain.boards.cursors import ledger_cursor
 from app.domain.ledger.entries import LedgerEntry
+from app.schema.boards.standings import PageInfo
 from app.schema.enums import TransactionKind
-from app.schema.standings import PageInfo
 
 
 @strawberry.type(description="An entry in a user's ledger. Entries are never changed or removed.")

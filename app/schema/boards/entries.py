@@ -7,7 +7,7 @@ from datetime import datetime
 import strawberry
 
 from app.domain.boards import board as domain
-from app.schema.users import User
+from app.schema.players.users import User
 
 
 @strawberry.type(description="One entry of a leaderboard: a user with rank and score.")

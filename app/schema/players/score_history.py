@@ -10,9 +10,9 @@ import strawberry
 from app.domain import users
 from app.domain.catalogue import catalogue
 from app.domain.players import score_history as domain
-from app.schema.catalogue import Category
+from app.schema.catalogue.catalogue import Category
 from app.schema.enums import Period, Step, Trend
-from app.schema.users import User
+from app.schema.players.users import User
 
 
 @strawberry.type(

@@ -9,10 +9,10 @@ import strawberry
 
 from app.domain import rate_limits as limits
 from app.domain.rules.flags import Flag
-from app.schema.boards import UserRank
+from app.schema.boards.leaderboard import UserRank
 from app.schema.enums import Activity, Role
-from app.schema.moderation import HeldScore
-from app.schema.users import User
+from app.schema.moderation.moderation import HeldScore
+from app.schema.players.users import User
 
 
 @strawberry.type(description="The state of one of the caller's rate limits.")

@@ -9,8 +9,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.schema import errors
-from app.schema.catalogue import Action
-from app.schema.receipts import ScoreAccepted
+from app.schema.catalogue.catalogue import Action
+from app.schema.ledger.receipts import ScoreAccepted
 
 
 @strawberry.input(description="The action for which a token is requested.")

@@ -9,7 +9,7 @@ from strawberry.scalars import JSON
 
 from app.domain.rules import flags as domain
 from app.schema.enums import FlagStatus, Verdict
-from app.schema.users import User
+from app.schema.players.users import User
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
 

@@ -8,9 +8,9 @@ import strawberry
 
 from app.domain.catalogue import catalogue
 from app.domain.players import milestones as domain
-from app.schema.catalogue import Category
+from app.schema.catalogue.catalogue import Category
 from app.schema.enums import MilestoneKind
-from app.schema.users import User
+from app.schema.players.users import User
 
 
 @strawberry.type(

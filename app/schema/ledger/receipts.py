@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.domain.ledger import receipts as domain
-from app.schema.users import User
+from app.schema.players.users import User
 
 
 @strawberry.type(description="The receipt of a successful submission: the points are committed to the database.")

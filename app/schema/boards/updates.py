@@ -10,9 +10,9 @@ from app.domain.boards import board as domain
 from app.domain.boards import overtaking as rivals
 from app.domain.catalogue import catalogue
 from app.domain.users import Profile
-from app.schema.boards import Leaderboard, UserRank
+from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.enums import UpdateKind
-from app.schema.users import User
+from app.schema.players.users import User
 
 
 @strawberry.type(description="How one user's rank and score changed within the watched part of a board.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.domain.boards.board import Page, Source
 from app.domain.catalogue.catalogue import Category
 from app.execution.lru_cache import LRU
-from app.schema.boards import Leaderboard
+from app.schema.boards.leaderboard import Leaderboard
 
 PAGES, ENTRIES = 1000, 20_000
 
