@@ -9,12 +9,12 @@ import httpx2
 
 from app.config import Settings
 from bench.attack.tally import Tally
-from tests.support.documents import hostile_documents
-from tests.support.forgery import access_mint, action_mint, forged, forged_access_tokens
-from tests.support.hostile_http import RAW, requests
-from tests.support.hostile_sockets import MESSAGES, OPERATIONS
+from tests.support.graphql.socket_client import connected, connecting
+from tests.support.hostile.documents import hostile_documents
+from tests.support.hostile.http import RAW, requests
+from tests.support.hostile.jwt_builder import access_mint, action_mint, forged, forged_access_tokens
+from tests.support.hostile.sockets import MESSAGES, OPERATIONS
 from tests.support.service import access_token
-from tests.support.socket_client import connected, connecting
 
 STANDARD = {"accept": "application/graphql-response+json"}
 ME = "{ me { openTokens } }"

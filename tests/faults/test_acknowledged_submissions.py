@@ -17,7 +17,7 @@ from app.domain.users import Caller
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
-from tests.support.waiting import until
+from tests.support.wait_until import until
 
 T = TypeVar("T")
 

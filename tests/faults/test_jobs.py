@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.support.background_jobs import Work, competing, database_at, holder, instance
 from tests.support.stores import BreakableServer
-from tests.support.waiting import until
+from tests.support.wait_until import until
 
 
 async def test_a_leader_whose_session_answers_nothing_stops_before_the_next_one_begins(

@@ -18,7 +18,7 @@ from app.stores.redis import REDIS_FAILURES, Guard
 from tests.support.limits import limits
 from tests.support.service import caller
 from tests.support.stores import BreakableServer
-from tests.support.waiting import TIMEOUT
+from tests.support.wait_until import TIMEOUT
 
 REDIS_TIMEOUT = 0.25
 

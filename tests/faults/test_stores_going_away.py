@@ -14,7 +14,7 @@ from app.services.board_index import Cold, Unreachable
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
-from tests.support.waiting import TIMEOUT
+from tests.support.wait_until import TIMEOUT
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey, generate_private_key
 
 from app.config import Settings
-from tests.support.forgery import b64
+from tests.support.hostile.jwt_builder import b64
 
 
 class Provider:

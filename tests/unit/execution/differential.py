@@ -9,7 +9,7 @@ from typing import Any
 from graphql import OperationType
 
 from app.execution import Engine, Refusal, Response
-from tests.support.waiting import TIMEOUT
+from tests.support.wait_until import TIMEOUT
 from tests.unit.execution.library import Context, schema
 
 

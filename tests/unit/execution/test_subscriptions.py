@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from app.execution import Engine, Refusal, Response
-from tests.support.waiting import TIMEOUT
+from tests.support.wait_until import TIMEOUT
 from tests.unit.execution.library import Context, Missing
 
 

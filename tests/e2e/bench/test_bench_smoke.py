@@ -1,0 +1,52 @@
+"""The bench measures what it says it measures. How fast anything is, is not judged here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def run(*arguments: str) -> list[list[str]]:
+    """The rows of the tables that a program of the bench prints, as cells."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    finished = subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170
+    )
+    assert finished.returncode == 0, finished.stderr[-4000:]
+    lines = [line for line in finished.stdout.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.timeout(180)
+def test_the_page_loads_every_subject_and_none_answers_with_an_error() -> None:
+    header, *rows = run("bench.page", "--smoke", "--only", "queries", "submissions")
+    assert header[-1] == "errors"
+    scores = [row for row in rows if row != header]
+    assert {"ours, cached answers", "ours, executed", "idiomatic", "bare Starlette", "ours"} <= {
+        row[0] for row in scores
+    }
+    assert all(float(row[1].replace(",", "")) > 0 for row in scores)
+    assert all(row[-1] == "0" for row in scores)
+
+
+@pytest.mark.timeout(180)
+def test_watchers_changes_and_submissions_at_once_reach_everybody() -> None:
+    header, row = run("bench.page", "--smoke", "--only", "mixed")
+    measured = dict(zip(header, row, strict=True))
+    assert measured["errors"] == "0"
+    assert measured["missed"] == "0"
+    assert float(measured["last receipt ms"]) > 0
+
+
+@pytest.mark.timeout(180)
+def test_every_change_reaches_every_watcher_of_every_subject() -> None:
+    header, *rows = run("bench.fanout", "--watchers", "30", "--rounds", "1", "--broadcasts", "2")
+    assert {"ours", "idiomatic"} <= {row[1] for row in rows}
+    assert all(row[header.index("missed")] == "0" for row in rows)
+    assert all(float(row[header.index("last ms")]) > 0 for row in rows)

@@ -1,0 +1,206 @@
+"""The commands that run until they are told to stop, with signals as a terminal sends them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.config import Settings
+from app.embedded.process import free_port
+from tests.support.processes.cli_process import environment, is_alive, kill, line_with, run, start, workers_of
+from tests.support.processes.embedded_process import command_lines, processes
+from tests.support.processes.server_process import ServerProgram
+from tests.support.stores import private_folder
+from tests.support.wait_until import until
+
+SECRETS = {
+    "JWT_SECRET": "a secret of this test alone, for access",
+    "ACTION_TOKEN_SECRET": "a secret of this test alone, for actions",
+}
+
+
+@pytest.fixture
+async def folder() -> AsyncIterator[Path]:
+    """A folder of this test alone, with nothing in it."""
+    with private_folder() as folder:
+        yield folder
+
+
+async def started(process: asyncio.subprocess.Process) -> str:
+    """The address of a server, once `dev` prints it."""
+    return re.sub(r"^\s*GraphQL\s+|/graphql\s*$", "", await line_with(process.stdout, "  GraphQL  "))
+
+
+async def answers(url: str) -> None:
+    """Return once the server at `url` answers."""
+    async with asyncio.timeout(30), httpx2.AsyncClient(base_url=url, timeout=5) as http:
+        while True:
+            with suppress(httpx2.TransportError):
+                (await http.get("/livez")).raise_for_status()
+                return
+            await asyncio.sleep(0.05)
+
+
+async def stop(process: asyncio.subprocess.Process, *numbers: signal.Signals) -> str:
+    """Send signals to the whole group at once; what it wrote to standard error when it has ended."""
+    for number in numbers:
+        os.killpg(process.pid, number)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    return err.decode()
+
+
+@pytest.mark.timeout(150)
+async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Path):
+    env = environment(PORT="0")
+    first = await start("dev", env=env, cwd=folder)
+    second = None
+    try:
+        url = await started(first)
+        token = (await line_with(first.stdout, "eyJ")).strip()
+        async with httpx2.AsyncClient(base_url=url, timeout=20) as http:
+            ask = {"query": "{ me { user { username } rank { rank score } } leaderboard { totalUsers } }"}
+            answer = (await http.post("/graphql", json=ask, headers={"authorization": f"Bearer {token}"})).json()
+        assert answer["data"]["me"]["user"] == {"username": "ada"}
+        assert answer["data"]["me"]["rank"]["score"] > 0
+        assert answer["data"]["leaderboard"]["totalUsers"] > 20
+        beside = await run("verify", env=env, cwd=folder)
+        assert beside.code == 0, beside
+
+        # As Ctrl-C in a terminal may arrive: at every process of the group, and more than once.
+        err = await stop(first, signal.SIGINT, signal.SIGINT)
+        assert first.returncode == 0
+        assert "Traceback" not in err
+        assert processes(folder) == []
+
+        second = await start("dev", env=env, cwd=folder)
+        async with httpx2.AsyncClient(base_url=await started(second), timeout=20) as http:
+            again = (await http.post("/graphql", json={"query": "{ leaderboard { totalUsers } }"})).json()
+        assert again["data"]["leaderboard"] == answer["data"]["leaderboard"]
+        err = await stop(second, signal.SIGTERM)
+        assert second.returncode == 0
+        assert "Traceback" not in err
+        assert processes(folder) == []
+    finally:
+        await kill(first)
+        if second is not None:
+            await kill(second)
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("program", ["app.embedded.daemon", "bin/initdb", "bin/postgres -D"])
+async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: Path, program: str):
+    process = await start("dev", env=environment(PORT="0"), cwd=folder)
+    try:
+        await until(lambda: any(program in line for line in command_lines(folder).values()), timeout=50)
+        err = await stop(process, signal.SIGINT)
+        assert "Traceback" not in err
+        # Nothing is left to happen after `dev` has ended, but that the kernel takes the last process away.
+        assert not any("app.embedded.daemon" in line for line in command_lines(folder).values())
+        await until(lambda: processes(folder) == [], timeout=30)
+    finally:
+        await kill(process)
+
+
+@pytest.mark.timeout(90)
+async def test_ctrl_c_before_dev_has_begun_to_start_leaves_nothing_behind(folder: Path):
+    process = await start("dev", env=environment(PORT="0"), cwd=folder)
+    try:
+        await line_with(process.stderr, "Starting PostgreSQL")
+        err = await stop(process, signal.SIGINT)
+        assert "Traceback" not in err
+        await until(lambda: processes(folder) == [], timeout=30)
+    finally:
+        await kill(process)
+
+
+async def test_a_broken_data_folder_is_one_line(folder: Path):
+    (folder / ".data").write_text("this is no folder")
+    ended = await run("dev", env=environment(PORT="0"), cwd=folder)
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1].startswith("leaderboard: the data folder .data")
+    assert "Traceback" not in ended.err
+
+
+async def test_dev_refuses_to_face_the_public(folder: Path, settings: Settings):
+    ended = await run("dev", env=environment(settings, ENVIRONMENT="production", **SECRETS), cwd=folder)
+    assert ended.code == 1
+    assert "`leaderboard serve`" in ended.err
+
+
+@pytest.mark.timeout(120)
+async def test_a_crowd_on_one_machine_meets_no_error_but_its_own_limits(folder: Path):
+    server = await start("dev", env=environment(PORT="0"), cwd=folder)
+    try:
+        url = await started(server)
+        ended = await run(
+            "play", "--players", "60", "--rate", "40", "--seconds", "5", "--url", url, cwd=folder, env=environment()
+        )
+        assert ended.code == 0, ended
+        outcomes = set(re.findall(r"^ ([A-Z_]+) +\d+", ended.out, re.MULTILINE))
+        assert "ACCEPTED" in outcomes
+        assert outcomes <= {"ACCEPTED", "RATE_LIMITED"}
+        assert (await run("verify", env=environment(), cwd=folder)).code == 0
+        await stop(server, signal.SIGINT)
+    finally:
+        await kill(server)
+
+
+@pytest.mark.timeout(120)
+async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Settings):
+    port = free_port()
+    env = environment(settings, WORKERS="2", PORT=str(port), ENVIRONMENT="production", **SECRETS)
+    server = await start("serve", env=env)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        victim, _ = [json.loads(await line_with(server.stderr, "worker_serves"))["pid"] for _ in range(2)]
+        os.kill(victim, signal.SIGKILL)
+        await line_with(server.stderr, "worker_serves")
+        assert len(workers_of(server.pid)) == 2
+        await answers(url)
+        children = workers_of(server.pid)
+        server.send_signal(signal.SIGTERM)
+        _, err = await asyncio.wait_for(server.communicate(), 30)
+        assert server.returncode == 0
+        assert b"Traceback" not in err
+        assert not any(is_alive(child) for child in children)
+    finally:
+        await kill(server)
+
+
+@pytest.mark.timeout(90)
+async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Settings):
+    port = free_port()
+    env = environment(settings, WORKERS="2", PORT=str(port))
+    server = await start("serve", env=env)
+    try:
+        for _ in range(2):
+            await line_with(server.stderr, "worker_serves")
+        children = workers_of(server.pid)
+        server.kill()
+        await until(lambda: not any(is_alive(child) for child in children), timeout=30)
+    finally:
+        await kill(server)
+
+
+@pytest.mark.timeout(90)
+async def test_a_watched_board_comes_back_after_the_server_was_away(settings: Settings):
+    async with ServerProgram(settings) as server:
+        await server.start()
+        watching = await start("watch", "--updates", "2", "--url", server.url, env=environment(settings))
+        try:
+            await line_with(watching.stdout, "0 players")
+            await server.kill()
+            await server.start()
+            # The snapshot after the reconnect is the second message, and so the last.
+            assert await asyncio.wait_for(watching.wait(), 60) == 0
+        finally:
+            await kill(watching)

@@ -1,0 +1,169 @@
+"""Every example does what it says."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.support.browser import tab
+from tests.support.service import Service, serving, settings_for
+from tests.support.wait_until import TIMEOUT
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLES = ROOT / "examples"
+PACKAGES = ROOT / "web/node_modules"
+
+needs_packages = pytest.mark.skipif(
+    shutil.which("node") is None or not PACKAGES.is_dir(), reason="no Node, or its packages are not there: make web"
+)
+
+
+def workshop(folder: Path, example: str) -> Path:
+    """A copy of an example with the packages of the page at hand: what is in the clone stays as it is."""
+    shutil.copytree(EXAMPLES / example, folder / example)
+    (folder / example / "node_modules").symlink_to(PACKAGES)
+    return folder / example
+
+
+@asynccontextmanager
+async def running(*command: str, cwd: Path | None = None) -> AsyncIterator[asyncio.StreamReader]:
+    """A program, ended with all it has started; its output."""
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        os.killpg(process.pid, 9)
+        await asyncio.wait_for(process.wait(), TIMEOUT)
+
+
+async def expect_line(output: asyncio.StreamReader, pattern: str) -> None:
+    """Reads on until a line matches."""
+    async with asyncio.timeout(TIMEOUT):
+        while line := await output.readline():
+            if re.search(pattern, line.decode()):
+                return
+    pytest.fail(f"it ended without a line like {pattern}")
+
+
+async def assert_watches(service: Service, output: asyncio.StreamReader) -> None:
+    """The program prints a snapshot, and then what changes."""
+    await expect_line(output, r"^SNAPSHOT: nobody yet$")
+    await service.player("alice").play("COMPLETE_LEVEL")
+    await expect_line(output, r"^UPDATE: 1\. alice 50$")
+
+
+async def test_python_watches_with_gql(service: Service):
+    async with running(sys.executable, str(EXAMPLES / "python/watch.py"), service.socket_url) as output:
+        await assert_watches(service, output)
+
+
+@needs_packages
+async def test_node_watches_with_graphql_ws(service: Service, tmp_path: Path):
+    folder = workshop(tmp_path, "graphql-ws")
+    # Node 20 has sockets behind a flag; later ones ignore it.
+    command = ("node", "--experimental-websocket", "watch.mjs", service.socket_url)
+    async with running(*command, cwd=folder) as output:
+        await assert_watches(service, output)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+async def test_curl_watches_server_sent_events(service: Service):
+    async with running("sh", str(EXAMPLES / "curl/watch.sh"), f"{service.url}/graphql") as output:
+        await expect_line(output, r'^data: .*"kind":"SNAPSHOT"')
+        await service.player("alice").play("COMPLETE_LEVEL")
+        await expect_line(output, r'^data: .*"kind":"UPDATE".*"alice"')
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[str]:
+    """A plain web server for what is, or will be, in a folder; its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(10)
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Files, without a word about them."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@needs_packages
+async def test_apollo_shows_a_live_board_from_another_origin(
+    browser: Browser, database_url: str, redis_url: str, tmp_path: Path
+):
+    folder = workshop(tmp_path, "apollo")
+    (folder / "public").mkdir()
+    with site(folder / "dist") as origin:
+        async with serving(settings_for(database_url, redis_url, allowed_origins=(origin,))) as service:
+            (folder / "public/token").write_text(service.player("carol").token or "")
+            await build(folder, VITE_SERVICE=service.url, VITE_TOKENS=f"{origin}/token")
+            await service.player("alice").play("COMPLETE_LEVEL")
+            async with tab(browser, origin) as one:
+                await one.visit()
+                lines = one.page.get_by_role("listitem")
+                await expect(lines).to_have_text(["alice: 50"])
+                await service.player("bob").play("COMPLETE_MISSION", difficulty="hard")
+                await expect(lines).to_have_text(["bob: 100", "alice: 50"])
+                await expect(one.page.get_by_role("list")).to_have_attribute("aria-label", "2 players")
+
+
+async def build(folder: Path, **environment: str) -> None:
+    """Turn the Apollo example into files that a browser can load."""
+    command = ("node", str(PACKAGES / "vite/bin/vite.js"), "build", "--logLevel=warn")
+    process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=os.environ | environment)
+    assert await asyncio.wait_for(process.wait(), 50) == 0
+
+
+async def test_the_apollo_component_has_at_most_sixty_lines():
+    assert len((EXAMPLES / "apollo/Board.tsx").read_text().splitlines()) <= 60
+
+
+@needs_packages
+async def test_the_apollo_example_is_sound_typescript(tmp_path: Path):
+    folder = workshop(tmp_path, "apollo")
+    options = {
+        "strict": True,
+        "noEmit": True,
+        "skipLibCheck": True,
+        "target": "es2023",
+        "lib": ["es2023", "dom"],
+        "module": "esnext",
+        "moduleResolution": "bundler",
+        "jsx": "react-jsx",
+    }
+    (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "include": ["*.ts", "*.tsx"]}))
+    check = await asyncio.create_subprocess_exec("node", str(PACKAGES / "typescript/bin/tsc"), "-p", str(folder))
+    assert await asyncio.wait_for(check.wait(), 50) == 0
+
+
+def test_the_guide_quotes_the_examples_as_they_are():
+    guide = (ROOT / "docs/apollo.md").read_text()
+    sources = {
+        path.name: re.sub(r"\s+", " ", path.read_text())
+        for path in EXAMPLES.rglob("*")
+        if path.suffix in (".ts", ".tsx", ".mjs")
+    }
+    quotes = re.findall(r"```tsx? (\S+)\n(.*?)```", guide, re.DOTALL)
+    assert quotes
+    for name, quote in quotes:
+        for piece in quote.split("// …\n"):
+            assert re.sub(r"\s+", " ", piece).strip() in sources[name], f"{name} does not hold:\n{piece}"

@@ -1,0 +1,191 @@
+"""What operators rely on: probes, metrics, request ids, and a stop that loses nothing."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+import redis.asyncio
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from app.config import Settings
+from tests.support.processes.old_redis import old_redis
+from tests.support.processes.service_instances import instance_of
+from tests.support.service import Service, serving, settings_for
+from tests.support.stores import BreakableServer
+from tests.support.wait_until import TIMEOUT
+
+SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "subscription { leaderboardUpdates { kind } }"}}
+
+
+async def test_an_instance_says_that_it_lives_and_is_ready(service: Service):
+    assert (await service.http.get("/livez")).json() == {"status": "ok"}
+    answer = await service.http.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {"postgres": True, "redis": True, "canary": True}
+    assert all(work["running"] for work in answer.json()["work"].values())
+
+
+async def test_an_instance_without_redis_is_ready_but_says_so(database_url: str, redis_server: BreakableServer):
+    async with serving(settings_for(database_url, redis_server.url)) as service:
+        redis_server.kill()
+        answer = await service.http.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+async def test_an_instance_whose_redis_gives_way_to_one_that_is_too_old_is_ready_but_says_so(
+    database_url: str, redis_server: BreakableServer
+):
+    port = int(redis_server.url.rsplit(":", 1)[1].split("/")[0])
+    async with serving(settings_for(database_url, redis_server.url)) as service:
+        redis_server.kill()
+        async with old_redis(port):
+            answer = await service.http.get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+        assert answer.json()["checks"]["redis"] is False
+
+
+async def test_an_instance_without_postgres_is_not_ready(postgres_server: BreakableServer, redis_url: str):
+    async with serving(settings_for(postgres_server.url, redis_url, db_timeout=1.0)) as service:
+        postgres_server.kill()
+        answer = await service.http.get("/readyz")
+        assert (answer.status_code, answer.json()["checks"]["postgres"]) == (503, False)
+        assert (await service.http.get("/livez")).status_code == 200
+
+
+async def test_metrics_count_what_happens(service: Service):
+    await service.player().play()
+    numbers = await metrics(service)
+    assert numbers["leaderboard_sockets"] == 0
+    assert numbers['leaderboard_store_circuit_open{store="postgres"}'] == 0
+    assert numbers['leaderboard_executions_total{executor="interpreted"}'] >= 2
+    assert numbers['leaderboard_accounts_recalled_total{source="database"}'] >= 1
+
+
+async def test_metrics_tell_what_the_channels_carried(service: Service):
+    await service.http.get("/readyz")  # A canary goes out and comes back.
+    headers = {"accept": "text/event-stream"}
+    body = {"query": "subscription { leaderboardUpdates { kind } }"}
+    async with service.http.stream("POST", "/graphql", json=body, headers=headers) as stream:
+        events = stream.aiter_text()  # Kept: the response would be closed with it.
+        while "next" not in await anext(events):
+            pass
+        async with redis.asyncio.Redis.from_url(str(service.settings.redis_url), socket_timeout=5) as client:
+            assert await client.publish(f"{service.settings.redis_prefix}:notices", "no notice") == 1
+        numbers = await metrics_once(service, lambda now: now["leaderboard_notices_unreadable_total"] == 1)
+        assert numbers["leaderboard_streams"] == 1
+    assert numbers["leaderboard_channel_messages_published_total"] >= 1
+    assert numbers["leaderboard_channel_messages_received_total"] >= 2
+    assert numbers["leaderboard_channel_gaps_total"] >= 1
+    assert numbers["leaderboard_notices_lost_total"] >= 1
+    for idle in ("channel_overflows", "channel_messages_unreadable", "milestones_dropped"):
+        assert numbers[f"leaderboard_{idle}_total"] == 0
+    for counted in ("board_polls", "notices_heard"):
+        assert numbers[f"leaderboard_{counted}_total"] >= 0
+    await metrics_once(service, lambda now: now["leaderboard_streams"] == 0)
+
+
+async def test_metrics_tell_how_each_job_does(service: Service):
+    numbers = await metrics_once(service, lambda now: 'leaderboard_job_last_duration_seconds{job="repair"}' in now)
+    assert numbers["leaderboard_jobs_leader"] == 1
+    assert numbers['leaderboard_job_runs_total{job="repair"}'] >= 1
+    assert numbers['leaderboard_job_failures_total{job="repair"}'] == 0
+    assert numbers['leaderboard_job_interval_seconds{job="repair"}'] == 5
+    assert numbers['leaderboard_job_running{job="reconcile"}'] == 0
+    now = datetime.now(UTC).timestamp()
+    assert now - 3600 < numbers['leaderboard_job_last_success_timestamp_seconds{job="repair"}'] <= now
+    assert 'leaderboard_job_last_success_timestamp_seconds{job="anchor-all"}' not in numbers
+
+
+async def metrics(service: Service) -> dict[str, float]:
+    """The samples of `/metrics` by name and labels."""
+    page = (await service.http.get("/metrics")).text
+    samples = (line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in samples}
+
+
+async def metrics_once(service: Service, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
+    """The samples as soon as they meet `condition`."""
+    async with asyncio.timeout(40):
+        while not condition(numbers := await metrics(service)):  # noqa: ASYNC110  a page that is asked for has no event
+            await asyncio.sleep(0.05)
+    return numbers
+
+
+@pytest.mark.timeout(200)  # The clients of these services take long to import.
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"SENTRY_DSN": "http://0123456789abcdef@127.0.0.1:9/1"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"},
+    ],
+    ids=lambda setting: next(iter(setting)),
+)
+async def test_the_service_starts_and_answers_with_an_optional_setting(settings: Settings, setting: dict[str, str]):
+    async with instance_of(settings, start_timeout=150, **setting) as instance:
+        assert instance.address, "it did not start"
+        async with httpx2.AsyncClient(base_url=instance.address, timeout=20) as http:
+            answer = await http.post("/graphql", json={"query": "{ categories { id } }"})
+            assert (answer.status_code, "errors" in answer.json()) == (200, False)
+
+
+async def test_a_request_keeps_its_id_and_gets_one_otherwise(service: Service):
+    assert (await service.http.get("/livez", headers={"x-request-id": "abc-1"})).headers["x-request-id"] == "abc-1"
+    for strange in ("", "a b", "x" * 65, "a\x00"):
+        headers = {"x-request-id": strange} if strange.isprintable() else {}
+        made = (await service.http.get("/livez", headers=headers)).headers["x-request-id"]
+        assert made != strange
+        assert made
+
+
+async def test_a_stop_sends_sockets_away_to_come_back_and_ends_in_time(settings: Settings):
+    async with instance_of(settings) as instance:
+        async with connect(
+            instance.address.replace("http", "ws") + "/graphql",
+            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+        ) as socket:
+            await socket.send(json.dumps({"type": "connection_init"}))
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            await socket.send(json.dumps(SUBSCRIBE))
+            assert json.loads(await socket.recv())["type"] == "next"
+            instance.process.send_signal(signal.SIGTERM)
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(_all_news(socket), TIMEOUT)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+        async with asyncio.timeout(TIMEOUT):
+            assert await instance.process.wait() in (0, -signal.SIGTERM)
+
+
+async def _all_news(socket: ClientConnection) -> None:
+    """Listen until the close. A subscription that is completed before it would not be taken up again."""
+    while True:
+        assert json.loads(await socket.recv())["type"] == "next"
+
+
+async def test_submissions_under_way_are_finished_by_a_stop(settings: Settings, service: Service):
+    players = [service.player() for _ in range(20)]
+    tokens = [await player.issue() for player in players]
+    async with instance_of(settings) as instance:
+        async with httpx2.AsyncClient(base_url=instance.address, timeout=20) as http:
+            for player in players:
+                player.http = http
+            work = [asyncio.create_task(p.submit(t)) for p, t in zip(players, tokens, strict=True)]
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            instance.process.send_signal(signal.SIGTERM)
+            outcomes = await asyncio.gather(*work, return_exceptions=True)
+        async with asyncio.timeout(TIMEOUT):
+            await instance.process.wait()
+    # Whoever got an answer was paid; whoever did not learns from the other instance what happened.
+    for player, token, outcome in zip(players, tokens, outcomes, strict=True):
+        player.http = service.http
+        again = await player.submit(token)
+        if isinstance(outcome, dict):
+            assert outcome["__typename"] == "ScoreAccepted"
+            assert again["__typename"] == "ActionTokenUsed"
+        else:
+            assert again["__typename"] in ("ScoreAccepted", "ActionTokenUsed")

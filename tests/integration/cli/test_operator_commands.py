@@ -1,0 +1,157 @@
+"""The commands `catalogue`, `export` and `import`, as an operator types them."""
+
+import asyncio
+import gzip
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.cli.program import run
+from app.config import Settings
+from tests.support.boards.ledgers import award, rows, scores
+from tests.support.service import caller, opened
+from tests.support.stores import Databases
+from tests.support.wait_until import until
+
+Leaderboard = Callable[..., Awaitable[int]]
+
+RACES = """
+categories:
+  - id: races
+    name: Races
+    sortOrder: LOW_FIRST
+    operator: BEST
+    periods: [WEEKLY]
+actions:
+  - id: WIN_RACE
+    name: Win a race
+    category: races
+    points: 100
+    difficulties: {easy: 10}
+    dailyLimit: 5
+"""
+
+
+@pytest.fixture
+def leaderboard(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Leaderboard:
+    """Runs a command in an empty folder, on the stores of this test; returns its exit code."""
+    monkeypatch.chdir(tmp_path)
+    environment = {
+        "REDIS_URL": settings.redis_url,
+        "REDIS_PREFIX": settings.redis_prefix,
+        "DATABASE_URL": settings.database_url,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+
+    async def command(*arguments: object) -> int:
+        return await asyncio.to_thread(run, [str(argument) for argument in arguments])
+
+    return command
+
+
+async def test_a_catalogue_is_applied_and_shown_as_it_was_written(
+    leaderboard: Leaderboard, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(RACES)
+    async with opened(settings) as app:
+        assert await leaderboard("catalogue", "apply", file, "--reason", "Winter season") == 0
+        assert "Created the category races" in capsys.readouterr().out
+        await until(lambda: "races" in app.catalogue.current.categories)
+        (change, *_) = await rows(app, "SELECT actor_id, actor_role, reason FROM catalogue_changes")
+        assert tuple(change) == (None, "operator", "Winter season")
+    assert await leaderboard("catalogue", "show") == 0
+    shown = capsys.readouterr().out
+    documents = yaml.safe_load(shown)
+    (races,) = [one for one in documents["categories"] if one["id"] == "races"]
+    assert (races["sortOrder"], races["periods"]) == ("LOW_FIRST", ["ALL_TIME", "WEEKLY"])
+    file.write_text(shown)
+    assert await leaderboard("catalogue", "apply", file) == 0
+    assert "Nothing to change" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("categories: [{id: Bad, name: Bad}]", "category Bad: `id` must match"),
+        ("actions: [{id: A, name: A, points: 500}]", "action A: `points` must be a whole number from 1 to 100"),
+        ("kategories: []", "the file must have categories and actions"),
+        ("categories: {id: races}", "`categories` must be a list of objects"),
+        ("categories: [", "catalogue.yaml"),
+        ("", "the file must have categories and actions"),
+    ],
+)
+async def test_a_file_that_is_not_right_is_explained_in_a_line(
+    leaderboard: Leaderboard, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, complaint: str
+):
+    file = tmp_path / "catalogue.yaml"
+    file.write_text(content)
+    assert await leaderboard("catalogue", "apply", file) == 1
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("name", ["backup.jsonl", "backup.jsonl.gz"])
+async def test_what_is_exported_can_be_imported_elsewhere(
+    leaderboard: Leaderboard,
+    settings: Settings,
+    databases: Databases,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+):
+    async with opened(settings) as app:
+        for number in range(20):
+            await award(app, caller(f"user {number}"), 10 + number)
+        here = await scores(app)
+    file = tmp_path / name
+    assert await leaderboard("export", file) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing half-written is left"
+    assert file.stat().st_mode & 0o077 == 0, "addresses of players are nobody else's business"
+    content = gzip.decompress(file.read_bytes()) if name.endswith(".gz") else file.read_bytes()
+    assert content.count(b'{"transaction"') == 20
+
+    url = await databases.create()
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("REDIS_PREFIX", f"{settings.redis_prefix}-elsewhere")
+    assert await leaderboard("import", file) == 0
+    assert "20 transaction" in capsys.readouterr().out
+    assert await leaderboard("import", file) == 0
+    assert "nothing" in capsys.readouterr().out
+    assert await leaderboard("verify") == 0, "Redis was rebuilt, too"
+    there = settings.model_copy(update={"database_url": url, "redis_prefix": f"{settings.redis_prefix}-elsewhere"})
+    async with opened(there) as app:
+        assert await scores(app) == here
+    await databases.drop(url)
+
+
+async def test_a_torn_archive_is_explained_in_a_line(
+    leaderboard: Leaderboard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "backup.jsonl"
+    assert await leaderboard("export", file) == 0
+    file.write_bytes(file.read_bytes()[:-20])
+    assert await leaderboard("import", file) == 1
+    assert "leaderboard: line" in capsys.readouterr().err
+
+
+async def test_a_board_of_another_system_is_opened(
+    leaderboard: Leaderboard, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "old-board.csv"
+    file.write_text("user,username,score\n" + "".join(f"player-{n},Player {n},{n}\n" for n in range(1, 1501)))
+    assert await leaderboard("import", "--opening", file, "--category", "arcade") == 0
+    assert "1,500 balances" in capsys.readouterr().out
+    assert await leaderboard("import", "--opening", file, "--category", "arcade") == 0
+    assert "0 balances (1,500 were known)" in capsys.readouterr().out
+    assert await leaderboard("top", "--category", "arcade", "--limit", "1") == 0
+    assert "Player 1500" in capsys.readouterr().out
+    assert await leaderboard("verify") == 0
+    file.write_text("user,score\nann,lots\n")
+    assert await leaderboard("import", "--opening", file) == 1
+    assert "line 2: `score` must be a whole number" in capsys.readouterr().err

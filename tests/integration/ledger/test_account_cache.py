@@ -1,0 +1,155 @@
+"""What a process remembers of accounts is what the database would say."""
+
+import time
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.errors import ActionTokenUsed, AlreadyCompleted, DailyLimitReached, ScoreCapReached
+from app.domain.ledger.posting import Actor, Claim, Kind
+from app.domain.rules.flags import FlagStatus
+from app.domain.users import Caller
+from app.models.statements.ledger.load_accounts import load
+from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.account_cache import CERTAIN
+from app.wiring import App
+from tests.support.service import caller, opened
+from tests.support.wait_until import until
+
+ACTIONS = ("COMPLETE_LEVEL", "COMPLETE_QUIZ", "COMPLETE_LEVEL", "COMPLETE_MISSION", "COMPLETE_LEVEL", "COMPLETE_QUIZ")
+
+
+def claim_for(app: App, who: Caller, action_id: str) -> Claim:
+    catalogue: CatalogueService = app.catalogue
+    action = catalogue.current.action(action_id)
+    category = catalogue.current.category(action.category)
+    actor = Actor(who.user_id, "player")
+    return Claim(who.user_id, category, Kind.ACTION, action.points, actor, action, token_hash=b"new")
+
+
+async def play(app: App, who: Caller, action: str = "COMPLETE_LEVEL") -> str:
+    token = (await app.issue_token(who, action)).token
+    await app.submit_score(who, token)
+    return token
+
+
+async def test_what_is_remembered_is_what_would_be_loaded(app: App):
+    alice = caller()
+    recent = app.settings.fraud_thresholds.history - 1
+    for action in (*ACTIONS, *ACTIONS, *ACTIONS):
+        await play(app, alice, action)
+        claim = claim_for(app, alice, action)
+        remembered = app.accounts.recall(claim, app.clock())
+        async with app.database.connect() as connection:
+            (loaded,) = await load(connection, [claim], app.clock(), recent)
+        assert remembered is not None
+        assert loaded.account is not None
+        # The database counts a day's completions only as far as a limit asks for it.
+        done = remembered.activity.done_today
+        assert remembered == replace(loaded.account, activity=replace(loaded.account.activity, done_today=done))
+
+
+async def test_a_player_who_comes_again_is_paid_without_being_loaded(app: App):
+    alice = caller()
+    await play(app, alice)
+    hits = app.accounts.hits
+    await play(app, alice)
+    assert app.accounts.hits == hits + 1
+
+
+async def test_a_repeat_of_a_remembered_player_gets_the_first_receipt(app: App):
+    alice = caller()
+    tokens = [await play(app, alice) for _ in range(3)]
+    with pytest.raises(ActionTokenUsed) as again:
+        await app.submit_score(alice, tokens[0])
+    assert again.value.receipt.new_score == 50
+
+
+async def test_what_another_process_did_meanwhile_counts(app: App):
+    alice = caller()
+    await play(app, alice)
+    async with opened(app.settings) as other:
+        await play(other, alice)
+        await play(app, alice)
+        token = await play(other, alice)
+    with pytest.raises(ActionTokenUsed):
+        await app.submit_score(alice, token)
+    async with app.database.connect() as connection:
+        scores = (await connection.execute(text("SELECT score FROM scores WHERE period = 'ALL_TIME'"))).scalars().all()
+    assert scores == [200]
+
+
+async def test_limits_hold_for_players_who_are_remembered(app: App):
+    alice = caller()
+    await play(app, alice, "DAILY_LOGIN")
+    with pytest.raises(DailyLimitReached):
+        await play(app, alice, "DAILY_LOGIN")
+    async with app.database.begin() as connection:
+        await connection.execute(text("UPDATE actions SET repeatable = false WHERE id = 'COMPLETE_QUIZ'"))
+    await app.catalogue.refresh()
+    await play(app, alice, "COMPLETE_QUIZ")
+    with pytest.raises(AlreadyCompleted):
+        await play(app, alice, "COMPLETE_QUIZ")
+
+
+async def test_after_a_minute_a_player_is_still_remembered_and_the_neighbours_are_counted_again(
+    app: App, monkeypatch: pytest.MonkeyPatch
+):
+    alice, bob, address = caller("alice"), caller("bob"), "93.184.216.34"
+    for who in (alice, bob):
+        token = (await app.issue_token(who, "COMPLETE_LEVEL")).token
+        await app.submit_score(who, token, address=address)
+    monkeypatch.setattr(app.accounts, "_monotonic", lambda: time.monotonic() + CERTAIN + 1)
+    hits, token = app.accounts.hits, (await app.issue_token(alice, "COMPLETE_LEVEL")).token
+    await app.submit_score(alice, token, address=address)
+    assert app.accounts.hits == hits + 1
+    claim = replace(claim_for(app, alice, "COMPLETE_LEVEL"), actor=Actor(alice.user_id, "player", address))
+    remembered = app.accounts.recall(claim, app.clock())
+    async with app.database.connect() as connection:
+        (loaded,) = await load(connection, [claim], app.clock(), 15)
+    assert remembered is not None
+    assert loaded.account is not None
+    assert remembered.history.neighbours == loaded.account.history.neighbours == 2
+
+
+async def test_nobody_is_refused_by_what_was_so_long_ago(app: App, monkeypatch: pytest.MonkeyPatch):
+    alice = caller()
+    await play(app, alice)
+    async with app.database.begin() as connection:
+        await connection.execute(text("UPDATE categories SET score_cap = 50"))
+    await app.catalogue.refresh()
+    with pytest.raises(ScoreCapReached):
+        await play(app, alice)
+    async with opened(app.settings) as other:
+        await other.moderation.corrections.adjust(Actor(uuid4(), "moderator"), alice.user_id, "global", -20, "why", "k")
+    with pytest.raises(ScoreCapReached):
+        await play(app, alice)
+    monkeypatch.setattr(app.accounts, "_monotonic", lambda: time.monotonic() + CERTAIN + 1)
+    await play(app, alice)
+    async with app.database.connect() as connection:
+        scores = (await connection.execute(text("SELECT score FROM scores WHERE period = 'ALL_TIME'"))).scalars().all()
+    assert scores == [50]
+
+
+async def test_a_flag_that_another_process_closes_is_forgotten(app: App):
+    alice = caller()
+    await play(app, alice)
+    async with app.database.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO flags (id, user_id, category_id, verdict, rules, points, created_at)"
+                " SELECT id, user_id, category_id, 'FLAG', '{}', 50, now() FROM score_transactions RETURNING id"
+            )
+        )
+    app.accounts.forget_all()
+    await play(app, alice)
+    claim = claim_for(app, alice, "COMPLETE_LEVEL")
+    remembered = app.accounts.recall(claim, app.clock())
+    assert remembered is not None
+    assert remembered.history.is_suspect
+    async with opened(app.settings) as other:
+        (flag,) = await other.moderation.reviews.flags(FlagStatus.OPEN, 10, None)
+        await other.moderation.reviews.release(Actor(uuid4(), "moderator"), flag.id, "a school")
+        await until(lambda: app.accounts.recall(claim, app.clock()) is None)

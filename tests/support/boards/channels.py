@@ -1,0 +1,69 @@
+"""A `Broadcast` on our own backend, running, and ears to listen with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from broadcaster import Broadcast, Event
+from redis.asyncio import Redis
+
+from app.pubsub.channels.redis_backend import Gap, Patience, RedisBackend
+from tests.support.wait_until import TIMEOUT
+
+QUICK = Patience(poll=0.02, ping=0.1, silence=0.5, command=0.5, last_delay=0.2)
+
+
+def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBackend:
+    """A backend on that Redis with short timeouts."""
+
+    def client() -> Redis:
+        return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+    return RedisBackend(client, prefix=prefix, random=Random(1), patience=QUICK, capacity=capacity)
+
+
+@asynccontextmanager
+async def running(url: str, *, prefix: str = "") -> AsyncIterator[tuple[Broadcast, RedisBackend]]:
+    """A connected `Broadcast` whose backend listens until the end of the block."""
+    backend = backend_of(url, prefix=prefix)
+    async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
+        pump = group.create_task(backend.run())
+        try:
+            yield broadcast, backend
+        finally:
+            pump.cancel()
+
+
+class Ear:
+    """One subscription, and what to expect of it."""
+
+    def __init__(self, broadcast: Broadcast, channel: str) -> None:
+        self._subscription = broadcast.subscribe(channel)
+        self.heard: list[Event] = []
+
+    async def __aenter__(self) -> Ear:
+        self._subscriber = await self._subscription.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._subscription.__aexit__(None, None, None)
+
+    async def message(self) -> str:
+        """The next message, whatever gaps there are before it."""
+        while isinstance(event := await self._next(), Gap):
+            pass
+        return event.message
+
+    async def gap(self) -> None:
+        """Waits for the next gap, whatever messages there are before it."""
+        while not isinstance(await self._next(), Gap):
+            pass
+
+    async def _next(self) -> Event:
+        async with asyncio.timeout(TIMEOUT):
+            event = await self._subscriber.get()
+        self.heard.append(event)
+        return event

@@ -1,0 +1,107 @@
+"""The command line as a process of its own, as a user calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import Settings
+
+PROGRAM = (sys.executable, "-m", "app.cli")
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
+    """The environment of a command on the stores of `settings`; without settings, on none."""
+    bare = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    bare |= {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    if settings is not None:
+        bare |= {
+            "DATABASE_URL": str(settings.database_url),
+            "REDIS_URL": str(settings.redis_url),
+            "REDIS_PREFIX": settings.redis_prefix,
+            "DB_POOL_MIN": "1",
+            "RATE_LIMIT_ENABLED": str(settings.rate_limit_enabled),
+        }
+    return bare | more
+
+
+async def run(
+    *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, timeout: float = 50
+) -> Ended:
+    """Run a command to its end."""
+    process = await start(*arguments, env=env, cwd=cwd)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), timeout)
+    finally:
+        await kill(process)
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+async def start(
+    *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> asyncio.subprocess.Process:
+    """Start a command in a process group of its own, as a shell does."""
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *PROGRAM,
+        *arguments,
+        env=env if env is not None else environment(),
+        cwd=cwd or "/",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+        start_new_session=True,
+    )
+
+
+async def kill(process: asyncio.subprocess.Process) -> None:
+    """See to it that the process is gone, and its group with it."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+async def line_with(stream: asyncio.StreamReader | None, text: str, timeout: float = 50) -> str:
+    """The next line that contains `text`. Raises TimeoutError, or AssertionError when the stream ends first."""
+    assert stream is not None
+    seen = b""
+    async with asyncio.timeout(timeout):
+        while line := await stream.readline():
+            seen += line
+            if text in line.decode():
+                return line.decode()
+    raise AssertionError(f"{text!r} never came in: {seen.decode()}")
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes that a server with that process id has now."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in children if "spawn_main" in _status(child, "cmdline")]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs; one that merely waits for its parent to take notice does not."""
+    status = _status(pid, "stat")
+    return status != "" and status.rpartition(")")[2].split()[0] != "Z"
+
+
+def _status(pid: int, name: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_text()
+    except OSError:
+        return ""
