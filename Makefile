@@ -74,7 +74,7 @@ migration: .venv/.run ## Write a migration for a change of the models (M="add a 
 	@$(RUN)/python -m migrations.autogenerate "$(M)"
 
 bench: .venv/.dev $(BENCH_PEER) ## Benchmark requests against other servers (ARGS="--only queries")
-	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.page $(ARGS)
+	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.requests $(ARGS)
 
 bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other servers (ARGS="--watchers 1000")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)

@@ -14,9 +14,9 @@ import asyncpg
 import redis.asyncio
 
 from app.embedded import Stores
-from bench.players import Player
-from bench.stores import Database, create_database
-from bench.subjects import PEERS
+from bench.subjects.stores import Database, create_database
+from bench.subjects.subjects import PEERS
+from bench.workloads.players import Player
 
 COMMIT = """
     WITH consumed AS (

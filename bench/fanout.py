@@ -14,15 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench import machine, subjects
 from bench.load.run import Watchers, raise_descriptor_limit, watchers
-from bench.players import Player, make_players
-from bench.processes import Server, await_quiet, cpu_seconds, resident_bytes
-from bench.publisher import Publisher
-from bench.report import Report
-from bench.rounds import percentile
-from bench.stores import private_stores
-from bench.subjects import Subject
+from bench.reporting import machine
+from bench.reporting.report import Report
+from bench.reporting.rounds import percentile
+from bench.subjects import subjects
+from bench.subjects.processes import Server, await_quiet, cpu_seconds, resident_bytes
+from bench.subjects.stores import private_stores
+from bench.subjects.subjects import Subject
+from bench.workloads.players import Player, make_players
+from bench.workloads.publisher import Publisher
 
 PLAYERS = 2000
 BROADCASTS = 5

@@ -23,10 +23,10 @@ from playwright.async_api import Browser, async_playwright
 from app.embedded import Stores
 from app.models.migrate import upgrade
 from app.transport.routes.pages import STATIC
-from bench import machine
-from bench.processes import start
-from bench.report import Report
-from bench.stores import private_stores
+from bench.reporting import machine
+from bench.reporting.report import Report
+from bench.subjects.processes import start
+from bench.subjects.stores import private_stores
 
 PLAYERS = 12
 UPDATES_PER_SECOND = 20
@@ -78,7 +78,7 @@ def serving(stores: Stores) -> Iterator[str]:
         "MAX_OPEN_TOKENS": "1000",
         "LOG_LEVEL": "ERROR",
     }
-    server = start([sys.executable, "-m", "bench.serve", "ours"], environment)
+    server = start([sys.executable, "-m", "bench.subjects.serve", "ours"], environment)
     try:
         yield f"http://127.0.0.1:{server.port}"
     finally:

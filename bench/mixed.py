@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench import loads
 from bench.load.run import Clients, Watchers, watchers
-from bench.players import Player
-from bench.processes import Server, await_quiet
-from bench.publisher import Published, Publisher
-from bench.rounds import Score, percentile, score
-from bench.scale import Scale
-from bench.subjects import Subject
+from bench.reporting.rounds import Score, percentile, score
+from bench.subjects.processes import Server, await_quiet
+from bench.subjects.subjects import Subject
+from bench.workloads import request_loads as loads
+from bench.workloads.players import Player
+from bench.workloads.publisher import Published, Publisher
+from bench.workloads.scale import Scale
 
 INTERVAL = 1 / 3
 PATIENCE = 20.0

@@ -19,11 +19,11 @@ import httpx2
 
 from app.config import Settings
 from app.models.migrate import upgrade
-from bench.attack.tally import Tally
-from bench.attack.waves import Target, attack
-from bench.machine import describe
-from bench.report import Report
-from bench.stores import create_database, private_stores
+from bench.attack.report import Tally
+from bench.attack.scenarios import Target, attack
+from bench.reporting.machine import describe
+from bench.reporting.report import Report
+from bench.subjects.stores import create_database, private_stores
 from tests.support.service import settings_for
 
 ALLOWED = 0.05

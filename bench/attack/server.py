@@ -15,7 +15,7 @@ import sys
 from app.config import load_settings
 from app.server import Server, config
 from app.telemetry.logging import configure_logging
-from bench.attack.watchdog import Watchdog
+from bench.attack.loop_lag import Watchdog
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.processes import cpu_seconds
+from bench.subjects.processes import cpu_seconds
 
 LOST = 5.0
 """Seconds of silence after which the server is given up."""

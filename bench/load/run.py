@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from bench.load import http
-from bench.load.crowd import Arrivals, Crowd, Ramp
 from bench.load.http import HttpLoad, HttpOutcome
+from bench.load.subscribers import Arrivals, Crowd, Ramp
 
 SPAWN = multiprocessing.get_context("spawn")
 PATIENCE = 30.0

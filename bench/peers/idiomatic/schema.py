@@ -15,9 +15,9 @@ import strawberry
 from broadcaster import Broadcast
 from starlette.requests import HTTPConnection
 
-from bench.documents import POINTS
 from bench.peers.idiomatic.scores import CHANNEL, Refused, Scores
 from bench.peers.idiomatic.tables import utc_now
+from bench.workloads.documents import POINTS
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.attack.waves import Target, attack
+from bench.attack.scenarios import Target, attack
 from tests.support.service import Service
 
 

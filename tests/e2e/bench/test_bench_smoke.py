@@ -25,7 +25,7 @@ def run(*arguments: str) -> list[list[str]]:
 
 @pytest.mark.timeout(180)
 def test_the_page_loads_every_subject_and_none_answers_with_an_error() -> None:
-    header, *rows = run("bench.page", "--smoke", "--only", "queries", "submissions")
+    header, *rows = run("bench.requests", "--smoke", "--only", "queries", "submissions")
     assert header[-1] == "errors"
     scores = [row for row in rows if row != header]
     assert {"ours, cached answers", "ours, executed", "idiomatic", "bare Starlette", "ours"} <= {
@@ -37,7 +37,7 @@ def test_the_page_loads_every_subject_and_none_answers_with_an_error() -> None:
 
 @pytest.mark.timeout(180)
 def test_watchers_changes_and_submissions_at_once_reach_everybody() -> None:
-    header, row = run("bench.page", "--smoke", "--only", "mixed")
+    header, row = run("bench.requests", "--smoke", "--only", "mixed")
     measured = dict(zip(header, row, strict=True))
     assert measured["errors"] == "0"
     assert measured["missed"] == "0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-# One array stands in a SELECT of its own, so that one plan serves batches of all sizes: see `app.models.statements.ledger.store_postings.STORE`.
+# Arrays stand in a SELECT of their own, so that one plan serves batches of all sizes: see `STORE` of `store_postings`.
 LOCK_USERS = text(
     """
     SELECT id FROM users WHERE id = ANY(CAST((SELECT CAST(:users AS uuid[])) AS uuid[]))

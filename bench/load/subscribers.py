@@ -14,8 +14,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from bench import wire
-from bench.documents import POINTS, UPDATES
+from bench.workloads import wire
+from bench.workloads.documents import POINTS, UPDATES
 
 SO_TIMESTAMPNS = 35
 """Linux has it; Python has no name for it."""

@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import cycle, islice
 from uuid import uuid4
 
-from bench import documents, wire
 from bench.load.http import HttpLoad
-from bench.players import LEADERS, Player
-from bench.processes import Server
-from bench.subjects import Subject
+from bench.subjects.processes import Server
+from bench.subjects.subjects import Subject
+from bench.workloads import documents, wire
+from bench.workloads.players import LEADERS, Player
 
 Lanes = Sequence[Sequence[bytes]]
 

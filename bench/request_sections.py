@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.embedded import Stores
-from bench import bare_limits, loads, mixed, subjects
+from bench import bare_limits, mixed
 from bench.load.http import HttpLoad
 from bench.load.run import Clients
-from bench.players import Player, make_players, make_server_token
-from bench.processes import Server
-from bench.report import Report
-from bench.rounds import HEADER, Contender, compete
-from bench.scale import Scale
-from bench.subjects import Ours, Peer, Subject
+from bench.reporting.report import Report
+from bench.reporting.rounds import HEADER, Contender, compete
+from bench.subjects import subjects
+from bench.subjects.processes import Server
+from bench.subjects.subjects import Ours, Peer, Subject
+from bench.workloads import request_loads as loads
+from bench.workloads.players import Player, make_players, make_server_token
+from bench.workloads.scale import Scale
 
 MANY, FEW = 64, 8
 
@@ -100,7 +102,10 @@ def issues(bench: Bench) -> None:
         servers = [(subject, _serve(stack, subject)) for subject in bench.field]
         bench.acquaint(servers)
         contenders = [
-            Contender(subject.name, partial(loads.issues, server, bench.players, MANY, bench.scale.seconds))
+            Contender(
+                subject.name,
+                partial(loads.issues, server, bench.players, MANY, bench.scale.seconds),
+            )
             for subject, server in servers
         ]
         bench.compete(f"issueActionToken, {MANY} connections", contenders)
@@ -141,13 +146,17 @@ def everything(bench: Bench) -> None:
     """Watchers, changes and submissions at once."""
     subject = Ours("ours_mixed", bench.stores)
     subject.fill(bench.players)
-    outcome = mixed.measure(subject, bench.clients, bench.players, bench.players[0].score, bench.scale)
+    outcome = mixed.measure(
+        subject, bench.clients, bench.players, bench.players[0].score, bench.scale
+    )
     bench.report.table("Watchers, changes of the board and submissions at once", mixed.HEADER, [outcome.row])
 
 
 def limits(bench: Bench) -> None:
     """What the stores can do by themselves."""
-    commits = bare_limits.commits_per_second(bench.stores, bench.players, bench.scale.seconds)
+    commits = bare_limits.commits_per_second(
+        bench.stores, bench.players, bench.scale.seconds
+    )
     puts = bare_limits.puts_per_second(bench.stores, bench.players, bench.scale.seconds)
     rows = [
         ["PostgreSQL: one statement per commit, asyncpg, 20 connections", f"{commits:,.0f}"],
@@ -183,4 +192,6 @@ def _querying(bench: Bench, server: Server) -> Callable[[], HttpLoad]:
 
 def _submitting(bench: Bench, subject: Subject, server: Server, connections: int) -> Callable[[], HttpLoad]:
     scale = bench.scale
-    return partial(loads.submissions, subject, server, bench.players, connections, scale.seconds, scale.submissions)
+    return partial(
+        loads.submissions, subject, server, bench.players, connections, scale.seconds, scale.submissions
+    )

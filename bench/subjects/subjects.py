@@ -23,12 +23,12 @@ from app.embedded import Stores
 from app.models.migrate import upgrade
 from app.services.auth.signing_keys import Secrets
 from app.services.submissions.action_token_codec import ActionClaims, Claims, hash_of
-from bench.documents import ACTION, POINTS
-from bench.players import Player
-from bench.processes import Server, start
-from bench.stores import Database, create_database
+from bench.subjects.processes import Server, start
+from bench.subjects.stores import Database, create_database
+from bench.workloads.documents import ACTION, POINTS
+from bench.workloads.players import Player
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "bench" / "peers"
 NODE_PEER = PEERS / "node"
 PLENTY = 100_000_000
@@ -52,7 +52,7 @@ class Subject(Protocol):
 
 def python(name: str) -> list[str]:
     """The command that runs one of the Python servers."""
-    return [sys.executable, "-m", "bench.serve", name]
+    return [sys.executable, "-m", "bench.subjects.serve", name]
 
 
 class Ours:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx2
 
 from app.config import Settings
-from bench.attack.tally import Tally
+from bench.attack.report import Tally
 from tests.support.graphql.socket_client import connected, connecting
 from tests.support.hostile.documents import hostile_documents
 from tests.support.hostile.http import RAW, requests

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 
-from bench import documents
-from bench.documents import POINTS
-from bench.players import Player
-from bench.subjects import Subject
+from bench.subjects.subjects import Subject
+from bench.workloads import documents
+from bench.workloads.documents import POINTS
+from bench.workloads.players import Player
 
 
 @dataclass(frozen=True)

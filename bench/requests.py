@@ -1,6 +1,6 @@
 """Requests: one page that tells what each kind costs, here and elsewhere.
 
-python -m bench.page [--smoke] [--only SECTION ...] [--record]
+python -m bench.requests [--smoke] [--only SECTION ...] [--record]
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench import machine, subjects
 from bench.load.run import clients, raise_descriptor_limit
-from bench.players import make_players
-from bench.report import Report
-from bench.scale import FULL, SMOKE, Scale
-from bench.sections import SECTIONS, Bench
-from bench.stores import private_stores
+from bench.reporting import machine
+from bench.reporting.report import Report
+from bench.request_sections import SECTIONS, Bench
+from bench.subjects import subjects
+from bench.subjects.stores import private_stores
+from bench.workloads.players import make_players
+from bench.workloads.scale import FULL, SMOKE, Scale
 
 TERMS = (
     "Closed loop, keep-alive, no pipelining; in each round every subject has its turn; medians of the rounds; CPU is "
@@ -28,7 +29,7 @@ TERMS = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print the page."""
-    parser = argparse.ArgumentParser(prog="python -m bench.page", description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.requests", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--smoke", action="store_true", help="as little as can be: does it work at all?")
     parser.add_argument("--only", nargs="+", choices=list(SECTIONS), help="these sections alone")
     parser.add_argument("--rounds", type=int, help="measurements of each subject")
