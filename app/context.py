@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role
-from app.execution import Grounds
-from app.execution.dependencies import Present
+from app.execution import Dependencies
+from app.execution.dependencies import Dependency
 from app.wiring import App
 
 
@@ -15,8 +15,8 @@ from app.wiring import App
 class Context:
     """One operation's view: the services, and who asks from where. `caller` is None for an anonymous request.
 
-    An execution that is shared by many viewers has no caller and no address either. `grounds` is there when its result
-    may be used again for as long as they hold.
+    An execution that is shared by many viewers has no caller and no address either. `dependencies` is there when its
+    result may be used again for as long as they hold.
     """
 
     app: App
@@ -24,12 +24,12 @@ class Context:
     address: str = ""
     user_agent: str | None = None
     request_id: str = ""
-    grounds: Grounds | None = None
+    dependencies: Dependencies | None = None
 
-    def rests_on(self, *presents: Present) -> None:
-        """Tell what the value of one root field rests on: see `Grounds.add`."""
-        if self.grounds is not None:
-            self.grounds.add(*presents)
+    def depends_on(self, *presents: Dependency) -> None:
+        """Tell what the value of one root field rests on: see `Dependencies.add`."""
+        if self.dependencies is not None:
+            self.dependencies.add(*presents)
 
     def require_caller(self) -> Caller:
         """The caller. Raises Unauthenticated for an anonymous request."""

@@ -21,26 +21,26 @@ from app.graphql import build_engine, render_error
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
-from app.transport.admission import Guard
+from app.transport.admission import Admission
 from app.transport.contexts import Contexts
 from app.transport.http.endpoint import GraphQLEndpoint
-from app.transport.http.response_cache import Answers
+from app.transport.http.response_cache import ResponseCache
 from app.transport.http.streams import Streams, always
 from app.transport.middleware.client_address import TrustedProxies
 from app.transport.middleware.cors import allow_origins
 from app.transport.middleware.origins import AllowedHosts, Origins
 from app.transport.middleware.request_ids import RequestIds
 from app.transport.middleware.security_headers import SecurityHeaders
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.persisted_documents.store import RecentDocuments, RedisDocuments
 from app.transport.persisted_documents.trusted import load_manifest
 from app.transport.routes import demo, health, pages
 from app.transport.routes import metrics as monitoring
-from app.transport.server.head_cache import KnownHeads
-from app.transport.server.http_protocol import KNOWN_HEADS
+from app.transport.server.head_cache import RequestHeadCache
+from app.transport.server.http_protocol import REQUEST_HEAD_CACHE
 from app.transport.sockets.connections import Connections, SocketLimits
-from app.transport.sockets.dependencies import SocketServices
+from app.transport.sockets.dependencies import SocketDependencies
 from app.transport.sockets.endpoint import SocketEndpoint
 from app.wiring import App, open_app
 
@@ -59,10 +59,10 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
         async with open_app(settings) as app:
             connections = _connections(app)
-            router.routes.extend(_routes(app, connections, known_heads))
+            router.routes.extend(_routes(app, connections, request_head_cache))
             state = {"app": app, "stop": lambda: _stop(app, connections)}
             # A trace begins with the head: whoever wants traces has every request go the long way.
-            yield state if endpoint else state | {KNOWN_HEADS: known_heads}
+            yield state if endpoint else state | {REQUEST_HEAD_CACHE: request_head_cache}
 
     router = Router(lifespan=lifespan)
     crossable = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
@@ -70,8 +70,8 @@ def create_app(settings: Settings) -> ASGIApp:
     hosted = AllowedHosts(secured, settings.allowed_hosts, exempt=PROBES)
     endpoint = settings.otel_exporter_otlp_endpoint
     named = RequestIds(hosted, new_id, open_tracer(endpoint) if endpoint else None)
-    known_heads = KnownHeads(named, new_id)
-    return known_heads
+    request_head_cache = RequestHeadCache(named, new_id)
+    return request_head_cache
 
 
 async def _stop(app: App, connections: Connections) -> None:
@@ -86,7 +86,7 @@ def _connections(app: App) -> Connections:
     settings = app.settings
     registry = RedisSocketRegistry(
         app.redis,
-        app.redis_guard,
+        app.redis_caller,
         app.notices,
         app.clock,
         prefix=settings.redis_prefix,
@@ -114,36 +114,38 @@ def new_id() -> str:
     return f"{random.getrandbits(64):016x}"
 
 
-def _routes(app: App, connections: Connections, known_heads: KnownHeads) -> list[BaseRoute]:
+def _routes(app: App, connections: Connections, request_head_cache: RequestHeadCache) -> list[BaseRoute]:
     settings = app.settings
     engine = build_engine(introspection=not settings.is_production, compile=settings.compile_operations)
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_id)
-    shared = SharedExecutions(engine, contexts.public)
+    shared = SubscriptionMultiplexer(engine, contexts.public)
     documents = _documents(app)
-    guard = Guard(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
+    admit = Admission(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
     streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, validity=until_invalid)
-    answers = Answers(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
+    response_cache = (
+        ResponseCache(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
+    )
     http = GraphQLEndpoint(
         engine,
         contexts,
         documents,
         streams,
-        guard=guard,
+        admit=admit,
         render_error=render_error,
-        answers=answers,
+        response_cache=response_cache,
         longest_body=settings.max_body_size,
         execution_timeout=settings.request_timeout,
     )
-    known_heads.open(http, contexts)
+    request_head_cache.open(http, contexts)
     sockets = SocketEndpoint(
-        SocketServices(engine, shared, contexts, guard, connections, documents),
+        SocketDependencies(engine, shared, contexts, admit, connections, documents),
         allowed=Origins(settings.allowed_origins).allows,
     )
     return [
         Route("/graphql", http),
         WebSocketRoute("/graphql", sockets),
         *health.routes(app),
-        monitoring.route(app, engine, shared, streams, connections, answers, known_heads),
+        monitoring.route(app, engine, shared, streams, connections, response_cache, request_head_cache),
         *pages.routes(settings.is_production),
         *demo.routes(settings),
     ]

@@ -146,17 +146,13 @@ def everything(bench: Bench) -> None:
     """Watchers, changes and submissions at once."""
     subject = Ours("ours_mixed", bench.stores)
     subject.fill(bench.players)
-    outcome = mixed.measure(
-        subject, bench.clients, bench.players, bench.players[0].score, bench.scale
-    )
+    outcome = mixed.measure(subject, bench.clients, bench.players, bench.players[0].score, bench.scale)
     bench.report.table("Watchers, changes of the board and submissions at once", mixed.HEADER, [outcome.row])
 
 
 def limits(bench: Bench) -> None:
     """What the stores can do by themselves."""
-    commits = bare_limits.commits_per_second(
-        bench.stores, bench.players, bench.scale.seconds
-    )
+    commits = bare_limits.commits_per_second(bench.stores, bench.players, bench.scale.seconds)
     puts = bare_limits.puts_per_second(bench.stores, bench.players, bench.scale.seconds)
     rows = [
         ["PostgreSQL: one statement per commit, asyncpg, 20 connections", f"{commits:,.0f}"],
@@ -192,6 +188,4 @@ def _querying(bench: Bench, server: Server) -> Callable[[], HttpLoad]:
 
 def _submitting(bench: Bench, subject: Subject, server: Server, connections: int) -> Callable[[], HttpLoad]:
     scale = bench.scale
-    return partial(
-        loads.submissions, subject, server, bench.players, connections, scale.seconds, scale.submissions
-    )
+    return partial(loads.submissions, subject, server, bench.players, connections, scale.seconds, scale.submissions)

@@ -27,7 +27,7 @@ from app.cli.commands import (
     verify,
     watch,
 )
-from app.cli.terminal.errors import FAILED, INTERRUPTED, complain, report
+from app.cli.terminal.errors import FAILED, INTERRUPTED, print_error, report
 from app.cli.terminal.output import help_without_command, result
 
 MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
@@ -67,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     except TyperException as misuse:
         context = getattr(misuse, "ctx", None)
         where = context.command_path if context else "leaderboard"
-        complain(f"{misuse.format_message()} (see {where} --help)")
+        print_error(f"{misuse.format_message()} (see {where} --help)")
         return misuse.exit_code
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED

@@ -3,7 +3,7 @@
     python -m app.embedded.daemon DATA
 
 A user is a TCP connection of the loopback. The first comes as standard input, the others find port and secret in
-`DATA/keeper.json`. Each sends one line, `{"secret": …, "need": ["postgres", "redis"]}`, and gets one back, a URL
+`DATA/daemon.json`. Each sends one line, `{"secret": …, "need": ["postgres", "redis"]}`, and gets one back, a URL
 for each store it needs or `{"error": …}`. A connection that ends, be it by `kill -9`, gives the stores back.
 The last one is answered with `stopped` when all servers are down.
 """
@@ -32,7 +32,7 @@ _REQUEST_SECONDS = 5
 _CHECK_SECONDS = 1  # how soon a server that died is started again
 
 
-class Keeper:
+class Daemon:
     """Starts a server when it is first needed, and again (same port) when it dies; stops all with `close`."""
 
     def __init__(self, data: Path) -> None:
@@ -48,15 +48,15 @@ class Keeper:
     def serve(self, first: socket.socket) -> None:
         """Serve `first`, and all who join, until nobody is left."""
         self._publish()
-        self._greet(first, known=True)
+        self._welcome(first, known=True)
         while self._users:
             for key, _ in self._selector.select(_CHECK_SECONDS):
                 if key.fileobj is self._listener:
-                    self._greet(self._listener.accept()[0])
+                    self._welcome(self._listener.accept()[0])
                 elif isinstance(key.fileobj, socket.socket):
                     self._release(key.fileobj)
             if self._users:
-                self._dismiss()
+                self._stop_all()
                 self._revive()
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class Keeper:
         address = {"port": self._listener.getsockname()[1], "secret": self._secret}
         write_private(self._data / "keeper.json", json.dumps(address))
 
-    def _greet(self, user: socket.socket, known: bool = False) -> None:
+    def _welcome(self, user: socket.socket, known: bool = False) -> None:
         user.settimeout(_REQUEST_SECONDS)
         try:
             user.sendall(json.dumps(self._answer(user, known)).encode() + b"\n")
@@ -98,7 +98,7 @@ class Keeper:
         self._users.remove(user)
         self._leaving.append(user)
 
-    def _dismiss(self) -> None:
+    def _stop_all(self) -> None:
         while self._leaving:
             self._leaving.pop().close()
 
@@ -134,11 +134,11 @@ def main(data: Path) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # a second descriptor would keep the connection open
         try:
             with exclusive(data / "keeper.lock", _PREDECESSOR_SECONDS):
-                keeper = Keeper(data)
+                daemon = Daemon(data)
                 try:
-                    keeper.serve(first)
+                    daemon.serve(first)
                 finally:
-                    keeper.close()
+                    daemon.close()
                 os._exit(0)  # ends connections, lock and process in one stroke: who saw one end may count on all
         except EmbeddedError as error:
             first.sendall(json.dumps({"error": str(error)}).encode() + b"\n")

@@ -25,7 +25,7 @@ class Identity(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Account:
+class OsUser:
     """A user that may run the servers; never root."""
 
     name: str
@@ -33,7 +33,7 @@ class Account:
     gid: int
 
     @classmethod
-    def for_cluster(cls, cluster: Path) -> Account:
+    def for_cluster(cls, cluster: Path) -> OsUser:
         """The user to run `cluster` as: ourselves, or when we are root an existing unprivileged user.
 
         Raises EmbeddedError when the cluster belongs to somebody whom we cannot become.

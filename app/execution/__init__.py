@@ -1,14 +1,14 @@
 """A GraphQL engine over one Strawberry schema.
 
 `Engine.prepare` gives an `Operation`, which the engine executes to a `Response` or, event by event,
-to a stream of them; what cannot be executed is a `Refusal`. Nothing here knows what the schema is
+to a stream of them; what cannot be executed is a `RequestError`. Nothing here knows what the schema is
 about.
 """
 
-from app.execution.dependencies import Grounds
+from app.execution.dependencies import Dependencies
 from app.execution.documents.operation import Bound, Operation
 from app.execution.engine import Engine, Executions
-from app.execution.request_error import Refusal
+from app.execution.request_error import RequestError
 from app.execution.response import Response
 
-__all__ = ["Bound", "Engine", "Executions", "Grounds", "Operation", "Refusal", "Response"]
+__all__ = ["Bound", "Dependencies", "Engine", "Executions", "Operation", "RequestError", "Response"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-Present = Callable[[], object]
+Dependency = Callable[[], object]
 """Tells what there is now: one and the same object for as long as nothing changed, None when that is not known."""
 
 
-class Grounds:
+class Dependencies:
     """Collects, during one execution, what its result was made from; afterwards tells whether that is still so.
 
     Every root field adds its grounds once. `complete` makes sure of it: of a field that added nothing, anything may
@@ -18,10 +18,10 @@ class Grounds:
     __slots__ = ("_fields", "_seen")
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Present, object]] = []
+        self._seen: list[tuple[Dependency, object]] = []
         self._fields = 0
 
-    def add(self, *presents: Present) -> None:
+    def add(self, *presents: Dependency) -> None:
         """One root field rests on what each of `presents` tells at this moment.
 
         To be called before anything is read, and in the same turn of the event loop in which it is read.
@@ -33,6 +33,6 @@ class Grounds:
         """Whether all of so many root fields have added their grounds, and all of those are known."""
         return self._fields == fields and all(seen is not None for _, seen in self._seen)
 
-    def hold(self) -> bool:
+    def are_current(self) -> bool:
         """Whether all that was seen is still the present. Only for grounds that are complete."""
         return all(present() is seen for present, seen in self._seen)

@@ -10,10 +10,10 @@ import strawberry
 from graphql import OperationType
 
 from app.execution.compiler.compile import Compiler
-from app.execution.compiler.execution_state import Run
+from app.execution.compiler.execution_state import ExecutionState
 from app.execution.documents.document_cache import Documents, Limits
 from app.execution.documents.operation import Bound, Operation
-from app.execution.reference_executor import Interpreter, run
+from app.execution.reference_executor import ReferenceExecutor, run
 from app.execution.response import FormatError, Response, encode, formatted
 from app.execution.stream import ResponseStream
 
@@ -55,7 +55,7 @@ class Engine:
             raise ValueError("The engine runs no schema extensions, operation directives or @defer")
         self._format_error = format_error
         self._documents = Documents(schema._schema, limits, cache_size, cache_bytes)
-        self._interpreter = Interpreter(schema)
+        self._reference_executor = ReferenceExecutor(schema)
         self._compiler = Compiler(schema, cache_size, cache_bytes) if compile else None
         self.executions = Executions()
 
@@ -77,9 +77,11 @@ class Engine:
         plan = self._compiler.plan(operation, bound.coerced) if self._compiler else None
         if plan is None:
             self.executions.interpreted += 1
-            return await run(self._interpreter.executor(operation, bound.given, context))
+            return await run(self._reference_executor.executor(operation, bound.given, context))
         self.executions.compiled += 1
-        return await plan.execute(Run(self._interpreter, operation, bound.given, bound.coerced, context))
+        return await plan.execute(
+            ExecutionState(self._reference_executor, operation, bound.given, bound.coerced, context)
+        )
 
     async def subscribe(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: object
@@ -92,7 +94,7 @@ class Engine:
         """
         assert operation.kind is OperationType.SUBSCRIPTION
         coerced = operation.variables.coerce(variables)
-        executor = self._interpreter.executor(operation, variables, context)
+        executor = self._reference_executor.executor(operation, variables, context)
 
         async def execute(event: object) -> Response:
             plan = self._compiler.plan(operation, coerced) if self._compiler else None
@@ -100,9 +102,11 @@ class Engine:
                 self.executions.interpreted += 1
                 return await run(executor.build_per_event_executor(event), serially=False)
             self.executions.compiled += 1
-            return await plan.execute(Run(self._interpreter, operation, variables, coerced, context, event))
+            return await plan.execute(
+                ExecutionState(self._reference_executor, operation, variables, coerced, context, event)
+            )
 
-        return ResponseStream(operation, await self._interpreter.source(executor), execute)
+        return ResponseStream(operation, await self._reference_executor.source(executor), execute)
 
     def encode(self, response: Response) -> bytes:
         """The response as UTF-8 JSON."""

@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class LRU(Generic[K, V]):
+class LRUCache(Generic[K, V]):
     """The entries used last, at most `entries` of them and together at most `weight` heavy."""
 
     def __init__(self, entries: int, weight: int) -> None:

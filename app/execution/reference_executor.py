@@ -12,11 +12,11 @@ from graphql.execution import Executor, create_source_event_stream
 from strawberry.execution import optimized_is_awaitable
 
 from app.execution.documents.operation import Operation
-from app.execution.request_error import BAD_USER_INPUT, Refusal
+from app.execution.request_error import BAD_USER_INPUT, RequestError
 from app.execution.response import Response
 
 
-class Interpreter:
+class ReferenceExecutor:
     """Walks the document at every execution, with Strawberry's own executor class."""
 
     def __init__(self, schema: strawberry.Schema) -> None:
@@ -40,7 +40,7 @@ class Interpreter:
             operation_extensions=None,
         )
         if isinstance(executor, list):
-            raise Refusal.because(executor[0], BAD_USER_INPUT)
+            raise RequestError.because(executor[0], BAD_USER_INPUT)
         return executor
 
     async def source(self, executor: Executor[Any]) -> AsyncIterable[Any]:
@@ -49,7 +49,7 @@ class Interpreter:
         if isawaitable(stream):
             stream = await stream
         if isinstance(stream, ExecutionResult):
-            raise Refusal(stream.errors or [GraphQLError("The subscription has no events.")])
+            raise RequestError(stream.errors or [GraphQLError("The subscription has no events.")])
         events: AsyncIterable[Any] = stream
         return events
 

@@ -12,7 +12,7 @@ TOO_COMPLEX = "QUERY_TOO_COMPLEX"
 BAD_USER_INPUT = "BAD_USER_INPUT"
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """The request has no execution: nothing was resolved and there is no `data` to send.
 
     `errors` lists exactly one error. Refused documents, operation names and variables carry
@@ -26,7 +26,7 @@ class Refusal(Exception):
         super().__init__(self.errors[0].message)
 
     @classmethod
-    def because(cls, error: GraphQLError, code: str) -> Refusal:
+    def because(cls, error: GraphQLError, code: str) -> RequestError:
         """Refuse with `code`, unless the error already names its own.
 
         The error is copied without its syntax nodes: refusals are cached, and one node keeps the

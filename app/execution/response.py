@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLError
 
-from app.execution.request_error import Refusal
+from app.execution.request_error import RequestError
 
 FormatError = Callable[[GraphQLError], dict[str, Any]]
 
@@ -33,9 +33,9 @@ class Response:
     has_data: bool = True
 
     @classmethod
-    def of(cls, refusal: Refusal) -> Response:
+    def of(cls, request_error: RequestError) -> Response:
         """The response to a refused request."""
-        return cls(None, list(refusal.errors), has_data=False)
+        return cls(None, list(request_error.errors), has_data=False)
 
 
 def encode(response: Response, format_error: FormatError) -> bytes:

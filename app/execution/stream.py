@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLError, located_error
 
 from app.execution.documents.operation import Operation
-from app.execution.request_error import Refusal
+from app.execution.request_error import RequestError
 from app.execution.response import Response
 
 
@@ -51,7 +51,7 @@ class ResponseStream(AsyncGenerator[Response, None]):
             await self.aclose()
             located = self._located(error)
             if not self._started:
-                raise Refusal((located,)) from error
+                raise RequestError((located,)) from error
             return Response(None, [located], has_data=False)
         except BaseException:
             await self.aclose()

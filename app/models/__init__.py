@@ -5,7 +5,7 @@ from app.models.tables.anchors import AnchoredHead, LedgerAnchor
 from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
-from app.models.tables.closed_windows import ClosingScore, WindowClosing
+from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.flags import Flag
 from app.models.tables.milestones import ReachedMilestone
 from app.models.tables.scores import Score
@@ -20,13 +20,13 @@ __all__ = [
     "Base",
     "CatalogueChange",
     "Category",
-    "ClosingScore",
+    "ClosedWindow",
     "Flag",
     "LedgerAnchor",
     "ReachedMilestone",
     "Score",
+    "ScoreHistogramRow",
     "ScoreTransaction",
     "SigningSession",
     "User",
-    "WindowClosing",
 ]

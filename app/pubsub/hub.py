@@ -29,13 +29,13 @@ from app.pubsub.channels.events import (
 )
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import Gap
-from app.pubsub.feed.board_reader import Around, BoardReader, Head, Player, S, View, with_beside
+from app.pubsub.feed.board_reader import Around, BoardReader, Head, Player, S, View, with_extra_views
 from app.pubsub.feed.clock import Clock
-from app.pubsub.feed.counters import Tally
+from app.pubsub.feed.counters import FeedCounters
 from app.pubsub.feed.diff import board_update, user_change
 from app.pubsub.feed.feed import Feed
-from app.pubsub.feed.mailboxes import Mailbox
-from app.pubsub.feed.timing import Pace
+from app.pubsub.feed.mailboxes import DropOldestQueue
+from app.pubsub.feed.timing import FeedTiming
 
 U = TypeVar("U")
 
@@ -47,17 +47,23 @@ class Hub:
     """
 
     def __init__(
-        self, reader: BoardReader, broadcast: Broadcast, notices: Notices, *, clock: Clock, pace: Pace | None = None
+        self,
+        reader: BoardReader,
+        broadcast: Broadcast,
+        notices: Notices,
+        *,
+        clock: Clock,
+        timing: FeedTiming | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.counters = FeedCounters()
         self._reader = reader
         self._broadcast = broadcast
         self._clock = clock
-        self._pace = pace or Pace()
+        self._timing = timing or FeedTiming()
         self._feeds: dict[str, Feed] = {}
         self._open: dict[tuple[str, Period], Feed] = {}
         self._channels: dict[str, asyncio.Task[None]] = {}
-        self._milestones: dict[Mailbox[Milestone], UUID | None] = {}
+        self._milestones: dict[DropOldestQueue[Milestone], UUID | None] = {}
         self._new: asyncio.Queue[Feed] = asyncio.Queue()
         self._closed = False
         notices.listen(self._notice)
@@ -78,7 +84,7 @@ class Hub:
         try:
             async with asyncio.TaskGroup() as group:
                 for feed in self._feeds.values():
-                    feed.distrust()  # whatever was heard while nobody ran them may be forgotten
+                    feed.invalidate()  # whatever was heard while nobody ran them may be forgotten
                     self._start(group, feed)
                 while True:  # this task alone starts others: nothing joins a group that is on its way down
                     self._start(group, await self._new.get())
@@ -95,13 +101,13 @@ class Hub:
         for mailbox in self._milestones:
             mailbox.close()
 
-    def edition(self, category: str, period: Period) -> Page | None:
+    def current_head(self, category: str, period: Period) -> Page | None:
         """The head of the open board: one object for as long as nothing on it changed, names included.
 
         None when memory does not have it, or it is not known to be the present. No I/O, a microsecond.
         """
         feed = self._following(category, period)
-        return None if feed is None else feed.edition()
+        return None if feed is None else feed.current_head()
 
     def page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
         """That part of the open board from memory; None when it is not there or not known to be the present.
@@ -110,7 +116,7 @@ class Hub:
         """
         if not _in_head(limit, offset) or (feed := self._following(category, period)) is None:
             return None
-        return feed.cut(limit, offset)
+        return feed.page_of_head(limit, offset)
 
     async def fresh_page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
         """That part of the open board, read now if memory does not have it; concurrent callers share the reading.
@@ -121,41 +127,43 @@ class Hub:
         if not _in_head(limit, offset):
             return None
         try:
-            async with asyncio.timeout(self._pace.answer):
+            async with asyncio.timeout(self._timing.answer):
                 page = await self._feed(category, period).fresh_page()
         except TimeoutError:  # nobody runs the feed at the moment
             raise ServiceUnavailable from None
-        return page.cut(limit, offset)
+        return page.page_of_head(limit, offset)
 
     def moved(self, moves: Iterable[BoardMoved]) -> None:
         """Boards moved: to be told by this process's own writer, so that its readers see what it wrote at once."""
         for move in moves:
-            self.tally.nudges += 1
+            self.counters.nudges += 1
             if (feed := self._feeds.get(move.board)) is not None:
                 feed.nudge(move.version, top_moved=move.top_moved)
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """Reads every board anew: for when a store came or went, or what boards show of all users changed."""
         for feed in self._feeds.values():
-            feed.distrust()
+            feed.invalidate()
 
     def watch(
-        self, category: str, period: Period, limit: int, beside: Sequence[View[Page]] = ()
+        self, category: str, period: Period, limit: int, extra_views: Sequence[View[Page]] = ()
     ) -> AsyncGenerator[BoardUpdate, None]:
-        """The first `limit` entries of the open board, with what else is watched `beside` them.
+        """The first `limit` entries of the open board, with what else is watched `extra_views` them.
 
         A SNAPSHOT, then an UPDATE when anything of it looks different.
 
         When the window ends, its last page comes as an UPDATE and the next window as a SNAPSHOT. A reader that is slow
         misses what lies between, never the newest. While no store answers, one UPDATE says that the page is stale.
         """
-        return self._watch(category, period, with_beside(Head(), beside), lambda page: page.cut(limit), board_update)
+        return self._watch(
+            category, period, with_extra_views(Head(), extra_views), lambda page: page.page_of_head(limit), board_update
+        )
 
     def watch_around(
-        self, category: str, period: Period, user_id: UUID, radius: int, beside: Sequence[View[Page]] = ()
+        self, category: str, period: Period, user_id: UUID, radius: int, extra_views: Sequence[View[Page]] = ()
     ) -> AsyncGenerator[BoardUpdate, None]:
         """As `watch`, for a user and up to `radius` entries above and below. No entries while the user has no row."""
-        view = with_beside(Around(user_id, radius), beside)
+        view = with_extra_views(Around(user_id, radius), extra_views)
         return self._watch(category, period, view, lambda page: page, board_update)
 
     def watch_user(self, user_id: UUID, category: str, period: Period) -> AsyncGenerator[UserChange, None]:
@@ -164,7 +172,7 @@ class Hub:
 
     async def watch_milestones(self, user_id: UUID | None = None) -> AsyncGenerator[Milestone, None]:
         """Milestones reached from now on, of one user or of all. Of a reader that is slow the oldest are lost."""
-        mailbox: Mailbox[Milestone] = Mailbox()
+        mailbox: DropOldestQueue[Milestone] = DropOldestQueue()
         self._milestones[mailbox] = user_id
         try:
             if self._closed:
@@ -205,7 +213,7 @@ class Hub:
         feed = self._following(category, period)
         if feed is None:
             board = board_of(category, period, self._clock.now())
-            feed = Feed(board, self._reader, self._clock, self._pace, self.tally)
+            feed = Feed(board, self._reader, self._clock, self._timing, self.counters)
             self._feeds[board.key] = self._open[category, period] = feed
             self._new.put_nowait(feed)
         return feed
@@ -234,24 +242,24 @@ class Hub:
                 if moves is not None:
                     self.moved(moves)
                     continue
-                self.tally.gaps += isinstance(event, Gap)
-                self.tally.unreadable += not isinstance(event, Gap)
+                self.counters.gaps += isinstance(event, Gap)
+                self.counters.unreadable += not isinstance(event, Gap)
                 for feed in self._feeds.values():
                     if feed.board.category == category:
-                        feed.suspect()
+                        feed.check_version()
 
     def _notice(self, notice: Notice) -> None:
         match notice:
             case ProfileChanged(user_id):
                 for feed in self._feeds.values():
                     if feed.shows(user_id):
-                        feed.distrust()
+                        feed.invalidate()
             case MilestoneReached(milestone):
                 for mailbox, wanted in self._milestones.items():
                     if wanted in (None, milestone.user.id):
                         mailbox.put(milestone)
             case NoticesLost():
-                self.distrust()
+                self.invalidate()
 
 
 def _in_head(limit: int, offset: int) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from app.domain.boards.board import Page, Source
 from app.domain.catalogue.catalogue import Category
-from app.execution.lru_cache import LRU
+from app.execution.lru_cache import LRUCache
 from app.schema.boards.leaderboard import Leaderboard
 
 PAGES, ENTRIES = 1000, 20_000
 
-_shown: LRU[int, tuple[Page, Category, Leaderboard]] = LRU(PAGES, ENTRIES)
+_shown: LRUCache[int, tuple[Page, Category, Leaderboard]] = LRUCache(PAGES, ENTRIES)
 
 
-def shown(page: Page, category: Category, limit: int) -> Leaderboard:
+def leaderboard_for(page: Page, category: Category, limit: int) -> Leaderboard:
     """The board in the schema's terms. Whoever asks gets the same object for the same page: nobody changes it."""
     known = _shown.get(id(page))
     # What is remembered holds on to its page: nothing else can have come by that id.

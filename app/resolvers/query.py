@@ -10,7 +10,7 @@ from app.domain.users import Profile
 from app.resolvers.arguments import At, CategoryId, InCategory, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.catalogue import CatalogueQueries
 from app.resolvers.history import HistoryQueries
-from app.resolvers.leaderboard_objects import shown
+from app.resolvers.leaderboard_objects import leaderboard_for
 from app.resolvers.moderation import ModerationQueries
 from app.resolvers.players import PlayerQueries
 from app.resolvers.selection import views_below
@@ -42,11 +42,11 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         boards, catalogue = info.context.app.leaderboards, info.context.app.catalogue
         kind = boards.category(category, period)
         board = boards.board(kind, period, at)
-        beside = views_below(info, board)
-        if not beside and offset + limit <= TOP:
-            info.context.rests_on(lambda: boards.edition(board), lambda: catalogue.current)
-        page = await boards.page(board, limit, offset, beside)
-        return shown(page, kind, limit)
+        extra_views = views_below(info, board)
+        if not extra_views and offset + limit <= TOP:
+            info.context.depends_on(lambda: boards.current_head(board), lambda: catalogue.current)
+        page = await boards.page(board, limit, offset, extra_views)
+        return leaderboard_for(page, kind, limit)
 
     @strawberry.field(
         description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0."
@@ -90,7 +90,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
     )
     async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
         app = info.context.app
-        info.context.rests_on(lambda: app.catalogue.current)
+        info.context.depends_on(lambda: app.catalogue.current)
         catalogue = app.catalogue.current
         if category is not None:
             catalogue.category(category)
@@ -103,5 +103,5 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
     @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={"grounded": True})
     async def categories(self, info: Info) -> list[Category]:
         app = info.context.app
-        info.context.rests_on(lambda: app.catalogue.current)
+        info.context.depends_on(lambda: app.catalogue.current)
         return [Category.of(category) for category in app.catalogue.current.categories.values()]

@@ -59,15 +59,15 @@ class Subscription:
     ) -> AsyncGenerator[LeaderboardUpdate, None]:
         app = info.context.app
         kind = app.leaderboards.category(category, period)
-        beside = views_below(info, app.leaderboards.board(kind, period), "leaderboard")
+        extra_views = views_below(info, app.leaderboards.board(kind, period), "leaderboard")
         if around_user_id is None:
             check_limit(limit)
             stretch = f"offset=0&limit={limit}"
-            watched = app.hub.watch(category, period, limit, beside)
+            watched = app.hub.watch(category, period, limit, extra_views)
         else:
             view = around_view(around_user_id, radius)
             stretch = f"around={view.user_id}&radius={radius}"
-            watched = app.hub.watch_around(category, period, view.user_id, radius, beside)
+            watched = app.hub.watch_around(category, period, view.user_id, radius, extra_views)
         async with aclosing(watched) as updates:
             async for update in updates:
                 yield LeaderboardUpdate.of(update, kind, stretch)

@@ -11,7 +11,7 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
-from app.services.board_index import Unreachable
+from app.services.board_index import RedisUnreachable
 from app.stores.leader_lock import HeldLock, LeaderLock
 from app.telemetry.supervision import end, is_cancelled
 
@@ -155,7 +155,7 @@ class Jobs:
         try:
             await _bounded(job)
             state.last_success = self._clock()
-        except (Unreachable, ServiceUnavailable) as error:
+        except (RedisUnreachable, ServiceUnavailable) as error:
             state.failures += 1
             log.warning("job_postponed", job=job.name, reason=type(error).__name__)
         except (Exception, asyncio.CancelledError):

@@ -27,7 +27,7 @@ class _Waiting(Generic[T, R]):
     future: asyncio.Future[R]
 
 
-class GroupCommit(Generic[T, R]):
+class Batcher(Generic[T, R]):
     """Runs items in batches through `run`.
 
     Guarantees: every caller gets the result or the exception of its own item; items with the same key are never in
@@ -46,9 +46,9 @@ class GroupCommit(Generic[T, R]):
         run: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]],
         *,
         size: int,
-        lanes: int,
+        max_concurrent: int,
         key: Callable[[T], Hashable] | None,
-        worth: Callable[[], int] = lambda: 1,
+        min_second_batch: Callable[[], int] = lambda: 1,
     ) -> None:
         """
         Args:
@@ -61,9 +61,9 @@ class GroupCommit(Generic[T, R]):
         """
         self._run = run
         self._size = size
-        self._lanes = lanes
+        self._max_concurrent = max_concurrent
         self._key = key
-        self._worth = worth
+        self._min_second_batch = min_second_batch
         self._ready: deque[_Waiting[T, R]] = deque()
         # A key is in here while an item with it is ready or running, with the items that wait for that one.
         self._held: dict[Hashable, deque[_Waiting[T, R]]] = {}
@@ -86,7 +86,7 @@ class GroupCommit(Generic[T, R]):
                 return future
             self._held[key] = deque()
         self._ready.append(waiting)
-        if len(self._ready) in (1, self._worth()):
+        if len(self._ready) in (1, self._min_second_batch()):
             loop.call_soon(self._start)
         return future
 
@@ -104,7 +104,7 @@ class GroupCommit(Generic[T, R]):
 
     def _may_start(self) -> bool:
         running = len(self._running)
-        return running == 0 or (running < self._lanes and len(self._ready) >= self._worth())
+        return running == 0 or (running < self._max_concurrent and len(self._ready) >= self._min_second_batch())
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
-class Open(Exception):
+class CircuitOpen(Exception):
     """The circuit is open: the store failed a moment ago and is not asked now."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens after `threshold` failures in a row, and lets one call try again every `pause` seconds."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Breaker:
         """Guard one call. Raises Open without trying while the circuit is open; exceptions pass through."""
         if self.is_open:
             if self._monotonic() < self._retry_at:
-                raise Open(self.name)
+                raise CircuitOpen(self.name)
             self._retry_at = self._monotonic() + self._pause
         try:
             yield

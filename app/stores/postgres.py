@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.domain.errors import ServiceUnavailable
 from app.stores.asyncpg_connection import DriverConnection
-from app.stores.circuit_breaker import Breaker, Open
+from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
@@ -62,7 +62,7 @@ def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEn
 class Database:
     """Hands out connections. Raises ServiceUnavailable, and nothing else, when PostgreSQL cannot be used."""
 
-    def __init__(self, engine: AsyncEngine, breaker: Breaker) -> None:
+    def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker) -> None:
         self.engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.breaker = breaker
@@ -113,7 +113,7 @@ class Database:
                     if _is_server_trouble(error):
                         raise OperationalError(error.statement, error.params, error.orig or error) from error
                     raise
-        except Open:
+        except CircuitOpen:
             raise ServiceUnavailable from None
         except POSTGRES_FAILURES as error:
             raise ServiceUnavailable from error

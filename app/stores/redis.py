@@ -7,20 +7,20 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from app.stores.circuit_breaker import Breaker, Open
+from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
 """What a call raises when Redis is away, slow or broken."""
 
 
-class Unreachable(Exception):
+class RedisUnreachable(Exception):
     """Redis did not answer."""
 
 
-class Guard:
+class RedisCaller:
     """Calls Redis through a breaker. Time limits are those of the client."""
 
-    def __init__(self, breaker: Breaker) -> None:
+    def __init__(self, breaker: CircuitBreaker) -> None:
         self.breaker = breaker
 
     async def __call__(self, call: Callable[[], Any]) -> Any:
@@ -28,7 +28,7 @@ class Guard:
         try:
             with self.breaker.call():
                 return await call()
-        except Open as error:
-            raise Unreachable(str(error)) from None
+        except CircuitOpen as error:
+            raise RedisUnreachable(str(error)) from None
         except REDIS_FAILURES as error:
-            raise Unreachable(str(error)) from error
+            raise RedisUnreachable(str(error)) from error

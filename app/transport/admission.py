@@ -23,7 +23,7 @@ ACTIVITIES = {
 REFUSED_DOCUMENT: Mapping[Activity, int] = {Activity.QUERY: 1}
 
 
-class Guard:
+class Admission:
     """Lets an operation pass, or raises a domain error."""
 
     def __init__(self, limiter: RateLimiter, *, anonymous_subscriptions: bool) -> None:

@@ -10,7 +10,7 @@ from app.context import Context
 from app.domain.errors import Unauthenticated
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
-from app.execution import Grounds
+from app.execution import Dependencies
 from app.transport.middleware.client_address import TrustedProxies, client_address
 from app.wiring import App
 
@@ -44,7 +44,7 @@ class Contexts:
             raise Unauthenticated
         return await self._context(scope, headers, given.encode(errors="replace"))
 
-    def again(self, context: Context, request_id: str) -> Context | None:
+    def renew(self, context: Context, request_id: str) -> Context | None:
         """The context of one more request by the caller of `context`, from the same address.
 
         None when its access token is no longer good, or its address is blocked: the request is to be refused as any
@@ -57,9 +57,9 @@ class Contexts:
             return None
         return Context(self._app, caller, context.address, context.user_agent, request_id)
 
-    def public(self, grounds: Grounds | None = None) -> Context:
-        """The context of an execution that many viewers share; its resolvers tell `grounds` what they rest on."""
-        return Context(self._app, grounds=grounds)
+    def public(self, dependencies: Dependencies | None = None) -> Context:
+        """The context of an execution that many viewers share; its resolvers tell `dependencies` what they rest on."""
+        return Context(self._app, dependencies=dependencies)
 
     async def _context(
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None

@@ -9,7 +9,7 @@ Header = tuple[bytes, bytes]
 BAD_REQUEST = "BAD_REQUEST"
 
 
-class MalformedRequest(Exception):
+class BadRequest(Exception):
     """Not a well-formed GraphQL request at all.
 
     `status` is the HTTP status whatever media type the client accepts; `headers` go with it.
@@ -32,5 +32,5 @@ class DocumentRefused(Exception):
         super().__init__(message)
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client left before its request was complete: there is nobody to answer."""

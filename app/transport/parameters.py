@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from app.transport.errors import MalformedRequest
+from app.transport.errors import BadRequest
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -34,23 +34,23 @@ def parameters_of(members: object) -> Parameters:
     """Check what a client sent. Unknown members are ignored. Raises MalformedRequest (400)."""
     if type(members) is not dict:
         if isinstance(members, list):
-            raise MalformedRequest(400, "Batching is not supported: send one operation per request.")
-        raise MalformedRequest(400, "A GraphQL request must be a JSON object.")
+            raise BadRequest(400, "Batching is not supported: send one operation per request.")
+        raise BadRequest(400, "A GraphQL request must be a JSON object.")
     query = members.get("query")
     if query is not None and type(query) is not str:
-        raise MalformedRequest(400, "'query' must be a string.")
+        raise BadRequest(400, "'query' must be a string.")
     name = members.get("operationName")
     if name is not None and type(name) is not str:
-        raise MalformedRequest(400, "'operationName' must be a string.")
+        raise BadRequest(400, "'operationName' must be a string.")
     variables = members.get("variables")
     if variables is not None and type(variables) is not dict:
-        raise MalformedRequest(400, "'variables' must be an object.")
+        raise BadRequest(400, "'variables' must be an object.")
     extensions = members.get("extensions")
     if extensions is not None and type(extensions) is not dict:
-        raise MalformedRequest(400, "'extensions' must be an object.")
+        raise BadRequest(400, "'extensions' must be an object.")
     document_id = members.get("documentId")
     if document_id is not None and type(document_id) is not str:
-        raise MalformedRequest(400, "'documentId' must be a string.")
+        raise BadRequest(400, "'documentId' must be a string.")
     return Parameters(query, name, variables, extensions, document_id)
 
 
@@ -59,11 +59,11 @@ def parameters_of_json(body: bytes) -> Parameters:
     # A byte order mark is against RFC 8259, which nonetheless lets receivers ignore it.
     body = body.removeprefix(BYTE_ORDER_MARK)
     if not body:
-        raise MalformedRequest(400, "The body must not be empty.")
+        raise BadRequest(400, "The body must not be empty.")
     try:
         members = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise MalformedRequest(400, "The body must be valid JSON in UTF-8.") from None
+        raise BadRequest(400, "The body must be valid JSON in UTF-8.") from None
     # orjson keeps the last of repeated names in silence. Only a suspect body is read again, strictly.
     if b"\\u" in body or any(body.count(name) > 1 for name in QUOTED_NAMES):
         _refuse_repeated_names(body)
@@ -74,13 +74,13 @@ def _refuse_repeated_names(body: bytes) -> None:
     try:
         json.loads(body, object_pairs_hook=_once)
     except RecursionError:
-        raise MalformedRequest(400, "The body is nested too deeply.") from None
+        raise BadRequest(400, "The body is nested too deeply.") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise MalformedRequest(400, "The body must not repeat a name within one object.")
+        raise BadRequest(400, "The body must not repeat a name within one object.")
     return members
 
 
@@ -89,12 +89,12 @@ def parameters_of_query_string(raw: bytes) -> Parameters:
     try:
         pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MOST_PAIRS)
     except UnicodeDecodeError:
-        raise MalformedRequest(400, "The query string must be percent-encoded UTF-8.") from None
+        raise BadRequest(400, "The query string must be percent-encoded UTF-8.") from None
     except ValueError:
-        raise MalformedRequest(400, "The query string has too many parameters.") from None
+        raise BadRequest(400, "The query string has too many parameters.") from None
     given = dict(pairs)
     if len(given) < len(pairs):
-        raise MalformedRequest(400, "The query string must not repeat a parameter.")
+        raise BadRequest(400, "The query string must not repeat a parameter.")
     members: dict[str, object] = dict(given)
     members.update((name, _json(name, given)) for name in ("variables", "extensions") if name in given)
     return parameters_of(members)
@@ -104,4 +104,4 @@ def _json(name: str, given: Mapping[str, str]) -> object:
     try:
         return orjson.loads(given[name])
     except orjson.JSONDecodeError:
-        raise MalformedRequest(400, f"'{name}' must be valid JSON.") from None
+        raise BadRequest(400, f"'{name}' must be valid JSON.") from None

@@ -16,10 +16,10 @@ from app.pubsub.hub import Hub
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances
-from app.services.archives.seed import Seeding
+from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens
 from app.services.auth.jwks import JwksKeys
-from app.services.board_index import Guard
+from app.services.board_index import RedisCaller
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.close_windows import CloseWindows
@@ -28,8 +28,8 @@ from app.services.boards.reader import ReadBoard
 from app.services.catalogue.cache import CatalogueService
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.jobs import Jobs
-from app.services.ledger.account_cache import Accounts
-from app.services.ledger.after_commit import Announcer
+from app.services.ledger.account_cache import AccountCache
+from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.anchor_job import Anchors
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
@@ -40,7 +40,7 @@ from app.services.players.provision import Users
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.submissions.action_tokens import ActionTokens
-from app.services.submissions.award import Completions
+from app.services.submissions.award import AwardService
 from app.services.submissions.issue_action_token import IssueToken
 from app.services.submissions.record_action import RecordAction
 from app.services.submissions.signing_sessions import SigningSessions
@@ -59,7 +59,7 @@ class App:
     clock: Callable[[], datetime]
     database: Database
     redis: Redis
-    redis_guard: Guard
+    redis_caller: RedisCaller
     rate_limiter: RateLimiter
     jwks: JwksKeys | None
     access_tokens: AccessTokens
@@ -75,22 +75,22 @@ class App:
     users: Users
     issue_token: IssueToken
     submit_score: SubmitScore
-    completions: Completions
+    award_service: AwardService
     signing_sessions: SigningSessions
     submit_signed_action: SubmitSignedAction
     record_action: RecordAction
     moderation: Moderation
     anchors: Anchors
     ledger: Ledger
-    accounts: Accounts
-    announcer: Announcer
+    account_cache: AccountCache
+    after_commit: AfterCommit
     leaderboards: Leaderboards
     history: PlayerHistory
     close_windows: CloseWindows
     boards: ReadBoard
     rebuild: Rebuild
     reconcile: Reconcile
-    seeding: Seeding
+    seeding: Seed
     verify: Verify
     jobs: Jobs
     hub: Hub

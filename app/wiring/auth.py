@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from app.config import Settings, SettingsError
 from app.services.auth.jwks import JwksKeys
-from app.services.auth.signing_keys import Secrets
-from app.services.submissions.verifiers import Surroundings, Verifiers, load_verifiers
+from app.services.auth.signing_keys import SigningKeys
+from app.services.submissions.verifiers import VerifierContext, Verifiers, load_verifiers
 
 
 def jwks_of(settings: Settings, random: Random, stack: AsyncExitStack) -> JwksKeys | None:
@@ -26,9 +26,9 @@ def jwks_of(settings: Settings, random: Random, stack: AsyncExitStack) -> JwksKe
     return JwksKeys(settings.jwt_jwks_url, http, time.monotonic, random)
 
 
-def secrets_of(current: SecretStr, previous: SecretStr | None) -> Secrets:
+def secrets_of(current: SecretStr, previous: SecretStr | None) -> SigningKeys:
     """The pair that signs and verifies."""
-    return Secrets(current.get_secret_value(), previous.get_secret_value() if previous else None)
+    return SigningKeys(current.get_secret_value(), previous.get_secret_value() if previous else None)
 
 
 def verifiers_of(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Verifiers:
@@ -36,7 +36,7 @@ def verifiers_of(settings: Settings, clock: Callable[[], datetime], stack: Async
     http = httpx2.AsyncClient(timeout=settings.verifier_timeout)
     stack.push_async_callback(http.aclose)
     secret = settings.verifier_webhook_secret
-    surroundings = Surroundings(
+    context = VerifierContext(
         http,
         clock,
         time.monotonic,
@@ -45,6 +45,6 @@ def verifiers_of(settings: Settings, clock: Callable[[], datetime], stack: Async
         secret.get_secret_value() if secret else None,
     )
     try:
-        return load_verifiers(settings.completion_verifiers, surroundings)
+        return load_verifiers(settings.completion_verifiers, context)
     except ValueError as error:
         raise SettingsError([str(error)]) from error

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
-from app.services.board_index import Unreachable
+from app.services.board_index import RedisUnreachable
 from app.telemetry.supervision import end
 from app.wiring.app import App
 
@@ -41,13 +41,13 @@ def _hear(app: App, notice: Notice) -> None:
     """Forget what a notice says is no longer so."""
     match notice:
         case ProfileChanged(user_id):
-            app.profiles.forget(user_id)
-            app.users.forget(user_id)
-            app.accounts.forget(user_id)
+            app.profiles.invalidate(user_id)
+            app.users.invalidate(user_id)
+            app.account_cache.invalidate(user_id)
         case NoticesLost():
-            app.profiles.forget_all()
-            app.users.forget_all()
-            app.accounts.forget_all()
+            app.profiles.invalidate_all()
+            app.users.invalidate_all()
+            app.account_cache.invalidate_all()
             app.catalogue.outdated.set()
         case CatalogueChanged():
             app.catalogue.outdated.set()
@@ -67,5 +67,5 @@ async def _repair_misses(app: App) -> None:
     """Put right what this process could not tell Redis: no other process knows of it."""
     while True:
         await asyncio.sleep(1)
-        with suppress(Unreachable, ServiceUnavailable):
-            await app.announcer.repair(app.reconcile.recent)
+        with suppress(RedisUnreachable, ServiceUnavailable):
+            await app.after_commit.repair(app.reconcile.recent)

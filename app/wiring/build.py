@@ -11,14 +11,14 @@ from datetime import datetime
 from random import Random
 
 from app.config import Settings
-from app.domain.catalogue.changes import Ceilings
+from app.domain.catalogue.changes import CatalogueLimits
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances
-from app.services.archives.seed import Seeding
+from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens, SecretKeys
 from app.services.board_index.reconcile import Reconcile
-from app.services.board_index.row_reader import Copies
+from app.services.board_index.row_reader import IndexRows
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.queries import Leaderboards
 from app.services.catalogue.changes import CatalogueChanges
@@ -50,20 +50,20 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     reading = await open_reading(settings, stores, clock, random, stack)
     writing = open_writing(settings, stores, reading, clock, random, stack)
     database, catalogue = stores.database, reading.catalogue
-    reconcile = Reconcile(database, stores.bulk, stores.loading, catalogue, clock)
-    close_windows = CloseWindows(database, stores.loading, catalogue, clock)
+    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, clock)
+    close_windows = CloseWindows(database, stores.index_loader, catalogue, clock)
     anchors = Anchors(database, clock)
-    ceilings = Ceilings(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
+    limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, random, stack)
-    copies = Copies(stores.redis, stores.guard, stores.keys)
+    copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     return App(
         settings=settings,
         clock=clock,
         database=database,
         redis=stores.redis,
-        redis_guard=stores.guard,
+        redis_caller=stores.redis_caller,
         rate_limiter=RateLimiter(
-            stores.redis, stores.guard, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+            stores.redis, stores.redis_caller, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
         ),
         jwks=jwks,
         access_tokens=AccessTokens(
@@ -74,9 +74,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         ),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
-        catalogue_changes=CatalogueChanges(
-            database, catalogue, reading.announce_catalogue, ceilings, clock, os.urandom
-        ),
+        catalogue_changes=CatalogueChanges(database, catalogue, reading.announce_catalogue, limits, clock, os.urandom),
         export=Export(database, clock),
         import_archive=Import(database, catalogue, reading.announce_catalogue, clock, os.urandom),
         opening_balances=OpeningBalances(database, writing.milestones, catalogue, clock, os.urandom),
@@ -85,27 +83,29 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         profiles=reading.profiles,
         users=writing.users,
         issue_token=IssueToken(writing.action_tokens, catalogue, writing.users),
-        submit_score=SubmitScore(writing.action_claims, catalogue, writing.users, writing.completions, writing.ledger),
-        completions=writing.completions,
+        submit_score=SubmitScore(
+            writing.action_claims, catalogue, writing.users, writing.award_service, writing.ledger
+        ),
+        award_service=writing.award_service,
         signing_sessions=writing.signing_sessions,
         submit_signed_action=SubmitSignedAction(
-            writing.signing_sessions, catalogue, writing.completions, writing.ledger, clock
+            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, clock
         ),
         record_action=RecordAction(catalogue, writing.users, writing.ledger),
         moderation=writing.moderation,
         anchors=anchors,
         ledger=writing.ledger,
-        accounts=writing.accounts,
-        announcer=writing.announcer,
+        account_cache=writing.account_cache,
+        after_commit=writing.after_commit,
         leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, clock),
         history=PlayerHistory(stores.replicas, reading.profiles, clock),
         close_windows=close_windows,
         boards=reading.boards,
         rebuild=reading.rebuild,
         reconcile=reconcile,
-        seeding=Seeding(database, catalogue, clock, random),
+        seeding=Seed(database, catalogue, clock, random),
         verify=Verify(
-            database, CheckBoards(database, copies, stores.loading, catalogue, clock), cap=settings.score_cap
+            database, CheckBoards(database, copies, stores.index_loader, catalogue, clock), cap=settings.score_cap
         ),
         jobs=Jobs(LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), clock, time.monotonic),
         hub=reading.hub,

@@ -66,9 +66,9 @@ async def open_reading(
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
-    profiles = Profiles(stores.database, stores.redis, stores.guard, settings.redis_prefix)
+    profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
     rebuild = Rebuild(
-        stores.database, stores.bulk, stores.loading, catalogue, lambda _: hub.distrust(), clock, os.urandom
+        stores.database, stores.bulk, stores.index_loader, catalogue, lambda _: hub.invalidate(), clock, os.urandom
     )
     epoch = f"pg-{uuid7(clock(), os.urandom).hex}"
     boards = ReadBoard(
@@ -81,5 +81,5 @@ async def open_reading(
         clock,
     )
     hub = Hub(boards, broadcast, notices, clock=SystemClock(clock))
-    stores.database.breaker.on_change = stores.guard.breaker.on_change = hub.distrust
+    stores.database.breaker.on_change = stores.redis_caller.breaker.on_change = hub.invalidate
     return ReadingSide(backend, notices, catalogue, profiles, boards, rebuild, hub)

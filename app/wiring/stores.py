@@ -16,9 +16,9 @@ from redis.backoff import NoBackoff
 
 from app.config import Settings
 from app.pubsub.channels.events import boards_channel
-from app.services.board_index import REDIS_FAILURES, Guard, Loading, Standings
+from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
-from app.stores.circuit_breaker import Breaker
+from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.replicas import Replicas
 
@@ -30,18 +30,18 @@ PATIENCE = 3.0
 class Stores:
     """Connections, and what speaks to them directly.
 
-    `replicas` reads where a moment's delay does no harm. `bulk` and `loading` are for housekeeping, which moves much at
-    a time while nobody waits for it.
+    `replicas` reads where a moment's delay does no harm. `bulk` and `index_loader` are for housekeeping, which moves
+    much at a time while nobody waits for it.
     """
 
     database: Database
     replicas: Replicas
     redis: Redis
-    guard: Guard
+    redis_caller: RedisCaller
     keys: RedisKeys
-    standings: Standings
-    bulk: Standings
-    loading: Loading
+    standings: BoardIndex
+    bulk: BoardIndex
+    index_loader: IndexLoader
 
 
 def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Stores:
@@ -50,9 +50,9 @@ def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     database = _database(settings.database_url, settings, stack)
     replicas = [_database(url, settings, stack) for url in settings.database_replica_urls]
     redis = _commands(settings, stack)
-    guard = Guard(Breaker("redis", REDIS_FAILURES, time.monotonic))
+    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, time.monotonic))
     patient = _commands(settings.model_copy(update={"redis_timeout": max(PATIENCE, settings.redis_timeout)}), stack)
-    patient_guard = Guard(Breaker("redis for housekeeping", REDIS_FAILURES, time.monotonic))
+    patient_guard = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, time.monotonic))
     keys = RedisKeys(settings.redis_prefix)
 
     def channel(category: str) -> str:
@@ -62,11 +62,11 @@ def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         database,
         Replicas(replicas, database),
         redis,
-        guard,
+        redis_caller,
         keys,
-        Standings(redis, guard, keys, channel, clock),
-        Standings(patient, patient_guard, keys, channel, clock),
-        Loading(patient, patient_guard, keys),
+        BoardIndex(redis, redis_caller, keys, channel, clock),
+        BoardIndex(patient, patient_guard, keys, channel, clock),
+        IndexLoader(patient, patient_guard, keys),
     )
 
 
@@ -113,4 +113,4 @@ def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, Breaker("postgres", POSTGRES_FAILURES, time.monotonic))
+    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from app.config import Settings
-from app.services.ledger.account_cache import Accounts
-from app.services.ledger.after_commit import Announcer
+from app.services.ledger.account_cache import AccountCache
+from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.amend import Amendments
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
@@ -20,7 +20,7 @@ from app.services.moderation.moderation import Moderation, moderation_of
 from app.services.players.provision import Users
 from app.services.submissions.action_token_codec import ActionClaims
 from app.services.submissions.action_tokens import ActionTokens
-from app.services.submissions.award import Completions
+from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
 from app.wiring.auth import secrets_of, verifiers_of
 from app.wiring.reading import ReadingSide
@@ -33,10 +33,10 @@ class WritingSide:
 
     users: Users
     milestones: Milestones
-    announcer: Announcer
-    accounts: Accounts
+    after_commit: AfterCommit
+    account_cache: AccountCache
     ledger: Ledger
-    completions: Completions
+    award_service: AwardService
     action_claims: ActionClaims
     action_tokens: ActionTokens
     signing_sessions: SigningSessions
@@ -54,29 +54,29 @@ def open_writing(
     """Everything that writes."""
     database, catalogue = stores.database, reading.catalogue
     # Without group commit every submission has a commit of its own, and many may be under way.
-    batch, lanes = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
-    worth = (batch + 1) // 2
+    batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
+    min_second_batch = (batch + 1) // 2
     users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
     milestones = Milestones(database, reading.announce_milestone)
-    announcer = Announcer(
+    after_commit = AfterCommit(
         stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
     )
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
-    accounts = Accounts(time.monotonic, recent=recent, hears=reading.backend.healthy.is_set)
+    account_cache = AccountCache(time.monotonic, recent=recent, has_notices=reading.backend.healthy.is_set)
     ledger = Ledger(
         database,
-        accounts,
-        announcer,
+        account_cache,
+        after_commit,
         milestones,
         clock,
         os.urandom,
         batch=batch,
-        lanes=lanes,
-        worth=worth,
+        max_concurrent=max_concurrent,
+        min_second_batch=min_second_batch,
         recent=recent,
     )
-    amendments = Amendments(database, announcer, milestones, catalogue, clock, os.urandom)
-    completions = Completions(
+    amendments = Amendments(database, after_commit, milestones, catalogue, clock, os.urandom)
+    award_service = AwardService(
         ledger,
         verifiers_of(settings, clock, stack),
         settings.fraud_thresholds if settings.fraud_enabled else None,
@@ -102,17 +102,17 @@ def open_writing(
         lifetime=timedelta(seconds=settings.token_expiration_seconds),
         max_open=settings.max_open_tokens,
         batch=batch,
-        lanes=lanes,
-        worth=worth,
+        max_concurrent=max_concurrent,
+        min_second_batch=min_second_batch,
     )
     moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, reading.announce_profile)
     return WritingSide(
         users,
         milestones,
-        announcer,
-        accounts,
+        after_commit,
+        account_cache,
         ledger,
-        completions,
+        award_service,
         action_claims,
         action_tokens,
         signing_sessions,

@@ -23,14 +23,14 @@ LENGTH = b"\ncontent-length:"
 
 @dataclass(frozen=True)
 class HttpLoad:
-    """What to send to `port`, over as many connections as there are `lanes`.
+    """What to send to `port`, over as many connections as there are `max_concurrent`.
 
     Each lane sends its requests in order; with `again` it starts over at the end, without it the measurement is over
     when the first lane has no more. `expected` is in every good answer. `pids` are the server's processes.
     """
 
     port: int
-    lanes: Sequence[Sequence[bytes]]
+    max_concurrent: Sequence[Sequence[bytes]]
     expected: bytes
     seconds: float
     warm_up: float
@@ -78,25 +78,27 @@ class _Lane:
 
 def run(load: HttpLoad) -> HttpOutcome:
     """Put `load` on the server and return what was measured."""
-    lanes = {lane.connection.fileno(): lane for lane in (_Lane(load.port, requests) for requests in load.lanes)}
+    max_concurrent = {
+        lane.connection.fileno(): lane for lane in (_Lane(load.port, requests) for requests in load.max_concurrent)
+    }
     try:
-        return _run(load, lanes)
+        return _run(load, max_concurrent)
     finally:
-        for lane in lanes.values():
+        for lane in max_concurrent.values():
             lane.connection.close()
 
 
-def _run(load: HttpLoad, lanes: dict[int, _Lane]) -> HttpOutcome:
+def _run(load: HttpLoad, max_concurrent: dict[int, _Lane]) -> HttpOutcome:
     poll = select.epoll()
-    for number, lane in lanes.items():
+    for number, lane in max_concurrent.items():
         poll.register(number, select.EPOLLIN)
         lane.sent_at = time.perf_counter()
         lane.send()
     begin = time.perf_counter() + load.warm_up
-    _drive(load, lanes, poll, HttpOutcome(), begin)
+    _drive(load, max_concurrent, poll, HttpOutcome(), begin)
     outcome = HttpOutcome()
     server, client, begun = cpu_seconds(load.pids), time.process_time(), time.perf_counter()
-    if not _drive(load, lanes, poll, outcome, begun + load.seconds):
+    if not _drive(load, max_concurrent, poll, outcome, begun + load.seconds):
         raise RuntimeError("the server hung up, or has not answered for a while")
     outcome.seconds = time.perf_counter() - begun
     outcome.server_cpu = cpu_seconds(load.pids) - server
@@ -104,7 +106,9 @@ def _run(load: HttpLoad, lanes: dict[int, _Lane]) -> HttpOutcome:
     return outcome
 
 
-def _drive(load: HttpLoad, lanes: dict[int, _Lane], poll: select.epoll, outcome: HttpOutcome, until: float) -> bool:
+def _drive(
+    load: HttpLoad, max_concurrent: dict[int, _Lane], poll: select.epoll, outcome: HttpOutcome, until: float
+) -> bool:
     """Go round until then, or until a lane has no more to send. Returns False when the server does not answer."""
     clock, latencies, expected = time.perf_counter, outcome.latencies, load.expected
     now = clock()
@@ -113,7 +117,7 @@ def _drive(load: HttpLoad, lanes: dict[int, _Lane], poll: select.epoll, outcome:
         if not ready:
             return False
         for number, _ in ready:
-            lane = lanes[number]
+            lane = max_concurrent[number]
             received = lane.connection.recv(262_144)
             if not received:
                 return False

@@ -21,8 +21,8 @@ import redis
 from app.config import Settings, load_settings
 from app.embedded import Stores
 from app.models.migrate import upgrade
-from app.services.auth.signing_keys import Secrets
-from app.services.submissions.action_token_codec import ActionClaims, Claims, hash_of
+from app.services.auth.signing_keys import SigningKeys
+from app.services.submissions.action_token_codec import ActionClaims, ActionTokenClaims, hash_of
 from bench.subjects.processes import Server, start
 from bench.subjects.stores import Database, create_database
 from bench.workloads.documents import ACTION, POINTS
@@ -107,11 +107,13 @@ class Ours:
     def action_tokens(self, players: Sequence[Player]) -> list[str]:
         """Signed tokens, with their rows stored by COPY."""
         now = datetime.now(UTC).replace(microsecond=0)
-        signer = ActionClaims(Secrets(self.settings.action_token_secret.get_secret_value()), lambda: now, capacity=1)
+        signer = ActionClaims(
+            SigningKeys(self.settings.action_token_secret.get_secret_value()), lambda: now, capacity=1
+        )
         tokens, rows = [], []
         for player in players:
             nonce = uuid4().hex
-            claims = Claims(player.id, ACTION, POINTS, hash_of(nonce), now, now + timedelta(hours=1))
+            claims = ActionTokenClaims(player.id, ACTION, POINTS, hash_of(nonce), now, now + timedelta(hours=1))
             tokens.append(signer.sign(claims, "global", nonce))
             rows.append((claims.token_hash, player.id, ACTION, POINTS, now, claims.expires_at))
         columns = ("token_hash", "user_id", "action_id", "points", "issued_at", "expires_at")

@@ -9,7 +9,7 @@ from uuid import UUID
 from app.config import Settings
 from app.domain.users import Role
 from app.services.auth.access_tokens import mint
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 
 LEADERS = 10
 LEADER_SCORE = 500_000
@@ -27,7 +27,7 @@ class Player:
 
 def make_players(count: int, settings: Settings, *, signed_in: int | None = None) -> list[Player]:
     """`count` players, the best first; the first `signed_in` of them, else all, have access tokens good for a day."""
-    secrets = Secrets(settings.jwt_secret.get_secret_value())
+    secrets = SigningKeys(settings.jwt_secret.get_secret_value())
     now = int(time.time())
     players = []
     for number in range(count):
@@ -44,11 +44,11 @@ def make_players(count: int, settings: Settings, *, signed_in: int | None = None
 
 def make_server_token(settings: Settings) -> str:
     """An access token of a game's back-end, good for a day."""
-    secrets = Secrets(settings.jwt_secret.get_secret_value())
+    secrets = SigningKeys(settings.jwt_secret.get_secret_value())
     return _access_token(secrets, "game-server", Role.SERVER, settings, int(time.time()))
 
 
-def _access_token(secrets: Secrets, subject: str, role: Role, settings: Settings, now: int) -> str:
+def _access_token(secrets: SigningKeys, subject: str, role: Role, settings: Settings, now: int) -> str:
     return mint(
         secrets,
         subject=subject,

@@ -19,11 +19,11 @@ Lanes = Sequence[Sequence[bytes]]
 def queries(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
     """Every player asks for the first ten."""
     variables = {"category": "global", "period": "ALL_TIME", "limit": 10}
-    lanes = [
+    max_concurrent = [
         [wire.post(documents.BOARD, variables, player.access_token) for player in lane]
         for lane in _shared_out(players, connections)
     ]
-    return _load(server, lanes, b'"rank":10', seconds)
+    return _load(server, max_concurrent, b'"rank":10', seconds)
 
 
 def ranks(
@@ -31,21 +31,21 @@ def ranks(
 ) -> HttpLoad:
     """Each of the players `asking` wants the rank of its counterpart in `about`."""
     pairs = list(zip(asking, about, strict=True))
-    lanes = [
+    max_concurrent = [
         [wire.post(documents.RANK, {"userId": other.name}, player.access_token) for player, other in lane]
         for lane in (pairs[number::connections] for number in range(connections))
     ]
-    return _load(server, lanes, b'"userRank":{"', seconds)
+    return _load(server, max_concurrent, b'"userRank":{"', seconds)
 
 
 def issues(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
     """Every player asks for action tokens."""
     variables = {"input": {"actionType": documents.ACTION}}
-    lanes = [
+    max_concurrent = [
         [wire.post(documents.ISSUE, variables, player.access_token) for player in lane]
         for lane in _shared_out(players, connections)
     ]
-    return _load(server, lanes, b'"ActionTokenIssued"', seconds)
+    return _load(server, max_concurrent, b'"ActionTokenIssued"', seconds)
 
 
 def visit(server: Server, players: Sequence[Player], connections: int) -> HttpLoad:
@@ -58,9 +58,9 @@ def submissions(
     subject: Subject, server: Server, players: Sequence[Player], connections: int, seconds: float, most: int
 ) -> HttpLoad:
     """Every player hands in action tokens that were made beforehand, `most` in all; none is sent twice."""
-    lanes = [list(islice(cycle(lane), most // connections)) for lane in _shared_out(players, connections)]
-    tokens = iter(subject.action_tokens([player for lane in lanes for player in lane]))
-    requests = [[submission(player, next(tokens)) for player in lane] for lane in lanes]
+    max_concurrent = [list(islice(cycle(lane), most // connections)) for lane in _shared_out(players, connections)]
+    tokens = iter(subject.action_tokens([player for lane in max_concurrent for player in lane]))
+    requests = [[submission(player, next(tokens)) for player in lane] for lane in max_concurrent]
     return _load(server, requests, b'"ScoreAccepted"', seconds, again=False)
 
 
@@ -68,14 +68,14 @@ def reports(
     server: Server, token: str, players: Sequence[Player], connections: int, seconds: float, most: int
 ) -> HttpLoad:
     """One game server records actions of all players, `most` in all, each with an idempotency key of its own."""
-    lanes = [
+    max_concurrent = [
         [
             _report(token, player, f"{number}-{count}-{uuid4().hex}")
             for count, player in enumerate(islice(cycle(lane), most // connections))
         ]
         for number, lane in enumerate(_shared_out(players, connections))
     ]
-    return _load(server, lanes, b'"ScoreAccepted"', seconds, again=False)
+    return _load(server, max_concurrent, b'"ScoreAccepted"', seconds, again=False)
 
 
 def _report(token: str, player: Player, key: str) -> bytes:
@@ -92,5 +92,5 @@ def _shared_out(players: Sequence[Player], connections: int) -> list[Sequence[Pl
     return [players[LEADERS + number :: connections] for number in range(connections)]
 
 
-def _load(server: Server, lanes: Lanes, expected: bytes, seconds: float, *, again: bool = True) -> HttpLoad:
-    return HttpLoad(server.port, lanes, expected, seconds, min(0.7, seconds / 3), server.pids, again)
+def _load(server: Server, max_concurrent: Lanes, expected: bytes, seconds: float, *, again: bool = True) -> HttpLoad:
+    return HttpLoad(server.port, max_concurrent, expected, seconds, min(0.7, seconds / 3), server.pids, again)

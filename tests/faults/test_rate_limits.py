@@ -13,8 +13,8 @@ from redis.backoff import NoBackoff
 from app.domain.errors import RateLimited
 from app.domain.rate_limits import Activity
 from app.services.limits.rate_limiter import RateLimiter
-from app.stores.circuit_breaker import Breaker
-from app.stores.redis import REDIS_FAILURES, Guard
+from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.redis import REDIS_FAILURES, RedisCaller
 from tests.support.limits import limits
 from tests.support.service import caller
 from tests.support.stores import BreakableServer
@@ -23,7 +23,7 @@ from tests.support.wait_until import TIMEOUT
 REDIS_TIMEOUT = 0.25
 
 
-class ImpatientBreaker(Breaker):
+class ImpatientBreaker(CircuitBreaker):
     """A breaker that counts the calls it lets through, and whose pause lasts until a test ends it."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[R
     )
     async with Redis.from_pool(pool) as redis:
         breaker = ImpatientBreaker()
-        yield RateLimiter(redis, Guard(breaker), limits(query=query), time.monotonic, prefix="t"), breaker
+        yield RateLimiter(redis, RedisCaller(breaker), limits(query=query), time.monotonic, prefix="t"), breaker
 
 
 async def passing(limiter: RateLimiter, who: object, tries: int) -> int:

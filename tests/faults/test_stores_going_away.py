@@ -10,7 +10,7 @@ from app.domain.boards.board import Source, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import ActionTokenUsed, ServiceUnavailable
-from app.services.board_index import Cold, Unreachable
+from app.services.board_index import BoardNotLoaded, RedisUnreachable
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
@@ -34,7 +34,7 @@ async def eventually(app: App, expected: dict[str, int]) -> None:
         while True:
             try:
                 page = await app.boards.page(board, Slice(0, 100))
-            except (Cold, Unreachable, ServiceUnavailable):
+            except (BoardNotLoaded, RedisUnreachable, ServiceUnavailable):
                 page = None
             shown = {entry.user.username: entry.score for entry in page.entries} if page else None
             if page and page.source is Source.REDIS and shown == expected:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.errors import ServiceUnavailable
-from app.stores.circuit_breaker import Breaker
+from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from tests.support.stores import BreakableServer
 
@@ -80,7 +80,7 @@ async def engine(postgres_server: BreakableServer) -> AsyncIterator[AsyncEngine]
 @pytest.fixture
 def database(engine: AsyncEngine, outside: asyncpg.Connection) -> Database:
     """A pool that keeps one connection, so that whoever comes next gets the one before, if it was kept."""
-    return Database(engine, Breaker("test", POSTGRES_FAILURES, time.monotonic, threshold=1000))
+    return Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, time.monotonic, threshold=1000))
 
 
 async def pid_of(database: Database) -> int:

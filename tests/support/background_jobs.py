@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from app.services.jobs import Job, Jobs
-from app.stores.circuit_breaker import Breaker
+from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.leader_lock import LeaderLock, Lease
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.telemetry.supervision import end
@@ -31,7 +31,7 @@ async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Databa
     """A database with a pool of its own."""
     engine = open_engine(url, maximum=4, timeout=timeout, name="test")
     try:
-        yield Database(engine, Breaker("postgres", POSTGRES_FAILURES, time.monotonic))
+        yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
     finally:
         await engine.dispose()
 

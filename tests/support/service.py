@@ -17,7 +17,7 @@ from app.config import Settings, load_settings
 from app.domain.users import Caller, Role
 from app.server import Server, config
 from app.services.auth.access_tokens import mint
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 from app.wiring import App, open_app, utc_now
 
 ISSUE = """
@@ -76,7 +76,7 @@ def caller(name: str = "alice", role: Role = Role.PLAYER) -> Caller:
 def access_token(settings: Settings, subject: str = "alice", role: Role = Role.PLAYER, ttl: int = 900) -> str:
     """An access token as the identity provider would make it."""
     return mint(
-        Secrets(settings.jwt_secret.get_secret_value()),
+        SigningKeys(settings.jwt_secret.get_secret_value()),
         subject=subject,
         role=role,
         ttl=ttl,

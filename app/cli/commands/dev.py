@@ -24,7 +24,7 @@ TOKEN_SECONDS = 12 * 3600
 
 # In development every player has the same address: what is allowed to one address must be enough for a crowd. The
 # limits of each user stay as they are.
-CROWD = {
+DEV_RATE_LIMITS = {
     "rate_limit_issue_per_address": 30_000,
     "rate_limit_submit_per_address": 30_000,
     "rate_limit_anonymous_per_address": 3_000,
@@ -66,7 +66,7 @@ def _run(given: Settings, listener: socket.socket) -> None:
     out.print("Starting PostgreSQL and Redis")
     with migrated_stores(given, upgrading=True) as found:
         chosen = found.model_fields_set
-        settings = found.model_copy(update={name: most for name, most in CROWD.items() if name not in chosen})
+        settings = found.model_copy(update={name: most for name, most in DEV_RATE_LIMITS.items() if name not in chosen})
         configure_logging(settings.log_level, json=False)
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         asyncio.run(_populate(settings, out))

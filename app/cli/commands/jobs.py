@@ -46,7 +46,7 @@ def run(
     """Run a job once, now. This is safe while the service is running, even if it runs the same job."""
     from app.cli.process.open_services import with_services
     from app.domain.errors import ServiceUnavailable
-    from app.services.board_index import Unreachable
+    from app.services.board_index import RedisUnreachable
 
     async def work(app: App) -> None:
         known = [job.name for job in app.jobs.all]
@@ -54,7 +54,7 @@ def run(
             raise CommandError(f"there is no job {name}: it must be one of {', '.join(known)}")
         try:
             await app.jobs.run_one(name)
-        except Unreachable as error:
+        except RedisUnreachable as error:
             raise CommandError(f"{name}: Redis does not answer: {error}") from error
         except ServiceUnavailable as error:
             raise CommandError(f"{name}: PostgreSQL does not answer: {error.__cause__ or error}") from error

@@ -12,8 +12,8 @@ from app.cli.terminal.output import console, examples
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from app.cli.simulation.play_stats import Tally
-    from app.cli.simulation.simulated_players import Crowd
+    from app.cli.simulation.play_stats import PlayStats
+    from app.cli.simulation.simulated_players import SimulatedPlayers
 
 TOKEN_SECONDS = 12 * 3600
 
@@ -45,43 +45,43 @@ def play(
 
     from app.cli.commands.token import mint_token
     from app.cli.process.server_url import server_url
-    from app.cli.simulation.play_stats import Tally
-    from app.cli.simulation.simulated_players import Crowd, Player, names
+    from app.cli.simulation.play_stats import PlayStats
+    from app.cli.simulation.simulated_players import Player, SimulatedPlayers, names
     from app.config import load_settings
 
     settings = load_settings()
-    tally = Tally()
+    stats = PlayStats()
     people = [Player(name, mint_token(settings, name, ttl=TOKEN_SECONDS)) for name in names(players)]
-    crowd = Crowd(server_url(url), people, category, tally)
+    simulated_players = SimulatedPlayers(server_url(url), people, category, stats)
     try:
-        asyncio.run(_run(crowd, tally, rate, seconds))
+        asyncio.run(_run(simulated_players, stats, rate, seconds))
     finally:
-        if tally.outcomes:
-            console().print(_picture(tally))
-    return FAILED if tally.failures else 0
+        if stats.outcomes:
+            console().print(_picture(stats))
+    return FAILED if stats.failures else 0
 
 
-async def _run(crowd: Crowd, tally: Tally, rate: float, seconds: float) -> None:
+async def _run(simulated_players: SimulatedPlayers, stats: PlayStats, rate: float, seconds: float) -> None:
     from rich.live import Live
 
     out = console(stderr=True)
     if out.is_terminal:
-        with Live(get_renderable=lambda: _picture(tally), console=out, refresh_per_second=5, transient=True):
-            await crowd.play(rate, seconds)
+        with Live(get_renderable=lambda: _picture(stats), console=out, refresh_per_second=5, transient=True):
+            await simulated_players.play(rate, seconds)
     else:
-        await crowd.play(rate, seconds)
+        await simulated_players.play(rate, seconds)
 
 
-def _picture(tally: Tally) -> RenderableType:
+def _picture(stats: PlayStats) -> RenderableType:
     from rich.table import Table
 
     table = Table("Outcome", "Actions", "", box=None)
     table.columns[1].justify = "right"
-    for outcome, count in sorted(tally.outcomes.items(), key=lambda item: -item[1]):
-        failed = outcome in tally.failures
+    for outcome, count in sorted(stats.outcomes.items(), key=lambda item: -item[1]):
+        failed = outcome in stats.failures
         table.add_row(outcome, f"{count:,}", "failed" if failed else "", style="red" if failed else "")
-    table.add_row("total", f"{tally.total:,}", f"{tally.total / tally.elapsed:.1f} per second", style="bold")
-    for name, taken in tally.latencies.items():
+    table.add_row("total", f"{stats.total:,}", f"{stats.total / stats.elapsed:.1f} per second", style="bold")
+    for name, taken in stats.latencies.items():
         spread = "  ".join(f"{share:.0%} {taken.quantile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
         table.add_row(f"time to {name}", f"{taken.count:,}", spread, style="dim")
     return table

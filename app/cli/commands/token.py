@@ -65,7 +65,7 @@ def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int
     import time
 
     from app.services.auth.access_tokens import mint
-    from app.services.auth.signing_keys import Secrets
+    from app.services.auth.signing_keys import SigningKeys
 
     if settings.jwt_jwks_url is not None:
         raise CommandError(
@@ -73,7 +73,7 @@ def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int
             "this command can only sign with JWT_SECRET"
         )
     return mint(
-        Secrets(settings.jwt_secret.get_secret_value()),
+        SigningKeys(settings.jwt_secret.get_secret_value()),
         subject=user,
         role=role,
         ttl=min(ttl, settings.access_token_max_lifetime),

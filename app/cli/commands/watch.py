@@ -10,7 +10,7 @@ from app.cli.terminal.output import console, examples
 from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
-    from app.cli.simulation.board_subscription import Feed
+    from app.cli.simulation.board_subscription import BoardSubscription
 
 
 def add_to(program: typer.Typer) -> None:
@@ -40,13 +40,13 @@ def watch(
     from random import Random
 
     from app.cli.process.server_url import server_url
-    from app.cli.simulation.board_subscription import Feed
+    from app.cli.simulation.board_subscription import BoardSubscription
 
-    feed = Feed(server_url(url), category, period, limit, Random())
+    feed = BoardSubscription(server_url(url), category, period, limit, Random())
     asyncio.run(_show(feed, f"{category} · {period.value}", updates))
 
 
-async def _show(feed: Feed, title: str, updates: int | None) -> None:
+async def _show(feed: BoardSubscription, title: str, updates: int | None) -> None:
     from rich.live import Live
 
     from app.cli.simulation.board_subscription import Lost

@@ -41,10 +41,10 @@ def with_services(work: Callable[[App], Awaitable[T]]) -> T:
 
 
 async def _load(app: App) -> None:
-    from app.services.board_index import Unreachable
+    from app.services.board_index import RedisUnreachable
 
     try:
         with console(stderr=True).status("Loading the boards into Redis, where they are not there yet"):
             await app.rebuild.ensure_loaded()
-    except Unreachable as error:
+    except RedisUnreachable as error:
         raise CommandError(f"Redis does not answer: {error}") from error

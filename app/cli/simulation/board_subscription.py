@@ -42,7 +42,7 @@ class Lost:
     pause: float
 
 
-class Feed:
+class BoardSubscription:
     """One board of one server."""
 
     def __init__(self, url: str, category: str, period: Period, limit: int, random: Random) -> None:

@@ -37,7 +37,7 @@ class Durations:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-class Tally:
+class PlayStats:
     """Counts the outcomes of actions by code, and keeps their durations."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from app.cli.simulation.play_stats import ACCEPTED, SKIPPED, Tally
+from app.cli.simulation.play_stats import ACCEPTED, SKIPPED, PlayStats
 from app.cli.terminal.errors import CommandError
 from app.domain.players.synthetic import ADJECTIVES, ANIMALS
 from app.services.archives.seed import DEMO_NAMES
@@ -76,15 +76,15 @@ def _all_names() -> Iterator[str]:
         number += 1
 
 
-class Crowd:
+class SimulatedPlayers:
     """Players of one category on one server."""
 
-    def __init__(self, url: str, players: Sequence[Player], category: str, tally: Tally) -> None:
+    def __init__(self, url: str, players: Sequence[Player], category: str, stats: PlayStats) -> None:
         """`url` is the address of the server, without a path."""
         self._url = url
         self._players = list(players)
         self._category = category
-        self._tally = tally
+        self._tally = stats
         self._random = Random()
         self._slots = asyncio.Semaphore(CONCURRENCY)
 

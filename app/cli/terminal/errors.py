@@ -13,7 +13,7 @@ class CommandError(Exception):
     """The command cannot do what was asked. The text is one line: the cause, and the remedy where there is one."""
 
 
-def complain(line: str) -> None:
+def print_error(line: str) -> None:
     """Write one line to standard error."""
     print(f"leaderboard: {line}", file=sys.stderr)  # noqa: T201
 
@@ -23,12 +23,12 @@ def report(error: Exception) -> int:
     problems = getattr(error, "problems", None)  # those of a SettingsError, whose module takes long to import
     if problems:
         for problem in problems:
-            complain(problem)
+            print_error(problem)
     elif type(error).__module__.startswith("app."):
-        complain(str(error))
+        print_error(str(error))
     elif os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
         raise error
     else:
         text = " ".join(str(error).split()) or "no details"
-        complain(f"{type(error).__name__}: {text[:300]} (LOG_LEVEL=DEBUG shows where)")
+        print_error(f"{type(error).__name__}: {text[:300]} (LOG_LEVEL=DEBUG shows where)")
     return FAILED

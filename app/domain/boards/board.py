@@ -83,7 +83,7 @@ class Version:
 class Page:
     """Entries `offset + 1 …` of a board at one version: every rank and total in it comes from one ordering.
 
-    `beside` are other pages of the very same reading, each with the view that it answers.
+    `extra_views` are other pages of the very same reading, each with the view that it answers.
     """
 
     board: Board
@@ -94,16 +94,16 @@ class Page:
     entries: tuple[Entry, ...]
     offset: int = 0
     stale: bool = False
-    beside: tuple[tuple[Hashable, Page], ...] = ()
+    extra_views: tuple[tuple[Hashable, Page], ...] = ()
 
-    def cut(self, limit: int, offset: int = 0) -> Page:
+    def page_of_head(self, limit: int, offset: int = 0) -> Page:
         """The same reading with only `limit` entries from absolute `offset` on."""
         first = offset - self.offset
         return replace(self, entries=self.entries[first : first + limit], offset=offset)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UserStanding:
     """Where one user stands on a board. `rank`, `competition_rank`, `above`, `below` are None without a row."""
 
     board: Board
@@ -181,4 +181,4 @@ def looks_different(before: Page, after: Page) -> bool:
     return any(
         (a.user, a.score, a.rank, a.competition_rank) != (b.user, b.score, b.rank, b.competition_rank)
         for a, b in zip(before.entries, after.entries, strict=True)
-    ) or any(looks_different(a, b) for (_, a), (_, b) in zip(before.beside, after.beside, strict=True))
+    ) or any(looks_different(a, b) for (_, a), (_, b) in zip(before.extra_views, after.extra_views, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.domain.boards.board import Entry, Place, UpdateKind
+from app.domain.boards.board import Entry, UpdateKind, UserStanding
 from app.domain.users import Profile
 
 
@@ -16,7 +16,7 @@ class UserView:
     last of them is the nearest. It may hold all that are above or only the nearest few.
     """
 
-    place: Place
+    place: UserStanding
     user: Profile | None = None
     above: tuple[Entry, ...] = ()
 
@@ -30,7 +30,7 @@ class UserChange:
     """
 
     kind: UpdateKind
-    place: Place
+    place: UserStanding
     user: Profile | None
     previous_rank: int | None = None
     score_delta: int = 0

@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BoardRow:
     """A user on a board, without a rank: what a store keeps."""
 
     user_id: UUID
@@ -18,7 +18,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class BoardSlice:
     """Consecutive lines of a board from a 0-based `offset` on.
 
     `above` counts the users with a better score than the first line, `through` those no worse than the last: with
@@ -28,30 +28,32 @@ class Stretch:
     offset: int
     above: int
     through: int
-    lines: Sequence[Line]
+    lines: Sequence[BoardRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedRow:
     """A line with its ranks; their meaning is that of `app.domain.boards.board.Entry`."""
 
-    line: Line
+    line: BoardRow
     rank: int
     competition_rank: int
     tied_with: int
 
 
-def rank_all(stretch: Stretch) -> list[Ranked]:
+def assign_ranks(slice_: BoardSlice) -> list[RankedRow]:
     """The lines with their ranks, in order."""
-    ranked: list[Ranked] = []
-    lines, size = stretch.lines, len(stretch.lines)
+    ranked: list[RankedRow] = []
+    lines, size = slice_.lines, len(slice_.lines)
     first = 0
     while first < size:
         end = first + 1
         while end < size and lines[end].score == lines[first].score:
             end += 1
-        above = stretch.above if first == 0 else stretch.offset + first
-        through = stretch.through if end == size else stretch.offset + end
-        ranked += [Ranked(lines[i], stretch.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)]
+        above = slice_.above if first == 0 else slice_.offset + first
+        through = slice_.through if end == size else slice_.offset + end
+        ranked += [
+            RankedRow(lines[i], slice_.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)
+        ]
         first = end
     return ranked

@@ -78,35 +78,37 @@ class Before(View[Page]):
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen(View[Page]):
+class UserSelection(View[Page]):
     """These users in board order, with their ranks among all: a Page with gaps. Users without a row are left out."""
 
     users: frozenset[UUID]
 
 
 @dataclass(frozen=True, slots=True)
-class Together(View[Page]):
-    """A page with other pages of the same board beside it: the Page of `main`, theirs in its `beside`."""
+class CompositeView(View[Page]):
+    """A page with other pages of the same board beside it: the Page of `main`, theirs in its `extra_views`."""
 
     main: View[Page]
-    beside: tuple[View[Page], ...]
+    extra_views: tuple[View[Page], ...]
 
 
-def with_beside(main: View[Page], beside: Sequence[View[Page]]) -> View[Page]:
+def with_extra_views(main: View[Page], extra_views: Sequence[View[Page]]) -> View[Page]:
     """The view of a page with other pages beside it, if there are any."""
-    return Together(main, tuple(beside)) if beside else main
+    return CompositeView(main, tuple(extra_views)) if extra_views else main
 
 
-def flat(views: Iterable[View[Any]]) -> list[View[Any]]:
-    """The views with every `Together` taken apart, each view once."""
+def flatten(views: Iterable[View[Any]]) -> list[View[Any]]:
+    """The views with every `CompositeView` taken apart, each view once."""
     return list(dict.fromkeys(part for view in views for part in _parts(view)))
 
 
-def put_together(view: View[Any], states: dict[View[Any], State]) -> State:
+def compose(view: View[Any], states: dict[View[Any], State]) -> State:
     """The state of `view`, from the states of its parts."""
-    if not isinstance(view, Together):
+    if not isinstance(view, CompositeView):
         return states[view]
-    return replace(_page(states[view.main]), beside=tuple((part, _page(states[part])) for part in view.beside))
+    return replace(
+        _page(states[view.main]), extra_views=tuple((part, _page(states[part])) for part in view.extra_views)
+    )
 
 
 def _page(state: State) -> Page:
@@ -115,8 +117,8 @@ def _page(state: State) -> Page:
 
 
 def _parts(view: View[Any]) -> Iterator[View[Any]]:
-    if isinstance(view, Together):
+    if isinstance(view, CompositeView):
         yield view.main
-        yield from view.beside
+        yield from view.extra_views
     else:
         yield view

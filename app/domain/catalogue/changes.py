@@ -38,7 +38,7 @@ class CatalogueSubject(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ceilings:
+class CatalogueLimits:
     """What this installation allows: the highest score, the most points of one action, a token's life in seconds."""
 
     score_cap: int
@@ -79,7 +79,7 @@ class RecordedChange:
     at: datetime
 
 
-def category_change(before: Document | None, given: Document, ceilings: Ceilings) -> Change:
+def category_change(before: Document | None, given: Document, limits: CatalogueLimits) -> Change:
     """What `given` makes of a category. Raises BadUserInput, with all problems in its message."""
     fields = {
         "id": (REQUIRED, _text(ID_MAX, SLUG)),
@@ -87,14 +87,14 @@ def category_change(before: Document | None, given: Document, ceilings: Ceilings
         "description": ("", _text(DESCRIPTION_MAX, empty=True)),
         "sortOrder": (SortOrder.HIGH_FIRST.value, _one_of(SortOrder)),
         "operator": (Operator.SUM.value, _one_of(Operator)),
-        "scoreCap": (None, _optional(_whole(1, ceilings.score_cap))),
+        "scoreCap": (None, _optional(_whole(1, limits.score_cap))),
         "periods": ([period.value for period in Period], _periods),
         "enabled": (True, _flag),
     }
     return Change(CatalogueSubject.CATEGORY, before, _merge("category", before, given, fields))
 
 
-def action_change(before: Document | None, given: Document, ceilings: Ceilings) -> Change:
+def action_change(before: Document | None, given: Document, limits: CatalogueLimits) -> Change:
     """What `given` makes of an action. Raises BadUserInput, with all problems in its message.
 
     Whether its category exists is for the caller to see.
@@ -104,11 +104,11 @@ def action_change(before: Document | None, given: Document, ceilings: Ceilings) 
         "name": (REQUIRED, _text(NAME_MAX)),
         "description": ("", _text(DESCRIPTION_MAX, empty=True)),
         "category": (DEFAULT_CATEGORY, _text(ID_MAX, SLUG)),
-        "points": (REQUIRED, _whole(1, ceilings.points)),
-        "difficulties": ({}, _difficulties(ceilings.points)),
+        "points": (REQUIRED, _whole(1, limits.points)),
+        "difficulties": ({}, _difficulties(limits.points)),
         "repeatable": (True, _flag),
         # A token that expires before the action may be finished would never pay.
-        "minDuration": (0, _whole(0, ceilings.token_seconds - 1)),
+        "minDuration": (0, _whole(0, limits.token_seconds - 1)),
         "cooldown": (0, _whole(0, 366 * DAY)),
         "dailyLimit": (None, _optional(_whole(1, DAILY_LIMIT_MAX))),
         "enabled": (True, _flag),
@@ -197,6 +197,8 @@ def _difficulties(most_points: int) -> Parse:
         if not isinstance(value, Mapping) or len(value) > DIFFICULTIES_MAX:
             raise BadUserInput(f"`{name}` must map at most {DIFFICULTIES_MAX} difficulties to their points.")
         word = _text(ID_MAX, WORD)
-        return {word(name, key): points(f"{name}.{key!s:.50}", worth) for key, worth in value.items()}
+        return {
+            word(name, key): points(f"{name}.{key!s:.50}", min_second_batch) for key, min_second_batch in value.items()
+        }
 
     return parse

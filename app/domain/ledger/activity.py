@@ -19,12 +19,12 @@ class Completion:
 class History:
     """What fraud is judged by: the newest completions, the newest first.
 
-    `neighbours` counts the accounts that played from the claim's address within the last hour, as far as it was
-    counted; `is_suspect` says that a flag on the user awaits a moderator.
+    `accounts_per_address` counts the accounts that played from the claim's address within the last hour, as far as it
+    was counted; `is_suspect` says that a flag on the user awaits a moderator.
     """
 
     recent: tuple[Completion, ...] = ()
-    neighbours: int = 0
+    accounts_per_address: int = 0
     is_suspect: bool = False
 
 

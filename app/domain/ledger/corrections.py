@@ -26,7 +26,7 @@ REVERSIBLE = (*AWARDS, Kind.ADJUSTMENT)
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PriorTransaction:
     """A transaction of before, as a correction needs it."""
 
     id: UUID
@@ -59,23 +59,25 @@ def adjustment(category: Category, account: Account, delta: int, now: datetime) 
     return {all_time: applied} | {board: applied for board in windows if adds_up or _score(account, board)}
 
 
-def reversal(category: Category, account: Account, past: Past, chain: Iterable[Past], now: datetime) -> Correction:
-    """The open boards as they would be without `past`.
+def reversal(
+    category: Category, account: Account, prior: PriorTransaction, chain: Iterable[PriorTransaction], now: datetime
+) -> Correction:
+    """The open boards as they would be without `prior`.
 
     Where scores add up, that is its delta less, on the boards that were open when it was made. Elsewhere the rest of
     the user's `chain` (in order) decides: without a best, the second best is the best.
     """
     boards = boards_for(category, now)
-    touched = [board for board in boards if window_of(board.window.period, past.created_at) == board.window]
+    touched = [board for board in boards if window_of(board.window.period, prior.created_at) == board.window]
     if category.operator is Operator.SUM:
-        return dict.fromkeys(touched, -past.delta)
+        return dict.fromkeys(touched, -prior.delta)
     entries = list(chain)
-    gone = {entry.request_key for entry in entries if entry.kind is Kind.REVERSAL} | {reversal_key(past.id)}
+    gone = {entry.request_key for entry in entries if entry.kind is Kind.REVERSAL} | {reversal_key(prior.id)}
     kept = [entry for entry in entries if reversal_key(entry.id) not in gone]
-    return {board: _replay(category, kept, board) - _score(account, board) for board in touched}
+    return {board: _rescore(category, kept, board) - _score(account, board) for board in touched}
 
 
-def _replay(category: Category, entries: Collection[Past], board: Board) -> int:
+def _rescore(category: Category, entries: Collection[PriorTransaction], board: Board) -> int:
     """What the entries that fall into the board's window make of an empty board."""
     period = board.window.period
     score = 0

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.catalogue.catalogue import Category
-from app.domain.ledger.posting import Account, Claim, boards_for
+from app.domain.ledger.posting import Account, ScoreRequest, boards_for
 from app.domain.ledger.scoring import next_score
 from app.domain.ledger.transactions import Actor, Kind
 
@@ -25,9 +25,9 @@ class Balance:
     reached_at: datetime | None = None
 
 
-def opening_claim(category: Category, balance: Balance, reason: str) -> Claim:
+def opening_claim(category: Category, balance: Balance, reason: str) -> ScoreRequest:
     """The wish to open a user's account in a category, which comes true once, however often it is uttered."""
-    return Claim(
+    return ScoreRequest(
         user_id=balance.user_id,
         category=category,
         kind=Kind.OPENING,
@@ -38,13 +38,13 @@ def opening_claim(category: Category, balance: Balance, reason: str) -> Claim:
     )
 
 
-def opened(claim: Claim, account: Account, now: datetime) -> Claim:
+def opened(request: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
     """The claim with its effect: on the all-time board alone, by the category's operator; a window has no past."""
-    (all_time, *_) = boards_for(claim.category, now)
+    (all_time, *_) = boards_for(request.category, now)
     row = account.rows.get(all_time)
     before = row.score if row else 0
-    after = next_score(claim.category, before, claim.points)
-    return replace(claim, correction={all_time: after - before})
+    after = next_score(request.category, before, request.points)
+    return replace(request, correction={all_time: after - before})
 
 
 def opened_at(balance: Balance, account: Account, turn: datetime, now: datetime) -> datetime:

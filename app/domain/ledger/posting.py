@@ -21,11 +21,11 @@ __all__ = [
     "Account",
     "Activity",
     "Actor",
-    "Claim",
     "Head",
     "Kind",
     "Posting",
-    "Standing",
+    "ScoreChange",
+    "ScoreRequest",
     "Transaction",
     "boards_for",
     "note",
@@ -39,7 +39,7 @@ UNCHANGED: Correction = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ScoreRequest:
     """A wish to change one user's score in one category. Nothing has been checked against the user's state yet.
 
     `points` is an award, subject to the category's operator, unless a `correction` says what to add where.
@@ -60,7 +60,7 @@ class Claim:
     correction: Correction | None = None
     suspicion: Suspicion | None = None
 
-    def held(self, suspicion: Suspicion) -> Claim:
+    def held(self, suspicion: Suspicion) -> ScoreRequest:
         """The same claim, recorded for a review instead of paid."""
         return replace(self, kind=Kind.HELD, correction=UNCHANGED, suspicion=suspicion)
 
@@ -87,7 +87,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScoreChange:
     """A user's new state on one board, as the copies of that board need it."""
 
     board: Board
@@ -103,7 +103,7 @@ class Posting:
     transaction: Transaction
     head: Head
     profile: Profile
-    standings: tuple[Standing, ...] = ()
+    score_changes: tuple[ScoreChange, ...] = ()
     suspicion: Suspicion | None = None
 
     def receipt(self, previous_rank: int | None = None, current_rank: int | None = None) -> Receipt:
@@ -127,45 +127,45 @@ def _boards_of_day(category_id: str, periods: frozenset[Period], day: date) -> t
     return tuple(board_of(category_id, period, noon) for period in (Period.ALL_TIME, *others))
 
 
-def post(claim: Claim, account: Account, now: datetime, transaction_id: UUID) -> Posting:
-    """What `claim` makes of `account`. Pure: storing the posting is what makes it true."""
-    boards = boards_for(claim.category, now)
+def post(request: ScoreRequest, account: Account, now: datetime, transaction_id: UUID) -> Posting:
+    """What `request` makes of `account`. Pure: storing the posting is what makes it true."""
+    boards = boards_for(request.category, now)
     row = account.rows.get(boards[0])
     before = row.score if row else 0
-    if claim.correction is None:
-        scores = _award(claim, account, boards)
+    if request.correction is None:
+        scores = _award(request, account, boards)
     else:
-        scores = _correct(claim.category, claim.correction, account, boards)
+        scores = _correct(request.category, request.correction, account, boards)
     after = scores.get(boards[0], before)
-    order = claim.category.sort_order
-    standings = tuple(
-        Standing(
+    order = request.category.sort_order
+    score_changes = tuple(
+        ScoreChange(
             board,
-            claim.user_id,
-            revise(claim.category, account.rows.get(board), score, now, hidden=account.hidden),
+            request.user_id,
+            revise(request.category, account.rows.get(board), score, now, hidden=account.hidden),
             sort_key(order, score),
         )
         for board, score in scores.items()
     )
     transaction = Transaction(
         id=transaction_id,
-        user_id=claim.user_id,
+        user_id=request.user_id,
         seq=account.head.seq + 1,
-        category_id=claim.category.id,
-        action_id=claim.action.id if claim.action else None,
-        kind=claim.kind,
-        points=claim.points,
+        category_id=request.category.id,
+        action_id=request.action.id if request.action else None,
+        kind=request.kind,
+        points=request.points,
         delta=after - before,
         score=after,
-        token_hash=claim.token_hash,
-        request_key=claim.request_key,
-        request_hash=claim.request_hash,
-        actor=claim.actor,
-        reason=claim.reason,
+        token_hash=request.token_hash,
+        request_key=request.request_key,
+        request_hash=request.request_hash,
+        actor=request.actor,
+        reason=request.reason,
         created_at=now,
         previous_hash=account.head.hash,
     )
-    return Posting(transaction, account.head, account.profile, standings, claim.suspicion)
+    return Posting(transaction, account.head, account.profile, score_changes, request.suspicion)
 
 
 def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime, transaction_id: UUID) -> Posting:
@@ -191,13 +191,13 @@ def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime,
     return Posting(transaction, account.head, account.profile)
 
 
-def _award(claim: Claim, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:
+def _award(request: ScoreRequest, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:
     """The new scores, ALL_TIME first."""
-    category, (all_time, *windows) = claim.category, boards
+    category, (all_time, *windows) = request.category, boards
     row = account.rows.get(all_time)
-    after = next_score(category, row.score if row else None, claim.points)
+    after = next_score(category, row.score if row else None, request.points)
     # An award is cut to the room left under the cap, and the boards of the windows get the same cut.
-    points = claim.points if category.operator is not Operator.SUM else after - (row.score if row else 0)
+    points = request.points if category.operator is not Operator.SUM else after - (row.score if row else 0)
     scores = {all_time: after}
     for board in windows:
         old = account.rows.get(board)

@@ -8,13 +8,23 @@ from dataclasses import replace
 from app.domain.boards.board import Board, board_of
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Category, Operator
-from app.domain.ledger.corrections import AWARDS, Past, adjustment, reversal, reversal_key
-from app.domain.ledger.posting import UNCHANGED, Account, Claim, Correction, Head, Kind, Standing, Transaction, post
+from app.domain.ledger.corrections import AWARDS, PriorTransaction, adjustment, reversal, reversal_key
+from app.domain.ledger.posting import (
+    UNCHANGED,
+    Account,
+    Correction,
+    Head,
+    Kind,
+    ScoreChange,
+    ScoreRequest,
+    Transaction,
+    post,
+)
 from app.domain.ledger.scoring import MAX_SCORE, ScoreRow, revise, sort_key
 from app.domain.users import Profile
 
 
-class Replay:
+class Rescoring:
     """One user's boards, as the entries of the user's chain make them, one after the other.
 
     The all-time score is what the entry says. The windows are those of the periods that the category has today.
@@ -24,7 +34,7 @@ class Replay:
         self._user = user
         self._categories = categories
         self._rows: dict[Board, ScoreRow] = {}
-        self._past: dict[str, list[Past]] = {}
+        self._past: dict[str, list[PriorTransaction]] = {}
 
     def add(self, entry: Transaction) -> None:
         """Take the next entry of the chain. Raises KeyError for a category that is not known."""
@@ -35,7 +45,7 @@ class Replay:
             # What was awarded was cut by the cap of its time: that of today has no say in it.
             category = replace(category, score_cap=MAX_SCORE)
         account = Account(self._user, Head(), self._rows)
-        claim = Claim(
+        request = ScoreRequest(
             user_id=self._user.id,
             category=category,
             kind=entry.kind,
@@ -43,18 +53,18 @@ class Replay:
             actor=entry.actor,
             correction=self._correction(entry, category, account),
         )
-        for standing in post(claim, account, entry.created_at, entry.id).standings:
+        for standing in post(request, account, entry.created_at, entry.id).score_changes:
             self._rows[standing.board] = standing.row
-        self._trust(entry, category)
+        self._take_ledger_score(entry, category)
         self._remember(entry)
 
-    def standings(self, *, hidden: bool, deleted: bool) -> Iterator[Standing]:
+    def score_changes(self, *, hidden: bool, deleted: bool) -> Iterator[ScoreChange]:
         """Where the user stands after the last entry. Of a deleted user no score is left."""
         for board, row in self._rows.items():
             category = self._categories[board.category]
             score = 0 if deleted else row.score
             final = replace(row, score=score, hidden=hidden or deleted or (score == 0 and not category.ranks_zero))
-            yield Standing(board, self._user.id, final, sort_key(category.sort_order, score))
+            yield ScoreChange(board, self._user.id, final, sort_key(category.sort_order, score))
 
     def _correction(self, entry: Transaction, category: Category, account: Account) -> Correction | None:
         """What the entry added to which board; None for an award, which the operator of the category decides on."""
@@ -65,16 +75,16 @@ class Replay:
             return UNCHANGED
         if entry.kind is Kind.ADJUSTMENT:
             return adjustment(category, account, entry.delta, entry.created_at)
-        past = self._reversed_by(entry) if entry.kind is Kind.REVERSAL else None
-        if past is not None:
-            return reversal(category, account, past, self._past[category.id], entry.created_at)
+        prior = self._reversed_by(entry) if entry.kind is Kind.REVERSAL else None
+        if prior is not None:
+            return reversal(category, account, prior, self._past[category.id], entry.created_at)
         return {all_time: entry.delta}
 
-    def _reversed_by(self, entry: Transaction) -> Past | None:
+    def _reversed_by(self, entry: Transaction) -> PriorTransaction | None:
         chain = self._past.get(entry.category_id or "", ())
-        return next((past for past in chain if reversal_key(past.id) == entry.request_key), None)
+        return next((prior for prior in chain if reversal_key(prior.id) == entry.request_key), None)
 
-    def _trust(self, entry: Transaction, category: Category) -> None:
+    def _take_ledger_score(self, entry: Transaction, category: Category) -> None:
         """Where the rules of today lead elsewhere, the ledger is right about the all-time score."""
         board = board_of(category.id, Period.ALL_TIME, entry.created_at)
         row = self._rows.get(board)
@@ -82,8 +92,8 @@ class Replay:
             self._rows[board] = revise(category, row, entry.score, entry.created_at, hidden=False)
 
     def _remember(self, entry: Transaction) -> None:
-        past = Past(
+        prior = PriorTransaction(
             entry.id, entry.user_id, entry.category_id, entry.kind, entry.points, entry.delta, entry.created_at,
             entry.request_key,
         )  # fmt: skip
-        self._past.setdefault(entry.category_id or "", []).append(past)
+        self._past.setdefault(entry.category_id or "", []).append(prior)

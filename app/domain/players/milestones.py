@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.domain.boards.periods import Period
-from app.domain.ledger.posting import Posting, Standing
+from app.domain.ledger.posting import Posting, ScoreChange
 from app.domain.users import Profile
 
 THRESHOLDS = (100, 500, 1_000, 5_000, 10_000)
@@ -67,7 +67,7 @@ def kinds_of_rank(rank: int) -> tuple[MilestoneKind, ...]:
     return (MilestoneKind.TOP_TEN,) if rank <= TOP_TEN else ()
 
 
-def _all_time(posting: Posting) -> Standing | None:
+def _all_time(posting: Posting) -> ScoreChange | None:
     """The new state on the all-time board, which comes first if it changed. None for a hidden user: nobody may hear."""
-    first = posting.standings[0] if posting.standings else None
+    first = posting.score_changes[0] if posting.score_changes else None
     return first if first and first.board.window.period is Period.ALL_TIME and not first.row.hidden else None

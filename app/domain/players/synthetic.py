@@ -39,7 +39,7 @@ class Player:
     transactions: Sequence[Transaction]
 
 
-class Population:
+class SyntheticPlayers:
     """Makes players up, all of one category. The same `random` makes the same players."""
 
     def __init__(self, category: Category, actions: Iterable[Action], now: datetime, days: int, random: Random) -> None:
@@ -64,7 +64,7 @@ class Population:
         self._span = (now - self._start) // timedelta(microseconds=1)
         self._random = random
 
-    def strangers(self, count: int, actions: int) -> list[Player]:
+    def make(self, count: int, actions: int) -> list[Player]:
         """`count` players who share `actions` completed actions: each has one while there are enough, few have many."""
         ids = sorted(uuid7(self._now, self._random.randbytes) for _ in range(count))
         shares = [int(index < actions) for index in range(count)]

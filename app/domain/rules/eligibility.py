@@ -8,46 +8,46 @@ from datetime import UTC, datetime, timedelta
 
 from app.domain.catalogue.catalogue import Operator
 from app.domain.errors import AlreadyCompleted, CooldownActive, DailyLimitReached, ScoreCapReached, TooEarly
-from app.domain.ledger.posting import Account, Claim, boards_for
+from app.domain.ledger.posting import Account, ScoreRequest, boards_for
 
-Rule = Callable[[Claim, Account, datetime], None]
+Rule = Callable[[ScoreRequest, Account, datetime], None]
 
 
-def min_duration(claim: Claim, account: Account, now: datetime) -> None:
+def min_duration(request: ScoreRequest, account: Account, now: datetime) -> None:
     """An action takes its time: it began at least `min_duration` ago. Raises TooEarly."""
-    if claim.action and claim.started_at:
-        left = claim.started_at + claim.action.min_duration - now
+    if request.action and request.started_at:
+        left = request.started_at + request.action.min_duration - now
         if left > timedelta(0):
             raise TooEarly(seconds(left))
 
 
-def once_only(claim: Claim, account: Account, now: datetime) -> None:
+def once_only(request: ScoreRequest, account: Account, now: datetime) -> None:
     """An action that is not repeatable pays once for ever. Raises AlreadyCompleted."""
-    if claim.action and not claim.action.repeatable and account.activity.done_ever:
+    if request.action and not request.action.repeatable and account.activity.done_ever:
         raise AlreadyCompleted
 
 
-def cooldown(claim: Claim, account: Account, now: datetime) -> None:
+def cooldown(request: ScoreRequest, account: Account, now: datetime) -> None:
     """Between two completions lies the action's cooldown. Raises CooldownActive."""
     last = account.activity.last_at
     # Without a cooldown nothing is compared: clocks of two instances differ, and `last` may lie ahead of `now`.
-    if claim.action and claim.action.cooldown and last:
-        left = last + claim.action.cooldown - now
+    if request.action and request.action.cooldown and last:
+        left = last + request.action.cooldown - now
         if left > timedelta(0):
             raise CooldownActive(seconds(left))
 
 
-def daily_limit(claim: Claim, account: Account, now: datetime) -> None:
+def daily_limit(request: ScoreRequest, account: Account, now: datetime) -> None:
     """A UTC day allows so many completions. Raises DailyLimitReached until the next midnight."""
-    limit = claim.action.daily_limit if claim.action else None
+    limit = request.action.daily_limit if request.action else None
     if limit is not None and account.activity.done_today >= limit:
         raise DailyLimitReached(seconds(next_midnight(now) - now))
 
 
-def score_cap(claim: Claim, account: Account, now: datetime) -> None:
+def score_cap(request: ScoreRequest, account: Account, now: datetime) -> None:
     """There is room under the cap. Raises ScoreCapReached; an award that only partly fits is cut, not refused."""
-    row = account.rows.get(boards_for(claim.category, now)[0])
-    if row and claim.category.operator is Operator.SUM and row.score >= claim.category.score_cap:
+    row = account.rows.get(boards_for(request.category, now)[0])
+    if row and request.category.operator is Operator.SUM and row.score >= request.category.score_cap:
         raise ScoreCapReached
 
 
@@ -55,10 +55,10 @@ SUBMISSION_RULES: tuple[Rule, ...] = (min_duration, once_only, cooldown, daily_l
 """In the order in which a caller wants to hear of them."""
 
 
-def check(claim: Claim, account: Account, now: datetime) -> None:
-    """Raise the refusal of the first rule that `claim` breaks."""
+def check(request: ScoreRequest, account: Account, now: datetime) -> None:
+    """Raise the refusal of the first rule that `request` breaks."""
     for rule in SUBMISSION_RULES:
-        rule(claim, account, now)
+        rule(request, account, now)
 
 
 def seconds(left: timedelta) -> int:

@@ -16,7 +16,7 @@ from math import dist, sqrt
 from statistics import fmean, median
 
 from app.domain.ledger.activity import History, Suspicion, Verdict
-from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.posting import Account, ScoreRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class Thresholds:
     spike_interval: float = 3.0
     """Slower than that is no spike, whatever was before."""
 
-    neighbours_flag: int = 25
+    accounts_per_address_flag: int = 25
     """Accounts that played from one public address within an hour."""
 
 
-Rule = Callable[[Claim, History, datetime, Thresholds], Verdict]
+Rule = Callable[[ScoreRequest, History, datetime, Thresholds], Verdict]
 
 
-def velocity(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+def velocity(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
     """More completions a minute than anybody makes, kept up over the whole history."""
     if len(history.recent) < limits.history - 1:
         return Verdict.ACCEPT
@@ -70,7 +70,7 @@ def velocity(claim: Claim, history: History, now: datetime, limits: Thresholds) 
     return _grade(rate, limits.velocity_flag, limits.velocity_hold)
 
 
-def even_spacing(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+def even_spacing(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
     """Intervals as even as a machine's."""
     if limits.even_length < 3 or len(history.recent) < limits.even_length - 1:
         return Verdict.ACCEPT
@@ -81,16 +81,16 @@ def even_spacing(claim: Claim, history: History, now: datetime, limits: Threshol
     return Verdict.FLAG if _is_even(rhythm, limits.even_flag, limits) else Verdict.ACCEPT
 
 
-def too_fast(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+def too_fast(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
     """Completions of one action that lie closer together than the action takes: they cannot have run one by one."""
-    if claim.action is None or not claim.action.min_duration:
+    if request.action is None or not request.action.min_duration:
         return Verdict.ACCEPT
-    begun = now - claim.action.min_duration
-    overlaps = sum(done.action_id == claim.action.id and done.at > begun for done in history.recent)
+    begun = now - request.action.min_duration
+    overlaps = sum(done.action_id == request.action.id and done.at > begun for done in history.recent)
     return _grade(overlaps, limits.overlap_flag, limits.overlap_hold)
 
 
-def sudden_spike(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+def sudden_spike(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
     """A player who all at once is many times as fast as before."""
     newest = limits.spike_length - 1
     if newest < 1 or len(history.recent) < newest + limits.spike_length:
@@ -102,18 +102,18 @@ def sudden_spike(claim: Claim, history: History, now: datetime, limits: Threshol
     return Verdict.FLAG if before_every > limits.spike_factor * max(now_every, 0.001) else Verdict.ACCEPT
 
 
-def crowded_address(claim: Claim, history: History, now: datetime, limits: Thresholds) -> Verdict:
+def crowded_address(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
     """Many accounts behind one address. Never more than a flag: a school or an office looks the same."""
-    return _grade(history.neighbours, limits.neighbours_flag, 0)
+    return _grade(history.accounts_per_address, limits.accounts_per_address_flag, 0)
 
 
 RULES: tuple[Rule, ...] = (velocity, even_spacing, too_fast, sudden_spike, crowded_address)
 
 
-def judge(claim: Claim, account: Account, now: datetime, limits: Thresholds) -> Suspicion | None:
+def judge(request: ScoreRequest, account: Account, now: datetime, limits: Thresholds) -> Suspicion | None:
     """What is wrong with a completion: the severest verdict, and every rule that is not content. None: nothing."""
     history = account.history
-    verdicts = {rule.__name__: rule(claim, history, now, limits) for rule in RULES}
+    verdicts = {rule.__name__: rule(request, history, now, limits) for rule in RULES}
     worst = max(verdicts.values())
     if worst is Verdict.ACCEPT:
         return None

@@ -20,11 +20,11 @@ from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language import BREAK, Visitor, VisitorAction, visit
 from strawberry.types.arguments import convert_arguments
 
-from app.execution.compiler.execution_state import Run
+from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import SelectedField, Unsupported
 from app.execution.compiler.inputs import Make, Unknown, maker
 
-Coerce = Callable[[Run], dict[str, Any]]
+Coerce = Callable[[ExecutionState], dict[str, Any]]
 Convert = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 _ABSENT = object()
@@ -98,7 +98,7 @@ class Arguments:
         if not variables:
             return lambda run: constant
 
-        def coerce(run: Run) -> dict[str, Any]:
+        def coerce(run: ExecutionState) -> dict[str, Any]:
             arguments = constant.copy()
             for python_name, variable, default, strict in variables:
                 value = run.variables.get(variable, default)
@@ -123,7 +123,7 @@ class Arguments:
         except GraphQLError as error:
             raise Unsupported from error
 
-    def _coerced(self, run: Run) -> dict[str, Any]:
+    def _coerced(self, run: ExecutionState) -> dict[str, Any]:
         definition, node = self._field.definition, self._field.node
         try:
             return get_argument_values(definition, node, VariableValues({}, run.variables))

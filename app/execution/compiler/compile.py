@@ -20,14 +20,14 @@ from graphql import (
 )
 
 from app.execution.compiler.completion import Complete, delegated, listed, one_of, projected, required, settled
-from app.execution.compiler.execution_state import Run
+from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import Collector, SelectedField, Unsupported
 from app.execution.compiler.field_executors import Field, concurrently, interpreted, resolved, serially
 from app.execution.compiler.projection import Projector
 from app.execution.compiler.resolver import caller
 from app.execution.compiler.type_resolution import classes_of, variants_of
 from app.execution.documents.operation import Operation
-from app.execution.lru_cache import LRU
+from app.execution.lru_cache import LRUCache
 from app.execution.response import Response
 
 # What the closures of one field take, roughly.
@@ -42,7 +42,7 @@ class Plan:
     def __init__(self, root: Field) -> None:
         self._root = root
 
-    async def execute(self, run: Run) -> Response:
+    async def execute(self, run: ExecutionState) -> Response:
         """One execution. Errors of resolvers are in the response."""
         try:
             data = self._root(run.root, None, run)
@@ -62,7 +62,7 @@ class Compiler:
         self._schema = schema
         # Attributes are read as `getattr` does; another default resolver would need its own ways.
         self._able = schema.config.default_resolver is getattr
-        self._plans: LRU[tuple[Any, ...], Plan | _Mark] = LRU(entries, size)
+        self._plans: LRUCache[tuple[Any, ...], Plan | _Mark] = LRUCache(entries, size)
 
     def plan(self, operation: Operation, variables: dict[str, Any]) -> Plan | None:
         """The plan for these values of variables, or None when graphql-core has to execute.

@@ -15,19 +15,19 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.execution import optimized_is_awaitable as is_awaitable
 
-from app.execution.compiler.execution_state import Run
+from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import SelectedField
 from app.execution.compiler.projection import Project
 from app.execution.compiler.type_resolution import is_cast
 
-Complete = Callable[[Any, Path, Run], Any]
+Complete = Callable[[Any, Path, ExecutionState], Any]
 """(value, path, run) -> the completed value or a coroutine of it. Raises the error of a field."""
 
 
 def delegated(type_: GraphQLOutputType, field: SelectedField) -> Complete:
     """Completion by graphql-core."""
 
-    def complete(value: Any, path: Path, run: Run) -> Any:
+    def complete(value: Any, path: Path, run: ExecutionState) -> Any:
         info = run.core.build_resolve_info(field.definition, field.nodes, field.parent, path)
         return run.core.complete_value(type_, field.details, info, path, value, None)
 
@@ -37,7 +37,7 @@ def delegated(type_: GraphQLOutputType, field: SelectedField) -> Complete:
 def projected(project: Project, otherwise: Complete) -> Complete:
     """A value that is read from attributes alone."""
 
-    def complete(value: Any, path: Path, run: Run) -> Any:
+    def complete(value: Any, path: Path, run: ExecutionState) -> Any:
         try:
             return project(value)
         except Exception:
@@ -50,7 +50,7 @@ def required(inner: Complete, field: SelectedField) -> Complete:
     """A value that must not be null."""
     message = f"Cannot return null for non-nullable field {field.parent}.{field.name}."
 
-    def complete(value: Any, path: Path, run: Run) -> Any:
+    def complete(value: Any, path: Path, run: ExecutionState) -> Any:
         completed = inner(value, path, run)
         if completed is None:
             raise TypeError(message)
@@ -62,7 +62,7 @@ def required(inner: Complete, field: SelectedField) -> Complete:
 def one_of(variants: dict[type, Complete], uncertain: bool, otherwise: Complete) -> Complete:
     """An object, completed by its class. `uncertain` classes may have been cast to others."""
 
-    def complete(value: Any, path: Path, run: Run) -> Any:
+    def complete(value: Any, path: Path, run: ExecutionState) -> Any:
         if value is None:
             return None
         variant = variants.get(type(value))
@@ -76,7 +76,7 @@ def one_of(variants: dict[type, Complete], uncertain: bool, otherwise: Complete)
 def listed(settle: Complete, otherwise: Complete) -> Complete:
     """A list, each of its members settled for itself."""
 
-    def complete(value: Any, path: Path, run: Run) -> Any:
+    def complete(value: Any, path: Path, run: ExecutionState) -> Any:
         if value is None:
             return None
         if type(value) is not list and type(value) is not tuple:
@@ -104,23 +104,23 @@ def settled(complete: Complete, type_: GraphQLOutputType, details: FieldDetailsL
     A nullable place becomes null and the error is collected; from any other the error goes on up.
     """
 
-    def failed(error: Exception, path: Path, run: Run) -> None:
+    def failed(error: Exception, path: Path, run: ExecutionState) -> None:
         run.core.handle_field_error(error, type_, details, path)
 
-    async def later(value: Awaitable[Any], path: Path, run: Run) -> Any:
+    async def later(value: Awaitable[Any], path: Path, run: ExecutionState) -> Any:
         try:
             completed = complete(await value, path, run)
             return await completed if completed.__class__ is CoroutineType else completed
         except Exception as error:
             return failed(error, path, run)
 
-    async def finish(completed: Awaitable[Any], path: Path, run: Run) -> Any:
+    async def finish(completed: Awaitable[Any], path: Path, run: ExecutionState) -> Any:
         try:
             return await completed
         except Exception as error:
             return failed(error, path, run)
 
-    def settle(value: Any, path: Path, run: Run) -> Any:
+    def settle(value: Any, path: Path, run: ExecutionState) -> Any:
         if is_awaitable(value):
             return later(value, path, run)
         try:
@@ -143,7 +143,7 @@ async def gathered(results: Any, pending: Sequence[Any]) -> Any:
     return results
 
 
-def abandon(awaitables: list[Any], run: Run) -> None:
+def abandon(awaitables: list[Any], run: ExecutionState) -> None:
     """Let these end on their own: an error has already decided about their parent."""
     if awaitables:
         run.core.settle_in_background(awaitables)

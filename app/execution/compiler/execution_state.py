@@ -19,27 +19,27 @@ from strawberry.execution import optimized_is_awaitable
 
 from app.execution.compiler.field_collection import SelectedField
 from app.execution.documents.selection import fragments_of
-from app.execution.reference_executor import Interpreter
+from app.execution.reference_executor import ReferenceExecutor
 
 if TYPE_CHECKING:
     from app.execution.documents.operation import Operation
 
 
-class Run:
+class ExecutionState:
     """What every field of one execution shares."""
 
-    __slots__ = ("_core", "_given", "_interpreter", "context", "operation", "root", "variables")
+    __slots__ = ("_core", "_given", "_reference_executor", "context", "operation", "root", "variables")
 
     def __init__(
         self,
-        interpreter: Interpreter,
+        reference_executor: ReferenceExecutor,
         operation: Operation,
         given: Mapping[str, Any] | None,
         variables: dict[str, Any],
         context: object,
         root: object = None,
     ) -> None:
-        self._interpreter = interpreter
+        self._reference_executor = reference_executor
         self._given = given
         self._core: Executor[Any] | None = None
         self.operation = operation
@@ -56,7 +56,7 @@ class Run:
         """
         core = self._core
         if core is None:
-            core = self._interpreter.executor(self.operation, self._given, self.context, self.root)
+            core = self._reference_executor.executor(self.operation, self._given, self.context, self.root)
             self._core = core
         return core
 
@@ -75,7 +75,7 @@ class ResolveInfo:
     operation_extensions = None
     is_awaitable = staticmethod(optimized_is_awaitable)
 
-    def __init__(self, run: Run, field: SelectedField, path: Path) -> None:
+    def __init__(self, run: ExecutionState, field: SelectedField, path: Path) -> None:
         self._run = run
         self._field = field
         self.path = path

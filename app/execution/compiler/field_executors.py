@@ -9,12 +9,12 @@ from typing import Any
 from graphql.pyutils import Path
 
 from app.execution.compiler.completion import Complete, abandon, gathered
-from app.execution.compiler.execution_state import Run
+from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import SelectedField
 from app.execution.compiler.projection import Project
 from app.execution.compiler.resolver import Call
 
-Field = Callable[[Any, Path | None, Run], Any]
+Field = Callable[[Any, Path | None, ExecutionState], Any]
 """(source, path of the parent, run) -> the completed value or a coroutine of it."""
 
 Fields = Sequence[tuple[str, Field]]
@@ -24,7 +24,7 @@ def resolved(field: SelectedField, call: Call, settle: Complete) -> Field:
     """A field with a resolver."""
     key, parent = field.key, field.parent.name
 
-    def execute(source: Any, above: Path | None, run: Run) -> Any:
+    def execute(source: Any, above: Path | None, run: ExecutionState) -> Any:
         path = Path(above, key, parent)
         try:
             value = call(source, run, path)
@@ -39,7 +39,7 @@ def resolved(field: SelectedField, call: Call, settle: Complete) -> Field:
 def interpreted(field: SelectedField) -> Field:
     """A field left to graphql-core."""
 
-    def execute(source: Any, above: Path | None, run: Run) -> Any:
+    def execute(source: Any, above: Path | None, run: ExecutionState) -> Any:
         path = Path(above, field.key, field.parent.name)
         return run.core.execute_field(field.parent, source, field.details, path, None)
 
@@ -53,7 +53,7 @@ def concurrently(project: Project, resolvers: Fields, fields: Fields) -> Field:
     executed one by one instead, so that errors keep the order of the document.
     """
 
-    def execute(source: Any, path: Path | None, run: Run) -> Any:
+    def execute(source: Any, path: Path | None, run: ExecutionState) -> Any:
         try:
             results, remaining = project(source), resolvers
         except Exception:
@@ -75,7 +75,7 @@ def concurrently(project: Project, resolvers: Fields, fields: Fields) -> Field:
 def serially(fields: Fields) -> Field:
     """A selection set whose fields wait for each other: the root of a mutation."""
 
-    async def execute(source: Any, path: Path | None, run: Run) -> Any:
+    async def execute(source: Any, path: Path | None, run: ExecutionState) -> Any:
         results = {}
         for key, field in fields:
             value = field(source, path, run)

@@ -12,10 +12,10 @@ from graphql.pyutils import Path
 from strawberry.types.field import StrawberryField
 
 from app.execution.compiler.arguments import Arguments
-from app.execution.compiler.execution_state import ResolveInfo, Run
+from app.execution.compiler.execution_state import ExecutionState, ResolveInfo
 from app.execution.compiler.field_collection import SelectedField, Unsupported
 
-Call = Callable[[Any, Run, Path], Any]
+Call = Callable[[Any, ExecutionState, Path], Any]
 """(source, run, path) -> the resolved value or an awaitable of it. Raises what the resolver raises."""
 
 
@@ -52,7 +52,7 @@ def _through_strawberry(field: SelectedField) -> Call:
     resolve = field.definition.resolve
     assert resolve is not None
 
-    def call(source: Any, run: Run, path: Path) -> Any:
+    def call(source: Any, run: ExecutionState, path: Path) -> Any:
         arguments = get_argument_values(field.definition, field.node, run.core.variable_values, None, True)
         return resolve(source, ResolveInfo(run, field, path), **arguments)
 
@@ -95,11 +95,11 @@ class _Direct:
             return lambda source, run, path: function(**coerce(run))
         return lambda source, run, path: invoke(source, run, path, coerce(run))
 
-    def _info(self, run: Run, path: Path) -> Any:
+    def _info(self, run: ExecutionState, path: Path) -> Any:
         raw: Any = ResolveInfo(run, self._field, path)
         return self._info_class(_raw_info=raw, _field=self._definition)
 
-    def _invoke(self, source: Any, run: Run, path: Path, arguments: dict[str, Any]) -> Any:
+    def _invoke(self, source: Any, run: ExecutionState, path: Path, arguments: dict[str, Any]) -> Any:
         convert = self._arguments.convert
         if convert is not None or self._info_name is not None:
             info = self._info(run, path)
@@ -113,13 +113,13 @@ class _Direct:
     # What follows is what Strawberry does for `exception_handlers`: an exception becomes the value
     # its handler returns, unless no handler wants it or the handler returns None.
 
-    async def _awaited(self, source: Any, run: Run, path: Path, arguments: dict[str, Any]) -> Any:
+    async def _awaited(self, source: Any, run: ExecutionState, path: Path, arguments: dict[str, Any]) -> Any:
         try:
             return await self._invoke(source, run, path, arguments)
         except Exception as error:
             return await self._settled(error, self._handle(error, run, path))
 
-    def _handled_call(self, source: Any, run: Run, path: Path, arguments: dict[str, Any]) -> Any:
+    def _handled_call(self, source: Any, run: ExecutionState, path: Path, arguments: dict[str, Any]) -> Any:
         try:
             result = self._invoke(source, run, path, arguments)
         except Exception as error:
@@ -129,13 +129,13 @@ class _Direct:
             return handled
         return self._guarded(result, run, path) if isawaitable(result) else result
 
-    async def _guarded(self, result: Any, run: Run, path: Path) -> Any:
+    async def _guarded(self, result: Any, run: ExecutionState, path: Path) -> Any:
         try:
             return await result
         except Exception as error:
             return await self._settled(error, self._handle(error, run, path))
 
-    def _handle(self, error: Exception, run: Run, path: Path) -> Any:
+    def _handle(self, error: Exception, run: ExecutionState, path: Path) -> Any:
         for exception_types, handler in self._handlers:
             if isinstance(error, exception_types):
                 return handler.handle(error, field=self._definition, info=self._info(run, path))

@@ -18,10 +18,10 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.execution.documents.operation import Operation
-from app.execution.documents.selection import Marked, hides_grounds, reads_viewer
+from app.execution.documents.selection import Marked, is_uncacheable, reads_viewer
 from app.execution.limits.storable_values import HoldableLiterals
-from app.execution.lru_cache import LRU
-from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, Refusal
+from app.execution.lru_cache import LRUCache
+from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, RequestError
 
 Limits = Callable[[GraphQLSchema, DocumentNode, int], GraphQLError | None]
 """Judges a parsed document; the last argument is the length of its text in characters."""
@@ -45,13 +45,13 @@ class Document:
     """One accepted document. Its operations are prepared when first asked for."""
 
     def __init__(
-        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: Marked, groundless: Marked
+        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: Marked, uncacheable: Marked
     ) -> None:
         self._query = query
         self._schema = schema
         self._tree = tree
         self._viewers = viewers
-        self._groundless = groundless
+        self._groundless = uncacheable
         self._definitions: dict[str | None, OperationDefinitionNode] = {
             node.name.value if node.name else None: node
             for node in tree.definitions
@@ -73,14 +73,14 @@ class Document:
                 if name is None
                 else f"Unknown operation named '{name}'."
             )
-            raise Refusal.because(GraphQLError(reason), BAD_USER_INPUT)
+            raise RequestError.because(GraphQLError(reason), BAD_USER_INPUT)
         operation = Operation(
             self._query,
             self._schema,
             self._tree,
             definition,
             viewers=self._viewers,
-            groundless=self._groundless,
+            uncacheable=self._groundless,
         )
         self._prepared[name] = operation
         return operation
@@ -97,9 +97,9 @@ class Documents:
         self._schema = schema
         self._limits = limits
         self._viewers = Marked(schema, reads_viewer)
-        self._groundless = Marked(schema, hides_grounds)
-        self._accepted: LRU[str, Document] = LRU(entries, size)
-        self._refused: LRU[str, Refusal] = LRU(entries, size)
+        self._groundless = Marked(schema, is_uncacheable)
+        self._accepted: LRUCache[str, Document] = LRUCache(entries, size)
+        self._refused: LRUCache[str, RequestError] = LRUCache(entries, size)
 
     def get(self, query: str) -> Document:
         """The document of this text. Raises Refusal when it cannot be parsed, is too large or not valid."""
@@ -109,11 +109,11 @@ class Documents:
         refused = self._refused.get(query)
         if refused is not None:
             # A new exception each time: raising one object again lengthens its traceback for ever.
-            raise Refusal(refused.errors)
+            raise RequestError(refused.errors)
         try:
             document = self._admit(query)
-        except Refusal as refusal:
-            self._refused.put(query, Refusal(refusal.errors), len(query) + 1024)
+        except RequestError as request_error:
+            self._refused.put(query, RequestError(request_error.errors), len(query) + 1024)
             raise
         self._accepted.put(query, document, BYTES_PER_CHARACTER * len(query) + 1024)
         return document
@@ -122,10 +122,10 @@ class Documents:
         try:
             tree = parse(query, max_lexical_tokens=MOST_TOKENS, max_comments=MOST_TOKENS)
         except GraphQLError as error:
-            raise Refusal.because(error, PARSE_FAILED) from None
+            raise RequestError.because(error, PARSE_FAILED) from None
         if self._limits is not None and (over := self._limits(self._schema, tree, len(query))):
-            raise Refusal.because(over, TOO_COMPLEX)
+            raise RequestError.because(over, TOO_COMPLEX)
         # One error is all that is ever told, so the search stops at the first.
         if errors := validate(self._schema, tree, RULES, max_errors=1, hide_suggestions=True):
-            raise Refusal.because(errors[0], VALIDATION_FAILED)
-        return Document(query, self._schema, tree, viewers=self._viewers, groundless=self._groundless)
+            raise RequestError.because(errors[0], VALIDATION_FAILED)
+        return Document(query, self._schema, tree, viewers=self._viewers, uncacheable=self._groundless)

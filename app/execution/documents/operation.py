@@ -22,7 +22,7 @@ class Operation:
         definition: OperationDefinitionNode,
         *,
         viewers: Marked,
-        groundless: Marked,
+        uncacheable: Marked,
     ) -> None:
         self.query = query
         self.name = definition.name.value if definition.name else None
@@ -32,8 +32,8 @@ class Operation:
         """Schema names of the root fields, one per response key: aliases repeat them."""
         self.shared = self.kind is not OperationType.MUTATION and not viewers.touched_by(document, definition)
         """True when the result is the same for every viewer. Never so for a mutation."""
-        self.grounded = (
-            self.kind is OperationType.QUERY and self.shared and not groundless.touched_by(document, definition)
+        self.cacheable = (
+            self.kind is OperationType.QUERY and self.shared and not uncacheable.touched_by(document, definition)
         )
         """True for a query that is shared, and whose resolvers can tell what their values rest on."""
         self.document = document

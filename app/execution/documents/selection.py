@@ -27,7 +27,7 @@ from strawberry.types.field import StrawberryField
 
 DEFINITION = "strawberry-definition"
 VIEWER = "viewer"
-GROUNDED = "grounded"
+CACHEABLE = "grounded"
 
 Fragments = dict[str, FragmentDefinitionNode]
 
@@ -87,12 +87,13 @@ def reads_viewer(field: StrawberryField) -> bool:
     return bool(field.metadata.get(VIEWER))
 
 
-def hides_grounds(field: StrawberryField) -> bool:
-    """Whether the value may come from anywhere: it has a resolver without `metadata={"grounded": True}`.
+def is_uncacheable(field: StrawberryField) -> bool:
+    """Whether the value may come from anywhere: it has a resolver without `metadata={"cacheable": True}`.
 
-    A resolver with that mark tells what it rested on, once per execution (see `Grounds`), or the result is used once.
+    A resolver with that mark tells what it rested on, once per execution (see `Dependencies`), or the result is used
+    once.
     """
-    return field.base_resolver is not None and not field.metadata.get(GROUNDED)
+    return field.base_resolver is not None and not field.metadata.get(CACHEABLE)
 
 
 class Marked:

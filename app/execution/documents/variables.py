@@ -33,7 +33,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.utilities.coerce_input_value import coerce_default_value
 
 from app.execution.limits.storable_values import fault_in_value
-from app.execution.request_error import BAD_USER_INPUT, Refusal
+from app.execution.request_error import BAD_USER_INPUT, RequestError
 
 _ABSENT = object()
 
@@ -84,12 +84,14 @@ class Variables:
         for node in self._definitions:
             name = node.variable.name.value
             if given and (fault := fault_in_value(given.get(name))):
-                raise Refusal.because(GraphQLError(f"Variable '${name}' has an invalid value{fault}"), BAD_USER_INPUT)
+                raise RequestError.because(
+                    GraphQLError(f"Variable '${name}' has an invalid value{fault}"), BAD_USER_INPUT
+                )
         values = get_variable_values(
             self._schema, self._definitions, dict(given or {}), max_errors=1, hide_suggestions=True
         )
         if isinstance(values, list):
-            raise Refusal.because(values[0], BAD_USER_INPUT)
+            raise RequestError.because(values[0], BAD_USER_INPUT)
         return values
 
 

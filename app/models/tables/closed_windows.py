@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.tables.base import Base
 
 
-class WindowClosing(Base):
+class ClosedWindow(Base):
     """A window that was closed, and how many users its board ranked then. There is one row per window, for ever."""
 
     __tablename__ = "window_closings"
@@ -22,7 +22,7 @@ class WindowClosing(Base):
     total_users: Mapped[int] = mapped_column(BigInteger)
 
 
-class ClosingScore(Base):
+class ScoreHistogramRow(Base):
     """How the users of a closed window were spread over its scores: one row per score that anybody had.
 
     With it the rank of any user is a look-up and a count among equals, however many users there were; a rank per user

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from app.domain.boards.board import Board, Version
-from app.domain.boards.views import Around, Head, Player, S, State, View, with_beside
+from app.domain.boards.views import Around, Head, Player, S, State, View, with_extra_views
 
-__all__ = ["Around", "BoardReader", "Head", "Player", "S", "State", "View", "with_beside"]
+__all__ = ["Around", "BoardReader", "Head", "Player", "S", "State", "View", "with_extra_views"]
 
 
 class BoardReader(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Tally:
+class FeedCounters:
     """Counts since the start of the process, of all feeds together."""
 
     nudges: int = 0

@@ -24,47 +24,49 @@ from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
 from app.pubsub.feed.board_reader import BoardReader, S, View
 from app.pubsub.feed.clock import Clock
-from app.pubsub.feed.counters import Tally
+from app.pubsub.feed.counters import FeedCounters
 from app.pubsub.feed.diff import with_rivals
-from app.pubsub.feed.mailboxes import Slot
-from app.pubsub.feed.pending_reads import Waiters
-from app.pubsub.feed.read_schedule import Rhythm
-from app.pubsub.feed.subscribers import HEAD, Audience
-from app.pubsub.feed.timing import Pace
-from app.pubsub.feed.version_tracker import Progress
+from app.pubsub.feed.mailboxes import LatestValue
+from app.pubsub.feed.pending_reads import PendingReads
+from app.pubsub.feed.read_schedule import ReadSchedule
+from app.pubsub.feed.subscribers import HEAD, Subscribers
+from app.pubsub.feed.timing import FeedTiming
+from app.pubsub.feed.version_tracker import VersionTracker
 
 log = logging.getLogger(__name__)
 
 
-class Regressed(Exception):
+class VersionRegressed(Exception):
     """A store answered with an older version than it did before."""
 
 
 class Feed:
     """The head of one board, kept current by `run`, with the slots of those who watch the board."""
 
-    def __init__(self, board: Board, reader: BoardReader, clock: Clock, pace: Pace, tally: Tally) -> None:
+    def __init__(
+        self, board: Board, reader: BoardReader, clock: Clock, timing: FeedTiming, counters: FeedCounters
+    ) -> None:
         self.board = board
         self._ends_at = board.window.ends_at
         self._reader = reader
         self._clock = clock
-        self._pace = pace
-        self._tally = tally
-        self._rhythm = Rhythm(pace, clock.monotonic())
-        self._audience = Audience()
-        self._progress = Progress()
-        self._waiters = Waiters()
+        self._timing = timing
+        self._counters = counters
+        self._rhythm = ReadSchedule(timing, clock.monotonic())
+        self._subscribers = Subscribers()
+        self._progress = VersionTracker()
+        self._pending_reads = PendingReads()
         self._wake = asyncio.Event()
-        self._suspect = False
-        self._distrusted = False
-        self._in_doubt = False
+        self._version_check_due = False
+        self._reread_due = False
+        self._refreshing = False
         self._announced: Version | None = None
         self._cut_edition: Page | None = None
         self._cuts: dict[tuple[int, int], Page] = {}
 
     @property
     def watchers(self) -> int:
-        return self._audience.watchers
+        return self._subscribers.watchers
 
     def is_past(self, now: datetime) -> bool:
         """Whether the window of the board is over: another board is the open one."""
@@ -72,32 +74,32 @@ class Feed:
 
     def nudge(self, version: Version, *, top_moved: bool) -> None:
         """The board is at `version` or later. What moved below the head matters to those who watch there."""
-        if (top_moved or self._audience.beyond_head) and not self._progress.covers(version):
+        if (top_moved or self._subscribers.beyond_head) and not self._progress.covers(version):
             self._announced = version
             self._wake.set()
 
-    def distrust(self) -> None:
+    def invalidate(self) -> None:
         """What was read may be wrong although its version is right: read it anew."""
-        self._distrusted = True
+        self._reread_due = True
         self._wake.set()
 
-    def suspect(self) -> None:
+    def check_version(self) -> None:
         """Nudges may have been lost: check the version now."""
-        self._suspect = True
+        self._version_check_due = True
         self._wake.set()
 
     def shows(self, user_id: UUID) -> bool:
         """Whether anything that this feed holds shows that user."""
-        return self._audience.shows(user_id)
+        return self._subscribers.shows(user_id)
 
-    def edition(self) -> Page | None:
+    def current_head(self) -> Page | None:
         """The head as it was read, one object for as long as nothing changed; None when it may not be the present."""
-        head, rhythm = self._audience.head, self._rhythm
+        head, rhythm = self._subscribers.head, self._rhythm
         rhythm.used_at = now = self._clock.monotonic()
         if (
             self._due
-            or self._suspect
-            or self._in_doubt
+            or self._version_check_due
+            or self._refreshing
             or rhythm.failing
             or rhythm.fallback
             or not rhythm.is_fresh(now)
@@ -111,25 +113,27 @@ class Feed:
         It is as new as everything this process has heard of. While nothing can be read it is the last known one, marked
         stale; while PostgreSQL stands in, it is up to a second old.
         """
-        if (edition := self.edition()) is not None:
-            return replace(edition, source=Source.MEMORY)
-        head, rhythm = self._audience.head, self._rhythm
+        if (current_head := self.current_head()) is not None:
+            return replace(current_head, source=Source.MEMORY)
+        head, rhythm = self._subscribers.head, self._rhythm
         if head is not None and rhythm.failing:
             return replace(head, stale=True)
         return head if rhythm.fallback and rhythm.is_fresh(self._clock.monotonic()) else None
 
-    def cut(self, limit: int, offset: int) -> Page | None:
+    def page_of_head(self, limit: int, offset: int) -> Page | None:
         """That part of `page`: one object for as long as the edition is one."""
-        edition = self.edition()
-        if edition is None:
+        current_head = self.current_head()
+        if current_head is None:
             page = self.page()
-            return page and page.cut(limit, offset)
-        if self._cut_edition is not edition:
-            self._cut_edition, self._cuts = edition, {}
-        cut = self._cuts.get((limit, offset))
-        if cut is None:
-            cut = self._cuts[limit, offset] = replace(edition, source=Source.MEMORY).cut(limit, offset)
-        return cut
+            return page and page.page_of_head(limit, offset)
+        if self._cut_edition is not current_head:
+            self._cut_edition, self._cuts = current_head, {}
+        page_of_head = self._cuts.get((limit, offset))
+        if page_of_head is None:
+            page_of_head = self._cuts[limit, offset] = replace(current_head, source=Source.MEMORY).page_of_head(
+                limit, offset
+            )
+        return page_of_head
 
     async def fresh_page(self) -> Page:
         """The head, read after this call if need be; all who wait share one reading.
@@ -141,27 +145,27 @@ class Feed:
         if self._rhythm.failing:
             raise ServiceUnavailable
         self._wake.set()
-        return await self._waiters.wait()
+        return await self._pending_reads.wait()
 
-    def attach(self, view: View[S]) -> Slot[S]:
+    def attach(self, view: View[S]) -> LatestValue[S]:
         """A new watcher's slot. What is known is in it at once, the rest follows."""
-        slot = self._audience.attach(view)
+        slot = self._subscribers.attach(view)
         self._wake.set()
         return slot
 
-    def detach(self, view: View[S], slot: Slot[S]) -> None:
+    def detach(self, view: View[S], slot: LatestValue[S]) -> None:
         """The watcher of `slot` left."""
-        self._audience.detach(view, slot)
+        self._subscribers.detach(view, slot)
         self._rhythm.used_at = self._clock.monotonic()
         self._wake.set()
 
     def abandon(self) -> None:
         """Answers every query that waits: for now nobody reads."""
-        self._waiters.answer(None)
+        self._pending_reads.answer(None)
 
     def dismiss(self) -> None:
         """Ends every slot, and answers every query that waits: nobody reads any more."""
-        self._audience.dismiss()
+        self._subscribers.dismiss()
         self.abandon()
 
     async def run(self) -> None:
@@ -170,7 +174,7 @@ class Feed:
             now = self._clock.monotonic()
             if self._until_over() <= 0:
                 return await self._finish()
-            if not self._audience.watchers and not self._waiters and self._rhythm.is_idle(now):
+            if not self._subscribers.watchers and not self._pending_reads and self._rhythm.is_idle(now):
                 return None
             delay = min(self._next_at() - now, self._until_over())
             if delay > 0:
@@ -181,17 +185,17 @@ class Feed:
 
     @property
     def _due(self) -> bool:
-        return self._distrusted or self._announced is not None
+        return self._reread_due or self._announced is not None
 
     def _next_at(self) -> float:
-        due = self._due or bool(self._audience.missing)
-        return self._rhythm.next_at(suspect=self._suspect, due=due, waiting=bool(self._waiters))
+        due = self._due or bool(self._subscribers.missing)
+        return self._rhythm.next_at(check_version=self._version_check_due, due=due, waiting=bool(self._pending_reads))
 
     def _until_over(self) -> float:
         """Seconds until the last reading of the window. By the wall clock, which may be set: asked anew each time."""
         if self._ends_at is None:
             return math.inf
-        return (self._ends_at + timedelta(seconds=self._pace.grace) - self._clock.now()).total_seconds()
+        return (self._ends_at + timedelta(seconds=self._timing.grace) - self._clock.now()).total_seconds()
 
     async def _sleep(self, seconds: float) -> None:
         alarm = self._clock.call_later(seconds, self._wake.set)
@@ -203,39 +207,39 @@ class Feed:
 
     async def _finish(self) -> None:
         """The last word on a window that is over."""
-        self._distrusted = True
-        if self._audience.watchers or self._waiters:
+        self._reread_due = True
+        if self._subscribers.watchers or self._pending_reads:
             await self._refresh()
-        self._audience.finish()
+        self._subscribers.finish()
         self.abandon()
 
     async def _refresh(self) -> None:
         """Makes sure of the state, by the version if that can be enough. Never raises for the reader's sake."""
         started = self._clock.monotonic()
-        early = len(self._waiters)
+        early = len(self._pending_reads)
         whole = self._must_read()
         # What was heard is taken care of from here on; until that is done, nobody is to be told what was known before.
-        self._in_doubt = self._due or self._suspect
-        self._suspect, self._distrusted, self._announced = False, False, None
+        self._refreshing = self._due or self._version_check_due
+        self._version_check_due, self._reread_due, self._announced = False, False, None
         try:
-            async with asyncio.timeout(self._pace.answer):
+            async with asyncio.timeout(self._timing.answer):
                 if whole or not await self._unchanged():
-                    await self._read([HEAD, *self._audience.beyond_head], started)
-                elif missing := self._audience.missing:
+                    await self._read([HEAD, *self._subscribers.beyond_head], started)
+                elif missing := self._subscribers.missing:
                     await self._read_more([HEAD, *missing], started)
         except Exception as error:
             self._fail(error, started)
         else:
             self._succeed(started, early)
-        self._in_doubt = False
+        self._refreshing = False
 
     def _must_read(self) -> bool:
-        head = self._audience.head
+        head = self._subscribers.head
         return head is None or head.stale or self._rhythm.fallback or self._rhythm.failing or self._due
 
     async def _unchanged(self) -> bool:
-        self._tally.polls += 1
-        head = self._audience.head
+        self._counters.polls += 1
+        head = self._subscribers.head
         try:
             return head is not None and await self._reader.read_version(self.board) == head.version
         except ServiceUnavailable:
@@ -243,40 +247,40 @@ class Feed:
 
     async def _read_more(self, views: Sequence[View[Any]], started: float) -> None:
         """Reads what new watchers need. If the board moved meanwhile, the others are not to be left behind."""
-        before = self._audience.head
+        before = self._subscribers.head
         await self._read(views, started)
-        after = self._audience.head
+        after = self._subscribers.head
         if before is None or after is None or before.version != after.version:
-            self._distrusted = True
+            self._reread_due = True
 
     async def _read(self, views: Sequence[View[Any]], started: float) -> None:
-        self._tally.reads += 1
+        self._counters.reads += 1
         self._rhythm.tried_at = started
         states = dict(zip(views, await self._reader.read_views(self.board, views), strict=True))
         head = states[HEAD]
         assert isinstance(head, Page)
         if not self._progress.admit(head.version):
-            raise Regressed(f"{self.board.key} fell back to {head.version}")
+            raise VersionRegressed(f"{self.board.key} fell back to {head.version}")
         for view, state in states.items():
-            self._audience.show(view, with_rivals(state, head))
+            self._subscribers.show(view, with_rivals(state, head))
 
     def _succeed(self, started: float, early: int) -> None:
-        head = self._audience.head
+        head = self._subscribers.head
         assert head is not None
         self._rhythm.confirm(started, fallback=head.source is Source.POSTGRES)
         if self._announced is not None and self._progress.covers(self._announced):
             self._announced = None
         # Whoever asked while this was under way may know of something newer, unless nothing was heard since.
-        self._waiters.answer(head, early if self._due or self._suspect else None)
+        self._pending_reads.answer(head, early if self._due or self._version_check_due else None)
 
     def _fail(self, error: Exception, started: float) -> None:
-        self._tally.failures += 1
+        self._counters.failures += 1
         if not isinstance(error, ServiceUnavailable | TimeoutError):
             log.error("cannot read %s", self.board.key, exc_info=error)
         elif not self._rhythm.failing:
             log.warning("nothing answers for %s", self.board.key)
         self._rhythm.fail(started)
         if not self._rhythm.is_fresh(self._clock.monotonic()):
-            self._audience.show_stale()
-        head = self._audience.head
-        self._waiters.answer(head and replace(head, stale=True))
+            self._subscribers.show_stale()
+        head = self._subscribers.head
+        self._pending_reads.answer(head and replace(head, stale=True))

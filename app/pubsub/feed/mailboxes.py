@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Slot(Generic[T]):
+class LatestValue(Generic[T]):
     """Holds the newest state for one watcher: what was not taken in time is replaced, never queued.
 
     Iterating waits for the next state and ends once the slot is closed and empty.
@@ -35,7 +35,7 @@ class Slot(Generic[T]):
         self.closed = True
         self._ready.set()
 
-    def __aiter__(self) -> Slot[T]:
+    def __aiter__(self) -> LatestValue[T]:
         return self
 
     async def __anext__(self) -> T:
@@ -50,7 +50,7 @@ class Slot(Generic[T]):
         return state
 
 
-class Mailbox(Generic[T]):
+class DropOldestQueue(Generic[T]):
     """Holds the newest `capacity` occurrences for one watcher; the oldest give way.
 
     For what happens once and has no state to read again. Iterating ends once the mailbox is closed and empty.
@@ -71,7 +71,7 @@ class Mailbox(Generic[T]):
         self._closed = True
         self._ready.set()
 
-    def __aiter__(self) -> Mailbox[T]:
+    def __aiter__(self) -> DropOldestQueue[T]:
         return self
 
     async def __anext__(self) -> T:

@@ -8,7 +8,7 @@ from app.domain.boards.board import Page
 from app.domain.errors import ServiceUnavailable
 
 
-class Waiters:
+class PendingReads:
     """Those who wait, in the order in which they came."""
 
     def __init__(self) -> None:

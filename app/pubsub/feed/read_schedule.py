@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from app.pubsub.feed.timing import Pace
+from app.pubsub.feed.timing import FeedTiming
 
 
-class Rhythm:
+class ReadSchedule:
     """The times of one feed, in monotonic seconds, and what follows from them.
 
     `tried_at` is the start of the last reading, `confirmed_at` the start of the last reading or check that left no
@@ -15,38 +15,39 @@ class Rhythm:
     `fallback`: PostgreSQL answers in place of Redis.
     """
 
-    def __init__(self, pace: Pace, now: float) -> None:
+    def __init__(self, timing: FeedTiming, now: float) -> None:
         self.tried_at = -math.inf
         self.confirmed_at = -math.inf
         self.used_at = now
         self.failing = False
         self.fallback = False
-        self._pace = pace
+        self._timing = timing
 
-    def next_at(self, *, suspect: bool, due: bool, waiting: bool) -> float:
+    def next_at(self, *, check_version: bool, due: bool, waiting: bool) -> float:
         """When to read or check.
 
-        `suspect`: nudges may have been lost; `due`: there is something new to read; `waiting`: queries wait for it.
+        `check_version`: nudges may have been lost; `due`: there is something new to read; `waiting`: queries wait for
+        it.
         """
-        pace = self._pace
-        if suspect:
+        timing = self._timing
+        if check_version:
             return -math.inf  # also a sign that Redis is back
         if self.failing:
-            return self.tried_at + pace.poll
-        times = [self.confirmed_at + (pace.fallback if self.fallback else pace.poll)]
+            return self.tried_at + timing.poll
+        times = [self.confirmed_at + (timing.fallback if self.fallback else timing.poll)]
         if due:
-            times.append(self.tried_at + (pace.fallback if self.fallback else pace.join))
+            times.append(self.tried_at + (timing.fallback if self.fallback else timing.join))
         if waiting:
-            times.append(self.tried_at + pace.miss)
+            times.append(self.tried_at + timing.miss)
         return min(times)
 
     def is_fresh(self, now: float) -> bool:
         """Whether what was confirmed last may still be taken for the present."""
-        return now - self.confirmed_at <= self._pace.fresh
+        return now - self.confirmed_at <= self._timing.fresh
 
     def is_idle(self, now: float) -> bool:
         """Whether nobody has asked for so long that the feed can go."""
-        return now >= self.used_at + self._pace.idle
+        return now >= self.used_at + self._timing.idle
 
     def confirm(self, started: float, *, fallback: bool) -> None:
         """What was known or read at `started` is the truth."""

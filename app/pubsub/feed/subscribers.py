@@ -10,19 +10,19 @@ from uuid import UUID
 from app.domain.boards.board import Entry, Page
 from app.pubsub.feed.board_reader import Head, Player, S, State, View
 from app.pubsub.feed.diff import worth_telling
-from app.pubsub.feed.mailboxes import Slot
+from app.pubsub.feed.mailboxes import LatestValue
 
 HEAD = Head()
 
 
-class Audience:
+class Subscribers:
     """The slots of the watchers by view, with the newest state of each view.
 
     The head's state is kept without watchers too, because queries are answered from it.
     """
 
     def __init__(self) -> None:
-        self._slots: dict[View[Any], set[Slot[Any]]] = {}
+        self._slots: dict[View[Any], set[LatestValue[Any]]] = {}
         self._latest: dict[View[Any], State] = {}
 
     @property
@@ -45,15 +45,15 @@ class Audience:
         """What is watched and was never read."""
         return [view for view in self._slots if view not in self._latest]
 
-    def attach(self, view: View[S]) -> Slot[S]:
+    def attach(self, view: View[S]) -> LatestValue[S]:
         """A new watcher's slot. What is known is in it at once."""
-        slot: Slot[S] = Slot()
+        slot: LatestValue[S] = LatestValue()
         self._slots.setdefault(view, set()).add(slot)
         if view in self._latest:
             slot.put(cast(S, self._latest[view]))
         return slot
 
-    def detach(self, view: View[S], slot: Slot[S]) -> None:
+    def detach(self, view: View[S], slot: LatestValue[S]) -> None:
         """The watcher of `slot` left."""
         slots = self._slots[view]
         slots.discard(slot)
@@ -106,5 +106,5 @@ def _users(view: View[Any], state: State) -> Iterator[UUID]:
 
 def _entries(page: Page) -> Iterator[Entry]:
     yield from page.entries
-    for _, beside in page.beside:
-        yield from beside.entries
+    for _, extra_views in page.extra_views:
+        yield from extra_views.entries

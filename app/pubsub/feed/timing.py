@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class FeedTiming:
     """The rhythm of a feed, in seconds.
 
     `join`      changes within this time become one reading; the first after a quiet time is read at once

@@ -7,7 +7,7 @@ from app.domain.boards.board import Version
 REMEMBERED = 8
 
 
-class Progress:
+class VersionTracker:
     """The highest version seen in each of the latest epochs.
 
     Epochs can alternate (a fall-back to PostgreSQL and back), so one high-water mark would not do.

@@ -61,7 +61,7 @@ class Leaderboard:
     )
 
     board: strawberry.Private[domain.Board]
-    beside: strawberry.Private[Mapping[Hashable, domain.Page]]
+    extra_views: strawberry.Private[Mapping[Hashable, domain.Page]]
     """What else was asked of the board, read together with the page: by the view that it answers."""
 
     @strawberry.field(
@@ -72,7 +72,7 @@ class Leaderboard:
         )
     )
     def around(self, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
-        page = self.beside[around_view(user_id, radius)]
+        page = self.extra_views[around_view(user_id, radius)]
         key = self.board.key
         return [LeaderboardEntry.of(entry, key) for entry in page.entries]
 
@@ -87,7 +87,7 @@ class Leaderboard:
         self, first: First = 50, after: AfterCursor = None, last: Last = None, before: BeforeCursor = None
     ) -> StandingConnection:
         view = standings_view(self.board, first, after, last, before)
-        return StandingConnection.of(self.beside[view], self.category.sort_order)
+        return StandingConnection.of(self.extra_views[view], self.category.sort_order)
 
     @strawberry.field(
         description=(
@@ -96,7 +96,7 @@ class Leaderboard:
         )
     )
     def friends(self, user_ids: UserIds) -> list[FriendStanding]:
-        return FriendStanding.all_of(self.beside[friends_view(user_ids)])
+        return FriendStanding.all_of(self.extra_views[friends_view(user_ids)])
 
     @staticmethod
     def of(page: domain.Page, category: catalogue.Category, stretch: str) -> Leaderboard:
@@ -104,7 +104,7 @@ class Leaderboard:
         board, key = page.board, page.board.key
         return Leaderboard(
             board=board,
-            beside=dict(page.beside),
+            extra_views=dict(page.extra_views),
             id=strawberry.ID(f"{key}?{stretch}"),
             category=Category.of(category),
             period=board.window.period,
@@ -158,7 +158,7 @@ class UserRank:
     )
 
     @staticmethod
-    def of(place: domain.Place, user: User) -> UserRank:
+    def of(place: domain.UserStanding, user: User) -> UserRank:
         return UserRank(
             id=strawberry.ID(f"{place.board.key}/{place.user_id}"),
             user=user,

@@ -10,7 +10,7 @@ import strawberry
 
 from app.domain.boards.board import TOP, Board, Page
 from app.domain.boards.cursors import board_cursor, parse_board_cursor
-from app.domain.boards.views import After, Around, Before, Chosen, Position, Slice, View
+from app.domain.boards.views import After, Around, Before, Position, Slice, UserSelection, View
 from app.domain.catalogue.catalogue import SortOrder
 from app.domain.errors import BadUserInput
 from app.domain.ids import parse_user_id
@@ -107,12 +107,12 @@ def around_view(user_id: str, radius: int) -> Around:
     return Around(parse_user_id(user_id), radius)
 
 
-def friends_view(user_ids: list[Any]) -> Chosen:
+def friends_view(user_ids: list[Any]) -> UserSelection:
     """Raises BadUserInput."""
     users: frozenset[UUID] = frozenset(map(parse_user_id, user_ids))
     if len(user_ids) > MAX_FRIENDS:
         raise BadUserInput(f"`userIds` must have at most {MAX_FRIENDS} ids.")
-    return Chosen(users)
+    return UserSelection(users)
 
 
 def standings_view(

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.catalogue.catalogue import Category
 from app.domain.catalogue.changes import CatalogueSubject, Change, RecordedChange
 from app.domain.ids import uuid7
-from app.domain.ledger.posting import Standing
-from app.domain.ledger.rescoring import Replay
+from app.domain.ledger.posting import ScoreChange
+from app.domain.ledger.rescoring import Rescoring
 from app.models.statements.archives.archive import transaction_of
 from app.models.statements.archives.import_staging import Affected, Staging
 from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record
@@ -74,7 +74,7 @@ class Import:
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
                 raise ArchiveError(f"the archive cannot be imported into this database: {error}") from error
             catalogue = await self._catalogue.read(connection)
-            merged["score"] = await self._replay(staging, catalogue.categories, progress)
+            merged["score"] = await self._rescore(staging, catalogue.categories, progress)
         await self._catalogue.refresh()
         await self._announce()
         return merged
@@ -104,7 +104,7 @@ class Import:
                     await record(connection, RecordedChange(number, change, None, "operator", "Imported", now))
         return merged
 
-    async def _replay(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:
+    async def _rescore(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:
         """Make the scores of everybody whose chain grew."""
         affected = await staging.affected()
         for done in range(0, len(affected), USERS):
@@ -117,12 +117,12 @@ class Import:
 
 def _standings(
     users: Sequence[Affected], chains: Sequence[Mapping[str, Any]], categories: Mapping[str, Category]
-) -> list[Standing]:
+) -> list[ScoreChange]:
     by_user = {user_id: list(rows) for user_id, rows in groupby(chains, key=lambda row: row["user_id"])}
-    standings: list[Standing] = []
+    score_changes: list[ScoreChange] = []
     for one in users:
-        replay = Replay(one.user, categories)
+        replay = Rescoring(one.user, categories)
         for row in by_user.get(one.user.id, ()):
             replay.add(transaction_of(row))
-        standings += replay.standings(hidden=one.hidden, deleted=one.deleted)
-    return standings
+        score_changes += replay.score_changes(hidden=one.hidden, deleted=one.deleted)
+    return score_changes

@@ -11,7 +11,7 @@ from random import Random
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Category
-from app.domain.players.synthetic import Player, Population
+from app.domain.players.synthetic import Player, SyntheticPlayers
 from app.domain.users import user_id_of
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.bulk_insert import has_users, store_players
@@ -42,7 +42,7 @@ class Seeded:
         return Seeded(self.users + other.users, self.transactions + other.transactions, self.scores + other.scores)
 
 
-class Seeding:
+class Seed:
     """Adds made-up players. Every invariant holds for them as for real ones; only the copies in Redis come later.
 
     Whoever seeds rebuilds the category afterwards.
@@ -66,7 +66,7 @@ class Seeding:
         """
         category = self._catalogue.current.category(category_id)
         total = Seeded()
-        async for players in _crowds(self._population(category, days), users, actions):
+        async for players in _chunks(self._population(category, days), users, actions):
             async with self._database.begin() as connection:
                 total += await _store(connection, category, players)
             progress(len(players))
@@ -88,8 +88,8 @@ class Seeding:
             ]
             return await _store(connection, category, players)
 
-    def _population(self, category: Category, days: int) -> Population:
-        return Population(category, self._catalogue.current.actions.values(), self._clock(), days, self._random)
+    def _population(self, category: Category, days: int) -> SyntheticPlayers:
+        return SyntheticPlayers(category, self._catalogue.current.actions.values(), self._clock(), days, self._random)
 
 
 async def _store(connection: AsyncConnection, category: Category, players: Sequence[Player]) -> Seeded:
@@ -97,7 +97,7 @@ async def _store(connection: AsyncConnection, category: Category, players: Seque
     return Seeded(len(players), sum(len(player.transactions) for player in players), scores)
 
 
-async def _crowds(population: Population, users: int, actions: int) -> AsyncIterator[Sequence[Player]]:
+async def _chunks(synthetic_players: SyntheticPlayers, users: int, actions: int) -> AsyncIterator[Sequence[Player]]:
     """The players, a chunk at a time; while one is stored, the next is made up in another thread."""
     plan = [
         (last - first, actions * last // users - actions * first // users)
@@ -107,7 +107,7 @@ async def _crowds(population: Population, users: int, actions: int) -> AsyncIter
     try:
         for chunk in [*plan, None]:
             ready = upcoming and await upcoming
-            upcoming = chunk and asyncio.create_task(asyncio.to_thread(population.strangers, *chunk))
+            upcoming = chunk and asyncio.create_task(asyncio.to_thread(synthetic_players.make, *chunk))
             if ready:
                 yield ready
     finally:

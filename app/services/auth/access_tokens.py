@@ -11,7 +11,7 @@ from app.domain.errors import BadUserInput, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey, user_id_of
 from app.domain.validation import clean_avatar_url, clean_username
 from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header
-from app.services.auth.signing_keys import ALGORITHM, Secrets
+from app.services.auth.signing_keys import ALGORITHM, SigningKeys
 
 TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
 """Types of an access token, in lower case; many identity providers leave it out."""
@@ -42,7 +42,7 @@ class SecretKeys:
 
     algorithms = [ALGORITHM]  # noqa: RUF012 - never changed
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: SigningKeys) -> None:
         self._secrets = secrets
         self._key = SigningKey()
 
@@ -125,7 +125,7 @@ class AccessTokens:
         )
 
 
-def mint(secrets: Secrets, *, subject: str, role: Role, ttl: int, issuer: str, audience: str, now: int) -> str:
+def mint(secrets: SigningKeys, *, subject: str, role: Role, ttl: int, issuer: str, audience: str, now: int) -> str:
     """An access token for development: `ttl` in seconds from `now`, a Unix second."""
     claims = {
         "sub": subject,

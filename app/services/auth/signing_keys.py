@@ -13,7 +13,7 @@ from app.services.auth.jwt_claims import shared_secret
 ALGORITHM = "HS256"
 
 
-class Secrets:
+class SigningKeys:
     """Signs with the current secret; verifies with the current and the previous one, told apart by `kid`."""
 
     def __init__(self, current: str, previous: str | None = None) -> None:

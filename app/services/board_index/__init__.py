@@ -1,23 +1,23 @@
 """The copies of all live boards in Redis: fast ranks, never the truth."""
 
-from app.services.board_index.index import Answer, Cold, Outcome, Ranks, Request, Standings
-from app.services.board_index.layout import Keys, has_left, join_member, split_member
-from app.services.board_index.loader import Loading
-from app.stores.redis import REDIS_FAILURES, Guard, Unreachable
+from app.services.board_index.index import Answer, BoardIndex, BoardNotLoaded, Outcome, Ranks, Request
+from app.services.board_index.layout import Keys, is_evicted, join_member, split_member
+from app.services.board_index.loader import IndexLoader
+from app.stores.redis import REDIS_FAILURES, RedisCaller, RedisUnreachable
 
 __all__ = [
     "REDIS_FAILURES",
     "Answer",
-    "Cold",
-    "Guard",
+    "BoardIndex",
+    "BoardNotLoaded",
+    "IndexLoader",
     "Keys",
-    "Loading",
     "Outcome",
     "Ranks",
+    "RedisCaller",
+    "RedisUnreachable",
     "Request",
-    "Standings",
-    "Unreachable",
-    "has_left",
+    "is_evicted",
     "join_member",
     "split_member",
 ]

@@ -13,10 +13,10 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import micros
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index.layout import Keys, expires_in, reached
-from app.stores.redis import Guard
+from app.services.board_index.layout import Keys, reached, ttl_seconds
+from app.stores.redis import RedisCaller
 
 SCRIPTS = Path(__file__).parent
 
@@ -27,7 +27,7 @@ Request = tuple[str, bytes | int, bytes | int | str]
 """A view to read: kind, first and second argument, as `views.lua` takes them."""
 
 
-class Cold(Exception):
+class BoardNotLoaded(Exception):
     """The category is not loaded in Redis: its boards must be read from PostgreSQL, and rebuilt."""
 
 
@@ -56,31 +56,36 @@ class Answer:
     views: Sequence[Sequence[Any]]
 
 
-class Standings:
+class BoardIndex:
     """The copies of live boards. Every call has a time limit, and raises Unreachable when Redis does not answer."""
 
     def __init__(
-        self, redis: Redis, guard: Guard, keys: Keys, channel: Callable[[str], str], clock: Callable[[], datetime]
+        self,
+        redis: Redis,
+        redis_caller: RedisCaller,
+        keys: Keys,
+        channel: Callable[[str], str],
+        clock: Callable[[], datetime],
     ) -> None:
         """`channel` names the pub/sub channel of a category."""
         self._redis = redis
-        self._guard = guard
+        self._redis_caller = redis_caller
         self._keys = keys
         self._channel = channel
         self._clock = clock
         self._put = redis.register_script((SCRIPTS / "put.lua").read_text())
         self._views = redis.register_script((SCRIPTS / "views.lua").read_text())
 
-    async def put(self, standings: Sequence[Standing]) -> Outcome:
-        """Bring the copies up to `standings`, announce what moved, and tell every row's ranks before and after.
+    async def put(self, score_changes: Sequence[ScoreChange]) -> Outcome:
+        """Bring the copies up to `score_changes`, announce what moved, and tell every row's ranks before and after.
 
         All rows must be of one category. Absolute and guarded by revision: repeating it is harmless.
         Raises Cold when the category is not loaded.
         """
-        category = standings[0].board.category
-        answer = await self._write("put", standings)
+        category = score_changes[0].board.category
+        answer = await self._write("put", score_changes)
         if answer is None:
-            raise Cold(category)
+            raise BoardNotLoaded(category)
         flat, news = answer
         return Outcome(
             [Ranks(flat[i] or None, flat[i + 1] or None) for i in range(0, len(flat), 2)],
@@ -90,9 +95,9 @@ class Standings:
             ],
         )
 
-    async def load(self, standings: Sequence[Standing]) -> None:
-        """Store `standings` without announcing them; the category may be cold."""
-        await self._write("load", standings)
+    async def load(self, score_changes: Sequence[ScoreChange]) -> None:
+        """Store `score_changes` without announcing them; the category may be cold."""
+        await self._write("load", score_changes)
 
     async def views(self, board: Board, requests: Iterable[Request]) -> Answer:
         """Read all `requests` at one version. Raises Cold."""
@@ -100,25 +105,25 @@ class Standings:
         for request in requests:
             arguments += request
         keys = [self._keys.meta(board.category), self._keys.order(board), self._keys.members(board)]
-        answer = await self._guard(lambda: self._views(keys=keys, args=arguments))
+        answer = await self._redis_caller(lambda: self._views(keys=keys, args=arguments))
         if answer is None:
-            raise Cold(board.category)
+            raise BoardNotLoaded(board.category)
         epoch, number, changed_at, total, *views = answer
         if total == 0 and board.window.is_closed(self._clock()):
-            raise Cold(board.category)  # A window that has left Redis looks like an empty one.
+            raise BoardNotLoaded(board.category)  # A window that has left Redis looks like an empty one.
         return Answer(Version(epoch.decode(), int(number)), int(changed_at), total, views)
 
     async def version(self, board: Board) -> Version:
         """The version of a board. Raises Cold."""
         fields = ["epoch", "ready", f"v:{board.window.key}"]
         meta = self._keys.meta(board.category)
-        epoch, ready, number = await self._guard(lambda: self._redis.hmget(meta, fields))
+        epoch, ready, number = await self._redis_caller(lambda: self._redis.hmget(meta, fields))
         if epoch is None or ready is None:
-            raise Cold(board.category)
+            raise BoardNotLoaded(board.category)
         return Version(epoch.decode(), int(number or 0))
 
-    async def _write(self, mode: str, standings: Sequence[Standing]) -> Sequence[Any] | None:
-        boards = list(dict.fromkeys(standing.board for standing in standings))
+    async def _write(self, mode: str, score_changes: Sequence[ScoreChange]) -> Sequence[Any] | None:
+        boards = list(dict.fromkeys(standing.board for standing in score_changes))
         number = {board: index for index, board in enumerate(boards, 1)}
         category = boards[0].category
         keys = [self._keys.meta(category)]
@@ -126,13 +131,13 @@ class Standings:
         arguments: list[Any] = [mode, self._channel(category), micros(now), TOP, len(boards)]
         for board in boards:
             keys += (self._keys.order(board), self._keys.members(board))
-            arguments += (board.window.key, expires_in(board, now), int(board.window.is_closed(now)))
-        arguments.append(b"".join(_packed(standing, number[standing.board]) for standing in standings))
-        answer: Sequence[Any] | None = await self._guard(lambda: self._put(keys=keys, args=arguments))
+            arguments += (board.window.key, ttl_seconds(board, now), int(board.window.is_closed(now)))
+        arguments.append(b"".join(_packed(standing, number[standing.board]) for standing in score_changes))
+        answer: Sequence[Any] | None = await self._redis_caller(lambda: self._put(keys=keys, args=arguments))
         return answer
 
 
-def _packed(standing: Standing, board: int) -> bytes:
+def _packed(standing: ScoreChange, board: int) -> bytes:
     row = standing.row
     user_id = standing.user_id.bytes
     return ROW.pack(board, not row.hidden, standing.sort_key, row.revision, reached(row.reached_at), user_id)

@@ -64,13 +64,13 @@ class Keys:
         return f"{self.prefix}:{{{category}}}:rebuild"
 
 
-def expires_in(board: Board, now: datetime) -> int:
+def ttl_seconds(board: Board, now: datetime) -> int:
     """In how many seconds a board leaves Redis, at least 1; 0 for never."""
     ends = board.window.ends_at
     return 0 if ends is None else max(1, int((ends + RETENTION - now).total_seconds()))
 
 
-def has_left(board: Board, now: datetime) -> bool:
+def is_evicted(board: Board, now: datetime) -> bool:
     """Whether the retention of a board is over: Redis need not be asked."""
     ends = board.window.ends_at
     return ends is not None and now >= ends + RETENTION

@@ -11,27 +11,27 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import parse_window
-from app.services.board_index.layout import Keys, has_left
-from app.stores.redis import Guard
+from app.services.board_index.layout import Keys, is_evicted
+from app.stores.redis import RedisCaller
 
 
-class Loading:
+class IndexLoader:
     """Begins, ends and examines copies. Every call raises Unreachable when Redis does not answer."""
 
-    def __init__(self, redis: Redis, guard: Guard, keys: Keys) -> None:
+    def __init__(self, redis: Redis, redis_caller: RedisCaller, keys: Keys) -> None:
         self._redis = redis
-        self._guard = guard
+        self._redis_caller = redis_caller
         self._keys = keys
 
     async def run_id(self) -> str:
         """The identity of the server's present run."""
-        facts = await self._guard(lambda: self._redis.info("server"))
+        facts = await self._redis_caller(lambda: self._redis.info("server"))
         return str(facts["run_id"])
 
     async def is_complete(self, category: str, run_id: str) -> bool:
         """Whether the category was loaded into this very run of the server: a restart may bring old data back."""
         meta = self._keys.meta(category)
-        ready: bytes | None = await self._guard(lambda: self._redis.hget(meta, "ready"))
+        ready: bytes | None = await self._redis_caller(lambda: self._redis.hget(meta, "ready"))
         return ready is not None and ready.decode() == run_id
 
     async def begin(self, category: str, boards: Iterable[Board], epoch: str) -> None:
@@ -42,38 +42,40 @@ class Loading:
         for board in boards:
             pipe.execute_command("UNLINK", self._keys.order(board), self._keys.members(board))
         pipe.hset(self._keys.meta(category), "epoch", epoch)
-        await self._guard(pipe.execute)
+        await self._redis_caller(pipe.execute)
 
     async def finish(self, category: str, run_id: str) -> None:
         """Declare the category loaded."""
         meta = self._keys.meta(category)
-        await self._guard(lambda: self._redis.hset(meta, "ready", run_id))
+        await self._redis_caller(lambda: self._redis.hset(meta, "ready", run_id))
 
     async def forget_versions(self, category: str, now: datetime) -> None:
         """Drop what is counted of boards that have left Redis."""
         meta = self._keys.meta(category)
-        fields = [raw.decode() for raw in await self._guard(lambda: self._redis.hkeys(meta))]
-        gone = [field for field in fields if field[:2] in ("v:", "t:") and _has_left(category, field[2:], now)]
+        fields = [raw.decode() for raw in await self._redis_caller(lambda: self._redis.hkeys(meta))]
+        gone = [field for field in fields if field[:2] in ("v:", "t:") and _is_evicted(category, field[2:], now)]
         if gone:
-            await self._guard(lambda: self._redis.hdel(meta, *gone))
+            await self._redis_caller(lambda: self._redis.hdel(meta, *gone))
 
     async def lock(self, category: str, owner: str, seconds: int) -> bool:
         """Whether `owner` may rebuild the category for the next `seconds`. The holder calls it again to go on."""
         key = self._keys.rebuild_lock(category)
-        holder: bytes | None = await self._guard(lambda: self._redis.set(key, owner, nx=True, get=True, ex=seconds))
+        holder: bytes | None = await self._redis_caller(
+            lambda: self._redis.set(key, owner, nx=True, get=True, ex=seconds)
+        )
         if holder is None:
             return True
         if holder != owner.encode():
             return False
-        return bool(await self._guard(lambda: self._redis.expire(key, seconds)))
+        return bool(await self._redis_caller(lambda: self._redis.expire(key, seconds)))
 
     async def unlock(self, category: str) -> None:
         """Let others rebuild the category."""
-        await self._guard(lambda: self._redis.delete(self._keys.rebuild_lock(category)))
+        await self._redis_caller(lambda: self._redis.delete(self._keys.rebuild_lock(category)))
 
     async def size(self, board: Board) -> int:
         """How many users the copy of a board shows."""
-        shown: int = await self._guard(lambda: self._redis.zcard(self._keys.order(board)))
+        shown: int = await self._redis_caller(lambda: self._redis.zcard(self._keys.order(board)))
         return shown
 
     async def users(self, board: Board) -> set[UUID]:
@@ -82,7 +84,7 @@ class Loading:
         known: set[UUID] = set()
         cursor = 0
         while True:
-            cursor, found = await self._guard(partial(self._redis.hscan, members, cursor, count=1000))
+            cursor, found = await self._redis_caller(partial(self._redis.hscan, members, cursor, count=1000))
             known.update(UUID(bytes=user) for user in found)
             if cursor == 0:
                 return known
@@ -90,13 +92,13 @@ class Loading:
     async def forget(self, board: Board, user_id: UUID) -> None:
         """Drop a user that PostgreSQL does not know from the copy of a board."""
         order, members = self._keys.order(board), self._keys.members(board)
-        known = await self._guard(lambda: self._redis.hget(members, user_id.bytes))
+        known = await self._redis_caller(lambda: self._redis.hget(members, user_id.bytes))
         if known is not None:
             pipe = self._redis.pipeline(transaction=True)
             pipe.zrem(order, known[:8] + user_id.bytes)
             pipe.hdel(members, user_id.bytes)
-            await self._guard(pipe.execute)
+            await self._redis_caller(pipe.execute)
 
 
-def _has_left(category: str, window: str, now: datetime) -> bool:
-    return has_left(Board(category, parse_window(window)), now)
+def _is_evicted(category: str, window: str, now: datetime) -> bool:
+    return is_evicted(Board(category, parse_window(window)), now)

@@ -12,9 +12,9 @@ from app.domain.boards.board import Board
 from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger.posting import Standing, boards_for
+from app.domain.ledger.posting import ScoreChange, boards_for
 from app.models.statements.boards.board_rows import read_rows
-from app.services.board_index import Loading, Standings, Unreachable
+from app.services.board_index import BoardIndex, IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
@@ -35,8 +35,8 @@ class Rebuild:
     def __init__(
         self,
         database: Database,
-        standings: Standings,
-        loading: Loading,
+        score_changes: BoardIndex,
+        index_loader: IndexLoader,
         catalogue: CatalogueService,
         nudge: Callable[[str], object],
         clock: Callable[[], datetime],
@@ -44,8 +44,8 @@ class Rebuild:
     ) -> None:
         """`nudge` tells this process's hub that all boards of a category may look different now."""
         self._database = database
-        self._standings = standings
-        self._loading = loading
+        self._standings = score_changes
+        self._index_loader = index_loader
         self._catalogue = catalogue
         self._nudge = nudge
         self._clock = clock
@@ -63,7 +63,7 @@ class Rebuild:
             self._wanted.clear()
             try:
                 await self.ensure_loaded()
-            except (Unreachable, ServiceUnavailable) as error:
+            except (RedisUnreachable, ServiceUnavailable) as error:
                 log.warning("rebuild_postponed", reason=type(error).__name__)
                 await asyncio.sleep(1)
             try:
@@ -74,9 +74,9 @@ class Rebuild:
 
     async def ensure_loaded(self) -> None:
         """Rebuild the categories that Redis lost, or brought back from an old snapshot after a restart."""
-        run_id = await self._loading.run_id()
+        run_id = await self._index_loader.run_id()
         for category in list(self._catalogue.current.categories.values()):
-            if not await self._loading.is_complete(category.id, run_id):
+            if not await self._index_loader.is_complete(category.id, run_id):
                 await self.rebuild(category)
 
     async def rebuild(
@@ -86,28 +86,28 @@ class Rebuild:
 
         `progress` is called with the number of rows of each chunk.
         """
-        if not await self._loading.lock(category.id, self._owner, LOCK_SECONDS):
+        if not await self._index_loader.lock(category.id, self._owner, LOCK_SECONDS):
             return 0
         try:
-            run_id = await self._loading.run_id()
-            if not force and await self._loading.is_complete(category.id, run_id):
+            run_id = await self._index_loader.run_id()
+            if not force and await self._index_loader.is_complete(category.id, run_id):
                 return 0
             now = self._clock()
             boards = boards_for(category, now)
-            await self._loading.begin(category.id, boards, uuid7(now, self._random_bytes).hex)
+            await self._index_loader.begin(category.id, boards, uuid7(now, self._random_bytes).hex)
             rows = 0
             for board in boards:
                 rows += await self._load(board, progress)
-            await self._loading.finish(category.id, run_id)
+            await self._index_loader.finish(category.id, run_id)
         finally:
-            await self._loading.unlock(category.id)
+            await self._index_loader.unlock(category.id)
         log.info("rebuilt", category=category.id, rows=rows)
         self._nudge(category.id)
         return rows
 
     async def _load(self, board: Board, progress: Callable[[int], object] | None) -> int:
         rows = 0
-        after: Standing | None = None
+        after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
                 chunk = await read_rows(connection, board, after, CHUNK)
@@ -116,7 +116,7 @@ class Rebuild:
                 rows, after = rows + len(chunk), chunk[-1]
                 if progress:
                     progress(len(chunk))
-                await self._loading.lock(board.category, self._owner, LOCK_SECONDS)
+                await self._index_loader.lock(board.category, self._owner, LOCK_SECONDS)
             if len(chunk) < CHUNK:
                 return rows
 

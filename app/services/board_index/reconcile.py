@@ -12,9 +12,9 @@ import structlog
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, window_of
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.models.statements.boards.board_rows import count_shown, read_recent, read_rows, users_of
-from app.services.board_index import Cold, Loading, Standings
+from app.services.board_index import BoardIndex, BoardNotLoaded, IndexLoader
 from app.services.board_index.layout import RETENTION
 from app.services.board_index.rebuild import CHUNK, live_boards
 from app.services.catalogue.cache import CatalogueService
@@ -35,14 +35,14 @@ class Reconcile:
     def __init__(
         self,
         database: Database,
-        standings: Standings,
-        loading: Loading,
+        score_changes: BoardIndex,
+        index_loader: IndexLoader,
         catalogue: CatalogueService,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._standings = standings
-        self._loading = loading
+        self._standings = score_changes
+        self._index_loader = index_loader
         self._catalogue = catalogue
         self._clock = clock
         self._seen: dict[tuple[Board, UUID], int] = {}
@@ -68,18 +68,18 @@ class Reconcile:
         for _, group in groupby(rows, key=lambda row: row.board.category):
             category_rows = list(group)
             for start in range(0, len(category_rows), CHUNK):
-                with suppress(Cold):  # It is being rebuilt, which covers these rows.
+                with suppress(BoardNotLoaded):  # It is being rebuilt, which covers these rows.
                     await self._standings.put(category_rows[start : start + CHUNK])
         return len(rows)
 
     async def everything(self) -> None:
         """Compare all live boards with PostgreSQL, row by row, and remove users that PostgreSQL does not know."""
         for board in list(live_boards(self._catalogue, self._clock())):
-            with suppress(Cold):
+            with suppress(BoardNotLoaded):
                 await self._board(board)
 
     async def _board(self, board: Board) -> None:
-        after: Standing | None = None
+        after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, CHUNK)
@@ -90,15 +90,15 @@ class Reconcile:
                 break
         async with self._database.connect() as connection:
             shown = await count_shown(connection, board)
-        if await self._loading.size(board) != shown:
+        if await self._index_loader.size(board) != shown:
             await self._sweep(board)
 
     async def _sweep(self, board: Board) -> None:
-        known = list(await self._loading.users(board))
+        known = list(await self._index_loader.users(board))
         for start in range(0, len(known), CHUNK):
             chunk = known[start : start + CHUNK]
             async with self._database.connect() as connection:
                 real = await users_of(connection, board, chunk)
             for user_id in set(chunk) - real:
                 log.warning("stray_member_removed", board=board.key, user=str(user_id))
-                await self._loading.forget(board, user_id)
+                await self._index_loader.forget(board, user_id)

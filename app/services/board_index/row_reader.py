@@ -10,13 +10,13 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import Board
 from app.domain.instants import instant
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.services.board_index.layout import Keys, reached
-from app.stores.redis import Guard
+from app.stores.redis import RedisCaller
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class IndexRow:
     """One user's row as Redis has it. `sort_key` is None for a user who is known but not shown."""
 
     reached: bytes
@@ -29,30 +29,30 @@ class Copy:
         return f"revision {self.revision} ({shown}, reached at {at})"
 
 
-def copy_of(standing: Standing) -> Copy:
+def expected_row(standing: ScoreChange) -> IndexRow:
     """What Redis should hold of a row."""
     row = standing.row
-    return Copy(reached(row.reached_at), row.revision, None if row.hidden else standing.sort_key)
+    return IndexRow(reached(row.reached_at), row.revision, None if row.hidden else standing.sort_key)
 
 
-class Copies:
+class IndexRows:
     """Reads copies row by row. Every call raises Unreachable when Redis does not answer."""
 
-    def __init__(self, redis: Redis, guard: Guard, keys: Keys) -> None:
+    def __init__(self, redis: Redis, redis_caller: RedisCaller, keys: Keys) -> None:
         self._redis = redis
-        self._guard = guard
+        self._redis_caller = redis_caller
         self._keys = keys
 
-    async def of(self, board: Board, users: Sequence[UUID]) -> list[Copy | None]:
+    async def of(self, board: Board, users: Sequence[UUID]) -> list[IndexRow | None]:
         """Each user's copy on a board, None for one whom Redis does not know."""
         if not users:
             return []
         order, members = self._keys.order(board), self._keys.members(board)
-        known = await self._guard(lambda: self._redis.hmget(members, [user.bytes for user in users]))
+        known = await self._redis_caller(lambda: self._redis.hmget(members, [user.bytes for user in users]))
         places = [(raw or b"")[:8] + user.bytes for raw, user in zip(known, users, strict=True)]
-        keys = await self._guard(lambda: self._redis.zmscore(order, places))  # type: ignore[arg-type]
+        keys = await self._redis_caller(lambda: self._redis.zmscore(order, places))  # type: ignore[arg-type]
         return [
-            None if raw is None else Copy(raw[:8], int(raw[8:]), None if key is None else int(key))
+            None if raw is None else IndexRow(raw[:8], int(raw[8:]), None if key is None else int(key))
             for raw, key in zip(known, keys, strict=True)
         ]
 
@@ -61,10 +61,12 @@ class Copies:
         pipe = self._redis.pipeline(transaction=True)
         pipe.zcard(self._keys.order(board))
         pipe.hlen(self._keys.members(board))
-        shown, known = await self._guard(pipe.execute)
+        shown, known = await self._redis_caller(pipe.execute)
         return shown, known
 
     async def leaders(self, board: Board, count: int) -> list[UUID]:
         """The first users of a board, in order."""
-        members: list[bytes] = await self._guard(lambda: self._redis.zrange(self._keys.order(board), 0, count - 1))
+        members: list[bytes] = await self._redis_caller(
+            lambda: self._redis.zrange(self._keys.order(board), 0, count - 1)
+        )
         return [UUID(bytes=member[8:24]) for member in members]

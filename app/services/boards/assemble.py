@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards.board import Board, Entry, Page, Place, Source, Version
+from app.domain.boards.board import Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
-from app.domain.boards.ranking import Ranked, Stretch, rank_all
+from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import Player, State, View
 from app.domain.users import Profile
 from app.services.players.profile_cache import Profiles
@@ -18,7 +18,7 @@ from app.services.players.profile_cache import Profiles
 NEIGHBOURS = 3
 """How many entries above a watched user are read along, to tell who passed."""
 
-Found = tuple[View[Any], Sequence[Stretch]]
+Found = tuple[View[Any], Sequence[BoardSlice]]
 """A view with the stretches that answer it: one, or one for each chosen user who has a row."""
 
 
@@ -34,7 +34,7 @@ class Reading:
 
     async def states(self, found: Sequence[Found], profiles: Profiles) -> list[State]:
         """The state of each view; names come from `profiles`, or stand in for names that cannot be had now."""
-        ranked = [[one for stretch in stretches for one in rank_all(stretch)] for _, stretches in found]
+        ranked = [[one for slice_ in stretches for one in assign_ranks(slice_)] for _, stretches in found]
         players = [view.user_id for view, _ in found if isinstance(view, Player)]
         names = await profiles.names([*(one.line.user_id for lines in ranked for one in lines), *players])
         return [
@@ -44,11 +44,11 @@ class Reading:
             for (view, stretches), lines in zip(found, ranked, strict=True)
         ]
 
-    def place(self, user_id: UUID, ranked: Ranked | None) -> Place:
+    def place(self, user_id: UUID, ranked: RankedRow | None) -> UserStanding:
         """Where a user stands; `ranked` is None for a user without a row."""
         if ranked is None:
-            return Place(self.board, self.version, user_id, self.total)
-        return Place(
+            return UserStanding(self.board, self.version, user_id, self.total)
+        return UserStanding(
             self.board,
             self.version,
             user_id,
@@ -60,20 +60,20 @@ class Reading:
             reached_at=ranked.line.reached_at,
         )
 
-    def _page(self, ranked: Sequence[Ranked], offset: int, names: Mapping[UUID, Profile]) -> Page:
+    def _page(self, ranked: Sequence[RankedRow], offset: int, names: Mapping[UUID, Profile]) -> Page:
         """A page of the ranked lines, but for users who have just ceased to exist."""
         entries = (_entry(one, names) for one in ranked if one.line.user_id in names)
         ordered = tuple(sorted(entries, key=lambda entry: entry.rank))
         return Page(self.board, self.version, self.as_of, self.source, self.total, ordered, offset)
 
-    def _user_view(self, user_id: UUID, ranked: Sequence[Ranked], names: Mapping[UUID, Profile]) -> UserView:
+    def _user_view(self, user_id: UUID, ranked: Sequence[RankedRow], names: Mapping[UUID, Profile]) -> UserView:
         """A user's view; `ranked` ends with the user, or is empty for a user without a row."""
         place = self.place(user_id, ranked[-1] if ranked else None)
         above = tuple(_entry(one, names) for one in ranked[:-1] if one.line.user_id in names)
         return UserView(place, names.get(user_id), above)
 
 
-def _entry(ranked: Ranked, names: Mapping[UUID, Profile]) -> Entry:
+def _entry(ranked: RankedRow, names: Mapping[UUID, Profile]) -> Entry:
     line = ranked.line
     return Entry(
         ranked.rank, ranked.competition_rank, ranked.tied_with, line.score, line.reached_at, names[line.user_id]

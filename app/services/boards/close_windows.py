@@ -11,7 +11,7 @@ import structlog
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.models.statements.boards.closed_windows import close, first_open
-from app.services.board_index import Loading, Unreachable
+from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
@@ -31,10 +31,10 @@ class CloseWindows:
     """
 
     def __init__(
-        self, database: Database, loading: Loading, catalogue: CatalogueService, clock: Callable[[], datetime]
+        self, database: Database, index_loader: IndexLoader, catalogue: CatalogueService, clock: Callable[[], datetime]
     ) -> None:
         self._database = database
-        self._loading = loading
+        self._index_loader = index_loader
         self._catalogue = catalogue
         self._clock = clock
 
@@ -48,8 +48,8 @@ class CloseWindows:
                     closed.append(board)
                     log.info("window_closed", board=board.key)
         for category in {board.category for board in closed}:
-            with suppress(Unreachable):  # It is about room in Redis alone, and done again after the next closing.
-                await self._loading.forget_versions(category, now)
+            with suppress(RedisUnreachable):  # It is about room in Redis alone, and done again after the next closing.
+                await self._index_loader.forget_versions(category, now)
         return closed
 
     async def _due(self, now: datetime) -> list[Board]:

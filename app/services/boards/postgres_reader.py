@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import TOP, Board, Source, Version
-from app.domain.boards.ranking import Ranked, Stretch, rank_all
-from app.domain.boards.views import After, Around, Before, Chosen, Head, Player, Slice, State, View
-from app.models.statements.boards.read_boards import count_before, read_places, read_stretches
+from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
+from app.domain.boards.views import After, Around, Before, Head, Player, Slice, State, UserSelection, View
+from app.models.statements.boards.read_boards import count_before, read_places, read_slices
 from app.services.boards.assemble import Found, Reading
 from app.services.players.profile_cache import Profiles
 from app.stores.postgres import Database
@@ -44,12 +44,12 @@ class PostgresBoards:
             found, total = await _find(connection, board, views)
         return await self._reading(board, version, total).states(found, self._profiles)
 
-    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[Ranked | None]]:
+    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[RankedRow | None]]:
         """Each user's own ranked line, or None without a row."""
         version = self._next_version()
         async with self._database.connect() as connection:
             stretches, total = await read_places(connection, board, users)
-        ranked = [rank_all(stretch)[0] if stretch else None for stretch in stretches]
+        ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in stretches]
         return self._reading(board, version, total), ranked
 
     def _next_version(self) -> Version:
@@ -65,15 +65,15 @@ class PostgresBoards:
 async def _find(connection: AsyncConnection, board: Board, views: Sequence[View[Any]]) -> tuple[list[Found], int]:
     """The stretches that answer each view, and how many users the board shows."""
     users = list({user_id: None for view in views for user_id in _users(view)})
-    places: list[Stretch | None] = []
+    places: list[BoardSlice | None] = []
     total = 0
     if any(not isinstance(view, Head | Slice | After) for view in views):
         places, total = await read_places(connection, board, users)
     standing = {user_id: place for user_id, place in zip(users, places, strict=True) if place}
     ranges = {view: await _range(connection, board, view, standing, total) for view in views}
-    stretches: dict[tuple[int, int], Stretch] = {}
+    stretches: dict[tuple[int, int], BoardSlice] = {}
     if wanted := list(dict.fromkeys(one for one in ranges.values() if one)):
-        read, total = await read_stretches(connection, board, wanted)
+        read, total = await read_slices(connection, board, wanted)
         stretches = dict(zip(wanted, read, strict=True))
     found: list[Found] = []
     for view in views:
@@ -89,13 +89,13 @@ def _users(view: View[Any]) -> Collection[UUID]:
     match view:
         case Player(user_id) | Around(user_id, _):
             return (user_id,)
-        case Chosen(users):
+        case UserSelection(users):
             return users
     return ()
 
 
 async def _range(
-    connection: AsyncConnection, board: Board, view: View[Any], standing: Mapping[UUID, Stretch], total: int
+    connection: AsyncConnection, board: Board, view: View[Any], standing: Mapping[UUID, BoardSlice], total: int
 ) -> tuple[int, int] | None:
     """The offset and limit of the stretch that answers a view; None when places alone do."""
     match view:
@@ -112,6 +112,6 @@ async def _range(
         case Around(user_id, radius) if user_id in standing:
             size = 2 * radius + 1
             return max(0, min(standing[user_id].offset - radius, total - size)), size
-        case Around() | Player() | Chosen():
+        case Around() | Player() | UserSelection():
             return None
     raise TypeError(view)

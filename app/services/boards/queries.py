@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.boards.board import TOP, Board, Page, Place, board_of
+from app.domain.boards.board import TOP, Board, Page, UserStanding, board_of
 from app.domain.boards.periods import Period
-from app.domain.boards.views import Slice, View, with_beside
+from app.domain.boards.views import Slice, View, with_extra_views
 from app.domain.catalogue.catalogue import Category
 from app.domain.errors import BadUserInput, UserNotFound
 from app.domain.users import Profile
@@ -17,11 +17,11 @@ from app.pubsub.hub import Hub
 from app.services.boards.reader import ReadBoard
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import Profiles
-from app.stores.batching import GroupCommit
+from app.stores.batching import Batcher
 
 MAX_OFFSET = 10_000
 
-Located = tuple[Place, Profile]
+UserStandingWithProfile = tuple[UserStanding, Profile]
 """Where somebody stands, and who it is."""
 
 
@@ -41,7 +41,7 @@ class Leaderboards:
         self._profiles = profiles
         self._catalogue = catalogue
         self._clock = clock
-        self._places = GroupCommit(self._locate, size=500, lanes=4, key=None)
+        self._places = Batcher(self._locate, size=500, max_concurrent=4, key=None)
 
     def category(self, category_id: str, period: Period) -> Category:
         """The category, when it keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
@@ -65,13 +65,13 @@ class Leaderboards:
         board = board_of(category.id, period, at)
         return Board(board.category, board.window, at) if period is Period.ALL_TIME else board
 
-    def edition(self, board: Board) -> Page | None:
-        """What `page` answers from while the board is the open one and memory has it: see `Hub.edition`."""
-        edition = self._hub.edition(board.category, board.window.period)
-        return edition if edition is not None and edition.board == board else None
+    def current_head(self, board: Board) -> Page | None:
+        """What `page` answers from while the board is the open one and memory has it: see `Hub.current_head`."""
+        current_head = self._hub.current_head(board.category, board.window.period)
+        return current_head if current_head is not None and current_head.board == board else None
 
-    async def page(self, board: Board, limit: int, offset: int, beside: Sequence[View[Page]] = ()) -> Page:
-        """`limit` entries of a board from a 0-based `offset` on, and `beside` them what else is asked of it.
+    async def page(self, board: Board, limit: int, offset: int, extra_views: Sequence[View[Page]] = ()) -> Page:
+        """`limit` entries of a board from a 0-based `offset` on, and `extra_views` them what else is asked of it.
 
         All of it is of one version. What memory has comes from there. Raises BadUserInput for arguments out of range,
         ServiceUnavailable.
@@ -79,10 +79,10 @@ class Leaderboards:
         check_limit(limit)
         if not 0 <= offset <= MAX_OFFSET:
             raise BadUserInput(f"`offset` must be between 0 and {MAX_OFFSET}.")
-        page = None if beside else await self._from_memory(board, limit, offset)
-        return page or await self._boards.page(board, with_beside(Slice(offset, limit), beside))
+        page = None if extra_views else await self._from_memory(board, limit, offset)
+        return page or await self._boards.page(board, with_extra_views(Slice(offset, limit), extra_views))
 
-    async def place(self, board: Board, user_id: UUID) -> Located:
+    async def place(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
         """Where a user stands, and who it is. Calls that come together share one reading per board.
 
         Raises UserNotFound, ServiceUnavailable.
@@ -104,7 +104,7 @@ class Leaderboards:
             page = await self._hub.fresh_page(category, period, limit, offset)
         return page if page is not None and page.board == board else None
 
-    async def _locate(self, wanted: Sequence[tuple[Board, UUID]]) -> Sequence[Located | Exception]:
+    async def _locate(self, wanted: Sequence[tuple[Board, UUID]]) -> Sequence[UserStandingWithProfile | Exception]:
         profiles = await self._profiles.get({user_id for _, user_id in wanted})
         users: dict[Board, dict[UUID, None]] = {}
         for board, user_id in wanted:

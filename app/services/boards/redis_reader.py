@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.boards.board import TOP, Board, Source
-from app.domain.boards.ranking import Line, Ranked, Stretch, rank_all
-from app.domain.boards.views import After, Around, Before, Chosen, Head, Player, Position, Slice, State, View
+from app.domain.boards.ranking import BoardRow, BoardSlice, RankedRow, assign_ranks
+from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
 from app.domain.instants import instant
-from app.services.board_index import Answer, Request, Standings, join_member, split_member
+from app.services.board_index import Answer, BoardIndex, Request, join_member, split_member
 from app.services.boards.assemble import NEIGHBOURS, Reading
 from app.services.players.profile_cache import Profiles
 
@@ -20,7 +20,7 @@ from app.services.players.profile_cache import Profiles
 class RedisBoards:
     """Reads views from the standings. Raises Cold and Unreachable as they do."""
 
-    def __init__(self, standings: Standings, profiles: Profiles, clock: Callable[[], datetime]) -> None:
+    def __init__(self, standings: BoardIndex, profiles: Profiles, clock: Callable[[], datetime]) -> None:
         self._standings = standings
         self._profiles = profiles
         self._clock = clock
@@ -30,17 +30,17 @@ class RedisBoards:
         requests = [_requests(view) for view in views]
         answer = await self._standings.views(board, chain.from_iterable(requests))
         raw = iter(answer.views)
-        stretches = [[_stretch(next(raw)) for _ in asked] for asked in requests]
+        stretches = [[_slice(next(raw)) for _ in asked] for asked in requests]
         found = [
             (view, [one for one in answers if one]) for view, answers in zip(views, stretches, strict=True)
         ]  # fmt: skip
         return await self._reading(board, answer).states(found, self._profiles)
 
-    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[Ranked | None]]:
+    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[RankedRow | None]]:
         """Each user's own ranked line, or None without a row; no names are looked up."""
         answer = await self._standings.views(board, [("place", user_id.bytes, 0) for user_id in users])
-        stretches = map(_stretch, answer.views)
-        return self._reading(board, answer), [rank_all(one)[-1] if one else None for one in stretches]
+        stretches = map(_slice, answer.views)
+        return self._reading(board, answer), [assign_ranks(one)[-1] if one else None for one in stretches]
 
     def _reading(self, board: Board, answer: Answer) -> Reading:
         as_of = instant(answer.changed_at) if answer.changed_at else self._clock()
@@ -61,7 +61,7 @@ def _requests(view: View[Any]) -> Sequence[Request]:
             return [("after", _point(position), limit)]
         case Before(position, limit):
             return [("before", b"" if position is None else _point(position), limit)]
-        case Chosen(users):
+        case UserSelection(users):
             return [("place", user_id.bytes, 0) for user_id in users]
         case _:
             raise TypeError(view)
@@ -71,7 +71,7 @@ def _point(position: Position) -> bytes:
     return join_member(position.reached_at, position.user_id) + str(position.sort_key).encode()
 
 
-def _stretch(raw: Sequence[Any]) -> Stretch | None:
+def _slice(raw: Sequence[Any]) -> BoardSlice | None:
     """What the script says of a view; None for a user without a row."""
     if not raw:
         return None
@@ -79,5 +79,5 @@ def _stretch(raw: Sequence[Any]) -> Stretch | None:
     lines = []
     for i in range(0, len(rows), 2):
         reached_at, user_id = split_member(rows[i])
-        lines.append(Line(user_id, abs(int(rows[i + 1])), reached_at))
-    return Stretch(offset, above, through, lines)
+        lines.append(BoardRow(user_id, abs(int(rows[i + 1])), reached_at))
+    return BoardSlice(offset, above, through, lines)

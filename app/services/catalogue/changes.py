@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue.changes import (
+    CatalogueLimits,
     CatalogueSubject,
-    Ceilings,
     Change,
     Document,
     RecordedChange,
@@ -49,7 +49,7 @@ class CatalogueChanges:
         database: Database,
         catalogue: CatalogueService,
         announce: Callable[[], Awaitable[None]],
-        ceilings: Ceilings,
+        limits: CatalogueLimits,
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
     ) -> None:
@@ -57,7 +57,7 @@ class CatalogueChanges:
         self._database = database
         self._catalogue = catalogue
         self._announce = announce
-        self._ceilings = ceilings
+        self._ceilings = limits
         self._clock = clock
         self._random_bytes = random_bytes
 

@@ -8,27 +8,27 @@ from datetime import datetime
 
 import structlog
 
-from app.domain.ledger.posting import Posting, Standing
+from app.domain.ledger.posting import Posting, ScoreChange
 from app.domain.ledger.receipts import Receipt
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index import Cold, Ranks, Standings, Unreachable
-from app.stores.batching import GroupCommit
+from app.services.board_index import BoardIndex, BoardNotLoaded, Ranks, RedisUnreachable
+from app.stores.batching import Batcher
 
 log = structlog.get_logger(__name__)
 
 
-class Announcer:
+class AfterCommit:
     """Puts committed postings into the standings, many to a call.
 
     Nothing here can fail a posting: what Redis misses is counted, and repaired from PostgreSQL. When a
-    category is not loaded, `on_cold` is called, which sees to a rebuild.
+    category is not loaded, `on_not_loaded` is called, which sees to a rebuild.
     """
 
     def __init__(
         self,
-        standings: Standings,
+        score_changes: BoardIndex,
         on_moved: Callable[[Sequence[BoardMoved]], None],
-        on_cold: Callable[[], None],
+        on_not_loaded: Callable[[], None],
         on_ranked: Callable[[Posting, int | None], None],
         *,
         batch: int,
@@ -39,11 +39,11 @@ class Announcer:
         """
         self.missed = 0
         self._missed_since: datetime | None = None
-        self._standings = standings
+        self._standings = score_changes
         self._on_moved = on_moved
-        self._on_cold = on_cold
+        self._on_cold = on_not_loaded
         self._on_ranked = on_ranked
-        self._queue = GroupCommit(self._put, size=batch, lanes=1, key=None)
+        self._queue = Batcher(self._put, size=batch, max_concurrent=1, key=None)
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
         """Start at once, whether or not anybody waits. The result has ranks if Redis answered."""
@@ -70,9 +70,9 @@ class Announcer:
     async def _put(self, postings: Sequence[Posting]) -> Sequence[Receipt]:
         """Raises nothing: the postings are committed, and whoever made them is to hear so."""
         ranks: dict[int, Ranks] = {}
-        by_category: dict[str, list[tuple[int, Standing]]] = {}
+        by_category: dict[str, list[tuple[int, ScoreChange]]] = {}
         for index, posting in enumerate(postings):
-            for standing in posting.standings:
+            for standing in posting.score_changes:
                 by_category.setdefault(standing.board.category, []).append((index, standing))
         for rows in by_category.values():
             try:
@@ -89,13 +89,13 @@ class Announcer:
         return posting.receipt(ranks.before, ranks.after)
 
     async def _put_category(
-        self, rows: Sequence[tuple[int, Standing]], postings: Sequence[Posting]
+        self, rows: Sequence[tuple[int, ScoreChange]], postings: Sequence[Posting]
     ) -> dict[int, Ranks]:
         try:
             outcome = await self._standings.put([standing for _, standing in rows])
-        except Cold:
+        except BoardNotLoaded:
             self._on_cold()
-        except Unreachable:
+        except RedisUnreachable:
             missed = {index for index, _ in rows}
             self.missed += len(missed)
             times = [postings[index].transaction.created_at for index in missed]

@@ -14,15 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import UserNotFound
 from app.domain.ids import uuid7
-from app.domain.ledger.posting import Account, Claim, Posting, Standing, note, post
+from app.domain.ledger.posting import Account, Posting, ScoreChange, ScoreRequest, note, post
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.models.statements.ledger.amendments import lock, standings_of
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import store
-from app.services.board_index import has_left
+from app.services.board_index import is_evicted
 from app.services.catalogue.cache import CatalogueService
-from app.services.ledger.after_commit import Announcer
+from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.milestones import Milestones
 from app.stores.postgres import Database
 
@@ -37,18 +37,18 @@ class Amendment:
         self.account = account
         self.now = now
         self.postings: list[Posting] = []
-        self.standings: list[Standing] = []
+        self.score_changes: list[ScoreChange] = []
         self._random_bytes = random_bytes
 
-    async def load(self, claim: Claim) -> Account:
+    async def load(self, request: ScoreRequest) -> Account:
         """The account with the scores in the claim's category."""
-        (loaded,) = await load(self.connection, [claim], self.now)
+        (loaded,) = await load(self.connection, [request], self.now)
         assert loaded.account is not None
         return loaded.account
 
-    async def post(self, claim: Claim, account: Account) -> Posting:
+    async def post(self, request: ScoreRequest, account: Account) -> Posting:
         """Enter a claim into the ledger."""
-        return await self._store(post(claim, account, self.now, self._new_id()))
+        return await self._store(post(request, account, self.now, self._new_id()))
 
     async def note(self, kind: Kind, actor: Actor, reason: str) -> Posting:
         """Enter into the ledger what concerns the user as a whole."""
@@ -58,7 +58,7 @@ class Amendment:
         """Run a statement over all of the user's scores, of closed windows too, that returns the changed rows."""
         user_id = self.account.profile.id
         rows = await self.connection.execute(statement, {"user": user_id, **values})
-        self.standings += standings_of(user_id, rows)
+        self.score_changes += standings_of(user_id, rows)
 
     async def _store(self, posting: Posting) -> Posting:
         await store(self.connection, [posting])
@@ -76,14 +76,14 @@ class Amendments:
     def __init__(
         self,
         database: Database,
-        announcer: Announcer,
+        after_commit: AfterCommit,
         milestones: Milestones,
         catalogue: CatalogueService,
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._database = database
-        self._announcer = announcer
+        self._after_commit = after_commit
         self._milestones = milestones
         self._catalogue = catalogue
         self._clock = clock
@@ -110,16 +110,16 @@ class Amendments:
 
     async def _announce(self, amendment: Amendment) -> list[Receipt]:
         postings = list(amendment.postings)
-        if amendment.standings and postings:
-            shown = tuple(self._in_redis(amendment.standings, amendment.now))
-            postings[-1] = replace(postings[-1], standings=(*postings[-1].standings, *shown))
-        return [await self._announcer.announce(posting) for posting in postings]
+        if amendment.score_changes and postings:
+            shown = tuple(self._in_redis(amendment.score_changes, amendment.now))
+            postings[-1] = replace(postings[-1], score_changes=(*postings[-1].score_changes, *shown))
+        return [await self._after_commit.announce(posting) for posting in postings]
 
-    def _in_redis(self, standings: Sequence[Standing], now: datetime) -> Iterable[Standing]:
+    def _in_redis(self, score_changes: Sequence[ScoreChange], now: datetime) -> Iterable[ScoreChange]:
         """The rows of boards that Redis may hold."""
         categories = self._catalogue.current.categories
-        for standing in standings:
+        for standing in score_changes:
             board = standing.board
             category = categories.get(board.category)
-            if category and board.window.period in category.periods and not has_left(board, now):
+            if category and board.window.period in category.periods and not is_evicted(board, now):
                 yield standing

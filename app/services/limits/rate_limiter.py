@@ -15,16 +15,16 @@ from app.domain.errors import RateLimited
 from app.domain.rate_limits import PASSED, Activity, Allowance, Hit, Limit, Limits, Verdict, allowance
 from app.domain.users import Caller
 from app.services.limits.local_limiter import Blocks, LocalLimiter
-from app.stores.batching import GroupCommit
-from app.stores.redis import Guard, Unreachable
+from app.stores.batching import Batcher
+from app.stores.redis import RedisCaller, RedisUnreachable
 
 SCRIPT = Path(__file__).with_suffix(".lua")
 MICROSECONDS = 1_000_000
 BATCH = 128
 REMEMBERED = 20_000
-LANES = 2
+MAX_CONCURRENT = 2
 """Batches at once. More than one, so that a trial call to a frozen Redis holds up its own batch alone."""
-WORTH = 16
+MIN_SECOND_BATCH = 16
 """How many must wait before a batch is begun beside another one, unless Redis is in trouble."""
 
 
@@ -47,7 +47,7 @@ class RateLimiter:
     def __init__(
         self,
         redis: Redis,
-        guard: Guard,
+        redis_caller: RedisCaller,
         limits: Limits | None,
         monotonic: Callable[[], float],
         *,
@@ -55,17 +55,17 @@ class RateLimiter:
     ) -> None:
         """`limits`: None lets everything pass. Keys begin with `prefix`, and share a hash tag: one call, one slot."""
         self._redis = redis
-        self._guard = guard
+        self._redis_caller = redis_caller
         self._limits = limits
         self._prefix = f"{prefix}:{{limits}}:"
         self._script = redis.register_script(SCRIPT.read_text())
-        self._queue: GroupCommit[_Counting, Verdict] = GroupCommit(
+        self._queue: Batcher[_Counting, Verdict] = Batcher(
             # The script judges one hit after the other, so hits of the same caller may share a call.
             self._judge,
             size=BATCH,
-            lanes=LANES,
+            max_concurrent=MAX_CONCURRENT,
             key=None,
-            worth=lambda: 1 if guard.breaker.is_open else WORTH,
+            min_second_batch=lambda: 1 if redis_caller.breaker.is_open else MIN_SECOND_BATCH,
         )
         self._counting = lru_cache(maxsize=REMEMBERED)(self._make_counting)
         self._blocks = Blocks(monotonic, 50_000)
@@ -107,8 +107,8 @@ class RateLimiter:
         for limit in limits.values():
             pipe.lrange(self._window(limit, user), 0, -1)
         try:
-            (seconds, microseconds), *logs = await self._guard(pipe.execute)
-        except Unreachable:
+            (seconds, microseconds), *logs = await self._redis_caller(pipe.execute)
+        except RedisUnreachable:
             return {activity: self._local.allowance(limit, user) for activity, limit in limits.items()}
         now = seconds + microseconds / MICROSECONDS
         return {
@@ -135,8 +135,8 @@ class RateLimiter:
             keys += counting.keys
             numbers += counting.numbers
         try:
-            raw: list[int] = await self._guard(lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]))
-        except Unreachable:
+            raw: list[int] = await self._redis_caller(lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]))
+        except RedisUnreachable:
             return [self._local.judge(counting.hit) for counting in countings]
         return [
             PASSED if wait == 0 else _refused(counting.hit, wait, which)

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from app.pubsub.channels.events import SocketClosed
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import OUTAGES
-from app.stores.redis import Guard, Unreachable
+from app.stores.redis import RedisCaller, RedisUnreachable
 
 SCRIPT = Path(__file__).parent / "add_socket.lua"
 LIFETIME = 86_400
@@ -24,7 +24,7 @@ class RedisSocketRegistry:
     def __init__(
         self,
         redis: Redis,
-        guard: Guard,
+        redis_caller: RedisCaller,
         notices: Notices,
         clock: Callable[[], datetime],
         *,
@@ -33,7 +33,7 @@ class RedisSocketRegistry:
     ) -> None:
         """`most`: the sockets one user may have."""
         self._redis = redis
-        self._guard = guard
+        self._redis_caller = redis_caller
         self._notices = notices
         self._clock = clock
         self._prefix = prefix
@@ -44,8 +44,8 @@ class RedisSocketRegistry:
         """Register a socket. Returns the oldest beyond the limit; other instances are told to close theirs."""
         arguments: list[str | int | float] = [socket_id, self._clock().timestamp(), self._most, LIFETIME]
         try:
-            raw: list[bytes] = await self._guard(lambda: self._add(keys=[self._key(user_id)], args=arguments))
-        except Unreachable:
+            raw: list[bytes] = await self._redis_caller(lambda: self._add(keys=[self._key(user_id)], args=arguments))
+        except RedisUnreachable:
             return []
         excess = [one.decode() for one in raw]
         for one in excess:
@@ -55,8 +55,8 @@ class RedisSocketRegistry:
 
     async def remove(self, user_id: str, socket_id: str) -> None:
         """Forget a socket, which may be forgotten already."""
-        with suppress(Unreachable):
-            await self._guard(lambda: self._redis.zrem(self._key(user_id), socket_id))
+        with suppress(RedisUnreachable):
+            await self._redis_caller(lambda: self._redis.zrem(self._key(user_id), socket_id))
 
     def _key(self, user_id: str) -> str:
         return f"{self._prefix}:sockets:{{{user_id}}}"

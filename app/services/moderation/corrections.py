@@ -7,9 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.errors import BadUserInput, DuplicateAction
-from app.domain.ledger.corrections import REVERSIBLE, Past, adjustment, reversal, reversal_key
+from app.domain.ledger.corrections import REVERSIBLE, PriorTransaction, adjustment, reversal, reversal_key
 from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
-from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.ledger.transactions import Actor, Kind
@@ -40,7 +40,7 @@ class Corrections:
         if not 0 < abs(delta) <= MAX_SCORE:
             raise BadUserInput("`delta` must be a non-zero 32-bit integer.")
         assert moderator.id is not None
-        claim = Claim(
+        claim = ScoreRequest(
             user_id=user_id,
             category=self._catalogue.current.category(category_id),
             kind=Kind.ADJUSTMENT,
@@ -62,37 +62,37 @@ class Corrections:
         """
         reason = clean_reason(reason)
         async with self._database.connect() as connection:
-            past = await find(connection, transaction_id)
-        if past is None:
+            prior = await find(connection, transaction_id)
+        if prior is None:
             raise BadUserInput("No transaction with this id exists.")
         receipts: list[Receipt] = []
-        async with self._amendments.begin(past.user_id, receipts) as amendment:
-            await self.revert_within(amendment, past, moderator, reason)
+        async with self._amendments.begin(prior.user_id, receipts) as amendment:
+            await self.revert_within(amendment, prior, moderator, reason)
         return receipts[0]
 
-    async def revert_within(self, amendment: Amendment, past: Past, moderator: Actor, reason: str) -> UUID:
+    async def revert_within(self, amendment: Amendment, prior: PriorTransaction, moderator: Actor, reason: str) -> UUID:
         """The same as a part of an amendment of the transaction's user. Returns the id of the reversal."""
-        if past.kind not in REVERSIBLE or past.category_id is None:
+        if prior.kind not in REVERSIBLE or prior.category_id is None:
             raise BadUserInput("This transaction did not change a score, so it cannot be reverted.")
-        key = reversal_key(past.id)
+        key = reversal_key(prior.id)
         if await has_request(amendment.connection, key):
             raise BadUserInput("This transaction has already been reverted.")
-        category = self._catalogue.current.category(past.category_id)
-        claim = Claim(
-            user_id=past.user_id,
+        category = self._catalogue.current.category(prior.category_id)
+        claim = ScoreRequest(
+            user_id=prior.user_id,
             category=category,
             kind=Kind.REVERSAL,
-            points=-past.delta,
+            points=-prior.delta,
             actor=moderator,
             request_key=key,
             reason=reason,
         )
         account = await amendment.load(claim)
-        entries = await chain(amendment.connection, past.user_id, category.id)
-        correction = reversal(category, account, past, entries, amendment.now)
+        entries = await chain(amendment.connection, prior.user_id, category.id)
+        correction = reversal(category, account, prior, entries, amendment.now)
         posting = await amendment.post(replace(claim, correction=correction), account)
         return posting.transaction.id
 
 
-def _adjusted(claim: Claim, account: Account, now: datetime) -> Claim:
+def _adjusted(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
     return replace(claim, correction=adjustment(claim.category, account, claim.points, now))

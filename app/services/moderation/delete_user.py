@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.ledger.idempotency import clean_reason
-from app.domain.ledger.posting import Claim, boards_for
+from app.domain.ledger.posting import ScoreRequest, boards_for
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.statements.ledger.amendments import (
@@ -75,7 +75,7 @@ class Deletion:
         for category_id, score in scores.items():
             category = self._catalogue.current.category(category_id)
             (all_time, *_) = boards_for(category, amendment.now)
-            claim = Claim(
+            claim = ScoreRequest(
                 user_id=amendment.account.profile.id,
                 category=category,
                 kind=Kind.DELETION,

@@ -11,7 +11,7 @@ import structlog
 from app.domain.errors import BadUserInput
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.idempotency import clean_reason
-from app.domain.ledger.posting import UNCHANGED, Claim
+from app.domain.ledger.posting import UNCHANGED, ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.flags import Flag, FlagStatus
 from app.models.statements.ledger.amendments import find
@@ -88,11 +88,11 @@ class Reviews:
     ) -> UUID | None:
         """The decision as an entry in the ledger, unless there is nothing to enter; returns its id."""
         if flag.verdict is Verdict.FLAG:
-            past = await find(amendment.connection, flag.id)
-            if status is FlagStatus.RELEASED or past is None:
+            prior = await find(amendment.connection, flag.id)
+            if status is FlagStatus.RELEASED or prior is None:
                 return None
-            return await self._corrections.revert_within(amendment, past, moderator, reason)
-        claim = Claim(
+            return await self._corrections.revert_within(amendment, prior, moderator, reason)
+        claim = ScoreRequest(
             user_id=flag.user_id,
             category=self._catalogue.current.category(flag.category),
             kind=Kind.RELEASE,

@@ -16,7 +16,7 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.models import User
 from app.stores.postgres import Database
-from app.stores.redis import Guard, Unreachable
+from app.stores.redis import RedisCaller, RedisUnreachable
 
 REDIS_SECONDS = 3600
 
@@ -24,15 +24,18 @@ REDIS_SECONDS = 3600
 class Profiles:
     """Reads many profiles at once.
 
-    After a change has been committed, `replace` puts it into Redis, and every process that hears of it calls `forget`.
-    A fill never overwrites, neither here nor in Redis: so a reading from before the change cannot outlive it.
+    After a change has been committed, `replace` puts it into Redis, and every process that hears of it calls
+    `invalidate`. A fill never overwrites, neither here nor in Redis: so a reading from before the change cannot outlive
+    it.
     """
 
-    def __init__(self, database: Database, redis: Redis, guard: Guard, prefix: str, capacity: int = 50_000) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, redis_caller: RedisCaller, prefix: str, capacity: int = 50_000
+    ) -> None:
         """`capacity`: how many profiles stay in memory; those used least recently go first."""
         self._database = database
         self._redis = redis
-        self._guard = guard
+        self._redis_caller = redis_caller
         self._prefix = prefix
         self._capacity = capacity
         self._memory: OrderedDict[UUID, Profile] = OrderedDict()
@@ -63,21 +66,21 @@ class Profiles:
             known |= await self._from_redis([user_id for user_id in wanted if user_id not in known])
             return {user_id: known.get(user_id) or _stand_in(user_id) for user_id in wanted}
 
-    def forget(self, user_id: UUID) -> None:
+    def invalidate(self, user_id: UUID) -> None:
         """Drop a profile from the memory of this process."""
         self._changes += 1
         self._memory.pop(user_id, None)
 
-    def forget_all(self) -> None:
+    def invalidate_all(self) -> None:
         """Drop everything: news of changes may have been lost."""
         self._changes += 1
         self._memory.clear()
 
     async def replace(self, profile: Profile) -> None:
         """Make a changed profile known. Redis not answering is no failure: it forgets by itself within an hour."""
-        self.forget(profile.id)
-        with suppress(Unreachable):
-            await self._guard(lambda: self._redis.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS))
+        self.invalidate(profile.id)
+        with suppress(RedisUnreachable):
+            await self._redis_caller(lambda: self._redis.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS))
 
     async def _fetch(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
         changes = self._changes
@@ -101,8 +104,8 @@ class Profiles:
         for user_id in user_ids:
             pipe.get(self._key(user_id))
         try:
-            answers = await self._guard(pipe.execute)
-        except Unreachable:
+            answers = await self._redis_caller(pipe.execute)
+        except RedisUnreachable:
             return {}
         return {user_id: _decode(user_id, raw) for user_id, raw in zip(user_ids, answers, strict=True) if raw}
 
@@ -116,8 +119,8 @@ class Profiles:
         pipe = self._redis.pipeline(transaction=False)
         for profile in profiles:
             pipe.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS, nx=True)
-        with suppress(Unreachable):
-            await self._guard(pipe.execute)
+        with suppress(RedisUnreachable):
+            await self._redis_caller(pipe.execute)
 
     def _key(self, user_id: UUID) -> str:
         return f"{self._prefix}:user:{user_id}"

@@ -12,11 +12,11 @@ from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
 from app.models.statements.players.users import FIND_CLAIMED, UPSERT
 from app.services.players.profile_cache import Profiles
-from app.stores.batching import GroupCommit
+from app.stores.batching import Batcher
 from app.stores.postgres import Database, violated_constraint
 
 BATCH = 128
-LANES = 2
+MAX_CONCURRENT = 2
 """Searches at once: after a restart everybody is looked up, and all at the same time."""
 
 Claimed = tuple[str, str | None]
@@ -42,8 +42,8 @@ class Users:
         self._auto_provision = auto_provision
         self._capacity = capacity
         self._known: OrderedDict[UUID, Claimed] = OrderedDict()
-        self._finding: GroupCommit[UUID, Claimed | None] = GroupCommit(
-            self._find_all, size=BATCH, lanes=LANES, key=None
+        self._finding: Batcher[UUID, Claimed | None] = Batcher(
+            self._find_all, size=BATCH, max_concurrent=MAX_CONCURRENT, key=None
         )
 
     async def ensure(self, caller: Caller) -> None:
@@ -79,11 +79,11 @@ class Users:
             raise UserNotFound
         await self._write(user_id, username, None)
 
-    def forget(self, user_id: UUID) -> None:
+    def invalidate(self, user_id: UUID) -> None:
         """Look at the table again for this user: another process changed something."""
         self._known.pop(user_id, None)
 
-    def forget_all(self) -> None:
+    def invalidate_all(self) -> None:
         """Look at the table again for everybody."""
         self._known.clear()
 

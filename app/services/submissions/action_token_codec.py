@@ -12,14 +12,14 @@ from uuid import UUID
 
 from app.domain.errors import ActionTokenExpired, InvalidActionToken
 from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header
-from app.services.auth.signing_keys import ALGORITHM, Secrets
+from app.services.auth.signing_keys import ALGORITHM, SigningKeys
 
 TYPE = "action+jwt"
 AUDIENCE = "leaderboard-actions"
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class ActionTokenClaims:
     """What a verified action token says."""
 
     user_id: UUID
@@ -36,14 +36,14 @@ class ActionClaims:
     A token that this process signed is known by its text, and need not be decoded when it comes back.
     """
 
-    def __init__(self, secrets: Secrets, clock: Callable[[], datetime], capacity: int = 50_000) -> None:
+    def __init__(self, secrets: SigningKeys, clock: Callable[[], datetime], capacity: int = 50_000) -> None:
         """`capacity`: how many tokens of its own the process remembers; the oldest are forgotten first."""
         self._secrets = secrets
         self._clock = clock
         self._capacity = capacity
-        self._signed: OrderedDict[str, Claims] = OrderedDict()
+        self._signed: OrderedDict[str, ActionTokenClaims] = OrderedDict()
 
-    def sign(self, claims: Claims, category: str, nonce: str) -> str:
+    def sign(self, claims: ActionTokenClaims, category: str, nonce: str) -> str:
         """The token for `claims`; `nonce` is what `token_hash` is the hash of."""
         token = self._secrets.sign(
             {
@@ -63,7 +63,7 @@ class ActionClaims:
             self._signed.popitem(last=False)
         return token
 
-    def verify(self, token: str) -> Claims:
+    def verify(self, token: str) -> ActionTokenClaims:
         """What `token` claims. Raises InvalidActionToken, with one answer for all that is wrong, or ActionTokenExpired.
 
         Whether it was used, and whether it is the caller's, is not looked at here.
@@ -75,7 +75,7 @@ class ActionClaims:
             raise ActionTokenExpired(known.token_hash)
         return known
 
-    def _decode(self, token: str) -> Claims:
+    def _decode(self, token: str) -> ActionTokenClaims:
         try:
             header = read_header(token)
             if header.typ != TYPE or header.algorithm != ALGORITHM:
@@ -95,10 +95,10 @@ def hash_of(nonce: str) -> bytes:
     return hashlib.sha256(nonce.encode()).digest()
 
 
-def _claims(claims: Mapping[str, Any]) -> Claims:
+def _claims(claims: Mapping[str, Any]) -> ActionTokenClaims:
     """Raises BadToken, ValueError."""
     action_id, points, nonce = claims.get("act"), claims.get("pts"), claims.get("jti")
     if type(action_id) is not str or type(points) is not int or type(nonce) is not str:
         raise BadToken
     issued_at, expires_at = (datetime.fromtimestamp(claims[name], tz=UTC) for name in ("iat", "exp"))
-    return Claims(UUID(claims["sub"]), action_id, points, hash_of(nonce), issued_at, expires_at)
+    return ActionTokenClaims(UUID(claims["sub"]), action_id, points, hash_of(nonce), issued_at, expires_at)

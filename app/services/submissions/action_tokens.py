@@ -13,8 +13,8 @@ from app.domain.errors import TooManyOpenTokens, UserNotFound
 from app.domain.rules.eligibility import seconds
 from app.domain.users import Caller
 from app.models.statements.submissions.action_tokens import COUNT_OPEN, DELETE_EXPIRED, INSERT, LOCK_USERS
-from app.services.submissions.action_token_codec import ActionClaims, Claims, hash_of
-from app.stores.batching import GroupCommit
+from app.services.submissions.action_token_codec import ActionClaims, ActionTokenClaims, hash_of
+from app.stores.batching import Batcher
 from app.stores.postgres import Database
 
 
@@ -31,7 +31,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    claims: Claims
+    claims: ActionTokenClaims
     attributes: str | None
 
 
@@ -48,11 +48,11 @@ class ActionTokens:
         lifetime: timedelta,
         max_open: int,
         batch: int,
-        lanes: int,
-        worth: int = 1,
+        max_concurrent: int,
+        min_second_batch: int = 1,
     ) -> None:
-        """`max_open`: tokens a user may hold unused. At most `batch` issues share one of `lanes` transactions, and as
-        many as are `worth` it wait before one more is begun.
+        """`max_open`: tokens a user may hold unused. At most `batch` issues share one of `max_concurrent` transactions,
+        and as many as are `min_second_batch` it wait before one more is begun.
         """
         self._database = database
         self._claims = claims
@@ -60,8 +60,12 @@ class ActionTokens:
         self._random_bytes = random_bytes
         self._lifetime = lifetime
         self._max_open = max_open
-        self._queue = GroupCommit(
-            self._store, size=batch, lanes=lanes, worth=lambda: worth, key=lambda wanted: wanted.claims.user_id
+        self._queue = Batcher(
+            self._store,
+            size=batch,
+            max_concurrent=max_concurrent,
+            min_second_batch=lambda: min_second_batch,
+            key=lambda wanted: wanted.claims.user_id,
         )
 
     async def issue(
@@ -74,7 +78,7 @@ class ActionTokens:
         now = self._clock()
         points, nonce = action.points_for(difficulty), self._random_bytes(16).hex()
         expires_at = now.replace(microsecond=0) + self._lifetime
-        claims = Claims(caller.user_id, action.id, points, hash_of(nonce), now, expires_at)
+        claims = ActionTokenClaims(caller.user_id, action.id, points, hash_of(nonce), now, expires_at)
         await self._queue.submit(_Wanted(claims, attributes))
         return Issued(self._claims.sign(claims, action.category, nonce), action, points, now, claims.expires_at)
 

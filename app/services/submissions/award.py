@@ -13,12 +13,12 @@ import structlog
 from app.domain.errors import UnderReview, VerificationFailed
 from app.domain.ledger.activity import Suspicion, Verdict
 from app.domain.ledger.idempotency import json_text
-from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.rules import eligibility as rules
 from app.domain.rules import fraud
 from app.services.ledger.post import Ledger
-from app.services.submissions.verifiers import Reported, Verifiers
+from app.services.submissions.verifiers import CompletionReport, Verifiers
 
 log = structlog.get_logger(__name__)
 
@@ -41,10 +41,10 @@ class _Judge:
         self._thresholds = thresholds
         self._spot_check = spot_check
 
-    def __call__(self, claim: Claim, account: Account, now: datetime) -> Claim:
+    def __call__(self, request: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
         """The claim, marked or held if it looks wrong. Raises the rules' refusals, and _Unverified."""
-        rules.check(claim, account, now)
-        suspicion = fraud.judge(claim, account, now, self._thresholds) if self._thresholds else None
+        rules.check(request, account, now)
+        suspicion = fraud.judge(request, account, now, self._thresholds) if self._thresholds else None
         known = account.history.is_suspect
         if not self.verified and (self._spot_check or suspicion or known):
             raise _Unverified(suspect=known or suspicion is not None)
@@ -52,11 +52,11 @@ class _Judge:
             suspicion = None  # A moderator has been told of this player.
         self.suspicion = suspicion
         if suspicion is None:
-            return claim
-        return claim.held(suspicion) if suspicion.verdict is Verdict.HOLD else replace(claim, suspicion=suspicion)
+            return request
+        return request.held(suspicion) if suspicion.verdict is Verdict.HOLD else replace(request, suspicion=suspicion)
 
 
-class Completions:
+class AwardService:
     """Judges a claim by the rules, by fraud and by the verifier, in this order, and posts what becomes of it."""
 
     def __init__(
@@ -77,39 +77,41 @@ class Completions:
         self._random = random
         self._spot_check_rate = spot_check_rate
 
-    async def pay(self, claim: Claim, evidence: Any = None) -> Receipt:
+    async def award(self, request: ScoreRequest, evidence: Any = None) -> Receipt:
         """Pay a claim on an action. `evidence` is what the client's game knows about it, for the verifier.
 
         Raises what the rules and `Ledger.post` raise; BadUserInput for evidence of more than 8 KiB as JSON;
         VerificationFailed; UnderReview when it is held; ServiceUnavailable when the verifier is away. Only what is
         held or paid consumes a token.
         """
-        assert claim.action is not None
+        assert request.action is not None
         if evidence is not None:
             json_text(evidence, "data", MAX_EVIDENCE_BYTES)
-        believed = self._verifiers.believes(claim.action.id)
+        believed = self._verifiers.accepts_without_asking(request.action.id)
         spot_check = not believed and self._random() < self._spot_check_rate
         judge = _Judge(self._thresholds, verified=believed, spot_check=spot_check)
         try:
-            receipt = await self._ledger.post(claim, judge)
+            receipt = await self._ledger.post(request, judge)
         except _Unverified as doubt:
-            await self._verify(claim, evidence, suspect=doubt.suspect)
+            await self._verify(request, evidence, suspect=doubt.suspect)
             judge.verified = True
-            receipt = await self._ledger.post(claim, judge)
+            receipt = await self._ledger.post(request, judge)
         self.outcomes["held" if receipt.held else "flagged" if judge.suspicion else "paid"] += 1
         if judge.suspicion:
             log.warning("completion_suspected", transaction=str(receipt.transaction_id), held=receipt.held,
-                        user=str(claim.user_id), rules=judge.suspicion.rules)  # fmt: skip
+                        user=str(request.user_id), rules=judge.suspicion.rules)  # fmt: skip
         if receipt.held:
             raise UnderReview
         return receipt
 
-    async def _verify(self, claim: Claim, evidence: Any, *, suspect: bool) -> None:
-        assert claim.action is not None
-        category, action = claim.category.id, claim.action.id
-        reported = Reported(claim.user_id, action, category, claim.points, claim.started_at, evidence, suspect)
-        is_verified = await self._verifiers.verify(reported)
+    async def _verify(self, request: ScoreRequest, evidence: Any, *, suspect: bool) -> None:
+        assert request.action is not None
+        category, action = request.category.id, request.action.id
+        report = CompletionReport(
+            request.user_id, action, category, request.points, request.started_at, evidence, suspect
+        )
+        is_verified = await self._verifiers.verify(report)
         self.outcomes["verified" if is_verified else "not_verified"] += 1
         if not is_verified:
-            log.warning("completion_not_verified", user=str(claim.user_id), action=action, suspect=suspect)
+            log.warning("completion_not_verified", user=str(request.user_id), action=action, suspect=suspect)
             raise VerificationFailed

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.domain.errors import DuplicateAction
 from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
-from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules import eligibility as rules
@@ -55,7 +55,7 @@ class RecordAction:
         points = action.points_for(report.difficulty)
         if report.username is not None:
             await self._users.introduce(report.user_id, clean_username(report.username))
-        claim = Claim(
+        claim = ScoreRequest(
             user_id=report.user_id,
             category=catalogue.category(action.category),
             kind=Kind.SERVER_ACTION,
@@ -72,6 +72,6 @@ class RecordAction:
             return repeat.receipt
 
 
-def _judge(claim: Claim, account: Account, now: datetime) -> Claim:
+def _judge(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
     rules.check(claim, account, now)
     return claim

@@ -13,7 +13,7 @@ from app.domain.ids import uuid7
 from app.domain.rules.signed_actions import SignedAction, is_signed_by
 from app.domain.users import Caller
 from app.models.statements.submissions.signing_sessions import DELETE_EXPIRED, FIND, OPEN
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 from app.services.players.provision import Users
 from app.stores.postgres import Database
 
@@ -38,7 +38,7 @@ class SigningSessions:
     def __init__(
         self,
         database: Database,
-        secrets: Secrets,
+        secrets: SigningKeys,
         users: Users,
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.catalogue.catalogue import Catalogue
 from app.domain.errors import ActionTokenExpired, ActionTokenNotYours
-from app.domain.ledger.posting import Claim
+from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Caller
@@ -14,7 +14,7 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import Users
 from app.services.submissions.action_token_codec import ActionClaims
-from app.services.submissions.award import Completions
+from app.services.submissions.award import AwardService
 
 
 class SubmitScore:
@@ -25,13 +25,13 @@ class SubmitScore:
         tokens: ActionClaims,
         catalogue: CatalogueService,
         users: Users,
-        completions: Completions,
+        award_service: AwardService,
         ledger: Ledger,
     ) -> None:
         self._tokens = tokens
         self._catalogue = catalogue
         self._users = users
-        self._completions = completions
+        self._award_service = award_service
         self._ledger = ledger
 
     async def __call__(
@@ -45,8 +45,9 @@ class SubmitScore:
     ) -> Receipt:
         """Pay `caller` for the action that `token` permitted. `data` goes to the action's verifier.
 
-        Raises the refusals of `app.domain.errors` that concern tokens and actions, and what `Completions.pay` raises.
-        A refused submission changes nothing; a repeat, however late, raises ActionTokenUsed with the first receipt.
+        Raises the refusals of `app.domain.errors` that concern tokens and actions, and what `AwardService.award`
+        raises. A refused submission changes nothing; a repeat, however late, raises ActionTokenUsed with the first
+        receipt.
         """
         try:
             claims = self._tokens.verify(token)
@@ -58,7 +59,7 @@ class SubmitScore:
         await self._users.ensure(caller)
         catalogue: Catalogue = self._catalogue.current
         action = catalogue.action(claims.action_id)
-        claim = Claim(
+        request = ScoreRequest(
             user_id=caller.user_id,
             category=catalogue.category(action.category),
             kind=Kind.ACTION,
@@ -68,4 +69,4 @@ class SubmitScore:
             token_hash=claims.token_hash,
             started_at=claims.issued_at,
         )
-        return await self._completions.pay(claim, data)
+        return await self._award_service.award(request, data)

@@ -8,14 +8,14 @@ from typing import Any
 
 from app.domain.errors import StaleTimestamp
 from app.domain.ledger.idempotency import content_hash, request_key
-from app.domain.ledger.posting import Claim
+from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
-from app.services.submissions.award import Completions
+from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
 
 
@@ -26,13 +26,13 @@ class SubmitSignedAction:
         self,
         sessions: SigningSessions,
         catalogue: CatalogueService,
-        completions: Completions,
+        award_service: AwardService,
         ledger: Ledger,
         clock: Callable[[], datetime],
     ) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
-        self._completions = completions
+        self._award_service = award_service
         self._ledger = ledger
         self._clock = clock
 
@@ -49,7 +49,7 @@ class SubmitSignedAction:
         """Pay `caller` for `action`.
 
         Raises InvalidSignature; StaleTimestamp; DuplicateAction with the first receipt for an action id that has paid,
-        however old; InvalidAction; and what `Completions.pay` raises.
+        however old; InvalidAction; and what `AwardService.award` raises.
         """
         opened_at = await self._sessions.check(caller, action, signature)
         key = request_key("signed", caller.user_id, str(action.action_id))
@@ -59,7 +59,7 @@ class SubmitSignedAction:
             raise StaleTimestamp
         catalogue = self._catalogue.current
         kind = catalogue.action(action.action_type)
-        claim = Claim(
+        claim = ScoreRequest(
             user_id=caller.user_id,
             category=catalogue.category(kind.category),
             kind=Kind.SIGNED_ACTION,
@@ -70,4 +70,4 @@ class SubmitSignedAction:
             request_key=key,
             request_hash=content,
         )
-        return await self._completions.pay(claim, data)
+        return await self._award_service.award(claim, data)

@@ -8,12 +8,12 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.boards.board import TOP, Board
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.models.statements.boards.board_rows import count_rows, read_rows, read_rows_of
-from app.models.statements.boards.read_boards import read_stretch
-from app.services.board_index import Loading, Unreachable
+from app.models.statements.boards.read_boards import read_slice
+from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.board_index.rebuild import CHUNK, live_boards
-from app.services.board_index.row_reader import Copies, copy_of
+from app.services.board_index.row_reader import IndexRows, expected_row
 from app.services.catalogue.cache import CatalogueService
 from app.services.verify.findings import Finding, Progress
 from app.stores.postgres import Database
@@ -31,14 +31,14 @@ class CheckBoards:
     def __init__(
         self,
         database: Database,
-        copies: Copies,
-        loading: Loading,
+        copies: IndexRows,
+        index_loader: IndexLoader,
         catalogue: CatalogueService,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._copies = copies
-        self._loading = loading
+        self._index_loader = index_loader
         self._catalogue = catalogue
         self._clock = clock
 
@@ -50,19 +50,19 @@ class CheckBoards:
             total = sum([await count_rows(connection, board) for board in boards])
         patience = _Patience()
         try:
-            run_id = await self._loading.run_id()
+            run_id = await self._index_loader.run_id()
             for board in boards:
-                if await self._loading.is_complete(board.category, run_id):
+                if await self._index_loader.is_complete(board.category, run_id):
                     await self._board(board, finding, patience, lambda: progress("boards", finding.checked, total))
                 else:
                     finding.breach(f"board {board.key}: Redis has not loaded it")
-        except Unreachable as error:
+        except RedisUnreachable as error:
             finding.breach(f"Redis does not answer: {error}")
         progress("boards", total, total)
         return finding
 
     async def _board(self, board: Board, finding: Finding, patience: _Patience, advance: Callable[[], object]) -> None:
-        after: Standing | None = None
+        after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, CHUNK)
@@ -75,7 +75,7 @@ class CheckBoards:
         # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
         await patience.settle(finding, lambda: self._differences_of_board(board))
 
-    async def _rows(self, board: Board, rows: Sequence[Standing], finding: Finding, patience: _Patience) -> None:
+    async def _rows(self, board: Board, rows: Sequence[ScoreChange], finding: Finding, patience: _Patience) -> None:
         differing = await self._differences(board, rows)
         if not differing:
             return
@@ -87,18 +87,18 @@ class CheckBoards:
 
         await patience.settle(finding, again)
 
-    async def _differences(self, board: Board, rows: Sequence[Standing]) -> dict[UUID, str]:
+    async def _differences(self, board: Board, rows: Sequence[ScoreChange]) -> dict[UUID, str]:
         copies = await self._copies.of(board, [row.user_id for row in rows])
         return {
             row.user_id: f"user {row.user_id}, board {board.key}: "
-            f"PostgreSQL has {copy_of(row)}, Redis {copy or 'nothing'}"
+            f"PostgreSQL has {expected_row(row)}, Redis {copy or 'nothing'}"
             for row, copy in zip(rows, copies, strict=True)
-            if copy != copy_of(row)
+            if copy != expected_row(row)
         }
 
     async def _differences_of_board(self, board: Board) -> list[str]:
         async with self._database.snapshot() as connection:
-            stretch, shown = await read_stretch(connection, board, 0, TOP)
+            stretch, shown = await read_slice(connection, board, 0, TOP)
             rows = await count_rows(connection, board)
         sizes = await self._copies.sizes(board)
         if sizes != (shown, rows):

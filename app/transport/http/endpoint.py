@@ -10,21 +10,21 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import ServiceUnavailable
-from app.execution import Bound, Engine, Grounds, Operation, Refusal, Response
+from app.execution import Bound, Dependencies, Engine, Operation, RequestError, Response
 from app.execution.compiler.eager_start import rest_of
-from app.execution.lru_cache import LRU
-from app.transport.errors import ClientGone, DocumentRefused, Header, MalformedRequest
+from app.execution.lru_cache import LRUCache
+from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused, Header
 from app.transport.http import responses as replies
 from app.transport.http.csrf import BLOCKED, may_be_forged
 from app.transport.http.negotiation import Accepted, negotiate
 from app.transport.http.request_body import read_body
-from app.transport.http.response_cache import Answers
+from app.transport.http.response_cache import ResponseCache
 from app.transport.http.responses import Reply
 from app.transport.http.stream_framing import FRAMINGS
 from app.transport.http.streams import Streams
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
 from app.transport.persisted_documents.resolve import Documents
-from app.transport.server.head_cache import ANSWERED, Answered
+from app.transport.server.head_cache import CACHEABLE_REPLY, CacheableReply
 
 ContextT = TypeVar("ContextT")
 ContextT_co = TypeVar("ContextT_co", covariant=True)
@@ -72,29 +72,29 @@ class GraphQLEndpoint(Generic[ContextT]):
         documents: Documents,
         streams: Streams[ContextT],
         *,
-        guard: Callable[[ContextT, Operation | None], Awaitable[None]],
+        admit: Callable[[ContextT, Operation | None], Awaitable[None]],
         render_error: Callable[[Exception], Mapping[str, Any]],
-        answers: Answers | None = None,
+        response_cache: ResponseCache | None = None,
         longest_body: int = 65_536,
         body_timeout: float = 10.0,
         execution_timeout: float = 10.0,
     ) -> None:
-        """`guard` is asked before anything is executed and raises a domain error to refuse; None in place of the
+        """`admit` is asked before anything is executed and raises a domain error to refuse; None in place of the
         operation stands for a document that was refused, which cost time too. `render_error` formats any exception
-        for clients and masks the unexpected ones. Without `answers` every query is executed. `longest_body` is in
-        bytes and also bounds query strings; the timeouts are in seconds.
+        for clients and masks the unexpected ones. Without `response_cache` every query is executed. `longest_body` is
+        in bytes and also bounds query strings; the timeouts are in seconds.
         """
         self._engine = engine
         self._contexts = contexts
         self._documents = documents
         self._streams = streams
-        self._guard = guard
+        self._admit = admit
         self._render_error = render_error
-        self._answers = answers
+        self._response_cache = response_cache
         self._longest_body = longest_body
         self._body_timeout = body_timeout
         self._execution_timeout = execution_timeout
-        self._known: LRU[bytes, Bound] = LRU(BODIES, BYTES)
+        self._known: LRUCache[bytes, Bound] = LRUCache(BODIES, BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
@@ -102,7 +102,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         reply: Reply | None
         try:
             reply = await self._reply(scope, headers, accepted, receive, send)
-        except ClientGone:
+        except ClientDisconnected:
             return
         except Exception as error:
             reply = self._refused(error, accepted)
@@ -114,16 +114,16 @@ class GraphQLEndpoint(Generic[ContextT]):
         try:
             bound = self._known.get(body)
             if bound is not None:
-                await self._guard(context, bound.operation)
+                await self._admit(context, bound.operation)
                 return (await self._executed(bound, accepted, context))[0]
             request = parameters_of_json(body)
             operation = await self._prepared(request, context)
-            await self._guard(context, operation)
+            await self._admit(context, operation)
             if operation.kind is OperationType.SUBSCRIPTION:
-                raise MalformedRequest(406, NO_STREAM)
+                raise BadRequest(406, NO_STREAM)
             bound = operation.bind(request.variables)
             reply, whole = await self._executed(bound, accepted, context)
-            if whole and operation.grounded and not request.extensions:
+            if whole and operation.cacheable and not request.extensions:
                 self._known.put(body, bound, len(body) + OVERHEAD)
         except Exception as error:
             reply = self._refused(error, accepted)
@@ -138,14 +138,12 @@ class GraphQLEndpoint(Generic[ContextT]):
             return Reply(204, (ALLOW,), b"")
         request = await self._parameters(scope, headers, receive)
         if accepted.result is None and accepted.stream is None:
-            raise MalformedRequest(
-                406, "Accept application/graphql-response+json, application/json or text/event-stream."
-            )
+            raise BadRequest(406, "Accept application/graphql-response+json, application/json or text/event-stream.")
         context = await self._contexts.of_http(scope)
         operation = await self._prepared(request, context)
         if method != "POST" and operation.kind not in SAFE[method]:
-            raise MalformedRequest(405, f"A {operation.kind.value} cannot be executed by {method}.", (ALLOW_POST,))
-        await self._guard(context, operation)
+            raise BadRequest(405, f"A {operation.kind.value} cannot be executed by {method}.", (ALLOW_POST,))
+        await self._admit(context, operation)
         if operation.kind is OperationType.SUBSCRIPTION:
             await self._stream(operation, request, accepted, context, receive, send)
             return None
@@ -153,14 +151,14 @@ class GraphQLEndpoint(Generic[ContextT]):
         if cacheable and method != "POST":
             return replies.revalidated(reply, headers.get(b"if-none-match"))
         if cacheable and accepted.result is not None and accepted.stream is None:
-            scope.setdefault("state", {})[ANSWERED] = Answered(reply, accepted, context)
+            scope.setdefault("state", {})[CACHEABLE_REPLY] = CacheableReply(reply, accepted, context)
         return reply
 
     def _refused(self, error: Exception, accepted: Accepted) -> Reply:
         match error:
-            case MalformedRequest():
+            case BadRequest():
                 return replies.malformed(error, accepted)
-            case Refusal():
+            case RequestError():
                 return replies.refusal(self._engine.encode(Response.of(error)), accepted)
             case DocumentRefused():
                 formatted: Mapping[str, Any] = {"message": error.message, "extensions": {"code": error.code}}
@@ -171,24 +169,24 @@ class GraphQLEndpoint(Generic[ContextT]):
     async def _parameters(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Parameters:
         method = scope["method"]
         if method not in ("GET", "HEAD", "POST"):
-            raise MalformedRequest(405, "The method must be GET or POST.", (ALLOW,))
+            raise BadRequest(405, "The method must be GET or POST.", (ALLOW,))
         if may_be_forged(method, headers):
-            raise MalformedRequest(400, BLOCKED)
+            raise BadRequest(400, BLOCKED)
         if method == "POST":
             _check_content(headers)
             return parameters_of_json(
                 await read_body(receive, headers, most=self._longest_body, seconds=self._body_timeout)
             )
         if len(scope["query_string"]) > self._longest_body:
-            raise MalformedRequest(414, f"The query string must be at most {self._longest_body} bytes.")
+            raise BadRequest(414, f"The query string must be at most {self._longest_body} bytes.")
         return parameters_of_query_string(scope["query_string"])
 
     async def _prepared(self, request: Parameters, context: ContextT) -> Operation:
         try:
             query = await self._documents.resolve(request)
             operation = self._engine.prepare(query, request.operation_name)
-        except (DocumentRefused, Refusal):
-            await self._guard(context, None)
+        except (DocumentRefused, RequestError):
+            await self._admit(context, None)
             raise
         if request.extensions:
             await self._documents.remember(request)
@@ -196,18 +194,18 @@ class GraphQLEndpoint(Generic[ContextT]):
 
     async def _executed(self, bound: Bound, accepted: Accepted, context: ContextT) -> tuple[Reply, bool]:
         """The reply, and whether it may be cached: it is free of errors."""
-        answers = self._answers if bound.operation.grounded else None
-        if answers is None:
+        response_cache = self._response_cache if bound.operation.cacheable else None
+        if response_cache is None:
             response = await self._execute(bound, context)
             body = self._engine.encode(response)
         else:
-            known = answers.get(bound.key)
+            known = response_cache.get(bound.key)
             if known is not None:
                 return replies.result(known, accepted), True
-            grounds = Grounds()
-            response = await self._execute(bound, answers.public(grounds))
+            dependencies = Dependencies()
+            response = await self._execute(bound, response_cache.public(dependencies))
             body = self._engine.encode(response)
-            answers.keep(bound.key, response, body, grounds)
+            response_cache.put(bound.key, response, body, dependencies)
         if not response.errors:
             return replies.result(body, accepted), True
         return (replies.partial_result if response.has_data else replies.refusal)(body, accepted), False
@@ -236,7 +234,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         send: Send,
     ) -> None:
         if accepted.stream is None:
-            raise MalformedRequest(406, NO_STREAM)
+            raise BadRequest(406, NO_STREAM)
         await self._streams.serve(FRAMINGS[accepted.stream], operation, request.variables, context, receive, send)
 
 
@@ -256,9 +254,9 @@ def _check_content(headers: Mapping[bytes, bytes]) -> None:
     if content_type != b"application/json":
         essence, _, parameters = content_type.lower().partition(b";")
         if essence.strip() != b"application/json":
-            raise MalformedRequest(415, "The body must be application/json.", (ACCEPT_POST,))
+            raise BadRequest(415, "The body must be application/json.", (ACCEPT_POST,))
         charset = parameters.partition(b"charset=")[2].partition(b";")[0].strip(b' "')
         if charset and charset not in UTF_8:
-            raise MalformedRequest(415, "The body must be in UTF-8.", (ACCEPT_POST,))
+            raise BadRequest(415, "The body must be in UTF-8.", (ACCEPT_POST,))
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-        raise MalformedRequest(415, "The body must not be compressed.", ((b"accept-encoding", b"identity"),))
+        raise BadRequest(415, "The body must not be compressed.", ((b"accept-encoding", b"identity"),))

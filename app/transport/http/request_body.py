@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from starlette.types import Receive
 
-from app.transport.errors import ClientGone, MalformedRequest
+from app.transport.errors import BadRequest, ClientDisconnected
 
 # The rest of such a body is not worth reading, and nothing after it can be trusted to be a new request.
 CLOSE = ((b"connection", b"close"),)
@@ -26,7 +26,7 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, most: i
         async with asyncio.timeout(seconds):
             return await _joined(receive, most)
     except TimeoutError:
-        raise MalformedRequest(408, f"The body took longer than {seconds:g} s to arrive.", CLOSE) from None
+        raise BadRequest(408, f"The body took longer than {seconds:g} s to arrive.", CLOSE) from None
 
 
 async def _joined(receive: Receive, most: int) -> bytes:
@@ -35,7 +35,7 @@ async def _joined(receive: Receive, most: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise ClientDisconnected
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > most:
@@ -45,5 +45,5 @@ async def _joined(receive: Receive, most: int) -> bytes:
         chunks.append(chunk)
 
 
-def _too_large(most: int) -> MalformedRequest:
-    return MalformedRequest(413, f"The body is larger than {most} bytes.", CLOSE)
+def _too_large(most: int) -> BadRequest:
+    return BadRequest(413, f"The body is larger than {most} bytes.", CLOSE)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from app.execution import Grounds, Response
-from app.execution.lru_cache import LRU
+from app.execution import Dependencies, Response
+from app.execution.lru_cache import LRUCache
 
 ENTRIES = 10_000
 OVERHEAD = 1000
 """About the bytes that an answer takes besides its body: key, grounds and places in tables."""
 
 
-class Answers:
-    """Keeps bodies by `Operation.key`, for operations that are `grounded`.
+class ResponseCache:
+    """Keeps bodies by `Operation.key`, for operations that are `cacheable`.
 
     Guarantees: a body is given out only while all that its execution rested on is the very same; only whole results
     without errors are kept, and none that could be different for another viewer. What is kept is bounded; what was used
     longest ago is dropped first.
     """
 
-    def __init__(self, public: Callable[[Grounds], object], size: int) -> None:
+    def __init__(self, public: Callable[[Dependencies], object], size: int) -> None:
         """Keep about `size` bytes.
 
         `public` makes the contexts in which such operations are executed: without a viewer, so that not even a resolver
@@ -29,17 +29,17 @@ class Answers:
         self.public = public
         self.repeated = 0
         """How often a body was given out again."""
-        self._kept: LRU[Hashable, tuple[bytes, Grounds]] = LRU(ENTRIES, size)
+        self._kept: LRUCache[Hashable, tuple[bytes, Dependencies]] = LRUCache(ENTRIES, size)
 
     def get(self, key: Hashable) -> bytes | None:
         """The body kept under `key`, or None when there is none that still holds."""
         found = self._kept.get(key)
-        if found is None or not found[1].hold():
+        if found is None or not found[1].are_current():
             return None
         self.repeated += 1
         return found[0]
 
-    def keep(self, key: Hashable, response: Response, body: bytes, grounds: Grounds) -> None:
+    def put(self, key: Hashable, response: Response, body: bytes, dependencies: Dependencies) -> None:
         """Keep `body`, which encodes `response`, if it may be given again. It takes the place of what was there."""
-        if response.data is not None and not response.errors and grounds.complete(len(response.data)):
-            self._kept.put(key, (body, grounds), len(body) + OVERHEAD)
+        if response.data is not None and not response.errors and dependencies.complete(len(response.data)):
+            self._kept.put(key, (body, dependencies), len(body) + OVERHEAD)

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import orjson
 from starlette.types import Send
 
-from app.transport.errors import Header, MalformedRequest
+from app.transport.errors import BadRequest, Header
 from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
 from app.transport.http.stream_framing import EVENTS
 
@@ -88,7 +88,7 @@ def refusal(body: bytes, accepted: Accepted) -> Reply:
     return Reply(status, (*PLAIN[media], *_headers_of_error(error)), body)
 
 
-def malformed(problem: MalformedRequest, accepted: Accepted) -> Reply:
+def malformed(problem: BadRequest, accepted: Accepted) -> Reply:
     """The answer to what is not a GraphQL request: its own status, and JSON whatever was asked for."""
     body = error_body({"message": problem.message, "extensions": {"code": problem.code}})
     return Reply(problem.status, (*PLAIN[accepted.result or JSON], *problem.headers), body)

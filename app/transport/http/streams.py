@@ -13,8 +13,8 @@ from app.domain.errors import ServiceUnavailable, Unauthenticated
 from app.execution import Engine, Operation
 from app.transport.http.responses import error_body
 from app.transport.http.stream_framing import Framing
-from app.transport.multiplexing.iterator import SharedStream
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.iterator import MultiplexedStream
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 
 ContextT = TypeVar("ContextT")
 
@@ -43,7 +43,7 @@ class Streams(Generic[ContextT]):
     def __init__(
         self,
         engine: Engine,
-        shared: SharedExecutions,
+        shared: SubscriptionMultiplexer,
         stop: asyncio.Event,
         *,
         render_error: Callable[[Exception], Mapping[str, Any]],
@@ -155,7 +155,7 @@ class Streams(Generic[ContextT]):
         """Encoded results. What fails is the last one of them."""
         try:
             if operation.shared:
-                async with aclosing(SharedStream(self._shared, operation, variables)) as bodies:
+                async with aclosing(MultiplexedStream(self._shared, operation, variables)) as bodies:
                     async for body in bodies:
                         yield body
             else:

@@ -7,21 +7,23 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 from app.execution import Operation
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.multiplexing.payload import Payload, conflate
 
 
-class SharedStream(AsyncIterator[bytes]):
+class MultiplexedStream(AsyncIterator[bytes]):
     """The encoded execution results of one subscriber of a shared operation.
 
     It begins with a snapshot. A reader that is slower than the source gets the newest state, not a queue. A failed
     execution gives one last body that has `errors` and no `data`. Whoever made it closes it with `aclose`.
     """
 
-    def __init__(self, shared: SharedExecutions, operation: Operation, variables: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, shared: SubscriptionMultiplexer, operation: Operation, variables: Mapping[str, Any] | None
+    ) -> None:
         """Subscribe. Raises Refusal when the variables do not fit."""
         self._shared = shared
-        self._owed: tuple[Payload, ...] = ()
+        self._pending: tuple[Payload, ...] = ()
         self._failure: bytes | None = None
         self._ended = False
         self._news = asyncio.Event()
@@ -32,7 +34,7 @@ class SharedStream(AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         """The next encoded result. Raises StopAsyncIteration when the source has ended or the stream was closed."""
-        while not self._owed:
+        while not self._pending:
             if self._failure is not None:
                 failure, self._failure = self._failure, None
                 return failure
@@ -40,20 +42,20 @@ class SharedStream(AsyncIterator[bytes]):
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
-        payload, *rest = self._owed
-        self._owed = tuple(rest)
+        payload, *rest = self._pending
+        self._pending = tuple(rest)
         return payload.body
 
     async def aclose(self) -> None:
         """Leave the shared execution and end the iteration. May be repeated."""
-        self._owed, self._failure = (), None
+        self._pending, self._failure = (), None
         self._group.leave(self)
         self.complete()
 
     def next(self, payload: Payload) -> None:
-        owed = conflate(self._owed, payload)
-        self._shared.superseded += len(self._owed) + 1 - len(owed)
-        self._owed = owed
+        pending = conflate(self._pending, payload)
+        self._shared.superseded += len(self._pending) + 1 - len(pending)
+        self._pending = pending
         self._news.set()
 
     def fail(self, body: bytes) -> None:

@@ -40,8 +40,8 @@ class Payload:
         return b"".join((header, prefix, self._tail))
 
 
-def conflate(owed: tuple[Payload, ...], payload: Payload) -> tuple[Payload, ...]:
+def conflate(pending: tuple[Payload, ...], payload: Payload) -> tuple[Payload, ...]:
     """What is owed to a slow reader once `payload` is: the newest state, after the snapshot if that is still unsent."""
-    if owed and owed[0].opening:
-        return owed[0], payload
+    if pending and pending[0].opening:
+        return pending[0], payload
     return (payload,)

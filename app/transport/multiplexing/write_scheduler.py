@@ -6,14 +6,14 @@ import asyncio
 from typing import Protocol
 
 
-class Source(Protocol):
+class Writer(Protocol):
     """Something that has writes to do."""
 
-    def write_some(self, budget: int) -> int:
+    def write_up_to(self, budget: int) -> int:
         """Do at most `budget` writes and return how many were done; fewer than `budget` only when none are left."""
 
 
-class FanOut:
+class WriteScheduler:
     """Does at most `budget` writes per turn of the event loop, for all sources together and in turns.
 
     A write costs 7 to 10 µs, so a turn stays at about 5 ms: pings, new sockets and other requests get through between.
@@ -22,12 +22,12 @@ class FanOut:
     def __init__(self, loop: asyncio.AbstractEventLoop, budget: int = 500) -> None:
         self._loop = loop
         self._budget = budget
-        self._sources: dict[Source, None] = {}
+        self._sources: dict[Writer, None] = {}
         self._running = False
 
-    def schedule(self, source: Source) -> None:
-        """Call `source.write_some` in the next turns, until it has no writes left."""
-        self._sources[source] = None
+    def schedule(self, writer: Writer) -> None:
+        """Call `writer.write_up_to` in the next turns, until it has no writes left."""
+        self._sources[writer] = None
         if not self._running:
             self._running = True
             self._loop.call_soon(self._turn)
@@ -43,9 +43,9 @@ class FanOut:
     def _write(self) -> None:
         left = self._budget
         while left > 0 and self._sources:
-            source = next(iter(self._sources))
-            del self._sources[source]
-            written = source.write_some(left)
+            writer = next(iter(self._sources))
+            del self._sources[writer]
+            written = writer.write_up_to(left)
             if written == left:
-                self._sources[source] = None
+                self._sources[writer] = None
             left -= max(written, 1)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from app.config import DocumentMode
-from app.transport.errors import DocumentRefused, MalformedRequest
+from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.trusted import TrustedDocuments
 
@@ -60,7 +60,7 @@ class Documents:
         if not request.query:
             return await self._named(_name(request, digest))
         if request.document_id is not None:
-            raise MalformedRequest(400, "Send either 'query' or 'documentId'.")
+            raise BadRequest(400, "Send either 'query' or 'documentId'.")
         if digest is not None:
             if self._store is None and self._mode is DocumentMode.OFF:
                 raise DocumentRefused(*NOT_SUPPORTED)
@@ -104,7 +104,7 @@ class Documents:
 def _name(request: Parameters, digest: str | None) -> str:
     name = request.document_id.removeprefix("sha256:") if request.document_id else digest
     if not name:
-        raise MalformedRequest(400, "A request must have a 'query', a 'documentId' or the hash of a persisted query.")
+        raise BadRequest(400, "A request must have a 'query', a 'documentId' or the hash of a persisted query.")
     return name
 
 
@@ -114,10 +114,10 @@ def _digest(extensions: dict[str, Any]) -> str | None:
     if persisted is None:
         return None
     if type(persisted) is not dict or persisted.get("version") != 1:
-        raise MalformedRequest(400, "Unsupported persisted query version")
+        raise BadRequest(400, "Unsupported persisted query version")
     digest = persisted.get("sha256Hash")
     if type(digest) is not str or not HASH.fullmatch(digest):
-        raise MalformedRequest(400, "'sha256Hash' must be a SHA-256 in lower-case hexadecimal digits.")
+        raise BadRequest(400, "'sha256Hash' must be a SHA-256 in lower-case hexadecimal digits.")
     return digest
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.execution.lru_cache import LRU
+from app.execution.lru_cache import LRUCache
 from app.transport.persisted_documents.resolve import DocumentStore
 
 SCRIPT = Path(__file__).with_name("put_document.lua")
@@ -70,7 +70,7 @@ class RecentDocuments:
 
     def __init__(self, store: DocumentStore, *, entries: int = 1024, weight: int = 8 * 1024 * 1024) -> None:
         self._store = store
-        self._recent: LRU[str, str] = LRU(entries, weight)
+        self._recent: LRUCache[str, str] = LRUCache(entries, weight)
 
     async def get(self, digest: str) -> str | None:
         """The text stored under `digest`, or None."""

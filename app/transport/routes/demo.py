@@ -17,8 +17,8 @@ from app.domain.errors import BadUserInput
 from app.domain.users import Role
 from app.domain.validation import clean_username
 from app.services.auth.access_tokens import mint
-from app.services.auth.signing_keys import Secrets
-from app.transport.errors import ClientGone, MalformedRequest
+from app.services.auth.signing_keys import SigningKeys
+from app.transport.errors import BadRequest, ClientDisconnected
 from app.transport.http.request_body import read_body
 from app.transport.middleware.client_address import parse_address
 from app.transport.middleware.origins import Origins
@@ -52,11 +52,11 @@ def routes(settings: Settings) -> list[Route]:
             return _json({"message": "Demo tokens are for this machine alone."}, 403)
         try:
             return _json({"token": _minted(settings, await _user_in(request))})
-        except MalformedRequest as problem:
+        except BadRequest as problem:
             return _json({"message": problem.message}, problem.status)
         except BadUserInput as error:
             return _json({"message": str(error)}, 400)
-        except ClientGone:
+        except ClientDisconnected:
             return Response(status_code=499)
 
     found = [Route("/environment.json", environment)]
@@ -75,20 +75,20 @@ async def _user_in(request: Request) -> str:
     """The name that was asked for. Raises MalformedRequest, BadUserInput, ClientGone."""
     # A content type that other sites cannot send without asking first.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise MalformedRequest(415, "The body must be application/json.")
+        raise BadRequest(415, "The body must be application/json.")
     body = await read_body(request.receive, dict(request.scope["headers"]), most=MOST, seconds=PATIENCE)
     try:
         user = orjson.loads(body)["user"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         user = None
     if not isinstance(user, str):
-        raise MalformedRequest(400, 'The body must be {"user": "a name"}.')
+        raise BadRequest(400, 'The body must be {"user": "a name"}.')
     return clean_username(user)
 
 
 def _minted(settings: Settings, user: str) -> str:
     return mint(
-        Secrets(settings.jwt_secret.get_secret_value()),
+        SigningKeys(settings.jwt_secret.get_secret_value()),
         subject=user,
         role=Role.PLAYER,
         ttl=min(TTL, settings.access_token_max_lifetime),

@@ -9,10 +9,10 @@ from starlette.routing import Route
 from app.context import Context
 from app.execution import Engine
 from app.telemetry.metrics import Metrics, Reading
-from app.transport.http.response_cache import Answers
+from app.transport.http.response_cache import ResponseCache
 from app.transport.http.streams import Streams
-from app.transport.multiplexing.multiplexer import SharedExecutions
-from app.transport.server.head_cache import KnownHeads
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.server.head_cache import RequestHeadCache
 from app.transport.sockets.connections import Connections
 from app.wiring import App
 
@@ -22,11 +22,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def route(
     app: App,
     engine: Engine,
-    shared: SharedExecutions,
+    shared: SubscriptionMultiplexer,
     streams: Streams[Context],
     connections: Connections,
-    answers: Answers | None,
-    known_heads: KnownHeads,
+    response_cache: ResponseCache | None,
+    request_head_cache: RequestHeadCache,
 ) -> Route:
     """`/metrics`, in Prometheus' text format."""
     metrics = Metrics(
@@ -35,8 +35,8 @@ def route(
             *_jobs(app),
             *_boards(app),
             *_channels(app),
-            *_operations(engine, shared, answers),
-            *_requests(known_heads, streams),
+            *_operations(engine, shared, response_cache),
+            *_requests(request_head_cache, streams),
             *_sockets(connections),
         ]
     )
@@ -48,7 +48,7 @@ def route(
 
 
 def _stores(app: App) -> list[Reading]:
-    breakers = {"postgres": app.database.breaker, "redis": app.redis_guard.breaker}
+    breakers = {"postgres": app.database.breaker, "redis": app.redis_caller.breaker}
     return [
         Reading(
             "store_circuit_open",
@@ -64,19 +64,22 @@ def _stores(app: App) -> list[Reading]:
             counts=True,
         ),
         Reading(
-            "puts_missed", "Postings that Redis missed and repair put right.", lambda: app.announcer.missed, counts=True
+            "puts_missed",
+            "Postings that Redis missed and repair put right.",
+            lambda: app.after_commit.missed,
+            counts=True,
         ),
         Reading(
             "accounts_recalled",
             "Submissions judged by what memory knows of the player, and those for which it had to be loaded.",
-            lambda: {("memory",): app.accounts.hits, ("database",): app.accounts.misses},
+            lambda: {("memory",): app.account_cache.hits, ("database",): app.account_cache.misses},
             ("source",),
             counts=True,
         ),
         Reading(
             "completions",
             "Completions by what was thought of them: paid, flagged, held, and verified or not_verified on the way.",
-            lambda: {(outcome,): count for outcome, count in app.completions.outcomes.items()},
+            lambda: {(outcome,): count for outcome, count in app.award_service.outcomes.items()},
             ("outcome",),
             counts=True,
         ),
@@ -142,20 +145,20 @@ def _jobs(app: App) -> list[Reading]:
 
 
 def _boards(app: App) -> list[Reading]:
-    tally = app.hub.tally
+    counters = app.hub.counters
     return [
         Reading("feeds", "Boards that this process follows.", lambda: app.hub.feeds),
         Reading("watchers", "Open iterators over boards, users and milestones.", lambda: app.hub.watchers),
-        Reading("board_reads", "Readings of boards by feeds.", lambda: tally.reads, counts=True),
-        Reading("board_polls", "Checks of the version of a board by feeds.", lambda: tally.polls, counts=True),
-        Reading("board_read_failures", "Readings that neither store answered.", lambda: tally.failures, counts=True),
-        Reading("nudges", "Announcements that a board moved.", lambda: tally.nudges, counts=True),
-        Reading("gaps", "Times at which announcements may have been lost.", lambda: tally.gaps, counts=True),
+        Reading("board_reads", "Readings of boards by feeds.", lambda: counters.reads, counts=True),
+        Reading("board_polls", "Checks of the version of a board by feeds.", lambda: counters.polls, counts=True),
+        Reading("board_read_failures", "Readings that neither store answered.", lambda: counters.failures, counts=True),
+        Reading("nudges", "Announcements that a board moved.", lambda: counters.nudges, counts=True),
+        Reading("gaps", "Times at which announcements may have been lost.", lambda: counters.gaps, counts=True),
     ]
 
 
 def _channels(app: App) -> list[Reading]:
-    backend, notices, tally = app.backend, app.notices, app.hub.tally
+    backend, notices, counters = app.backend, app.notices, app.hub.counters
     return [
         Reading("channel_messages_received", "Messages that Redis delivered.", lambda: backend.received, counts=True),
         Reading(
@@ -167,7 +170,7 @@ def _channels(app: App) -> list[Reading]:
         Reading(
             "channel_messages_unreadable",
             "Announcements of boards that could not be decoded.",
-            lambda: tally.unreadable,
+            lambda: counters.unreadable,
             counts=True,
         ),
         Reading(
@@ -194,7 +197,7 @@ def _channels(app: App) -> list[Reading]:
     ]
 
 
-def _operations(engine: Engine, shared: SharedExecutions, answers: Answers | None) -> list[Reading]:
+def _operations(engine: Engine, shared: SubscriptionMultiplexer, response_cache: ResponseCache | None) -> list[Reading]:
     ways = engine.executions
     return [
         Reading(
@@ -207,7 +210,7 @@ def _operations(engine: Engine, shared: SharedExecutions, answers: Answers | Non
         Reading(
             "answers_repeated",
             "Queries that were answered without an execution.",
-            lambda: answers.repeated if answers else 0,
+            lambda: response_cache.repeated if response_cache else 0,
             counts=True,
         ),
         Reading("shared_groups", "Executions that many subscribers share.", lambda: shared.groups),
@@ -221,13 +224,13 @@ def _operations(engine: Engine, shared: SharedExecutions, answers: Answers | Non
     ]
 
 
-def _requests(known_heads: KnownHeads, streams: Streams[Context]) -> list[Reading]:
+def _requests(request_head_cache: RequestHeadCache, streams: Streams[Context]) -> list[Reading]:
     return [
         Reading("streams", "Open subscriptions over plain HTTP.", lambda: streams.open),
         Reading(
             "known_heads",
             "HTTP requests that took the short way, because their head was known.",
-            lambda: known_heads.hits,
+            lambda: request_head_cache.hits,
             counts=True,
         ),
     ]

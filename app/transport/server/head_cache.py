@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.execution.lru_cache import LRU
+from app.execution.lru_cache import LRUCache
 from app.transport.errors import Header
 from app.transport.http.negotiation import Accepted
 from app.transport.http.responses import Reply
@@ -29,14 +29,14 @@ BYTES = 32 * 1024 * 1024
 OVERHEAD = 1000
 """About the bytes that a known head takes besides itself."""
 
-OFFERED, ANSWERED = "head", "answered"
+HEAD_BYTES, CACHEABLE_REPLY = "head", "answered"
 """Places in `scope["state"]`: the head's bytes, put there by the connection; what the endpoint made of it."""
 
 # What makes a connection, a body or a trace special stays on the long way.
 SPECIAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"te", b"trailer", b"traceparent"})
 
 
-class Answered(NamedTuple):
+class CacheableReply(NamedTuple):
     """A request that was answered with a result, and may come again with another body."""
 
     reply: Reply
@@ -55,19 +55,19 @@ class Endpoint(Protocol):
 class Contexts(Protocol):
     """Makes contexts of contexts."""
 
-    def again(self, context: Any, request_id: str) -> Any:
+    def renew(self, context: Any, request_id: str) -> Any:
         """The context of one more request like that of `context`, or None when that must be looked into anew."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dress:
+class HeaderPatch:
     """What the middleware makes of the endpoint's headers."""
 
     removed: frozenset[Header]
     added: tuple[Header, ...]
 
     @lru_cache(maxsize=1024)  # noqa: B019 - there are as many as allowed origins
-    def beginning(self, status: int, headers: tuple[Header, ...]) -> bytes:
+    def status_and_headers(self, status: int, headers: tuple[Header, ...]) -> bytes:
         """Status line and headers of a response, but for the headers that differ each time."""
         kept = (header for header in headers if header not in self.removed)
         lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode())]
@@ -76,7 +76,7 @@ class Dress:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownHead:
+class CachedHead:
     """What is known of a head. `length` is that of the body in bytes, `peer` the address it came from."""
 
     peer: str | None
@@ -85,13 +85,13 @@ class KnownHead:
     context: Any
     request_id: str | None
     """The one that the client gave."""
-    dress: Dress
+    header_patch: HeaderPatch
     headers: tuple[Header, ...]
-    """Those of a plain result, and in `beginning` as they go out."""
-    beginning: bytes
+    """Those of a plain result, and in `status_and_headers` as they go out."""
+    status_and_headers: bytes
 
 
-class KnownHeads:
+class RequestHeadCache:
     """ASGI middleware, the outermost: learns from requests that pass, so that the next ones need not.
 
     Learns only from a POST that was answered with a result free of errors, over a connection that offers the head in
@@ -104,7 +104,7 @@ class KnownHeads:
         """How many requests did not have to pass."""
         self._app = app
         self._new_id = new_id
-        self._known: LRU[bytes, KnownHead] = LRU(HEADS, BYTES)
+        self._known: LRUCache[bytes, CachedHead] = LRUCache(HEADS, BYTES)
         self._endpoint: Endpoint | None = None
         self._contexts: Contexts | None = None
 
@@ -114,18 +114,18 @@ class KnownHeads:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and learn from it."""
-        if OFFERED not in scope.get("state", ()):
+        if HEAD_BYTES not in scope.get("state", ()):
             await self._app(scope, receive, send)
             return
 
         async def learning(message: Message) -> None:
-            if message["type"] == "http.response.start" and ANSWERED in scope["state"]:
-                self._learn(scope, scope["state"][ANSWERED], message["headers"])
+            if message["type"] == "http.response.start" and CACHEABLE_REPLY in scope["state"]:
+                self._learn(scope, scope["state"][CACHEABLE_REPLY], message["headers"])
             await send(message)
 
         await self._app(scope, receive, learning)
 
-    def find(self, head: bytes, length: int, peer: str | None) -> tuple[KnownHead, str, Any] | None:
+    def find(self, head: bytes, length: int, peer: str | None) -> tuple[CachedHead, str, Any] | None:
         """What is known of a head from `peer` before a body of `length` bytes; and id and context of the new request.
 
         None when the request has to take the long way.
@@ -135,42 +135,46 @@ class KnownHeads:
             return None
         assert self._contexts is not None
         request_id = known.request_id or self._new_id()
-        context = self._contexts.again(known.context, request_id)
+        context = self._contexts.renew(known.context, request_id)
         return None if context is None else (known, request_id, context)
 
-    async def answer(self, known: KnownHead, request_id: str, context: Any, body: bytes) -> bytes:
+    async def answer(self, known: CachedHead, request_id: str, context: Any, body: bytes) -> bytes:
         """The whole response to a request that was found. Raises nothing."""
         assert self._endpoint is not None
         self.hits += 1
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status, headers, content = await self._endpoint.answer(body, known.accepted, context)
-        beginning = known.beginning if headers is known.headers else known.dress.beginning(status, headers)
+        status_and_headers = (
+            known.status_and_headers
+            if headers is known.headers
+            else known.header_patch.status_and_headers(status, headers)
+        )
         name = request_id.encode()
-        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (beginning, name, len(content), content)
+        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (status_and_headers, name, len(content), content)
 
-    def _learn(self, scope: Scope, answered: Answered, sent: Sequence[Header]) -> None:
-        head, headers = scope["state"][OFFERED], dict(scope["headers"])
+    def _learn(self, scope: Scope, answered: CacheableReply, sent: Sequence[Header]) -> None:
+        head, headers = scope["state"][HEAD_BYTES], dict(scope["headers"])
         length, connection = headers.get(b"content-length", b""), headers.get(b"connection", b"keep-alive")
         is_usual = scope["http_version"] == "1.1" and connection.lower() == b"keep-alive" and length.isdigit()
         if self._endpoint is None or not is_usual or not SPECIAL.isdisjoint(headers):
             return
         own, client = answered.reply.headers, scope["client"]
         final = tuple(header for header in sent if header[0] not in (REQUEST_ID, b"content-length"))
-        dress = _dress(own, final)
+        header_patch = _header_patch(own, final)
         given = given_id(scope["headers"])
-        known = KnownHead(
+        known = CachedHead(
             client[0] if client else None,
             int(length),
             answered.accepted,
             answered.context,
             given.decode() if given else None,
-            dress,
+            header_patch,
             own,
-            dress.beginning(answered.reply.status, own),
+            header_patch.status_and_headers(answered.reply.status, own),
         )
         self._known.put(head, known, len(head) + OVERHEAD)
 
 
 @lru_cache(maxsize=1024)
-def _dress(own: tuple[Header, ...], final: tuple[Header, ...]) -> Dress:
-    return Dress(frozenset(own) - frozenset(final), tuple(header for header in final if header not in own))
+def _header_patch(own: tuple[Header, ...], final: tuple[Header, ...]) -> HeaderPatch:
+    return HeaderPatch(frozenset(own) - frozenset(final), tuple(header for header in final if header not in own))

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.transport.server.head_cache import OFFERED, KnownHead, KnownHeads
-from app.transport.server.write_coalescing import JoinedWrites
+from app.transport.server.head_cache import HEAD_BYTES, CachedHead, RequestHeadCache
+from app.transport.server.write_coalescing import CoalescingTransport
 
-KNOWN_HEADS = "known_heads"
+REQUEST_HEAD_CACHE = "known_heads"
 """Place in the state of the lifespan: what answers requests whose heads are known. Optional."""
 
 END_OF_HEAD = b"\r\n\r\n"
@@ -36,14 +36,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _ending = False
     _behind = b""
     _rested_at = 0.0
-    _responses: JoinedWrites
-    _known_heads: KnownHeads | None = None
+    _responses: CoalescingTransport
+    _request_head_cache: RequestHeadCache | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Also give the first request until `head_seconds` from now. Later ones are covered by keep-alive."""
         super().connection_made(transport)
-        self._known_heads = self.app_state.get(KNOWN_HEADS)
-        self._responses = JoinedWrites(transport, self.loop)
+        self._request_head_cache = self.app_state.get(REQUEST_HEAD_CACHE)
+        self._responses = CoalescingTransport(transport, self.loop)
         self._slow = self.loop.call_later(self.head_seconds, transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -58,19 +58,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._behind += data
             self.flow.pause_reading()
             return
-        if self._known_heads is None or not self._is_between_messages():
+        if self._request_head_cache is None or not self._is_between_messages():
             self._feed(data)
             return
         end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
         head, length = data[:end], len(data) - end
-        found = self._known_heads.find(head, length, self.client[0] if self.client else None)
+        found = self._request_head_cache.find(head, length, self.client[0] if self.client else None)
         if found is not None and not self.flow.write_paused:
             self._begin(*found, data[end:])
             return
         self._feed(data)
         # The cycle has not run yet, and its scope is the last that was begun.
         if self._is_whole_post(length):
-            self.scope["state"][OFFERED] = head
+            self.scope["state"][HEAD_BYTES] = head
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -134,16 +134,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         declared = next((value for name, value in self.scope["headers"] if name == b"content-length"), None)
         return self.scope["method"] == "POST" and declared == b"%d" % length
 
-    def _begin(self, known: KnownHead, request_id: str, context: object, body: bytes) -> None:
+    def _begin(self, known: CachedHead, request_id: str, context: object, body: bytes) -> None:
         self._stop_waiting_for_head()
         self._answering = True
         task = self.loop.create_task(self._answer(known, request_id, context, body))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
-    async def _answer(self, known: KnownHead, request_id: str, context: object, body: bytes) -> None:
-        assert self._known_heads is not None
-        response = await self._known_heads.answer(known, request_id, context, body)
+    async def _answer(self, known: CachedHead, request_id: str, context: object, body: bytes) -> None:
+        assert self._request_head_cache is not None
+        response = await self._request_head_cache.answer(known, request_id, context, body)
         self._answering = False
         self._rested_at = self.loop.time()
         self.server_state.total_requests += 1

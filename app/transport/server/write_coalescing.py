@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class JoinedWrites:
+class CoalescingTransport:
     """The transport of a connection, as far as responses use it.
 
     uvicorn writes the head, then the body: two system calls, and the client is woken for the first only to wait for

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.transport.sockets.close_codes import CloseCode
-from app.transport.sockets.timer_wheel import Deadlines, Sleeper
+from app.transport.sockets.timer_wheel import Timer, TimerWheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SocketRegistry(Protocol):
         """Forget a socket, which may be forgotten already."""
 
 
-class Connection(Sleeper, Protocol):
+class Connection(Timer, Protocol):
     """What `Connections` knows of a socket."""
 
     id: str
@@ -66,7 +66,7 @@ class Connections:
         """
         self.limits = limits
         self.loop = asyncio.get_running_loop()
-        self.deadlines = Deadlines(self.loop)
+        self.timer_wheel = TimerWheel(self.loop)
         self.clock = clock
         self.opened = 0
         """Sockets accepted so far."""
@@ -106,7 +106,7 @@ class Connections:
         """Forget a socket that is closing with `code`, and its registration under `user_id`."""
         self.closed[code] += 1
         self._open.pop(connection.id, None)
-        self.deadlines.drop(connection)
+        self.timer_wheel.drop(connection)
         if user_id is not None:
             self.run(self._registry.remove(user_id, connection.id))
 

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.execution import Engine, Operation
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.sockets.connections import Connections
 
 Scope = Mapping[str, Any]
 
-Guard = Callable[[Any, Operation | None], Awaitable[None]]
+Admission = Callable[[Any, Operation | None], Awaitable[None]]
 """Decides whether the caller of a context may run an operation now; raises a domain error when not. None in place of
 the operation stands for a document that was refused, which cost time too."""
 
@@ -35,12 +35,12 @@ class Contexts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SocketServices:
+class SocketDependencies:
     """What all sockets of a process have in common."""
 
     engine: Engine
-    shared: SharedExecutions
+    shared: SubscriptionMultiplexer
     contexts: Contexts
-    guard: Guard
+    admit: Admission
     connections: Connections
     documents: Documents = field(default_factory=Documents)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from starlette.types import Receive, Scope, Send
 
 from app.transport.sockets.close_codes import CloseCode
-from app.transport.sockets.dependencies import SocketServices
+from app.transport.sockets.dependencies import SocketDependencies
 from app.transport.sockets.socket import Socket
 from app.transport.sockets.websocket_protocol import EXTENSION, SocketProtocol
 
@@ -22,15 +22,15 @@ class SocketEndpoint:
     for each, nor freed of a client that stopped reading.
     """
 
-    def __init__(self, services: SocketServices, *, allowed: Callable[[Scope], bool]) -> None:
+    def __init__(self, services: SocketDependencies, *, allowed: Callable[[Scope], bool]) -> None:
         """`allowed` judges Host and Origin of the handshake; what it does not allow gets HTTP 403."""
         self._services = services
         self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket. Raises RuntimeError when the server does not run with `SocketProtocol`."""
-        wire = scope.get("extensions", {}).get(EXTENSION)
-        if not isinstance(wire, SocketProtocol):
+        protocol = scope.get("extensions", {}).get(EXTENSION)
+        if not isinstance(protocol, SocketProtocol):
             raise RuntimeError("The server must run with app.transport.sockets.websocket_protocol.SocketProtocol")
         await receive()
         if not self._allowed(scope):
@@ -43,7 +43,7 @@ class SocketEndpoint:
             await send(self._accept())
             await self._refuse(send, code, "Try again later")
         else:
-            Socket(self._services, wire, scope)
+            Socket(self._services, protocol, scope)
             await send(self._accept())
 
     def _accept(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from app.transport.errors import MalformedRequest
+from app.transport.errors import BadRequest
 from app.transport.parameters import Parameters, parameters_of
 
 ID_LENGTH = 256
@@ -69,7 +69,7 @@ def _subscribe(message: dict[str, Any]) -> Subscribe:
     operation_id = _id(message)
     try:
         request = parameters_of(message.get("payload"))
-    except MalformedRequest as problem:
+    except BadRequest as problem:
         raise InvalidMessage(problem.message) from None
     if request.query is None and request.document_id is None and not request.extensions:
         raise InvalidMessage("'query' must be a string.")

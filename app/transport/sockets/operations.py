@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 from graphql import GraphQLError, OperationType
 
 from app.domain.errors import ServiceUnavailable
-from app.execution import Operation, Refusal
-from app.transport.errors import DocumentRefused, MalformedRequest
+from app.execution import Operation, RequestError
+from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.multiplexing.payload import Payload, conflate
 from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
 from app.transport.sockets.messages import Subscribe
 
 if TYPE_CHECKING:
-    from app.transport.multiplexing.group import Group
+    from app.transport.multiplexing.group import SubscriberGroup
     from app.transport.sockets.socket import Socket
 
 
@@ -32,34 +32,34 @@ class Running(Protocol):
         """The socket can be written to again."""
 
 
-class SharedOperation:
+class MultiplexedOperation:
     """A membership in a shared execution. It writes ready frames to the transport and has no task.
 
     While the kernel holds back what was written before, it keeps the newest state instead of writing.
     """
 
-    __slots__ = ("_id", "_owed", "_prefix", "_socket", "_transport", "group")
+    __slots__ = ("_id", "_pending", "_prefix", "_socket", "_transport", "group")
 
     def __init__(self, socket: Socket, operation_id: str) -> None:
         self._socket = socket
         self._id = operation_id
         self._prefix = next_prefix(operation_id)
-        self._transport = socket.wire.transport
-        self._owed: tuple[Payload, ...] = ()
-        self.group: Group | None = None
+        self._transport = socket.protocol.transport
+        self._pending: tuple[Payload, ...] = ()
+        self.group: SubscriberGroup | None = None
 
     def next(self, payload: Payload) -> None:
-        if self._owed or self._transport.get_write_buffer_size():
-            owed = conflate(self._owed, payload)
-            self._socket.services.shared.superseded += len(self._owed) + 1 - len(owed)
-            self._owed = owed
+        if self._pending or self._transport.get_write_buffer_size():
+            pending = conflate(self._pending, payload)
+            self._socket.services.shared.superseded += len(self._pending) + 1 - len(pending)
+            self._pending = pending
         else:
             self._transport.write(payload.frame(self._prefix))
 
     def flush(self) -> None:
-        while self._owed and not self._transport.get_write_buffer_size():
-            payload, *rest = self._owed
-            self._owed = tuple(rest)
+        while self._pending and not self._transport.get_write_buffer_size():
+            payload, *rest = self._pending
+            self._pending = tuple(rest)
             self._transport.write(payload.frame(self._prefix))
 
     def fail(self, body: bytes) -> None:
@@ -70,9 +70,9 @@ class SharedOperation:
 
     def _end(self, frame: bytes) -> None:
         # Written however slow the client is: it happens once, and the last state comes before it.
-        for payload in self._owed:
+        for payload in self._pending:
             self._transport.write(payload.frame(self._prefix))
-        self._owed = ()
+        self._pending = ()
         self._transport.write(frame)
         self._socket.forget(self._id, self)
 
@@ -81,7 +81,7 @@ class SharedOperation:
             self.group.leave(self)
 
 
-class OwnOperation:
+class PrivateOperation:
     """An operation in a task of its own: prepared and admitted there, then executed or joined to a shared execution.
 
     Executed here are queries, mutations, and subscriptions that show a viewer what others may not see. Each gets a
@@ -110,11 +110,11 @@ class OwnOperation:
     async def _run(self) -> None:
         try:
             await self._execute()
-        except MalformedRequest as problem:
+        except BadRequest as problem:
             if self._listening:
                 self._socket.close(CloseCode.BAD_REQUEST, problem.message)
         except DocumentRefused as refused:
-            self._fail(Refusal.because(GraphQLError(refused.message), refused.code))
+            self._fail(RequestError.because(GraphQLError(refused.message), refused.code))
         except Exception as error:
             self._fail(error)
 
@@ -122,7 +122,7 @@ class OwnOperation:
         services = self._socket.services
         context = copy(self._socket.context)
         operation = await self._prepared(context)
-        await services.guard(context, operation)
+        await services.admit(context, operation)
         if operation.kind is not OperationType.SUBSCRIPTION:
             await self._answer(operation, context)
         elif operation.shared:
@@ -135,8 +135,8 @@ class OwnOperation:
         try:
             query = await services.documents.resolve(self._request)
             operation = services.engine.prepare(query, self._request.operation_name)
-        except (DocumentRefused, Refusal):
-            await services.guard(context, None)
+        except (DocumentRefused, RequestError):
+            await services.admit(context, None)
             raise
         if self._request.extensions:
             await services.documents.remember(self._request)
@@ -165,15 +165,15 @@ class OwnOperation:
 
     async def _next(self, body: bytes) -> None:
         # While this waits, the source conflates: a slow reader costs no queue here either.
-        while self._listening and self._socket.wire.pending:
+        while self._listening and self._socket.protocol.pending:
             await self._socket.drained()
         if self._listening:
-            self._socket.wire.write(Payload(body).frame(next_prefix(self._id)))
+            self._socket.protocol.write(Payload(body).frame(next_prefix(self._id)))
 
     def _fail(self, error: Exception) -> None:
         self._end(error_frame(self._id, self._socket.services.shared.failure(error)))
 
     def _end(self, frame: bytes) -> None:
         if self._listening:
-            self._socket.wire.write(frame)
+            self._socket.protocol.write(frame)
             self._socket.forget(self._id, self)

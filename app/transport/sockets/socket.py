@@ -9,19 +9,19 @@ from typing import Any
 from graphql import GraphQLError
 
 from app.domain.errors import DomainError, ErrorCode
-from app.execution import Operation, Refusal
+from app.execution import Operation, RequestError
 from app.transport.sockets.close_codes import CloseCode, code_for, reason_for
-from app.transport.sockets.dependencies import Scope, SocketContext, SocketServices
+from app.transport.sockets.dependencies import Scope, SocketContext, SocketDependencies
 from app.transport.sockets.frames import ACK, PONG, error_frame
 from app.transport.sockets.messages import Complete, ConnectionInit, InvalidMessage, Ping, Subscribe, decode
-from app.transport.sockets.operations import OwnOperation, Running, SharedOperation
+from app.transport.sockets.operations import MultiplexedOperation, PrivateOperation, Running
 from app.transport.sockets.websocket_protocol import SocketProtocol
 
 
 class Socket:
     """The server's side of the protocol, from the handshake to the close.
 
-    It has no task: messages come as calls from the protocol, deadlines as calls from `Deadlines`. Whatever a client
+    It has no task: messages come as calls from the protocol, deadlines as calls from `TimerWheel`. Whatever a client
     sends, the answer is a message or a close code, never an exception.
     """
 
@@ -36,20 +36,20 @@ class Socket:
         "_scope",
         "_user_id",
         "_waiter",
+        "bucket",
         "context",
         "id",
+        "protocol",
         "services",
-        "slot",
-        "wire",
     )
 
-    def __init__(self, services: SocketServices, wire: SocketProtocol, scope: Scope) -> None:
-        """Take over the socket on `wire`; the client has `init_timeout` seconds from now on."""
+    def __init__(self, services: SocketDependencies, protocol: SocketProtocol, scope: Scope) -> None:
+        """Take over the socket on `protocol`; the client has `init_timeout` seconds from now on."""
         connections = services.connections
         self.id = connections.new_id()
         self.services = services
-        self.wire = wire
-        self.slot: int | None = None
+        self.protocol = protocol
+        self.bucket: int | None = None
         self.context: SocketContext | None = None
         self._scope: Scope | None = scope
         self._initialisation: asyncio.Task[None] | None = None
@@ -59,13 +59,13 @@ class Socket:
         self._waiter: asyncio.Future[None] | None = None
         self._message_at = 0.0
         self._expires_at = self._idle_at = self._ping_at = math.inf
-        wire.adopt(self)
+        protocol.adopt(self)
         connections.add(self)
-        connections.deadlines.set(self, connections.loop.time() + connections.limits.init_timeout)
+        connections.timer_wheel.set(self, connections.loop.time() + connections.limits.init_timeout)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close with `code`, unless the socket is closing already."""
-        self.wire.close(code, reason)
+        self.protocol.close(code, reason)
 
     # Calls from the protocol
 
@@ -85,7 +85,7 @@ class Socket:
             case ConnectionInit():
                 self._initialise(message.payload)
             case Ping():
-                self.wire.write(PONG)
+                self.protocol.write(PONG)
 
     def received_binary(self) -> None:
         self.close(CloseCode.BAD_REQUEST, "The message is binary")
@@ -115,7 +115,7 @@ class Socket:
 
     # Calls from Deadlines
 
-    def due(self, now: float) -> float | None:
+    def on_expiry(self, now: float) -> float | None:
         if not self._acknowledged:
             self.close(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout")
             return None
@@ -127,7 +127,7 @@ class Socket:
             return None
         if now >= self._ping_at:
             self._ping_at = now + self.services.connections.limits.ping_interval
-            self.wire.ping()
+            self.protocol.ping()
         return min(self._expires_at, self._idle_at, self._ping_at)
 
     # Calls from operations
@@ -145,7 +145,7 @@ class Socket:
 
     def share(self, operation_id: str, operation: Operation, variables: dict[str, Any] | None) -> None:
         """Go on with a running operation as a member of its shared execution. Raises Refusal."""
-        member = SharedOperation(self, operation_id)
+        member = MultiplexedOperation(self, operation_id)
         member.group = self.services.shared.join(operation, variables, member)
         self._operations[operation_id] = member
 
@@ -193,7 +193,7 @@ class Socket:
                 self._key_withdrawn()
                 return
             context.caller.signing_key.listen(self._key_withdrawn)
-        self.wire.write(ACK)
+        self.protocol.write(ACK)
         self._arrange()
 
     def _key_withdrawn(self) -> None:
@@ -209,10 +209,10 @@ class Socket:
         limit = self.services.connections.limits.operations
         if len(self._operations) >= limit:
             error = GraphQLError(f"At most {limit} operations may run on one socket.")
-            refusal = Refusal.because(error, ErrorCode.RATE_LIMITED)
-            self.wire.write(error_frame(message.id, self.services.shared.failure(refusal)))
+            refusal = RequestError.because(error, ErrorCode.RATE_LIMITED)
+            self.protocol.write(error_frame(message.id, self.services.shared.failure(refusal)))
             return
-        self._operations[message.id] = OwnOperation(self, message)
+        self._operations[message.id] = PrivateOperation(self, message)
         self._idle_at = math.inf
         self.services.connections.operations += 1
 
@@ -231,7 +231,7 @@ class Socket:
             self._arrange()
 
     def _arrange(self) -> None:
-        self.services.connections.deadlines.set(self, min(self._expires_at, self._idle_at, self._ping_at))
+        self.services.connections.timer_wheel.set(self, min(self._expires_at, self._idle_at, self._ping_at))
 
     def _within_rate(self) -> bool:
         """Count one message. Returns False, and closes, when the client sends too many."""

@@ -7,16 +7,16 @@ import math
 from typing import Protocol
 
 
-class Sleeper(Protocol):
-    """Something with a deadline. `slot` belongs to `Deadlines`; None means that none is set."""
+class Timer(Protocol):
+    """Something with a deadline. `bucket` belongs to `TimerWheel`; None means that none is set."""
 
-    slot: int | None
+    bucket: int | None
 
-    def due(self, now: float) -> float | None:
+    def on_expiry(self, now: float) -> float | None:
         """The deadline has come. Returns the next one, or None when there is none any more."""
 
 
-class Deadlines:
+class TimerWheel:
     """Wakes each sleeper at its deadline, at most `resolution` seconds late and never early.
 
     A timer per socket and purpose (init, ping, idle, expiry) costs more memory than all else a quiet socket has, and
@@ -26,7 +26,7 @@ class Deadlines:
     def __init__(self, loop: asyncio.AbstractEventLoop, resolution: float = 0.25) -> None:
         self._loop = loop
         self._resolution = resolution
-        self._slots: dict[int, set[Sleeper]] = {}
+        self._slots: dict[int, set[Timer]] = {}
         self._passed = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -34,50 +34,50 @@ class Deadlines:
         """How many sleepers have a deadline."""
         return sum(map(len, self._slots.values()))
 
-    def set(self, sleeper: Sleeper, when: float) -> None:
-        """Wake `sleeper` at `when`, in seconds of the loop's clock, instead of any earlier arrangement."""
-        slot = math.ceil(when / self._resolution)
+    def set(self, timer: Timer, when: float) -> None:
+        """Wake `timer` at `when`, in seconds of the loop's clock, instead of any earlier arrangement."""
+        bucket = math.ceil(when / self._resolution)
         if self._timer is None:
             self._passed = math.floor(self._loop.time() / self._resolution)
             self._arm()
-        slot = max(slot, self._passed + 1)
-        if slot == sleeper.slot:
+        bucket = max(bucket, self._passed + 1)
+        if bucket == timer.bucket:
             return
-        self.drop(sleeper)
-        sleeper.slot = slot
-        self._slots.setdefault(slot, set()).add(sleeper)
+        self.drop(timer)
+        timer.bucket = bucket
+        self._slots.setdefault(bucket, set()).add(timer)
 
-    def drop(self, sleeper: Sleeper) -> None:
+    def drop(self, timer: Timer) -> None:
         """Forget its deadline, if it has one."""
-        if sleeper.slot is not None:
-            slot = self._slots[sleeper.slot]
-            slot.discard(sleeper)
-            if not slot:
-                del self._slots[sleeper.slot]
-            sleeper.slot = None
+        if timer.bucket is not None:
+            bucket = self._slots[timer.bucket]
+            bucket.discard(timer)
+            if not bucket:
+                del self._slots[timer.bucket]
+            timer.bucket = None
 
     def _arm(self) -> None:
         self._timer = self._loop.call_at((self._passed + 1) * self._resolution, self._tick)
 
     def _tick(self) -> None:
         now = self._loop.time()
-        for slot in range(self._passed + 1, math.floor(now / self._resolution) + 1):
-            self._passed = slot
-            woken = self._slots.pop(slot, set())
-            for sleeper in woken:
-                sleeper.slot = None
-            for sleeper in woken:
-                self._wake(sleeper, now)
+        for bucket in range(self._passed + 1, math.floor(now / self._resolution) + 1):
+            self._passed = bucket
+            woken = self._slots.pop(bucket, set())
+            for timer in woken:
+                timer.bucket = None
+            for timer in woken:
+                self._wake(timer, now)
         self._timer = None
         if self._slots:
             self._arm()
 
-    def _wake(self, sleeper: Sleeper, now: float) -> None:
+    def _wake(self, timer: Timer, now: float) -> None:
         try:
-            later = sleeper.due(now)
+            later = timer.on_expiry(now)
         except Exception as error:
             # The timer must outlive what one of its many sleepers does.
             self._loop.call_exception_handler({"message": "A deadline failed", "exception": error})
         else:
             if later is not None:
-                self.set(sleeper, later)
+                self.set(timer, later)

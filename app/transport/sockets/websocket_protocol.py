@@ -27,7 +27,7 @@ FRAGMENTS = 64
 """Frames one message may come in. Empty fragments cost the sender nothing, and each takes memory here."""
 
 
-class _Retired:
+class _NullQueue:
     """Takes the place of the queue and the flag that only an ASGI task would use. They are 3 KB of a socket."""
 
     def put_nowait(self, _event: object) -> None: ...
@@ -158,7 +158,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
 
     def _shed(self) -> None:
-        retired = _Retired()
+        retired = _NullQueue()
         self.queue = cast("Any", retired)
         self.writable = cast("Any", retired)
         del self.scope, self.request, self.response

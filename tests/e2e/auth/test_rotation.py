@@ -18,7 +18,7 @@ from app.domain.errors import InvalidSignature
 from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Role
 from app.services.auth.access_tokens import mint
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 from tests.support.graphql.socket_client import connecting
 from tests.support.service import Player, Service, serving, settings_for
 
@@ -46,7 +46,7 @@ STAGES: list[dict[str, str]] = [
 
 def access_token(secret: str, subject: str) -> str:
     return mint(
-        Secrets(secret),
+        SigningKeys(secret),
         subject=subject,
         role=Role.PLAYER,
         ttl=900,

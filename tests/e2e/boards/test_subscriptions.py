@@ -12,7 +12,7 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from app.config import Settings
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 from tests.support.processes.service_instances import instance_of
 from tests.support.service import BOARD, Service, access_token, serving, settings_for
 from tests.support.stores import BreakableServer
@@ -115,7 +115,7 @@ async def test_a_changed_name_shows_at_once(service: Service):
 def _named(settings: Settings, subject: str, name: str) -> str:
     now = int(time.time())
     claims = {"sub": subject, "username": name, "iss": settings.jwt_issuer, "aud": settings.jwt_audience}
-    return Secrets(settings.jwt_secret.get_secret_value()).sign(claims | {"iat": now, "exp": now + 900}, "at+jwt")
+    return SigningKeys(settings.jwt_secret.get_secret_value()).sign(claims | {"iat": now, "exp": now + 900}, "at+jwt")
 
 
 async def test_scores_of_one_process_reach_the_watchers_of_another(service: Service):

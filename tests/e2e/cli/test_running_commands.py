@@ -72,8 +72,8 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
         assert answer["data"]["me"]["user"] == {"username": "ada"}
         assert answer["data"]["me"]["rank"]["score"] > 0
         assert answer["data"]["leaderboard"]["totalUsers"] > 20
-        beside = await run("verify", env=env, cwd=folder)
-        assert beside.code == 0, beside
+        extra_views = await run("verify", env=env, cwd=folder)
+        assert extra_views.code == 0, extra_views
 
         # As Ctrl-C in a terminal may arrive: at every process of the group, and more than once.
         err = await stop(first, signal.SIGINT, signal.SIGINT)

@@ -281,9 +281,9 @@ async def test_an_unchanged_answer_to_a_get_is_304(toy: Toy):
     assert first.headers["cache-control"] == "private, no-cache"
     assert first.headers["vary"] == "Accept, Authorization"
     for held in (tag, f'"x", {tag}', tag.removeprefix("W/"), "*"):
-        again = await get(toy, {**STANDARD, "if-none-match": held}, query="{counter}")
-        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-        assert "content-length" not in again.headers
+        renew = await get(toy, {**STANDARD, "if-none-match": held}, query="{counter}")
+        assert (renew.status_code, renew.content, renew.headers["etag"]) == (304, b"", tag)
+        assert "content-length" not in renew.headers
     await toy.counter.move()
     changed = await get(toy, {**STANDARD, "if-none-match": tag}, query="{counter}")
     assert (changed.status_code, changed.json()) == (200, {"data": {"counter": 1}})

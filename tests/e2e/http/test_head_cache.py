@@ -10,7 +10,7 @@ import pytest
 
 from app.config import Settings
 from app.domain.errors import RateLimited
-from app.transport.http.response_cache import Answers
+from app.transport.http.response_cache import ResponseCache
 from app.transport.middleware.cors import allow_origins
 from app.transport.middleware.origins import AllowedHosts
 from app.transport.middleware.request_ids import RequestIds
@@ -47,10 +47,10 @@ async def test_the_second_request_with_the_same_head_takes_the_short_way():
     toy = Toy()
     async with served(toy, learning=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
-        assert toy.known_heads.hits == 0
+        assert toy.request_head_cache.hits == 0
         _, body = await connection.asks(post('{hello(name:"you")}'))
     assert json.loads(body) == {"data": {"hello": "hello you"}}
-    assert toy.known_heads.hits == 1
+    assert toy.request_head_cache.hits == 1
 
 
 KINDS: Sequence[tuple[bytes, ...]] = [
@@ -101,7 +101,7 @@ async def test_the_short_way_answers_as_the_long_way_does(kind: tuple[bytes, ...
             for request in requests:
                 head, body = await connection.asks(request)
                 answers[learning].append((lines(head), body))
-            hits[learning] = toy.known_heads.hits
+            hits[learning] = toy.request_head_cache.hits
     assert answers[True] == answers[False]
     # A client that also takes streams is always looked at anew, and a body of another length is another head.
     assert hits == {False: 0, True: 0 if any(b"event-stream" in line for line in kind) else len(FOLLOWING) - 1}
@@ -125,7 +125,7 @@ async def test_what_is_special_about_a_head_keeps_it_on_the_long_way(special: by
                 head, _ = await connection.response()
                 if b" 100 " in head:
                     await connection.response()
-    assert toy.known_heads.hits == 0
+    assert toy.request_head_cache.hits == 0
 
 
 async def test_other_methods_and_chunked_bodies_stay_on_the_long_way():
@@ -140,7 +140,7 @@ async def test_other_methods_and_chunked_bodies_stay_on_the_long_way():
         for request in (get, get, chunked, chunked):
             _, answer = await connection.asks(request)
             assert json.loads(answer) == {"data": {"hello": "hello world"}}
-    assert toy.known_heads.hits == 0
+    assert toy.request_head_cache.hits == 0
 
 
 async def test_a_request_that_was_refused_teaches_nothing():
@@ -149,7 +149,7 @@ async def test_a_request_that_was_refused_teaches_nothing():
         for _ in range(2):
             await connection.asks(post("{viewer}", b"authorization: Bearer bad"))
             await connection.asks(post("{nothing}"))
-    assert toy.known_heads.hits == 0
+    assert toy.request_head_cache.hits == 0
 
 
 async def test_a_head_from_another_address_is_another_head():
@@ -159,9 +159,9 @@ async def test_a_head_from_another_address_is_another_head():
             await connection.asks(HELLO)
         async with connected(url, source="127.0.0.2") as elsewhere:
             await elsewhere.asks(HELLO)
-            assert toy.known_heads.hits == 0
+            assert toy.request_head_cache.hits == 0
             await elsewhere.asks(HELLO)
-            assert toy.known_heads.hits == 1
+            assert toy.request_head_cache.hits == 1
 
 
 async def test_a_caller_who_must_be_looked_into_again_goes_the_long_way():
@@ -169,10 +169,10 @@ async def test_a_caller_who_must_be_looked_into_again_goes_the_long_way():
     request = post("{viewer}", b"authorization: Bearer ann")
     async with served(toy, learning=True) as url, connected(url) as connection:
         await connection.asks(request)
-        toy.strangers.add("ann")
+        toy.make.add("ann")
         _, body = await connection.asks(request)
     assert json.loads(body) == {"data": {"viewer": "ann"}}
-    assert toy.known_heads.hits == 0
+    assert toy.request_head_cache.hits == 0
 
 
 async def test_each_token_gets_the_answer_of_its_own_bearer():
@@ -182,7 +182,7 @@ async def test_each_token_gets_the_answer_of_its_own_bearer():
             for name in ("ann", "bob"):
                 _, body = await connection.asks(post("{viewer}", b"authorization: Bearer " + name.encode()))
                 assert json.loads(body) == {"data": {"viewer": name}}
-    assert toy.known_heads.hits == 4
+    assert toy.request_head_cache.hits == 4
 
 
 async def test_every_request_on_the_short_way_is_guarded():
@@ -193,7 +193,7 @@ async def test_every_request_on_the_short_way_is_guarded():
         assert len(toy.guarded) == 2
         toy.refuse_with = RateLimited(7)
         head, body = await connection.asks(HELLO)
-    assert toy.known_heads.hits == 2
+    assert toy.request_head_cache.hits == 2
     assert b"retry-after: 7" in head
     assert json.loads(body)["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
 
@@ -257,7 +257,7 @@ async def test_a_connection_is_kept_for_as_long_after_a_known_request_as_after_a
         await connection.asks(HELLO)
         assert await connection.is_closed()
         assert loop.time() >= asked + keep_alive
-    assert toy.known_heads.hits == 1
+    assert toy.request_head_cache.hits == 1
 
 
 async def test_an_answer_under_way_is_finished_before_the_server_stops():
@@ -287,7 +287,7 @@ async def test_a_client_that_leaves_does_not_stop_what_it_has_asked_for():
 
 async def test_answers_that_are_kept_are_not_another_viewers():
     toy = Toy()
-    toy.endpoint._answers = Answers(lambda grounds: ToyContext(toy), 100_000)
+    toy.endpoint._response_cache = ResponseCache(lambda dependencies: ToyContext(toy), 100_000)
     async with served(toy, learning=True) as url, connected(url) as connection:
         for name in ("ann", "bob", "ann", "bob"):
             request = post("{viewer hello}", b"authorization: Bearer " + name.encode())

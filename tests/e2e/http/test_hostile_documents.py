@@ -18,9 +18,9 @@ from hypothesis_graphql import mutations, queries
 
 from app.context import Context
 from app.domain.users import Role
-from app.execution import Refusal
+from app.execution import RequestError
 from app.graphql import build_engine, print_sdl
-from app.services.archives.seed import Seeding
+from app.services.archives.seed import Seed
 from app.wiring import App
 from tests.support.hostile.documents import hostile_documents
 from tests.support.service import Service, caller, serving, settings_for
@@ -214,7 +214,7 @@ MAX_STEPS = 300_000
 async def test_the_dearest_documents_that_pass_hold_the_loop_for_a_bounded_number_of_steps(
     app: App, dearest: int, compiled: bool
 ):
-    seeding = Seeding(app.database, app.catalogue, app.clock, Random(1))
+    seeding = Seed(app.database, app.catalogue, app.clock, Random(1))
     await seeding.seed("global", 300, 900, 5, lambda _: None)
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
     engine = build_engine(introspection=True, compile=compiled)
@@ -238,6 +238,6 @@ def test_documents_dearer_than_that_do_not_pass():
             + EVERYTHING
             + " id2: id id3: id } } }"
         )
-        with pytest.raises(Refusal) as refused:
+        with pytest.raises(RequestError) as refused:
             engine.prepare(dearer)
         assert (refused.value.errors[0].extensions or {})["code"] == "QUERY_TOO_COMPLEX"

@@ -7,7 +7,7 @@ import re
 import time
 from uuid import uuid4
 
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 from tests.support.service import BOARD, Player, Service
 from tests.support.wait_until import TIMEOUT
 
@@ -34,7 +34,7 @@ def named(service: Service, subject: str, username: str) -> Player:
         "iat": now,
         "exp": now + 900,
     }
-    return Player(service.http, Secrets(settings.jwt_secret.get_secret_value()).sign(claims, "at+jwt"))
+    return Player(service.http, SigningKeys(settings.jwt_secret.get_secret_value()).sign(claims, "at+jwt"))
 
 
 async def test_equal_queries_of_different_people_are_executed_once(service: Service) -> None:

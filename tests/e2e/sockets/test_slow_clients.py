@@ -184,7 +184,7 @@ async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: ToySer
             len(asyncio.all_tasks()),
             len(os.listdir("/proc/self/fd")),
             len(server.connections),
-            len(server.connections.deadlines),
+            len(server.connections.timer_wheel),
             server.connections.operations,
             server.shared.members,
             server.counter.watchers,

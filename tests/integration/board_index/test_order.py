@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.domain.boards.board import Board, Entry, Page, Source
-from app.domain.boards.views import After, Around, Before, Chosen, Head, Position, Slice, View
+from app.domain.boards.views import After, Around, Before, Head, Position, Slice, UserSelection, View
 from app.services.boards.postgres_reader import PostgresBoards
 from app.wiring import App
 from tests.support.boards.board_rows import Row, all_time, expected, put_rows, user_id
@@ -45,7 +45,7 @@ class Reader:
         assert isinstance(postgres, Page)
         assert (redis.source, postgres.source) == (Source.REDIS, Source.POSTGRES)
         assert (redis.entries, redis.total_users) == (postgres.entries, postgres.total_users)
-        if redis.entries and not isinstance(view, Chosen):
+        if redis.entries and not isinstance(view, UserSelection):
             assert redis.offset == postgres.offset == redis.entries[0].rank - 1
         return redis
 
@@ -149,7 +149,7 @@ async def test_rank_competition_rank_ties_and_percentile_agree_with_the_list_at_
             assert place == (None, None, 0, 0)
         else:
             assert place == (entry.rank, entry.competition_rank, entry.tied_with, entry.score)
-    friends = await reader.page(Chosen(frozenset(user_id(number) for number in chosen)))
+    friends = await reader.page(UserSelection(frozenset(user_id(number) for number in chosen)))
     assert list(friends.entries) == [entry for entry in model if entry.user.id in {user_id(n) for n in chosen}]
 
 
@@ -162,7 +162,7 @@ async def test_many_views_that_are_read_at_once_are_what_each_is_alone(
     reader = Reader(app, all_time())
     around = [Around(row.id, radius) for row in board]
     views: list[View[Page]] = [
-        *around, Slice(offset, 5), Before(None, 3), Head(), Chosen(frozenset(row.id for row in board[::2]))
+        *around, Slice(offset, 5), Before(None, 3), Head(), UserSelection(frozenset(row.id for row in board[::2]))
     ]  # fmt: skip
     postgres = PostgresBoards(app.database, app.profiles, app.clock, "postgres")
     for reading in (await postgres.read(all_time(), views), await app.boards.read_views(all_time(), views)):
@@ -177,4 +177,4 @@ async def test_a_board_of_nobody_is_empty_in_both_stores(app: App):
     reader = Reader(app, all_time())
     assert (await reader.page(Slice(0, 10))).total_users == 0
     assert await reader.places([1]) == [(None, None, 0, 0)]
-    assert (await reader.page(Chosen(frozenset()))).entries == ()
+    assert (await reader.page(UserSelection(frozenset()))).entries == ()

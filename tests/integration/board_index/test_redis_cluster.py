@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.config import Settings
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 from app.embedded.paths import redis_program
 from tests.support.service import BOARD, serving
 from tests.support.wait_until import TIMEOUT
@@ -23,7 +23,7 @@ from tests.support.wait_until import TIMEOUT
 async def cluster(tmp_path: Path) -> AsyncIterator[str]:
     """A cluster of one node that holds all slots."""
     port = _two_free_ports()
-    program = redis_program(tmp_path, Account.for_cluster(tmp_path / "postgres"))
+    program = redis_program(tmp_path, OsUser.for_cluster(tmp_path / "postgres"))
     command = [str(program), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--cluster-enabled", "yes"]
     process = subprocess.Popen([*command, "--cluster-config-file", str(tmp_path / "nodes.conf")])
     try:

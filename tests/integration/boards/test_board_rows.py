@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.models.statements.boards.board_rows import FIRST_ROWS, NEXT_ROWS, count_rows, read_rows
 from app.wiring import App
 from tests.support.boards.board_rows import Row, all_time, put_rows
@@ -14,7 +14,7 @@ async def test_pieces_make_up_the_board_with_the_hidden_ones_behind(app: App):
     rows = [Row(number, score=number % 3 + 1, turn=number % 2, hidden=number % 4 == 0) for number in range(1, 21)]
     await put_rows(app, rows)
 
-    pieces: list[list[Standing]] = []
+    pieces: list[list[ScoreChange]] = []
     async with app.database.connect() as connection:
         while not pieces or len(pieces[-1]) == 3:
             after = pieces[-1][-1] if pieces else None

@@ -179,4 +179,4 @@ async def _forget_everything(app: App) -> None:
         await connection.execute(text("TRUNCATE scores, score_transactions, milestones CASCADE"))
         await connection.execute(text("UPDATE users SET ledger_seq = 0, ledger_hash = ''"))
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
-    app.accounts.forget_all()
+    app.account_cache.invalidate_all()

@@ -63,7 +63,7 @@ def ids(*numbers: int) -> list[str]:
     return [str(user_id(number)) for number in numbers]
 
 
-async def standings(asker: Asker, **variables: Any) -> dict[str, Any]:
+async def score_changes(asker: Asker, **variables: Any) -> dict[str, Any]:
     page: dict[str, Any] = (await asker.ask(STANDINGS, **variables))["leaderboard"]["standings"]
     return page
 
@@ -96,7 +96,7 @@ async def test_everything_asked_of_a_board_is_answered_at_one_version(app: App, 
 
 async def test_scores_50_50_30_30_10_rank_1_to_5_and_compete_for_1_1_3_3_5(app: App, asker: Asker):
     await put_rows(app, rows_of(50, 50, 30, 30, 10))
-    nodes = (await standings(asker))["nodes"]
+    nodes = (await score_changes(asker))["nodes"]
     assert [node["rank"] for node in nodes] == [1, 2, 3, 4, 5]
     assert [node["competitionRank"] for node in nodes] == [1, 1, 3, 3, 5]
 
@@ -150,7 +150,7 @@ async def test_paging_forward_and_back_shows_every_rank_once_and_the_identical_p
     pages = []
     after = None
     while True:
-        page = await standings(asker, first=4, after=after)
+        page = await score_changes(asker, first=4, after=after)
         pages.append(page)
         if not page["pageInfo"]["hasNextPage"]:
             break
@@ -160,35 +160,35 @@ async def test_paging_forward_and_back_shows_every_rank_once_and_the_identical_p
     assert not pages[0]["pageInfo"]["hasPreviousPage"]
     for earlier, later in pairwise(pages):
         before = later["pageInfo"]["startCursor"]
-        assert await standings(asker, last=4, before=before) == earlier
-        assert await standings(asker, first=4, before=before) == earlier
-    assert [node["rank"] for node in (await standings(asker, last=3))["nodes"]] == [21, 22, 23]
+        assert await score_changes(asker, last=4, before=before) == earlier
+        assert await score_changes(asker, first=4, before=before) == earlier
+    assert [node["rank"] for node in (await score_changes(asker, last=3))["nodes"]] == [21, 22, 23]
 
 
 async def test_pages_deeper_than_any_offset_are_right(app: App, asker: Asker):
     size = 12_000
     await put_rows(app, [Row(number, size - number // 2, number) for number in range(1, size + 1)])
-    page = await standings(asker, last=3)
+    page = await score_changes(asker, last=3)
     assert [node["rank"] for node in page["nodes"]] == [size - 2, size - 1, size]
-    page = await standings(asker, last=3, before=page["pageInfo"]["startCursor"])
+    page = await score_changes(asker, last=3, before=page["pageInfo"]["startCursor"])
     assert [node["rank"] for node in page["nodes"]] == [size - 5, size - 4, size - 3]
     assert page["totalCount"] == size
-    onwards = await standings(asker, first=3, after=page["pageInfo"]["endCursor"])
+    onwards = await score_changes(asker, first=3, after=page["pageInfo"]["endCursor"])
     assert [node["rank"] for node in onwards["nodes"]] == [size - 2, size - 1, size]
 
 
 async def test_a_cursor_goes_on_behind_its_place_when_whoever_stood_there_has_gone(app: App, asker: Asker):
     rows = rows_of(50, 40, 30, 20, 10)
     await put_rows(app, rows)
-    cursor = (await standings(asker, first=2))["pageInfo"]["endCursor"]
+    cursor = (await score_changes(asker, first=2))["pageInfo"]["endCursor"]
     await put_rows(app, [Row(2, 60, 9), *(row for row in rows if row.user != 2)])
-    page = await standings(asker, first=2, after=cursor)
+    page = await score_changes(asker, first=2, after=cursor)
     assert [(node["rank"], node["score"]) for node in page["nodes"]] == [(3, 30), (4, 20)]
 
 
 async def test_a_damaged_cursor_or_one_of_another_board_or_window_is_refused(app: App, asker: Asker):
     await put_rows(app, rows_of(50, 40, 30))
-    cursor = (await standings(asker, first=1))["pageInfo"]["endCursor"]
+    cursor = (await score_changes(asker, first=1))["pageInfo"]["endCursor"]
     assert await asker.fails(STANDINGS, after=cursor, period="DAILY") == "BAD_USER_INPUT"
     assert await asker.fails(STANDINGS, after=cursor, category="arcade") == "BAD_USER_INPUT"
     assert await asker.fails(STANDINGS, before=cursor[:-2]) == "BAD_USER_INPUT"
@@ -253,7 +253,7 @@ async def test_while_scores_change_every_response_is_of_one_ordering(app: App, a
 
 async def test_a_hidden_user_leaks_through_no_rank_gap_total_or_cursor(app: App, asker: Asker):
     await put_rows(app, [Row(1, 50, 1), Row(2, 40, 2, hidden=True), Row(3, 40, 3), Row(4, 30, 4)])
-    page = await standings(asker)
+    page = await score_changes(asker)
     assert [(node["rank"], node["competitionRank"]) for node in page["nodes"]] == [(1, 1), (2, 2), (3, 3)]
     assert page["totalCount"] == 3
     answer = (await asker.ask(VIEWS, user=ids(3)[0], friends=ids(2, 3)))["leaderboard"]
@@ -263,8 +263,8 @@ async def test_a_hidden_user_leaks_through_no_rank_gap_total_or_cursor(app: App,
     assert (await asker.ask(AROUND, user=ids(2)[0], radius=1))["leaderboard"]["around"] == []
     rank = "query Rank($user: ID!) { userRank(userId: $user) { rank score totalUsers } }"
     assert (await asker.ask(rank, user=ids(2)[0]))["userRank"] == {"rank": None, "score": 0, "totalUsers": 3}
-    first = await standings(asker, first=1)
-    onwards = await standings(asker, first=1, after=first["pageInfo"]["endCursor"])
+    first = await score_changes(asker, first=1)
+    onwards = await score_changes(asker, first=1, after=first["pageInfo"]["endCursor"])
     assert [node["score"] for node in onwards["nodes"]] == [40]
 
 

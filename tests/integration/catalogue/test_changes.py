@@ -12,7 +12,7 @@ from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, InvalidAction
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Caller, Role
-from app.services.board_index import Cold
+from app.services.board_index import BoardNotLoaded
 from app.services.boards.postgres_reader import PostgresBoards
 from app.services.boards.redis_reader import RedisBoards
 from app.wiring import App
@@ -102,7 +102,7 @@ async def test_a_new_category_is_in_redis_soon_after_without_anybody_playing(set
 async def is_in_redis(reader: RedisBoards, board: Board) -> bool:
     try:
         await reader.read(board, [Slice(0, 1)])
-    except Cold:
+    except BoardNotLoaded:
         return False
     return True
 

@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from sqlalchemy import make_url
 
 from app.embedded import EmbeddedError, Stores, open_stores
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 from app.embedded.paths import redis_program
 from app.embedded.process import wait_until
 from app.embedded.servers import make_server
@@ -85,7 +85,7 @@ class TestTheRedisProgram:
                 script = data / name.replace("_", "-")
                 script.write_text(f"#!/bin/sh\necho '{line}'\n")
                 script.chmod(0o755)
-            return redis_program(data, Account.for_cluster(data / "postgres"))
+            return redis_program(data, OsUser.for_cluster(data / "postgres"))
 
         return choose
 
@@ -315,16 +315,16 @@ class TestAsRoot:
     async def ordinary(self, data: Path) -> AsyncIterator[Program]:
         """A program of the user `nobody`, with whichever Python that user can reach."""
         user = pwd.getpwnam("nobody")
-        account = Account(user.pw_name, user.pw_uid, user.pw_gid)
+        os_user = OsUser(user.pw_name, user.pw_uid, user.pw_gid)
         data.mkdir()
-        os.chown(data, account.uid, account.gid)
+        os.chown(data, os_user.uid, os_user.gid)
         path = os.pathsep.join([str(ROOT), *(entry for entry in sys.path if entry.endswith("site-packages"))])
         for python in (sys.executable, "/usr/bin/python3"):
             runs = [python, "-c", "import sys, app.embedded.daemon; assert sys.version_info >= (3, 11)"]
             environment = {"PYTHONPATH": path, "PATH": os.defpath}
             with contextlib.suppress(OSError):
-                if subprocess.run(runs, env=environment, cwd="/", **account.identity).returncode == 0:
-                    program = await Program.start(data, python, environment, account)
+                if subprocess.run(runs, env=environment, cwd="/", **os_user.identity).returncode == 0:
+                    program = await Program.start(data, python, environment, os_user)
                     yield program
                     return
         pytest.skip("no Python that the user nobody can run")

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import ActionTokenUsed, AlreadyCompleted, DailyLimitReached, ScoreCapReached
-from app.domain.ledger.posting import Actor, Claim, Kind
+from app.domain.ledger.posting import Actor, Kind, ScoreRequest
 from app.domain.rules.flags import FlagStatus
 from app.domain.users import Caller
 from app.models.statements.ledger.load_accounts import load
 from app.services.catalogue.cache import CatalogueService
-from app.services.ledger.account_cache import CERTAIN
+from app.services.ledger.account_cache import FRESH_SECONDS
 from app.wiring import App
 from tests.support.service import caller, opened
 from tests.support.wait_until import until
@@ -21,12 +21,12 @@ from tests.support.wait_until import until
 ACTIONS = ("COMPLETE_LEVEL", "COMPLETE_QUIZ", "COMPLETE_LEVEL", "COMPLETE_MISSION", "COMPLETE_LEVEL", "COMPLETE_QUIZ")
 
 
-def claim_for(app: App, who: Caller, action_id: str) -> Claim:
+def claim_for(app: App, who: Caller, action_id: str) -> ScoreRequest:
     catalogue: CatalogueService = app.catalogue
     action = catalogue.current.action(action_id)
     category = catalogue.current.category(action.category)
     actor = Actor(who.user_id, "player")
-    return Claim(who.user_id, category, Kind.ACTION, action.points, actor, action, token_hash=b"new")
+    return ScoreRequest(who.user_id, category, Kind.ACTION, action.points, actor, action, token_hash=b"new")
 
 
 async def play(app: App, who: Caller, action: str = "COMPLETE_LEVEL") -> str:
@@ -40,10 +40,10 @@ async def test_what_is_remembered_is_what_would_be_loaded(app: App):
     recent = app.settings.fraud_thresholds.history - 1
     for action in (*ACTIONS, *ACTIONS, *ACTIONS):
         await play(app, alice, action)
-        claim = claim_for(app, alice, action)
-        remembered = app.accounts.recall(claim, app.clock())
+        request = claim_for(app, alice, action)
+        remembered = app.account_cache.get(request, app.clock())
         async with app.database.connect() as connection:
-            (loaded,) = await load(connection, [claim], app.clock(), recent)
+            (loaded,) = await load(connection, [request], app.clock(), recent)
         assert remembered is not None
         assert loaded.account is not None
         # The database counts a day's completions only as far as a limit asks for it.
@@ -54,9 +54,9 @@ async def test_what_is_remembered_is_what_would_be_loaded(app: App):
 async def test_a_player_who_comes_again_is_paid_without_being_loaded(app: App):
     alice = caller()
     await play(app, alice)
-    hits = app.accounts.hits
+    hits = app.account_cache.hits
     await play(app, alice)
-    assert app.accounts.hits == hits + 1
+    assert app.account_cache.hits == hits + 1
 
 
 async def test_a_repeat_of_a_remembered_player_gets_the_first_receipt(app: App):
@@ -101,17 +101,17 @@ async def test_after_a_minute_a_player_is_still_remembered_and_the_neighbours_ar
     for who in (alice, bob):
         token = (await app.issue_token(who, "COMPLETE_LEVEL")).token
         await app.submit_score(who, token, address=address)
-    monkeypatch.setattr(app.accounts, "_monotonic", lambda: time.monotonic() + CERTAIN + 1)
-    hits, token = app.accounts.hits, (await app.issue_token(alice, "COMPLETE_LEVEL")).token
+    monkeypatch.setattr(app.account_cache, "_monotonic", lambda: time.monotonic() + FRESH_SECONDS + 1)
+    hits, token = app.account_cache.hits, (await app.issue_token(alice, "COMPLETE_LEVEL")).token
     await app.submit_score(alice, token, address=address)
-    assert app.accounts.hits == hits + 1
-    claim = replace(claim_for(app, alice, "COMPLETE_LEVEL"), actor=Actor(alice.user_id, "player", address))
-    remembered = app.accounts.recall(claim, app.clock())
+    assert app.account_cache.hits == hits + 1
+    request = replace(claim_for(app, alice, "COMPLETE_LEVEL"), actor=Actor(alice.user_id, "player", address))
+    remembered = app.account_cache.get(request, app.clock())
     async with app.database.connect() as connection:
-        (loaded,) = await load(connection, [claim], app.clock(), 15)
+        (loaded,) = await load(connection, [request], app.clock(), 15)
     assert remembered is not None
     assert loaded.account is not None
-    assert remembered.history.neighbours == loaded.account.history.neighbours == 2
+    assert remembered.history.accounts_per_address == loaded.account.history.accounts_per_address == 2
 
 
 async def test_nobody_is_refused_by_what_was_so_long_ago(app: App, monkeypatch: pytest.MonkeyPatch):
@@ -126,7 +126,7 @@ async def test_nobody_is_refused_by_what_was_so_long_ago(app: App, monkeypatch: 
         await other.moderation.corrections.adjust(Actor(uuid4(), "moderator"), alice.user_id, "global", -20, "why", "k")
     with pytest.raises(ScoreCapReached):
         await play(app, alice)
-    monkeypatch.setattr(app.accounts, "_monotonic", lambda: time.monotonic() + CERTAIN + 1)
+    monkeypatch.setattr(app.account_cache, "_monotonic", lambda: time.monotonic() + FRESH_SECONDS + 1)
     await play(app, alice)
     async with app.database.connect() as connection:
         scores = (await connection.execute(text("SELECT score FROM scores WHERE period = 'ALL_TIME'"))).scalars().all()
@@ -143,13 +143,13 @@ async def test_a_flag_that_another_process_closes_is_forgotten(app: App):
                 " SELECT id, user_id, category_id, 'FLAG', '{}', 50, now() FROM score_transactions RETURNING id"
             )
         )
-    app.accounts.forget_all()
+    app.account_cache.invalidate_all()
     await play(app, alice)
-    claim = claim_for(app, alice, "COMPLETE_LEVEL")
-    remembered = app.accounts.recall(claim, app.clock())
+    request = claim_for(app, alice, "COMPLETE_LEVEL")
+    remembered = app.account_cache.get(request, app.clock())
     assert remembered is not None
     assert remembered.history.is_suspect
     async with opened(app.settings) as other:
         (flag,) = await other.moderation.reviews.flags(FlagStatus.OPEN, 10, None)
         await other.moderation.reviews.release(Actor(uuid4(), "moderator"), flag.id, "a school")
-        await until(lambda: app.accounts.recall(claim, app.clock()) is None)
+        await until(lambda: app.account_cache.get(request, app.clock()) is None)

@@ -14,9 +14,9 @@ from app.domain.errors import BadUserInput, RateLimited
 from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
 from app.domain.users import Caller, Role
 from app.services.limits.local_limiter import LocalLimiter
-from app.services.limits.rate_limiter import BATCH, LANES, RateLimiter
-from app.stores.circuit_breaker import Breaker
-from app.stores.redis import REDIS_FAILURES, Guard
+from app.services.limits.rate_limiter import BATCH, MAX_CONCURRENT, RateLimiter
+from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.redis import REDIS_FAILURES, RedisCaller
 from tests.support.limits import TimeMachine, limits
 from tests.support.service import caller
 
@@ -34,8 +34,8 @@ class Limiters:
         self.time = TimeMachine(redis, self.prefix)
 
     def make(self, of: Limits) -> RateLimiter:
-        guard = Guard(Breaker("redis", REDIS_FAILURES, self.time.monotonic))
-        return RateLimiter(self.redis, guard, of, self.time.monotonic, prefix=self.prefix)
+        redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, self.time.monotonic))
+        return RateLimiter(self.redis, redis_caller, of, self.time.monotonic, prefix=self.prefix)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def test_one_callers_many_requests_at_once_share_calls_and_are_counted_exa
     outcomes = await asyncio.gather(*(limiter.charge(who, HOME, QUERY) for _ in range(500)), return_exceptions=True)
     assert outcomes.count(None) == 200
     assert sum(isinstance(outcome, RateLimited) for outcome in outcomes) == 300
-    assert await script_calls(limiters.redis) - before <= math.ceil(500 / BATCH) + LANES
+    assert await script_calls(limiters.redis) - before <= math.ceil(500 / BATCH) + MAX_CONCURRENT
 
 
 async def test_no_stretch_of_a_minute_holds_more_than_the_limit(limiters: Limiters):
@@ -284,8 +284,8 @@ async def test_limits_that_were_lowered_hold_at_once(limiters: Limiters):
 
 
 async def test_without_limits_everything_passes(limiters: Limiters):
-    guard = Guard(Breaker("redis", REDIS_FAILURES, limiters.time.monotonic))
-    limiter = RateLimiter(limiters.redis, guard, None, limiters.time.monotonic, prefix=limiters.prefix)
+    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, limiters.time.monotonic))
+    limiter = RateLimiter(limiters.redis, redis_caller, None, limiters.time.monotonic, prefix=limiters.prefix)
     await passes(limiter, 500)
     assert await limiter.allowances(caller()) == {}
 

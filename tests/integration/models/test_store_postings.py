@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.ledger.posting import Account, Actor, Claim, Kind, Posting, post
+from app.domain.ledger.posting import Account, Actor, Kind, Posting, ScoreRequest, post
 from app.models.statements.executor import Executor
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import CHAIN_MOVED, ChainMoved, store
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 async def posting(app: App, connection: Executor, user_id: UUID) -> Posting:
     """An award of one point, computed from the state that the user has now."""
     category = app.catalogue.current.category("global")
-    claim = Claim(user_id, category, Kind.SERVER_ACTION, 1, Actor(None, "server"))
+    claim = ScoreRequest(user_id, category, Kind.SERVER_ACTION, 1, Actor(None, "server"))
     (loaded,) = await load(connection, [claim], NOW)
     assert isinstance(loaded.account, Account)
     return post(claim, loaded.account, NOW, uuid4())

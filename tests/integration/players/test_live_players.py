@@ -131,11 +131,11 @@ async def test_all_viewers_of_their_own_neighbourhoods_share_one_reading_per_tic
         for messages in [*watched, *users]:
             await coming(messages)
         await _quiet(app)
-        before = app.hub.tally.reads
+        before = app.hub.counters.reads
         await move(app, all_time(), Row(players, 2000, 9), revision=2)
         for messages in [*watched, *users]:
             assert (await coming(messages))["kind"] == "UPDATE"
-        assert app.hub.tally.reads - before == 1
+        assert app.hub.counters.reads - before == 1
     finally:
         for messages in [*watched, *users]:
             await messages.aclose()
@@ -177,13 +177,13 @@ async def test_milestones_of_one_player_or_of_all_are_announced_as_they_are_reac
 
 async def _quiet(app: App) -> None:
     """Returns when no reading has been made for three polls of the version."""
-    tally = app.hub.tally
-    seen = tally.reads, tally.polls
+    counters = app.hub.counters
+    seen = counters.reads, counters.polls
 
     def still() -> bool:
         nonlocal seen
-        if tally.reads != seen[0]:
-            seen = tally.reads, tally.polls
-        return tally.polls >= seen[1] + 3
+        if counters.reads != seen[0]:
+            seen = counters.reads, counters.polls
+        return counters.polls >= seen[1] + 3
 
     await until(still)

@@ -14,7 +14,7 @@ from tests.support.service import caller
 async def test_a_crowd_after_a_restart_is_looked_up_together(app: App):
     crowd = [caller(f"player {number}") for number in range(100)]
     await asyncio.gather(*map(app.users.ensure, crowd))
-    app.users.forget_all()
+    app.users.invalidate_all()
     lent: list[object] = []
     event.listen(app.database.engine.sync_engine.pool, "checkout", lambda *connection: lent.append(connection))
     await asyncio.gather(*map(app.users.ensure, crowd))
@@ -31,7 +31,7 @@ async def test_in_a_crowd_everybody_gets_their_own_answer(app: App):
             text("UPDATE users SET deleted_at = now(), username = 'gone', claimed_username = 'gone' WHERE id = :id"),
             {"id": deleted.user_id},
         )
-    app.users.forget_all()
+    app.users.invalidate_all()
     crowd = (known, replace(renamed, username="after"), deleted, new := caller("new"), new)
     answers = await asyncio.gather(*map(app.users.ensure, crowd), return_exceptions=True)
     assert list(map(type, answers)) == [type(None), type(None), Forbidden, type(None), type(None)]

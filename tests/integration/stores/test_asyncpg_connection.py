@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import ServiceUnavailable
 from app.stores.asyncpg_connection import DriverConnection
-from app.stores.circuit_breaker import Breaker
+from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from tests.support.wait_until import TIMEOUT
 
@@ -25,7 +25,7 @@ COUNT = text("SELECT count(*) AS count FROM milk")
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     engine = open_engine(database_url, maximum=8, timeout=1.0, name="test")
-    database = Database(engine, Breaker("test", POSTGRES_FAILURES, time.monotonic))
+    database = Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, time.monotonic))
     async with database.begin() as connection:
         await connection.execute(text("CREATE TABLE milk (id int PRIMARY KEY)"))
     yield database

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.ledger.posting import Claim
+from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
 from app.wiring import App
 from tests.support.boards.ledgers import as_it_is
@@ -40,9 +40,9 @@ async def test_a_claim_that_cannot_be_stored_fails_alone(app: App):
     for player in players:
         await app.users.ensure(player)
 
-    def claim(number: int) -> Claim:
+    def claim(number: int) -> ScoreRequest:
         user_id = players[number].user_id
-        return Claim(
+        return ScoreRequest(
             user_id=user_id,
             category=app.catalogue.current.category("global"),
             kind=Kind.SERVER_ACTION,

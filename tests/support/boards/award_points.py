@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import text
 
 from app.domain.boards.board import Board
-from app.domain.ledger.posting import Account, Actor, Claim, Kind
+from app.domain.ledger.posting import Account, Actor, Kind, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.users import Profile
 from app.wiring import App
@@ -32,14 +32,16 @@ async def enlist(app: App, *numbers: int) -> None:
 async def award(app: App, number: int, points: int, category: str = "global") -> Receipt:
     """Give a user points, as a game's back-end would."""
     kind = app.catalogue.current.category(category)
-    return await app.ledger.post(Claim(user_id(number), kind, Kind.SERVER_ACTION, points, SERVER), _accept)
+    return await app.ledger.post(ScoreRequest(user_id(number), kind, Kind.SERVER_ACTION, points, SERVER), _accept)
 
 
 async def correct(app: App, number: int, points: int, *boards: Board) -> Receipt:
     """Add to a user's scores on some boards of one category, as a moderator would."""
     kind = app.catalogue.current.category(boards[0].category)
     correction = dict.fromkeys(boards, points)
-    claim = Claim(user_id(number), kind, Kind.ADJUSTMENT, points, MODERATOR, correction=correction, reason="test")
+    claim = ScoreRequest(
+        user_id(number), kind, Kind.ADJUSTMENT, points, MODERATOR, correction=correction, reason="test"
+    )
     return await app.ledger.post(claim, _accept)
 
 
@@ -52,5 +54,5 @@ async def set_category(app: App, category: str, **columns: str) -> None:
     await app.catalogue.refresh()
 
 
-def _accept(claim: Claim, account: Account, now: datetime) -> Claim:
+def _accept(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
     return claim

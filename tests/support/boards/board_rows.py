@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from app.domain.boards.board import Board, Entry, board_of
 from app.domain.boards.periods import Period
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
 from app.pubsub.channels.events import boards_channel
-from app.services.board_index import Keys, Standings
+from app.services.board_index import BoardIndex, Keys
 from app.wiring import App
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -111,16 +111,16 @@ async def put_rows(app: App, rows: Sequence[Row], board: Board | None = None) ->
     await app.rebuild.rebuild(app.catalogue.current.category(board.category), force=True)
 
 
-def standings_of(app: App) -> Standings:
+def standings_of(app: App) -> BoardIndex:
     """The copies in Redis, to write to as the service does after a commit."""
     prefix = app.settings.redis_prefix
     channel = f"{prefix}:" + boards_channel("{}")
-    return Standings(app.redis, app.redis_guard, Keys(prefix), channel.format, app.clock)
+    return BoardIndex(app.redis, app.redis_caller, Keys(prefix), channel.format, app.clock)
 
 
 async def move(app: App, board: Board, *rows: Row, revision: int) -> None:
     """Put newer states of users into the copy of a board on which the highest score leads, and announce them."""
     states = [ScoreRow(row.score, row.reached_at, revision, row.hidden) for row in rows]
     await standings_of(app).put(
-        [Standing(board, row.id, state, -row.score) for row, state in zip(rows, states, strict=True)]
+        [ScoreChange(board, row.id, state, -row.score) for row, state in zip(rows, states, strict=True)]
     )

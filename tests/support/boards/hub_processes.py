@@ -18,7 +18,7 @@ from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.feed.board_reader import BoardReader
 from app.pubsub.feed.clock import SystemClock
-from app.pubsub.feed.timing import Pace
+from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.hub import Hub
 from tests.support.boards.channels import backend_of
 from tests.support.wait_until import TIMEOUT
@@ -43,12 +43,14 @@ class House:
 
 
 @asynccontextmanager
-async def house(url: str, reader: BoardReader, *, prefix: str = "", pace: Pace | None = None) -> AsyncIterator[House]:
+async def house(
+    url: str, reader: BoardReader, *, prefix: str = "", timing: FeedTiming | None = None
+) -> AsyncIterator[House]:
     """A hub that runs until the end of the block."""
     backend = backend_of(url, prefix=prefix)
     async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
         notices = Notices(broadcast)
-        hub = Hub(reader, broadcast, notices, clock=SystemClock(), pace=pace)
+        hub = Hub(reader, broadcast, notices, clock=SystemClock(), timing=timing)
         tasks = [group.create_task(each) for each in (backend.run(), notices.run(), hub.run())]
         try:
             yield House(hub, notices, backend, broadcast)

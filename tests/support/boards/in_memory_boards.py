@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.domain.boards.board import TOP, Board, Entry, Page, Place, Source, Version
+from app.domain.boards.board import TOP, Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
@@ -138,7 +138,7 @@ class MemoryBoards:
         return Page(board, self._version(board), self._clock.now(), source, total, entries, offset)
 
     def _view(self, board: Board, entries: tuple[Entry, ...], user_id: UUID) -> UserView:
-        place = Place(board, self._version(board), user_id, len(entries))
+        place = UserStanding(board, self._version(board), user_id, len(entries))
         for entry in entries:
             if entry.user.id == user_id:
                 place = replace(

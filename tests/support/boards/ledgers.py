@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from app.domain.ledger.posting import Account, Claim
+from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Caller
@@ -39,17 +39,17 @@ class MovableClock:
         self.now += timedelta(**by)
 
 
-def as_it_is(claim: Claim, account: Account, now: datetime) -> Claim:
+def as_it_is(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
     """A judge that lets everything pass."""
     return claim
 
 
 async def award(
-    app: App, who: Caller, points: int, category: str = "global", judge: Callable[..., Claim] = as_it_is
+    app: App, who: Caller, points: int, category: str = "global", judge: Callable[..., ScoreRequest] = as_it_is
 ) -> Receipt:
     """A server's award, now."""
     await app.users.ensure(who)
-    claim = Claim(
+    claim = ScoreRequest(
         user_id=who.user_id,
         category=app.catalogue.current.category(category),
         kind=Kind.SERVER_ACTION,

@@ -19,10 +19,10 @@ from app.execution import Engine, Operation
 from app.execution.limits.limits import DocumentLimits
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.streams import Streams
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.persisted_documents.resolve import Documents
-from app.transport.server.head_cache import KnownHeads
-from app.transport.server.http_protocol import KNOWN_HEADS, BoundedHttpProtocol
+from app.transport.server.head_cache import RequestHeadCache
+from app.transport.server.http_protocol import REQUEST_HEAD_CACHE, BoundedHttpProtocol
 
 
 class Counter:
@@ -199,7 +199,7 @@ class Contexts:
         return ToyContext(self._toy, viewer)
 
     def again(self, context: ToyContext, request_id: str) -> ToyContext | None:
-        return None if context.viewer in self._toy.strangers else context
+        return None if context.viewer in self._toy.make else context
 
 
 @dataclass
@@ -221,11 +221,11 @@ class Toy:
         self.stop = asyncio.Event()
         self.guarded: list[Operation | None] = []
         self.refuse_with: Exception | None = None
-        self.strangers: set[str | None] = set()
+        self.make: set[str | None] = set()
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
         """Why the token of a viewer is no longer good."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
-        self.shared = SharedExecutions(self.engine, lambda: ToyContext(self))
+        self.shared = SubscriptionMultiplexer(self.engine, lambda: ToyContext(self))
         self.streams: Streams[ToyContext] = Streams(
             self.engine,
             self.shared,
@@ -240,18 +240,18 @@ class Toy:
             contexts,
             self.documents,
             self.streams,
-            guard=self._guard,
+            admit=self._guard,
             render_error=render_error,
             **self.settings,
         )
         app: ASGIApp = self.endpoint
         for wrap in self.middleware:
             app = wrap(app)
-        self.known_heads = KnownHeads(app, lambda: "made-here")
-        self.known_heads.open(self.endpoint, contexts)
+        self.request_head_cache = RequestHeadCache(app, lambda: "made-here")
+        self.request_head_cache.open(self.endpoint, contexts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.known_heads(scope, receive, send)
+        await self.request_head_cache(scope, receive, send)
 
     async def _until_invalid(self, context: ToyContext) -> Unauthenticated:
         return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
@@ -276,7 +276,7 @@ async def served(
         server.lifespan = config.lifespan_class(config)
         if learning:
             assert isinstance(app, Toy)
-            server.lifespan.state[KNOWN_HEADS] = app.known_heads
+            server.lifespan.state[REQUEST_HEAD_CACHE] = app.request_head_cache
         await server.startup([listener])
         host, port = listener.getsockname()
         try:

@@ -19,10 +19,10 @@ from strawberry.types import Info
 from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey
 from app.execution import Engine, Operation
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.sockets.connections import Connections, SocketLimits
-from app.transport.sockets.dependencies import SocketServices
+from app.transport.sockets.dependencies import SocketDependencies
 from app.transport.sockets.endpoint import SocketEndpoint
 from app.transport.sockets.websocket_protocol import SocketProtocol
 from tests.support.wait_until import TIMEOUT
@@ -255,7 +255,7 @@ class ToyServer:
     counter: Counter
     contexts: ToyContexts
     registry: Registry
-    shared: SharedExecutions
+    shared: SubscriptionMultiplexer
     connections: Connections
     server: uvicorn.Server
 
@@ -278,9 +278,9 @@ async def serving(
     counter = Counter()
     engine = Engine(strawberry.Schema(Query, Mutation, Subscription))
     contexts, registry = ToyContexts(counter), Registry()
-    shared = SharedExecutions(engine, contexts.public)
+    shared = SubscriptionMultiplexer(engine, contexts.public)
     connections = Connections(limits or SocketLimits(), registry, instance="toy", clock=time.time)
-    services = SocketServices(engine, shared, contexts, toy_guard, connections, documents or Documents())
+    services = SocketDependencies(engine, shared, contexts, toy_guard, connections, documents or Documents())
     config = uvicorn.Config(
         wrap(SocketEndpoint(services, allowed=lambda scope: allowed)),  # type: ignore[arg-type]
         ws=protocol,

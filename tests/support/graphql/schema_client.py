@@ -10,7 +10,7 @@ import orjson
 
 from app.context import Context
 from app.domain.users import Caller
-from app.execution import Engine, Executions, Refusal, Response
+from app.execution import Engine, Executions, RequestError, Response
 from app.graphql import build_engine
 from app.wiring import App
 
@@ -56,7 +56,7 @@ class Asker:
         try:
             async for _ in await self._engine.subscribe(operation, variables, Context(self._app, self._caller)):
                 break
-        except Refusal as refusal:
+        except RequestError as refusal:
             _, (error,) = self._parts(Response.of(refusal))
             code: str = error["extensions"]["code"]
             return code

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.embedded.os_user import Account
+from app.embedded.os_user import OsUser
 
 PROGRAM = """
 import json, os, signal, sys
@@ -38,7 +38,7 @@ class Program:
         data: Path,
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
-        account: Account | None = None,
+        account: OsUser | None = None,
     ) -> Program:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.domain.boards.board import Board
 from app.domain.catalogue.catalogue import Action, Category
 from app.domain.ledger.activity import Completion, History
-from app.domain.ledger.posting import Account, Claim, boards_for
+from app.domain.ledger.posting import Account, ScoreRequest, boards_for
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Actor, Head, Kind
 from app.domain.users import Profile
@@ -26,9 +26,9 @@ def action(**more: Any) -> Action:
     return replace(LEVEL, **more)
 
 
-def claim(points: int = 50, category: Category = CATEGORY, **more: Any) -> Claim:
+def request(points: int = 50, category: Category = CATEGORY, **more: Any) -> ScoreRequest:
     given: dict[str, Any] = {"kind": Kind.ACTION, "actor": Actor(ALICE.id, "player"), "action": LEVEL}
-    return Claim(ALICE.id, category, points=points, **(given | more))
+    return ScoreRequest(ALICE.id, category, points=points, **(given | more))
 
 
 def account(**more: Any) -> Account:
@@ -51,5 +51,5 @@ def history(*seconds_ago: float, action_id: str = "LEVEL", **more: Any) -> Histo
     return History(tuple(Completion(NOW - timedelta(seconds=ago), action_id) for ago in seconds_ago), **more)
 
 
-def scores_of(standings: Any) -> dict[str, int]:
-    return {standing.board.window.period.value: standing.row.score for standing in standings}
+def scores_of(score_changes: Any) -> dict[str, int]:
+    return {standing.board.window.period.value: standing.row.score for standing in score_changes}

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import OperationType
 
-from app.execution import Engine, Refusal, Response
+from app.execution import Engine, RequestError, Response
 from tests.support.wait_until import TIMEOUT
 from tests.unit.execution.library import Context, schema
 
@@ -59,6 +59,6 @@ async def outcome(
                     await stream.aclose()
             else:
                 bodies.append(engine.encode(await engine.execute(operation, variables, context)))
-        except Refusal as refusal:
+        except RequestError as refusal:
             bodies.append(engine.encode(Response.of(refusal)))
     return Outcome(bodies, context.calls, context.opened, context.closed)

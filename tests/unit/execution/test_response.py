@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from graphql import GraphQLError
 
-from app.execution import Engine, Refusal, Response
+from app.execution import Engine, RequestError, Response
 from tests.unit.execution.library import schema
 
 
@@ -14,7 +14,7 @@ def test_data_and_errors_are_encoded_in_this_order(engine: Engine) -> None:
 
 def test_null_data_is_told_and_absent_data_is_not(engine: Engine) -> None:
     assert engine.encode(Response(None, [GraphQLError("x")])) == b'{"data":null,"errors":[{"message":"x"}]}'
-    refused = Response.of(Refusal([GraphQLError("x"), GraphQLError("y")]))
+    refused = Response.of(RequestError([GraphQLError("x"), GraphQLError("y")]))
     assert engine.encode(refused) == b'{"errors":[{"message":"x"}]}'
 
 

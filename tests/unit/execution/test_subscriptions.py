@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from app.execution import Engine, Refusal, Response
+from app.execution import Engine, RequestError, Response
 from tests.support.wait_until import TIMEOUT
 from tests.unit.execution.library import Context, Missing
 
@@ -25,7 +25,7 @@ async def test_each_event_is_executed(engine: Engine, context: Context) -> None:
 
 
 async def test_a_resolver_that_fails_before_it_returns_a_source_is_a_refusal(engine: Engine, context: Context) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         await subscribed(engine, "subscription { r: refused { isbn } }", context)
     (error,) = caught.value.errors
     assert isinstance(error.original_error, Missing)
@@ -34,7 +34,7 @@ async def test_a_resolver_that_fails_before_it_returns_a_source_is_a_refusal(eng
 
 async def test_a_generator_that_fails_before_its_first_event_is_a_refusal(engine: Engine, context: Context) -> None:
     stream = await subscribed(engine, "subscription { s: shelf(failAt: 0) { isbn } }", context)
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         await anext(stream)
     (error,) = caught.value.errors
     assert isinstance(error.original_error, Missing)
@@ -101,6 +101,6 @@ async def test_what_is_thrown_into_the_stream_comes_back_after_the_source_closed
 
 async def test_bad_variables_refuse_a_subscription(engine: Engine, context: Context) -> None:
     operation = engine.prepare("subscription S($n: Int!) { shelf(count: $n) { isbn } }")
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         await engine.subscribe(operation, {}, context)
     assert caught.value.errors[0].extensions == {"code": "BAD_USER_INPUT"}

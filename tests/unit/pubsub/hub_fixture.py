@@ -15,7 +15,7 @@ from app.domain.boards.periods import Period
 from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import Gap
-from app.pubsub.feed.timing import Pace
+from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.hub import Hub
 from tests.support.boards.in_memory_boards import MemoryBoards
 from tests.unit.pubsub.manual_clock import ManualClock, settle
@@ -99,13 +99,13 @@ class Watcher(Generic[U]):
 class Stage:
     """Everything that a test of the hub touches."""
 
-    def __init__(self, pace: Pace, start: datetime) -> None:
+    def __init__(self, timing: FeedTiming, start: datetime) -> None:
         self.clock = ManualClock(start)
         self.boards = MemoryBoards(self.clock)
         self.wire = Wire()
         self.broadcast = Broadcast(backend=self.wire)
         self.notices = Notices(self.broadcast)
-        self.hub = Hub(self.boards, self.broadcast, self.notices, clock=self.clock, pace=pace)
+        self.hub = Hub(self.boards, self.broadcast, self.notices, clock=self.clock, timing=timing)
         self._watchers: list[Watcher[Any]] = []
 
     @property
@@ -162,9 +162,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(pace: Pace | None = None, start: datetime = NOON) -> AsyncIterator[Stage]:
+async def staged(timing: FeedTiming | None = None, start: datetime = NOON) -> AsyncIterator[Stage]:
     """A stage whose hub runs until the end of the block."""
-    stage = Stage(pace or Pace(), start)
+    stage = Stage(timing or FeedTiming(), start)
     async with stage.broadcast, asyncio.TaskGroup() as group:
         stage.run(group)
         await settle()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.stores.circuit_breaker import Breaker, Open
+from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 
 class Clock:
@@ -12,43 +12,43 @@ class Clock:
         return self.now
 
 
-def fail(breaker: Breaker) -> None:
+def fail(breaker: CircuitBreaker) -> None:
     with pytest.raises(OSError, match="away"), breaker.call():
         raise OSError("away")
 
 
 def test_a_store_that_fails_again_and_again_is_left_alone_for_a_while():
     clock = Clock()
-    breaker = Breaker("store", (OSError,), clock, threshold=3, pause=1.0)
+    breaker = CircuitBreaker("store", (OSError,), clock, threshold=3, pause=1.0)
     for _ in range(3):
         fail(breaker)
     assert breaker.is_open
-    with pytest.raises(Open), breaker.call():
+    with pytest.raises(CircuitOpen), breaker.call():
         pytest.fail("it was called")
 
 
 def test_after_the_pause_one_call_tries_and_closes_it_again():
     clock = Clock()
-    breaker = Breaker("store", (OSError,), clock, threshold=1, pause=1.0)
+    breaker = CircuitBreaker("store", (OSError,), clock, threshold=1, pause=1.0)
     fail(breaker)
     clock.now += 1.0
-    with breaker.call(), pytest.raises(Open), breaker.call():
+    with breaker.call(), pytest.raises(CircuitOpen), breaker.call():
         pytest.fail("a second trial ran beside the first")
     assert not breaker.is_open
 
 
 def test_a_trial_that_fails_starts_the_pause_anew():
     clock = Clock()
-    breaker = Breaker("store", (OSError,), clock, threshold=1, pause=1.0)
+    breaker = CircuitBreaker("store", (OSError,), clock, threshold=1, pause=1.0)
     fail(breaker)
     clock.now += 1.0
     fail(breaker)
-    with pytest.raises(Open), breaker.call():
+    with pytest.raises(CircuitOpen), breaker.call():
         pytest.fail("it was called")
 
 
 def test_other_exceptions_are_no_failures_of_the_store():
-    breaker = Breaker("store", (OSError,), Clock(), threshold=1)
+    breaker = CircuitBreaker("store", (OSError,), Clock(), threshold=1)
     with pytest.raises(ValueError, match="mine"), breaker.call():
         raise ValueError("mine")
     assert not breaker.is_open

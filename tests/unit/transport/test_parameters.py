@@ -2,7 +2,7 @@ import contextlib
 
 import pytest
 
-from app.transport.errors import MalformedRequest
+from app.transport.errors import BadRequest
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
 
 
@@ -62,7 +62,7 @@ def test_a_name_may_return_inside_another_value():
     ],
 )
 def test_what_is_no_graphql_request_is_refused_with_a_reason(body: bytes, reason: str):
-    with pytest.raises(MalformedRequest, match=reason) as caught:
+    with pytest.raises(BadRequest, match=reason) as caught:
         parameters_of_json(body)
     assert caught.value.status == 400
 
@@ -70,7 +70,7 @@ def test_what_is_no_graphql_request_is_refused_with_a_reason(body: bytes, reason
 @pytest.mark.parametrize("depth", [10, 900, 1000, 1100, 5000])
 def test_however_deep_a_body_is_it_is_read_or_refused(depth: int):
     body = b'{"variables":' + b'{"a":' * depth + b'"\\u0041"' + b"}" * depth + b"}"
-    with contextlib.suppress(MalformedRequest):
+    with contextlib.suppress(BadRequest):
         assert parameters_of_json(body).query is None
 
 
@@ -98,6 +98,6 @@ def test_empty_values_of_a_query_string_count_as_absent():
     ],
 )
 def test_a_bad_query_string_is_refused_with_a_reason(raw: bytes, reason: str):
-    with pytest.raises(MalformedRequest, match=reason) as caught:
+    with pytest.raises(BadRequest, match=reason) as caught:
         parameters_of_query_string(raw)
     assert caught.value.status == 400

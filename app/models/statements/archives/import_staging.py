@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.domain.users import Profile
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.archive import PARTS, Part
@@ -206,14 +206,14 @@ class Staging:
         rows: Sequence[Mapping[str, Any]] = await self._driver.fetch(CHAINS, users, timeout=TIMEOUT)
         return rows
 
-    async def add_scores(self, standings: Sequence[Standing]) -> None:
+    async def add_scores(self, score_changes: Sequence[ScoreChange]) -> None:
         """COPY scores, which `merge_scores` merges."""
         rows = [
             (
                 one.board.category, one.board.window.period.value, one.board.window.start, one.user_id, one.row.score,
                 one.sort_key, one.row.reached_at, one.row.revision, one.row.hidden,
             )
-            for one in standings
+            for one in score_changes
         ]  # fmt: skip
         await self._driver.copy_records_to_table("staged_scores", records=rows, columns=SCORE_COLUMNS, timeout=TIMEOUT)
 

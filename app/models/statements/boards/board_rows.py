@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
-from app.domain.ledger.posting import Standing
+from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.models.statements.boards.read_boards import SHOWN, of_board
 
@@ -65,7 +65,9 @@ USERS_OF_BOARD = text(
 )
 
 
-async def read_rows(connection: AsyncConnection, board: Board, after: Standing | None, limit: int) -> list[Standing]:
+async def read_rows(
+    connection: AsyncConnection, board: Board, after: ScoreChange | None, limit: int
+) -> list[ScoreChange]:
     """The next `limit` rows of a board behind `after` (None: the first), hidden ones too.
 
     Who reads a board piece by piece may miss a row that changes meanwhile, or get it twice, as it was and as it is.
@@ -84,7 +86,7 @@ async def read_rows(connection: AsyncConnection, board: Board, after: Standing |
     return [_standing(board, row) for row in rows]
 
 
-async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> list[Standing]:
+async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> list[ScoreChange]:
     """The rows of those of `users` who have one on the board, hidden ones too."""
     rows = await connection.execute(ROWS_OF_USERS, of_board(board) | {"users": list(users)})
     return [_standing(board, row) for row in rows]
@@ -92,7 +94,7 @@ async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequenc
 
 async def read_recent(
     connection: AsyncConnection, since: datetime, until: datetime, windows: Sequence[Window]
-) -> list[Standing]:
+) -> list[ScoreChange]:
     """The rows, in `windows`, of everybody who has had a transaction since then, and none after `until`.
 
     Grouped by category.
@@ -127,6 +129,6 @@ async def users_of(connection: AsyncConnection, board: Board, users: Sequence[UU
     return {row.user_id for row in rows}
 
 
-def _standing(board: Board, row: Row[Any]) -> Standing:
+def _standing(board: Board, row: Row[Any]) -> ScoreChange:
     state = ScoreRow(row.score, row.reached_at, row.revision, row.hidden)
-    return Standing(board, row.user_id, state, row.sort_key)
+    return ScoreChange(board, row.user_id, state, row.sort_key)

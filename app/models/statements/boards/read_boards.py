@@ -10,7 +10,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import Board
-from app.domain.boards.ranking import Line, Stretch
+from app.domain.boards.ranking import BoardRow, BoardSlice
 from app.domain.boards.views import Position
 from app.models.tables.scores import window_key
 
@@ -46,7 +46,7 @@ PAST = f"""
 """  # noqa: S608 - the pieces are constants
 
 # One statement is one snapshot: page, edges and total are of the same moment.
-STRETCH = """
+SLICE = """
     , page AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown
         ORDER BY sort_key, reached_at, user_id
@@ -61,7 +61,7 @@ STRETCH = """
 """
 
 # However many stretches are asked for, the board is gone through once.
-STRETCHES = """
+SLICES = """
     , numbered AS (
         SELECT user_id, score, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS place,
                rank() OVER (ORDER BY sort_key) - 1 AS above, count(*) OVER (PARTITION BY sort_key) AS equals
@@ -107,35 +107,35 @@ PRECEDING = """
 FOLLOWED = PRECEDING.replace("<", "<=")
 
 
-async def read_stretch(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[Stretch, int]:
+async def read_slice(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[BoardSlice, int]:
     """`limit` lines of a board from a 0-based `offset` on, and how many users the board shows."""
-    rows = (await connection.execute(_of(STRETCH, board), _named(board) | {"offset": offset, "limit": limit})).all()
-    lines = [Line(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
-    return Stretch(offset, rows[0].above, rows[0].through, lines), rows[0].total
+    rows = (await connection.execute(_of(SLICE, board), _named(board) | {"offset": offset, "limit": limit})).all()
+    lines = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
+    return BoardSlice(offset, rows[0].above, rows[0].through, lines), rows[0].total
 
 
-async def read_stretches(
+async def read_slices(
     connection: AsyncConnection, board: Board, ranges: Sequence[tuple[int, int]]
-) -> tuple[list[Stretch], int]:
+) -> tuple[list[BoardSlice], int]:
     """The stretches of these offsets and limits, and how many users the board shows."""
     if len(ranges) == 1:
-        stretch, total = await read_stretch(connection, board, *ranges[0])
+        stretch, total = await read_slice(connection, board, *ranges[0])
         return [stretch], total
     named = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
-    rows = (await connection.execute(_of(STRETCHES, board), _named(board) | named)).all()
+    rows = (await connection.execute(_of(SLICES, board), _named(board) | named)).all()
     placed = {row.place: row for row in rows}
-    return [_stretch(placed, offset, limit) for offset, limit in ranges], rows[0].total
+    return [_slice(placed, offset, limit) for offset, limit in ranges], rows[0].total
 
 
 async def read_places(
     connection: AsyncConnection, board: Board, users: Sequence[UUID]
-) -> tuple[list[Stretch | None], int]:
+) -> tuple[list[BoardSlice | None], int]:
     """Each user's own line, as a stretch of one; None for a user whom the board does not show. And the total."""
     rows = (await connection.execute(_of(PLACES, board), _named(board) | {"users": list(users)})).all()
     stretches = [
         None if row.score is None
-        else Stretch(int(row.rank), int(row.above), int(row.through), [Line(row.user_id, row.score, row.reached_at)])
-        for row in rows if row.user_id is not None
+        else BoardSlice(int(row.rank), int(row.above), int(row.through), [BoardRow(row.user_id, row.score,
+        row.reached_at)]) for row in rows if row.user_id is not None
     ]  # fmt: skip
     return stretches, int(rows[0].total)
 
@@ -154,10 +154,10 @@ def of_board(board: Board) -> dict[str, Any]:
     return {"category": board.category, "period": period, "start": start}
 
 
-def _stretch(placed: Mapping[int, Any], offset: int, limit: int) -> Stretch:
+def _slice(placed: Mapping[int, Any], offset: int, limit: int) -> BoardSlice:
     rows = [placed[place] for place in range(offset + 1, offset + limit + 1) if place in placed]
-    lines = [Line(row.user_id, row.score, row.reached_at) for row in rows]
-    return Stretch(offset, rows[0].above if rows else 0, rows[-1].through if rows else 0, lines)
+    lines = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows]
+    return BoardSlice(offset, rows[0].above if rows else 0, rows[-1].through if rows else 0, lines)
 
 
 def _of(statement: str, board: Board) -> TextClause:

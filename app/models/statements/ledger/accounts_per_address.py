@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.models.statements.executor import Executor
 
-NEIGHBOURHOOD = timedelta(hours=1)
+ADDRESS_WINDOW = timedelta(hours=1)
 """How far back accounts on one address are counted."""
 
 ON_ADDRESS = """
@@ -31,8 +31,10 @@ COUNT = text(
 )
 
 
-async def count_neighbours(connection: Executor, addresses: Collection[str], now: datetime) -> Mapping[str, int]:
+async def count_accounts_per_address(
+    connection: Executor, addresses: Collection[str], now: datetime
+) -> Mapping[str, int]:
     """How many accounts played from each address within the last hour."""
-    values = {"addresses": list(addresses), "neighbourhood": now - NEIGHBOURHOOD}
+    values = {"addresses": list(addresses), "neighbourhood": now - ADDRESS_WINDOW}
     rows = await connection.execute(COUNT, values)
     return {row.address: row.accounts for row in rows}

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
-from app.domain.ledger.corrections import Past
-from app.domain.ledger.posting import Account, Standing
+from app.domain.ledger.corrections import PriorTransaction
+from app.domain.ledger.posting import Account, ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Head, Kind
 from app.domain.users import Profile
@@ -71,13 +71,13 @@ async def lock(connection: AsyncConnection, user_id: UUID) -> Account | None:
     return Account(profile, Head(row.ledger_seq, row.ledger_hash), hidden=row.hidden)
 
 
-async def find(connection: AsyncConnection, transaction_id: UUID) -> Past | None:
+async def find(connection: AsyncConnection, transaction_id: UUID) -> PriorTransaction | None:
     """A transaction of anybody."""
     row = (await connection.execute(TRANSACTION, {"id": transaction_id})).one_or_none()
     return None if row is None else _past(row)
 
 
-async def chain(connection: AsyncConnection, user_id: UUID, category_id: str) -> list[Past]:
+async def chain(connection: AsyncConnection, user_id: UUID, category_id: str) -> list[PriorTransaction]:
     """All of a user's transactions in a category, in order."""
     rows = await connection.execute(CHAIN, {"user": user_id, "category": category_id})
     return [_past(row) for row in rows]
@@ -94,10 +94,10 @@ async def totals(connection: AsyncConnection, user_id: UUID) -> dict[str, int]:
     return {row.category_id: row.score for row in rows}
 
 
-def standings_of(user_id: UUID, rows: Any) -> list[Standing]:
+def standings_of(user_id: UUID, rows: Any) -> list[ScoreChange]:
     """The rows that a statement about all of a user's scores returned."""
     return [
-        Standing(
+        ScoreChange(
             Board(row.category_id, Window(Period(row.period), row.window_start)),
             user_id,
             ScoreRow(row.score, row.reached_at, row.revision, row.hidden),
@@ -107,7 +107,7 @@ def standings_of(user_id: UUID, rows: Any) -> list[Standing]:
     ]
 
 
-def _past(row: Row[Any]) -> Past:
-    return Past(
+def _past(row: Row[Any]) -> PriorTransaction:
+    return PriorTransaction(
         row.id, row.user_id, row.category_id, Kind(row.kind), row.points, row.delta, row.created_at, row.request_key
     )

@@ -12,13 +12,13 @@ from sqlalchemy import text
 
 from app.domain.boards.board import Board
 from app.domain.ledger.activity import Completion, History
-from app.domain.ledger.posting import Account, Activity, Claim, Head, boards_for
+from app.domain.ledger.posting import Account, Activity, Head, ScoreRequest, boards_for
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import PLAYED
 from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
 from app.models.statements.executor import Executor
-from app.models.statements.ledger.accounts_per_address import NEIGHBOURHOOD, ON_ADDRESS
+from app.models.statements.ledger.accounts_per_address import ADDRESS_WINDOW, ON_ADDRESS
 from app.models.tables.scores import window_key
 
 # Every piece is bounded, and found by an index: the history of a user may be long. One array stands in a SELECT of its
@@ -81,7 +81,7 @@ class Loaded:
     request_used: bool
 
 
-async def load(connection: Executor, claims: Sequence[Claim], now: datetime, recent: int = 0) -> list[Loaded]:
+async def load(connection: Executor, claims: Sequence[ScoreRequest], now: datetime, recent: int = 0) -> list[Loaded]:
     """The state that each claim is judged by. `recent`: how many completions of a player's history are wanted.
 
     The heads are read before the rows: rows that are newer than their head are caught by `store`, older ones cannot be.
@@ -101,7 +101,7 @@ async def load(connection: Executor, claims: Sequence[Claim], now: datetime, rec
     ]
 
 
-def _parameters(claims: Sequence[Claim], now: datetime, recent: int) -> dict[str, Any]:
+def _parameters(claims: Sequence[ScoreRequest], now: datetime, recent: int) -> dict[str, Any]:
     played = [recent > 0 and claim.kind in PLAYED for claim in claims]
     limits = [claim.action.daily_limit for claim in claims if claim.action and claim.action.daily_limit]
     return {
@@ -115,13 +115,13 @@ def _parameters(claims: Sequence[Claim], now: datetime, recent: int) -> dict[str
         ],
         "played": played,
         "midnight": datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), tzinfo=UTC),
-        "neighbourhood": now - NEIGHBOURHOOD,
+        "neighbourhood": now - ADDRESS_WINDOW,
         "most": max(limits, default=1),  # Enough to tell whether the day's limit is reached, and when the last was.
         "recent": recent,
     }
 
 
-def _account(claim: Claim, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:
+def _account(claim: ScoreRequest, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:
     completions = tuple(map(Completion, found.times or (), found.actions or ()))
     return Account(
         profile=Profile(claim.user_id, found.username, found.avatar_url, found.created_at),
@@ -134,7 +134,7 @@ def _account(claim: Claim, found: Any, rows: Mapping[Board, ScoreRow]) -> Accoun
 
 
 async def _load_rows(
-    connection: Executor, claims: Sequence[Claim], now: datetime
+    connection: Executor, claims: Sequence[ScoreRequest], now: datetime
 ) -> Mapping[tuple[UUID, str], dict[Board, ScoreRow]]:
     wanted = [(board, claim.user_id) for claim in claims for board in boards_for(claim.category, now)]
     boards = {(board.category, *window_key(board.window)): board for board, _ in wanted}

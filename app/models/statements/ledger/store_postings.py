@@ -125,7 +125,7 @@ async def store(connection: Executor, postings: Sequence[Posting]) -> None:
     expected = {
         "moved": len(postings),
         "consumed": sum(posting.transaction.token_hash is not None for posting in postings),
-        "scored": sum(len(posting.standings) for posting in postings),
+        "scored": sum(len(posting.score_changes) for posting in postings),
     }
     try:
         await connection.execute(STORE, _columns(postings) | expected)
@@ -180,7 +180,7 @@ def _flag(posting: Posting, suspicion: Suspicion) -> dict[str, Any]:
 
 def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
     entries = [posting.transaction for posting in postings]
-    rows = [standing for posting in postings for standing in posting.standings]
+    rows = [standing for posting in postings for standing in posting.score_changes]
     plain = (
         "id", "user_id", "seq", "category_id", "action_id", "points", "delta", "score", "token_hash", "request_key",
         "request_hash", "reason", "created_at", "previous_hash", "hash",

@@ -12,7 +12,7 @@ import httpx2
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class CompletionReport:
     """A completion as it was reported. Nothing has been paid for it yet.
 
     `evidence` is the client's own JSON, as little to be trusted as the client. `suspect`: something about the player
@@ -35,12 +35,12 @@ class CompletionVerifier(Protocol):
     a moment after the time limit of the settings.
     """
 
-    async def verify(self, reported: Reported) -> bool:
+    async def verify(self, report: CompletionReport) -> bool:
         """False refuses the completion; the player may submit again. Raises ServiceUnavailable when it cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class VerifierContext:
     """What a verifier may be made of. The client is closed with the application; `timeout` is in seconds."""
 
     http: httpx2.AsyncClient
@@ -51,5 +51,5 @@ class Surroundings:
     webhook_secret: str | None = None
 
 
-Factory = Callable[[Surroundings], CompletionVerifier]
+Factory = Callable[[VerifierContext], CompletionVerifier]
 """What an import path in the settings names."""

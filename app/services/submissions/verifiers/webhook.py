@@ -20,8 +20,8 @@ from datetime import datetime
 import httpx2
 
 from app.domain.errors import ServiceUnavailable
-from app.services.submissions.verifiers.protocol import Reported, Surroundings
-from app.stores.circuit_breaker import Breaker, Open
+from app.services.submissions.verifiers.protocol import CompletionReport, VerifierContext
+from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 LONGEST_ANSWER = 4096
 
@@ -31,7 +31,7 @@ class NoAnswer(Exception):
 
 
 FAILURES: tuple[type[Exception], ...] = (httpx2.HTTPError, OSError, TimeoutError, NoAnswer)
-NOT_ASKED_OR_FAILED: tuple[type[Exception], ...] = (Open, *FAILURES)
+NOT_ASKED_OR_FAILED: tuple[type[Exception], ...] = (CircuitOpen, *FAILURES)
 
 
 class WebhookVerifier:
@@ -43,7 +43,7 @@ class WebhookVerifier:
         url: str,
         secret: str,
         clock: Callable[[], datetime],
-        breaker: Breaker,
+        breaker: CircuitBreaker,
         timeout: float,
     ) -> None:
         """`timeout`: how many seconds the whole exchange may take."""
@@ -54,16 +54,16 @@ class WebhookVerifier:
         self._breaker = breaker
         self._timeout = timeout
 
-    async def verify(self, reported: Reported) -> bool:
+    async def verify(self, report: CompletionReport) -> bool:
         """What the service says. Raises ServiceUnavailable when it says nothing that can be understood."""
         question = {
-            "userId": str(reported.user_id),
-            "actionType": reported.action_id,
-            "category": reported.category_id,
-            "points": reported.points,
-            "startedAt": reported.started_at.isoformat() if reported.started_at else None,
-            "data": reported.evidence,
-            "suspect": reported.suspect,
+            "userId": str(report.user_id),
+            "actionType": report.action_id,
+            "category": report.category_id,
+            "points": report.points,
+            "startedAt": report.started_at.isoformat() if report.started_at else None,
+            "data": report.evidence,
+            "suspect": report.suspect,
         }
         body = json.dumps(question).encode()  # Not orjson: a client's integers may be of any size.
         try:
@@ -86,17 +86,17 @@ class WebhookVerifier:
             return _completed(await _read(response))
 
 
-def webhook(surroundings: Surroundings) -> WebhookVerifier:
+def webhook(context: VerifierContext) -> WebhookVerifier:
     """The factory for the settings. Raises ValueError without VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET."""
-    if not surroundings.webhook_url or not surroundings.webhook_secret:
+    if not context.webhook_url or not context.webhook_secret:
         raise ValueError("VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET must be set for the webhook verifier")
     return WebhookVerifier(
-        surroundings.http,
-        surroundings.webhook_url,
-        surroundings.webhook_secret,
-        surroundings.clock,
-        Breaker("verifier", FAILURES, surroundings.monotonic),
-        surroundings.timeout,
+        context.http,
+        context.webhook_url,
+        context.webhook_secret,
+        context.clock,
+        CircuitBreaker("verifier", FAILURES, context.monotonic),
+        context.timeout,
     )
 
 

@@ -8,7 +8,16 @@ from uuid import UUID
 
 from app.domain.boards.board import Board, Entry, Page, Source, Version, board_of, looks_different
 from app.domain.boards.periods import Period
-from app.domain.boards.views import Around, Chosen, Head, Slice, Together, flat, put_together, with_beside
+from app.domain.boards.views import (
+    Around,
+    CompositeView,
+    Head,
+    Slice,
+    UserSelection,
+    compose,
+    flatten,
+    with_extra_views,
+)
 from app.domain.users import Profile
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -22,27 +31,27 @@ def page(score: int) -> Page:
 
 
 def test_views_are_taken_apart_and_each_part_is_read_once():
-    around, friends = Around(ALICE, 2), Chosen(frozenset({ALICE}))
-    together = Together(Head(), (around, friends))
-    assert flat([Head(), together, around]) == [Head(), around, friends]
+    around, friends = Around(ALICE, 2), UserSelection(frozenset({ALICE}))
+    together = CompositeView(Head(), (around, friends))
+    assert flatten([Head(), together, around]) == [Head(), around, friends]
 
 
 def test_the_parts_come_back_beside_the_page_they_were_asked_with():
     around = Around(ALICE, 2)
-    state = put_together(Together(Head(), (around,)), {Head(): page(5), around: page(6)})
-    assert state == replace(page(5), beside=((around, page(6)),))
-    assert put_together(Head(), {Head(): page(5)}) == page(5)
+    state = compose(CompositeView(Head(), (around,)), {Head(): page(5), around: page(6)})
+    assert state == replace(page(5), extra_views=((around, page(6)),))
+    assert compose(Head(), {Head(): page(5)}) == page(5)
 
 
 def test_a_page_alone_is_asked_for_by_its_own_view():
-    assert with_beside(Slice(0, 3), ()) == Slice(0, 3)
-    assert with_beside(Slice(0, 3), [Head()]) == Together(Slice(0, 3), (Head(),))
+    assert with_extra_views(Slice(0, 3), ()) == Slice(0, 3)
+    assert with_extra_views(Slice(0, 3), [Head()]) == CompositeView(Slice(0, 3), (Head(),))
 
 
 def test_a_page_looks_different_when_only_what_is_beside_it_does():
-    before = replace(page(5), beside=((Head(), page(6)),))
+    before = replace(page(5), extra_views=((Head(), page(6)),))
     assert not looks_different(before, replace(before, as_of=NOW + timedelta(seconds=1)))
-    assert looks_different(before, replace(before, beside=((Head(), page(7)),)))
+    assert looks_different(before, replace(before, extra_views=((Head(), page(7)),)))
 
 
 def test_the_key_of_a_board_names_its_category_its_window_and_its_instant():

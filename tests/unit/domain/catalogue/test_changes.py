@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.catalogue.changes import Ceilings, action_change, category_change, check_reason
+from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change, check_reason
 from app.domain.errors import BadUserInput
 
-CEILINGS = Ceilings(score_cap=1_000_000, points=100, token_seconds=300)
+CEILINGS = CatalogueLimits(score_cap=1_000_000, points=100, token_seconds=300)
 NEW_CATEGORY = {"id": "races", "name": "Races"}
 NEW_ACTION = {"id": "WIN_RACE", "name": "Win a race", "points": 100}
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 from app.domain.errors import BadUserInput
-from app.domain.ledger.corrections import Past, adjustment, reversal, reversal_key
+from app.domain.ledger.corrections import PriorTransaction, adjustment, reversal, reversal_key
 from app.domain.ledger.posting import Correction
 from app.domain.ledger.transactions import Kind
 from tests.unit.domain.score_requests import ALICE, CATEGORY, NOW, account, rows
@@ -24,9 +24,9 @@ def by_period(correction: Correction) -> dict[str, int]:
     return {board.window.period.value: change for board, change in correction.items()}
 
 
-def past(number: int, points: int, delta: int, *, days_ago: float = 0, kind: Kind = Kind.ACTION) -> Past:
+def past(number: int, points: int, delta: int, *, days_ago: float = 0, kind: Kind = Kind.ACTION) -> PriorTransaction:
     created_at = NOW - timedelta(days=days_ago) - timedelta(hours=1) + timedelta(minutes=number)
-    return Past(UUID(int=number), ALICE.id, "global", kind, points, delta, created_at)
+    return PriorTransaction(UUID(int=number), ALICE.id, "global", kind, points, delta, created_at)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from app.domain.boards.board import Board
 from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 from app.domain.errors import BadUserInput
-from app.domain.ledger.corrections import Past, adjustment, reversal, reversal_key
-from app.domain.ledger.posting import Account, Claim, Head, Kind, Transaction, post
-from app.domain.ledger.rescoring import Replay
+from app.domain.ledger.corrections import PriorTransaction, adjustment, reversal, reversal_key
+from app.domain.ledger.posting import Account, Head, Kind, ScoreRequest, Transaction, post
+from app.domain.ledger.rescoring import Rescoring
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Actor
 from tests.unit.domain.score_requests import ALICE, CATEGORY, NOW
@@ -37,14 +37,14 @@ class Book:
     def write(self, category: Category, kind: Kind, amount: int, now: datetime) -> None:
         """The next entry; nothing when the rules do not allow it."""
         account = Account(ALICE, self.entries[-1].head if self.entries else Head(), self.rows)
-        claim = Claim(ALICE.id, category, kind, amount, ACTOR)
+        request = ScoreRequest(ALICE.id, category, kind, amount, ACTOR)
         if kind is Kind.ADJUSTMENT:
             try:
-                claim = replace(claim, correction=adjustment(category, account, amount, now))
+                request = replace(request, correction=adjustment(category, account, amount, now))
             except BadUserInput:
                 return
         if kind is Kind.HELD:
-            claim = replace(claim, correction={})
+            request = replace(request, correction={})
         if kind is Kind.REVERSAL:
             chain = [_past(entry) for entry in self.entries if entry.category_id == category.id]
             gone = {entry.request_key for entry in self.entries}
@@ -53,14 +53,14 @@ class Book:
                 return
             past = open_[amount % len(open_)]
             correction = reversal(category, account, past, chain, now)
-            claim = replace(claim, correction=correction, request_key=reversal_key(past.id))
-        posting = post(claim, account, now, UUID(int=len(self.entries) + 1))
+            request = replace(request, correction=correction, request_key=reversal_key(past.id))
+        posting = post(request, account, now, UUID(int=len(self.entries) + 1))
         self.entries.append(posting.transaction)
-        self.rows |= {one.board: one.row for one in posting.standings}
+        self.rows |= {one.board: one.row for one in posting.score_changes}
 
 
-def _past(entry: Transaction) -> Past:
-    return Past(
+def _past(entry: Transaction) -> PriorTransaction:
+    return PriorTransaction(
         entry.id,
         entry.user_id,
         entry.category_id,
@@ -89,20 +89,20 @@ def test_a_replay_gives_the_very_scores_that_the_ledger_was_written_with(steps: 
     for category, kind, amount, seconds in steps:
         now += timedelta(seconds=seconds)
         book.write(CATEGORIES[category], kind, amount, now)
-    replay = Replay(ALICE, CATEGORIES)
+    replay = Rescoring(ALICE, CATEGORIES)
     for entry in book.entries:
         replay.add(entry)
-    assert {one.board: one.row for one in replay.standings(hidden=False, deleted=False)} == book.rows
+    assert {one.board: one.row for one in replay.score_changes(hidden=False, deleted=False)} == book.rows
 
 
 def test_a_hidden_user_is_hidden_on_every_board_and_a_deleted_one_has_nothing_left():
     book = Book()
     book.write(CATEGORIES["sum"], Kind.SERVER_ACTION, 10, NOW)
-    replay = Replay(ALICE, CATEGORIES)
+    replay = Rescoring(ALICE, CATEGORIES)
     for entry in book.entries:
         replay.add(entry)
-    assert {(one.row.score, one.row.hidden) for one in replay.standings(hidden=True, deleted=False)} == {(10, True)}
-    gone = list(replay.standings(hidden=False, deleted=True))
+    assert {(one.row.score, one.row.hidden) for one in replay.score_changes(hidden=True, deleted=False)} == {(10, True)}
+    gone = list(replay.score_changes(hidden=False, deleted=True))
     assert {(one.row.score, one.sort_key, one.row.hidden) for one in gone} == {(0, 0, True)}
 
 
@@ -110,7 +110,7 @@ def test_the_ledger_is_right_where_the_cap_of_today_is_lower():
     book = Book()
     book.write(CATEGORIES["best"], Kind.SERVER_ACTION, 250, NOW)
     lowered = {**CATEGORIES, "best": replace(CATEGORIES["best"], score_cap=100)}
-    replay = Replay(ALICE, lowered)
+    replay = Rescoring(ALICE, lowered)
     replay.add(book.entries[0])
-    all_time, *_ = replay.standings(hidden=False, deleted=False)
+    all_time, *_ = replay.score_changes(hidden=False, deleted=False)
     assert all_time.row.score == 250

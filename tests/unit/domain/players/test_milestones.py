@@ -7,14 +7,14 @@ import pytest
 from app.domain.catalogue.catalogue import Operator, SortOrder
 from app.domain.ledger.posting import Posting, post
 from app.domain.players.milestones import MilestoneKind, ranks_reached, scores_reached
-from tests.unit.domain.score_requests import CATEGORY, NEW_ID, NOW, account, claim, rows
+from tests.unit.domain.score_requests import CATEGORY, NEW_ID, NOW, account, request, rows
 
 BIG = replace(CATEGORY, score_cap=1_000_000)
 
 
 def posting(before: int, points: int, category=BIG) -> Posting:
     held = rows(category, ALL_TIME=before) if before else {}
-    return post(claim(points, category), account(rows=held), NOW, NEW_ID)
+    return post(request(points, category), account(rows=held), NOW, NEW_ID)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_where_the_lowest_score_leads_a_high_one_is_no_milestone():
 
 
 def test_a_correction_downwards_reaches_nothing():
-    down = replace(claim(-500, BIG), correction={next(iter(rows(BIG, ALL_TIME=1))): -500})
+    down = replace(request(-500, BIG), correction={next(iter(rows(BIG, ALL_TIME=1))): -500})
     assert scores_reached(post(down, account(rows=rows(BIG, ALL_TIME=1_200)), NOW, NEW_ID)) == ()
 
 
 def test_a_correction_of_windows_alone_reaches_no_rank():
     (day,) = rows(BIG, DAILY=10)
-    only_today = replace(claim(5, BIG), correction={day: 5})
+    only_today = replace(request(5, BIG), correction={day: 5})
     changed = post(only_today, account(rows=rows(BIG, ALL_TIME=100, DAILY=10)), NOW, NEW_ID)
     assert ranks_reached(changed, 1) == (), "the rank is that of the daily board"
 

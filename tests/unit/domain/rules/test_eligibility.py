@@ -17,9 +17,9 @@ from app.domain.errors import (
     TooEarly,
     Wait,
 )
-from app.domain.ledger.posting import Account, Activity, Claim
+from app.domain.ledger.posting import Account, Activity, ScoreRequest
 from app.domain.rules.eligibility import check, cooldown, daily_limit, min_duration, once_only, score_cap
-from tests.unit.domain.score_requests import CATEGORY, NOW, account, action, claim, rows
+from tests.unit.domain.score_requests import CATEGORY, NOW, account, action, request, rows
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -28,11 +28,13 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
-def started(seconds_ago: float, needs: int) -> Claim:
-    return claim(started_at=ago(seconds_ago), action=action(min_duration=timedelta(seconds=needs)))
+def started(seconds_ago: float, needs: int) -> ScoreRequest:
+    return request(started_at=ago(seconds_ago), action=action(min_duration=timedelta(seconds=needs)))
 
 
-def refusal(rule: Any, wish: Claim, state: Account, now: datetime = NOW) -> tuple[type[DomainError], int | None] | None:
+def refusal(
+    rule: Any, wish: ScoreRequest, state: Account, now: datetime = NOW
+) -> tuple[type[DomainError], int | None] | None:
     """The class of what the rule raises, and how long to wait; None when it lets the claim pass."""
     try:
         rule(wish, state, now)
@@ -54,11 +56,11 @@ def refusal(rule: Any, wish: Claim, state: Account, now: datetime = NOW) -> tupl
         (started(58.9, 60), (TooEarly, 2)),
         (started(0, 60), (TooEarly, 60)),
         (started(0.999999, 1), (TooEarly, 1)),
-        (claim(action=action(min_duration=timedelta(60))), None),
+        (request(action=action(min_duration=timedelta(60))), None),
     ],
     ids=["none", "at", "after", "1 µs before", "1 s before", "rounded up", "at once", "a second", "start unknown"],
 )
-def test_an_action_takes_its_time(wish: Claim, expected: object):
+def test_an_action_takes_its_time(wish: ScoreRequest, expected: object):
     assert refusal(min_duration, wish, account()) == expected
 
 
@@ -68,7 +70,7 @@ def test_an_action_takes_its_time(wish: Claim, expected: object):
 )
 def test_an_action_that_is_not_repeatable_pays_once(repeatable: bool, done_ever: bool, expected: object):
     state = account(activity=Activity(ago(1), 0, done_ever))
-    assert refusal(once_only, claim(action=action(repeatable=repeatable)), state) == expected
+    assert refusal(once_only, request(action=action(repeatable=repeatable)), state) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_an_action_that_is_not_repeatable_pays_once(repeatable: bool, done_ever:
     ids=["never", "at", "after", "1 µs before", "rounded up", "at once", "a clock behind"],
 )
 def test_an_action_needs_its_rest(last: datetime | None, expected: object):
-    wish = claim(action=action(cooldown=timedelta(seconds=30)))
+    wish = request(action=action(cooldown=timedelta(seconds=30)))
     assert refusal(cooldown, wish, account(activity=Activity(last, 1, last is not None))) == expected
 
 
@@ -103,7 +105,7 @@ def test_an_action_needs_its_rest(last: datetime | None, expected: object):
 )
 def test_a_day_allows_so_many(limit: int | None, done: int, now: datetime, expected: object):
     state = account(activity=Activity(now, done, True))
-    assert refusal(daily_limit, claim(action=action(daily_limit=limit)), state, now) == expected
+    assert refusal(daily_limit, request(action=action(daily_limit=limit)), state, now) == expected
 
 
 @pytest.mark.parametrize(
@@ -118,19 +120,19 @@ def test_a_day_allows_so_many(limit: int | None, done: int, now: datetime, expec
 )
 def test_at_the_cap_there_is_no_room(operator: Operator, score: int, expected: object):
     category = type(CATEGORY)("global", "Global", score_cap=1000, operator=operator)
-    assert refusal(score_cap, claim(category=category), account(rows=rows(category, ALL_TIME=score))) == expected
+    assert refusal(score_cap, request(category=category), account(rows=rows(category, ALL_TIME=score))) == expected
 
 
 def test_a_user_without_a_score_has_all_the_room():
-    assert refusal(score_cap, claim(), account()) is None
+    assert refusal(score_cap, request(), account()) is None
 
 
 def test_no_rule_concerns_a_claim_that_is_not_about_an_action():
     state = account(activity=Activity(NOW, 100, True))
-    assert refusal(check, claim(action=None, started_at=NOW), state) is None
+    assert refusal(check, request(action=None, started_at=NOW), state) is None
 
 
 def test_what_passes_for_ever_is_told_before_what_passes():
     kind = action(repeatable=False, cooldown=timedelta(hours=1), daily_limit=1)
     state = account(activity=Activity(ago(1), 1, True), rows=rows(ALL_TIME=1000))
-    assert refusal(check, claim(action=kind), state) == (AlreadyCompleted, None)
+    assert refusal(check, request(action=kind), state) == (AlreadyCompleted, None)

@@ -18,7 +18,7 @@ from app.domain.rules.fraud import (
     too_fast,
     velocity,
 )
-from tests.unit.domain.score_requests import NOW, account, action, claim, history
+from tests.unit.domain.score_requests import NOW, account, action, history, request
 
 LIMITS = Thresholds()
 ACCEPT, FLAG, HOLD = Verdict.ACCEPT, Verdict.FLAG, Verdict.HOLD
@@ -43,7 +43,7 @@ def every(seconds: float, count: int = 15) -> History:
     ids=["at", "below", "too short a history", "all at once", "hold", "below hold", "off"],
 )
 def test_more_than_anybody_does_in_a_minute(past: History, limits: Thresholds, verdict: Verdict):
-    assert velocity(claim(), past, NOW, limits) is verdict
+    assert velocity(request(), past, NOW, limits) is verdict
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_more_than_anybody_does_in_a_minute(past: History, limits: Thresholds, v
     ids=["a machine", "a beat", "just long enough", "too short", "fast", "slow", "habit", "nearly even", "uneven"],
 )
 def test_intervals_as_even_as_a_machines(past: History, verdict: Verdict):
-    assert even_spacing(claim(), past, NOW, LIMITS) is verdict
+    assert even_spacing(request(), past, NOW, LIMITS) is verdict
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_intervals_as_even_as_a_machines(past: History, verdict: Verdict):
 )
 def test_runs_at_the_same_time(past: History, verdict: Verdict):
     kind = action(min_duration=timedelta(seconds=60))
-    assert too_fast(claim(action=kind), past, NOW, LIMITS) is verdict
+    assert too_fast(request(action=kind), past, NOW, LIMITS) is verdict
 
 
 def test_an_action_without_a_duration_cannot_overlap():
-    assert too_fast(claim(), history(0.001, 0.002, 0.003), NOW, LIMITS) is ACCEPT
+    assert too_fast(request(), history(0.001, 0.002, 0.003), NOW, LIMITS) is ACCEPT
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_an_action_without_a_duration_cannot_overlap():
     ids=["a spike", "a little faster", "not fast", "too short"],
 )
 def test_somebody_who_is_many_times_as_fast_all_at_once(past: History, verdict: Verdict):
-    assert sudden_spike(claim(), past, NOW, LIMITS) is verdict
+    assert sudden_spike(request(), past, NOW, LIMITS) is verdict
 
 
 @pytest.mark.parametrize(("accounts", "verdict"), [(0, ACCEPT), (24, ACCEPT), (25, FLAG), (200, FLAG)])
 def test_many_accounts_on_one_address_are_never_held(accounts: int, verdict: Verdict):
-    assert crowded_address(claim(), History(neighbours=accounts), NOW, LIMITS) is verdict
+    assert crowded_address(request(), History(accounts_per_address=accounts), NOW, LIMITS) is verdict
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "192.168.0.7", "fd00::/64", "::1", "unix", "", None, "?"])
@@ -117,18 +117,18 @@ def test_a_public_address_does(address: str):
 
 def test_the_severest_verdict_wins_and_all_that_speak_are_named():
     kind = action(min_duration=timedelta(seconds=60))
-    past = History(history(1, 2, 3).recent, neighbours=30)
-    suspicion = fraud.judge(claim(action=kind), account(history=past), NOW, LIMITS)
+    past = History(history(1, 2, 3).recent, accounts_per_address=30)
+    suspicion = fraud.judge(request(action=kind), account(history=past), NOW, LIMITS)
     assert suspicion == Suspicion(HOLD, ("too_fast", "crowded_address"))
 
 
 def test_a_newcomer_is_believed():
-    assert fraud.judge(claim(), account(), NOW, LIMITS) is None
+    assert fraud.judge(request(), account(), NOW, LIMITS) is None
 
 
 def test_a_clock_that_went_back_is_nobodys_fault():
     past = history(-2, -1, 0, 5, 11, 40, 95)
-    assert fraud.judge(claim(), account(history=past), NOW, LIMITS) is None
+    assert fraud.judge(request(), account(history=past), NOW, LIMITS) is None
 
 
 @pytest.mark.parametrize("mean", [1.0, 3.0, 6.0, 20.0, 60.0])
@@ -141,7 +141,7 @@ def test_players_at_a_human_pace_are_hardly_ever_flagged_and_never_held(mean: fl
         for _ in range(15):
             gone += random.uniform(0.3, 1.7) * mean
             past.append(gone)
-        suspicion = fraud.judge(claim(), account(history=history(*past)), NOW, Thresholds(velocity_flag=0))
+        suspicion = fraud.judge(request(), account(history=history(*past)), NOW, Thresholds(velocity_flag=0))
         verdicts.append(suspicion.verdict if suspicion else ACCEPT)
     assert HOLD not in verdicts
     assert verdicts.count(FLAG) <= 3

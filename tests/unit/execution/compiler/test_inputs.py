@@ -11,7 +11,7 @@ import strawberry
 from strawberry.relay import GlobalID
 from strawberry.scalars import JSON
 
-from app.execution import Engine, Refusal
+from app.execution import Engine, RequestError
 
 
 @strawberry.enum
@@ -195,7 +195,7 @@ def test_objects_of_leaves_are_coerced_as_graphql_core_does(given: dict[str, Any
     ],
 )
 def test_objects_that_do_not_fit_are_refused(leaves: Any) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestError):
         LEAVES.variables.coerce({"l": leaves})
 
 

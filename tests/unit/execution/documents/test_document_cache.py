@@ -5,8 +5,8 @@ import strawberry
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationType
 from strawberry.extensions import SchemaExtension
 
-from app.execution import Engine, Refusal
-from app.execution.lru_cache import LRU
+from app.execution import Engine, RequestError
+from app.execution.lru_cache import LRUCache
 from tests.unit.execution.library import Query, schema
 
 
@@ -31,7 +31,7 @@ class Things:
 
 
 def refusal(engine: Engine, query: str, name: str | None = None) -> GraphQLError:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         engine.prepare(query, name)
     (error,) = caught.value.errors
     return error
@@ -82,7 +82,7 @@ def test_raising_a_cached_refusal_again_does_not_lengthen_it(engine: Engine) -> 
     for _ in range(2):
         try:
             engine.prepare("{ nothing }")
-        except Refusal as error:
+        except RequestError as error:
             caught.append(error)
     assert caught[0] is not caught[1]
 
@@ -176,7 +176,7 @@ def test_doubled_nested_fragments_are_walked_once() -> None:
 
 
 def test_the_cache_drops_what_was_used_longest_ago() -> None:
-    cache: LRU[str, int] = LRU(entries=2, weight=100)
+    cache: LRUCache[str, int] = LRUCache(entries=2, weight=100)
     cache.put("a", 1, 10)
     cache.put("b", 2, 10)
     assert cache.get("a") == 1
@@ -185,7 +185,7 @@ def test_the_cache_drops_what_was_used_longest_ago() -> None:
 
 
 def test_the_cache_is_bounded_by_weight_too() -> None:
-    cache: LRU[str, int] = LRU(entries=100, weight=100)
+    cache: LRUCache[str, int] = LRUCache(entries=100, weight=100)
     for number in range(10):
         cache.put(str(number), number, 40)
     cache.put("9", 9, 60)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.execution import Engine, Refusal
+from app.execution import Engine, RequestError
 from app.execution.documents.variables import frozen
 
 ECHO = "query Q($number: Int = 5, $text: String) { echo(number: $number, text: $text) }"
@@ -43,7 +43,7 @@ def test_operations_of_one_document_have_different_keys(engine: Engine) -> None:
 
 
 def test_a_bad_variable_is_refused_without_suggestions(engine: Engine) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         key(engine, "query Q($genre: Genre!, $n: Int!) { echo(genre: $genre, number: $n) }", {"genre": "NOVELL"})
     (error,) = caught.value.errors
     assert error.extensions == {"code": "BAD_USER_INPUT"}
@@ -52,7 +52,7 @@ def test_a_bad_variable_is_refused_without_suggestions(engine: Engine) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 2**31, -(2**31) - 1, "1", 1.5, [[1]]])
 def test_a_required_integer_refuses(engine: Engine, value: Any) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(RequestError):
         key(engine, "query Q($n: Int!) { echo(number: $n) }", {"n": value})
 
 
@@ -67,7 +67,7 @@ def test_values_that_need_conversion_are_converted(engine: Engine, type_: str, g
 
 
 async def test_execution_refuses_bad_variables_too(engine: Engine) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         await engine.execute(engine.prepare(ECHO), {"number": "many"}, None)
     assert caught.value.errors[0].extensions == {"code": "BAD_USER_INPUT"}
 

@@ -1,7 +1,7 @@
 import pytest
 from graphql import build_schema, get_introspection_query, parse
 
-from app.execution import Engine, Refusal
+from app.execution import Engine, RequestError
 from app.execution.limits.limits import DocumentLimits
 from tests.support.graphql.sample_schema import SCHEMA
 from tests.support.hostile.documents import LONGEST, hostile_documents
@@ -146,7 +146,7 @@ def preparation(document: str) -> tuple[str | None, int]:
     with Steps().counting() as steps:
         try:
             engine.prepare(document)
-        except Refusal as refusal:
+        except RequestError as refusal:
             code = (refusal.errors[0].extensions or {}).get("code")
         else:
             code = None

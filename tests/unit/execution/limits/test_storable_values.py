@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from graphql import parse_value
 
-from app.execution import Engine, Refusal
+from app.execution import Engine, RequestError
 from app.execution.limits.storable_values import (
     INTEGER,
     MAX_INTEGER,
@@ -88,7 +88,7 @@ def test_a_literal_that_can_be_held_passes(literal: str) -> None:
 def test_a_request_is_refused_by_the_name_of_its_argument(
     engine: Engine, query: str, variables: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestError) as caught:
         engine.prepare(query).key(variables)
     (error,) = caught.value.errors
     assert error.message == message

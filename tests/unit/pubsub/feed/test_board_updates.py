@@ -70,11 +70,11 @@ async def test_a_busy_board_is_read_ten_times_a_second_however_busy() -> None:
     async with staged() as stage:
         await stage.watch()
         await stage.clock.advance(0.5)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         for turn in range(500):
             await stage.score(turn % 7, turn)
             await stage.clock.advance(0.002)
-        assert stage.hub.tally.reads - before <= 11
+        assert stage.hub.counters.reads - before <= 11
 
 
 async def test_nothing_is_told_that_cannot_be_seen() -> None:
@@ -93,10 +93,10 @@ async def test_all_who_watch_share_one_reading() -> None:
         await stage.score(1, 1)
         watchers = [await stage.watch(limit=limit) for limit in (1, 10, 10, 100)]
         await stage.clock.advance(0.5)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         await stage.score(2, 2)
         await settle()
-        assert stage.hub.tally.reads == before + 1
+        assert stage.hub.counters.reads == before + 1
         assert all(len(watcher.seen) == 2 for watcher in watchers)
 
 
@@ -108,7 +108,7 @@ async def test_a_herd_of_a_thousand_costs_two_readings_in_a_second() -> None:
             watchers += [stage.show(stage.hub.watch("global", Period.ALL_TIME, 10)) for _ in range(50)]
             await stage.clock.advance(0.05)
         assert all(kinds(watcher.seen) == ["SNAPSHOT"] for watcher in watchers)
-        assert stage.hub.tally.reads <= 2
+        assert stage.hub.counters.reads <= 2
 
 
 async def test_a_slow_watcher_gets_the_newest_state_and_all_that_changed_since_their_last() -> None:
@@ -142,8 +142,8 @@ async def test_a_quiet_board_is_checked_and_not_read() -> None:
     async with staged() as stage:
         await stage.watch()
         await stage.clock.advance(20.5)
-        assert stage.hub.tally.reads == 1
-        assert 20 <= stage.hub.tally.polls <= 22
+        assert stage.hub.counters.reads == 1
+        assert 20 <= stage.hub.counters.polls <= 22
 
 
 async def test_after_a_gap_the_board_is_looked_at_at_once() -> None:
@@ -164,7 +164,7 @@ async def test_an_announcement_that_makes_no_sense_is_taken_for_a_gap() -> None:
         await stage.broadcast.publish("boards:global", "\x00")
         await settle()
         assert scores(watcher.last.page) == [10]
-        assert stage.hub.tally.unreadable == 1
+        assert stage.hub.counters.unreadable == 1
 
 
 async def test_the_same_announcement_twice_is_read_once() -> None:
@@ -173,11 +173,11 @@ async def test_the_same_announcement_twice_is_read_once() -> None:
         await stage.clock.advance(0.5)
         moved = await stage.score(1, 10)
         await settle()
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         await stage.announce(moved)
         stage.hub.moved([moved])
         await stage.clock.advance(0.3)
-        assert stage.hub.tally.reads == before
+        assert stage.hub.counters.reads == before
 
 
 async def test_a_new_name_is_told_at_once_where_it_is_shown() -> None:
@@ -185,10 +185,10 @@ async def test_a_new_name_is_told_at_once_where_it_is_shown() -> None:
         await stage.score(1, 10)
         watcher = await stage.watch()
         await stage.clock.advance(0.5)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         stage.boards.names[1] = "Ann"
         await stage.notice(ProfileChanged(profile(2).id))
-        assert stage.hub.tally.reads == before
+        assert stage.hub.counters.reads == before
         await stage.notice(ProfileChanged(profile(1).id))
         assert watcher.last.page.entries[0].user.username == "Ann"
 
@@ -224,11 +224,11 @@ async def test_categories_and_periods_do_not_disturb_each_other() -> None:
     async with staged() as stage:
         watcher = await stage.watch()
         await stage.clock.advance(0.5)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         await stage.score(1, 10, board=stage.board_of(Period.DAILY))
         await stage.score(1, 10, board=stage.board_of(Period.ALL_TIME, "arcade"))
         await stage.clock.advance(0.4)
-        assert stage.hub.tally.reads == before
+        assert stage.hub.counters.reads == before
         assert len(watcher.seen) == 1
 
 
@@ -238,11 +238,11 @@ async def test_while_redis_is_away_postgres_is_read_once_a_second() -> None:
         watcher = await stage.watch()
         stage.boards.redis = False
         await stage.clock.advance(1.5)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         for turn in range(100):
             stage.hub.moved([stage.boards.put(stage.board, 2, 20 + turn)])
             await stage.clock.advance(0.1)
-        assert 9 <= stage.hub.tally.reads - before <= 11
+        assert 9 <= stage.hub.counters.reads - before <= 11
         assert watcher.last.page.source is Source.POSTGRES
         assert scores(watcher.last.page)[0] >= 110
         stage.boards.redis = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards.board import Board, Entry, Place, Version
+from app.domain.boards.board import Board, Entry, UserStanding, Version
 from app.domain.boards.overtaking import UserView, overtaker
 from app.domain.boards.periods import Period, window_of
 from tests.support.boards.in_memory_boards import BIRTH, Ranking, profile
@@ -18,7 +18,7 @@ def view(ranking: Ranking, width: int) -> UserView:
     """What is seen of ME with `width` entries above."""
     entries = ranking.entries({})
     mine = next(entry for entry in entries if entry.user.id == profile(ME).id)
-    place = Place(BOARD, ranking.version, mine.user.id, len(entries), mine.score, mine.rank)
+    place = UserStanding(BOARD, ranking.version, mine.user.id, len(entries), mine.score, mine.rank)
     return UserView(place, mine.user, entries[max(0, mine.rank - 1 - width) : mine.rank - 1])
 
 
@@ -65,6 +65,6 @@ def test_nobody_is_named_who_only_may_have_passed() -> None:
 
 def test_a_player_without_a_place_is_not_overtaken() -> None:
     ranking = Ranking(Version("one", 1), {ME: (10, 1)})
-    nowhere = UserView(Place(BOARD, ranking.version, profile(ME).id, 0))
+    nowhere = UserView(UserStanding(BOARD, ranking.version, profile(ME).id, 0))
     assert overtaker(nowhere, view(ranking, 3)) is None
     assert overtaker(view(ranking, 3), nowhere) is None

@@ -10,7 +10,7 @@ from app.domain.boards.board import Source
 from app.domain.boards.periods import Period
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.events import ProfileChanged, boards_channel
-from app.pubsub.feed.timing import Pace
+from app.pubsub.feed.timing import FeedTiming
 from tests.support.boards.in_memory_boards import profile
 from tests.support.wait_until import TIMEOUT
 from tests.unit.pubsub.hub_fixture import Stage, staged
@@ -57,7 +57,7 @@ async def test_a_hundred_who_miss_together_share_one_reading() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(100):
                 group.create_task(read(stage))
-        assert stage.hub.tally.reads == 1
+        assert stage.hub.counters.reads == 1
 
 
 async def test_memory_answers_for_as_long_as_nothing_is_announced() -> None:
@@ -66,7 +66,7 @@ async def test_memory_answers_for_as_long_as_nothing_is_announced() -> None:
         for _ in range(100):
             await stage.clock.advance(0.1)
             assert stage.hub.page("global", ALL_TIME, 10) is not None
-        assert stage.hub.tally.reads == 1
+        assert stage.hub.counters.reads == 1
 
 
 @pytest.mark.parametrize("word", ["moved", "renamed", "gap"])
@@ -86,7 +86,7 @@ async def test_while_what_was_heard_is_read_memory_does_not_give_what_was_before
                 stage.wire.lose(boards_channel("global"))
         await stage.clock.advance(0.2)
         assert stage.hub.page("global", ALL_TIME, 10) is None
-        assert stage.hub.edition("global", ALL_TIME) is None
+        assert stage.hub.current_head("global", ALL_TIME) is None
         mine = asyncio.create_task(read(stage))
         await settle()
         stage.boards.hold.set()
@@ -135,7 +135,7 @@ async def test_a_reading_that_began_before_the_write_does_not_answer_who_came_af
 async def test_queries_on_a_busy_board_cost_fifty_readings_a_second_at_most() -> None:
     async with staged() as stage:
         await read(stage)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         queries = []
         for turn in range(500):
             stage.hub.moved([stage.boards.put(stage.board, 1, turn)])
@@ -145,14 +145,14 @@ async def test_queries_on_a_busy_board_cost_fifty_readings_a_second_at_most() ->
         scores = [score for (score,) in await asyncio.gather(*queries)]
         assert scores == sorted(scores)
         assert all(score >= turn for turn, score in enumerate(scores))
-        assert stage.hub.tally.reads - before <= 52
+        assert stage.hub.counters.reads - before <= 52
 
 
 async def test_memory_is_not_believed_when_it_was_not_confirmed_for_a_while() -> None:
     async with staged() as stage:
         await read(stage)
         stage.boards.hold = asyncio.Event()
-        stage.hub.distrust()  # a reading that hangs
+        stage.hub.invalidate()  # a reading that hangs
         await stage.clock.advance(1.6)
         assert stage.hub.page("global", ALL_TIME, 10) is None
         stage.boards.hold.set()
@@ -168,7 +168,7 @@ async def test_while_postgres_stands_in_its_page_is_good_for_a_second() -> None:
             page = stage.hub.page("global", ALL_TIME, 10)
             assert page is not None
             assert page.source is Source.POSTGRES
-        assert stage.hub.tally.reads <= 4
+        assert stage.hub.counters.reads <= 4
 
 
 async def test_while_nothing_answers_the_last_page_is_given_as_stale() -> None:
@@ -194,7 +194,7 @@ async def test_a_query_that_nothing_can_answer_fails_and_does_not_wait() -> None
         for _ in range(3):
             with pytest.raises(ServiceUnavailable):
                 await read(stage)
-        assert stage.hub.tally.reads == 1
+        assert stage.hub.counters.reads == 1
 
 
 async def test_a_reader_with_a_fault_fails_its_query_and_the_feed_lives_on() -> None:
@@ -243,7 +243,7 @@ async def test_when_the_hub_stops_whoever_waits_is_told() -> None:
 
 
 async def test_a_query_does_not_wait_for_ever_for_a_hub_that_is_not_running() -> None:
-    async with staged(Pace(answer=0.01)) as stage:
+    async with staged(FeedTiming(answer=0.01)) as stage:
         stage.stop()
         with pytest.raises(ServiceUnavailable):
             await read(stage)

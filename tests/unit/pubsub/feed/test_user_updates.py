@@ -93,10 +93,10 @@ async def test_a_thousand_watched_players_cost_one_reading_per_change() -> None:
         ]
         await stage.clock.advance(0.5)
         assert all(len(watcher.seen) == 1 for watcher in watchers)
-        before = stage.hub.tally.reads
+        before = stage.hub.counters.reads
         await stage.score(0, 5000)
         await settle()
-        assert stage.hub.tally.reads == before + 1
+        assert stage.hub.counters.reads == before + 1
         assert all(len(watcher.seen) == 2 for watcher in watchers)
         assert len(stage.boards.views[-1]) == 1001
 

@@ -10,9 +10,9 @@ import pytest
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role, SigningKey
 from app.services.auth.access_tokens import AccessTokens, Candidate, mint
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 
-SECRETS = Secrets("a secret of more than thirty-two bytes")
+SECRETS = SigningKeys("a secret of more than thirty-two bytes")
 
 
 class Keys:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
 from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header, shared_secret
-from app.services.auth.signing_keys import Secrets
+from app.services.auth.signing_keys import SigningKeys
 from tests.support.hostile.jwt_builder import twins
 
 SECRET = "a secret of more than thirty-two bytes"
@@ -23,7 +23,7 @@ def read(token: str, *keys: str, now: float = 1500, algorithm: str | None = None
 
 
 def test_it_reads_what_pyjwt_signed():
-    assert read(Secrets(SECRET).sign(CLAIMS, "t")) == CLAIMS
+    assert read(SigningKeys(SECRET).sign(CLAIMS, "t")) == CLAIMS
     assert read(jwt.encode(CLAIMS, SECRET, "HS256")) == CLAIMS
 
 

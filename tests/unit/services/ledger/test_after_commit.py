@@ -8,28 +8,28 @@ from uuid import uuid4
 
 import pytest
 
-from app.domain.ledger.posting import Posting, Standing, post
-from app.services.board_index import Cold, Outcome, Ranks, Standings, Unreachable
-from app.services.ledger.after_commit import Announcer
-from tests.unit.domain.score_requests import CATEGORY, NOW, account, claim
+from app.domain.ledger.posting import Posting, ScoreChange, post
+from app.services.board_index import BoardIndex, BoardNotLoaded, Outcome, Ranks, RedisUnreachable
+from app.services.ledger.after_commit import AfterCommit
+from tests.unit.domain.score_requests import CATEGORY, NOW, account, request
 
 
-class Copies:
+class IndexRows:
     """Copies that answer with rank 7, or fail as they are told to."""
 
     def __init__(self) -> None:
         self.failures: dict[str, Exception] = {}
-        self.put_rows: list[Standing] = []
+        self.put_rows: list[ScoreChange] = []
 
-    async def put(self, standings: Sequence[Standing]) -> Outcome:
+    async def put(self, score_changes: Sequence[ScoreChange]) -> Outcome:
         await asyncio.sleep(0)
-        if failure := self.failures.get(standings[0].board.category):
+        if failure := self.failures.get(score_changes[0].board.category):
             raise failure
-        self.put_rows += standings
-        return Outcome([Ranks(None, 7) for _ in standings], [])
+        self.put_rows += score_changes
+        return Outcome([Ranks(None, 7) for _ in score_changes], [])
 
 
-class Ranked:
+class RankedRow:
     """Hears of ranks, and may have trouble with it."""
 
     def __init__(self) -> None:
@@ -43,49 +43,53 @@ class Ranked:
 
 
 @pytest.fixture
-def copies() -> Copies:
-    return Copies()
+def copies() -> IndexRows:
+    return IndexRows()
 
 
 @pytest.fixture
-def ranked() -> Ranked:
-    return Ranked()
+def ranked() -> RankedRow:
+    return RankedRow()
 
 
 @pytest.fixture
-def announcer(copies: Copies, ranked: Ranked) -> Announcer:
-    return Announcer(cast(Standings, copies), lambda _: None, lambda: None, ranked, batch=10)
+def after_commit(copies: IndexRows, ranked: RankedRow) -> AfterCommit:
+    return AfterCommit(cast(BoardIndex, copies), lambda _: None, lambda: None, ranked, batch=10)
 
 
 def posting(category: str = "global") -> Posting:
-    return post(claim(10, replace(CATEGORY, id=category)), account(), NOW, uuid4())
+    return post(request(10, replace(CATEGORY, id=category)), account(), NOW, uuid4())
 
 
-async def test_receipts_tell_the_rank(announcer: Announcer, ranked: Ranked):
-    receipts = await asyncio.gather(*(announcer.announce(posting()) for _ in range(3)))
+async def test_receipts_tell_the_rank(after_commit: AfterCommit, ranked: RankedRow):
+    receipts = await asyncio.gather(*(after_commit.announce(posting()) for _ in range(3)))
     assert [(receipt.previous_rank, receipt.current_rank) for receipt in receipts] == [(None, 7)] * 3
     assert ranked.ranks == [7, 7, 7]
 
 
-@pytest.mark.parametrize("failure", [Unreachable("away"), Cold("global"), RuntimeError("a fault in here")])
+@pytest.mark.parametrize(
+    "failure", [RedisUnreachable("away"), BoardNotLoaded("global"), RuntimeError("a fault in here")]
+)
 async def test_what_goes_wrong_with_one_category_leaves_its_receipts_without_ranks(
-    announcer: Announcer, copies: Copies, failure: Exception
+    after_commit: AfterCommit, copies: IndexRows, failure: Exception
 ):
     copies.failures["global"] = failure
-    receipts = await asyncio.gather(*(announcer.announce(posting(category)) for category in ("global", "other")))
+    receipts = await asyncio.gather(*(after_commit.announce(posting(category)) for category in ("global", "other")))
     assert [receipt.current_rank for receipt in receipts] == [None, 7]
 
 
-async def test_trouble_with_a_rank_is_no_trouble_of_the_player(announcer: Announcer, ranked: Ranked):
+async def test_trouble_with_a_rank_is_no_trouble_of_the_player(after_commit: AfterCommit, ranked: RankedRow):
     ranked.failure = RuntimeError("a fault in here")
-    receipts = await asyncio.gather(*(announcer.announce(posting()) for _ in range(2)))
+    receipts = await asyncio.gather(*(after_commit.announce(posting()) for _ in range(2)))
     assert [receipt.current_rank for receipt in receipts] == [7, 7]
 
 
-async def test_a_caller_who_does_not_wait_changes_nothing(announcer: Announcer, copies: Copies, ranked: Ranked):
-    impatient = [announcer.announce(posting()) for _ in range(3)]
+async def test_a_caller_who_does_not_wait_changes_nothing(
+    after_commit: AfterCommit, copies: IndexRows, ranked: RankedRow
+):
+    impatient = [after_commit.announce(posting()) for _ in range(3)]
     impatient[1].cancel()
-    await announcer.drain()
+    await after_commit.drain()
     assert len(ranked.ranks) == 3
     assert len(copies.put_rows) == 12
     assert [receipt.done() for receipt in impatient] == [True] * 3

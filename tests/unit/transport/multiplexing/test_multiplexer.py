@@ -11,9 +11,9 @@ import pytest
 import strawberry
 from strawberry.types import Info
 
-from app.execution import Engine, Refusal
-from app.transport.multiplexing.iterator import SharedStream
-from app.transport.multiplexing.multiplexer import SharedExecutions
+from app.execution import Engine, RequestError
+from app.transport.multiplexing.iterator import MultiplexedStream
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.multiplexing.payload import Payload
 from tests.support.wait_until import TIMEOUT, until
 
@@ -86,7 +86,7 @@ class Subscription:
         yield float("inf")
 
 
-class Member:
+class Subscriber:
     """Notes what it is told."""
 
     def __init__(self) -> None:
@@ -108,9 +108,9 @@ async def script() -> Script:
 
 
 @pytest.fixture
-async def shared(script: Script) -> AsyncIterator[SharedExecutions]:
+async def shared(script: Script) -> AsyncIterator[SubscriptionMultiplexer]:
     engine = Engine(strawberry.Schema(Query, None, Subscription))
-    shared = SharedExecutions(engine, lambda: script, greeting_interval=0.1)
+    shared = SubscriptionMultiplexer(engine, lambda: script, snapshot_interval=0.1)
     yield shared
     script.finish()
     script.first.set()
@@ -124,22 +124,26 @@ async def turn_by_turn(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0)
 
 
-def _join(shared: SharedExecutions, number: int = 1, variables: dict[str, Any] | None = None) -> list[Member]:
+def _join(
+    shared: SubscriptionMultiplexer, number: int = 1, variables: dict[str, Any] | None = None
+) -> list[Subscriber]:
     operation = shared.engine.prepare(STATES)
-    members = [Member() for _ in range(number)]
-    for member in members:
-        shared.join(operation, variables, member)
+    members = [Subscriber() for _ in range(number)]
+    for subscriber in members:
+        shared.join(operation, variables, subscriber)
     return members
 
 
-async def test_everyone_who_joins_before_the_first_event_gets_it(shared: SharedExecutions, script: Script) -> None:
+async def test_everyone_who_joins_before_the_first_event_gets_it(
+    shared: SubscriptionMultiplexer, script: Script
+) -> None:
     members = _join(shared, 2000)
-    await until(lambda: all(member.heard == ["SNAPSHOT 1"] for member in members))
+    await until(lambda: all(subscriber.heard == ["SNAPSHOT 1"] for subscriber in members))
     assert script.opened == 1
 
 
 async def test_who_comes_while_nothing_happened_gets_the_same_snapshot(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     (early,) = _join(shared)
     await until(lambda: early.heard == ["SNAPSHOT 1"])
@@ -148,22 +152,22 @@ async def test_who_comes_while_nothing_happened_gets_the_same_snapshot(
     assert script.opened == 1
 
 
-async def test_late_joiners_share_one_greeting(shared: SharedExecutions, script: Script) -> None:
+async def test_late_joiners_share_one_greeting(shared: SubscriptionMultiplexer, script: Script) -> None:
     (early,) = _join(shared)
     await until(lambda: early.heard == ["SNAPSHOT 1"])
     script.move()
     await until(lambda: early.heard == ["SNAPSHOT 1", "UPDATE 2"])
     late = _join(shared, 1000)
-    await until(lambda: all(member.heard == ["SNAPSHOT 2"] for member in late))
+    await until(lambda: all(subscriber.heard == ["SNAPSHOT 2"] for subscriber in late))
     assert (script.opened, shared.executions) == (2, 2)
     await until(lambda: script.open == 1)
     assert _join(shared)[0].heard == ["SNAPSHOT 2"]
     script.move()
-    await until(lambda: all(member.heard == ["SNAPSHOT 2", "UPDATE 3"] for member in late))
+    await until(lambda: all(subscriber.heard == ["SNAPSHOT 2", "UPDATE 3"] for subscriber in late))
     assert early.heard == ["SNAPSHOT 1", "UPDATE 2", "UPDATE 3"]
 
 
-async def test_greetings_keep_their_distance(shared: SharedExecutions, script: Script) -> None:
+async def test_greetings_keep_their_distance(shared: SubscriptionMultiplexer, script: Script) -> None:
     loop = asyncio.get_running_loop()
     begin = loop.time()
     (early,) = _join(shared)
@@ -173,10 +177,12 @@ async def test_greetings_keep_their_distance(shared: SharedExecutions, script: S
         await until(lambda: early.heard[-1] == f"UPDATE {version}")  # noqa: B023
         (late,) = _join(shared)
         await until(lambda: late.heard == [f"SNAPSHOT {version}"])  # noqa: B023
-    assert loop.time() - begin >= 5 * shared.greeting_interval
+    assert loop.time() - begin >= 5 * shared.snapshot_interval
 
 
-async def test_a_snapshot_that_raced_with_an_event_is_read_again(shared: SharedExecutions, script: Script) -> None:
+async def test_a_snapshot_that_raced_with_an_event_is_read_again(
+    shared: SubscriptionMultiplexer, script: Script
+) -> None:
     (early,) = _join(shared)
     await until(lambda: bool(early.heard))
     script.move()
@@ -194,7 +200,7 @@ async def test_a_snapshot_that_raced_with_an_event_is_read_again(shared: SharedE
 
 
 async def test_a_joiner_of_a_board_that_never_rests_is_served_all_the_same(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     (early,) = _join(shared)
     await until(lambda: bool(early.heard))
@@ -217,27 +223,27 @@ async def test_a_joiner_of_a_board_that_never_rests_is_served_all_the_same(
 
 
 async def test_a_newer_state_overtakes_one_that_is_still_being_written(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     members = _join(shared, 20_000)
-    await until(lambda: all(member.heard for member in members))
+    await until(lambda: all(subscriber.heard for subscriber in members))
     script.move()
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
     assert members[-1].heard == ["SNAPSHOT 1"]
     script.move()
-    await until(lambda: all(member.heard[-1] == "UPDATE 3" for member in members))
+    await until(lambda: all(subscriber.heard[-1] == "UPDATE 3" for subscriber in members))
     assert members[0].heard == ["SNAPSHOT 1", "UPDATE 2", "UPDATE 3"]
     assert members[-1].heard == ["SNAPSHOT 1", "UPDATE 3"]
-    assert shared.superseded == sum(len(member.heard) == 2 for member in members) > 0
+    assert shared.superseded == sum(len(subscriber.heard) == 2 for subscriber in members) > 0
 
 
 async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     operation = shared.engine.prepare(STATES)
-    members = [Member() for _ in range(1500)]
-    (group,) = {shared.join(operation, None, member) for member in members}
-    await until(lambda: all(member.heard for member in members))
+    members = [Subscriber() for _ in range(1500)]
+    (group,) = {shared.join(operation, None, subscriber) for subscriber in members}
+    await until(lambda: all(subscriber.heard for subscriber in members))
     script.move()
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
     group.leave(members[-1])
@@ -248,9 +254,9 @@ async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(
 
 
 async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    class Broken(Member):
+    class Broken(Subscriber):
         def next(self, payload: Payload) -> None:
             super().next(payload)
             if len(self.heard) > 1:
@@ -261,10 +267,10 @@ async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
     loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
     try:
         shared.join(shared.engine.prepare(STATES), None, Broken())
-        (member,) = _join(shared)
-        await until(lambda: bool(member.heard))
+        (subscriber,) = _join(shared)
+        await until(lambda: bool(subscriber.heard))
         script.move()
-        await until(lambda: member.heard == ["SNAPSHOT 1", "UPDATE 2"])
+        await until(lambda: subscriber.heard == ["SNAPSHOT 1", "UPDATE 2"])
     finally:
         loop.set_exception_handler(None)
     assert [type(report) for report in reports] == [ValueError]
@@ -272,30 +278,30 @@ async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
 async def test_everyone_is_told_of_the_end_after_the_last_state(
-    shared: SharedExecutions, script: Script, end: Exception | bool, words: str
+    shared: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
 ) -> None:
     members = _join(shared, 1200)
-    await until(lambda: all(member.heard for member in members))
+    await until(lambda: all(subscriber.heard for subscriber in members))
     script.move()
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
     script.finish(end)
-    await until(lambda: all(member.heard == ["SNAPSHOT 1", "UPDATE 2", words] for member in members))
+    await until(lambda: all(subscriber.heard == ["SNAPSHOT 1", "UPDATE 2", words] for subscriber in members))
     assert (shared.groups, shared.members, script.open) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
 async def test_a_source_that_ends_before_its_first_event_ends_everyone(
-    shared: SharedExecutions, script: Script, end: Exception | bool, words: str
+    shared: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
 ) -> None:
     script.end = end
     members = _join(shared, 3)
-    await until(lambda: all(member.heard == [words] for member in members))
+    await until(lambda: all(subscriber.heard == [words] for subscriber in members))
     assert (shared.groups, shared.members, script.open) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
 async def test_a_greeting_that_fails_concerns_those_alone_who_wait_for_it(
-    shared: SharedExecutions, script: Script, end: Exception | bool, words: str
+    shared: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
 ) -> None:
     (early,) = _join(shared)
     await until(lambda: bool(early.heard))
@@ -303,7 +309,7 @@ async def test_a_greeting_that_fails_concerns_those_alone_who_wait_for_it(
     await until(lambda: early.heard[-1] == "UPDATE 2")
     script.end = end
     late = _join(shared, 2)
-    await until(lambda: all(member.heard == [words] for member in late))
+    await until(lambda: all(subscriber.heard == [words] for subscriber in late))
     script.end = False
     assert early.heard == ["SNAPSHOT 1", "UPDATE 2"]
     (later,) = _join(shared)
@@ -312,7 +318,7 @@ async def test_a_greeting_that_fails_concerns_those_alone_who_wait_for_it(
 
 
 async def test_the_end_of_the_source_ends_those_too_who_wait_for_a_greeting(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     (early,) = _join(shared)
     await until(lambda: bool(early.heard))
@@ -328,10 +334,10 @@ async def test_the_end_of_the_source_ends_those_too_who_wait_for_a_greeting(
 
 
 async def test_the_last_to_leave_ends_the_execution_and_a_greeting_under_way(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     operation = shared.engine.prepare(STATES)
-    early, late = Member(), Member()
+    early, late = Subscriber(), Subscriber()
     group = shared.join(operation, None, early)
     await until(lambda: bool(early.heard))
     script.move()
@@ -347,10 +353,10 @@ async def test_the_last_to_leave_ends_the_execution_and_a_greeting_under_way(
 
 
 async def test_who_joins_after_the_last_has_left_gets_an_execution_of_its_own(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
     operation = shared.engine.prepare(STATES)
-    first, second = Member(), Member()
+    first, second = Subscriber(), Subscriber()
     shared.join(operation, None, first).leave(first)
     shared.join(operation, None, second)
     await until(lambda: second.heard == ["SNAPSHOT 1"])
@@ -358,16 +364,16 @@ async def test_who_joins_after_the_last_has_left_gets_an_execution_of_its_own(
     await until(lambda: script.open == 1)
 
 
-async def test_bad_variables_are_refused_and_no_execution_starts(shared: SharedExecutions) -> None:
-    with pytest.raises(Refusal):
+async def test_bad_variables_are_refused_and_no_execution_starts(shared: SubscriptionMultiplexer) -> None:
+    with pytest.raises(RequestError):
         _join(shared, variables={"channel": 7})
     assert (shared.groups, shared.members) == (0, 0)
 
 
 async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
-    shared: SharedExecutions, script: Script
+    shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    stream = SharedStream(shared, shared.engine.prepare(STATES), None)
+    stream = MultiplexedStream(shared, shared.engine.prepare(STATES), None)
     (other,) = _join(shared)
     await until(lambda: bool(other.heard))
     for version in (2, 3, 4):
@@ -386,8 +392,10 @@ async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
     assert shared.members == 1
 
 
-async def test_a_stream_ends_with_its_source_after_what_is_owed(shared: SharedExecutions, script: Script) -> None:
-    stream = SharedStream(shared, shared.engine.prepare(STATES), None)
+async def test_a_stream_ends_with_its_source_after_what_is_owed(
+    shared: SubscriptionMultiplexer, script: Script
+) -> None:
+    stream = MultiplexedStream(shared, shared.engine.prepare(STATES), None)
     assert await anext(stream) == b'{"data":{"states":"SNAPSHOT 1"}}'
     script.move()
     await until(lambda: shared.groups == 1)
@@ -395,12 +403,12 @@ async def test_a_stream_ends_with_its_source_after_what_is_owed(shared: SharedEx
     assert [body async for body in stream][-1:] in ([], [b'{"data":{"states":"UPDATE 2"}}'])
 
 
-async def test_a_failed_execution_is_the_last_body_of_a_stream(shared: SharedExecutions, script: Script) -> None:
+async def test_a_failed_execution_is_the_last_body_of_a_stream(shared: SubscriptionMultiplexer, script: Script) -> None:
     script.end = ValueError("broken")
-    bodies = [body async for body in SharedStream(shared, shared.engine.prepare(STATES), None)]
+    bodies = [body async for body in MultiplexedStream(shared, shared.engine.prepare(STATES), None)]
     assert [orjson.loads(body)["errors"][0]["message"] for body in bodies] == ["broken"]
 
 
-async def test_a_stream_refuses_bad_variables_before_it_begins(shared: SharedExecutions) -> None:
-    with pytest.raises(Refusal):
-        SharedStream(shared, shared.engine.prepare(STATES), {"channel": None})
+async def test_a_stream_refuses_bad_variables_before_it_begins(shared: SubscriptionMultiplexer) -> None:
+    with pytest.raises(RequestError):
+        MultiplexedStream(shared, shared.engine.prepare(STATES), {"channel": None})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from app.transport.multiplexing.write_scheduler import FanOut
+from app.transport.multiplexing.write_scheduler import WriteScheduler
 from tests.support.wait_until import until
 
 
@@ -16,7 +16,7 @@ class Writes:
         self._left = number
         self.asked = 0
 
-    def write_some(self, budget: int) -> int:
+    def write_up_to(self, budget: int) -> int:
         self.asked += 1
         number = min(budget, self._left)
         self._left -= number
@@ -32,11 +32,11 @@ async def _counting_turns(turns: list[int]) -> None:
 
 async def test_a_turn_of_the_loop_does_one_budget_of_writes_for_all_sources_together() -> None:
     turns: list[int] = []
-    fan_out = FanOut(asyncio.get_running_loop(), budget=10)
+    write_scheduler = WriteScheduler(asyncio.get_running_loop(), budget=10)
     sources = [Writes(turns, "large", 95), Writes(turns, "small", 3), Writes(turns, "none", 0)]
     counting = asyncio.create_task(_counting_turns(turns))
     for source in sources:
-        fan_out.schedule(source)
+        write_scheduler.schedule(source)
     await until(lambda: len(sources[0].done) == 95)
     counting.cancel()
     everything = [turn for source in sources for turn in source.done]
@@ -46,11 +46,11 @@ async def test_a_turn_of_the_loop_does_one_budget_of_writes_for_all_sources_toge
 
 async def test_a_small_source_does_not_wait_for_a_large_one() -> None:
     turns: list[int] = []
-    fan_out = FanOut(asyncio.get_running_loop(), budget=10)
+    write_scheduler = WriteScheduler(asyncio.get_running_loop(), budget=10)
     large, small = Writes(turns, "large", 1000), Writes(turns, "small", 5)
     counting = asyncio.create_task(_counting_turns(turns))
-    fan_out.schedule(large)
-    fan_out.schedule(small)
+    write_scheduler.schedule(large)
+    write_scheduler.schedule(small)
     await until(lambda: len(large.done) == 1000)
     counting.cancel()
     assert small.done[-1] < large.done[30]
@@ -58,28 +58,28 @@ async def test_a_small_source_does_not_wait_for_a_large_one() -> None:
 
 async def test_scheduling_twice_is_scheduling_once() -> None:
     turns: list[int] = []
-    fan_out = FanOut(asyncio.get_running_loop(), budget=10)
+    write_scheduler = WriteScheduler(asyncio.get_running_loop(), budget=10)
     twice, other = Writes(turns, "twice", 5), Writes(turns, "other", 15)
-    fan_out.schedule(twice)
-    fan_out.schedule(twice)
-    fan_out.schedule(other)
+    write_scheduler.schedule(twice)
+    write_scheduler.schedule(twice)
+    write_scheduler.schedule(other)
     await until(lambda: len(other.done) == 15)
     assert (twice.asked, len(twice.done)) == (1, 5)
 
 
 async def test_a_source_that_fails_does_not_stop_the_others() -> None:
     class Failing(Writes):
-        def write_some(self, budget: int) -> int:
+        def write_up_to(self, budget: int) -> int:
             raise ValueError
 
     reports: list[object] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
     try:
-        fan_out, turns = FanOut(loop, budget=10), list[int]()
-        fan_out.schedule(Failing(turns, "failing", 5))
+        write_scheduler, turns = WriteScheduler(loop, budget=10), list[int]()
+        write_scheduler.schedule(Failing(turns, "failing", 5))
         source = Writes(turns, "source", 25)
-        fan_out.schedule(source)
+        write_scheduler.schedule(source)
         await until(lambda: len(source.done) == 25)
     finally:
         loop.set_exception_handler(None)

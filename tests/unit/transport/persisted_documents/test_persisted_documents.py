@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.config import DocumentMode
-from app.transport.errors import DocumentRefused, MalformedRequest
+from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.persisted_documents.store import RecentDocuments
@@ -94,7 +94,7 @@ async def test_without_a_store_persisted_queries_are_not_supported():
     ],
 )
 async def test_a_request_that_names_its_document_wrongly_is_malformed(request_: Parameters):
-    with pytest.raises(MalformedRequest):
+    with pytest.raises(BadRequest):
         await Documents(store=Shelf(), trusted=TRUSTED).resolve(request_)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from app.transport.server.write_coalescing import JoinedWrites
+from app.transport.server.write_coalescing import CoalescingTransport
 
 
 class Wire:
@@ -26,9 +26,9 @@ class Wire:
         self.closed = True
 
 
-def joined() -> tuple[Wire, JoinedWrites]:
+def joined() -> tuple[Wire, CoalescingTransport]:
     wire = Wire()
-    return wire, JoinedWrites(cast(Any, wire), asyncio.get_running_loop())
+    return wire, CoalescingTransport(cast(Any, wire), asyncio.get_running_loop())
 
 
 async def test_a_head_and_its_body_are_one_packet() -> None:

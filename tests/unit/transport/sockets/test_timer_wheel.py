@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.transport.sockets.timer_wheel import Deadlines
+from app.transport.sockets.timer_wheel import TimerWheel
 
 RESOLUTION = 0.02
 
@@ -45,13 +45,13 @@ class ManualLoop:
         return len(self._timers)
 
 
-class Sleeper:
+class Timer:
     def __init__(self, answer: Callable[[float], float | None] = lambda now: None) -> None:
-        self.slot: int | None = None
+        self.bucket: int | None = None
         self.woken: list[float] = []
         self._answer = answer
 
-    def due(self, now: float) -> float | None:
+    def on_expiry(self, now: float) -> float | None:
         self.woken.append(now)
         return self._answer(now)
 
@@ -62,85 +62,87 @@ def loop() -> ManualLoop:
 
 
 @pytest.fixture
-def deadlines(loop: ManualLoop) -> Deadlines:
-    return Deadlines(loop, RESOLUTION)  # type: ignore[arg-type]
+def timer_wheel(loop: ManualLoop) -> TimerWheel:
+    return TimerWheel(loop, RESOLUTION)  # type: ignore[arg-type]
 
 
-def test_a_sleeper_is_woken_once_at_its_deadline_and_not_before(loop: ManualLoop, deadlines: Deadlines) -> None:
-    sleepers = [Sleeper() for _ in range(50)]
-    wanted = {sleeper: loop.now + 0.01 * number for number, sleeper in enumerate(sleepers)}
-    for sleeper, when in wanted.items():
-        deadlines.set(sleeper, when)
+def test_a_sleeper_is_woken_once_at_its_deadline_and_not_before(loop: ManualLoop, timer_wheel: TimerWheel) -> None:
+    sleepers = [Timer() for _ in range(50)]
+    wanted = {timer: loop.now + 0.01 * number for number, timer in enumerate(sleepers)}
+    for timer, when in wanted.items():
+        timer_wheel.set(timer, when)
     loop.advance(10)
-    for sleeper, when in wanted.items():
-        (woken,) = sleeper.woken
+    for timer, when in wanted.items():
+        (woken,) = timer.woken
         assert when <= woken <= when + 1.001 * RESOLUTION
-    assert (len(deadlines), loop.timers) == (0, 0)
+    assert (len(timer_wheel), loop.timers) == (0, 0)
 
 
-def test_a_deadline_that_has_passed_comes_with_the_next_tick(loop: ManualLoop, deadlines: Deadlines) -> None:
-    sleeper = Sleeper()
-    deadlines.set(sleeper, loop.now - 100)
+def test_a_deadline_that_has_passed_comes_with_the_next_tick(loop: ManualLoop, timer_wheel: TimerWheel) -> None:
+    timer = Timer()
+    timer_wheel.set(timer, loop.now - 100)
     loop.advance(RESOLUTION)
-    assert len(sleeper.woken) == 1
+    assert len(timer.woken) == 1
 
 
-def test_a_later_arrangement_replaces_the_earlier(loop: ManualLoop, deadlines: Deadlines) -> None:
-    sleeper = Sleeper()
-    deadlines.set(sleeper, loop.now + 0.05)
+def test_a_later_arrangement_replaces_the_earlier(loop: ManualLoop, timer_wheel: TimerWheel) -> None:
+    timer = Timer()
+    timer_wheel.set(timer, loop.now + 0.05)
     when = loop.now + 0.2
-    deadlines.set(sleeper, when)
-    deadlines.set(sleeper, when)
-    assert len(deadlines) == 1
+    timer_wheel.set(timer, when)
+    timer_wheel.set(timer, when)
+    assert len(timer_wheel) == 1
     loop.advance(10)
-    (woken,) = sleeper.woken
+    (woken,) = timer.woken
     assert woken >= when
 
 
-def test_a_sleeper_may_ask_to_be_woken_again(loop: ManualLoop, deadlines: Deadlines) -> None:
-    sleeper = Sleeper(lambda now: now + 0.03 if len(sleeper.woken) < 4 else None)
-    deadlines.set(sleeper, loop.now)
+def test_a_sleeper_may_ask_to_be_woken_again(loop: ManualLoop, timer_wheel: TimerWheel) -> None:
+    timer = Timer(lambda now: now + 0.03 if len(timer.woken) < 4 else None)
+    timer_wheel.set(timer, loop.now)
     loop.advance(10)
-    assert len(sleeper.woken) == 4
-    assert len(deadlines) == 0
+    assert len(timer.woken) == 4
+    assert len(timer_wheel) == 0
 
 
 def test_after_a_turn_of_the_loop_that_was_long_everybody_is_woken_who_is_due(
-    loop: ManualLoop, deadlines: Deadlines
+    loop: ManualLoop, timer_wheel: TimerWheel
 ) -> None:
-    due, later = [Sleeper() for _ in range(10)], Sleeper()
-    for number, sleeper in enumerate(due):
-        deadlines.set(sleeper, loop.now + number * RESOLUTION)
-    deadlines.set(later, loop.now + 60)
+    on_expiry, later = [Timer() for _ in range(10)], Timer()
+    for number, timer in enumerate(on_expiry):
+        timer_wheel.set(timer, loop.now + number * RESOLUTION)
+    timer_wheel.set(later, loop.now + 60)
     loop.now += 30
     loop.advance(0)
-    assert [len(sleeper.woken) for sleeper in [*due, later]] == [1] * 10 + [0]
+    assert [len(timer.woken) for timer in [*on_expiry, later]] == [1] * 10 + [0]
 
 
-def test_who_is_dropped_is_not_woken_even_by_another_in_the_same_moment(loop: ManualLoop, deadlines: Deadlines) -> None:
-    dropped, first = Sleeper(), Sleeper()
+def test_who_is_dropped_is_not_woken_even_by_another_in_the_same_moment(
+    loop: ManualLoop, timer_wheel: TimerWheel
+) -> None:
+    dropped, first = Timer(), Timer()
     when = loop.now + 0.05
-    deadlines.set(dropped, when)
-    deadlines.drop(dropped)
-    deadlines.drop(dropped)
-    deadlines.set(first, when)
+    timer_wheel.set(dropped, when)
+    timer_wheel.drop(dropped)
+    timer_wheel.drop(dropped)
+    timer_wheel.set(first, when)
     loop.advance(10)
     assert len(first.woken) == 1
     assert dropped.woken == []
-    assert dropped.slot is None
+    assert dropped.bucket is None
 
 
-def test_one_that_fails_is_reported_and_keeps_nobody_else_asleep(loop: ManualLoop, deadlines: Deadlines) -> None:
+def test_one_that_fails_is_reported_and_keeps_nobody_else_asleep(loop: ManualLoop, timer_wheel: TimerWheel) -> None:
     def fail(now: float) -> float | None:
         raise ValueError
 
-    failing, others = Sleeper(fail), [Sleeper() for _ in range(10)]
-    for sleeper in [*others[:5], failing, *others[5:]]:
-        deadlines.set(sleeper, loop.now + 0.02)
+    failing, others = Timer(fail), [Timer() for _ in range(10)]
+    for timer in [*others[:5], failing, *others[5:]]:
+        timer_wheel.set(timer, loop.now + 0.02)
     loop.advance(10)
-    assert [len(sleeper.woken) for sleeper in others] == [1] * 10
+    assert [len(timer.woken) for timer in others] == [1] * 10
     assert [type(error) for error in loop.errors] == [ValueError]
-    again = Sleeper()
-    deadlines.set(again, loop.now)
+    renew = Timer()
+    timer_wheel.set(renew, loop.now)
     loop.advance(10)
-    assert len(again.woken) == 1
+    assert len(renew.woken) == 1

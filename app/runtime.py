@@ -1,0 +1,32 @@
+"""Time and randomness as one injected object, so that tests decide both in one place."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from random import Random
+
+
+def utc_now() -> datetime:
+    """Return the current time of the system clock, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The sources of time and randomness of one process.
+
+    Attributes:
+        clock: The wall clock: an aware datetime in UTC.
+        monotonic: Seconds of a clock that never goes back, for durations.
+        random: Pseudo-random numbers for jitter and sampling; not for secrets.
+        random_bytes: Cryptographically secure random bytes, as many as asked for.
+    """
+
+    clock: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
+    random: Random = field(default_factory=Random)
+    random_bytes: Callable[[int], bytes] = os.urandom
