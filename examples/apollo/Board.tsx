@@ -1,6 +1,6 @@
 import { gql, type TypedDocumentNode } from '@apollo/client'
 import { useQuery, useSubscription } from '@apollo/client/react'
-import { useEffect } from 'react'
+import { useRefetchAfter } from './useRefetchAfter'
 
 interface Entry {
   id: string
@@ -23,9 +23,7 @@ interface Variables {
 
 const BOARD = gql`
   fragment Board on Leaderboard {
-    id
-    endsAt
-    totalUsers
+    id endsAt totalUsers
     entries { id rank score user { id username } }
   }
 `
@@ -48,17 +46,7 @@ const WATCH: TypedDocumentNode<{ leaderboardUpdates: { leaderboard: Leaderboard 
 export function Board(variables: Variables) {
   const { data, error, refetch } = useQuery(READ, { variables })
   useSubscription(WATCH, { variables, ignoreResults: true })
-
-  // When the window ends, the next board has another id: read it once the clock has passed `endsAt`.
-  const endsAt = data?.leaderboard.endsAt
-  useEffect(() => {
-    if (!endsAt) return
-    const timer = setInterval(() => {
-      if (Date.now() >= Date.parse(endsAt)) void refetch()
-    }, 1000)
-    return () => clearInterval(timer)
-  }, [endsAt, refetch])
-
+  useRefetchAfter(data?.leaderboard.endsAt, refetch)
   if (error) return <p role="alert">{error.message}</p>
   if (!data) return <p>Loading…</p>
   return (

@@ -19,7 +19,7 @@ WATCH = gql("""
 
 
 async def watch(url: str) -> None:
-    """Watch the board; reconnect when the connection is lost. The first message is a snapshot."""
+    """Watch the board and reconnect after a loss. The first message is a snapshot, so nothing is missed."""
     client = Client(transport=WebsocketsTransport(url=url, subprotocols=["graphql-transport-ws"]))
     session = await client.connect_async(reconnecting=True)
     try:
