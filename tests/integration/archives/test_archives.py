@@ -173,15 +173,15 @@ async def test_an_archive_that_was_tampered_with_is_refused_and_changes_nothing(
     spoiled = {
         "does not match its hash": altered(lines, delta=1000),
         "does not continue": without_one(lines, "transaction"),
-        "no end": lines[:-1],
-        "not the head": lines[1:],
-        "are promised": [*lines[:-2], lines[-1]],
-        "not an object": [*lines[:5], b"{]\n", *lines[5:]],
-        "out of order": [lines[0], lines[user], *lines[1:user], *lines[user + 1 :]],
+        "is incomplete": lines[:-1],
+        "must be the header": lines[1:],
+        "the archive should have": [*lines[:-2], lines[-1]],
+        "must be a JSON object": [*lines[:5], b"{]\n", *lines[5:]],
+        "in the wrong place": [lines[0], lines[user], *lines[1:user], *lines[user + 1 :]],
         "transaction .* is of a user who is not there": without_one(lines, "user"),
         "token .* is of a user who is not there": with_a_token(lines, UUID(int=1)),
-        "not a transaction": altered(lines, created_at="yesterday"),
-        "nothing is known": [*lines[:5], b'{"spell": {}}\n', *lines[5:]],
+        "not a valid transaction": altered(lines, created_at="yesterday"),
+        "unknown kind of record": [*lines[:5], b'{"spell": {}}\n', *lines[5:]],
     }
     async with elsewhere(databases, redis_url) as other:
         for complaint, archive in spoiled.items():
