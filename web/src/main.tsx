@@ -1,7 +1,7 @@
 import { ApolloProvider } from '@apollo/client/react'
 import { createRoot } from 'react-dom/client'
 import './page/base.css'
-import { LinesProvider, openLines } from './page/lines'
+import { LinesProvider, openLines } from './page/clients'
 import { Page } from './page/Page'
 
 const lines = openLines()

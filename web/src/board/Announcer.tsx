@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import type { BoardFragment } from '../generated/graphql'
-import { numberOf } from '../page/number'
+import { numberOf } from '../format/number'
 
 /** The shortest time between two announcements, in milliseconds. */
 const QUIET = 15_000

@@ -1,6 +1,6 @@
 import { useRef } from 'react'
 import type { EntryFragment } from '../generated/graphql'
-import { numberOf, signedOf } from '../page/number'
+import { numberOf, signedOf } from '../format/number'
 import { Avatar } from './Avatar'
 import styles from './Row.module.css'
 import { useGlide } from './useGlide'

@@ -1,5 +1,5 @@
 import type { Problem } from '../api/problem'
-import type { Rung, Sink } from './rung'
+import type { Rung, Sink } from './transport'
 
 /** One use of one rung: it is lost when nothing comes in time, and silent once closed. */
 export class Attempt<T> implements Sink<T> {

@@ -1,5 +1,5 @@
 import { problemOf } from '../api/problem'
-import type { Rung } from './rung'
+import type { Rung } from './transport'
 
 const EVERY = 3_000
 

@@ -1,6 +1,6 @@
 import { createClient, type Client, type FormattedExecutionResult } from 'graphql-ws'
 import { problemOf, problemOfErrors } from '../api/problem'
-import type { Rung } from './rung'
+import type { Rung } from './transport'
 
 const PING_EVERY = 10_000
 const PONG_WITHIN = 5_000

@@ -1,6 +1,6 @@
 import { type Problem, problemOfErrors } from '../api/problem'
 import { eventsOf } from './events'
-import type { Rung, Sink } from './rung'
+import type { Rung, Sink } from './transport'
 
 // The service gives a sign of life every 12 seconds.
 const SILENCE = 30_000

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react'
 import { Store, useStore } from '../api/store'
 import type { BoardFragment } from '../generated/graphql'
-import { useLines } from '../page/lines'
+import { useLines } from '../page/clients'
 import type { Connection } from './connection'
 import { Feed } from './feed'
 import type { View } from './view'

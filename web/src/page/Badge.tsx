@@ -2,7 +2,7 @@ import type { BoardFragment } from '../generated/graphql'
 import type { Connection } from '../live/connection'
 import styles from './Badge.module.css'
 import { useNow, useSince } from './clock'
-import { spanOf, timeOf } from './time'
+import { spanOf, timeOf } from '../format/time'
 
 interface Props {
   connection: Connection

@@ -1,6 +1,6 @@
 import { useNow } from './clock'
 import styles from './Countdown.module.css'
-import { clockOf, durationOf } from './time'
+import { clockOf, durationOf } from '../format/time'
 
 /** What is left of a window of the board. */
 export function Countdown({ endsAt }: { endsAt: string }) {

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react'
 import type { Problem } from '../api/problem'
 import { useNow } from './clock'
 import styles from './Notice.module.css'
-import { spanOf } from './time'
+import { spanOf } from '../format/time'
 
 interface Props {
   tone?: 'plain' | 'bad'

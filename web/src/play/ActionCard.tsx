@@ -1,6 +1,6 @@
 import { useState } from 'react'
-import { spanOf } from '../page/time'
-import type { Action } from './loop'
+import { spanOf } from '../format/time'
+import type { Action } from './playAction'
 import styles from './PlayPanel.module.css'
 
 interface Props {

@@ -1,6 +1,6 @@
 import { Notice, ProblemText, Wait } from '../page/Notice'
-import { numberOf } from '../page/number'
-import type { Progress } from './loop'
+import { numberOf } from '../format/number'
+import type { Progress } from './playAction'
 import styles from './Steps.module.css'
 
 const NAMES = ['Ask for permission', 'Play', 'Hand it in', 'Points']

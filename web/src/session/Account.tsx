@@ -1,5 +1,5 @@
 import { useStore } from '../api/store'
-import { useLines } from '../page/lines'
+import { useLines } from '../page/clients'
 import styles from './Account.module.css'
 
 /** Who is signed in, in the head of the page. */

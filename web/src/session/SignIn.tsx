@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
-import { useLines } from '../page/lines'
+import { useLines } from '../page/clients'
 import { demoName } from './demoName'
 import styles from './SignIn.module.css'
 

@@ -1,7 +1,7 @@
 import { useQuery } from '@apollo/client/react'
 import { useMemo } from 'react'
 import { ReadHistoryDocument } from '../generated/graphql'
-import { numberOf } from '../page/number'
+import { numberOf } from '../format/number'
 import styles from './History.module.css'
 import { Sparkline } from './Sparkline'
 

@@ -8,9 +8,9 @@ import { type BoardFragment, type Period, ReadCategoriesDocument } from '../gene
 import type { Connection } from '../live/connection'
 import { Countdown } from './Countdown'
 import { Notice, ProblemText } from './Notice'
-import { numberOf } from './number'
-import { PERIODS, type Place } from './place'
-import styles from './Stage.module.css'
+import { numberOf } from '../format/number'
+import { PERIODS, type Place } from '../routing/boardRoute'
+import styles from './BoardPanel.module.css'
 import { Tabs } from './Tabs'
 
 const LABELS: Record<Period, string> = { ALL_TIME: 'All time', DAILY: 'Today', WEEKLY: 'This week', MONTHLY: 'This month' }

@@ -2,7 +2,7 @@ import type { Problem } from '../api/problem'
 import { Attempt } from './attempt'
 import { backoff } from './backoff'
 import type { Connection } from './connection'
-import type { Rung } from './rung'
+import type { Rung } from './transport'
 
 const CLIMB_EVERY = 30_000
 
