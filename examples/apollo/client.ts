@@ -6,6 +6,7 @@ import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { OperationTypeNode } from 'graphql'
 import { createClient, type Client } from 'graphql-ws'
+import { possibleTypes } from './possibleTypes'
 import type { Tokens } from './tokens'
 
 const authorized = async (tokens: Tokens): Promise<Record<string, string>> => {
@@ -61,7 +62,7 @@ function requestLink(url: string, tokens: Tokens): ApolloLink {
 export function createBoardClient(url: string, tokens: Tokens): { client: ApolloClient; socket: Client } {
   const socket = createSocket(url, tokens)
   const client = new ApolloClient({
-    cache: new InMemoryCache(),
+    cache: new InMemoryCache({ possibleTypes }),
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
       new GraphQLWsLink(socket),

@@ -1,15 +1,15 @@
 import { ApolloProvider } from '@apollo/client/react'
 import { createRoot } from 'react-dom/client'
 import './page/base.css'
-import { LinesProvider, openLines } from './page/clients'
+import { ClientsProvider, createClients } from './page/clients'
 import { Page } from './page/Page'
 
-const lines = openLines()
+const clients = createClients()
 
 createRoot(document.getElementById('root')!).render(
-  <ApolloProvider client={lines.apollo}>
-    <LinesProvider value={lines}>
+  <ApolloProvider client={clients.apollo}>
+    <ClientsProvider value={clients}>
       <Page />
-    </LinesProvider>
+    </ClientsProvider>
   </ApolloProvider>,
 )

@@ -14,6 +14,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from graphql import build_schema, is_abstract_type
 from playwright.async_api import Browser, expect
 
 from tests.support.browser import tab
@@ -167,3 +168,14 @@ def test_the_guide_quotes_the_examples_as_they_are():
     for name, quote in quotes:
         for piece in quote.split("// …\n"):
             assert re.sub(r"\s+", " ", piece).strip() in sources[name], f"{name} does not hold:\n{piece}"
+
+
+def test_the_possible_types_of_the_example_are_those_of_the_schema():
+    schema = build_schema((ROOT / "schema.graphql").read_text())
+    expected = {
+        name: sorted(member.name for member in schema.get_possible_types(type_))
+        for name, type_ in sorted(schema.type_map.items())
+        if is_abstract_type(type_)
+    }
+    text = (EXAMPLES / "apollo" / "possibleTypes.ts").read_text()
+    assert json.loads(text[text.index("{") :]) == expected

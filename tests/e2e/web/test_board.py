@@ -152,3 +152,50 @@ async def test_a_phone_needs_no_sideways_scrolling(service: Service, open_tab: O
     tab = await open_tab(viewport={"width": 360, "height": 740})
     await expect(tab.rows).to_have_count(1)
     assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+async def test_players_with_equal_scores_get_the_same_medal(service: Service, open_tab: OpenTab):
+    for name in ("alice", "bob"):
+        await service.player(name).play("COMPLETE_MISSION", difficulty="hard")
+    for name in ("carol", "dave"):
+        await service.player(name).play("COMPLETE_LEVEL")
+    tab = await open_tab()
+    await tab.shows(("alice", 100), ("bob", 100), ("carol", 50), ("dave", 50))
+    medals = await tab.rows.evaluate_all("rows => rows.map(row => row.dataset.medal)")
+    assert medals == ["1", "1", "3", "3"]
+
+
+async def test_the_address_of_an_unknown_category_does_not_become_the_headline(service: Service, open_tab: OpenTab):
+    await service.player("alice").play("COMPLETE_LEVEL")
+    tab = await open_tab("/?category=Your+account+is+blocked")
+    await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Unknown category")
+    await expect(tab.page.get_by_text("Your account is blocked")).to_have_count(0)
+    tab.faults.clear()
+    await tab.page.get_by_role("button", name="Show the global board").click()
+    await tab.shows(("alice", 50))
+    await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Global")
+
+
+async def test_a_stored_sign_in_that_cannot_be_read_does_not_keep_the_board_from_showing(
+    service: Service, open_tab: OpenTab
+):
+    await service.player("alice").play("COMPLETE_LEVEL")
+    tab = await open_tab()
+    for value in ("not JSON", "null", "[]", '{"token": 5}'):
+        await tab.page.evaluate("value => sessionStorage.setItem('leaderboard.session', value)", value)
+        await tab.page.reload()
+        await tab.shows(("alice", 50))
+
+
+async def test_a_refused_action_is_explained_in_a_sentence(service: Service, open_tab: OpenTab):
+    tab = await open_tab()
+    daily = tab.page.get_by_role("button", name=re.compile("^Play Daily login"))
+    await daily.click()
+    await expect(tab.page.get_by_text("makes 5 for all time")).to_be_visible()
+    await daily.click()
+    await expect(tab.page.get_by_role("alert")).to_contain_text("You have reached the daily limit of this action.")
+
+
+async def test_a_screen_reader_is_told_of_the_state_of_the_connection(service: Service, open_tab: OpenTab):
+    tab = await open_tab()
+    await expect(tab.page.locator("header [role=status]")).to_have_text("Connection: live")

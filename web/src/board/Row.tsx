@@ -20,7 +20,7 @@ export function Row({ entry, place, share, isYou }: Props) {
   const row = useRef<HTMLTableRowElement>(null)
   useGlide(row, place)
   const { serial, places, gain } = useMovement(entry.rank, entry.score)
-  const { rank, score, tiedWith, user } = entry
+  const { rank, competitionRank, score, tiedWith, user } = entry
 
   return (
     <tr
@@ -28,6 +28,7 @@ export function Row({ entry, place, share, isYou }: Props) {
       ref={row}
       className={styles.row}
       data-rank={rank}
+      data-medal={competitionRank <= 3 ? competitionRank : undefined}
       data-user={user.username}
       data-score={score}
       data-you={isYou || undefined}
@@ -37,7 +38,7 @@ export function Row({ entry, place, share, isYou }: Props) {
       </td>
       <th role="rowheader" scope="row" className={styles.player}>
         <Avatar user={user} />
-        <span className={styles.name}>{user.username}</span>
+        <bdi className={styles.name}>{user.username}</bdi>
         {isYou && <span className={styles.you}>you</span>}
         {tiedWith > 0 && <span className={styles.tied}>tied</span>}
       </th>

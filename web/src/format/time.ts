@@ -3,14 +3,14 @@ const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-const two = (number: number) => String(number).padStart(2, '0')
+const pad2 = (number: number) => String(number).padStart(2, '0')
 
 /** What is left, for a clock: `3d 04:05:06` or `04:05:06`. */
 export function clockOf(left: number): string {
   const whole = Math.max(0, left)
   const days = Math.floor(whole / DAY)
   const clock = [Math.floor((whole % DAY) / HOUR), Math.floor((whole % HOUR) / MINUTE), Math.floor((whole % MINUTE) / SECOND)]
-  return `${days > 0 ? `${days}d ` : ''}${clock.map(two).join(':')}`
+  return `${days > 0 ? `${days}d ` : ''}${clock.map(pad2).join(':')}`
 }
 
 /** What is left, as an ISO 8601 duration for machines. */

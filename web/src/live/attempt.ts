@@ -1,29 +1,29 @@
 import type { Problem } from '../api/problem'
-import type { Rung, Sink } from './transport'
+import type { Transport, Sink } from './transport'
 
-/** One use of one rung: it is lost when nothing comes in time, and silent once closed. */
+/** One use of one transport: it is lost when nothing comes in time, and silent once closed. */
 export class Attempt<T> implements Sink<T> {
   hasDelivered = false
   #ended = false
   #end: () => void = () => {}
-  #patience: ReturnType<typeof setTimeout> | undefined
+  #timeout: ReturnType<typeof setTimeout> | undefined
 
   constructor(
-    readonly rung: Rung<T>,
+    readonly transport: Transport<T>,
     private readonly sink: Sink<T>,
   ) {}
 
   open(): void {
-    this.#patience = setTimeout(() => this.lost({ kind: 'network' }), this.rung.patience)
-    const end = this.rung.open(this)
-    // The rung may have failed before it returned.
+    this.#timeout = setTimeout(() => this.lost({ kind: 'network' }), this.transport.timeout)
+    const end = this.transport.open(this)
+    // The transport may have failed before it returned.
     if (this.#ended) end()
     else this.#end = end
   }
 
   next(value: T): void {
     if (this.#ended) return
-    clearTimeout(this.#patience)
+    clearTimeout(this.#timeout)
     this.hasDelivered = true
     this.sink.next(value)
   }
@@ -37,7 +37,7 @@ export class Attempt<T> implements Sink<T> {
   close(): void {
     if (this.#ended) return
     this.#ended = true
-    clearTimeout(this.#patience)
+    clearTimeout(this.#timeout)
     this.#end()
   }
 }

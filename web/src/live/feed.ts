@@ -4,15 +4,15 @@ import { Store } from '../api/store'
 import type { BoardFragment } from '../generated/graphql'
 import type { Session } from '../session/session'
 import type { Connection } from './connection'
-import { Ladder } from './transportFallback'
-import { pollingRung } from './polling'
+import { TransportFallback } from './transportFallback'
+import { pollingTransport } from './polling'
 import { mapped } from './transport'
-import { socketRung } from './socket'
-import { streamRung } from './stream'
+import { socketTransport } from './socket'
+import { streamTransport } from './stream'
 import type { View } from './view'
 
 /** The long-lived things a feed works with. */
-export interface Lines {
+export interface Clients {
   apollo: ApolloClient
   socket: SocketClient
   session: Session
@@ -31,17 +31,17 @@ const boardOf = ({ leaderboardUpdates }: Update) => leaderboardUpdates.leaderboa
 export class Feed {
   readonly board = new Store<BoardFragment | null>(null)
   readonly connection = new Store<Connection>({ state: 'connecting' })
-  readonly #ladder: Ladder<BoardFragment>
+  readonly #fallback: TransportFallback<BoardFragment>
   readonly #read: () => Promise<BoardFragment>
   #isOpen = false
 
-  constructor({ apollo, socket, session }: Lines, view: View) {
+  constructor({ apollo, socket, session }: Clients, view: View) {
     this.#read = () => view.read(apollo)
-    this.#ladder = new Ladder(
+    this.#fallback = new TransportFallback(
       [
-        mapped(socketRung<Update>(socket, view.query, view.variables), boardOf),
-        mapped(streamRung<Update>(session.authorization, view.query, view.variables), boardOf),
-        pollingRung(this.#read),
+        mapped(socketTransport<Update>(socket, view.query, view.variables), boardOf),
+        mapped(streamTransport<Update>(session.authorization, view.query, view.variables), boardOf),
+        pollingTransport(this.#read),
       ],
       this.#accept,
       (connection) => this.connection.set(connection),
@@ -52,7 +52,7 @@ export class Feed {
   /** Starts, with one plain request beside the subscription: whichever is faster paints first. */
   open(): void {
     this.#isOpen = true
-    this.#ladder.start()
+    this.#fallback.start()
     this.#read().then(
       (board) => {
         if (this.#isOpen && this.board.get() === null) this.board.set(board)
@@ -64,10 +64,10 @@ export class Feed {
 
   close(): void {
     this.#isOpen = false
-    this.#ladder.stop()
+    this.#fallback.stop()
   }
 
-  readonly retry = (): void => this.#ladder.hurry()
+  readonly retry = (): void => this.#fallback.reconnectNow()
 
   readonly #accept = (board: BoardFragment): void => {
     const known = this.board.get()

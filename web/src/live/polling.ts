@@ -1,13 +1,13 @@
 import { problemOf } from '../api/problem'
-import type { Rung } from './transport'
+import type { Transport } from './transport'
 
 const EVERY = 3_000
 
 /** Asking again and again, for where nothing may stay open. `read` is cheap while nothing changes: it has an ETag. */
-export function pollingRung<T>(read: () => Promise<T>): Rung<T> {
+export function pollingTransport<T>(read: () => Promise<T>): Transport<T> {
   return {
     name: 'polling',
-    patience: 8_000,
+    timeout: 8_000,
     open(sink) {
       let timer: ReturnType<typeof setTimeout> | undefined
       let isOpen = true

@@ -1,6 +1,6 @@
 import { createClient, type Client, type FormattedExecutionResult } from 'graphql-ws'
 import { problemOf, problemOfErrors } from '../api/problem'
-import type { Rung } from './transport'
+import type { Transport } from './transport'
 
 const PING_EVERY = 10_000
 const PONG_WITHIN = 5_000
@@ -33,10 +33,10 @@ export function createSocket(authorization: () => string | null): Client {
 }
 
 /** A subscription over `graphql-transport-ws`. */
-export function socketRung<T>(client: Client, query: string, variables: Record<string, unknown>): Rung<T> {
+export function socketTransport<T>(client: Client, query: string, variables: Record<string, unknown>): Transport<T> {
   return {
     name: 'socket',
-    patience: 4_000,
+    timeout: 4_000,
     open(sink) {
       return client.subscribe<T>(
         { query, variables },

@@ -1,6 +1,6 @@
 import { type Problem, problemOfErrors } from '../api/problem'
 import { eventsOf } from './events'
-import type { Rung, Sink } from './transport'
+import type { Transport, Sink } from './transport'
 
 // The service gives a sign of life every 12 seconds.
 const SILENCE = 30_000
@@ -12,14 +12,14 @@ interface Answer<T> {
 }
 
 /** A subscription as server-sent events over POST, for where sockets are blocked. */
-export function streamRung<T>(
+export function streamTransport<T>(
   authorization: () => string | null,
   query: string,
   variables: Record<string, unknown>,
-): Rung<T> {
+): Transport<T> {
   return {
     name: 'stream',
-    patience: 6_000,
+    timeout: 6_000,
     open(sink) {
       const abort = new AbortController()
       const value = authorization()

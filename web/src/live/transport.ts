@@ -1,5 +1,5 @@
 import type { Problem } from '../api/problem'
-import type { RungName } from './connection'
+import type { TransportName } from './connection'
 
 /** Where values go. After `lost` nothing follows. */
 export interface Sink<T> {
@@ -8,19 +8,19 @@ export interface Sink<T> {
 }
 
 /** One way to be kept current. */
-export interface Rung<T> {
-  readonly name: RungName
+export interface Transport<T> {
+  readonly name: TransportName
   /** Milliseconds within which the first value must come. */
-  readonly patience: number
+  readonly timeout: number
   /** Begins; the returned function ends it, and after that the sink hears nothing. */
   open(sink: Sink<T>): () => void
 }
 
 /** The same way, with another value made of what comes. */
-export function mapped<A, B>(rung: Rung<A>, change: (value: A) => B): Rung<B> {
+export function mapped<A, B>(transport: Transport<A>, change: (value: A) => B): Transport<B> {
   return {
-    name: rung.name,
-    patience: rung.patience,
-    open: (sink) => rung.open({ next: (value) => sink.next(change(value)), lost: (problem) => sink.lost(problem) }),
+    name: transport.name,
+    timeout: transport.timeout,
+    open: (sink) => transport.open({ next: (value) => sink.next(change(value)), lost: (problem) => sink.lost(problem) }),
   }
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react'
 import { Store, useStore } from '../api/store'
 import type { BoardFragment } from '../generated/graphql'
-import { useLines } from '../page/clients'
+import { useClients } from '../page/clients'
 import type { Connection } from './connection'
 import { Feed } from './feed'
 import type { View } from './view'
@@ -17,18 +17,18 @@ export interface LiveBoard {
 
 /** A view of a board, kept current for as long as the component shows it. `view` must be the same object for the same view. */
 export function useFeed(view: View): LiveBoard {
-  const lines = useLines()
-  const identity = useStore(lines.session.identity)
+  const clients = useClients()
+  const identity = useStore(clients.session.identity)
   const token = identity.state === 'signed-in' ? identity.token : null
   const [opened, setOpened] = useState<{ feed: Feed; view: View } | null>(null)
 
   useEffect(() => {
-    const feed = new Feed(lines, view)
+    const feed = new Feed(clients, view)
     feed.open()
     setOpened({ feed, view })
     return () => feed.close()
     // Another token means another socket, hence another feed.
-  }, [lines, view, token])
+  }, [clients, view, token])
 
   // Until the effect has run, the old feed must not pass for the new view.
   const feed = opened?.view === view ? opened.feed : NOT_YET

@@ -41,6 +41,16 @@ function lookOf(connection: Connection, staleSince: number | null, now: number):
   }
 }
 
+const ANNOUNCED: Record<Connection['state'], string> = {
+  connecting: 'connecting',
+  live: 'live',
+  reconnecting: 'reconnecting',
+  offline: 'offline',
+  waiting: 'too many requests, waiting',
+  displaced: 'paused, because the board is open elsewhere',
+  refused: 'not available',
+}
+
 /** How current the board is, at a glance. */
 export function Badge({ connection, board, onRetry }: Props) {
   const isTicking = connection.state === 'reconnecting' || connection.state === 'waiting'
@@ -51,7 +61,13 @@ export function Badge({ connection, board, onRetry }: Props) {
     <span className={styles.badge} data-tone={tone} data-state={connection.state} title={more}>
       {/* It beats once for every message: a wall screen that waits for news has nothing to draw. */}
       <span className={styles.dot} key={board?.version} aria-hidden="true" />
-      <span className={styles.text}>{text}</span>
+      {/* A screen reader is told of a new state once, not of every second that passes in it. */}
+      <span className="visually-hidden" role="status">
+        {`Connection: ${ANNOUNCED[connection.state]}`}
+      </span>
+      <span className={styles.text} aria-hidden="true">
+        {text}
+      </span>
       {isStuck && (
         <button type="button" className={styles.retry} onClick={onRetry}>
           Resume

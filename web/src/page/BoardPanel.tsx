@@ -9,15 +9,15 @@ import type { Connection } from '../live/connection'
 import { Countdown } from './Countdown'
 import { Notice, ProblemText } from './Notice'
 import { numberOf } from '../format/number'
-import { PERIODS, type Place } from '../routing/boardRoute'
+import { PERIODS, type BoardRoute } from '../routing/boardRoute'
 import styles from './BoardPanel.module.css'
 import { Tabs } from './Tabs'
 
 const LABELS: Record<Period, string> = { ALL_TIME: 'All time', DAILY: 'Today', WEEKLY: 'This week', MONTHLY: 'This month' }
 
 interface Props {
-  place: Place
-  onGo: (change: Partial<Place>) => void
+  route: BoardRoute
+  onGo: (change: Partial<BoardRoute>) => void
   board: BoardFragment | null
   connection: Connection
   onRetry: () => void
@@ -26,20 +26,24 @@ interface Props {
 }
 
 /** The board with its title and its tabs. */
-export function Stage({ place, onGo, board, connection, onRetry, youId, canPlay }: Props) {
+export function BoardPanel({ route, onGo, board, connection, onRetry, youId, canPlay }: Props) {
   const { data } = useQuery(ReadCategoriesDocument)
   const categories = (data?.categories ?? []).filter((category) => category.enabled)
-  const category = categories.find((one) => one.id === place.category)
-  const title = category?.name ?? board?.category.name ?? place.category
+  const category = categories.find((one) => one.id === route.category)
+  const isUnknown =
+    connection.state === 'refused' &&
+    connection.problem.kind === 'refused' &&
+    connection.problem.code === 'CATEGORY_NOT_FOUND'
+  const title = isUnknown ? 'Unknown category' : (category?.name ?? board?.category.name ?? 'Leaderboard')
   const periods = PERIODS.filter((period) => category?.periods.includes(period) ?? true)
   const isBehind = connection.state !== 'live' && connection.state !== 'connecting'
 
   useEffect(() => {
-    document.title = `${title}, ${LABELS[place.period]} · Leaderboard`
-  }, [title, place.period])
+    document.title = `${title}, ${LABELS[route.period]} · Leaderboard`
+  }, [title, route.period])
 
   return (
-    <section className={styles.stage} data-wall={place.wall || undefined} aria-labelledby="title">
+    <section className={styles.panelRoot} data-wall={route.wall || undefined} aria-labelledby="title">
       <div className={styles.head}>
         <div className={styles.titles}>
           <h1 id="title">{title}</h1>
@@ -52,7 +56,7 @@ export function Stage({ place, onGo, board, connection, onRetry, youId, canPlay 
           label="Period"
           look="underlined"
           tabs={periods.map((key) => ({ key, label: LABELS[key] }))}
-          selected={place.period}
+          selected={route.period}
           controls="board"
           onSelect={(period) => onGo({ period })}
         />
@@ -60,15 +64,22 @@ export function Stage({ place, onGo, board, connection, onRetry, youId, canPlay 
           <Tabs
             label="Category"
             tabs={categories.map(({ id, name }) => ({ key: id, label: name }))}
-            selected={place.category}
+            selected={route.category}
             controls="board"
             onSelect={(id) => onGo({ category: id })}
           />
         )}
       </div>
-      <div id="board" role="tabpanel" aria-label={`${title}, ${LABELS[place.period]}`} className={styles.panel}>
+      <div id="board" role="tabpanel" aria-label={`${title}, ${LABELS[route.period]}`} className={styles.panel}>
         {connection.state === 'refused' && (
-          <Notice tone="bad" action={{ label: 'Try again', onClick: onRetry }}>
+          <Notice
+            tone="bad"
+            action={
+              isUnknown
+                ? { label: 'Show the global board', onClick: () => onGo({ category: 'global' }) }
+                : { label: 'Try again', onClick: onRetry }
+            }
+          >
             <ProblemText problem={connection.problem} at={Date.now()} />
           </Notice>
         )}
@@ -83,7 +94,7 @@ export function Stage({ place, onGo, board, connection, onRetry, youId, canPlay 
           <Board
             key={board.id}
             board={board}
-            caption={`${title}, ${LABELS[place.period]}`}
+            caption={`${title}, ${LABELS[route.period]}`}
             youId={youId}
             isBehind={isBehind || board.stale}
           />

@@ -14,14 +14,14 @@ interface Props {
 export function Header({ badge, account, hasIde, isWall, onWall }: Props) {
   return (
     <header className={styles.header}>
-      <span className={styles.brand}>
+      <a className={styles.brand} href="/">
         <svg viewBox="0 0 24 24" className={styles.mark} aria-hidden="true">
           <rect x="1" y="12" width="6.5" height="11" rx="1.5" />
           <rect x="8.75" y="3" width="6.5" height="20" rx="1.5" />
           <rect x="16.5" y="15.5" width="6.5" height="7.5" rx="1.5" />
         </svg>
         Leaderboard
-      </span>
+      </a>
       <div className={styles.tools}>
         {badge}
         {hasIde && !isWall && (

@@ -12,19 +12,19 @@ import { SignIn } from '../session/SignIn'
 import { You } from '../you/You'
 import { Badge } from './Badge'
 import { Header } from './Header'
-import { useLines } from './clients'
+import { useClients } from './clients'
 import { Notice } from './Notice'
 import styles from './Page.module.css'
-import { usePlace } from '../routing/boardRoute'
-import { Stage } from './BoardPanel'
+import { useBoardRoute } from '../routing/boardRoute'
+import { BoardPanel } from './BoardPanel'
 import { fillScreen, useWall } from './useWall'
 
 /** The live board and everything around it. */
 export function Page() {
-  const { session } = useLines()
+  const { session } = useClients()
   const identity = useStore(session.identity)
-  const [place, go] = usePlace()
-  const view = useMemo(() => topView(place.category, place.period, SIZE), [place.category, place.period])
+  const [route, go] = useBoardRoute()
+  const view = useMemo(() => topView(route.category, route.period, SIZE), [route.category, route.period])
   const { board, connection, retry } = useFeed(view)
   const [environment, setEnvironment] = useState(PLAIN)
   const [isSigningIn, setSigningIn] = useState(false)
@@ -32,17 +32,17 @@ export function Page() {
   const you = identity.state === 'signed-in' ? (data?.me.user ?? null) : null
 
   useEffect(() => void readEnvironment().then(setEnvironment), [])
-  useWall(place.wall)
+  useWall(route.wall)
 
   const signIn = () => setSigningIn(true)
-  const hasSide = !place.wall && (you !== null || environment.demo)
+  const hasSide = !route.wall && (you !== null || environment.demo)
   return (
-    <div className={styles.page} data-wall={place.wall || undefined}>
+    <div className={styles.page} data-wall={route.wall || undefined}>
       <Header
         badge={<Badge connection={connection} board={board} onRetry={retry} />}
         account={<Account onSignIn={signIn} />}
         hasIde={environment.ide}
-        isWall={place.wall}
+        isWall={route.wall}
         onWall={(wall) => {
           go({ wall })
           fillScreen(wall)
@@ -54,21 +54,21 @@ export function Page() {
         </Notice>
       )}
       <main className={styles.main} data-side={hasSide || undefined}>
-        <Stage
-          place={place}
+        <BoardPanel
+          route={route}
           onGo={go}
           board={board}
           connection={connection}
           onRetry={retry}
           youId={you?.id ?? null}
-          canPlay={environment.demo && !place.wall}
+          canPlay={environment.demo && !route.wall}
         />
         {hasSide && (
           <aside className={styles.side} aria-label="You and your game">
             {you !== null && (
-              <You key={`${you.id} ${place.category}`} userId={you.id} category={place.category} period={place.period} />
+              <You key={`${you.id} ${route.category}`} userId={you.id} category={route.category} period={route.period} />
             )}
-            {environment.demo && <PlayPanel category={place.category} />}
+            {environment.demo && <PlayPanel category={route.category} />}
           </aside>
         )}
       </main>

@@ -1,32 +1,32 @@
 import { createContext, useContext } from 'react'
 import { createApollo } from '../api/client'
-import type { Lines } from '../live/feed'
+import type { Clients } from '../live/feed'
 import { createSocket } from '../live/socket'
 import { Session } from '../session/session'
 
 /** Everything long-lived of the page. */
-export function openLines(): Lines {
+export function createClients(): Clients {
   const session = new Session()
   const apollo = createApollo(session.authorization)
   const socket = createSocket(session.authorization)
-  // A socket speaks for whoever opened it, and so do answers in the cache.
-  let name: string | null = null
+  // A socket is authenticated once, and the cached `me` belongs to one subject: a new sign-in replaces both.
+  let subject: string | null = null
   session.identity.subscribe(() => {
     socket.terminate()
     const identity = session.identity.get()
-    const next = identity.state === 'signed-in' ? identity.username : null
-    if (next !== name) apollo.cache.evict({ fieldName: 'me' })
-    name = next
+    const next = identity.state === 'signed-in' ? identity.subject : null
+    if (next !== subject) apollo.cache.evict({ fieldName: 'me' })
+    subject = next
   })
   return { apollo, socket, session }
 }
 
-const LinesContext = createContext<Lines | null>(null)
+const ClientsContext = createContext<Clients | null>(null)
 
-export const LinesProvider = LinesContext.Provider
+export const ClientsProvider = ClientsContext.Provider
 
-export function useLines(): Lines {
-  const lines = useContext(LinesContext)
-  if (lines === null) throw new Error('outside of LinesProvider')
-  return lines
+export function useClients(): Clients {
+  const clients = useContext(ClientsContext)
+  if (clients === null) throw new Error('outside of ClientsProvider')
+  return clients
 }

@@ -2,7 +2,7 @@ import { useQuery } from '@apollo/client/react'
 import { useState } from 'react'
 import { useStore } from '../api/store'
 import { ReadActionsDocument } from '../generated/graphql'
-import { useLines } from '../page/clients'
+import { useClients } from '../page/clients'
 import { demoName } from '../session/demoName'
 import { ActionCard } from './ActionCard'
 import { type Action, playAction, type Progress } from './playAction'
@@ -11,7 +11,7 @@ import { Steps } from './Steps'
 
 /** In development: the whole loop of an action in one click, and what happens on the way. */
 export function PlayPanel({ category }: { category: string }) {
-  const { apollo, session } = useLines()
+  const { apollo, session } = useClients()
   const identity = useStore(session.identity)
   const { data } = useQuery(ReadActionsDocument, { variables: { category } })
   const [progress, setProgress] = useState<Progress | null>(null)

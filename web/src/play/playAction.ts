@@ -13,7 +13,7 @@ export type Progress =
   | { step: 'refused'; message: string; until: number | null }
   | { step: 'failed'; problem: Problem; at: number }
 
-const SHORTEST_PLAY = 700
+const MIN_PLAY_MS = 700
 
 /**
  * The whole life of one action, as a game would do it: ask for permission, play, hand the permission in. Reports every
@@ -35,7 +35,7 @@ export async function playAction(
       return
     }
     const { actionToken: token, scoreValue: worth } = issued
-    const length = Math.max(SHORTEST_PLAY, action.minDuration * 1000 + 250)
+    const length = Math.max(MIN_PLAY_MS, action.minDuration * 1000 + 250)
     report({ step: 'playing', token, worth, until: Date.now() + length })
     await new Promise((done) => setTimeout(done, length))
     report({ step: 'submitting', token, worth })

@@ -4,13 +4,13 @@ import type { Period } from '../generated/graphql'
 export const PERIODS: readonly Period[] = ['ALL_TIME', 'DAILY', 'WEEKLY', 'MONTHLY']
 
 /** What the address of the page says: which board, and whether it hangs on a wall. */
-export interface Place {
+export interface BoardRoute {
   category: string
   period: Period
   wall: boolean
 }
 
-function read(): Place {
+function read(): BoardRoute {
   const query = new URLSearchParams(location.search)
   const period = query.get('period')?.toUpperCase().replace('-', '_')
   return {
@@ -20,7 +20,7 @@ function read(): Place {
   }
 }
 
-function write({ category, period, wall }: Place): string {
+function write({ category, period, wall }: BoardRoute): string {
   const query = new URLSearchParams()
   if (category !== 'global') query.set('category', category)
   if (period !== 'ALL_TIME') query.set('period', period.toLowerCase().replace('_', '-'))
@@ -29,18 +29,18 @@ function write({ category, period, wall }: Place): string {
   return text === '' ? location.pathname : `?${text}`
 }
 
-/** Where the visitor is, and how to go elsewhere. Every place has an address, and the back button works. */
-export function usePlace(): [Place, (change: Partial<Place>) => void] {
-  const [place, setPlace] = useState(read)
+/** Where the visitor is, and how to go elsewhere. Every route has an address, and the back button works. */
+export function useBoardRoute(): [BoardRoute, (change: Partial<BoardRoute>) => void] {
+  const [route, setRoute] = useState(read)
   useEffect(() => {
-    const back = () => setPlace(read())
+    const back = () => setRoute(read())
     addEventListener('popstate', back)
     return () => removeEventListener('popstate', back)
   }, [])
-  const go = (change: Partial<Place>) => {
-    const next = { ...place, ...change }
+  const go = (change: Partial<BoardRoute>) => {
+    const next = { ...route, ...change }
     history.pushState(null, '', write(next))
-    setPlace(next)
+    setRoute(next)
   }
-  return [place, go]
+  return [route, go]
 }

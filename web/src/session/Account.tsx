@@ -1,10 +1,10 @@
 import { useStore } from '../api/store'
-import { useLines } from '../page/clients'
+import { useClients } from '../page/clients'
 import styles from './Account.module.css'
 
 /** Who is signed in, in the head of the page. */
 export function Account({ onSignIn }: { onSignIn: () => void }) {
-  const { session } = useLines()
+  const { session } = useClients()
   const identity = useStore(session.identity)
   if (identity.state !== 'signed-in') {
     return (

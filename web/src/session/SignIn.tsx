@@ -1,5 +1,5 @@
 import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
-import { useLines } from '../page/clients'
+import { useClients } from '../page/clients'
 import { demoName } from './demoName'
 import styles from './SignIn.module.css'
 
@@ -10,7 +10,7 @@ interface Props {
 
 /** Signing in: as a made-up player where that is offered, or with an access token. */
 export function SignIn({ hasDemo, onClose }: Props) {
-  const { session } = useLines()
+  const { session } = useClients()
   const dialog = useRef<HTMLDialogElement>(null)
   const heading = useId()
   const [fault, setFault] = useState<string | null>(null)

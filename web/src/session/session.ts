@@ -5,23 +5,24 @@ import { claimsOf } from './token'
 /** Who is looking. */
 export type Identity =
   | { state: 'anonymous' }
-  | { state: 'signed-in'; token: string; username: string; expiresAt: number; demo: boolean }
+  | { state: 'signed-in'; token: string; subject: string; username: string; expiresAt: number; demo: boolean }
   | { state: 'ended'; username: string; demo: boolean; hasExpired: boolean }
 
 const KEY = 'leaderboard.session'
 const RENEW_BEFORE = 60_000
 const ANONYMOUS: Identity = { state: 'anonymous' }
 
-/** The sign-in of this tab. It survives a reload, not the tab. A demo sign-in renews itself. */
+/**
+ * The sign-in of this tab. It survives a reload, but not the tab; a demo sign-in renews itself. The token may stand in
+ * sessionStorage because the content security policy of the page admits no script but its own.
+ */
 export class Session {
   readonly identity = new Store<Identity>(ANONYMOUS)
   #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor() {
-    const kept = sessionStorage.getItem(KEY)
-    if (kept === null) return
-    const { token, demo } = JSON.parse(kept) as { token: string; demo: boolean }
-    this.signIn(token, demo)
+    const stored = storedSignIn()
+    if (stored !== null) this.signIn(stored.token, stored.demo)
   }
 
   /** The value for the `authorization` header, or null. */
@@ -84,4 +85,18 @@ export class Session {
       else this.#after(10_000, () => this.#renew(username))
     })
   }
+}
+
+/** The stored sign-in. A value that cannot be read is removed: it must not keep the page from starting. */
+function storedSignIn(): { token: string; demo: boolean } | null {
+  try {
+    const stored: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? 'null')
+    if (typeof stored === 'object' && stored !== null && 'token' in stored && typeof stored.token === 'string') {
+      return { token: stored.token, demo: 'demo' in stored && stored.demo === true }
+    }
+  } catch {
+    // Not JSON.
+  }
+  sessionStorage.removeItem(KEY)
+  return null
 }

@@ -1,5 +1,6 @@
 /** What an access token says about itself. The service verifies it; here it is only read. */
 export interface Claims {
+  subject: string
   username: string
   /** Milliseconds since 1970. */
   expiresAt: number
@@ -13,7 +14,11 @@ export function claimsOf(token: string): Claims | null {
     const bytes = Uint8Array.from(atob(body.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0))
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
     if (typeof claims.exp !== 'number' || typeof claims.sub !== 'string') return null
-    return { username: typeof claims.username === 'string' ? claims.username : claims.sub, expiresAt: claims.exp * 1000 }
+    return {
+      subject: claims.sub,
+      username: typeof claims.username === 'string' ? claims.username : claims.sub,
+      expiresAt: claims.exp * 1000,
+    }
   } catch {
     return null
   }
