@@ -106,6 +106,9 @@ async def test_every_forged_action_token_gets_the_same_answer_and_pays_nothing(s
     }
     answers: dict[str, list[str]] = {}
     for name, token in tokens.items():
+        if "\0" in token:  # No store can hold it, so it is refused as any other such text is.
+            assert (await alice.post(SUBMIT, token=token)).json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+            continue
         answers.setdefault((await alice.post(SUBMIT, token=token)).text, []).append(name)
     assert len(answers) == 1, answers
     outcome = json.loads(next(iter(answers)))["data"]["submitScore"]

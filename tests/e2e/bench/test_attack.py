@@ -14,5 +14,6 @@ async def test_no_attack_gets_what_it_must_not(service: Service):
     by_kind = {tally.kind: tally for tally in tallies}
     assert set(by_kind["access tokens over HTTP"].answers) == {"401"}
     assert set(by_kind["access tokens over sockets"].answers) == {"4401"}
-    assert set(by_kind["action tokens"].answers) == {"INVALID_ACTION_TOKEN"}
+    # 400 is the answer to a text with a null character, which is refused before it is read as a token.
+    assert set(by_kind["action tokens"].answers) == {"INVALID_ACTION_TOKEN", "400"}
     assert all(tally.sent for tally in tallies)
