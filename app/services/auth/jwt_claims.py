@@ -20,6 +20,10 @@ from jwt.algorithms import HMACAlgorithm
 
 MAX_TOKEN_LENGTH = 4096
 
+MAX_BRACKETS = 256
+"""The most `[` and `{` in a header or in the claims. It bounds their nesting, which each version of Python limits
+elsewhere."""
+
 COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 """Three parts in base64url. PyJWT would take padding as well, so that one token had several spellings."""
 
@@ -157,9 +161,11 @@ def _decoded(segment: str) -> bytes:
 
 def _members(raw: bytes) -> dict[str, Any]:
     """The members of a JSON object that says nothing twice. Raises BadToken."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
+        raise BadToken
     try:
         members = _decoder.decode(raw.decode())
-    except (ValueError, RecursionError):
+    except ValueError:
         raise BadToken from None
     if type(members) is not dict:
         raise BadToken

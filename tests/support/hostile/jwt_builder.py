@@ -127,6 +127,7 @@ def forged(good: Mint, other: Mint) -> dict[str, str]:
         "claims of bytes": good.raw(good.header, b"\xff\xfe\x00"),
         "deep claims": good.raw(good.header, "[" * 2000),
         "deep claim": good.raw(good.header, f'{quoted[:-1]}, "x": {"[" * 1200}{"]" * 1200}}}'),
+        "nested claim": good.raw(good.header, f'{quoted[:-1]}, "x": {"[" * 300}{"]" * 300}}}'),
         "exp twice": good.raw(good.header, f'{{"exp": {now + 99_999}, {quoted[1:]}'),
         "sub twice": good.raw(good.header, f'{{"sub": "admin", {quoted[1:]}'),
         "exp NaN": good.raw(good.header, f'{{"exp": NaN, {json.dumps({**good.claims, "exp": 0})[1:]}'),
