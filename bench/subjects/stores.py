@@ -16,7 +16,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 from app.embedded import Stores, open_stores
-from app.embedded.paths import make_private
+from app.embedded.paths import base_folder, make_private
 
 T = TypeVar("T")
 
@@ -62,8 +62,8 @@ def private_stores() -> Iterator[Stores]:
         with open_stores(folder) as stores:
             yield stores
     finally:
-        if (folder / "elsewhere").is_symlink():
-            shutil.rmtree((folder / "elsewhere").resolve(), ignore_errors=True)
+        if base_folder(folder) != folder:
+            shutil.rmtree(base_folder(folder), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 

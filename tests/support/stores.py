@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy import make_url
 
-from app.embedded.paths import make_private
+from app.embedded.paths import base_folder, make_private
 from app.embedded.servers import Server
 from app.models.migrate import upgrade
 
@@ -27,8 +27,8 @@ def private_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if (folder / "elsewhere").is_symlink():
-            shutil.rmtree((folder / "elsewhere").resolve(), ignore_errors=True)
+        if base_folder(folder) != folder:
+            shutil.rmtree(base_folder(folder), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -109,7 +109,7 @@ class BreakableServer:
     async def start(self) -> None:
         """Bring it back, on the same port, whatever was done to it."""
         self.thaw()
-        if not self._server.running:
+        if not self._server.is_running:
             await asyncio.to_thread(self._server.start, self._server.port)
 
     async def restart(self) -> None:
