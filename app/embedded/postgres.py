@@ -125,8 +125,8 @@ class PostgresServer:
             self._os_user.take_ownership(path)
         try:
             self._run(
-                "initdb", "-D", draft, "-U", _ROLE, f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8",
-                "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                "initdb", "-D", draft, "-U", _ROLE, f"--pwfile={password_file}", "--auth=scram-sha-256",
+                "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             )  # fmt: skip
             self._run("postgres", "--single", "-D", draft, "postgres", text=f"CREATE DATABASE {_ROLE};\n")
         finally:
