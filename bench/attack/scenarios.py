@@ -12,7 +12,12 @@ from bench.attack.report import Tally
 from tests.support.graphql.socket_client import connected, connecting
 from tests.support.hostile.documents import hostile_documents
 from tests.support.hostile.http import RAW, requests
-from tests.support.hostile.jwt_builder import access_mint, action_mint, forged, forged_access_tokens
+from tests.support.hostile.jwt_builder import (
+    access_token_builder,
+    action_token_builder,
+    forged_access_tokens,
+    forged_tokens,
+)
 from tests.support.hostile.sockets import MESSAGES, OPERATIONS
 from tests.support.service import access_token
 
@@ -63,8 +68,8 @@ async def action_tokens(target: Target) -> AsyncIterator[Tally]:
     """Forged action tokens, and well signed ones that nobody issued."""
     tally, alice = Tally("action tokens"), access_token(target.settings, "alice")
     reply = await target.post("{ me { user { id } } }", alice)
-    good = action_mint(target.settings, reply.json()["data"]["me"]["user"]["id"])
-    tokens = forged(good, access_mint(target.settings)) | {"never issued": good.good()}
+    good = action_token_builder(target.settings, reply.json()["data"]["me"]["user"]["id"])
+    tokens = forged_tokens(good, access_token_builder(target.settings)) | {"never issued": good.good()}
     for token in tokens.values():
         with tally.timed():
             reply = await target.post(SUBMIT, alice, t=token)

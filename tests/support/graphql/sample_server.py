@@ -79,7 +79,7 @@ class HttpContexts:
             raise RuntimeError("secret")
         return SampleContext(self._sample.counter, authorization.removeprefix("Bearer ") or None)
 
-    def again(self, context: SampleContext, request_id: str) -> SampleContext | None:
+    def renew(self, context: SampleContext, request_id: str) -> SampleContext | None:
         """Return the context for another request with the same head, or None if it must be made anew."""
         return None if context.viewer in self._sample.not_renewable else context
 
