@@ -191,7 +191,7 @@ async def test_a_database_from_before_the_first_release_is_one_line_with_the_rem
 
 
 async def test_going_down_to_an_unknown_revision_is_one_line(settings: Settings):
-    ended = await run("migrate", "--down", "0815", env=environment(settings))
+    ended = await run("migrate", "--down", "0815", "--yes", env=environment(settings))
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 1
     assert "0815" in ended.err

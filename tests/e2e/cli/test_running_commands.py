@@ -18,7 +18,7 @@ from app.config import Settings
 from app.embedded.process import free_port
 from tests.support.processes.cli_process import environment, is_alive, kill, line_with, run, start, workers_of
 from tests.support.processes.embedded_process import command_lines, processes
-from tests.support.processes.server_process import ServerProgram
+from tests.support.processes.server_process import ServerProcess
 from tests.support.stores import private_folder
 from tests.support.wait_until import until
 
@@ -192,7 +192,7 @@ async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Setting
 
 @pytest.mark.timeout(90)
 async def test_a_watched_board_is_shown_again_after_the_server_restarted(settings: Settings):
-    async with ServerProgram(settings) as server:
+    async with ServerProcess(settings) as server:
         await server.start()
         watching = await start("watch", "--updates", "2", "--url", server.url, env=environment(settings))
         try:

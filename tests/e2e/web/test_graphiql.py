@@ -29,7 +29,7 @@ async def test_a_query_runs(service: Service, open_tab: OpenTab):
     tab = await open_tab("/graphiql", **WIDE)
     await run(tab, "Board")
     await expect_answer(tab, '"alice"')
-    await tab.picture("graphiql")
+    await tab.screenshot("graphiql")
 
 
 async def test_a_subscription_runs_over_a_socket(service: Service, open_tab: OpenTab):

@@ -1,4 +1,4 @@
-"""Tokens as nobody should make them: every part is said byte for byte."""
+"""Build malformed and forged tokens, with control of every byte."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ B64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def b64(raw: bytes) -> str:
-    """base64url without padding."""
+    """Encode as base64url without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def part(content: Part) -> str:
-    """A part of a token: an object as JSON, a text or bytes as they are."""
+    """Encode a part of a token: an object as JSON, text or bytes as they are."""
     if isinstance(content, dict):
         content = json.dumps(content)
     return b64(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
 
 
 class JwtBuilder:
-    """Signs anything with one secret."""
+    """Builds tokens that are signed with one secret."""
 
     def __init__(self, secret: str | bytes, header: dict[str, Any], claims: dict[str, Any]) -> None:
-        """`header` and `claims`: those of a good token."""
+        """Create a builder; `header` and `claims` are those of a valid token."""
         self.secret = secret.encode() if isinstance(secret, str) else secret
         self.header = header
         self.claims = claims
 
     def good(self) -> str:
-        """A token that is right in everything."""
+        """Return a valid token."""
         return self.raw(self.header, self.claims)
 
     def with_claims(self, *drop: str, **changes: Any) -> str:
-        """A good token but for these claims."""
+        """Return a token with changed or missing claims."""
         return self.raw(self.header, {k: v for k, v in {**self.claims, **changes}.items() if k not in drop})
 
     def with_header(self, *drop: str, **changes: Any) -> str:
-        """A good token but for these headers, signed all the same."""
+        """Return a token with changed or missing header fields, correctly signed."""
         return self.raw({k: v for k, v in {**self.header, **changes}.items() if k not in drop}, self.claims)
 
     def raw(self, header: Part, claims: Part, digest: str = "sha256") -> str:
-        """A token of these two parts."""
+        """Return a signed token with this header and these claims."""
         signed = f"{part(header)}.{part(claims)}"
         return f"{signed}.{b64(hmac.new(self.secret, signed.encode(), getattr(hashlib, digest)).digest())}"
 
 
 def equivalent_encodings(token: str) -> list[str]:
-    """Other ways to write the same bytes: the last character of a part may have bits that carry nothing."""
+    """Return other encodings of the same bytes: the last character of a part may have unused bits."""
     parts, found = token.split("."), []
     for at, text in enumerate(parts):
         if len(text) % 4:
@@ -67,7 +67,7 @@ def equivalent_encodings(token: str) -> list[str]:
 
 
 def forged_tokens(good: JwtBuilder, other: JwtBuilder) -> dict[str, str]:
-    """Tokens that must all be refused. `other` mints the other kind of token, with its own secret."""
+    """Return tokens that must be refused, by name; `other` builds the other kind of token, with its own secret."""
     now, token = int(time.time()), good.good()
     header, claims, signature = token.split(".")
     quoted = json.dumps(good.claims)
@@ -158,7 +158,7 @@ def forged_tokens(good: JwtBuilder, other: JwtBuilder) -> dict[str, str]:
 
 
 def access_token_builder(settings: Settings, **claims: Any) -> JwtBuilder:
-    """Mints access tokens of alice, but for what `claims` change."""
+    """Return a builder of access tokens of alice; `claims` replaces claims."""
     secret, now = settings.jwt_secret.get_secret_value(), int(time.time())
     header = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(secret)}
     good = {
@@ -173,7 +173,7 @@ def access_token_builder(settings: Settings, **claims: Any) -> JwtBuilder:
 
 
 def action_token_builder(settings: Settings, user_id: str) -> JwtBuilder:
-    """Mints action tokens of a user. Well signed as they are, nobody issued them."""
+    """Return a builder of action tokens of a user, which are correctly signed but were never issued."""
     secret, now = settings.action_token_secret.get_secret_value(), int(time.time())
     header = {"alg": "HS256", "typ": "action+jwt", "kid": key_id(secret)}
     claims = {
@@ -190,7 +190,7 @@ def action_token_builder(settings: Settings, user_id: str) -> JwtBuilder:
 
 
 def forged_access_tokens(settings: Settings) -> dict[str, str]:
-    """Access tokens that must all be refused."""
+    """Return access tokens that must be refused, by name."""
     good = access_token_builder(settings)
     more = {
         "unknown role": good.with_claims(role="admin"),
