@@ -72,7 +72,9 @@ def _run(given: Settings, listener: socket.socket) -> None:
         with out.status("The first start takes longer, because it creates the database"):
             found = stack.enter_context(migrated_stores(given, upgrading=True))
             settings = _with_dev_rate_limits(found)
-            configure_logging(settings.log_level, json=False)
+            # Without LOG_LEVEL, routine messages would push the welcome text off the screen.
+            level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+            configure_logging(level, json=False)
             logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
             asyncio.run(_add_demo_players(settings, out))
         url = url_of(listener)

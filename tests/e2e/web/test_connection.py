@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Route, WebSocketRoute, expect
 from app.config import Settings
 from tests.e2e.conftest import OpenTab
 from tests.support.browser import tab
-from tests.support.processes.server_process import ServerProgram
+from tests.support.processes.server_process import ServerProcess
 from tests.support.service import Service, access_token, serving, settings_for
 from tests.support.stores import BreakableServer
 
@@ -74,7 +74,7 @@ async def test_the_page_climbs_back_to_a_socket_when_sockets_pass_again(browser:
 
 
 async def test_the_board_catches_up_by_itself_after_the_server_was_killed(browser: Browser, settings: Settings):
-    async with ServerProgram(settings) as program, serving(settings) as other:
+    async with ServerProcess(settings) as program, serving(settings) as other:
         await program.start()
         async with tab(browser, program.url) as one:
             await other.player("alice").play("COMPLETE_LEVEL")
