@@ -21,7 +21,7 @@ SIZES = {
 
 
 async def populate(service: Service) -> None:
-    """A dozen players with different scores."""
+    """Create twelve players with different scores."""
     for place, name in enumerate(PEOPLE):
         for _ in range(1 + place % 5):
             await service.player(name).play(("COMPLETE_LEVEL", "COMPLETE_QUIZ", "COMPLETE_MISSION")[place % 3])
