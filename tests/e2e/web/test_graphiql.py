@@ -20,7 +20,7 @@ async def run(tab: Tab, example: str) -> None:
 
 
 async def expect_answer(tab: Tab, text: str) -> None:
-    """The pane of results comes to hold this text."""
+    """Wait until the pane of results contains a text."""
     await expect(tab.page.get_by_role("region", name="Result Window").locator(".view-lines")).to_contain_text(text)
 
 

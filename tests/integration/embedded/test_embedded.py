@@ -325,7 +325,7 @@ class TestAsRoot:
 
     @pytest.fixture
     async def unprivileged(self, data: Path) -> AsyncIterator[Program]:
-        """A program of the user `nobody`, on a Python that this user can execute."""
+        """Start a program of the user `nobody`, on a Python that this user can execute."""
         user = pwd.getpwnam("nobody")
         os_user = OsUser(user.pw_name, user.pw_uid, user.pw_gid)
         data.mkdir()
