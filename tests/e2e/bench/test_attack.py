@@ -14,5 +14,6 @@ async def test_no_attack_causes_an_internal_error_or_a_stack_trace(service: Serv
     by_kind = {result.kind: result for result in results}
     assert set(by_kind["access tokens over HTTP"].answers) == {"401"}
     assert set(by_kind["access tokens over sockets"].answers) == {"4401"}
-    assert set(by_kind["action tokens"].answers) == {"INVALID_ACTION_TOKEN"}
+    # 400 is the response to a token with a null character, which no string may contain.
+    assert set(by_kind["action tokens"].answers) == {"INVALID_ACTION_TOKEN", "400"}
     assert all(result.sent for result in results)
