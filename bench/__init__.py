@@ -1,6 +1,15 @@
-"""What the service costs, measured beside what people would otherwise pick.
+"""Benchmarks of the service beside other servers, on private stores on this machine.
 
-`python -m bench.requests` measures requests, `python -m bench.fanout` subscriptions. Both start private stores, the
-service and its peers on this machine, put the same load on each in turn, and print one page. Ratios within one run
-count: servers, stores and load share the machine.
+The commands, each with `--help` where it takes options:
+
+    python -m bench.requests    requests: queries, submissions, token issues, ranks (`make bench`)
+    python -m bench.fanout      subscriptions: how long a change takes to reach all subscribers (`make bench-fanout`)
+    python -m bench.live_page   the live page in Chromium: size, first paint, dropped frames
+    python -m bench.attack      hostile requests: errors, stack traces and event loop lag
+
+`--smoke` of `bench.requests` is a short run that checks that everything works. `--record` adds a run to
+`bench/RESULTS.md`. Servers, stores and load share the machine, so compare ratios within one run, not runs.
+
+The packages: `subjects` starts what is measured, `peers` are the other servers, `workloads` are the requests, `load`
+sends them, `reporting` prints tables.
 """

@@ -1,4 +1,4 @@
-"""What the stores can do when nothing else is in the way: the ceiling of everything above them."""
+"""Measure the throughput of the stores alone, which is the upper limit of the service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.subjects.stores import Database, create_database
 from bench.subjects.subjects import PEERS
 from bench.workloads.players import Player
 
-COMMIT = """
+COMMIT_STATEMENT = """
     WITH consumed AS (
         UPDATE action_tokens SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL RETURNING user_id, points
     ), raised AS (
@@ -27,17 +27,17 @@ COMMIT = """
     INSERT INTO transactions (user_id, token_hash, delta, score) SELECT id, $1, points, score FROM raised
 """
 CONNECTIONS = 20
-PIPELINE = 64
+PIPELINE_SIZE = 64
 
 
 def commits_per_second(stores: Stores, players: Sequence[Player], seconds: float) -> float:
-    """One statement per commit, on 20 connections with asyncpg."""
+    """Measure commits of one statement each, on 20 connections with asyncpg."""
     database = create_database(stores, "bare")
     return asyncio.run(_commits(database, players, seconds))
 
 
 def puts_per_second(stores: Stores, players: Sequence[Player], seconds: float) -> float:
-    """ZADD and ZRANK for one player after the other, 64 players to a pipeline, one pipeline at a time."""
+    """Measure ZADD and ZRANK per player, with 64 players in a pipeline, one pipeline at a time."""
     return asyncio.run(_puts(stores.redis_url, players, seconds))
 
 
@@ -47,7 +47,7 @@ async def _commits(database: Database, players: Sequence[Player], seconds: float
 
     async def one(connection: asyncpg.Connection, until: float) -> None:
         nonlocal committed
-        statement = await connection.prepare(COMMIT)
+        statement = await connection.prepare(COMMIT_STATEMENT)
         while time.perf_counter() < until and tokens:
             await statement.fetch(tokens.pop())
             committed += 1
@@ -85,12 +85,12 @@ async def _puts(url: str, players: Sequence[Player], seconds: float) -> float:
         begun = time.perf_counter()
         while time.perf_counter() < begun + seconds:
             pipe = client.pipeline(transaction=False)
-            for number in range(done, done + PIPELINE):
+            for number in range(done, done + PIPELINE_SIZE):
                 name = players[number % len(players)].name
                 pipe.zadd(key, {name: number})
                 pipe.zrank(key, name)
             await pipe.execute()
-            done += PIPELINE
+            done += PIPELINE_SIZE
         elapsed = time.perf_counter() - begun
         await client.delete(key)
     return done / elapsed

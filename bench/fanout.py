@@ -1,9 +1,9 @@
-"""Fan-out: how long until thousands of watchers know, and what telling them costs.
+"""Fan-out: how long a change takes to reach thousands of watchers, and its cost.
 
     python -m bench.fanout [--watchers 1000 5000 10000] [--rounds 3] [--record]
 
-Each round starts every subject anew, lets the same crowd of sockets in, and has the leader submit a score through the
-API. The time runs from sending that submission until the kernel has the message at a receiver's socket.
+Each round starts every subject again, opens the same number of sockets, and submits a score of the leader through the
+API. The time is measured from sending the submission until the kernel has the message at a receiver's socket.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.reporting import machine
 from bench.reporting.report import Report
 from bench.reporting.rounds import percentile
 from bench.subjects import subjects
-from bench.subjects.processes import Server, await_quiet, cpu_seconds, resident_bytes
+from bench.subjects.processes import Server, cpu_seconds, resident_bytes, wait_until_idle
 from bench.subjects.stores import private_stores
 from bench.subjects.subjects import Subject
 from bench.workloads.players import Player, make_players
@@ -27,9 +27,9 @@ from bench.workloads.publisher import Publisher
 
 PLAYERS = 2000
 BROADCASTS = 5
-PATIENCE = 60.0
-SETTLE = 0.4
-"""Seconds after the last receipt in which a server may tidy up, on its own account."""
+ARRIVAL_TIMEOUT = 60.0
+SETTLE_SECONDS = 0.4
+"""Seconds after the last receipt that still count as CPU time of the change."""
 
 HEADER = (
     "watchers", "subject", "p50 ms", "p99 ms", "last ms", "server CPU s", "client CPU s", "KB a socket", "RSS MB",
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--broadcasts", type=int, default=BROADCASTS)
     parser.add_argument("--only", nargs="+", help="names of the subjects to measure")
-    parser.add_argument("--record", action="store_true", help="keep the results in bench/RESULTS.md")
+    parser.add_argument("--record", action="store_true", help="store the results in bench/RESULTS.md")
     arguments = parser.parse_args()
     raise_descriptor_limit()
     report = Report("Fan-out", machine.describe())
@@ -70,16 +70,16 @@ def main() -> None:
 
 
 def measure(sizes: Sequence[int], rounds: int, broadcasts: int, only: Sequence[str] | None = None) -> list[list[str]]:
-    """The rows of the table: for each size of the crowd every subject."""
+    """Return the rows of the table: every subject for each number of watchers."""
     with private_stores() as stores:
-        ours = subjects.Ours("ours", stores)
-        field: list[Subject | None] = [
-            ours,
-            subjects.idiomatic(stores, ours.settings),
-            subjects.node(stores, ours.settings),
+        service = subjects.Service("ours", stores)
+        candidates: list[Subject | None] = [
+            service,
+            subjects.idiomatic(stores, service.settings),
+            subjects.node(stores, service.settings),
         ]
-        contenders = [one for one in field if one is not None and one.name in (only or [one.name])]
-        players = make_players(PLAYERS, ours.settings)
+        contenders = [one for one in candidates if one is not None and one.name in (only or [one.name])]
+        players = make_players(PLAYERS, service.settings)
         scores = {}
         for subject in contenders:
             subject.fill(players)
@@ -99,24 +99,24 @@ def _round(subject: Subject, leader: Player, score: int, size: int, broadcasts: 
     server = subject.start()
     publisher = Publisher(subject, server.port, leader, score, broadcasts + 1)
     try:
-        with watchers(server.port) as crowd:
-            return _measure(server, publisher, crowd, size, broadcasts), publisher.score
+        with watchers(server.port) as sockets:
+            return _measure(server, publisher, sockets, size, broadcasts), publisher.score
     finally:
         publisher.close()
         server.stop()
 
 
-def _measure(server: Server, publisher: Publisher, crowd: Watchers, size: int, broadcasts: int) -> Outcome:
-    # The first watcher and the first change load what is loaded late; only the others are charged for.
-    crowd.ramp(1)
+def _measure(server: Server, publisher: Publisher, sockets: Watchers, size: int, broadcasts: int) -> Outcome:
+    # The first watcher and the first change also load what is loaded on demand, so they are not measured.
+    sockets.ramp(1)
     first = publisher.publish()
-    crowd.arrivals(first.score, PATIENCE)
-    await_quiet(server.pids)
+    sockets.arrivals(first.score, ARRIVAL_TIMEOUT)
+    wait_until_idle(server.pids)
     resident = resident_bytes(server.pids)
-    ramp = crowd.ramp(size - 1)
-    await_quiet(server.pids)
+    ramp = sockets.ramp(size - 1)
+    wait_until_idle(server.pids)
     grown = resident_bytes(server.pids)
-    rounds = [_broadcast(server, publisher, crowd) for _ in range(broadcasts)]
+    rounds = [_broadcast(server, publisher, sockets) for _ in range(broadcasts)]
     p50, p99, last, server_cpu, client_cpu, missed = (median(figures) for figures in zip(*rounds, strict=True))
     return Outcome(
         p50=p50,
@@ -131,18 +131,18 @@ def _measure(server: Server, publisher: Publisher, crowd: Watchers, size: int, b
     )
 
 
-def _broadcast(server: Server, publisher: Publisher, crowd: Watchers) -> tuple[float, ...]:
-    used, heard = cpu_seconds(server.pids), crowd.cpu()
+def _broadcast(server: Server, publisher: Publisher, sockets: Watchers) -> tuple[float, ...]:
+    server_cpu, client_cpu = cpu_seconds(server.pids), sockets.cpu()
     published = publisher.publish()
-    arrivals = crowd.arrivals(published.score, PATIENCE)
-    time.sleep(SETTLE)
+    arrivals = sockets.arrivals(published.score, ARRIVAL_TIMEOUT)
+    time.sleep(SETTLE_SECONDS)
     delays = [(arrived - published.sent_at) / 1e6 for arrived in arrivals.times]
     return (
         percentile(delays, 50),
         percentile(delays, 99),
         max(delays, default=0.0),
-        cpu_seconds(server.pids) - used,
-        crowd.cpu() - heard,
+        cpu_seconds(server.pids) - server_cpu,
+        sockets.cpu() - client_cpu,
         arrivals.missing,
     )
 

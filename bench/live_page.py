@@ -1,4 +1,4 @@
-"""The live page in a browser: what it weighs, when it shows the board, and whether it keeps up.
+"""The live page in a browser: its size, the time until it shows the board, and dropped frames.
 
 python -m bench.live_page
 """
@@ -35,7 +35,7 @@ VISITS = 5
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 FRAMES = ["devtools.timeline", "devtools.timeline.frame", "disabled-by-default-devtools.timeline.frame"]
 
-# Counts from the start of the navigation to the first frame that holds a line of the board.
+# Measures from the start of the navigation to the first frame that contains a row of the board.
 FIRST_BOARD = """
 new MutationObserver((_, observer) => {
     if (!document.querySelector("#board tbody tr")) return
@@ -54,8 +54,8 @@ ISSUE = """mutation ($action: String!) { issueActionToken(input: { actionType: $
 SUBMIT = "mutation ($token: String!) { submitScore(input: { actionToken: $token }) { __typename } }"
 
 
-def weight() -> int:
-    """Bytes of compressed JavaScript that the board's page loads."""
+def script_bytes() -> int:
+    """Return the bytes of compressed JavaScript that the board's page loads."""
     page = (STATIC / "index.html").read_text()
     scripts = set(re.findall(r'(?:src|href)="/(assets/[^"]+\.js)"', page))
     pending, seen = list(scripts), set[str]()
@@ -69,7 +69,7 @@ def weight() -> int:
 
 @contextmanager
 def serving(stores: Stores) -> Iterator[str]:
-    """The service without limits in the way; its address."""
+    """Run the service with high limits during the block; yield its URL."""
     upgrade(stores.database_url)
     environment = {
         "DATABASE_URL": stores.database_url,
@@ -85,35 +85,35 @@ def serving(stores: Stores) -> Iterator[str]:
         server.stop()
 
 
-class Crowd:
-    """Players who score in turn."""
+class ActivePlayers:
+    """Players who complete actions in turn."""
 
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
         self._headers: list[dict[str, str]] = []
         self._turn = 0
 
-    async def gather(self, count: int) -> None:
-        """Let everybody sign in and score once."""
+    async def sign_in(self, count: int) -> None:
+        """Sign in `count` players, who complete one action each."""
         for number in range(count):
             answer = await self._http.post("/demo/token", json={"user": f"player-{number}"})
             self._headers.append({"authorization": f"Bearer {answer.json()['token']}"})
             await self._complete(self._headers[-1], "COMPLETE_LEVEL")
 
-    async def score(self) -> None:
-        """The next one in turn completes an action."""
+    async def complete_next(self) -> None:
+        """Let the next player complete an action."""
         self._turn += 7  # prime to the number of players, so that neighbours on the board take turns
         headers = self._headers[self._turn % len(self._headers)]
         await self._complete(headers, "COMPLETE_LEVEL" if self._turn % 3 else "COMPLETE_QUIZ")
 
     async def play(self, rate: int, seconds: int) -> None:
-        """Score `rate` times a second, however long each takes."""
+        """Start `rate` actions per second for `seconds`."""
         loop = asyncio.get_running_loop()
         start = loop.time()
         async with asyncio.TaskGroup() as group:
             for number in range(rate * seconds):
                 await asyncio.sleep(start + number / rate - loop.time())
-                group.create_task(self.score())
+                group.create_task(self.complete_next())
 
     async def _complete(self, headers: dict[str, str], action: str) -> None:
         issued = await self._ask(headers, ISSUE, action=action)
@@ -126,7 +126,7 @@ class Crowd:
 
 
 async def first_board(browser: Browser, url: str) -> float:
-    """Milliseconds from the click to the painted board, with nothing in the cache."""
+    """Return the milliseconds from the navigation to the painted board, with an empty cache."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.add_init_script(FIRST_BOARD)
@@ -137,14 +137,14 @@ async def first_board(browser: Browser, url: str) -> float:
     return elapsed
 
 
-async def frames(browser: Browser, url: str, crowd: Crowd) -> tuple[Counter[str], list[float]]:
-    """The frames of the browser's own trace while everybody plays, by kind, and its long tasks in milliseconds."""
+async def frames(browser: Browser, url: str, players: ActivePlayers) -> tuple[Counter[str], list[float]]:
+    """Return the frames of the browser's trace during play, by kind, and its long tasks in milliseconds."""
     context = await browser.new_context(viewport={"width": 1920, "height": 1080})
     page = await context.new_page()
     await page.goto(f"{url}/?wall")
     await page.locator("#board tbody tr").nth(9).wait_for()
     await browser.start_tracing(page=page, categories=FRAMES)
-    await crowd.play(UPDATES_PER_SECOND, SECONDS)
+    await players.play(UPDATES_PER_SECOND, SECONDS)
     events = json.loads(await browser.stop_tracing())["traceEvents"]
     await context.close()
     named = Counter(_frame(event) for event in events if event["name"] in ("DrawFrame", "DroppedFrame"))
@@ -153,23 +153,23 @@ async def frames(browser: Browser, url: str, crowd: Crowd) -> tuple[Counter[str]
 
 
 def _frame(event: dict[str, Any]) -> str:
-    """In a late frame what glides still moves, while new text waits for the next one; in a dropped one nothing does."""
+    """Return the kind of a frame: a late one animates but lacks new text, a dropped one shows nothing new."""
     if event["name"] == "DrawFrame":
         return "drawn"
     return "late" if event["args"].get("hasPartialUpdate") else "dropped"
 
 
 async def measure(url: str, chromium: str, report: Report) -> None:
-    """Fill the report."""
+    """Measure and add the table to the report."""
     async with httpx2.AsyncClient(base_url=url, timeout=20) as http, async_playwright() as playwright:
-        crowd = Crowd(http)
-        await crowd.gather(PLAYERS)
+        players = ActivePlayers(http)
+        await players.sign_in(PLAYERS)
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         painted = [await first_board(browser, url) for _ in range(VISITS)]
-        drawn, tasks = await frames(browser, url, crowd)
+        drawn, tasks = await frames(browser, url, players)
         await browser.close()
     rows = [
-        ["JavaScript, compressed", "150 kB", f"{weight() / 1000:.0f} kB"],
+        ["JavaScript, compressed", "150 kB", f"{script_bytes() / 1000:.0f} kB"],
         ["first board painted, cold cache, median", "1000 ms", f"{statistics.median(painted):.0f} ms"],
         ["first board painted, cold cache, worst", "1000 ms", f"{max(painted):.0f} ms"],
         [f"frames dropped, {UPDATES_PER_SECOND} updates/s for {SECONDS} s", "0", str(drawn["dropped"])],

@@ -1,4 +1,4 @@
-"""Everything at once: thousands watch, the leader scores three times a second, others submit as fast as they can."""
+"""Everything at once: thousands watch, the leader scores three times per second, others submit at full speed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median
 
 from bench.load.run import Clients, Watchers, watchers
 from bench.reporting.rounds import Score, percentile, score
-from bench.subjects.processes import Server, await_quiet
+from bench.subjects.processes import Server, wait_until_idle
 from bench.subjects.subjects import Subject
 from bench.workloads import request_loads as loads
 from bench.workloads.players import Player
@@ -17,13 +17,13 @@ from bench.workloads.publisher import Published, Publisher
 from bench.workloads.scale import Scale
 
 INTERVAL = 1 / 3
-PATIENCE = 20.0
+ARRIVAL_TIMEOUT = 20.0
 HEADER = ("", "req/s", "p50 ms", "p99 ms", "server CPU ms", "errors", "p99 receipt ms", "last receipt ms", "missed")
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """Submissions, and how the leader's changes reached the watchers meanwhile; medians, times in milliseconds."""
+    """Submissions, and the delays of the leader's changes at the watchers; medians, in milliseconds."""
 
     submissions: Score
     p99_receipt: float
@@ -32,7 +32,7 @@ class Mixed:
 
     @property
     def row(self) -> tuple[str, ...]:
-        """As cells for `HEADER`."""
+        """The cells for `HEADER`."""
         one = self.submissions
         return (
             one.name,
@@ -48,16 +48,16 @@ class Mixed:
 
 
 def measure(subject: Subject, clients: Clients, players: Sequence[Player], leader_score: int, scale: Scale) -> Mixed:
-    """Start `subject`, let the watchers in, and go. `leader_score` is what the first of `players` has."""
+    """Start `subject`, connect the watchers, and measure; `leader_score` is the score of the first player."""
     server = subject.start()
     changes = int(scale.mixed_seconds / INTERVAL) + 1
     publisher = Publisher(subject, server.port, players[0], leader_score, changes)
     try:
-        with watchers(server.port) as crowd:
+        with watchers(server.port) as sockets:
             clients.run(loads.visit(server, players, 64))
-            ramp = crowd.ramp(scale.watchers)
-            await_quiet(server.pids)
-            return _measure(subject, server, publisher, crowd, clients, players, scale, ramp.lost)
+            ramp = sockets.ramp(scale.watchers)
+            wait_until_idle(server.pids)
+            return _measure(subject, server, publisher, sockets, clients, players, scale, ramp.lost)
     finally:
         publisher.close()
         server.stop()
@@ -67,7 +67,7 @@ def _measure(
     subject: Subject,
     server: Server,
     publisher: Publisher,
-    crowd: Watchers,
+    sockets: Watchers,
     clients: Clients,
     players: Sequence[Player],
     scale: Scale,
@@ -77,13 +77,13 @@ def _measure(
     outcome = clients.start(load)
     published: list[Published] = []
     while not outcome.done():
-        begun = time.monotonic()
+        started = time.monotonic()
         if len(published) < int(scale.mixed_seconds / INTERVAL):
             published.append(publisher.publish())
-        time.sleep(max(0.02, begun + INTERVAL - time.monotonic()))
+        time.sleep(max(0.02, started + INTERVAL - time.monotonic()))
     p99, last, missed = [], [], lost
     for change in published:
-        arrivals = crowd.arrivals(change.score, PATIENCE)
+        arrivals = sockets.arrivals(change.score, ARRIVAL_TIMEOUT)
         delays = [(arrived - change.sent_at) / 1e6 for arrived in arrivals.times]
         p99.append(percentile(delays, 99))
         last.append(max(delays, default=0.0))

@@ -1,4 +1,4 @@
-"""The sections of the page: in each, some subjects do the same."""
+"""The sections of the report: each measures several subjects under the same load."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from bench.reporting.report import Report
 from bench.reporting.rounds import HEADER, Contender, compete
 from bench.subjects import subjects
 from bench.subjects.processes import Server
-from bench.subjects.subjects import Ours, Peer, Subject
+from bench.subjects.subjects import Peer, Service, Subject
 from bench.workloads import request_loads as loads
 from bench.workloads.players import Player, make_players, make_server_token
 from bench.workloads.scale import Scale
 
-MANY, FEW = 64, 8
+MANY_CONNECTIONS, FEW_CONNECTIONS = 64, 8
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What the sections share. `executing` is the service without its cache of answers."""
+    """What all sections use; `service_without_cache` has no response cache."""
 
     scale: Scale
     stores: Stores
     clients: Clients
     players: Sequence[Player]
-    ours: Ours
-    executing: Ours
+    service: Service
+    service_without_cache: Service
     peers: Sequence[Peer]
     report: Report
 
     @property
     def field(self) -> Sequence[Subject]:
         """The service and its peers."""
-        return [self.ours, *self.peers]
+        return [self.service, *self.peers]
 
-    def acquaint(self, servers: Sequence[tuple[Subject, Server]]) -> None:
-        """Let the service see every player once: it looks up who they are, which the peers never do."""
+    def introduce_players(self, servers: Sequence[tuple[Subject, Server]]) -> None:
+        """Let every player send one request to the service, which loads the profile of each new player."""
         for subject, server in servers:
-            if subject is self.ours:
-                self.clients.run(loads.visit(server, self.players, MANY))
+            if subject is self.service:
+                self.clients.run(loads.visit(server, self.players, MANY_CONNECTIONS))
 
     def compete(self, title: str, contenders: Sequence[Contender]) -> None:
-        """Measure them, and put a table on the page."""
+        """Measure the contenders and add a table to the report."""
         scores = compete(self.clients, contenders, self.scale.rounds)
         self.report.table(title, HEADER, [one.row for one in scores])
         for one in scores:
@@ -57,24 +57,24 @@ class Bench:
 
 
 def queries(bench: Bench) -> None:
-    """The first ten of the board."""
+    """Measure queries of the first ten entries."""
     with ExitStack() as stack:
         servers = {
-            "ours, cached answers": _serve(stack, bench.ours),
-            "ours, executed": _serve(stack, bench.executing),
+            "ours, cached answers": _serve(stack, bench.service),
+            "ours, executed": _serve(stack, bench.service_without_cache),
             **{peer.name: _serve(stack, peer) for peer in bench.peers},
             "bare Starlette": _until_end(stack, subjects.start_bare()),
         }
         contenders = [Contender(name, _querying(bench, server)) for name, server in servers.items()]
-        bench.compete(f"leaderboard, authenticated, with variables, {MANY} connections", contenders)
+        bench.compete(f"leaderboard, authenticated, with variables, {MANY_CONNECTIONS} connections", contenders)
 
 
 def submissions(bench: Bench) -> None:
-    """Durable submissions, by many and by few connections at once."""
+    """Measure durable submissions over many and over few connections."""
     with ExitStack() as stack:
         servers = [(subject, _serve(stack, subject)) for subject in bench.field]
-        bench.acquaint(servers)
-        for connections in (MANY, FEW):
+        bench.introduce_players(servers)
+        for connections in (MANY_CONNECTIONS, FEW_CONNECTIONS):
             contenders = [
                 Contender(subject.name, _submitting(bench, subject, server, connections)) for subject, server in servers
             ]
@@ -82,76 +82,83 @@ def submissions(bench: Bench) -> None:
 
 
 def game_server(bench: Bench) -> None:
-    """One game server with one access token beside as many players: its requests share calls just as theirs do."""
+    """Measure one game server with one access token beside the same number of players."""
     scale = bench.scale
     with ExitStack() as stack:
-        server = _serve(stack, bench.ours)
-        bench.acquaint([(bench.ours, server)])
-        token = make_server_token(bench.ours.settings)
-        report = partial(loads.reports, server, token, bench.players, MANY, scale.seconds, scale.submissions)
+        server = _serve(stack, bench.service)
+        bench.introduce_players([(bench.service, server)])
+        token = make_server_token(bench.service.settings)
+        report = partial(
+            loads.reports, server, token, bench.players, MANY_CONNECTIONS, scale.seconds, scale.submissions
+        )
         contenders = [
-            Contender(f"{MANY} players, submitScore", _submitting(bench, bench.ours, server, MANY)),
+            Contender(
+                f"{MANY_CONNECTIONS} players, submitScore", _submitting(bench, bench.service, server, MANY_CONNECTIONS)
+            ),
             Contender("one server token, recordAction", report),
         ]
-        bench.compete(f"One caller over {MANY} connections", contenders)
+        bench.compete(f"One caller over {MANY_CONNECTIONS} connections", contenders)
 
 
 def issues(bench: Bench) -> None:
-    """Action tokens."""
+    """Measure issues of action tokens."""
     with ExitStack() as stack:
         servers = [(subject, _serve(stack, subject)) for subject in bench.field]
-        bench.acquaint(servers)
+        bench.introduce_players(servers)
         contenders = [
             Contender(
                 subject.name,
-                partial(loads.issues, server, bench.players, MANY, bench.scale.seconds),
+                partial(loads.issues, server, bench.players, MANY_CONNECTIONS, bench.scale.seconds),
             )
             for subject, server in servers
         ]
-        bench.compete(f"issueActionToken, {MANY} connections", contenders)
+        bench.compete(f"issueActionToken, {MANY_CONNECTIONS} connections", contenders)
 
 
 def two_workers(bench: Bench) -> None:
-    """Queries and submissions with two processes for each subject."""
+    """Measure queries and submissions with two processes for each subject."""
     with ExitStack() as stack:
         servers = [(subject, _serve(stack, subject, workers=2)) for subject in bench.field]
-        bench.acquaint(servers)
+        bench.introduce_players(servers)
         bench.compete(
-            f"leaderboard, {MANY} connections, two workers",
+            f"leaderboard, {MANY_CONNECTIONS} connections, two workers",
             [Contender(subject.name, _querying(bench, server)) for subject, server in servers],
         )
         bench.compete(
-            f"submitScore, {MANY} connections, two workers",
-            [Contender(subject.name, _submitting(bench, subject, server, MANY)) for subject, server in servers],
+            f"submitScore, {MANY_CONNECTIONS} connections, two workers",
+            [
+                Contender(subject.name, _submitting(bench, subject, server, MANY_CONNECTIONS))
+                for subject, server in servers
+            ],
         )
 
 
 def ranks(bench: Bench) -> None:
-    """One user's rank, anywhere on a small and on a very large board."""
+    """Measure queries of one user's rank on a small and on a very large board."""
     with ExitStack() as stack:
         contenders = []
         for count in (1000, bench.scale.many_users):
-            subject = Ours(f"ours_{count}", bench.stores)
-            asking = min(count, 1000)
-            players = make_players(count, subject.settings, signed_in=asking)
+            subject = Service(f"ours_{count}", bench.stores)
+            viewer_count = min(count, 1000)
+            players = make_players(count, subject.settings, signed_in=viewer_count)
             subject.fill(players)
-            about = players[:: count // asking][:asking]
+            targets = players[:: count // viewer_count][:viewer_count]
             server = _serve(stack, subject)
-            load = partial(loads.ranks, server, players[:asking], about, 16, bench.scale.seconds)
+            load = partial(loads.ranks, server, players[:viewer_count], targets, 16, bench.scale.seconds)
             contenders.append(Contender(f"ours, {count:,} users", load))
         bench.compete("userRank, 16 connections", contenders)
 
 
 def everything(bench: Bench) -> None:
-    """Watchers, changes and submissions at once."""
-    subject = Ours("ours_mixed", bench.stores)
+    """Measure watchers, changes and submissions at the same time."""
+    subject = Service("ours_mixed", bench.stores)
     subject.fill(bench.players)
     outcome = mixed.measure(subject, bench.clients, bench.players, bench.players[0].score, bench.scale)
     bench.report.table("Watchers, changes of the board and submissions at once", mixed.HEADER, [outcome.row])
 
 
 def limits(bench: Bench) -> None:
-    """What the stores can do by themselves."""
+    """Measure the throughput of the stores alone."""
     commits = bare_limits.commits_per_second(bench.stores, bench.players, bench.scale.seconds)
     puts = bare_limits.puts_per_second(bench.stores, bench.players, bench.scale.seconds)
     rows = [
@@ -183,7 +190,7 @@ def _until_end(stack: ExitStack, server: Server) -> Server:
 
 
 def _querying(bench: Bench, server: Server) -> Callable[[], HttpLoad]:
-    return partial(loads.queries, server, bench.players, MANY, bench.scale.seconds)
+    return partial(loads.queries, server, bench.players, MANY_CONNECTIONS, bench.scale.seconds)
 
 
 def _submitting(bench: Bench, subject: Subject, server: Server, connections: int) -> Callable[[], HttpLoad]:

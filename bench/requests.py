@@ -1,4 +1,4 @@
-"""Requests: one page that tells what each kind costs, here and elsewhere.
+"""Requests: the cost of each kind, for the service and other servers.
 
 python -m bench.requests [--smoke] [--only SECTION ...] [--record]
 """
@@ -18,22 +18,22 @@ from bench.subjects.stores import private_stores
 from bench.workloads.players import make_players
 from bench.workloads.scale import FULL, SMOKE, Scale
 
-TERMS = (
-    "Closed loop, keep-alive, no pipelining; in each round every subject has its turn; medians of the rounds; CPU is "
-    "per request. Of the service everything is on; only the rate limits and the number of open action tokens are set "
-    "so high that the load fits through. `executed` is without the cache of answers. The peers have one board, one "
-    "simple rate limit, none on queries, and neither rules nor hash chains; `node, limits and periods` has that limit "
-    "on queries too, and raises the boards of day, week and month. Whoever submits has been seen before."
+CONDITIONS = (
+    "Closed loop, keep-alive, no pipelining; each round measures every subject in turn; medians of the rounds; CPU is "
+    "per request. The service runs with all features; only the rate limits and the number of open action tokens are so "
+    "high that the load does not reach them. `executed` is without the response cache. The other servers have one "
+    "board, one simple rate limit, none on queries, and neither rules nor hash chains; `node, limits and periods` has "
+    "that limit on queries too, and updates the boards of day, week and month. All players were seen before."
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure and print the page."""
+    """Measure and print the report."""
     parser = argparse.ArgumentParser(prog="python -m bench.requests", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--smoke", action="store_true", help="as little as can be: does it work at all?")
-    parser.add_argument("--only", nargs="+", choices=list(SECTIONS), help="these sections alone")
-    parser.add_argument("--rounds", type=int, help="measurements of each subject")
-    parser.add_argument("--record", action="store_true", help="keep the results in bench/RESULTS.md")
+    parser.add_argument("--smoke", action="store_true", help="a short run that checks that everything works")
+    parser.add_argument("--only", nargs="+", choices=list(SECTIONS), help="measure only these sections")
+    parser.add_argument("--rounds", type=int, help="number of measurements of each subject")
+    parser.add_argument("--record", action="store_true", help="store the results in bench/RESULTS.md")
     given = parser.parse_args(arguments)
     scale = SMOKE if given.smoke else FULL
     if given.rounds:
@@ -44,20 +44,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(scale: Scale, sections: Sequence[str]) -> Report:
-    """Run the sections and return the page, which has been printed by then."""
+    """Run the sections and return the report, which is already printed."""
     raise_descriptor_limit()
     report = Report("Requests", machine.describe())
-    report.note(TERMS)
+    report.note(CONDITIONS)
     with private_stores() as stores, clients() as load:
-        ours = subjects.Ours("ours", stores)
-        executing = subjects.Ours("executing", stores, response_cache_bytes=0)
-        field = [make(stores, ours.settings) for make in (subjects.idiomatic, subjects.node, subjects.fuller_node)]
-        peers = [peer for peer in field if peer is not None]
-        if len(peers) < len(field):
-            report.note("The peer on Node is left out: node is missing, or `npm ci` in bench/peers/node.")
-        players = make_players(scale.players, ours.settings)
-        bench = Bench(scale, stores, load, players, ours, executing, peers, report)
-        for subject in (*bench.field, executing):
+        service = subjects.Service("ours", stores)
+        service_without_cache = subjects.Service("executing", stores, response_cache_bytes=0)
+        candidates = [
+            make(stores, service.settings) for make in (subjects.idiomatic, subjects.node, subjects.node_with_limits)
+        ]
+        peers = [peer for peer in candidates if peer is not None]
+        if len(peers) < len(candidates):
+            report.note("The servers on Node are omitted: node is missing, or `npm ci` in bench/peers/node.")
+        players = make_players(scale.players, service.settings)
+        bench = Bench(scale, stores, load, players, service, service_without_cache, peers, report)
+        for subject in (*bench.field, service_without_cache):
             subject.fill(players)
         for section in sections:
             SECTIONS[section](bench)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once, when the cluster of the primary is made: lets the replica in.
+# Runs once, when the cluster of the primary is created: creates the role and the slot of the replica.
 set -eu
 psql --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname="$POSTGRES_USER" \
     --set=password="$REPLICATION_PASSWORD" --quiet <<'SQL'

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A streaming replica: the first start copies the primary, every later one goes on where it was.
+# A streaming replica: the first start copies the primary, later starts resume replication.
 set -eu
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$PGDATA"
@@ -7,5 +7,5 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     pg_basebackup --host="${PRIMARY_HOST:-postgres}" --port="${PRIMARY_PORT:-5432}" --username=replicator \
         --pgdata="$PGDATA" --wal-method=stream --slot=replica --write-recovery-conf --checkpoint=fast
 fi
-# hot_standby_feedback: a long read here is not cut off because the primary cleaned up.
+# hot_standby_feedback: the primary keeps row versions that queries on the replica still need.
 exec postgres -D "$PGDATA" -c hot_standby=on -c hot_standby_feedback=on -c max_connections=200 "$@"

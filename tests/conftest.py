@@ -1,4 +1,4 @@
-"""The stores every test may ask for. `DATABASE_URL` and `REDIS_URL` replace the private servers of a run."""
+"""The stores that every test may use. `DATABASE_URL` and `REDIS_URL` replace the private servers of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.stores import BreakableServer, Databases, private_folder
 
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Stores]:
-    """PostgreSQL and Redis, durable as in development, shared by the tests of this run."""
+    """Run PostgreSQL and Redis, as durable as in development, for all tests of this process."""
     given = {"database_url": os.environ.get("DATABASE_URL"), "redis_url": os.environ.get("REDIS_URL")}
     with private_folder() as folder, open_stores(folder, **given) as found:
         yield found
@@ -27,6 +27,7 @@ def stores() -> Iterator[Stores]:
 
 @pytest.fixture(scope="session")
 async def databases(stores: Stores) -> AsyncIterator[Databases]:
+    """Create and drop the databases of this process."""
     made = Databases(stores.database_url)
     await made.prepare()
     yield made
@@ -35,7 +36,7 @@ async def databases(stores: Stores) -> AsyncIterator[Databases]:
 
 @pytest.fixture
 async def database_url(databases: Databases) -> AsyncIterator[str]:
-    """A migrated database of this test alone."""
+    """Create a migrated database for one test."""
     url = await databases.create()
     yield url
     await databases.drop(url)
@@ -43,7 +44,7 @@ async def database_url(databases: Databases) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def redis_session_url(stores: Stores) -> str:
-    """The Redis of this run; one that was given must be empty, as the tests erase it."""
+    """Return the URL of Redis, which must be empty if it is given, because the tests erase it."""
     async with redis.asyncio.Redis.from_url(stores.redis_url, socket_timeout=5) as client:
         if await client.dbsize():
             pytest.exit("REDIS_URL names a database that is not empty, and the tests would erase it", returncode=2)
@@ -52,7 +53,7 @@ async def redis_session_url(stores: Stores) -> str:
 
 @pytest.fixture
 async def redis_url(redis_session_url: str) -> AsyncIterator[str]:
-    """An empty Redis. Channels know no logical databases: a test that needs its own sets a key prefix."""
+    """Return the URL of an empty Redis; a test that needs its own channels sets a key prefix."""
     yield redis_session_url
     async with redis.asyncio.Redis.from_url(redis_session_url, socket_timeout=5) as client:
         await client.flushdb()
@@ -60,7 +61,7 @@ async def redis_url(redis_session_url: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def redis_server() -> AsyncIterator[BreakableServer]:
-    """A Redis of this test alone, which it may kill, freeze and restart."""
+    """Run a Redis for one test, which may kill, freeze and restart it."""
     with private_folder() as folder:
         server = make_server(folder, "redis")
         await asyncio.to_thread(server.start)
@@ -84,7 +85,7 @@ async def _breakable_postgres() -> AsyncIterator[tuple[BreakableServer, Database
 async def postgres_server(
     _breakable_postgres: tuple[BreakableServer, Databases],
 ) -> AsyncIterator[BreakableServer]:
-    """A PostgreSQL with one migrated database of this test alone, which it may kill, freeze and restart."""
+    """Run a PostgreSQL with a migrated database for one test, which may kill, freeze and restart it."""
     breakable, databases = _breakable_postgres
     breakable.url = await databases.create()
     yield breakable
@@ -94,19 +95,19 @@ async def postgres_server(
 
 @pytest.fixture
 def settings(database_url: str, redis_url: str) -> Settings:
-    """Settings of this test alone."""
+    """Return settings with the stores of one test."""
     return settings_for(database_url, redis_url)
 
 
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[App]:
-    """The service's objects, open."""
+    """Open all services."""
     async with opened(settings) as app:
         yield app
 
 
 @pytest.fixture
 async def service(settings: Settings) -> AsyncIterator[Service]:
-    """A running server."""
+    """Run a server."""
     async with serving(settings) as service:
         yield service

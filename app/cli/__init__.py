@@ -1,7 +1,7 @@
-"""The command line: `leaderboard`, or `python -m app.cli`. One module per command, thin over the services.
+"""The command line: `leaderboard`, or `python -m app.cli`.
 
-Every module here is imported to print a line of help, so what a command works with is imported by the command itself:
-`leaderboard --help` and `leaderboard token` answer at once.
+Every module of `commands` is imported to print the help, so a command imports what it needs only when it is called.
+This keeps `leaderboard --help` and `leaderboard token` fast.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command that the arguments of the process name, and end the process with its exit code."""
+    """Run the command in the arguments of the process, and exit with its exit code."""
     from app.cli.program import run
 
     sys.exit(run(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The program: all commands under one name, and what happens when one fails."""
+"""The program `leaderboard`: its commands, exit codes and the handling of errors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from app.cli.commands import (
     verify,
     watch,
 )
-from app.cli.terminal.errors import FAILED, INTERRUPTED, print_error, report
-from app.cli.terminal.output import help_without_command, result
+from app.cli.terminal.errors import FAILED, INTERRUPTED, print_error, report_error
+from app.cli.terminal.output import help_without_command, print_result
 
 MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
 
 
-def build() -> typer.Typer:
-    """The command line with all of its commands."""
+def build_program() -> typer.Typer:
+    """Return the program with all commands."""
     program = typer.Typer(
         name="leaderboard",
         pretty_exceptions_enable=False,
@@ -47,9 +47,9 @@ def build() -> typer.Typer:
         context: typer.Context,
         version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
     ) -> None:
-        """A real-time leaderboard: run it, add demo data, watch it, verify it."""
+        """Run a real-time leaderboard, add demo data, watch it, verify it."""
         if version:
-            result(f"leaderboard {importlib.metadata.version('leaderboard')}")
+            print_result(f"leaderboard {importlib.metadata.version('leaderboard')}")
             raise typer.Exit
         help_without_command(context)
 
@@ -59,16 +59,16 @@ def build() -> typer.Typer:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command and return its exit code."""
     try:
-        code = build()(args=list(arguments), prog_name="leaderboard", standalone_mode=False)
+        code = build_program()(args=list(arguments), prog_name="leaderboard", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except TyperException as misuse:
-        context = getattr(misuse, "ctx", None)
-        where = context.command_path if context else "leaderboard"
-        print_error(f"{misuse.format_message()} (see {where} --help)")
-        return misuse.exit_code
+    except TyperException as usage_error:
+        context = getattr(usage_error, "ctx", None)
+        command = context.command_path if context else "leaderboard"
+        print_error(f"{usage_error.format_message()} (see {command} --help)")
+        return usage_error.exit_code
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
     except BrokenPipeError:
@@ -76,4 +76,4 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        return report(error)
+        return report_error(error)

@@ -1,7 +1,9 @@
-"""Private PostgreSQL and Redis for development and the tests: real servers, no installation, nothing left behind.
+"""Private PostgreSQL and Redis for development and the tests: real servers, no installation, no process left behind.
 
-One *keeper* process per data folder starts the servers and stops them when the last program that uses
-them is gone, however that program ended. A second program on the same folder joins the servers that run.
+One *daemon* process per data folder starts the servers, and stops them when the last program that uses them has
+ended, for whatever reason. A second program that opens the same folder shares the servers that are running.
+
+Nothing of this package is needed where both DATABASE_URL and REDIS_URL are set; the production image leaves it out.
 
     with open_stores(Path(".data")) as stores:
         connect(stores.database_url, stores.redis_url)

@@ -1,5 +1,5 @@
-"""The one error of this package."""
+"""The exception of this package."""
 
 
 class EmbeddedError(Exception):
-    """A private server cannot be had. The text is one line: the cause, and the remedy where there is one."""
+    """A private server cannot be started. The text is one line: the cause, and the remedy where there is one."""

@@ -1,4 +1,4 @@
-"""Locks between processes; the kernel releases them when their holder dies."""
+"""File locks between processes; the kernel releases them when the process that holds them ends."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from app.embedded.process import wait_until
 
 
 @contextmanager
-def exclusive(path: Path, seconds: float) -> Iterator[None]:
-    """Hold the lock file `path` alone; raises EmbeddedError when another process keeps it for `seconds`."""
-    path.touch(mode=0o600)  # a stranger who may open it may also lock it
+def exclusive_lock(path: Path, timeout: float) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path` during the block; the file is created if it is missing.
+
+    Raises:
+        EmbeddedError: Another process held the lock for `timeout` seconds.
+    """
+    path.touch(mode=0o600)  # every user who may open the file may also lock it
     with path.open("ab") as file:
-        if not wait_until(lambda: _take(file), seconds):
-            raise EmbeddedError(f"another process has locked {path} for {seconds:.0f} s: stop it and try again")
+        if not wait_until(lambda: _try_lock(file), timeout):
+            raise EmbeddedError(f"another process has locked {path} for {timeout:.0f} s: stop it and try again")
         yield
 
 
 def is_held(path: Path) -> bool:
-    """Whether a live process holds the lock file `path`."""
+    """Return whether a process holds the lock on the file `path`."""
     if not path.exists():
         return False
     with path.open("ab") as file:
-        return not _take(file)
+        return not _try_lock(file)
 
 
-def _take(file: IO[bytes]) -> bool:
+def _try_lock(file: IO[bytes]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

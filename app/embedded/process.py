@@ -1,4 +1,4 @@
-"""Child processes that end with their parent."""
+"""Start and stop child processes that end with their parent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from app.embedded.os_user import OsUser
 
 _PR_SET_PDEATHSIG = 1
-# Nothing of our own environment (secrets, PG* defaults) concerns the servers.
+# The servers get none of the variables of this process, such as secrets and PG* defaults.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
@@ -25,21 +25,25 @@ def spawn(
     os_user: OsUser,
     log: Path,
     *,
-    dying: signal.Signals = signal.SIGTERM,
+    parent_death_signal: signal.Signals = signal.SIGTERM,
     text: str = "",
 ) -> subprocess.Popen[bytes]:
-    """Start a server as `os_user`, in a session of its own, with `text` on its standard input.
+    """Start a server as `os_user`, in a new session, so that it gets no signals from the terminal.
 
-    It gets no signal from our terminal; on Linux the kernel sends it `dying` as soon as the thread that called
-    this function ends, for whatever reason. `log` holds the output of the last start only.
+    Args:
+        command: The program and its arguments.
+        os_user: The user that the process runs as.
+        log: The file for its output; it is overwritten.
+        parent_death_signal: The signal that the kernel sends to the process when the calling thread ends (Linux only).
+        text: The standard input of the process.
     """
     parent = os.getpid()
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def follow_parent() -> None:
         if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, dying)
-            if os.getppid() != parent:  # it died before the line above
+            libc.prctl(_PR_SET_PDEATHSIG, parent_death_signal)
+            if os.getppid() != parent:  # the parent ended before the line above
                 os._exit(1)
 
     log.touch(mode=0o600)
@@ -52,8 +56,8 @@ def spawn(
             cwd="/",
             env=_ENVIRONMENT,
             start_new_session=True,
-            preexec_fn=follow_parent,  # runs after the change of user, which would undo it
-            **os_user.identity,
+            preexec_fn=follow_parent,  # after the change of user, which resets the signal
+            **os_user.popen_arguments,
         )
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
@@ -61,9 +65,9 @@ def spawn(
     return process
 
 
-def stop(process: subprocess.Popen[bytes], gentle: signal.Signals, firm: signal.Signals) -> None:
-    """End a server: gently for 10 s, firmly for 5 s, then by force. Does nothing when it has ended."""
-    for number, seconds in ((gentle, 10), (firm, 5), (signal.SIGKILL, 5)):
+def stop(process: subprocess.Popen[bytes], graceful: signal.Signals, fast: signal.Signals) -> None:
+    """Stop a process: with `graceful`, after 10 s with `fast`, after 5 s more with SIGKILL; no-op if it has ended."""
+    for number, seconds in ((graceful, 10), (fast, 5), (signal.SIGKILL, 5)):
         if process.poll() is not None:
             return
         process.send_signal(number)
@@ -73,9 +77,9 @@ def stop(process: subprocess.Popen[bytes], gentle: signal.Signals, firm: signal.
             continue
 
 
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Ask every 10 ms; whether it became true in time."""
-    deadline = time.monotonic() + seconds
+def wait_until(condition: Callable[[], bool], timeout: float) -> bool:
+    """Check `condition` every 10 ms; return whether it became true within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > deadline:
             return False
@@ -84,7 +88,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that is free now; another program may still take it first."""
+    """Return a TCP port of the loopback interface that is free now; another program may still bind it first."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A private Redis server: the loopback only, a password always, nothing on disk."""
+"""A private Redis server: on the loopback interface only, always with a password, without persistence."""
 
 from __future__ import annotations
 
@@ -8,54 +8,58 @@ import socket
 import subprocess
 from pathlib import Path
 
-from app.embedded import process as child
 from app.embedded.errors import EmbeddedError
 from app.embedded.os_user import OsUser
+from app.embedded.process import free_port, spawn, wait_until
+from app.embedded.process import stop as stop_process
 
-_START_SECONDS = 20
-_ATTEMPTS = 5
-_TAKEN = "Address already in use"
+_START_TIMEOUT = 20
+_MAX_START_ATTEMPTS = 5
+_PORT_IN_USE = "Address already in use"
 
 
 class RedisServer:
-    """Start and stop one server. Its content ends with it: Redis holds only a copy of what PostgreSQL knows."""
+    """One Redis server. Its data is lost when it stops; all of it is derived from PostgreSQL."""
 
     def __init__(self, program: Path, os_user: OsUser, log: Path, password: str) -> None:
         self.port: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self._program = program
-        self._account = os_user
+        self._os_user = os_user
         self._log = log
         self._password = password
 
     @property
     def url(self) -> str:
+        """Its URL, including the password; valid once the server has been started."""
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
+        """Whether its main process is running."""
         return self.process is not None and self.process.poll() is None
 
     def start(self, port: int | None = None) -> None:
-        """Serve on `port`, else on a free one; returns when commands are answered.
+        """Start on `port`, or on a free port, and return when the server answers commands.
 
-        Raises EmbeddedError with the server's own reason when it does not come up.
+        Raises:
+            EmbeddedError: The server does not start; the text contains the reason from its log.
         """
-        for _ in range(1 if port else _ATTEMPTS):
-            self.port = port or child.free_port()
-            if self._serve(self.port):
+        for _ in range(1 if port else _MAX_START_ATTEMPTS):
+            self.port = port or free_port()
+            if self._try_start(self.port):
                 return
-            if _TAKEN not in self._log.read_text(errors="replace"):
+            if _PORT_IN_USE not in self._log.read_text(errors="replace"):
                 break
-        raise EmbeddedError(f"Redis ({self._program}) does not start: {self._reason()} (log: {self._log})")
+        raise EmbeddedError(f"Redis ({self._program}) does not start: {self._failure_reason()} (log: {self._log})")
 
     def stop(self) -> None:
-        """End the server at once."""
+        """Stop the server."""
         if self.process is not None:
-            child.stop(self.process, signal.SIGTERM, signal.SIGTERM)
+            stop_process(self.process, signal.SIGTERM, signal.SIGTERM)
 
-    def _serve(self, port: int) -> bool:
-        # The configuration comes by standard input: arguments, and with them the password, are public on a machine.
+    def _try_start(self, port: int) -> bool:
+        # The configuration is passed by standard input, because all users can read the arguments of a process.
         settings = f"""
             port {port}
             bind 127.0.0.1
@@ -64,20 +68,20 @@ class RedisServer:
             appendonly no
             daemonize no
         """
-        self.process = process = child.spawn([self._program, "-"], self._account, self._log, text=settings)
-        child.wait_until(lambda: process.poll() is not None or self._ready(port), _START_SECONDS)
-        if process.poll() is None and self._ready(port):
+        self.process = process = spawn([self._program, "-"], self._os_user, self._log, text=settings)
+        wait_until(lambda: process.poll() is not None or self._is_ready(port), _START_TIMEOUT)
+        if process.poll() is None and self._is_ready(port):
             return True
         self.stop()
         return False
 
-    def _reason(self) -> str:
+    def _failure_reason(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()
-        telling = [line for line in lines if "could not" in line.lower() or "fatal" in line.lower()]
-        return (telling or lines or ["it says nothing"])[-1].strip()
+        errors = [line for line in lines if "could not" in line.lower() or "fatal" in line.lower()]
+        return (errors or lines or ["its log is empty"])[-1].strip()
 
-    def _ready(self, port: int) -> bool:
-        """Whether the server on `port` answers, and is the one that knows our password."""
+    def _is_ready(self, port: int) -> bool:
+        """Return whether a server on `port` answers and accepts the password, so that it is this one."""
         with (
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", port), timeout=1) as connection,

@@ -1,1 +1,1 @@
-"""Sends the service what attackers send, and counts what comes back. `python -m bench.attack` prints one table."""
+"""Send hostile requests to the service and count the responses: `python -m bench.attack`."""

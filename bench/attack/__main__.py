@@ -1,7 +1,8 @@
-"""Attack a server started for the purpose: `python -m bench.attack [number of documents]`.
+"""Attack a server that is started for this purpose: `python -m bench.attack [number of documents]`.
 
-Rate limits are off, or nearly all answers would be theirs. Ends with 1 when anything came back that must not: a 5xx,
-a socket that broke off (1006), a stack trace, sent or logged, or a turn of the event loop of more than 50 ms.
+Rate limits are off, because otherwise they would refuse nearly all requests. The exit code is 1 after a response 5xx, a
+socket that was closed without a code (1006), a stack trace in a response or in the log, or an iteration of the event
+loop of more than 50 ms.
 """
 
 from __future__ import annotations
@@ -19,19 +20,20 @@ import httpx2
 
 from app.config import Settings
 from app.models.migrate import upgrade
-from bench.attack.report import Tally
+from bench.attack.report import ScenarioResult
 from bench.attack.scenarios import Target, attack
 from bench.reporting.machine import describe
 from bench.reporting.report import Report
 from bench.subjects.stores import create_database, private_stores
 from tests.support.service import settings_for
 
-ALLOWED = 0.05
-START = 30.0
+MAX_LOOP_LAG = 0.05
+"""Seconds of processor time."""
+START_TIMEOUT = 30.0
 
 
 def start(settings: Settings, listener: socket.socket, log: IO[str]) -> subprocess.Popen[str]:
-    """The server, listening on `listener` and logging to `log`."""
+    """Start the server, which listens on `listener` and writes its log to `log`."""
     environment = os.environ | {
         "LISTEN_FD": str(listener.fileno()),
         "DATABASE_URL": settings.database_url or "",
@@ -50,15 +52,17 @@ def start(settings: Settings, listener: socket.socket, log: IO[str]) -> subproce
     )
 
 
-async def assault(url: str, settings: Settings, documents: int) -> list[Tally]:
+async def attack_server(url: str, settings: Settings, documents: int) -> list[ScenarioResult]:
     """Wait until the server answers, then attack it."""
-    async with httpx2.AsyncClient(base_url=url, timeout=START) as http:
+    async with httpx2.AsyncClient(base_url=url, timeout=START_TIMEOUT) as http:
         (await http.get("/livez")).raise_for_status()
-        return await attack(Target(url, settings, http, documents), lambda wave: print(f"... {wave}", file=sys.stderr))
+        return await attack(
+            Target(url, settings, http, documents), lambda scenario: print(f"... {scenario}", file=sys.stderr)
+        )
 
 
 def run(documents: int) -> int:
-    """The whole attack. Returns the exit status."""
+    """Run the whole attack and return the exit code."""
     report = Report("Attack", describe())
     with private_stores() as stores, socket.create_server(("127.0.0.1", 0)) as listener, TemporaryFile("w+") as log:
         database = create_database(stores, "attack")
@@ -67,25 +71,25 @@ def run(documents: int) -> int:
         server = start(settings, listener, log)
         try:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            tallies = asyncio.run(assault(url, settings, documents))
+            results = asyncio.run(attack_server(url, settings, documents))
         finally:
             server.terminate()
-            said, _ = server.communicate(timeout=START)
+            output, _ = server.communicate(timeout=START_TIMEOUT)
         log.seek(0)
         logged = sum('"exception"' in line or "Traceback" in line for line in log)
-    return judge(report, tallies, logged, float(said))
+    return judge(report, results, logged, float(output))
 
 
-def judge(report: Report, tallies: list[Tally], logged: int, longest: float) -> int:
-    """Print the table and what it comes to. Returns the exit status."""
-    report.table("What came back", ["attack", "sent", "slowest ms", "answers"], [tally.row() for tally in tallies])
-    traces = sum(tally.stack_traces for tally in tallies)
-    faults = sum(tally.answers[fault] for tally in tallies for fault in tally.faults)
-    sent = sum(tally.sent for tally in tallies)
+def judge(report: Report, results: list[ScenarioResult], logged: int, max_lag: float) -> int:
+    """Print the table and a summary, and return the exit code."""
+    report.table("What came back", ["attack", "sent", "slowest ms", "answers"], [result.row() for result in results])
+    traces = sum(result.stack_traces for result in results)
+    faults = sum(result.answers[fault] for result in results for fault in result.faults)
+    sent = sum(result.sent for result in results)
     report.note(f"{sent} attacks: {faults} answers that must not be (5xx, 1006, internal error).")
     report.note(f"{traces} stack traces were sent and {logged} logged.")
-    report.note(f"The longest turn of the event loop took {longest * 1000:.0f} ms of processor time.")
-    return int(bool(faults or traces or logged or longest > ALLOWED))
+    report.note(f"The longest iteration of the event loop took {max_lag * 1000:.0f} ms of processor time.")
+    return int(bool(faults or traces or logged or max_lag > MAX_LOOP_LAG))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,26 @@
-"""How long the turns of an event loop take."""
+"""Measure event loop lag."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-PAUSE = 0.001
+INTERVAL = 0.001
+"""Seconds."""
 
 
-class Watchdog:
-    """Measures the longest turn in processor time of the loop's thread: a busy machine is no fault of a request."""
+class LoopLagMonitor:
+    """Measures the longest iteration of the loop in processor time, which does not depend on other load."""
 
     def __init__(self) -> None:
-        self.longest = 0.0
-        """In seconds, and about a millisecond too long: what ran since the last look counts as one turn."""
+        self.max_lag = 0.0
+        """In seconds; about one millisecond too long, because everything since the last measurement counts."""
 
     async def watch(self) -> None:
-        """Look until cancelled."""
+        """Measure until cancelled."""
         before = time.thread_time()
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(INTERVAL)
             now = time.thread_time()
-            self.longest = max(self.longest, now - before)
+            self.max_lag = max(self.max_lag, now - before)
             before = now
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self.longest = 0.0

@@ -1,4 +1,4 @@
-"""The waves of an attack, each of one kind."""
+"""The scenarios of an attack, each with one kind of request."""
 
 from __future__ import annotations
 
@@ -8,28 +8,33 @@ from collections.abc import AsyncIterator, Callable
 import httpx2
 
 from app.config import Settings
-from bench.attack.report import Tally
+from bench.attack.report import ScenarioResult
 from tests.support.graphql.socket_client import connected, connecting
 from tests.support.hostile.documents import hostile_documents
 from tests.support.hostile.http import RAW, requests
-from tests.support.hostile.jwt_builder import access_mint, action_mint, forged, forged_access_tokens
+from tests.support.hostile.jwt_builder import (
+    access_token_builder,
+    action_token_builder,
+    forged_access_tokens,
+    forged_tokens,
+)
 from tests.support.hostile.sockets import MESSAGES, OPERATIONS
 from tests.support.service import access_token
 
-STANDARD = {"accept": "application/graphql-response+json"}
+STANDARD_HEADERS = {"accept": "application/graphql-response+json"}
 ME = "{ me { openTokens } }"
 SUBMIT = "mutation($t: String!) { submitScore(input: {actionToken: $t}) { __typename ... on UserError { code } } }"
 SEED = 20
-LONGEST_WAIT = 20.0
+READ_TIMEOUT = 20.0
 
-Wave = Callable[["Target"], AsyncIterator[Tally]]
+Scenario = Callable[["Target"], AsyncIterator[ScenarioResult]]
 
 
 class Target:
-    """A running service, reached over HTTP and by sockets."""
+    """A running service, accessed over HTTP and WebSockets."""
 
     def __init__(self, url: str, settings: Settings, http: httpx2.AsyncClient, documents: int) -> None:
-        """`documents`: how many hostile documents are sent over HTTP, and a fifth of them over a socket."""
+        """Create a target; `documents` hostile documents are sent over HTTP, and a fifth of that over WebSockets."""
         self.url = url
         self.socket_url = url.replace("http", "ws", 1) + "/graphql"
         self.settings = settings
@@ -37,14 +42,14 @@ class Target:
         self.documents = documents
 
     async def post(self, query: str, token: str | None = None, **variables: str) -> httpx2.Response:
-        """One operation."""
-        headers = STANDARD | ({"authorization": f"Bearer {token}".strip()} if token is not None else {})
+        """Execute an operation."""
+        headers = STANDARD_HEADERS | ({"authorization": f"Bearer {token}".strip()} if token is not None else {})
         return await self.http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
 
 
-async def access_tokens(target: Target) -> AsyncIterator[Tally]:
-    """Forged access tokens, over both ways in."""
-    http, sockets = Tally("access tokens over HTTP"), Tally("access tokens over sockets")
+async def access_tokens(target: Target) -> AsyncIterator[ScenarioResult]:
+    """Send forged access tokens over both transports."""
+    http, sockets = ScenarioResult("access tokens over HTTP"), ScenarioResult("access tokens over sockets")
     for token in forged_access_tokens(target.settings).values():
         if token.isascii() and "\0" not in token:
             with http.timed():
@@ -59,55 +64,55 @@ async def access_tokens(target: Target) -> AsyncIterator[Tally]:
     yield sockets
 
 
-async def action_tokens(target: Target) -> AsyncIterator[Tally]:
-    """Forged action tokens, and well signed ones that nobody issued."""
-    tally, alice = Tally("action tokens"), access_token(target.settings, "alice")
+async def action_tokens(target: Target) -> AsyncIterator[ScenarioResult]:
+    """Send forged action tokens, and correctly signed ones that were never issued."""
+    result, alice = ScenarioResult("action tokens"), access_token(target.settings, "alice")
     reply = await target.post("{ me { user { id } } }", alice)
-    good = action_mint(target.settings, reply.json()["data"]["me"]["user"]["id"])
-    tokens = forged(good, access_mint(target.settings)) | {"never issued": good.good()}
+    good = action_token_builder(target.settings, reply.json()["data"]["me"]["user"]["id"])
+    tokens = forged_tokens(good, access_token_builder(target.settings)) | {"never issued": good.good()}
     for token in tokens.values():
-        with tally.timed():
+        with result.timed():
             reply = await target.post(SUBMIT, alice, t=token)
         outcome = reply.json().get("data", {}).get("submitScore", {})
-        tally.count(outcome.get("code") or outcome.get("__typename") or reply.status_code, reply.text)
-    yield tally
+        result.count(outcome.get("code") or outcome.get("__typename") or reply.status_code, reply.text)
+    yield result
 
 
-async def http_requests(target: Target) -> AsyncIterator[Tally]:
-    """Bodies, headers, methods and query strings that are no GraphQL request."""
-    tally = Tally("bodies, headers, query strings")
+async def http_requests(target: Target) -> AsyncIterator[ScenarioResult]:
+    """Send bodies, headers, methods and query strings that are not GraphQL requests."""
+    result = ScenarioResult("bodies, headers, query strings")
     for request in requests():
         url = "/graphql" + (f"?{request.query}" if request.query else "")
-        with tally.timed():
+        with result.timed():
             reply = await target.http.request(
-                request.method, url, content=request.body, headers=STANDARD | request.headers
+                request.method, url, content=request.body, headers=STANDARD_HEADERS | request.headers
             )
-        tally.count(reply.status_code, reply.text)
-    yield tally
+        result.count(reply.status_code, reply.text)
+    yield result
 
 
-async def connections(target: Target) -> AsyncIterator[Tally]:
-    """Connections that do not speak HTTP, or badly."""
-    tally = Tally("raw connections")
+async def connections(target: Target) -> AsyncIterator[ScenarioResult]:
+    """Open connections that send no HTTP or malformed HTTP."""
+    result = ScenarioResult("raw connections")
     host, _, port = target.url.removeprefix("http://").partition(":")
     for sent in RAW.values():
-        with tally.timed():
+        with result.timed():
             reader, writer = await asyncio.open_connection(host, int(port))
             try:
                 writer.write(sent)
-                async with asyncio.timeout(LONGEST_WAIT):
+                async with asyncio.timeout(READ_TIMEOUT):
                     answer = await reader.read(65_536)
             except ConnectionError:
                 answer = b""
             finally:
                 writer.close()
-        tally.count(answer[9:12].decode("latin-1") or "closed", answer.decode("latin-1"))
-    yield tally
+        result.count(answer[9:12].decode("latin-1") or "closed", answer.decode("latin-1"))
+    yield result
 
 
-async def messages(target: Target) -> AsyncIterator[Tally]:
-    """Messages that break the protocol of sockets, and operations that cannot run."""
-    closed, failed = Tally("socket messages"), Tally("socket operations")
+async def messages(target: Target) -> AsyncIterator[ScenarioResult]:
+    """Send messages that violate the protocol, and operations that cannot be executed."""
+    closed, failed = ScenarioResult("socket messages"), ScenarioResult("socket operations")
     for message in MESSAGES.values():
         with closed.timed():
             async with connected(target.socket_url) as client:
@@ -127,9 +132,9 @@ async def messages(target: Target) -> AsyncIterator[Tally]:
     yield failed
 
 
-async def documents(target: Target) -> AsyncIterator[Tally]:
-    """Documents of every shape that has blocked a GraphQL server, over both ways in."""
-    http, sockets = Tally("documents over HTTP"), Tally("documents over sockets")
+async def documents(target: Target) -> AsyncIterator[ScenarioResult]:
+    """Send documents of all shapes that are known to block GraphQL servers, over both transports."""
+    http, sockets = ScenarioResult("documents over HTTP"), ScenarioResult("documents over sockets")
     for _, document in hostile_documents(target.documents, SEED):
         with http.timed():
             reply = await target.post(document)
@@ -145,13 +150,13 @@ async def documents(target: Target) -> AsyncIterator[Tally]:
     yield sockets
 
 
-WAVES: tuple[Wave, ...] = (access_tokens, action_tokens, http_requests, connections, messages, documents)
+SCENARIOS: tuple[Scenario, ...] = (access_tokens, action_tokens, http_requests, connections, messages, documents)
 
 
-async def attack(target: Target, note: Callable[[str], object] = lambda _: None) -> list[Tally]:
-    """All waves, one after the other. `note` is told the name of each as it begins."""
-    tallies = []
-    for wave in WAVES:
-        note(wave.__name__.replace("_", " "))
-        tallies += [tally async for tally in wave(target)]
-    return tallies
+async def attack(target: Target, note: Callable[[str], object] = lambda _: None) -> list[ScenarioResult]:
+    """Run all scenarios one after the other; `note` is called with the name of each when it starts."""
+    results = []
+    for scenario in SCENARIOS:
+        note(scenario.__name__.replace("_", " "))
+        results += [result async for result in scenario(target)]
+    return results

@@ -1,7 +1,7 @@
-"""The service under attack, in a process of its own, with a watchdog in its event loop.
+"""Run the service that is attacked, with a monitor of its event loop.
 
-Settings come from the environment, the socket to listen on by number in `LISTEN_FD`. When it has ended it prints the
-longest turn of the loop in seconds; what it logs goes to standard error.
+The settings come from the environment, and `LISTEN_FD` is the descriptor of the listening socket. At the end, the
+longest iteration of the loop in seconds is printed. The log is written to standard error.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import sys
 from app.config import load_settings
 from app.server import Server, config
 from app.telemetry.logging import configure_logging
-from bench.attack.loop_lag import Watchdog
+from bench.attack.loop_lag import LoopLagMonitor
 
 
 def main() -> None:
     """Serve until SIGTERM."""
     settings = load_settings(_env_file=None)
     configure_logging(settings.log_level, json=True)
-    watchdog, watching = Watchdog(), []
+    monitor, watching = LoopLagMonitor(), []
 
     def ready() -> None:
-        watching.append(asyncio.ensure_future(watchdog.watch()))
+        watching.append(asyncio.ensure_future(monitor.watch()))
 
-    # uvicorn raises the signal again when it has stopped; there is something left to say.
+    # uvicorn raises the signal again when it has stopped, before the result is printed.
     signal.signal(signal.SIGTERM, lambda *_: None)
     Server(config(settings), on_ready=ready).run(sockets=[socket.socket(fileno=int(os.environ["LISTEN_FD"]))])
-    sys.stdout.write(f"{watchdog.longest}\n")
+    sys.stdout.write(f"{monitor.max_lag}\n")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Load, each kind in a process of its own, so that what it costs is not booked on anybody else."""
+"""Generate load in separate processes, so that its CPU time is not counted as that of a server."""

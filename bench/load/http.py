@@ -1,7 +1,7 @@
-"""A closed loop of HTTP requests: every connection sends, waits for the whole answer, and sends the next.
+"""A closed loop of HTTP requests: each connection sends a request, waits for the whole response, and sends the next.
 
-No pipelining, keep-alive on. The loop is epoll and nothing else: its own CPU per request is in the result, and must be
-small beside the server's.
+Connections are kept alive, without pipelining. The loop uses epoll only; its own CPU time per request is part of the
+result, and must be small compared with that of the server.
 """
 
 from __future__ import annotations
@@ -15,35 +15,41 @@ from dataclasses import dataclass, field
 
 from bench.subjects.processes import cpu_seconds
 
-LOST = 5.0
-"""Seconds of silence after which the server is given up."""
+SILENCE_TIMEOUT = 5.0
+"""Seconds without a response after which a measurement fails."""
 
-LENGTH = b"\ncontent-length:"
+CONTENT_LENGTH = b"\ncontent-length:"
 
 
 @dataclass(frozen=True)
 class HttpLoad:
-    """What to send to `port`, over as many connections as there are `max_concurrent`.
+    """The load of one measurement.
 
-    Each lane sends its requests in order; with `again` it starts over at the end, without it the measurement is over
-    when the first lane has no more. `expected` is in every good answer. `pids` are the server's processes.
+    Attributes:
+        port: The port of the server.
+        requests: The requests of each connection, sent in order.
+        expected: Bytes that every successful response contains.
+        seconds: The duration of the measurement.
+        warm_up: Seconds of load before the measurement.
+        pids: The processes of the server.
+        repeat: Whether a connection starts again after its last request; otherwise the measurement ends then.
     """
 
     port: int
-    max_concurrent: Sequence[Sequence[bytes]]
+    requests: Sequence[Sequence[bytes]]
     expected: bytes
     seconds: float
     warm_up: float
     pids: Sequence[int] = ()
-    again: bool = True
+    repeat: bool = True
 
 
 @dataclass
 class HttpOutcome:
-    """What became of the requests answered within the measured `seconds`; `latencies` are in seconds."""
+    """The result of a measurement of `seconds`; `latencies` are in seconds."""
 
     seconds: float = 0.0
-    answers: int = 0
+    responses: int = 0
     errors: int = 0
     server_cpu: float = 0.0
     client_cpu: float = 0.0
@@ -53,53 +59,52 @@ class HttpOutcome:
     @property
     def rate(self) -> float:
         """Answers per second."""
-        return self.answers / self.seconds if self.seconds else 0.0
+        return self.responses / self.seconds if self.seconds else 0.0
 
 
-class _Lane:
-    """One connection, its requests, and the answer it is in the middle of."""
+class _Connection:
+    """A connection, its requests, and the part of a response that it has received."""
 
-    __slots__ = ("buffer", "connection", "position", "requests", "sent_at", "waiting")
+    __slots__ = ("buffer", "position", "requests", "sent_at", "socket")
 
     def __init__(self, port: int, requests: Sequence[bytes]) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", port), timeout=LOST)
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=SILENCE_TIMEOUT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.requests = requests
         self.position = 0
         self.buffer = b""
         self.sent_at = 0.0
-        self.waiting = False
 
     def send(self) -> None:
-        self.connection.sendall(self.requests[self.position])
+        self.socket.sendall(self.requests[self.position])
         self.position += 1
-        self.waiting = True
 
 
 def run(load: HttpLoad) -> HttpOutcome:
-    """Put `load` on the server and return what was measured."""
-    max_concurrent = {
-        lane.connection.fileno(): lane for lane in (_Lane(load.port, requests) for requests in load.max_concurrent)
+    """Run a load and return the result."""
+    connections = {
+        connection.socket.fileno(): connection
+        for connection in (_Connection(load.port, requests) for requests in load.requests)
     }
     try:
-        return _run(load, max_concurrent)
+        return _run(load, connections)
     finally:
-        for lane in max_concurrent.values():
-            lane.connection.close()
+        for connection in connections.values():
+            connection.socket.close()
 
 
-def _run(load: HttpLoad, max_concurrent: dict[int, _Lane]) -> HttpOutcome:
+def _run(load: HttpLoad, connections: dict[int, _Connection]) -> HttpOutcome:
     poll = select.epoll()
-    for number, lane in max_concurrent.items():
+    for number, connection in connections.items():
         poll.register(number, select.EPOLLIN)
-        lane.sent_at = time.perf_counter()
-        lane.send()
+        connection.sent_at = time.perf_counter()
+        connection.send()
     begin = time.perf_counter() + load.warm_up
-    _drive(load, max_concurrent, poll, HttpOutcome(), begin)
+    _drive(load, connections, poll, HttpOutcome(), begin)
     outcome = HttpOutcome()
     server, client, begun = cpu_seconds(load.pids), time.process_time(), time.perf_counter()
-    if not _drive(load, max_concurrent, poll, outcome, begun + load.seconds):
-        raise RuntimeError("the server hung up, or has not answered for a while")
+    if not _drive(load, connections, poll, outcome, begun + load.seconds):
+        raise RuntimeError("the server closed a connection, or did not respond")
     outcome.seconds = time.perf_counter() - begun
     outcome.server_cpu = cpu_seconds(load.pids) - server
     outcome.client_cpu = time.process_time() - client
@@ -107,44 +112,44 @@ def _run(load: HttpLoad, max_concurrent: dict[int, _Lane]) -> HttpOutcome:
 
 
 def _drive(
-    load: HttpLoad, max_concurrent: dict[int, _Lane], poll: select.epoll, outcome: HttpOutcome, until: float
+    load: HttpLoad, connections: dict[int, _Connection], poll: select.epoll, outcome: HttpOutcome, until: float
 ) -> bool:
-    """Go round until then, or until a lane has no more to send. Returns False when the server does not answer."""
+    """Send requests until `until`, or until a connection has sent its last; return False if the server fails."""
     clock, latencies, expected = time.perf_counter, outcome.latencies, load.expected
     now = clock()
     while now < until:
-        ready = poll.poll(LOST)
+        ready = poll.poll(SILENCE_TIMEOUT)
         if not ready:
             return False
         for number, _ in ready:
-            lane = max_concurrent[number]
-            received = lane.connection.recv(262_144)
+            connection = connections[number]
+            received = connection.socket.recv(262_144)
             if not received:
                 return False
-            answer = lane.buffer + received if lane.buffer else received
-            if not _is_whole(answer):
-                lane.buffer = answer
+            response = connection.buffer + received if connection.buffer else received
+            if not _is_whole(response):
+                connection.buffer = response
                 continue
             now = clock()
-            outcome.answers += 1
-            latencies.append(now - lane.sent_at)
-            if expected not in answer:
+            outcome.responses += 1
+            latencies.append(now - connection.sent_at)
+            if expected not in response:
                 outcome.errors += 1
-                outcome.first_error = outcome.first_error or answer[:2000].decode(errors="replace")
-            lane.buffer = b""
-            if lane.position == len(lane.requests):
-                if not load.again:
+                outcome.first_error = outcome.first_error or response[:2000].decode(errors="replace")
+            connection.buffer = b""
+            if connection.position == len(connection.requests):
+                if not load.repeat:
                     return True
-                lane.position = 0
-            lane.sent_at = now
-            lane.send()
+                connection.position = 0
+            connection.sent_at = now
+            connection.send()
     return True
 
 
-def _is_whole(answer: bytes) -> bool:
-    end = answer.find(b"\r\n\r\n")
+def _is_whole(response: bytes) -> bool:
+    end = response.find(b"\r\n\r\n")
     if end < 0:
         return False
-    head = answer[:end].lower()
-    length = head.index(LENGTH) + len(LENGTH)
-    return len(answer) >= end + 4 + int(head[length:].partition(b"\r")[0])
+    head = response[:end].lower()
+    length = head.index(CONTENT_LENGTH) + len(CONTENT_LENGTH)
+    return len(response) >= end + 4 + int(head[length:].partition(b"\r")[0])

@@ -1,4 +1,4 @@
-"""Runs load in processes of its own."""
+"""Run load in separate processes."""
 
 from __future__ import annotations
 
@@ -12,74 +12,74 @@ from typing import Any
 
 from bench.load import http
 from bench.load.http import HttpLoad, HttpOutcome
-from bench.load.subscribers import Arrivals, Crowd, Ramp
+from bench.load.subscribers import Arrivals, Ramp, WatcherSockets
 
 SPAWN = multiprocessing.get_context("spawn")
-PATIENCE = 30.0
-"""Seconds that an answer over the pipe may take beyond the time that was given for the order."""
+REPLY_TIMEOUT = 30.0
+"""Seconds that a reply may take beyond the time-out of the command."""
 
 
 class Clients:
-    """One process that puts one load at a time on servers."""
+    """A process that runs one load at a time."""
 
     def __init__(self, pool: ProcessPoolExecutor) -> None:
         self._pool = pool
 
     def start(self, load: HttpLoad) -> Future[HttpOutcome]:
-        """Put `load` on the server, beside whatever else goes on."""
+        """Start a load in the background."""
         return self._pool.submit(http.run, load)
 
     def run(self, load: HttpLoad) -> HttpOutcome:
-        """Put `load` on the server."""
+        """Run a load and return its result."""
         return self.start(load).result()
 
 
 @contextmanager
 def clients() -> Iterator[Clients]:
-    """A process for HTTP load."""
+    """Run a process for HTTP load during the block."""
     with ProcessPoolExecutor(1, mp_context=SPAWN, initializer=raise_descriptor_limit) as pool:
         yield Clients(pool)
 
 
 class Watchers:
-    """A crowd of sockets in a process of its own."""
+    """Sockets that watch a board, in a separate process."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
-    def ramp(self, sockets: int, *, at_once: int = 100, seconds: float = 120.0) -> Ramp:
-        """Open so many more sockets, at most `at_once` on their way in. Gives up after `seconds`."""
-        ramp: Ramp = self._ask(seconds, "ramp", sockets, at_once, seconds)
+    def ramp(self, sockets: int, *, max_connecting: int = 100, seconds: float = 120.0) -> Ramp:
+        """Open more sockets, at most `max_connecting` at the same time, for at most `seconds`."""
+        ramp: Ramp = self._call(seconds, "ramp", sockets, max_connecting, seconds)
         return ramp
 
     def arrivals(self, score: int, seconds: float) -> Arrivals:
-        """When the sockets heard that the leader has `score`; waits up to `seconds` for those that have not yet."""
-        arrivals: Arrivals = self._ask(seconds, "arrivals", score, seconds)
+        """Return when the sockets received `score` of the leader, after waiting at most `seconds` for all of them."""
+        arrivals: Arrivals = self._call(seconds, "arrivals", score, seconds)
         return arrivals
 
     def cpu(self) -> float:
-        """Seconds of CPU the crowd has used."""
-        used: float = self._ask(0, "cpu")
+        """Return the CPU time of the process in seconds."""
+        used: float = self._call(0, "cpu")
         return used
 
-    def _ask(self, seconds: float, *order: object) -> Any:
-        self._pipe.send(order)
-        if not self._pipe.poll(seconds + PATIENCE):
-            raise TimeoutError("the crowd of sockets does not answer")
+    def _call(self, seconds: float, *command: object) -> Any:
+        self._pipe.send(command)
+        if not self._pipe.poll(seconds + REPLY_TIMEOUT):
+            raise TimeoutError("the process with the sockets does not reply")
         return self._pipe.recv()
 
 
 @contextmanager
 def watchers(port: int) -> Iterator[Watchers]:
-    """A process for sockets to `port`; all of them are closed at the end."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_serve_crowd, args=(port, theirs), daemon=True)
+    """Run a process for sockets to `port` during the block."""
+    parent_end, child_end = SPAWN.Pipe()
+    process = SPAWN.Process(target=_run_sockets, args=(port, child_end), daemon=True)
     process.start()
-    theirs.close()
+    child_end.close()
     try:
-        yield Watchers(ours)
+        yield Watchers(parent_end)
     finally:
-        ours.close()
+        parent_end.close()
         process.join(10)
         if process.is_alive():
             process.kill()
@@ -87,11 +87,11 @@ def watchers(port: int) -> Iterator[Watchers]:
 
 
 def raise_descriptor_limit() -> None:
-    """As many open files as this machine lets us have."""
+    """Raise the limit of open files to the maximum."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _serve_crowd(port: int, orders: Connection) -> None:
+def _run_sockets(port: int, commands: Connection) -> None:
     raise_descriptor_limit()
-    Crowd(port, orders).serve()
+    WatcherSockets(port, commands).serve()

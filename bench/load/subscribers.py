@@ -1,7 +1,7 @@
-"""Thousands of sockets that watch a board, in one process: an epoll loop that decodes no more than it must.
+"""Thousands of sockets that watch a board, in one process with an epoll loop that decodes as little as possible.
 
-Of a message only the first score is read, which is the leader's and tells the messages apart. When it arrived is the
-kernel's word (SO_TIMESTAMPNS), so that a receiver that is behind adds nothing to the figures.
+Only the first score of a message is read, which is the leader's and identifies the message. Arrival times come from the
+kernel (SO_TIMESTAMPNS), so that a receiver that is behind does not change the results.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from bench.workloads import wire
 from bench.workloads.documents import POINTS, UPDATES
 
 SO_TIMESTAMPNS = 35
-"""Linux has it; Python has no name for it."""
+"""A socket option of Linux for which Python has no name."""
 
-ROOM = 262_144
+RECEIVE_BYTES = 262_144
 SCORE = b'"score":'
 INIT = wire.message("connection_init")
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """How a crowd got in: `seconds` from the first connection until all `watching` sockets had the present state."""
+    """The result of opening sockets: `seconds` until all `watching` sockets had received the current state."""
 
     watching: int
     lost: int
@@ -36,7 +36,7 @@ class Ramp:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """When sockets heard of a score, in nanoseconds of the wall clock and in order; `missing` never did."""
+    """When sockets received a score, in ns of the wall clock, sorted; `missing` sockets did not receive it."""
 
     times: array[int]
     missing: int
@@ -53,14 +53,14 @@ class _Watcher:
         self.score: int | None = None
 
 
-class Crowd:
-    """All sockets of this process, in one epoll together with the pipe over which orders come."""
+class WatcherSockets:
+    """All sockets of this process, in one epoll with the pipe for commands."""
 
-    def __init__(self, port: int, orders: Connection) -> None:
+    def __init__(self, port: int, commands: Connection) -> None:
         self._port = port
-        self._orders = orders
+        self._commands = commands
         self._poll = select.epoll()
-        self._poll.register(orders.fileno(), select.EPOLLIN)
+        self._poll.register(commands.fileno(), select.EPOLLIN)
         self._watchers: dict[int, _Watcher] = {}
         self._arrivals: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._opened = 0
@@ -68,38 +68,38 @@ class Crowd:
         self._lost = 0
 
     def serve(self) -> None:
-        """Carry out orders, which are names of methods with arguments, until the pipe closes.
+        """Execute commands, which are names of methods with arguments, until the pipe closes.
 
-        In between the sockets are read, and pings answered.
+        Meanwhile, the sockets are read and pings are answered.
         """
         while True:
-            self._turn(None)
-            if self._orders.poll():
+            self._poll_once(None)
+            if self._commands.poll():
                 try:
-                    name, *arguments = self._orders.recv()
+                    name, *arguments = self._commands.recv()
                 except EOFError:
                     return
-                self._orders.send(getattr(self, name)(*arguments))
+                self._commands.send(getattr(self, name)(*arguments))
 
-    def ramp(self, sockets: int, at_once: int, seconds: float) -> Ramp:
-        """Open so many more sockets, never more than `at_once` on their way in; give up after `seconds`."""
+    def ramp(self, sockets: int, max_connecting: int, seconds: float) -> Ramp:
+        """Open more sockets, at most `max_connecting` at the same time, for at most `seconds`."""
         begun, target = time.monotonic(), self._opened + sockets
         while self._watching + self._lost < target and time.monotonic() < begun + seconds:
-            while self._opened < target and self._opened - self._watching - self._lost < at_once:
+            while self._opened < target and self._opened - self._watching - self._lost < max_connecting:
                 self._open()
-            self._turn(0.5)
+            self._poll_once(0.5)
         return Ramp(self._watching, self._opened - self._watching, time.monotonic() - begun)
 
     def arrivals(self, score: int, seconds: float) -> Arrivals:
-        """Wait until all sockets have heard that the leader has `score`, or more; give up after `seconds`."""
+        """Wait at most `seconds` until all sockets have received `score` of the leader or a higher one."""
         until = time.monotonic() + seconds
         while len(self._arrivals[score]) < self._watching and (left := until - time.monotonic()) > 0:
-            self._turn(left)
+            self._poll_once(left)
         times = self._arrivals.pop(score)
         return Arrivals(array("q", sorted(times)), self._watching - len(times))
 
     def cpu(self) -> float:
-        """Seconds of CPU this process has used."""
+        """Return the CPU time of this process in seconds."""
         return time.process_time()
 
     def _open(self) -> None:
@@ -114,7 +114,7 @@ class Crowd:
         self._poll.register(connection.fileno(), select.EPOLLIN)
         self._opened += 1
 
-    def _turn(self, timeout: float | None) -> None:
+    def _poll_once(self, timeout: float | None) -> None:
         for number, _ in self._poll.poll(timeout):
             watcher = self._watchers.get(number)
             if watcher is not None:
@@ -122,7 +122,7 @@ class Crowd:
 
     def _read(self, watcher: _Watcher) -> None:
         try:
-            received, notes, _, _ = watcher.connection.recvmsg(ROOM, 64)
+            received, notes, _, _ = watcher.connection.recvmsg(RECEIVE_BYTES, 64)
         except OSError:
             received, notes = b"", []
         if not received:
@@ -140,13 +140,13 @@ class Crowd:
         while (split := wire.split_frame(buffer)) is not None:
             opcode, payload, end = split
             buffer = buffer[end:]
-            self._hear(watcher, opcode, payload, arrived)
+            self._handle_frame(watcher, opcode, payload, arrived)
         watcher.buffer = buffer
 
-    def _hear(self, watcher: _Watcher, opcode: int, payload: bytes, arrived: int) -> None:
+    def _handle_frame(self, watcher: _Watcher, opcode: int, payload: bytes, arrived: int) -> None:
         at = payload.find(SCORE)
         if at >= 0:
-            self._note(watcher, int(payload[at + 8 : payload.find(b",", at)]), arrived)
+            self._record_score(watcher, int(payload[at + 8 : payload.find(b",", at)]), arrived)
         elif opcode == wire.PING:
             watcher.connection.sendall(wire.frame(wire.PONG, payload))
         elif opcode == wire.CLOSE:
@@ -154,11 +154,11 @@ class Crowd:
         elif b'"connection_ack"' in payload:
             watcher.connection.sendall(watcher.subscribe)
 
-    def _note(self, watcher: _Watcher, score: int, arrived: int) -> None:
+    def _record_score(self, watcher: _Watcher, score: int, arrived: int) -> None:
         if watcher.score is None:
             self._watching += 1
         else:
-            # Whoever was passed over in between has heard of those scores too, with this one.
+            # A socket that skipped scores has received them with this one.
             for reached in range(watcher.score + POINTS, score + 1, POINTS):
                 self._arrivals[reached].append(arrived)
         watcher.score = score

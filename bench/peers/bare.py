@@ -14,7 +14,7 @@ ENTRIES = [
 
 
 def create_app() -> Starlette:
-    """The application."""
+    """Return the application."""
 
     async def board(request: Request) -> Response:
         await request.json()

@@ -1,0 +1,1 @@
+"""Compute medians of rounds and print tables."""

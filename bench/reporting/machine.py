@@ -1,4 +1,4 @@
-"""Where and when something was measured."""
+"""Describe the machine of a measurement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def describe() -> str:
-    """One line: date, processor, cores, kernel, versions, and how busy the machine was already."""
+    """Return date, processor, cores, kernel, versions and load average in one line."""
     model = "an unknown processor"
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

@@ -1,4 +1,4 @@
-"""The page that a run prints, and the file in which results are kept."""
+"""Print the report of a run, and store it in RESULTS.md."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ RESULTS = Path(__file__).resolve().parents[1] / "RESULTS.md"
 
 
 class Report:
-    """Prints as it grows, so that a long run shows where it is."""
+    """A report that is printed as it grows, so that a long run shows its progress."""
 
     def __init__(self, title: str, machine: str) -> None:
         self._title = title
         self._lines: list[str] = []
-        self._say(f"## {title}", "", machine)
+        self._print(f"## {title}", "", machine)
 
     def note(self, text: str) -> None:
-        """A paragraph."""
-        self._say("", text)
+        """Add a paragraph."""
+        self._print("", text)
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table in Markdown, aligned for people as well."""
+        """Add a table in Markdown with aligned columns."""
         cells = [list(header), *map(list, rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
         lines = [
@@ -33,15 +33,15 @@ class Report:
             for row in cells
         ]
         rule = "|" + "|".join("-" * (width + 1) + (":" if column else "-") for column, width in enumerate(widths)) + "|"
-        self._say("", f"### {title}", "", lines[0], rule, *lines[1:])
+        self._print("", f"### {title}", "", lines[0], rule, *lines[1:])
 
     def record(self) -> None:
-        """Put this run on top of the kept results."""
+        """Add this report at the top of the stored results."""
         head, _, older = RESULTS.read_text().partition("\n## ")
-        kept = f"{head.rstrip()}\n\n" + "\n".join(self._lines) + "\n"
-        RESULTS.write_text(kept + (f"\n## {older}" if older else ""))
+        stored = f"{head.rstrip()}\n\n" + "\n".join(self._lines) + "\n"
+        RESULTS.write_text(stored + (f"\n## {older}" if older else ""))
 
-    def _say(self, *lines: str) -> None:
+    def _print(self, *lines: str) -> None:
         self._lines += lines
         print("\n".join(lines), flush=True)
 

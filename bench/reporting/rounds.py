@@ -1,4 +1,4 @@
-"""Rounds: every contender in turn, several times over, and the medians of what was measured."""
+"""Measure all contenders in turn, several times, and compute medians."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = ("", "req/s", "p50 ms", "p95 ms", "p99 ms", "server CPU ms", "client CP
 
 @dataclass(frozen=True)
 class Contender:
-    """Somebody under load. `load` makes a new one for each round."""
+    """A server under load; `load` creates a new load for each round."""
 
     name: str
     load: Callable[[], HttpLoad]
@@ -36,14 +36,14 @@ class Score:
 
     @property
     def row(self) -> tuple[str, ...]:
-        """As cells for `HEADER`."""
+        """The cells for `HEADER`."""
         times = (f"{time:.1f}" for time in (self.p50, self.p95, self.p99))
         cpu = (f"{self.server_cpu:.3f}" if self.server_cpu else "", f"{self.client_cpu:.3f}")
         return (self.name, f"{self.rate:,.0f}", *times, *cpu, str(self.errors))
 
 
 def compete(clients: Clients, contenders: Sequence[Contender], rounds: int) -> list[Score]:
-    """Put each contender's load on it, in turn, so many times."""
+    """Run the load of each contender in turn, `rounds` times, and return the medians."""
     outcomes: dict[str, list[HttpOutcome]] = {contender.name: [] for contender in contenders}
     for _ in range(rounds):
         for contender in contenders:
@@ -52,7 +52,7 @@ def compete(clients: Clients, contenders: Sequence[Contender], rounds: int) -> l
 
 
 def score(name: str, outcomes: Sequence[HttpOutcome]) -> Score:
-    """The medians of a contender's outcomes."""
+    """Return the medians of the outcomes of one contender."""
 
     def of(figure: Callable[[HttpOutcome], float]) -> float:
         return median(map(figure, outcomes))
@@ -63,14 +63,14 @@ def score(name: str, outcomes: Sequence[HttpOutcome]) -> Score:
         p50=of(lambda one: percentile(one.latencies, 50) * 1000),
         p95=of(lambda one: percentile(one.latencies, 95) * 1000),
         p99=of(lambda one: percentile(one.latencies, 99) * 1000),
-        server_cpu=of(lambda one: one.server_cpu / one.answers * 1000),
-        client_cpu=of(lambda one: one.client_cpu / one.answers * 1000),
+        server_cpu=of(lambda one: one.server_cpu / one.responses * 1000),
+        client_cpu=of(lambda one: one.client_cpu / one.responses * 1000),
         errors=sum(one.errors for one in outcomes),
         first_error=next((one.first_error for one in outcomes if one.first_error), ""),
     )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` percent of `values` do not exceed; 0 when there are none."""
+    """Return the value that `share` percent of `values` do not exceed; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))] if ordered else 0.0

@@ -1,0 +1,1 @@
+"""The servers that are measured, with their stores and processes."""

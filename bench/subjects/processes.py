@@ -1,4 +1,4 @@
-"""Servers as child processes, and what they have used, read from /proc."""
+"""Run servers as child processes, and read their resource usage from /proc."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tempfile import TemporaryFile
 from typing import IO
 from urllib.request import urlopen
 
-TICK = os.sysconf("SC_CLK_TCK")
-START_SECONDS = 60
-STOP_SECONDS = 15
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+START_TIMEOUT = 60
+STOP_TIMEOUT = 15
 
 
-class DidNotStart(Exception):
-    """A server ended, or said nothing, while it was started. The text is the end of its log."""
+class StartError(Exception):
+    """A server ended or did not answer while it was started. The text is the end of its log."""
 
 
 @dataclass
 class Server:
-    """One subject's processes, all serving the same port of 127.0.0.1."""
+    """The processes of one subject, which serve the same port of 127.0.0.1."""
 
     port: int
     processes: Sequence[subprocess.Popen[bytes]]
@@ -36,22 +36,29 @@ class Server:
         return [pid for process in self.processes for pid in _family(process.pid)]
 
     def stop(self) -> None:
-        """End it in good order; by force where that takes too long."""
+        """Stop the processes gracefully, or by SIGKILL if that takes too long."""
         for process in self.processes:
             process.terminate()
         for process in self.processes:
             try:
-                process.wait(STOP_SECONDS)
+                process.wait(STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(STOP_SECONDS)
+                process.wait(STOP_TIMEOUT)
         self.log.close()
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], *, workers: int = 1, probe: str = "/livez") -> Server:
     """Run `command` once per worker, all on one listening socket that they inherit as the descriptor `LISTEN_FD`.
 
-    Returns when `probe` answers; raises DidNotStart.
+    Args:
+        command: The command.
+        environment: Further environment variables.
+        workers: The number of processes.
+        probe: The path that answers when the server is ready.
+
+    Raises:
+        StartError: A process ended, or `probe` did not answer in time.
     """
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     os.set_inheritable(listener.fileno(), True)
@@ -79,7 +86,7 @@ def cpu_seconds(pids: Sequence[int]) -> float:
         # The name in parentheses may contain anything; what follows it are numbers.
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
-    return ticks / TICK
+    return ticks / TICKS_PER_SECOND
 
 
 def resident_bytes(pids: Sequence[int]) -> int:
@@ -88,9 +95,9 @@ def resident_bytes(pids: Sequence[int]) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def await_quiet(pids: Sequence[int], *, most: float = 30.0) -> None:
-    """Return when `pids` have used nearly nothing for half a second; after `most` seconds in any case."""
-    deadline = time.monotonic() + most
+def wait_until_idle(pids: Sequence[int], *, timeout: float = 30.0) -> None:
+    """Wait until `pids` have used nearly no CPU for half a second, for at most `timeout` seconds."""
+    deadline = time.monotonic() + timeout
     used = cpu_seconds(pids)
     while time.monotonic() < deadline:
         time.sleep(0.5)
@@ -100,7 +107,7 @@ def await_quiet(pids: Sequence[int], *, most: float = 30.0) -> None:
 
 
 def _await(server: Server, probe: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if any(process.poll() is not None for process in server.processes):
             break
@@ -111,7 +118,7 @@ def _await(server: Server, probe: str) -> None:
         except OSError:
             time.sleep(0.05)
     server.log.seek(0)
-    raise DidNotStart(server.log.read()[-4000:].decode(errors="replace"))
+    raise StartError(server.log.read()[-4000:].decode(errors="replace"))
 
 
 def _family(pid: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Runs one of the Python servers on the socket that it inherits as the descriptor `LISTEN_FD`."""
+"""Run one of the Python servers on the socket whose descriptor is `LISTEN_FD`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.load.run import raise_descriptor_limit
 
 
 def ours() -> uvicorn.Server:
-    """The service, exactly as it serves."""
+    """Return the service with its production configuration."""
     from app.config import load_settings
     from app.server import Server, config
     from app.telemetry.logging import configure_logging
@@ -23,14 +23,14 @@ def ours() -> uvicorn.Server:
 
 
 def idiomatic() -> uvicorn.Server:
-    """Strawberry's own view and socket handler, with uvicorn's defaults but for the access log."""
+    """Return a server with Strawberry's own view and socket handler and the defaults of uvicorn, without access log."""
     from bench.peers.idiomatic.server import create_app
 
     return uvicorn.Server(uvicorn.Config(create_app(os.environ), access_log=False, log_level="warning", backlog=4096))
 
 
 def bare() -> uvicorn.Server:
-    """Starlette, JSON in and JSON out."""
+    """Return a server with Starlette alone, which parses and returns JSON."""
     from bench.peers.bare import create_app
 
     config = uvicorn.Config(create_app(), access_log=False, log_level="warning", loop="uvloop", http="httptools")

@@ -1,4 +1,4 @@
-"""The stores of one run: private servers in a temporary folder, and a database for each subject."""
+"""Run private stores in a temporary folder, and create a database for each subject."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ import asyncpg
 from sqlalchemy import make_url
 
 from app.embedded import Stores, open_stores
-from app.embedded.paths import make_private
+from app.embedded.paths import base_folder, make_private
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Database:
-    """One subject's database. `url` is in the form of SQLAlchemy."""
+    """The database of one subject; `url` is as SQLAlchemy expects it."""
 
     url: str
 
     @property
     def dsn(self) -> str:
-        """The address in the form that other drivers than SQLAlchemy know."""
+        """The URL as other drivers expect it."""
         return make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     def run(self, work: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
-        """Do `work` with a connection of its own."""
+        """Call `work` with a new connection, and return its result."""
 
         async def connected() -> T:
             connection = await asyncpg.connect(self.dsn, timeout=10, command_timeout=600)
@@ -45,7 +45,7 @@ class Database:
         return asyncio.run(connected())
 
     def settle(self) -> None:
-        """Have the statistics right, and no vacuum in the way of what is measured next."""
+        """Update statistics, vacuum and write a checkpoint, so that none of these disturbs a measurement."""
 
         async def analyze(connection: asyncpg.Connection) -> None:
             await connection.execute("VACUUM ANALYZE")
@@ -56,19 +56,19 @@ class Database:
 
 @contextmanager
 def private_stores() -> Iterator[Stores]:
-    """PostgreSQL and Redis for this run, as durable as in development; nothing is left of them."""
+    """Run PostgreSQL and Redis, as durable as in development, during the block; their data is deleted at the end."""
     folder = make_private(Path(tempfile.gettempdir()) / f"leaderboard-bench-{secrets.token_hex(6)}")
     try:
         with open_stores(folder) as stores:
             yield stores
     finally:
-        if (folder / "elsewhere").is_symlink():
-            shutil.rmtree((folder / "elsewhere").resolve(), ignore_errors=True)
+        if base_folder(folder) != folder:
+            shutil.rmtree(base_folder(folder), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def create_database(stores: Stores, name: str) -> Database:
-    """A new, empty database."""
+    """Create an empty database."""
 
     async def create(connection: asyncpg.Connection) -> None:
         await connection.execute(f'CREATE DATABASE "{name}"')

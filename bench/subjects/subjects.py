@@ -1,4 +1,4 @@
-"""Who is measured: each knows how to fill its stores, to start, and to make action tokens ahead of the clock."""
+"""The servers that are measured: how to fill their stores, start them and create action tokens in advance."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from bench.workloads.players import Player
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "bench" / "peers"
 NODE_PEER = PEERS / "node"
-PLENTY = 100_000_000
-LOADED_SECONDS = 600
+UNREACHABLE_LIMIT = 100_000_000
+LOAD_TIMEOUT = 600
 
 
 class Subject(Protocol):
@@ -41,22 +41,26 @@ class Subject(Protocol):
     name: str
 
     def fill(self, players: Sequence[Player]) -> None:
-        """Make the database and put `players` on the board. Once, before the first start."""
+        """Create the tables and put `players` on the board, once before the first start."""
 
     def start(self, workers: int = 1) -> Server:
-        """Serve. Raises DidNotStart."""
+        """Start the server.
+
+        Raises:
+            StartError: The server does not start.
+        """
 
     def action_tokens(self, players: Sequence[Player]) -> list[str]:
-        """A new, unused action token for each of `players`, who may be listed more than once."""
+        """Return a new action token for each of `players`, which may contain a player more than once."""
 
 
 def python(name: str) -> list[str]:
-    """The command that runs one of the Python servers."""
+    """Return the command that runs one of the Python servers."""
     return [sys.executable, "-m", "bench.subjects.serve", name]
 
 
-class Ours:
-    """The service. Every rule is on; the limits of what one client may do are out of the load's way."""
+class Service:
+    """The service with all rules; limits per client are so high that the load does not reach them."""
 
     def __init__(self, name: str, stores: Stores, **settings: object) -> None:
         self.name = name
@@ -67,15 +71,15 @@ class Ours:
             "REDIS_URL": stores.redis_url,
             "REDIS_PREFIX": word,
             "LOG_LEVEL": "WARNING",
-            "MAX_OPEN_TOKENS": str(PLENTY),
+            "MAX_OPEN_TOKENS": str(UNREACHABLE_LIMIT),
             "WS_MAX_CONNECTIONS": "20000",
-            **{f"RATE_LIMIT_{limit}": str(PLENTY) for limit in _LIMITS},
+            **{f"RATE_LIMIT_{limit}": str(UNREACHABLE_LIMIT) for limit in _LIMITS},
             **{key.upper(): str(value) for key, value in settings.items()},
         }
         self.settings = settings_of(self._environment)
 
     def fill(self, players: Sequence[Player]) -> None:
-        """Users and all-time scores, by COPY."""
+        """Insert users and all-time scores by COPY."""
         upgrade(self._database.url)
         now = datetime.now(UTC)
 
@@ -99,13 +103,13 @@ class Ours:
         self._database.settle()
 
     def start(self, workers: int = 1) -> Server:
-        """Serve; returns when the board is loaded."""
+        """Start the server and wait until the board is loaded into Redis."""
         server = start(python("ours"), environment(self._environment), workers=workers)
         _await_board(server)
         return server
 
     def action_tokens(self, players: Sequence[Player]) -> list[str]:
-        """Signed tokens, with their rows stored by COPY."""
+        """Return signed tokens, after inserting their rows by COPY."""
         now = datetime.now(UTC).replace(microsecond=0)
         signer = ActionClaims(
             SigningKeys(self.settings.action_token_secret.get_secret_value()), lambda: now, capacity=1
@@ -122,12 +126,17 @@ class Ours:
 
 
 class Peer:
-    """One of the peers: the same players, in tables and keys of its own."""
+    """Another server with the same players in its own tables and keys."""
 
     def __init__(self, name: str, command: Sequence[str], stores: Stores, settings: Settings, **more: str) -> None:
-        """`name` is that of its database, and begins its keys in Redis. `settings` tell how access tokens are signed.
+        """Create the database of a server.
 
-        `more` are further variables of its environment.
+        Args:
+            name: The name of the subject; also that of its database, and the prefix of its keys in Redis.
+            command: The command that starts the server.
+            stores: The private stores.
+            settings: The settings by which access tokens are signed.
+            more: Further environment variables.
         """
         self.name = name
         self._word = name.replace(" ", "_").replace(",", "")
@@ -144,7 +153,7 @@ class Peer:
         }
 
     def fill(self, players: Sequence[Player]) -> None:
-        """Users by COPY, the board and the names in Redis."""
+        """Insert users by COPY, and write the board and the names to Redis."""
         tables = (PEERS / "tables.sql").read_text()
 
         async def create(connection: asyncpg.Connection) -> None:
@@ -161,11 +170,11 @@ class Peer:
             pipe.execute()
 
     def start(self, workers: int = 1) -> Server:
-        """Serve."""
+        """Start the server."""
         return start(self._command, environment(self._environment), workers=workers)
 
     def action_tokens(self, players: Sequence[Player]) -> list[str]:
-        """Random tokens, with their rows stored by COPY."""
+        """Return random tokens, after inserting their rows by COPY."""
         tokens = [uuid4().hex for _ in players]
         rows = [
             (hashlib.sha256(token.encode()).digest(), player.id, POINTS)
@@ -176,35 +185,35 @@ class Peer:
 
 
 def idiomatic(stores: Stores, settings: Settings) -> Peer:
-    """Strawberry, the ORM and Redis as the tutorials have them."""
+    """Return a server as tutorials build it, with Strawberry, the ORM and Redis."""
     return Peer("idiomatic", python("idiomatic"), stores, settings)
 
 
 def node(stores: Stores, settings: Settings, name: str = "node", **more: str) -> Peer | None:
-    """mercurius and graphql-ws on Node; None where Node or the peer's packages are missing."""
+    """Return a server with Mercurius and graphql-ws; None if Node or its packages are not installed."""
     program = shutil.which("node")
     if program is None or not (NODE_PEER / "node_modules").is_dir():
         return None
     return Peer(name, [program, str(NODE_PEER / "server.mjs")], stores, settings, **more)
 
 
-def fuller_node(stores: Stores, settings: Settings) -> Peer | None:
-    """The same, promising a little more of what the service does: see `bench/peers/node/scores.mjs`."""
+def node_with_limits(stores: Stores, settings: Settings) -> Peer | None:
+    """Return the Node server with limits on queries and boards of all periods: see `bench/peers/node/scores.mjs`."""
     return node(stores, settings, "node, limits and periods", EVERYTHING="1")
 
 
 def start_bare() -> Server:
-    """Starlette alone: JSON in, JSON out."""
+    """Start Starlette alone, which parses and returns JSON."""
     return start(python("bare"), environment({}))
 
 
 def settings_of(variables: dict[str, str]) -> Settings:
-    """The settings that a process with these variables would have."""
+    """Return the settings of a process with these environment variables."""
     return load_settings(_env_file=None, **{name.lower(): value for name, value in variables.items()})
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
-    """Variables for a child, which finds this package wherever it is started."""
+    """Return the environment of a child process that can import this package from any folder."""
     return {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]]), **variables}
 
 
@@ -226,7 +235,7 @@ def _await_board(server: Server) -> None:
     body = json.dumps({"query": "{ leaderboard(limit: 1) { source } }"}).encode()
     headers = {"content-type": "application/json"}
     request = Request(f"http://127.0.0.1:{server.port}/graphql", body, headers)
-    deadline = time.monotonic() + LOADED_SECONDS
+    deadline = time.monotonic() + LOAD_TIMEOUT
     while time.monotonic() < deadline:
         with urlopen(request, timeout=10) as answer:  # noqa: S310
             if json.load(answer)["data"]["leaderboard"]["source"] in ("REDIS", "MEMORY"):

@@ -1,0 +1,1 @@
+"""The players, documents and requests of the benchmarks."""

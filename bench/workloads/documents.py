@@ -1,4 +1,4 @@
-"""The documents every subject is asked to execute, word for word the same."""
+"""The documents that all subjects execute, identical for all."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ subscription Updates($limit: Int!) {
 
 ACTION = "COMPLETE_LEVEL"
 POINTS = 50
-"""What `ACTION` pays."""
+"""The points of `ACTION`."""

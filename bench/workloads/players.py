@@ -1,4 +1,4 @@
-"""Players: made up from a number, so that every run has the same ones."""
+"""Create players from numbers, so that all runs have the same ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEADER_SCORE = 500_000
 
 @dataclass(frozen=True)
 class Player:
-    """One player and what lets it in. The first `LEADERS` are so far ahead that no load overtakes them."""
+    """A player with an access token. The first `LEADERS` are so far ahead that no load overtakes them."""
 
     id: UUID
     name: str
@@ -26,7 +26,7 @@ class Player:
 
 
 def make_players(count: int, settings: Settings, *, signed_in: int | None = None) -> list[Player]:
-    """`count` players, the best first; the first `signed_in` of them, else all, have access tokens good for a day."""
+    """Return `count` players, best first; all, or the first `signed_in`, have access tokens valid for one day."""
     secrets = SigningKeys(settings.jwt_secret.get_secret_value())
     now = int(time.time())
     players = []
@@ -43,7 +43,7 @@ def make_players(count: int, settings: Settings, *, signed_in: int | None = None
 
 
 def make_server_token(settings: Settings) -> str:
-    """An access token of a game's back-end, good for a day."""
+    """Return an access token of a game's back-end, valid for one day."""
     secrets = SigningKeys(settings.jwt_secret.get_secret_value())
     return _access_token(secrets, "game-server", Role.SERVER, settings, int(time.time()))
 

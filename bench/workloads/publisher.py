@@ -1,4 +1,4 @@
-"""The leader of the board, whose submissions are what watchers see."""
+"""Submit scores of the leader, which watchers receive."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Published:
 
 
 class Publisher:
-    """Submits for the leader, over a connection that is opened before the clock runs."""
+    """Submits scores of the leader over a connection that is opened before the measurement."""
 
     def __init__(self, subject: Subject, port: int, leader: Player, score: int, changes: int) -> None:
-        """`score` is what the leader has now; at most so many `changes` are published."""
+        """Create a publisher; `score` is the current score, and `changes` the maximum number of submissions."""
         self._connection = HTTPConnection("127.0.0.1", port, timeout=120)
         self._leader = leader
         self._tokens: Sequence[str] = subject.action_tokens([leader] * changes)
@@ -35,12 +35,16 @@ class Publisher:
         self.score = score
 
     def publish(self) -> Published:
-        """Submit once. Raises RuntimeError when the submission is not accepted."""
+        """Submit once.
+
+        Raises:
+            RuntimeError: The submission is not accepted.
+        """
         variables = {"input": {"actionToken": self._tokens[self._used]}}
         body = json.dumps({"query": documents.SUBMIT, "variables": variables})
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._leader.access_token}"}
         self._used += 1
-        self._connection.close()  # between two changes servers close it, each after a time of its own
+        self._connection.close()  # servers close an idle connection, each after another time
         self._connection.connect()
         sent_at = time.time_ns()
         self._connection.request("POST", "/graphql", body, headers)

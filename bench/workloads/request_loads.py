@@ -1,4 +1,4 @@
-"""What clients send: for each connection the requests of its own players."""
+"""The loads of the benchmarks: for each connection, the requests of its players."""
 
 from __future__ import annotations
 
@@ -13,69 +13,69 @@ from bench.subjects.subjects import Subject
 from bench.workloads import documents, wire
 from bench.workloads.players import LEADERS, Player
 
-Lanes = Sequence[Sequence[bytes]]
+Requests = Sequence[Sequence[bytes]]
 
 
 def queries(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
-    """Every player asks for the first ten."""
+    """Let every player query the first ten entries."""
     variables = {"category": "global", "period": "ALL_TIME", "limit": 10}
-    max_concurrent = [
-        [wire.post(documents.BOARD, variables, player.access_token) for player in lane]
-        for lane in _shared_out(players, connections)
+    requests = [
+        [wire.post(documents.BOARD, variables, player.access_token) for player in share]
+        for share in _split(players, connections)
     ]
-    return _load(server, max_concurrent, b'"rank":10', seconds)
+    return _load(server, requests, b'"rank":10', seconds)
 
 
 def ranks(
-    server: Server, asking: Sequence[Player], about: Sequence[Player], connections: int, seconds: float
+    server: Server, viewers: Sequence[Player], targets: Sequence[Player], connections: int, seconds: float
 ) -> HttpLoad:
-    """Each of the players `asking` wants the rank of its counterpart in `about`."""
-    pairs = list(zip(asking, about, strict=True))
-    max_concurrent = [
-        [wire.post(documents.RANK, {"userId": other.name}, player.access_token) for player, other in lane]
-        for lane in (pairs[number::connections] for number in range(connections))
+    """Let each player of `viewers` query the rank of the corresponding player of `targets`."""
+    pairs = list(zip(viewers, targets, strict=True))
+    requests = [
+        [wire.post(documents.RANK, {"userId": other.name}, player.access_token) for player, other in share]
+        for share in (pairs[number::connections] for number in range(connections))
     ]
-    return _load(server, max_concurrent, b'"userRank":{"', seconds)
+    return _load(server, requests, b'"userRank":{"', seconds)
 
 
 def issues(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
-    """Every player asks for action tokens."""
+    """Let every player request action tokens."""
     variables = {"input": {"actionType": documents.ACTION}}
-    max_concurrent = [
-        [wire.post(documents.ISSUE, variables, player.access_token) for player in lane]
-        for lane in _shared_out(players, connections)
+    requests = [
+        [wire.post(documents.ISSUE, variables, player.access_token) for player in share]
+        for share in _split(players, connections)
     ]
-    return _load(server, max_concurrent, b'"ActionTokenIssued"', seconds)
+    return _load(server, requests, b'"ActionTokenIssued"', seconds)
 
 
 def visit(server: Server, players: Sequence[Player], connections: int) -> HttpLoad:
-    """Every player asks for one action token: afterwards the server has seen them all."""
+    """Let every player request one action token, so that the server has seen all players."""
     load = issues(server, players, connections, seconds=60)
-    return replace(load, warm_up=0, again=False)
+    return replace(load, warm_up=0, repeat=False)
 
 
 def submissions(
-    subject: Subject, server: Server, players: Sequence[Player], connections: int, seconds: float, most: int
+    subject: Subject, server: Server, players: Sequence[Player], connections: int, seconds: float, total: int
 ) -> HttpLoad:
-    """Every player hands in action tokens that were made beforehand, `most` in all; none is sent twice."""
-    max_concurrent = [list(islice(cycle(lane), most // connections)) for lane in _shared_out(players, connections)]
-    tokens = iter(subject.action_tokens([player for lane in max_concurrent for player in lane]))
-    requests = [[submission(player, next(tokens)) for player in lane] for lane in max_concurrent]
-    return _load(server, requests, b'"ScoreAccepted"', seconds, again=False)
+    """Let players submit `total` action tokens that were created before; none is sent twice."""
+    shares = [list(islice(cycle(share), total // connections)) for share in _split(players, connections)]
+    tokens = iter(subject.action_tokens([player for share in shares for player in share]))
+    requests = [[submission(player, next(tokens)) for player in share] for share in shares]
+    return _load(server, requests, b'"ScoreAccepted"', seconds, repeat=False)
 
 
 def reports(
-    server: Server, token: str, players: Sequence[Player], connections: int, seconds: float, most: int
+    server: Server, token: str, players: Sequence[Player], connections: int, seconds: float, total: int
 ) -> HttpLoad:
-    """One game server records actions of all players, `most` in all, each with an idempotency key of its own."""
-    max_concurrent = [
+    """Let one game server record `total` actions of all players, each with its own idempotency key."""
+    requests = [
         [
             _report(token, player, f"{number}-{count}-{uuid4().hex}")
-            for count, player in enumerate(islice(cycle(lane), most // connections))
+            for count, player in enumerate(islice(cycle(share), total // connections))
         ]
-        for number, lane in enumerate(_shared_out(players, connections))
+        for number, share in enumerate(_split(players, connections))
     ]
-    return _load(server, max_concurrent, b'"ScoreAccepted"', seconds, again=False)
+    return _load(server, requests, b'"ScoreAccepted"', seconds, repeat=False)
 
 
 def _report(token: str, player: Player, key: str) -> bytes:
@@ -84,13 +84,13 @@ def _report(token: str, player: Player, key: str) -> bytes:
 
 
 def submission(player: Player, action_token: str) -> bytes:
-    """One submission as a request."""
+    """Return a request that submits an action token."""
     return wire.post(documents.SUBMIT, {"input": {"actionToken": action_token}}, player.access_token)
 
 
-def _shared_out(players: Sequence[Player], connections: int) -> list[Sequence[Player]]:
+def _split(players: Sequence[Player], connections: int) -> list[Sequence[Player]]:
     return [players[LEADERS + number :: connections] for number in range(connections)]
 
 
-def _load(server: Server, max_concurrent: Lanes, expected: bytes, seconds: float, *, again: bool = True) -> HttpLoad:
-    return HttpLoad(server.port, max_concurrent, expected, seconds, min(0.7, seconds / 3), server.pids, again)
+def _load(server: Server, requests: Requests, expected: bytes, seconds: float, *, repeat: bool = True) -> HttpLoad:
+    return HttpLoad(server.port, requests, expected, seconds, min(0.7, seconds / 3), server.pids, repeat)

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The sizes of a run."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Scale:
-    """The sizes of a run. `seconds` is the length of one measurement; every contender has `rounds` of them."""
+    """The sizes of a run: each contender is measured `rounds` times for `seconds`."""
 
     rounds: int
     seconds: float
     players: int
     submissions: int
-    """Action tokens made for each measurement of submissions, which ends when they are used up."""
+    """The action tokens for one measurement of submissions, which ends when all are used."""
     watchers: int
     mixed_seconds: float
     many_users: int

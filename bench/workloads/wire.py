@@ -1,4 +1,4 @@
-"""Requests and frames as bytes, made before the clock runs."""
+"""Encode requests and frames as bytes before a measurement starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 def post(query: str, variables: dict[str, Any], access_token: str) -> bytes:
-    """A GraphQL operation as a keep-alive HTTP request."""
+    """Return a GraphQL operation as an HTTP request on a connection that is kept alive."""
     body = json.dumps({"query": query, "variables": variables}).encode()
     head = (
         "POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -25,13 +25,13 @@ def post(query: str, variables: dict[str, Any], access_token: str) -> bytes:
 
 
 def message(kind: str, id: str | None = None, payload: dict[str, Any] | None = None) -> bytes:
-    """A message of graphql-transport-ws as a frame."""
+    """Return a message of graphql-transport-ws as a frame."""
     members = {"id": id, "type": kind, "payload": payload}
     return frame(TEXT, json.dumps({name: value for name, value in members.items() if value is not None}).encode())
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
-    """A final frame, masked with zeros as a client's frames must be."""
+    """Return a final frame, masked with zeros; frames of clients must be masked."""
     length = len(payload)
     if length < 126:
         return bytes((0x80 | opcode, 0x80 | length)) + bytes(4) + payload
@@ -39,7 +39,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 def split_frame(buffer: bytes) -> tuple[int, bytes, int] | None:
-    """Opcode and payload of the first frame, and where the next begins; None when it is not all there."""
+    """Return opcode and payload of the first frame and the offset of the next; None if the frame is incomplete."""
     if len(buffer) < 2:
         return None
     length, start = buffer[1] & 127, 2

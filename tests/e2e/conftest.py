@@ -32,5 +32,5 @@ async def open_tab(browser: Browser, service: Service) -> AsyncIterator[OpenTab]
 
         yield open_
         for opened in tabs:
-            assert opened.faults == []
-            assert opened.elsewhere == []
+            assert opened.errors == []
+            assert opened.external_requests == []

@@ -24,7 +24,7 @@ async def test_a_leader_whose_session_answers_nothing_stops_before_the_next_one_
         backend = await holder(url)
         os.kill(backend, signal.SIGSTOP)
         try:
-            await until(lambda: not old.is_leader and first.at_once == 0, timeout=30)
+            await until(lambda: not old.is_leader and first.concurrent == 0, timeout=30)
             async with instance(url, second.job()):
                 os.kill(backend, signal.SIGCONT)  # It finds its client gone, and the lock is free.
                 await second.has_begun(1)

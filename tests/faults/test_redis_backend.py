@@ -8,13 +8,17 @@ import pytest
 from redis.asyncio import Redis
 
 from app.pubsub.channels.redis_backend import OUTAGES, Gap
-from tests.support.boards.channels import Ear, backend_of, running
+from tests.support.boards.channels import ChannelListener, backend_of, running
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT, until
 
 
 async def test_after_a_restart_every_channel_has_a_gap_and_then_delivers_again(redis_server: BreakableServer) -> None:
-    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "a") as a, Ear(broadcast, "b") as b:
+    async with (
+        running(redis_server.url) as (broadcast, backend),
+        ChannelListener(broadcast, "a") as a,
+        ChannelListener(broadcast, "b") as b,
+    ):
         await a.gap()
         await b.gap()
         redis_server.kill()
@@ -29,7 +33,7 @@ async def test_after_a_restart_every_channel_has_a_gap_and_then_delivers_again(r
 
 
 async def test_a_frozen_server_is_noticed_and_left_for_a_new_connection(redis_server: BreakableServer) -> None:
-    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "c") as ear:
+    async with running(redis_server.url) as (broadcast, backend), ChannelListener(broadcast, "c") as ear:
         await ear.gap()
         redis_server.freeze()
         await until(lambda: not backend.healthy.is_set())
@@ -50,7 +54,7 @@ async def test_publishing_to_a_frozen_server_fails_in_time(redis_server: Breakab
 
 async def test_a_server_that_is_not_there_at_first_is_found_later(redis_server: BreakableServer) -> None:
     redis_server.kill()
-    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "c") as ear:
+    async with running(redis_server.url) as (broadcast, backend), ChannelListener(broadcast, "c") as ear:
         await until(lambda: backend.outages >= 3)
         await redis_server.start()
         await ear.gap()
@@ -62,7 +66,7 @@ async def test_a_cut_connection_is_a_gap_even_when_the_client_heals_it_unseen(re
     async with (
         Redis.from_url(redis_server.url) as client,
         running(redis_server.url) as (broadcast, _),
-        Ear(broadcast, "c") as ear,
+        ChannelListener(broadcast, "c") as ear,
     ):
         await ear.gap()
         await client.client_kill_filter(_type="pubsub")
@@ -93,7 +97,7 @@ async def test_more_than_can_wait_becomes_one_gap(redis_server: BreakableServer)
 
 
 async def test_the_listener_of_broadcast_is_never_hurt_by_an_outage(redis_server: BreakableServer) -> None:
-    async with running(redis_server.url) as (broadcast, backend), Ear(broadcast, "c") as ear:
+    async with running(redis_server.url) as (broadcast, backend), ChannelListener(broadcast, "c") as ear:
         await ear.gap()
         for _ in range(3):
             redis_server.kill()

@@ -1,4 +1,4 @@
-"""Instances that compete to run jobs of a test, on a real PostgreSQL."""
+"""Run jobs of a test on several instances, with a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.telemetry.supervision import end
 from app.wiring import utc_now
 
 QUICK = Lease(check_interval=0.2, check_timeout=2.0, idle_timeout=10.0)
-"""A new leader waits for two seconds; a busy machine has as long to answer."""
+"""A leader that does not answer for two seconds loses the lock, which is enough for a busy machine."""
 
-HOLDER = """
+SELECT_LOCK_HOLDER = """
 SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
 WHERE locktype = 'advisory' AND granted AND datname = current_database()
 """
@@ -28,7 +28,7 @@ WHERE locktype = 'advisory' AND granted AND datname = current_database()
 
 @asynccontextmanager
 async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Database]:
-    """A database with a pool of its own."""
+    """Open a database with its own pool during the block."""
     engine = open_engine(url, maximum=4, timeout=timeout, name="test")
     try:
         yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
@@ -40,7 +40,7 @@ async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Databa
 async def competing(
     database: Database, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.5
 ) -> AsyncIterator[Jobs]:
-    """Jobs that compete for the lock until the end of the block."""
+    """Run jobs that compete for the lock during the block."""
     made = Jobs(LeaderLock(database, lease), jobs, utc_now, time.monotonic, compete_interval)
     task = asyncio.create_task(made.run())
     try:
@@ -51,13 +51,13 @@ async def competing(
 
 @asynccontextmanager
 async def instance(url: str, *jobs: Job, compete_interval: float = 0.5) -> AsyncIterator[Jobs]:
-    """An instance of its own that competes for the lock until the end of the block."""
+    """Run an instance, with its own pool, that competes for the lock during the block."""
     async with database_at(url) as database, competing(database, *jobs, compete_interval=compete_interval) as made:
         yield made
 
 
 class Work:
-    """The work of a job. A test awaits its runs; every run is written down in `events` when it begins and ends."""
+    """The work of a job. A test can wait for its runs; `events` records the begin and end of each."""
 
     def __init__(
         self, name: str, events: list[str] | None = None, *, outcome: Callable[[], BaseException | None] = lambda: None
@@ -65,22 +65,23 @@ class Work:
         self.name = name
         self.events = [] if events is None else events
         self.begun = 0
-        self.at_once = 0
-        self.most_at_once = 0
+        self.concurrent = 0
+        self.max_concurrent = 0
         self.may_end = asyncio.Event()
         self.may_end.set()
         self._outcome = outcome
         self._changed = asyncio.Condition()
 
     def job(self, *, interval: float = 0.01, timeout: float = 60) -> Job:
-        """A job that does this work."""
+        """Return a job that does this work."""
         return Job(self.name, interval, timeout, self)
 
     async def __call__(self) -> None:
+        """Run the job once."""
         self.events.append(f"{self.name} begins")
         self.begun += 1
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.concurrent += 1
+        self.max_concurrent = max(self.max_concurrent, self.concurrent)
         async with self._changed:
             self._changed.notify_all()
         try:
@@ -88,17 +89,17 @@ class Work:
             if (error := self._outcome()) is not None:
                 raise error
         finally:
-            self.at_once -= 1
+            self.concurrent -= 1
             self.events.append(f"{self.name} ends")
 
     async def has_begun(self, times: int) -> None:
-        """Wait until so many runs have begun."""
+        """Wait until `times` runs have begun."""
         async with asyncio.timeout(30), self._changed:
             await self._changed.wait_for(lambda: self.begun >= times)
 
 
 async def ask(url: str, statement: str, *arguments: object) -> object:
-    """The value of a statement on a connection of its own."""
+    """Return the value of a statement, executed on a new connection."""
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
     try:
@@ -108,7 +109,7 @@ async def ask(url: str, statement: str, *arguments: object) -> object:
 
 
 async def holder(url: str) -> int:
-    """The process of PostgreSQL that serves the session with the lock."""
-    pid = await ask(url, HOLDER)
-    assert isinstance(pid, int), "nobody holds the lock"
+    """Return the id of the PostgreSQL process whose session holds the lock."""
+    pid = await ask(url, SELECT_LOCK_HOLDER)
+    assert isinstance(pid, int), "no session holds the lock"
     return pid

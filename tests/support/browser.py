@@ -1,4 +1,4 @@
-"""A browser that looks at the service, as Playwright drives it."""
+"""Open pages of the service in a browser, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # There is no internet: a name that is looked up is a fault of the page.
+    # Names other than 127.0.0.1 are not resolved, so that requests to other hosts fail.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 
-PATIENCE = 15_000
-"""Milliseconds within which the page must do what is expected: the machine may be busy."""
+TIMEOUT_MS = 15_000
+"""How long a test waits for what it expects of a page; generous, because the machine may be busy."""
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's Chromium, without a window. Skips the test where it or the built page is missing."""
+    """Run Chromium without a window; skip the test if Chromium or the built page is missing."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.skip("no Chromium: make test-deps")
     if not (STATIC / "index.html").is_file():
         pytest.skip("the page is not built: make web")
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
@@ -49,32 +49,32 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 class Tab:
-    """One tab at the service. It remembers what must not happen."""
+    """A tab with a page of the service, which records errors and requests to other hosts."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.url = url
-        self.faults: list[str] = []
-        """Errors on the console, and exceptions that nobody caught."""
-        self.elsewhere: list[str] = []
-        """Requests that left for another host."""
-        page.set_default_timeout(PATIENCE)
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("request", self._asked)
+        self.errors: list[str] = []
+        """Errors on the console, and uncaught exceptions."""
+        self.external_requests: list[str] = []
+        """The URLs of requests to other hosts."""
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("console", self._record_console)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._record_request)
 
     async def visit(self, path: str = "/") -> Tab:
-        """Go to a page of the service."""
+        """Open a page of the service."""
         await self.page.goto(self.url + path)
         return self
 
     @property
     def rows(self) -> Locator:
-        """The lines of the board, in the order of the document."""
+        """The rows of the board, in the order of the document."""
         return self.page.locator("#board tbody tr")
 
-    async def shows(self, *lines: tuple[str, int]) -> None:
-        """Waits until the board consists of these names and scores, in this order."""
+    async def expect_board(self, *lines: tuple[str, int]) -> None:
+        """Wait until the board has exactly these names and scores, in this order."""
         await expect(self.rows).to_have_count(len(lines))
         for place, (name, score) in enumerate(lines):
             row = self.rows.nth(place)
@@ -82,8 +82,8 @@ class Tab:
             await expect(row).to_have_attribute("data-score", str(score))
             await expect(row).to_contain_text(f"{score:,}")
 
-    async def badge(self, text: str | re.Pattern[str]) -> None:
-        """Waits until the badge says so."""
+    async def expect_badge(self, text: str | re.Pattern[str]) -> None:
+        """Wait until the badge of the connection contains `text`."""
         await expect(self.page.locator("header [data-tone]")).to_contain_text(text)
 
     async def sign_in(self, token: str) -> None:
@@ -92,26 +92,26 @@ class Tab:
         await self.page.get_by_label("Access token").fill(token)
         await self.page.get_by_role("button", name="Sign in with token").click()
 
-    async def picture(self, name: str) -> None:
-        """Save what is to be seen, for people to look at."""
+    async def screenshot(self, name: str) -> None:
+        """Save a screenshot."""
         SCREENSHOTS.mkdir(exist_ok=True)
         await self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _record_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.faults.append(f"{message.text} ({message.location.get('url')})")
+            self.errors.append(f"{message.text} ({message.location.get('url')})")
 
-    def _asked(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
-            self.elsewhere.append(request.url)
+            self.external_requests.append(request.url)
 
 
 @asynccontextmanager
 async def tab(browser: Browser, url: str, **context: Any) -> AsyncIterator[Tab]:
-    """A tab in a profile of its own: `context` as `Browser.new_context` takes it."""
-    opened = await browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
+    """Open a tab in a new profile; `context` has the arguments of `Browser.new_context`."""
+    profile = await browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
     try:
-        yield Tab(await opened.new_page(), url)
+        yield Tab(await profile.new_page(), url)
     finally:
-        await opened.close()
+        await profile.close()

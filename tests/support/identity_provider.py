@@ -1,4 +1,4 @@
-"""An identity provider: signs access tokens with its own keys, and publishes what verifies them."""
+"""An identity provider that signs access tokens with its own keys and publishes a key set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.hostile.jwt_builder import b64
 
 
 class Provider:
-    """Has one key to each id, and publishes all of them until it withdraws one."""
+    """Has one key for each id, and publishes all keys that are not withdrawn."""
 
     def __init__(self, *ids: str) -> None:
         self.keys: dict[str, RSAPrivateKey] = {}
@@ -31,7 +31,7 @@ class Provider:
         self.published[kid] = {"kty": "RSA", "use": "sig", "kid": kid, "n": b64(modulus(key.public_key())), "e": "AQAB"}
 
     def withdraw(self, kid: str) -> None:
-        """Publish the key no more."""
+        """Remove a key from the key set."""
         del self.published[kid]
 
     @property
@@ -40,11 +40,11 @@ class Provider:
         return {"keys": list(self.published.values())}
 
     def sign(self, kid: str, claims: dict[str, Any], /, **header: Any) -> str:
-        """A token of these claims."""
+        """Return a token with these claims."""
         return jwt.encode(claims, self.keys[kid], "RS256", {"kid": kid, **header})
 
     def token(self, kid: str, settings: Settings, subject: str, ttl: int = 900) -> str:
-        """An access token of `subject`."""
+        """Return an access token of `subject`, valid for `ttl` seconds."""
         now = int(time.time())
         return self.sign(
             kid,
@@ -59,13 +59,13 @@ class Provider:
 
 
 def modulus(key: RSAPublicKey) -> bytes:
-    """The modulus of a key of 2048 bits."""
+    """Return the modulus of a key of 2048 bits."""
     return key.public_numbers().n.to_bytes(256, "big")
 
 
 @asynccontextmanager
-async def keys_at(provider: Provider) -> AsyncIterator[str]:
-    """Serve the key set over HTTP; yields its address."""
+async def serve_keys(provider: Provider) -> AsyncIterator[str]:
+    """Serve the key set over HTTP during the block; yield its URL."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

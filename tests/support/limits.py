@@ -1,4 +1,4 @@
-"""Rate limits for tests, and time that passes when a test says so."""
+"""Rate limits for tests, and time that a test advances."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def limits(
     everybody: int = 100_000,
     blocking: Blocking = NO_BLOCKING,
 ) -> Limits:
-    """Limits that are in nobody's way but for those a test names."""
+    """Return limits that no test reaches, except those that are given."""
     return Limits(
         user={
             Activity.ISSUE: Limit("user-issue", "action tokens", issue, MINUTE),
@@ -39,20 +39,21 @@ def limits(
     )
 
 
-class TimeMachine:
-    """A clock for a process, and a way to make what a rate limiter keeps in Redis older along with it."""
+class ShiftableTime:
+    """A monotonic clock that can be advanced together with the ages of a rate limiter's entries in Redis."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
-        self._travelled = 0.0
+        self._offset = 0.0
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._travelled
+        """Return the time in seconds."""
+        return time.monotonic() + self._offset
 
-    async def passes(self, seconds: float) -> None:
-        """Let time pass for this clock and for all keys of the prefix."""
-        self._travelled += seconds
+    async def advance(self, seconds: float) -> None:
+        """Advance this clock, and shorten the lifetime of all keys with the prefix."""
+        self._offset += seconds
         async for key in self._redis.scan_iter(f"{self._prefix}:*"):
             left = await self._redis.pttl(key)
             if left <= seconds * 1000:

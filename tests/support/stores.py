@@ -1,4 +1,4 @@
-"""Real stores for the tests: a fresh database per test, and servers that a test may break."""
+"""Real stores for the tests: a new database for each test, and servers that a test may stop."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy import make_url
 
-from app.embedded.paths import make_private
+from app.embedded.paths import base_folder, make_private
 from app.embedded.servers import Server
 from app.models.migrate import upgrade
 
 
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
-    """A folder of this run alone, which a server that root started under another account can reach."""
+    """Create a temporary folder that servers which root starts as another user can enter."""
     folder = make_private(Path(tempfile.gettempdir()) / f"leaderboard-tests-{secrets.token_hex(6)}")
     try:
         yield folder
     finally:
-        if (folder / "elsewhere").is_symlink():
-            shutil.rmtree((folder / "elsewhere").resolve(), ignore_errors=True)
+        if base_folder(folder) != folder:
+            shutil.rmtree(base_folder(folder), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 class Databases:
-    """Databases on one server, each a copy of one migrated template. Names are unique to this run."""
+    """Creates databases on one server, each a copy of one migrated template; names are unique to the run."""
 
     def __init__(self, server_url: str) -> None:
         self._server = make_url(server_url)
         self._prefix = f"test_{secrets.token_hex(6)}"
-        self._made = 0
+        self._count = 0
 
     async def prepare(self) -> None:
-        """Make the template; once, before the first `create`."""
+        """Create the template, once before the first `create`."""
         await self._execute(f'CREATE DATABASE "{self._prefix}"')
         await asyncio.to_thread(upgrade, self._url(self._prefix))
 
     async def create(self) -> str:
-        """A new database; returns its address."""
-        self._made += 1
-        name = f"{self._prefix}_{self._made}"
+        """Create a database and return its URL."""
+        self._count += 1
+        name = f"{self._prefix}_{self._count}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{self._prefix}" STRATEGY FILE_COPY')
         return self._url(name)
 
     async def drop(self, url: str) -> None:
-        """Drop a database of `create`, whoever is still connected to it."""
+        """Drop a database of `create`, even if clients are still connected."""
         await self._execute(f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
 
     async def close(self) -> None:
@@ -73,9 +73,9 @@ class Databases:
 
 
 class BreakableServer:
-    """A private server that a test may kill, freeze and bring back on the same port.
+    """A private server that a test may kill, freeze and restart on the same port.
 
-    `url` names its fresh database. PostgreSQL keeps its data over `kill`, Redis comes back empty.
+    `url` is the URL of its new database. After `kill`, PostgreSQL still has its data, and Redis is empty.
     """
 
     def __init__(self, server: Server, url: str) -> None:
@@ -83,22 +83,22 @@ class BreakableServer:
         self._server = server
 
     def kill(self) -> None:
-        """End all of its processes at once, as a crash of the machine would."""
+        """Kill all of its processes at once, as a crash of the machine does."""
         self._signal(signal.SIGKILL)
         if self._server.process is not None:
             self._server.process.wait(10)
 
     def freeze(self) -> None:
-        """Let it answer nothing while its connections stay open."""
+        """Stop all of its processes, so that it does not respond while its connections stay open."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on after `freeze`."""
+        """Continue all of its processes after `freeze`."""
         self._signal(signal.SIGCONT)
 
     @contextlib.contextmanager
     def frozen(self, pid: int) -> Iterator[None]:
-        """Let the one process `pid` of this server, such as a session of PostgreSQL, answer nothing meanwhile."""
+        """Stop one process of this server, such as a session of PostgreSQL, during the block."""
         os.kill(pid, signal.SIGSTOP)
         try:
             yield
@@ -107,13 +107,13 @@ class BreakableServer:
                 os.kill(pid, signal.SIGCONT)
 
     async def start(self) -> None:
-        """Bring it back, on the same port, whatever was done to it."""
+        """Start it on the same port, or continue it, if it is not running."""
         self.thaw()
-        if not self._server.running:
+        if not self._server.is_running:
             await asyncio.to_thread(self._server.start, self._server.port)
 
     async def restart(self) -> None:
-        """Kill it and bring it back."""
+        """Kill it and start it again."""
         self.kill()
         await self.start()
 

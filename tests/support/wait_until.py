@@ -1,4 +1,4 @@
-"""Waiting for what announces itself in no other way than by being looked at."""
+"""Wait for conditions that no event announces."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Callable
 
 TIMEOUT = 30.0
-"""Seconds after which what a test waits for is taken for lost. Machines differ: it says nothing about speed."""
+"""Seconds after which a test stops waiting. Generous, because machines differ; it asserts nothing about speed."""
 
 
 async def until(condition: Callable[[], bool], *, timeout: float = TIMEOUT) -> None:
-    """Returns once `condition` holds. Raises TimeoutError after `timeout` seconds."""
+    """Wait until `condition` is true.
+
+    Raises:
+        TimeoutError: It was not true within `timeout` seconds.
+    """
     async with asyncio.timeout(timeout):
         while not condition():  # noqa: ASYNC110  conditions over other processes have no event
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A game's verifier as a real HTTP service, with an answer that a test chooses."""
+"""A game's verifier as a real HTTP service, with a response that a test chooses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 @dataclass
 class Webhook:
-    """What it was asked, and what it answers. Without `open` it never answers."""
+    """Its requests, and its response, which it sends once `open` is set."""
 
     url: str = ""
     status: int = 200
@@ -27,6 +27,7 @@ class Webhook:
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
+        """Record a request and answer it."""
         self.asked.append((dict(request.headers), await request.body()))
         await self.open.wait()
         return Response(self.body, self.status, media_type="application/json")
@@ -34,7 +35,7 @@ class Webhook:
 
 @asynccontextmanager
 async def running_webhook() -> AsyncIterator[Webhook]:
-    """A webhook that answers yes until it is told otherwise."""
+    """Run a webhook that confirms every completion until a test changes its response."""
     webhook = Webhook()
     webhook.open.set()
     app = Starlette(routes=[Route("/completed", webhook.answer, methods=["POST"])])

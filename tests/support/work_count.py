@@ -1,4 +1,4 @@
-"""How much work Python does, counted in a way that is the same on every machine."""
+"""Count the work that Python does, which is the same on every machine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 
 class Steps:
-    """Counts function calls, those of built-in functions included, while `counting`."""
+    """Counts function calls, including those of built-in functions, while `counting`."""
 
     def __init__(self) -> None:
         self.number = 0
 
     @contextmanager
     def counting(self) -> Iterator[Steps]:
-        """Count what this thread does in the block."""
+        """Count the function calls of this thread during the block."""
         before = sys.getprofile()
         sys.setprofile(self._count)
         try:
@@ -32,7 +32,7 @@ class Steps:
 
 
 class LongestTurn:
-    """Watches the event loop: how many steps one of its turns took at most."""
+    """Measures the largest number of function calls in one iteration of the event loop."""
 
     def __init__(self) -> None:
         self.steps = 0

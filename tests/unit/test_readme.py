@@ -7,7 +7,7 @@ from pathlib import Path
 
 from graphql import parse, validate
 
-from app.cli.program import MODULES, build
+from app.cli.program import MODULES, build_program
 from app.graphql import build_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ def test_every_operation_is_valid():
 
 
 def test_every_command_is_named():
-    program = build()
+    program = build_program()
     commands = {
         command.name or command.callback.__name__ for command in program.registered_commands if command.callback
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the commands with the program."""
     program.command("export", epilog=examples("leaderboard export backup.jsonl", "leaderboard export backup.jsonl.gz"))(
         export_archive
     )
@@ -44,9 +44,9 @@ def export_archive(
     from app.cli.process.open_services import with_services
 
     async def work(app: App) -> None:
-        with _replacing(file) as out, progress() as bar:
-            stages = Stages(bar)
-            async for line in app.export.lines(stages.show):
+        with _open_replacement(file) as out, progress() as bar:
+            stages = StageProgress(bar)
+            async for line in app.export.lines(stages.update):
                 out.write(line)
 
     with_services(work)
@@ -61,7 +61,7 @@ def import_archive(
         bool, typer.Option("--opening", help="Import the scores of another system: CSV or JSON Lines.")
     ] = False,
     category: Annotated[str, typer.Option(help="With --opening: the id of the category.")] = "global",
-    reason: Annotated[str, typer.Option(help="With --opening: the reason, for the ledger.")] = "Brought along",
+    reason: Annotated[str, typer.Option(help="With --opening: the reason, for the ledger.")] = "Imported balance",
 ) -> None:
     """Import a file that `export` wrote. Importing it again changes nothing.
 
@@ -74,51 +74,51 @@ def import_archive(
     async def work(app: App) -> None:
         with progress() as bar:
             if opening:
-                told = await _open_balances(app, file, category, reason, bar)
-                stale = [category]
+                summary = await _import_balances(app, file, category, reason, bar)
+                changed = [category]
             else:
-                with _reading(file) as lines:
-                    merged = await app.import_archive(lines, Stages(bar).show)
-                told = ", ".join(f"{count:,} {name}" for name, count in merged.items() if count) or "nothing"
-                stale = sorted(app.catalogue.current.categories) if any(merged.values()) else []
-            for one in stale:
-                await rebuild_category(app, one, bar)
-        console().print(f"New or different: {told}")
+                with _open_for_reading(file) as lines:
+                    merged = await app.import_archive(lines, StageProgress(bar).update)
+                summary = ", ".join(f"{count:,} {name}" for name, count in merged.items() if count) or "nothing"
+                changed = sorted(app.catalogue.current.categories) if any(merged.values()) else []
+            for category_id in changed:
+                await rebuild_category(app, category_id, bar)
+        console().print(f"New or different: {summary}")
 
     with_services(work)
 
 
-async def _open_balances(app: App, file: Path, category: str, reason: str, bar: Progress) -> str:
+async def _import_balances(app: App, file: Path, category: str, reason: str, bar: Progress) -> str:
     import io
 
     from app.services.archives.balance_file import read_csv, read_json
 
-    most = app.catalogue.current.category(category).score_cap
+    max_score = app.catalogue.current.category(category).score_cap
     task = bar.add_task("Balances", total=None)
-    with _reading(file) as raw:
+    with _open_for_reading(file) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         read = read_csv if ".csv" in file.suffixes else read_json
-        balances = read(text, app.settings.jwt_issuer, most, app.clock())
+        balances = read(text, app.settings.jwt_issuer, max_score, app.clock())
         outcome = await app.opening_balances(category, balances, reason, lambda done: bar.advance(task, done))
     return f"{outcome.opened:,} balances ({outcome.known:,} were known)"
 
 
-class Stages:
-    """One line of progress for each stage, in the order in which they are heard of."""
+class StageProgress:
+    """One progress bar for each stage, in the order in which the stages start."""
 
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._tasks: dict[str, TaskID] = {}
 
-    def show(self, stage: str, done: int, total: int | None) -> None:
-        """Say how far a stage is."""
+    def update(self, stage: str, done: int, total: int | None) -> None:
+        """Show that `done` of `total` items of a stage are done."""
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(stage.capitalize(), total=total)
         self._bar.update(self._tasks[stage], completed=done, total=total)
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[IO[bytes]]:
+def _open_for_reading(file: Path) -> Iterator[IO[bytes]]:
     import gzip
 
     with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
@@ -126,14 +126,14 @@ def _reading(file: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _replacing(file: Path) -> Iterator[IO[bytes]]:
-    """Where to write what replaces `file` at the end, at once; nothing is left of it when the block fails."""
+def _open_replacement(file: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file that replaces `file` when the block ends, and is deleted if the block fails."""
     import gzip
 
     part = file.with_name(f"{file.name}.part")
     try:
         part.unlink(missing_ok=True)
-        part.touch(mode=0o600)  # Addresses of players are in it.
+        part.touch(mode=0o600)  # The file contains addresses of players.
         with gzip.open(part, "wb") if file.suffix == ".gz" else part.open("wb") as out:
             yield cast("IO[bytes]", out)
         part.replace(file)

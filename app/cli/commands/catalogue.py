@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.terminal.errors import CommandError
-from app.cli.terminal.output import console, examples, help_without_command, result
+from app.cli.terminal.output import console, examples, help_without_command, print_result
 
 if TYPE_CHECKING:
     from app.domain.catalogue.changes import Change
@@ -18,7 +18,7 @@ PARTS = ("categories", "actions")
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the commands with the program."""
     commands = typer.Typer(
         help="Print categories and actions as YAML, or apply a YAML file.",
         callback=help_without_command,
@@ -37,9 +37,9 @@ def show() -> None:
 
     async def work(app: App) -> dict[str, Any]:
         documents = await app.catalogue_changes.documents()
-        return {part: [dict(one) for one in documents[part]] for part in PARTS}
+        return {part: [dict(document) for document in documents[part]] for part in PARTS}
 
-    result(yaml.safe_dump(with_services(work), sort_keys=False, allow_unicode=True))
+    print_result(yaml.safe_dump(with_services(work), sort_keys=False, allow_unicode=True))
 
 
 def apply(
@@ -52,13 +52,13 @@ def apply(
 ) -> None:
     """Create or change the categories and actions in a file.
 
-    Whatever the file leaves out stays as it is. If anything in it is invalid, nothing is changed. Running instances
-    apply the changes within a second. Applying the same file again changes nothing.
+    Categories and actions that are not in the file stay as they are. If anything in it is invalid, nothing is
+    changed. Running instances apply the changes within a second. Applying the same file again changes nothing.
     """
     from app.cli.process.open_services import with_services
     from app.domain.ledger.transactions import Actor
 
-    documents = read(file)
+    documents = read_catalogue_file(file)
 
     async def work(app: App) -> list[Change]:
         actor = Actor(None, "operator")
@@ -71,8 +71,12 @@ def apply(
         console().print("Nothing to change")
 
 
-def read(file: Path) -> dict[str, list[dict[str, Any]]]:
-    """The categories and actions in a YAML file. Raises CommandError for a file that has another shape."""
+def read_catalogue_file(file: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return the categories and actions in a YAML file.
+
+    Raises:
+        CommandError: The file is not YAML, or has another structure.
+    """
     import yaml
 
     try:

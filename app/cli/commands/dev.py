@@ -1,4 +1,4 @@
-"""`leaderboard dev`: run the whole service on one machine, without any set-up."""
+"""`leaderboard dev`: run the whole service on one machine, without configuration."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
     from app.config import Settings
 
-TOKEN_SECONDS = 12 * 3600
+DEMO_TOKEN_LIFETIME = 12 * 3600
+"""Seconds."""
 
-# In development every player has the same address: what is allowed to one address must be enough for a crowd. The
-# limits of each user stay as they are.
+# In development all players have the same address, so the limits per address must suffice for all of them. The limits
+# per user stay as they are.
 DEV_RATE_LIMITS = {
     "rate_limit_issue_per_address": 30_000,
     "rate_limit_submit_per_address": 30_000,
@@ -33,15 +35,15 @@ DEV_RATE_LIMITS = {
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(epilog=examples("leaderboard dev", "PORT=8001 leaderboard dev"))(dev)
 
 
 def dev() -> None:
     """Run a development server with its own PostgreSQL and Redis, demo players and a demo access token.
 
-    `make run` calls this. Set DATABASE_URL and REDIS_URL to use other data stores, HOST and PORT to listen elsewhere.
-    Ctrl-C stops everything that was started. The data is kept in .data/.
+    `make run` calls this. Set DATABASE_URL and REDIS_URL to use other data stores, HOST and PORT to listen on another
+    address. Ctrl-C stops everything that was started. The data is kept in .data/.
     """
     from app.cli.process.listening import bind
     from app.cli.process.signals import stoppable
@@ -58,23 +60,35 @@ def dev() -> None:
 
 
 def _run(given: Settings, listener: socket.socket) -> None:
+    from app.cli.process.data_folder import publish_url
+    from app.cli.process.listening import url_of
     from app.cli.process.stores import migrated_stores
-    from app.cli.process.web_build import building
+    from app.cli.process.web_build import build_web_page
     from app.telemetry.logging import configure_logging
 
     out = console(stderr=True)
-    out.print("Starting PostgreSQL and Redis")
-    with migrated_stores(given, upgrading=True) as found:
-        chosen = found.model_fields_set
-        settings = found.model_copy(update={name: most for name, most in DEV_RATE_LIMITS.items() if name not in chosen})
-        configure_logging(settings.log_level, json=False)
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-        asyncio.run(_populate(settings, out))
-        with building(lambda line: out.print(line, style="dim", markup=False, soft_wrap=True)):
-            _serve(settings, listener)
+    with ExitStack() as stack:
+        out.print("Starting PostgreSQL and Redis")
+        with out.status("The first start takes longer, because it creates the database"):
+            found = stack.enter_context(migrated_stores(given, upgrading=True))
+            settings = _with_dev_rate_limits(found)
+            # Without LOG_LEVEL, routine messages would push the welcome text off the screen.
+            level = settings.log_level if "log_level" in settings.model_fields_set else "WARNING"
+            configure_logging(level, json=False)
+            logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+            asyncio.run(_add_demo_players(settings, out))
+        url = url_of(listener)
+        is_published = stack.enter_context(publish_url(url))
+        stack.enter_context(build_web_page(lambda line: out.print(line, style="dim", markup=False, soft_wrap=True)))
+        _serve(settings, listener, url, is_published)
 
 
-async def _populate(settings: Settings, out: Console) -> None:
+def _with_dev_rate_limits(settings: Settings) -> Settings:
+    limits = {name: limit for name, limit in DEV_RATE_LIMITS.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=limits)
+
+
+async def _add_demo_players(settings: Settings, out: Console) -> None:
     """Add demo players to an empty database."""
     from app.wiring import open_app
 
@@ -85,22 +99,19 @@ async def _populate(settings: Settings, out: Console) -> None:
             await app.rebuild.rebuild(app.catalogue.current.category(DEFAULT_CATEGORY), force=True)
 
 
-def _serve(settings: Settings, listener: socket.socket) -> None:
+def _serve(settings: Settings, listener: socket.socket, url: str, is_published: bool) -> None:
     from app.cli.commands.token import mint_token
-    from app.cli.process.listening import url_of
-    from app.cli.terminal.welcome import welcome
+    from app.cli.terminal.welcome import welcome_text
     from app.server import Server, config
 
-    url = url_of(listener)
-
-    def greet() -> None:
-        token = None if settings.jwt_jwks_url else mint_token(settings, "ada", ttl=TOKEN_SECONDS)
-        text = welcome(url, token, leaderboard=_called(), default_port=settings.port == 8000)
+    def print_welcome() -> None:
+        token = None if settings.jwt_jwks_url else mint_token(settings, "ada", ttl=DEMO_TOKEN_LIFETIME)
+        text = welcome_text(url, token, leaderboard=_program_name(), is_published=is_published)
         console().print(text, soft_wrap=True)
 
-    Server(config(settings), greet).run([listener])
+    Server(config(settings), print_welcome).run([listener])
 
 
-def _called() -> str:
-    """How to call the program from the folder the user is in."""
+def _program_name() -> str:
+    """Return the command by which the program is called in the current folder."""
     return ".venv/bin/leaderboard" if sys.prefix == str(Path.cwd() / ".venv") else "leaderboard"

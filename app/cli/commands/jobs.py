@@ -1,4 +1,4 @@
-"""`leaderboard jobs`: list the background jobs, and run one by hand."""
+"""`leaderboard jobs`: list the background jobs, and run one of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the commands with the program."""
     group = typer.Typer(
         help="List the background jobs, or run one now.",
         callback=help_without_command,
@@ -49,9 +49,9 @@ def run(
     from app.services.board_index import RedisUnreachable
 
     async def work(app: App) -> None:
-        known = [job.name for job in app.jobs.all]
-        if name not in known:
-            raise CommandError(f"there is no job {name}: it must be one of {', '.join(known)}")
+        names = [job.name for job in app.jobs.all]
+        if name not in names:
+            raise CommandError(f"there is no job {name}: it must be one of {', '.join(names)}")
         try:
             await app.jobs.run_one(name)
         except RedisUnreachable as error:

@@ -12,7 +12,7 @@ from app.cli.terminal.output import console, examples
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(epilog=examples("leaderboard migrate", "leaderboard migrate --down base --yes"))(migrate)
 
 
@@ -31,10 +31,10 @@ def migrate(
 
     if down is not None and not yes:
         _confirm(down)
-    from app.cli.process.stores import reaching, stores
+    from app.cli.process.stores import open_settings_with_stores, translate_store_errors
     from app.models.migrate import downgrade, revisions, upgrade
 
-    with stores() as settings, reaching("PostgreSQL", settings.database_url):
+    with open_settings_with_stores() as settings, translate_store_errors("PostgreSQL", settings.database_url):
         url = str(settings.database_url)
         before, newest = revisions(url)
         try:
@@ -51,7 +51,11 @@ def migrate(
 
 
 def _confirm(revision: str) -> None:
-    """Ask whether to downgrade. Raises CommandError for no, and where nobody can be asked."""
+    """Ask for confirmation of a downgrade.
+
+    Raises:
+        CommandError: The answer is no, or standard input is not a terminal.
+    """
     if not sys.stdin.isatty():
         raise CommandError("a downgrade deletes data: confirm it with --yes, because standard input is not a terminal")
     if not typer.confirm(f"Downgrade to {revision} and delete the data that it drops?", err=True):

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from app.cli.simulation.play_stats import PlayStats
     from app.cli.simulation.simulated_players import SimulatedPlayers
 
-TOKEN_SECONDS = 12 * 3600
+TOKEN_LIFETIME = 12 * 3600
+"""Seconds."""
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(
         epilog=examples(
             "leaderboard play",
@@ -34,7 +35,9 @@ def play(
     rate: Annotated[float, typer.Option(min=0.1, max=10_000, help="The number of actions to start per second.")] = 10.0,
     seconds: Annotated[float, typer.Option(min=0.1, help="How many seconds to play.")] = 30.0,
     category: Annotated[str, typer.Option(help="The id of the category to play in.")] = "global",
-    url: Annotated[str | None, typer.Option(help="The URL of the server. Default: built from HOST and PORT.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The URL of the server. Default: the server of this folder, else HOST and PORT.")
+    ] = None,
 ) -> int:
     """Simulate players who use the public API: each action requests an action token and submits it.
 
@@ -46,18 +49,20 @@ def play(
     from app.cli.commands.token import mint_token
     from app.cli.process.server_url import server_url
     from app.cli.simulation.play_stats import PlayStats
-    from app.cli.simulation.simulated_players import Player, SimulatedPlayers, names
+    from app.cli.simulation.simulated_players import SimulatedPlayer, SimulatedPlayers, player_names
     from app.config import load_settings
 
     settings = load_settings()
     stats = PlayStats()
-    people = [Player(name, mint_token(settings, name, ttl=TOKEN_SECONDS)) for name in names(players)]
-    simulated_players = SimulatedPlayers(server_url(url), people, category, stats)
+    participants = [
+        SimulatedPlayer(name, mint_token(settings, name, ttl=TOKEN_LIFETIME)) for name in player_names(players)
+    ]
+    simulated_players = SimulatedPlayers(server_url(url), participants, category, stats)
     try:
         asyncio.run(_run(simulated_players, stats, rate, seconds))
     finally:
         if stats.outcomes:
-            console().print(_picture(stats))
+            console().print(_render(stats))
     return FAILED if stats.failures else 0
 
 
@@ -66,13 +71,13 @@ async def _run(simulated_players: SimulatedPlayers, stats: PlayStats, rate: floa
 
     out = console(stderr=True)
     if out.is_terminal:
-        with Live(get_renderable=lambda: _picture(stats), console=out, refresh_per_second=5, transient=True):
+        with Live(get_renderable=lambda: _render(stats), console=out, refresh_per_second=5, transient=True):
             await simulated_players.play(rate, seconds)
     else:
         await simulated_players.play(rate, seconds)
 
 
-def _picture(stats: PlayStats) -> RenderableType:
+def _render(stats: PlayStats) -> RenderableType:
     from rich.table import Table
 
     table = Table("Outcome", "Actions", "", box=None)
@@ -81,7 +86,9 @@ def _picture(stats: PlayStats) -> RenderableType:
         failed = outcome in stats.failures
         table.add_row(outcome, f"{count:,}", "failed" if failed else "", style="red" if failed else "")
     table.add_row("total", f"{stats.total:,}", f"{stats.total / stats.elapsed:.1f} per second", style="bold")
-    for name, taken in stats.latencies.items():
-        spread = "  ".join(f"{share:.0%} {taken.quantile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0))
-        table.add_row(f"time to {name}", f"{taken.count:,}", spread, style="dim")
+    for name, samples in stats.latencies.items():
+        quantiles = "  ".join(
+            f"{share:.0%} {samples.quantile(share) * 1000:.0f} ms" for share in (0.5, 0.95, 0.99, 1.0)
+        )
+        table.add_row(f"time to {name}", f"{samples.count:,}", quantiles, style="dim")
     return table

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(epilog=examples("leaderboard rebuild", "leaderboard rebuild --category arcade"))(rebuild)
 
 
@@ -24,23 +24,25 @@ def rebuild(
 ) -> None:
     """Reload the current boards into Redis from PostgreSQL.
 
-    Meanwhile reads are answered from PostgreSQL. Scores that are submitted meanwhile are not lost.
+    During the rebuild, reads are answered from PostgreSQL, and submitted scores are not lost.
     """
     from app.cli.process.open_services import with_services
 
     async def work(app: App) -> None:
-        wanted = [category] if category else sorted(app.catalogue.current.categories)
+        category_ids = [category] if category else sorted(app.catalogue.current.categories)
         with progress() as bar:
-            rows = sum([await rebuild_category(app, one, bar) for one in wanted])
-        console().print(f"Loaded {rows:,} rows of {len(wanted)} {'category' if category else 'categories'}")
+            rows = sum([await rebuild_category(app, category_id, bar) for category_id in category_ids])
+        console().print(f"Loaded {rows:,} rows of {len(category_ids)} {'category' if category else 'categories'}")
 
     with_services(work)
 
 
 async def rebuild_category(app: App, category_id: str, bar: Progress) -> int:
-    """Load one category with a line of progress; returns the number of rows.
+    """Load one category into Redis with a progress bar, and return the number of rows.
 
-    Raises CommandError when another process is at it, CategoryNotFound.
+    Raises:
+        CategoryNotFound: There is no such category.
+        CommandError: Another process is rebuilding the category.
     """
     from app.cli.terminal.errors import CommandError
     from app.domain.ledger.posting import boards_for

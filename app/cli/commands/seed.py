@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(
         epilog=examples(
             "leaderboard seed --users 1000",
@@ -35,7 +35,7 @@ def seed(
 ) -> None:
     """Add random players with completed actions, by COPY: a million takes a minute or two.
 
-    Their ledgers and scores are as valid as real ones: `leaderboard verify` reports no breaches. Existing data stays.
+    `leaderboard verify` accepts their ledgers and scores like those of real players. Existing data is not changed.
     Every ten thousand players are one transaction, so an interrupted run leaves only complete players.
     """
     from app.cli.commands.rebuild import rebuild_category

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(
         epilog=examples(
             "leaderboard migrate && leaderboard serve",
@@ -46,7 +46,11 @@ def serve() -> int:
 
 
 def _settings() -> Settings:
-    """The settings of a server. Raises SettingsError, with what no server can do without among the problems."""
+    """Load the settings of a server.
+
+    Raises:
+        SettingsError: Settings are invalid or missing; it lists all of them.
+    """
     from app.config import SettingsError, load_settings
 
     problems: list[str] = []
@@ -72,6 +76,6 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
 
     if settings.workers == 1:
         serve_alone(settings, listener)
-        return FAILED  # It ends by a signal; an end without one is a failure that is in the log.
+        return FAILED  # A server stops by a signal; if it stops without one, the log contains the reason.
     console(stderr=True).print(f"Serving {url_of(listener)} with {settings.workers} workers")
     return Workers(settings, listener).run()

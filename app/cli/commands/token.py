@@ -1,4 +1,4 @@
-"""`leaderboard token`: an access token for development."""
+"""`leaderboard token`: print an access token for development."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from app.cli.terminal.durations import parse_seconds
 from app.cli.terminal.errors import CommandError
-from app.cli.terminal.output import examples, result
+from app.cli.terminal.output import examples, print_result
 from app.domain.users import Role
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(
         epilog=examples(
             "leaderboard token --user ada",
@@ -26,14 +26,16 @@ def add_to(program: typer.Typer) -> None:
     )(token)
 
 
-def _named(user: str) -> str:
+def _validate_user(user: str) -> str:
     if not user.strip():
         raise typer.BadParameter("it must not be empty")
     return user
 
 
 def token(
-    user: Annotated[str, typer.Option(callback=_named, help="The name of the user. A UUID is used as the user's id.")],
+    user: Annotated[
+        str, typer.Option(callback=_validate_user, help="The name of the user. A UUID is used as the user's id.")
+    ],
     role: Annotated[Role, typer.Option(help="The role, which decides what the token allows.")] = Role.PLAYER,
     ttl: Annotated[
         str,
@@ -50,17 +52,20 @@ def token(
 
     settings, seconds = load_settings(), parse_seconds(ttl)
     if seconds > settings.access_token_max_lifetime:
-        most = settings.access_token_max_lifetime
         raise typer.BadParameter(
-            f"`--ttl` must be at most {most} s, which is ACCESS_TOKEN_MAX_LIFETIME: {ttl} is {seconds} s"
+            f"`--ttl` must be at most {settings.access_token_max_lifetime} s, which is ACCESS_TOKEN_MAX_LIFETIME: "
+            f"{ttl} is {seconds} s"
         )
-    result(mint_token(settings, user, role, seconds))
+    print_result(mint_token(settings, user, role, seconds))
 
 
 def mint_token(settings: Settings, user: str, role: Role = Role.PLAYER, ttl: int = 900) -> str:
-    """An access token signed with the secret of the settings. Raises CommandError without one.
+    """Return an access token that is signed with JWT_SECRET.
 
-    `ttl` is in seconds; the token expires earlier where the settings do not allow as many.
+    The token expires after `ttl` seconds, or after ACCESS_TOKEN_MAX_LIFETIME if that is less.
+
+    Raises:
+        CommandError: Access tokens are issued by an identity provider, because JWT_JWKS_URL is set.
     """
     import time
 

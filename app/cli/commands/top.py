@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(epilog=examples("leaderboard top", "leaderboard top --category arcade --period WEEKLY --limit 25"))(
         top
     )
@@ -43,7 +43,7 @@ def _show(page: Page) -> None:
     table = Table("#", "Player", "Score", box=None)
     table.columns[0].justify = table.columns[2].justify = "right"
     for entry in page.entries:
-        # Names are what users wrote, never markup.
+        # Names are text that users entered, not markup.
         table.add_row(str(entry.rank), Text(entry.user.username), f"{entry.score:,}")
     out = console()
     out.print(table if page.entries else "No user has a score on this board yet")

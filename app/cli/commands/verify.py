@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(epilog=examples("leaderboard verify", "leaderboard verify || send-alert"))(verify)
 
 
@@ -50,11 +50,11 @@ def _show(findings: Sequence[Finding]) -> int:
     table = Table("Check", "Invariant", "Checked", "Breaches", box=None)
     table.columns[2].justify = table.columns[3].justify = "right"
     for finding in findings:
-        found = f"[bold red]{len(finding.breaches)}[/]" if finding.breaches else "[green]none[/]"
-        table.add_row(finding.name, finding.promise, f"{finding.checked:,}", found)
+        breaches = f"[bold red]{len(finding.breaches)}[/]" if finding.breaches else "[green]none[/]"
+        table.add_row(finding.name, finding.promise, f"{finding.checked:,}", breaches)
     out = console()
     out.print(table)
-    broken = [sentence for finding in findings for sentence in finding.breaches]
-    for sentence in broken:
+    sentences = [sentence for finding in findings for sentence in finding.breaches]
+    for sentence in sentences:
         out.print(f"[bold red]✗[/] {sentence}", soft_wrap=True)
-    return FAILED if broken else 0
+    return FAILED if sentences else 0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_to(program: typer.Typer) -> None:
-    """Register the command."""
+    """Register the command with the program."""
     program.command(
         epilog=examples(
             "leaderboard watch",
@@ -29,27 +29,29 @@ def watch(
     period: Annotated[Period, typer.Option(case_sensitive=False, help="The period of the board.")] = Period.ALL_TIME,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many entries to show.")] = 10,
     updates: Annotated[int | None, typer.Option(min=1, help="Exit after this number of messages.")] = None,
-    url: Annotated[str | None, typer.Option(help="The URL of the server. Default: built from HOST and PORT.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="The URL of the server. Default: the server of this folder, else HOST and PORT.")
+    ] = None,
 ) -> None:
     """Show a live board in the terminal, using a GraphQL subscription. Press Ctrl-C to stop.
 
-    After a lost connection it reconnects by itself. Arrows show whose rank changed with the last message. If the
-    output is not a terminal, every message is printed as a plain board.
+    It reconnects automatically after the connection is lost. Arrows show whose rank changed with the last message. If
+    the output is not a terminal, every message is printed as a plain board.
     """
     import asyncio
-    from random import Random
 
     from app.cli.process.server_url import server_url
     from app.cli.simulation.board_subscription import BoardSubscription
+    from app.runtime import Runtime
 
-    feed = BoardSubscription(server_url(url), category, period, limit, Random())
-    asyncio.run(_show(feed, f"{category} · {period.value}", updates))
+    subscription = BoardSubscription(server_url(url), category, period, limit, Runtime())
+    asyncio.run(_show(subscription, f"{category} · {period.value}", updates))
 
 
-async def _show(feed: BoardSubscription, title: str, updates: int | None) -> None:
+async def _show(subscription: BoardSubscription, title: str, updates: int | None) -> None:
     from rich.live import Live
 
-    from app.cli.simulation.board_subscription import Lost
+    from app.cli.simulation.board_subscription import ConnectionLost
     from app.cli.terminal.board_view import BoardView
 
     out = console()
@@ -58,16 +60,16 @@ async def _show(feed: BoardSubscription, title: str, updates: int | None) -> Non
     if live is not None:
         live.start()
     try:
-        async for message in feed.messages():
-            if isinstance(message, Lost):
-                view.lose(message)
+        async for message in subscription.messages():
+            if isinstance(message, ConnectionLost):
+                view.show_connection_lost(message)
             else:
                 view.show(message)
                 updates = updates and updates - 1
             if live is not None:
                 live.refresh()
-            elif not isinstance(message, Lost):
-                out.print(view.plain(), markup=False, soft_wrap=True)
+            elif not isinstance(message, ConnectionLost):
+                out.print(view.plain_text(), markup=False, soft_wrap=True)
             if updates == 0:
                 break
     finally:

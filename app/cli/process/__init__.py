@@ -1,0 +1,1 @@
+"""What commands do around a process: stores, services, listening sockets, signals, workers."""

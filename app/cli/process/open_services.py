@@ -1,4 +1,4 @@
-"""The services a command works with, open for as long as it runs."""
+"""Open the services for the duration of a command."""
 
 from __future__ import annotations
 
@@ -14,37 +14,42 @@ from app.wiring import App, open_app
 
 T = TypeVar("T")
 
-PATIENCE = 600.0
-"""Seconds that a statement may take for a command: it counts everything, where a request reads a page."""
-REDIS_PATIENCE = 10.0
-"""Seconds that one call to Redis may take: nobody waits for it but the person who called the command."""
+STATEMENT_TIMEOUT = 600.0
+"""Seconds that a statement of a command may take: commands read whole tables, requests read pages."""
+REDIS_TIMEOUT = 10.0
+"""Seconds that one call to Redis may take: no request waits for a command."""
 
 
 def with_services(work: Callable[[App], Awaitable[T]]) -> T:
-    """What `work` returns, called with all services on the stores of this folder or of the settings.
+    """Call `work` with all services, and return its result.
 
-    The categories are loaded in Redis as far as Redis answers. Raises CommandError, EmbeddedError, SettingsError, and
-    what `work` raises.
+    The stores are those of the settings, or the private servers of the current folder. Categories that are not in
+    Redis are loaded first.
+
+    Raises:
+        CommandError: A store cannot be used.
+        EmbeddedError: A private server does not start.
+        SettingsError: The settings are invalid.
     """
     with migrated_stores() as settings:
         configure_logging("WARNING", json=False)
-        patient = settings.model_copy(
-            update={"db_timeout": PATIENCE, "db_pool_min": 2, "redis_timeout": REDIS_PATIENCE}
+        command_settings = settings.model_copy(
+            update={"db_timeout": STATEMENT_TIMEOUT, "db_pool_min": 2, "redis_timeout": REDIS_TIMEOUT}
         )
 
         async def run() -> T:
-            async with open_app(patient, housekeeping=False) as app:
-                await _load(app)
+            async with open_app(command_settings, housekeeping=False) as app:
+                await _ensure_loaded(app)
                 return await work(app)
 
         return asyncio.run(run())
 
 
-async def _load(app: App) -> None:
+async def _ensure_loaded(app: App) -> None:
     from app.services.board_index import RedisUnreachable
 
     try:
-        with console(stderr=True).status("Loading the boards into Redis, where they are not there yet"):
+        with console(stderr=True).status("Loading boards into Redis"):
             await app.rebuild.ensure_loaded()
     except RedisUnreachable as error:
         raise CommandError(f"Redis does not answer: {error}") from error

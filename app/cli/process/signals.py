@@ -1,4 +1,4 @@
-"""How a long-running command is told to stop."""
+"""Stop long-running commands by a signal."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-RETRY_SECONDS = 0.02
-"""How soon a KeyboardInterrupt that was discarded is raised again."""
+RETRY_DELAY = 0.02
+"""Seconds until a KeyboardInterrupt that was discarded is raised again."""
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let the first SIGINT, SIGTERM or SIGHUP end the block as KeyboardInterrupt, and ignore all that follow.
+    """Raise KeyboardInterrupt in the block at the first SIGINT, SIGTERM or SIGHUP, and ignore all later ones.
 
-    Ctrl-C reaches every process of the terminal, and `make` or a shell may pass it on once more: what cleans up after
-    the first must not be torn apart by the second. All that is done in cleaning up has a time limit of its own.
+    Ctrl-C reaches every process of the terminal, and `make` or a shell may send it once more. A second signal must not
+    interrupt clean-up; every step of the clean-up has a time-out of its own.
 
-    Python discards what is raised in a finalizer or in the callback of a weak reference, and imports run many of
-    those: a KeyboardInterrupt that is discarded is raised again.
+    Python discards exceptions that are raised in a finalizer or in the callback of a weak reference, and imports run
+    many of these. A KeyboardInterrupt that was discarded is raised again.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for each in heard:
+        for each in handled:
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    def discarded(what: sys.UnraisableHookArgs) -> None:
-        if issubclass(what.exc_type, KeyboardInterrupt):
-            # Later, because what is raised here would be discarded as well.
-            signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+    def on_discarded(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # With a delay, because an exception that is raised here would be discarded as well.
+            signal.setitimer(signal.ITIMER_REAL, RETRY_DELAY)
         else:
-            hook(what)
+            previous_hook(unraisable)
 
-    # What is ignored already stays so: that is how `nohup` works.
-    heard = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-    before = {each: signal.signal(each, stop) for each in [*heard, signal.SIGALRM]}
-    hook, sys.unraisablehook = sys.unraisablehook, discarded
+    # Signals that are ignored already stay ignored: that is how `nohup` works.
+    handled = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    previous_handlers = {each: signal.signal(each, stop) for each in [*handled, signal.SIGALRM]}
+    previous_hook, sys.unraisablehook = sys.unraisablehook, on_discarded
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = hook
-        for each, handler in before.items():
+        sys.unraisablehook = previous_hook
+        for each, handler in previous_handlers.items():
             signal.signal(each, handler)

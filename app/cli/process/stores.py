@@ -1,63 +1,85 @@
-"""The stores a command works on: those of the settings, else the private ones of this folder."""
+"""Open the stores of a command: those of the settings, or the private servers of this folder."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.cli.process.data_folder import DATA_FOLDER
 from app.cli.terminal.errors import CommandError
 from app.config import Settings, load_settings
-from app.embedded import open_stores
 from app.models.migrate import UnknownRevision, revisions, upgrade
-
-DATA = Path(".data")
-"""Where private servers keep their files, in the folder a command is run in."""
 
 
 @contextmanager
-def stores(given: Settings | None = None) -> Iterator[Settings]:
-    """Settings with both addresses in them.
+def open_settings_with_stores(given: Settings | None = None) -> Iterator[Settings]:
+    """Yield settings with the URLs of both stores.
 
-    Private servers that run are joined, so that a command works beside `make run`; else they run for its duration.
-    Raises SettingsError, EmbeddedError.
+    For a URL that is not set, a private server is used: one that is running, such as that of `make run`, or else one
+    that runs for the duration of the block.
+
+    Raises:
+        CommandError: A private server is needed, and this installation has none.
+        EmbeddedError: A private server does not start.
+        SettingsError: The settings are invalid.
     """
     given = given or load_settings()
-    with open_stores(DATA, database_url=given.database_url, redis_url=given.redis_url) as found:
+    if given.database_url and given.redis_url:
+        yield given
+        return
+    try:
+        from app.embedded import open_stores  # not part of the production image
+    except ModuleNotFoundError as error:
+        raise CommandError(
+            "DATABASE_URL and REDIS_URL must be set: private servers are not part of this installation"
+        ) from error
+    with open_stores(DATA_FOLDER, database_url=given.database_url, redis_url=given.redis_url) as found:
         yield load_settings(database_url=found.database_url, redis_url=found.redis_url)
 
 
 @contextmanager
 def migrated_stores(given: Settings | None = None, *, upgrading: bool = False) -> Iterator[Settings]:
-    """Settings with both addresses in them, of a database that has all tables.
+    """Yield settings with the URLs of both stores, once the database is at the newest revision.
 
-    A private database is brought up to date; an operator's only with `upgrading`. Raises CommandError as well, also
-    when Redis is too old.
+    A private database is always upgraded; the database of DATABASE_URL only with `upgrading`.
+
+    Raises:
+        CommandError: The database is not at the newest revision, PostgreSQL cannot be reached, or Redis is too old.
+        EmbeddedError: A private server does not start.
+        SettingsError: The settings are invalid.
     """
     given = given or load_settings()
-    with stores(given) as settings:
+    with open_settings_with_stores(given) as settings:
         ensure_supported_redis(settings)
         ensure_migrated(settings, upgrading=upgrading or given.database_url is None)
         yield settings
 
 
 def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
-    """See to it that the database is at the newest revision: change it with `upgrading`, else raise CommandError."""
+    """Check that the database is at the newest revision; with `upgrading`, upgrade it.
+
+    Raises:
+        CommandError: The database is at another revision, or PostgreSQL cannot be reached.
+    """
     url = str(settings.database_url)
-    with reaching("PostgreSQL", url):
-        present, newest = revisions(url)
-        if present != newest and upgrading:
+    with translate_store_errors("PostgreSQL", url):
+        current, newest = revisions(url)
+        if current != newest and upgrading:
             upgrade(url)
-        elif present != newest:
+        elif current != newest:
             raise CommandError(
-                f"the database is at revision {present or 'base'} but must be at {newest}: run `leaderboard migrate`"
+                f"the database is at revision {current or 'base'} but must be at {newest}: run `leaderboard migrate`"
             )
 
 
 def ensure_supported_redis(settings: Settings) -> None:
-    """Raise CommandError when Redis answers and is too old. It may be away: the service starts without it."""
+    """Check the version of Redis; Redis may be unavailable, because the service starts without it.
+
+    Raises:
+        CommandError: Redis answers, and its version is too old.
+    """
     from app.pubsub.channels.redis_backend import OUTAGES
     from app.stores.redis_version import UnsupportedRedis, require_supported_version
     from app.wiring.stores import PATIENCE, new_redis
@@ -69,14 +91,18 @@ def ensure_supported_redis(settings: Settings) -> None:
     try:
         asyncio.run(check())
     except UnsupportedRedis as error:
-        raise CommandError(f"Redis at {_place(settings.redis_url)}: {error}") from error
+        raise CommandError(f"Redis at {_host_and_port(settings.redis_url)}: {error}") from error
     except OUTAGES:
         return
 
 
 @contextmanager
-def reaching(name: str, url: str | None) -> Iterator[None]:
-    """Turn what a store's driver raises into one line that names the store. Raises CommandError."""
+def translate_store_errors(name: str, url: str | None) -> Iterator[None]:
+    """Translate errors of a store's driver to errors of one line that names the store.
+
+    Raises:
+        CommandError: The driver raised an error in the block.
+    """
     import asyncpg
     import sqlalchemy.exc
 
@@ -86,10 +112,10 @@ def reaching(name: str, url: str | None) -> Iterator[None]:
         raise CommandError(str(error)) from error
     except (OSError, TimeoutError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError) as error:
         reason = str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__]
-        raise CommandError(f"{name} at {_place(url)}: {reason[0] or type(error).__name__}") from error
+        raise CommandError(f"{name} at {_host_and_port(url)}: {reason[0] or type(error).__name__}") from error
 
 
-def _place(url: str | None) -> str:
-    """Return the host, and the port where there is one, of an address: what may be shown of it."""
+def _host_and_port(url: str | None) -> str:
+    """Return the host and port of a URL, which may be printed; the rest may contain a password."""
     parts = urlsplit(url or "")
     return f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"

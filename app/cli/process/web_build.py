@@ -1,4 +1,4 @@
-"""The web page, built while the API is already up."""
+"""Build the web page while the API is already running."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ PAGE = "app/static/index.html"
 
 
 @contextmanager
-def building(say: Callable[[str], object]) -> Iterator[None]:
-    """Bring the page up to date during the block, where its sources and `make` are at hand; `say` hears how it goes.
+def build_web_page(print_line: Callable[[str], object]) -> Iterator[None]:
+    """Build the page during the block if its sources and `make` are available, and print the progress.
 
-    Never fails: the API does not need the page. A build that is not through at the end of the block is ended.
+    A failure is printed and not raised, because the API does not need the page. A build that is still running at the
+    end of the block is stopped.
     """
     if not (CHECKOUT / "web/package.json").is_file() or shutil.which("make") is None:
         yield
         return
-    # A session of its own, so that the build can be ended with everything it has started.
+    # In a new session, so that the build can be stopped with all of its child processes.
     process = subprocess.Popen(
         ["make", "--silent", PAGE],
         cwd=CHECKOUT,
@@ -36,35 +37,39 @@ def building(say: Callable[[str], object]) -> Iterator[None]:
         start_new_session=True,
     )
     stopping = threading.Event()
-    reader = threading.Thread(target=_follow, args=(process, say, stopping), name="web page", daemon=True)
+    reader = threading.Thread(
+        target=_print_progress, args=(process, print_line, stopping), name="web page", daemon=True
+    )
     reader.start()
     try:
         yield
     finally:
         stopping.set()
-        _end(process)
+        _stop(process)
         reader.join(5)
 
 
-def _follow(process: subprocess.Popen[str], say: Callable[[str], object], stopping: threading.Event) -> None:
+def _print_progress(
+    process: subprocess.Popen[str], print_line: Callable[[str], object], stopping: threading.Event
+) -> None:
     assert process.stdout is not None
     line = ""
     built = False
     for line in process.stdout:
         if not stopping.is_set():
-            say(f"web page: {line.strip()}")
+            print_line(f"web page: {line.strip()}")
             built = True
     code = process.wait()
     if stopping.is_set():
         return
     if code:
-        say(f"web page: not built ({line.strip() or f'exit code {code}'}); the API does not need it")
+        print_line(f"web page: not built ({line.strip() or f'exit code {code}'}); the API does not need it")
     elif built:
-        say("web page: ready")
+        print_line("web page: ready")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End the build with all it started: npm outlives the `make` that called it, and a polite request."""
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Stop the build with all of its child processes; npm may outlive `make`, and may ignore SIGTERM."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):

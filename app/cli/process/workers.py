@@ -1,4 +1,4 @@
-"""Worker processes: several servers behind one listening socket."""
+"""Run several worker processes on one listening socket."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ from app.server import GRACE, Server, config, set_up_process
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = GRACE + 5.0
+STOP_TIMEOUT = GRACE + 5.0
+"""Seconds until workers that have not stopped are killed."""
 
 
 def serve_alone(settings: Settings, listener: socket.socket, on_ready: Callable[[], object] = lambda: None) -> None:
-    """Serve in this process until a signal comes, which is raised again at the end."""
+    """Serve in this process until a signal arrives; the signal is raised again at the end."""
     set_up_process(settings)
     Server(config(settings), on_ready).run([listener])
 
 
-def _work(settings: Settings, listener: socket.socket, ready: Event) -> None:
-    """The life of a worker. A signal ends it in order, and so does the end of its parent."""
-    threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who tells its workers.
+def _run_worker(settings: Settings, listener: socket.socket, ready: Event) -> None:
+    """Run a worker, which shuts down gracefully at a signal or when its parent process ends."""
+    threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers.
 
-    def tell() -> None:
+    def on_ready() -> None:
         ready.set()
         log.info("worker_serves", pid=os.getpid())
 
     try:
-        serve_alone(settings, listener, tell)
+        serve_alone(settings, listener, on_ready)
     except (KeyboardInterrupt, SystemExit):
         os._exit(1)
 
 
-def _follow_parent() -> None:
+def _stop_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -52,7 +53,7 @@ def _follow_parent() -> None:
 
 
 class Workers:
-    """Keeps as many servers running as the settings ask for, all on one socket."""
+    """Keeps `WORKERS` servers running on one socket, and replaces those that end."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
@@ -61,7 +62,7 @@ class Workers:
         self._ready: dict[SpawnProcess, Event] = {}
 
     def run(self) -> int:
-        """Serve until KeyboardInterrupt, or until a worker cannot start: then the exit code is 1."""
+        """Serve until KeyboardInterrupt; if a worker cannot start, stop and return the exit code 1."""
         set_up_process(self._settings)
         try:
             for _ in range(self._settings.workers):
@@ -71,19 +72,19 @@ class Workers:
                 for worker in [worker for worker in self._ready if not worker.is_alive()]:
                     log.error("worker_ended", exit_code=worker.exitcode)
                     if not self._ready.pop(worker).is_set():
-                        return 1  # It never served, and a second one would end the same way.
+                        return 1  # It ended before it was ready, and so would its replacement.
                     self._start()
         finally:
             self._stop()
 
     def _start(self) -> None:
         ready = self._spawn.Event()
-        worker = self._spawn.Process(target=_work, args=(self._settings, self._listener, ready), name="worker")
+        worker = self._spawn.Process(target=_run_worker, args=(self._settings, self._listener, ready), name="worker")
         worker.start()
         self._ready[worker] = ready
 
     def _stop(self) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline = time.monotonic() + STOP_TIMEOUT
         for worker in self._ready:
             worker.terminate()
         for worker in self._ready:

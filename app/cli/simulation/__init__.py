@@ -1,0 +1,1 @@
+"""Clients of the public API: simulated players and a subscription to a board."""

@@ -1,11 +1,10 @@
-"""The messages of a board subscription, from a server that may come and go."""
+"""Receive the messages of a board subscription, and reconnect when the connection is lost."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from gql import Client, gql
@@ -15,6 +14,7 @@ from websockets.exceptions import WebSocketException
 
 from app.cli.terminal.errors import CommandError
 from app.domain.boards.periods import Period
+from app.runtime import Runtime
 
 WATCH = """
 subscription Watch($category: String!, $period: Period!, $limit: Int!) {
@@ -26,56 +26,57 @@ subscription Watch($category: String!, $period: Period!, $limit: Int!) {
 }
 """
 
-OUTAGES = (TransportError, WebSocketException, OSError, TimeoutError)
-PASSING = ("SERVICE_UNAVAILABLE", "RATE_LIMITED")
-"""Codes of refusals after which the same subscription may succeed."""
+CONNECTION_ERRORS = (TransportError, WebSocketException, OSError, TimeoutError)
+TEMPORARY_ERROR_CODES = ("SERVICE_UNAVAILABLE", "RATE_LIMITED")
+"""Error codes after which the same subscription may succeed later."""
 
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 10.0
+MIN_RETRY_DELAY = 0.5
+MAX_RETRY_DELAY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """The connection is gone; the next attempt comes after `pause` seconds."""
+class ConnectionLost:
+    """The connection was lost; the next attempt follows after `retry_delay` seconds."""
 
     reason: str
-    pause: float
+    retry_delay: float
 
 
 class BoardSubscription:
-    """One board of one server."""
+    """A subscription to one board of one server."""
 
-    def __init__(self, url: str, category: str, period: Period, limit: int, random: Random) -> None:
-        """`url` is the address of the server, without a path."""
+    def __init__(self, url: str, category: str, period: Period, limit: int, runtime: Runtime) -> None:
+        """Create a subscription; `url` is the URL of the server, without a path."""
         self._url = url
         self._variables = {"category": category, "period": period.value, "limit": limit}
-        self._random = random
+        self._random = runtime.random
 
-    async def messages(self) -> AsyncIterator[dict[str, Any] | Lost]:
-        """The payload of every message, and each loss of the connection; never ends.
+    async def messages(self) -> AsyncIterator[dict[str, Any] | ConnectionLost]:
+        """Yield the payload of every message, and each loss of the connection, without end.
 
-        Raises CommandError when there is no server to begin with, or when it refuses the subscription for good.
+        Raises:
+            CommandError: The first connection fails, or the server refuses the subscription permanently.
         """
-        pause, connected = FIRST_PAUSE, False
+        delay, connected = MIN_RETRY_DELAY, False
         while True:
             reason = "the server ended the subscription"
             try:
                 async with self._client() as session:
                     async for data in session.subscribe(gql(WATCH), variable_values=self._variables):
-                        pause, connected = FIRST_PAUSE, True
+                        delay, connected = MIN_RETRY_DELAY, True
                         yield data["leaderboardUpdates"]
             except TransportQueryError as refusal:
-                reason = _passing_reason(refusal)
-            except OUTAGES as error:
+                reason = _temporary_reason(refusal)
+            except CONNECTION_ERRORS as error:
                 reason = _first_line(error)
             if not connected:
                 raise CommandError(
-                    f"no server answers at {self._url} ({reason}): start one with `make run`, or name --url"
+                    f"no server answers at {self._url} ({reason}): start one with `make run`, or set --url"
                 )
-            wait = pause * (0.5 + self._random.random())
-            yield Lost(reason, wait)
-            await asyncio.sleep(wait)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            jittered = delay * (0.5 + self._random.random())
+            yield ConnectionLost(reason, jittered)
+            await asyncio.sleep(jittered)
+            delay = min(2 * delay, MAX_RETRY_DELAY)
 
     def _client(self) -> Client:
         return Client(
@@ -85,18 +86,22 @@ class BoardSubscription:
                 connect_timeout=5,
                 ack_timeout=5,
                 close_timeout=2,
-                ping_interval=10,  # a server that froze is noticed, too
+                ping_interval=10,  # to detect a server that does not respond
                 pong_timeout=5,
             ),
             fetch_schema_from_transport=False,
         )
 
 
-def _passing_reason(refusal: TransportQueryError) -> str:
-    """Why a subscription was refused for now. Raises CommandError where it is for good."""
+def _temporary_reason(refusal: TransportQueryError) -> str:
+    """Return the error code of a temporary refusal.
+
+    Raises:
+        CommandError: The refusal is permanent.
+    """
     errors = refusal.errors or [{"message": str(refusal)}]
     code = (errors[0].get("extensions") or {}).get("code")
-    if code in PASSING:
+    if code in TEMPORARY_ERROR_CODES:
         return str(code)
     raise CommandError(f"the server refused the subscription: {errors[0].get('message')}") from refusal
 

@@ -1,4 +1,4 @@
-"""Simulated players: they play through the public API, as games do."""
+"""Simulate players who use the public API, as games do."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.cli.terminal.errors import CommandError
 from app.domain.players.synthetic import ADJECTIVES, ANIMALS
 from app.services.archives.seed import DEMO_NAMES
 
-CONCURRENCY = 100
-"""Actions under way at a time: beyond, a slow server is waited for instead of being buried."""
-TIMEOUT = 15.0
+MAX_CONCURRENT_ACTIONS = 100
+"""When this many actions are running, the next one waits, so that a slow server is not overloaded."""
+REQUEST_TIMEOUT = 15.0
 
-ACTIONS = """
+ACTIONS_QUERY = """
 query Actions($category: String!) {
   actions(category: $category) { id enabled repeatable dailyLimit minDuration cooldown }
 }
 """
-ISSUE = """
+ISSUE_MUTATION = """
 mutation Issue($input: IssueActionTokenInput!) {
   outcome: issueActionToken(input: $input) {
     ... on ActionTokenIssued { actionToken }
@@ -34,7 +34,7 @@ mutation Issue($input: IssueActionTokenInput!) {
   }
 }
 """
-SUBMIT = """
+SUBMIT_MUTATION = """
 mutation Submit($input: SubmitScoreInput!) {
   outcome: submitScore(input: $input) {
     ... on ScoreAccepted { newScore }
@@ -45,16 +45,16 @@ mutation Submit($input: SubmitScoreInput!) {
 
 
 @dataclass(slots=True)
-class Player:
-    """A simulated player. `waits_until` is on the monotonic clock."""
+class SimulatedPlayer:
+    """A simulated player, who starts no action before `paused_until` of the monotonic clock."""
 
     name: str
     token: str
-    waits_until: float = 0.0
+    paused_until: float = 0.0
 
 
-class Refused(Exception):
-    """The server did not do it. `retry_after` is in seconds, 0 where it did not say."""
+class RequestRefused(Exception):
+    """The server refused a request; `retry_after` is in seconds, 0 if the server named no time."""
 
     def __init__(self, code: str, retry_after: float = 0.0) -> None:
         self.code = code
@@ -62,12 +62,12 @@ class Refused(Exception):
         super().__init__(code)
 
 
-def names(count: int) -> list[str]:
-    """`count` names, always the same ones: those of the demo players first, so that the head of the board moves."""
-    return list(islice(_all_names(), count))
+def player_names(count: int) -> list[str]:
+    """Return the first `count` names of a fixed list that starts with the demo players, who lead the board."""
+    return list(islice(_generate_names(), count))
 
 
-def _all_names() -> Iterator[str]:
+def _generate_names() -> Iterator[str]:
     yield from DEMO_NAMES
     number = 0
     while True:
@@ -77,88 +77,94 @@ def _all_names() -> Iterator[str]:
 
 
 class SimulatedPlayers:
-    """Players of one category on one server."""
+    """Simulated players of one category on one server."""
 
-    def __init__(self, url: str, players: Sequence[Player], category: str, stats: PlayStats) -> None:
-        """`url` is the address of the server, without a path."""
+    def __init__(self, url: str, players: Sequence[SimulatedPlayer], category: str, stats: PlayStats) -> None:
+        """Create the simulation; `url` is the URL of the server, without a path."""
         self._url = url
         self._players = list(players)
         self._category = category
-        self._tally = stats
+        self._stats = stats
         self._random = Random()
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_ACTIONS)
 
     async def play(self, rate: float, seconds: float) -> None:
-        """Begin `rate` actions a second for so long, and wait for the last. Raises CommandError without a server."""
-        limits = httpx2.Limits(max_connections=CONCURRENCY)
-        async with httpx2.AsyncClient(base_url=self._url, timeout=TIMEOUT, limits=limits) as http:
-            actions = await self._actions(http)
+        """Start `rate` actions per second for `seconds`, and wait until all are completed.
+
+        Raises:
+            CommandError: No server answers, or the category has no suitable action.
+        """
+        limits = httpx2.Limits(max_connections=MAX_CONCURRENT_ACTIONS)
+        async with httpx2.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT, limits=limits) as http:
+            actions = await self._playable_actions(http)
             began = asyncio.get_running_loop().time()
-            async with asyncio.TaskGroup() as turns:
+            async with asyncio.TaskGroup() as tasks:
                 for number in range(round(rate * seconds)):
                     await asyncio.sleep(began + number / rate - asyncio.get_running_loop().time())
-                    player = self._somebody()
+                    player = self._choose_player()
                     if player is None:
-                        self._tally.outcomes[SKIPPED] += 1
+                        self._stats.outcomes[SKIPPED] += 1
                         continue
                     await self._slots.acquire()
-                    turns.create_task(self._turn(http, player, self._random.choice(actions)))
+                    tasks.create_task(self._complete_action(http, player, self._random.choice(actions)))
 
-    async def _actions(self, http: httpx2.AsyncClient) -> list[str]:
+    async def _playable_actions(self, http: httpx2.AsyncClient) -> list[str]:
         try:
-            found = await self._ask(http, self._players[0], ACTIONS, {"category": self._category})
-        except Refused as refusal:
+            data = await self._execute(http, self._players[0], ACTIONS_QUERY, {"category": self._category})
+        except RequestRefused as refusal:
             if refusal.code == "NETWORK_ERROR":
                 raise CommandError(
-                    f"no server answers at {self._url}: start one with `make run`, or name it with --url"
+                    f"no server answers at {self._url}: start one with `make run`, or set --url"
                 ) from None
             raise CommandError(f"the server at {self._url} answered {refusal.code}") from None
-        fit = [
+        playable = [
             action["id"]
-            for action in found["actions"]
+            for action in data["actions"]
             if action["enabled"] and action["repeatable"] and action["dailyLimit"] is None
             and not action["minDuration"] and not action["cooldown"]
         ]  # fmt: skip
-        if not fit:
+        if not playable:
             raise CommandError(
                 f"the category {self._category} has no enabled action without cooldown, minimum duration or daily limit"
             )
-        return fit
+        return playable
 
-    def _somebody(self) -> Player | None:
-        """A player who does not have to wait; None if nearly all have to."""
+    def _choose_player(self) -> SimulatedPlayer | None:
+        """Return a random player who is not paused; None if nearly all are."""
         now = time.monotonic()
         for _ in range(20):
             player = self._random.choice(self._players)
-            if player.waits_until <= now:
+            if player.paused_until <= now:
                 return player
         return None
 
-    async def _turn(self, http: httpx2.AsyncClient, player: Player, action: str) -> None:
+    async def _complete_action(self, http: httpx2.AsyncClient, player: SimulatedPlayer, action: str) -> None:
         try:
             began = time.perf_counter()
-            issued = await self._do(http, player, ISSUE, {"actionType": action})
-            between = time.perf_counter()
-            await self._do(http, player, SUBMIT, {"actionToken": issued["actionToken"]})
-            self._tally.latencies["issue"].values.append(between - began)
-            self._tally.latencies["submit"].values.append(time.perf_counter() - between)
-            self._tally.outcomes[ACCEPTED] += 1
-        except Refused as refusal:
-            player.waits_until = time.monotonic() + refusal.retry_after
-            self._tally.outcomes[refusal.code] += 1
+            issued = await self._mutate(http, player, ISSUE_MUTATION, {"actionType": action})
+            issued_at = time.perf_counter()
+            await self._mutate(http, player, SUBMIT_MUTATION, {"actionToken": issued["actionToken"]})
+            self._stats.latencies["issue"].values.append(issued_at - began)
+            self._stats.latencies["submit"].values.append(time.perf_counter() - issued_at)
+            self._stats.outcomes[ACCEPTED] += 1
+        except RequestRefused as refusal:
+            player.paused_until = time.monotonic() + refusal.retry_after
+            self._stats.outcomes[refusal.code] += 1
         finally:
             self._slots.release()
 
-    async def _do(self, http: httpx2.AsyncClient, player: Player, query: str, input_: dict[str, Any]) -> dict[str, Any]:
-        outcome: dict[str, Any] = (await self._ask(http, player, query, {"input": input_}))["outcome"]
+    async def _mutate(
+        self, http: httpx2.AsyncClient, player: SimulatedPlayer, query: str, input_: dict[str, Any]
+    ) -> dict[str, Any]:
+        outcome: dict[str, Any] = (await self._execute(http, player, query, {"input": input_}))["outcome"]
         if "code" in outcome:
-            raise Refused(outcome["code"])
+            raise RequestRefused(outcome["code"])
         return outcome
 
-    async def _ask(
-        self, http: httpx2.AsyncClient, player: Player, query: str, variables: dict[str, Any]
+    async def _execute(
+        self, http: httpx2.AsyncClient, player: SimulatedPlayer, query: str, variables: dict[str, Any]
     ) -> dict[str, Any]:
-        """The data of an operation. Raises Refused."""
+        """Execute an operation and return its data. Raises RequestRefused."""
         try:
             response = await http.post(
                 "/graphql",
@@ -167,10 +173,10 @@ class SimulatedPlayers:
             )
             body = response.json()
         except (httpx2.HTTPError, ValueError):
-            raise Refused("NETWORK_ERROR") from None
+            raise RequestRefused("NETWORK_ERROR") from None
         errors = body.get("errors")
         if errors:
-            facts = errors[0].get("extensions") or {}
-            raise Refused(facts.get("code", "UNKNOWN"), float(facts.get("retryAfter", 0)))
+            extensions = errors[0].get("extensions") or {}
+            raise RequestRefused(extensions.get("code", "UNKNOWN"), float(extensions.get("retryAfter", 0)))
         data: dict[str, Any] = body["data"]
         return data

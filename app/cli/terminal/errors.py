@@ -1,4 +1,4 @@
-"""Errors as people read them: one clear line on standard error, never a traceback."""
+"""Print errors as one line on standard error, without a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INTERRUPTED = 130
 
 
 class CommandError(Exception):
-    """The command cannot do what was asked. The text is one line: the cause, and the remedy where there is one."""
+    """A command failed. The text is one line: the cause, and the remedy where there is one."""
 
 
 def print_error(line: str) -> None:
@@ -18,9 +18,9 @@ def print_error(line: str) -> None:
     print(f"leaderboard: {line}", file=sys.stderr)  # noqa: T201
 
 
-def report(error: Exception) -> int:
-    """Say what went wrong; returns the exit code. With LOG_LEVEL=DEBUG an unexpected error shows where it came from."""
-    problems = getattr(error, "problems", None)  # those of a SettingsError, whose module takes long to import
+def report_error(error: Exception) -> int:
+    """Print an error and return the exit code; with LOG_LEVEL=DEBUG, raise an unexpected error again."""
+    problems = getattr(error, "problems", None)  # of a SettingsError; importing its module takes long
     if problems:
         for problem in problems:
             print_error(problem)
@@ -30,5 +30,5 @@ def report(error: Exception) -> int:
         raise error
     else:
         text = " ".join(str(error).split()) or "no details"
-        print_error(f"{type(error).__name__}: {text[:300]} (LOG_LEVEL=DEBUG shows where)")
+        print_error(f"{type(error).__name__}: {text[:300]} (set LOG_LEVEL=DEBUG for the traceback)")
     return FAILED

@@ -1,4 +1,4 @@
-"""What commands print: results on standard output, everything else on standard error."""
+"""Print results on standard output, and everything else on standard error."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help: commands to copy."""
+    """Return the examples at the end of a command's help."""
     return "\n\n".join(("[bold]Examples[/bold]", *(f"  [cyan]{line}[/cyan]" for line in lines)))
 
 
 def help_without_command(context: typer.Context) -> None:
-    """Print the help of a group of commands that is called without one of them; to be used as its callback."""
+    """Print the help of a group that is called without a command; for use as the callback of the group."""
     if context.invoked_subcommand is None:
         context.get_help()  # rich prints it
 
 
-def result(text: str) -> None:
-    """Print what was asked for, and nothing else, so that it can be piped."""
+def print_result(text: str) -> None:
+    """Print the result of a command, and nothing else, so that it can be piped."""
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for tables and colours; plain text where the output is no terminal."""
+    """Return a console for tables and colours; it prints plain text if the output is not a terminal."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
@@ -39,7 +39,7 @@ def console(*, stderr: bool = False) -> Console:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress bar on standard error, with what is done, how fast, and how long it will take."""
+    """Show a progress bar on standard error during the block, with elapsed and remaining time."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

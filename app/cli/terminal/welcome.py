@@ -1,10 +1,10 @@
-"""The text that `leaderboard dev` prints when it is ready."""
+"""The text that `leaderboard dev` prints when the server is ready."""
 
 from __future__ import annotations
 
-QUERY = "{ leaderboard(limit: 3) { entries { rank score user { username } } } }"
+EXAMPLE_QUERY = "{ leaderboard(limit: 3) { entries { rank score user { username } } } }"
 
-WELCOME = """
+WELCOME_TEMPLATE = """
   [bold green]The leaderboard is running.[/bold green] Press Ctrl-C to stop it; the data is kept in .data/
 
   [bold]Board[/bold]          {url}/
@@ -19,13 +19,14 @@ WELCOME = """
     curl -s {url}/graphql -H 'content-type: application/json' \\
       -d '{{"query": "{query}"}}'
 
-{me}  [bold]See live updates[/bold]: run each command in its own terminal
+{token_section}  [bold]See live updates[/bold]: run each command in its own terminal
 
-    {leaderboard} watch{at}
-    {leaderboard} play --players 200 --rate 50 --seconds 20{at}
+    {leaderboard} watch{url_option}
+    {leaderboard} play --players 200 --rate 50 --seconds 20{url_option}
 """
 
-ME = """  [bold]A demo access token[/bold] of ada, valid for 12 hours (for others: {leaderboard} token --user NAME)
+TOKEN_SECTION = """\
+  [bold]A demo access token[/bold] of ada, valid for 12 hours (for others: {leaderboard} token --user NAME)
 
     {token}
 
@@ -35,12 +36,18 @@ ME = """  [bold]A demo access token[/bold] of ada, valid for 12 hours (for other
 """
 
 
-def welcome(url: str, token: str | None, *, leaderboard: str, default_port: bool) -> str:
-    """The text, in rich's markup. `url` is the server's, `leaderboard` how the program is called here.
+def welcome_text(url: str, token: str | None, *, leaderboard: str, is_published: bool) -> str:
+    """Return the text, in the markup of rich.
 
-    Without a `token` nothing is said about tokens: they come from elsewhere.
+    Args:
+        url: The URL of the server.
+        token: A demo access token; without one, the text has no section about tokens.
+        leaderboard: The command by which the program is called in this folder.
+        is_published: Whether commands in this folder find the server without `--url`.
     """
-    at = "" if default_port else f" --url {url}"
+    url_option = "" if is_published else f" --url {url}"
     ws = url.replace("http", "ws", 1)
-    me = ME.format(url=url, token=token, leaderboard=leaderboard) if token else ""
-    return WELCOME.format(url=url, ws=ws, query=QUERY, me=me, leaderboard=leaderboard, at=at)
+    token_section = TOKEN_SECTION.format(url=url, token=token, leaderboard=leaderboard) if token else ""
+    return WELCOME_TEMPLATE.format(
+        url=url, ws=ws, query=EXAMPLE_QUERY, token_section=token_section, leaderboard=leaderboard, url_option=url_option
+    )

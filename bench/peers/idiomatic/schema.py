@@ -32,23 +32,31 @@ class Services:
 
 @strawberry.enum
 class Period(StrEnum):
+    """The GraphQL type `Period`."""
+
     ALL_TIME = "ALL_TIME"
 
 
 @strawberry.enum
 class UpdateKind(StrEnum):
+    """The GraphQL type `UpdateKind`."""
+
     SNAPSHOT = "SNAPSHOT"
     UPDATE = "UPDATE"
 
 
 @strawberry.type
 class User:
+    """The GraphQL type `User`."""
+
     id: strawberry.ID
     username: str
 
 
 @strawberry.type
 class LeaderboardEntry:
+    """The GraphQL type `LeaderboardEntry`."""
+
     id: strawberry.ID
     rank: int
     score: int
@@ -57,12 +65,15 @@ class LeaderboardEntry:
 
 @strawberry.type
 class Leaderboard:
+    """The GraphQL type `Leaderboard`."""
+
     id: strawberry.ID
     total_users: int
     entries: list[LeaderboardEntry]
 
     @staticmethod
     def of(board: dict[str, Any]) -> Leaderboard:
+        """Convert from the rows of the store."""
         return Leaderboard(
             id=strawberry.ID("global"),
             total_users=board["total"],
@@ -80,12 +91,16 @@ class Leaderboard:
 
 @strawberry.type
 class LeaderboardUpdate:
+    """The GraphQL type `LeaderboardUpdate`."""
+
     kind: UpdateKind
     leaderboard: Leaderboard
 
 
 @strawberry.type
 class UserRank:
+    """The GraphQL type `UserRank`."""
+
     id: strawberry.ID
     rank: int | None
     score: int
@@ -95,17 +110,21 @@ class UserRank:
 
 @strawberry.interface
 class UserError:
+    """The GraphQL type `UserError`."""
+
     code: str
     message: str
 
 
 @strawberry.type
 class InvalidActionToken(UserError):
-    pass
+    """The GraphQL type `InvalidActionToken`."""
 
 
 @strawberry.type
 class ActionTokenIssued:
+    """The GraphQL type `ActionTokenIssued`."""
+
     action_token: str
     score_value: int
     expires_at: datetime
@@ -113,6 +132,8 @@ class ActionTokenIssued:
 
 @strawberry.type
 class ScoreAccepted:
+    """The GraphQL type `ScoreAccepted`."""
+
     transaction_id: strawberry.ID
     user: User
     previous_score: int
@@ -124,11 +145,15 @@ class ScoreAccepted:
 
 @strawberry.input
 class IssueActionTokenInput:
+    """The GraphQL type `IssueActionTokenInput`."""
+
     action_type: str
 
 
 @strawberry.input
 class SubmitScoreInput:
+    """The GraphQL type `SubmitScoreInput`."""
+
     action_token: str
 
 
@@ -151,15 +176,19 @@ def _caller(info: strawberry.Info) -> UUID:
 
 @strawberry.type
 class Query:
+    """The queries."""
+
     @strawberry.field
     async def leaderboard(
         self, info: strawberry.Info, category: str = "global", period: Period = Period.ALL_TIME, limit: int = 10
     ) -> Leaderboard:
+        """Resolve `leaderboard`."""
         _caller(info)
         return Leaderboard.of(await _services(info).scores.top(limit))
 
     @strawberry.field
     async def user_rank(self, info: strawberry.Info, user_id: strawberry.ID) -> UserRank:
+        """Resolve `user_rank`."""
         _caller(info)
         rank, score, total, name = await _services(info).scores.standing(UUID(user_id))
         return UserRank(
@@ -173,13 +202,17 @@ class Query:
 
 @strawberry.type
 class Mutation:
+    """The mutations."""
+
     @strawberry.mutation
     async def issue_action_token(self, info: strawberry.Info, input: IssueActionTokenInput) -> IssueActionTokenResult:
+        """Resolve `issue_action_token`."""
         token = await _services(info).scores.issue(_caller(info), POINTS)
         return ActionTokenIssued(action_token=token, score_value=POINTS, expires_at=utc_now() + timedelta(seconds=300))
 
     @strawberry.mutation
     async def submit_score(self, info: strawberry.Info, input: SubmitScoreInput) -> SubmitScoreResult:
+        """Resolve `submit_score`."""
         try:
             accepted = await _services(info).scores.submit(_caller(info), input.action_token)
         except Refused:
@@ -197,10 +230,13 @@ class Mutation:
 
 @strawberry.type
 class Subscription:
+    """The subscriptions."""
+
     @strawberry.subscription
     async def leaderboard_updates(
         self, info: strawberry.Info, limit: int = 10
     ) -> AsyncGenerator[LeaderboardUpdate, None]:
+        """Subscribe to `leaderboard_updates`."""
         services = _services(info)
         async with services.broadcast.subscribe(CHANNEL) as subscriber:
             yield LeaderboardUpdate(
@@ -211,5 +247,5 @@ class Subscription:
 
 
 def build_schema() -> strawberry.Schema:
-    """The schema, with Strawberry's defaults."""
+    """Return the schema, with Strawberry's defaults."""
     return strawberry.Schema(Query, Mutation, Subscription)

@@ -46,7 +46,7 @@ class Scores:
         self._broadcast = broadcast
 
     async def issue(self, user_id: UUID, points: int) -> str:
-        """A new action token."""
+        """Issue a new action token."""
         await self._count(f"idiomatic:issue:{user_id}")
         token = secrets.token_urlsafe(32)
         async with self._sessions() as session, session.begin():
@@ -75,7 +75,7 @@ class Scores:
         return accepted
 
     async def top(self, limit: int) -> dict[str, Any]:
-        """The first entries of the board, and how many users it has."""
+        """Return the first entries of the board and its number of users."""
         rows = await self._redis.zrevrange(BOARD, 0, limit - 1, withscores=True)
         names = await self._redis.hmget(NAMES, [user_id for user_id, _ in rows])
         total = await self._redis.zcard(BOARD)
@@ -103,10 +103,10 @@ class Scores:
 
 
 def hash_of(token: str) -> bytes:
-    """What stands for a token in the database."""
+    """Return the hash by which a token is stored."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def connect(url: str) -> Any:
-    """A client that decodes what it reads."""
+    """Return a client that decodes responses."""
     return Redis.from_url(url, decode_responses=True)

@@ -29,7 +29,7 @@ class SubscribingBackend(RedisBackend):
 
 
 def create_app(environment: Mapping[str, str]) -> Starlette:
-    """The application, with the stores and the secret of `environment`."""
+    """Return the application, with the stores and the secret of `environment`."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 def utc_now() -> datetime:
-    """The wall clock."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
@@ -19,6 +19,8 @@ class Base(DeclarativeBase):
 
 
 class UserRow(Base):
+    """A row of the table."""
+
     __tablename__ = "users"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -27,6 +29,8 @@ class UserRow(Base):
 
 
 class ActionTokenRow(Base):
+    """A row of the table."""
+
     __tablename__ = "action_tokens"
 
     token_hash: Mapped[bytes] = mapped_column(primary_key=True)
@@ -37,6 +41,8 @@ class ActionTokenRow(Base):
 
 
 class TransactionRow(Base):
+    """A row of the table."""
+
     __tablename__ = "transactions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)

@@ -10,8 +10,16 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.support.graphql.socket_client import connecting
-from tests.support.hostile.jwt_builder import Mint, access_mint, action_mint, b64, forged, forged_access_tokens, twins
-from tests.support.identity_provider import Provider, keys_at, modulus
+from tests.support.hostile.jwt_builder import (
+    JwtBuilder,
+    access_token_builder,
+    action_token_builder,
+    b64,
+    equivalent_encodings,
+    forged_access_tokens,
+    forged_tokens,
+)
+from tests.support.identity_provider import Provider, modulus, serve_keys
 from tests.support.service import Player, Service, access_token, serving, settings_for
 
 ME = "{ me { user { username } } }"
@@ -27,8 +35,14 @@ REFUSED = {
 
 
 async def test_good_tokens_pass_however_they_are_signed_for(service: Service):
-    good = access_mint(service.settings)
-    for token in (good.good(), good.headed("kid"), good.headed("typ"), good.headed(typ="JWT"), good.headed(extra=1)):
+    good = access_token_builder(service.settings)
+    for token in (
+        good.good(),
+        good.with_header("kid"),
+        good.with_header("typ"),
+        good.with_header(typ="JWT"),
+        good.with_header(extra=1),
+    ):
         assert (await Player(service.http, token).ask(ME))["me"]["user"]["username"] == "alice"
         async with connecting(service.socket_url) as client:
             await client.init({"authorization": f"Bearer {token}"})
@@ -81,28 +95,28 @@ async def test_an_odd_authorization_in_connection_init_is_a_bad_token(service: S
 
 async def test_only_a_token_that_is_right_in_all_else_is_told_that_it_expired(service: Service):
     now = int(time.time())
-    expired = access_mint(service.settings, iat=now - 1000, exp=now - 1)
+    expired = access_token_builder(service.settings, iat=now - 1000, exp=now - 1)
     reply = await Player(service.http, expired.good()).post(ME)
     assert reply.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED", "reason": "TOKEN_EXPIRED"}
-    for token in (expired.claiming(aud="another"), Mint("x" * 40, expired.header, expired.claims).good()):
+    for token in (expired.with_claims(aud="another"), JwtBuilder("x" * 40, expired.header, expired.claims).good()):
         assert (await Player(service.http, token).post(ME)).json() == REFUSED
 
 
 async def test_every_forged_action_token_gets_the_same_answer_and_pays_nothing(service: Service):
     alice = service.player("alice")
     user_id = (await alice.play())["user"]["id"]
-    good = action_mint(service.settings, user_id)
-    tokens = forged(good, access_mint(service.settings, sub=user_id)) | {
-        "no typ": good.headed("typ"),
-        "no act": good.claiming("act"),
-        "no pts": good.claiming("pts"),
-        "no jti": good.claiming("jti"),
-        "points of text": good.claiming(pts="50"),
-        "points of a float": good.claiming(pts=50.0),
-        "points of true": good.claiming(pts=True),
-        "action of a list": good.claiming(act=["COMPLETE_LEVEL"]),
-        "jti of a number": good.claiming(jti=7),
-        "sub of no user": good.claiming(sub="alice"),
+    good = action_token_builder(service.settings, user_id)
+    tokens = forged_tokens(good, access_token_builder(service.settings, sub=user_id)) | {
+        "no typ": good.with_header("typ"),
+        "no act": good.with_claims("act"),
+        "no pts": good.with_claims("pts"),
+        "no jti": good.with_claims("jti"),
+        "points of text": good.with_claims(pts="50"),
+        "points of a float": good.with_claims(pts=50.0),
+        "points of true": good.with_claims(pts=True),
+        "action of a list": good.with_claims(act=["COMPLETE_LEVEL"]),
+        "jti of a number": good.with_claims(jti=7),
+        "sub of no user": good.with_claims(sub="alice"),
     }
     answers: dict[str, list[str]] = {}
     for name, token in tokens.items():
@@ -119,7 +133,7 @@ async def test_every_forged_action_token_gets_the_same_answer_and_pays_nothing(s
 async def test_a_well_signed_action_token_that_was_never_issued_pays_nothing(service: Service):
     alice = service.player("alice")
     user_id = (await alice.play())["user"]["id"]
-    outcome = (await alice.ask(SUBMIT, token=action_mint(service.settings, user_id).good()))["submitScore"]
+    outcome = (await alice.ask(SUBMIT, token=action_token_builder(service.settings, user_id).good()))["submitScore"]
     assert outcome["code"] == "INVALID_ACTION_TOKEN"
 
 
@@ -144,13 +158,13 @@ async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url:
     provider = OddProvider("k1")
     public = provider.keys["k1"].public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    async with keys_at(provider) as url, serving(settings_for(database_url, redis_url, jwt_jwks_url=url)) as service:
-        claims = access_mint(service.settings).claims
+    async with serve_keys(provider) as url, serving(settings_for(database_url, redis_url, jwt_jwks_url=url)) as service:
+        claims = access_token_builder(service.settings).claims
         good = provider.sign("k1", claims)
         assert (await Player(service.http, good).ask(ME))["me"]["user"]["username"] == "alice"
         header = {"typ": "at+jwt", "kid": "k1"}
         confused = {
-            f"{alg} by {name}": Mint(secret, {**header, "alg": alg}, claims).good()
+            f"{alg} by {name}": JwtBuilder(secret, {**header, "alg": alg}, claims).good()
             for alg in ("HS256", "RS256", "none")
             for name, secret in {
                 "PEM": pem,
@@ -160,8 +174,8 @@ async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url:
             }.items()
         }
         more = {
-            "shared secret": access_mint(service.settings).good(),
-            "shared key of the set": Mint("s" * 32, {**header, "alg": "HS256", "kid": "shared"}, claims).good(),
+            "shared secret": access_token_builder(service.settings).good(),
+            "shared key of the set": JwtBuilder("s" * 32, {**header, "alg": "HS256", "kid": "shared"}, claims).good(),
             "no kid": jwt.encode(claims, provider.keys["k1"], "RS256"),
             "unknown kid": provider.sign("k1", claims, kid="k2"),
             "key for encryption": provider.sign("k1", claims, kid="enc"),
@@ -171,7 +185,7 @@ async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url:
             "changed": good[:-8] + "AAAAAAAA",
             "list of audiences": provider.sign("k1", {**claims, "aud": [claims["aud"]]}),
             "padding": f"{good}=",
-            **{f"twin {n}": twin for n, twin in enumerate(twins(good))},
+            **{f"twin {n}": twin for n, twin in enumerate(equivalent_encodings(good))},
             "longer than permitted": provider.sign("k1", {**claims, "exp": claims["iat"] + 86_401}),
         }
         for name, token in (confused | more).items():

@@ -12,7 +12,7 @@ from tests.e2e.http.test_head_cache import hits, real
 from tests.e2e.http.test_streams import MULTIPART, subscribed
 from tests.support.graphql.raw_http import connected
 from tests.support.graphql.socket_client import connecting
-from tests.support.identity_provider import Provider, keys_at
+from tests.support.identity_provider import Provider, serve_keys
 from tests.support.service import Player, Service, serving, settings_for
 
 ME = "{ me { user { username } } }"
@@ -28,7 +28,7 @@ def provider() -> Provider:
 @pytest.fixture
 async def service(database_url: str, redis_url: str, provider: Provider) -> AsyncIterator[Service]:
     async with (
-        keys_at(provider) as url,
+        serve_keys(provider) as url,
         serving(settings_for(database_url, redis_url, jwt_jwks_url=url)) as service,
     ):
         yield service
@@ -89,7 +89,7 @@ async def test_the_clock_closes_it_when_nobody_asks_for_anything(
 ):
     monkeypatch.setattr(jwks, "REFRESH_INTERVAL", 0.05)
     async with (
-        keys_at(provider) as url,
+        serve_keys(provider) as url,
         serving(settings_for(database_url, redis_url, jwt_jwks_url=url)) as service,
         connecting(service.socket_url) as client,
     ):

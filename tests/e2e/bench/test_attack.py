@@ -7,13 +7,13 @@ from tests.support.service import Service
 
 
 @pytest.mark.timeout(180)
-async def test_no_attack_gets_what_it_must_not(service: Service):
-    tallies = await attack(Target(service.url, service.settings, service.http, documents=34))
-    assert {tally.kind: tally.faults for tally in tallies if tally.faults} == {}
-    assert sum(tally.stack_traces for tally in tallies) == 0
-    by_kind = {tally.kind: tally for tally in tallies}
+async def test_no_attack_causes_an_internal_error_or_a_stack_trace(service: Service):
+    results = await attack(Target(service.url, service.settings, service.http, documents=34))
+    assert {result.kind: result.faults for result in results if result.faults} == {}
+    assert sum(result.stack_traces for result in results) == 0
+    by_kind = {result.kind: result for result in results}
     assert set(by_kind["access tokens over HTTP"].answers) == {"401"}
     assert set(by_kind["access tokens over sockets"].answers) == {"4401"}
-    # 400 is the answer to a text with a null character, which is refused before it is read as a token.
+    # 400 is the response to a token with a null character, which no string may contain.
     assert set(by_kind["action tokens"].answers) == {"INVALID_ACTION_TOKEN", "400"}
-    assert all(tally.sent for tally in tallies)
+    assert all(result.sent for result in results)

@@ -104,7 +104,7 @@ async def test_a_token_stands_alone_on_standard_output_and_is_accepted(service: 
     assert me == {"me": {"user": {"username": "ada"}, "role": "MODERATOR"}}
 
 
-async def test_no_token_is_minted_where_others_sign_them():
+async def test_no_token_is_minted_where_an_identity_provider_issues_them():
     ended = await run("token", "--user", "ada", env=environment(JWT_JWKS_URL="https://login.example.com/keys"))
     assert ended.code == 1
     assert "JWT_JWKS_URL" in ended.err
@@ -256,18 +256,18 @@ async def test_a_redis_that_is_too_old_is_refused_in_one_line(settings: Settings
 
 
 @pytest.mark.parametrize("command", ["serve", "dev"])
-async def test_a_taken_port_is_one_line_with_a_way_out(settings: Settings, command: str, tmp_path: Path):
+async def test_a_port_in_use_is_one_line_that_names_another(settings: Settings, command: str, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = await run(command, env=environment(settings, PORT=str(port)), cwd=tmp_path)
     assert ended.code == 1
     (line,) = ended.err.splitlines()
-    assert f"port {port} of 127.0.0.1 is taken" in line
+    assert f"port {port} of 127.0.0.1 is in use" in line
     assert f"PORT={port + 1}" in line
 
 
 @pytest.mark.parametrize("command", ["watch", "play"])
-async def test_without_a_server_players_and_watchers_are_told_how_to_get_one(command: str):
+async def test_without_a_server_play_and_watch_say_how_to_start_one(command: str):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -278,7 +278,7 @@ async def test_without_a_server_players_and_watchers_are_told_how_to_get_one(com
     assert "make run" in line
 
 
-async def test_output_that_nobody_reads_any_more_ends_the_command_quietly():
+async def test_a_command_whose_output_is_not_read_any_more_ends_without_a_traceback():
     reader, writer = os.pipe()
     os.close(reader)
     process = await asyncio.create_subprocess_exec(
@@ -301,7 +301,7 @@ async def test_players_play_and_their_actions_count(service: Service, settings: 
 
 
 async def test_players_with_foreign_tokens_fail_and_say_why(service: Service, settings: Settings):
-    env = environment(settings, JWT_SECRET="another secret, which this server knows nothing of")
+    env = environment(settings, JWT_SECRET="another secret, which this server does not have")
     ended = await run("play", "--url", service.url, env=env)
     assert ended.code == 1
     assert "UNAUTHENTICATED" in ended.err

@@ -1,4 +1,4 @@
-"""The commands that run until they are told to stop, with signals as a terminal sends them."""
+"""The commands that run until a signal stops them, with signals as a terminal sends them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.config import Settings
 from app.embedded.process import free_port
 from tests.support.processes.cli_process import environment, is_alive, kill, line_with, run, start, workers_of
 from tests.support.processes.embedded_process import command_lines, processes
-from tests.support.processes.server_process import ServerProgram
+from tests.support.processes.server_process import ServerProcess
 from tests.support.stores import private_folder
 from tests.support.wait_until import until
 
@@ -30,18 +30,18 @@ SECRETS = {
 
 @pytest.fixture
 async def folder() -> AsyncIterator[Path]:
-    """A folder of this test alone, with nothing in it."""
+    """Create an empty folder for the test."""
     with private_folder() as folder:
         yield folder
 
 
-async def started(process: asyncio.subprocess.Process) -> str:
-    """The address of a server, once `dev` prints it."""
+async def url_when_started(process: asyncio.subprocess.Process) -> str:
+    """Return the URL of a server once `dev` prints it."""
     return re.sub(r"^\s*GraphQL\s+|/graphql\s*$", "", await line_with(process.stdout, "  GraphQL  "))
 
 
-async def answers(url: str) -> None:
-    """Return once the server at `url` answers."""
+async def wait_until_alive(url: str) -> None:
+    """Wait until the server at `url` answers."""
     async with asyncio.timeout(30), httpx2.AsyncClient(base_url=url, timeout=5) as http:
         while True:
             with suppress(httpx2.TransportError):
@@ -51,7 +51,7 @@ async def answers(url: str) -> None:
 
 
 async def stop(process: asyncio.subprocess.Process, *numbers: signal.Signals) -> str:
-    """Send signals to the whole group at once; what it wrote to standard error when it has ended."""
+    """Send signals to the process group, wait for the end, and return what was written to standard error."""
     for number in numbers:
         os.killpg(process.pid, number)
     _, err = await asyncio.wait_for(process.communicate(), 30)
@@ -64,7 +64,7 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
     first = await start("dev", env=env, cwd=folder)
     second = None
     try:
-        url = await started(first)
+        url = await url_when_started(first)
         token = (await line_with(first.stdout, "eyJ")).strip()
         async with httpx2.AsyncClient(base_url=url, timeout=20) as http:
             ask = {"query": "{ me { user { username } rank { rank score } } leaderboard { totalUsers } }"}
@@ -72,8 +72,8 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
         assert answer["data"]["me"]["user"] == {"username": "ada"}
         assert answer["data"]["me"]["rank"]["score"] > 0
         assert answer["data"]["leaderboard"]["totalUsers"] > 20
-        extra_views = await run("verify", env=env, cwd=folder)
-        assert extra_views.code == 0, extra_views
+        verified = await run("verify", env=env, cwd=folder)
+        assert verified.code == 0, verified
 
         # As Ctrl-C in a terminal may arrive: at every process of the group, and more than once.
         err = await stop(first, signal.SIGINT, signal.SIGINT)
@@ -82,7 +82,7 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
         assert processes(folder) == []
 
         second = await start("dev", env=env, cwd=folder)
-        async with httpx2.AsyncClient(base_url=await started(second), timeout=20) as http:
+        async with httpx2.AsyncClient(base_url=await url_when_started(second), timeout=20) as http:
             again = (await http.post("/graphql", json={"query": "{ leaderboard { totalUsers } }"})).json()
         assert again["data"]["leaderboard"] == answer["data"]["leaderboard"]
         err = await stop(second, signal.SIGTERM)
@@ -103,7 +103,7 @@ async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: 
         await until(lambda: any(program in line for line in command_lines(folder).values()), timeout=50)
         err = await stop(process, signal.SIGINT)
         assert "Traceback" not in err
-        # Nothing is left to happen after `dev` has ended, but that the kernel takes the last process away.
+        # When `dev` has ended, the daemon has ended too; the kernel may still be removing its last child.
         assert not any("app.embedded.daemon" in line for line in command_lines(folder).values())
         await until(lambda: processes(folder) == [], timeout=30)
     finally:
@@ -123,27 +123,26 @@ async def test_ctrl_c_before_dev_has_begun_to_start_leaves_nothing_behind(folder
 
 
 async def test_a_broken_data_folder_is_one_line(folder: Path):
-    (folder / ".data").write_text("this is no folder")
+    (folder / ".data").write_text("this is not a folder")
     ended = await run("dev", env=environment(PORT="0"), cwd=folder)
     assert ended.code == 1
     assert ended.err.splitlines()[-1].startswith("leaderboard: the data folder .data")
     assert "Traceback" not in ended.err
 
 
-async def test_dev_refuses_to_face_the_public(folder: Path, settings: Settings):
+async def test_dev_refuses_to_run_in_production(folder: Path, settings: Settings):
     ended = await run("dev", env=environment(settings, ENVIRONMENT="production", **SECRETS), cwd=folder)
     assert ended.code == 1
     assert "`leaderboard serve`" in ended.err
 
 
 @pytest.mark.timeout(120)
-async def test_a_crowd_on_one_machine_meets_no_error_but_its_own_limits(folder: Path):
+async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_limits(folder: Path):
     server = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
-        url = await started(server)
-        ended = await run(
-            "play", "--players", "60", "--rate", "40", "--seconds", "5", "--url", url, cwd=folder, env=environment()
-        )
+        await url_when_started(server)
+        # Without --url: the server listens on a free port, and is found by the folder.
+        ended = await run("play", "--players", "60", "--rate", "40", "--seconds", "5", cwd=folder, env=environment())
         assert ended.code == 0, ended
         outcomes = set(re.findall(r"^ ([A-Z_]+) +\d+", ended.out, re.MULTILINE))
         assert "ACCEPTED" in outcomes
@@ -165,7 +164,7 @@ async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Sett
         os.kill(victim, signal.SIGKILL)
         await line_with(server.stderr, "worker_serves")
         assert len(workers_of(server.pid)) == 2
-        await answers(url)
+        await wait_until_alive(url)
         children = workers_of(server.pid)
         server.send_signal(signal.SIGTERM)
         _, err = await asyncio.wait_for(server.communicate(), 30)
@@ -192,8 +191,8 @@ async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Setting
 
 
 @pytest.mark.timeout(90)
-async def test_a_watched_board_comes_back_after_the_server_was_away(settings: Settings):
-    async with ServerProgram(settings) as server:
+async def test_a_watched_board_is_shown_again_after_the_server_restarted(settings: Settings):
+    async with ServerProcess(settings) as server:
         await server.start()
         watching = await start("watch", "--updates", "2", "--url", server.url, env=environment(settings))
         try:

@@ -26,12 +26,12 @@ EXAMPLES = ROOT / "examples"
 PACKAGES = ROOT / "web/node_modules"
 
 needs_packages = pytest.mark.skipif(
-    shutil.which("node") is None or not PACKAGES.is_dir(), reason="no Node, or its packages are not there: make web"
+    shutil.which("node") is None or not PACKAGES.is_dir(), reason="no Node, or its packages are not installed: make web"
 )
 
 
-def workshop(folder: Path, example: str) -> Path:
-    """A copy of an example with the packages of the page at hand: what is in the clone stays as it is."""
+def copy_example(folder: Path, example: str) -> Path:
+    """Copy an example, with the packages of the page, so that the original stays unchanged."""
     shutil.copytree(EXAMPLES / example, folder / example)
     (folder / example / "node_modules").symlink_to(PACKAGES)
     return folder / example
@@ -39,7 +39,7 @@ def workshop(folder: Path, example: str) -> Path:
 
 @asynccontextmanager
 async def running(*command: str, cwd: Path | None = None) -> AsyncIterator[asyncio.StreamReader]:
-    """A program, ended with all it has started; its output."""
+    """Run a program during the block, and yield its output; its child processes are killed at the end."""
     process = await asyncio.create_subprocess_exec(
         *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, start_new_session=True
     )
@@ -52,7 +52,7 @@ async def running(*command: str, cwd: Path | None = None) -> AsyncIterator[async
 
 
 async def expect_line(output: asyncio.StreamReader, pattern: str) -> None:
-    """Reads on until a line matches."""
+    """Read until a line matches."""
     async with asyncio.timeout(TIMEOUT):
         while line := await output.readline():
             if re.search(pattern, line.decode()):
@@ -61,7 +61,7 @@ async def expect_line(output: asyncio.StreamReader, pattern: str) -> None:
 
 
 async def assert_watches(service: Service, output: asyncio.StreamReader) -> None:
-    """The program prints a snapshot, and then what changes."""
+    """Check that the program prints a snapshot, and then an update."""
     await expect_line(output, r"^SNAPSHOT: nobody yet$")
     await service.player("alice").play("COMPLETE_LEVEL")
     await expect_line(output, r"^UPDATE: 1\. alice 50$")
@@ -74,7 +74,7 @@ async def test_python_watches_with_gql(service: Service):
 
 @needs_packages
 async def test_node_watches_with_graphql_ws(service: Service, tmp_path: Path):
-    folder = workshop(tmp_path, "graphql-ws")
+    folder = copy_example(tmp_path, "graphql-ws")
     # Node 20 has sockets behind a flag; later ones ignore it.
     command = ("node", "--experimental-websocket", "watch.mjs", service.socket_url)
     async with running(*command, cwd=folder) as output:
@@ -90,8 +90,8 @@ async def test_curl_watches_server_sent_events(service: Service):
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[str]:
-    """A plain web server for what is, or will be, in a folder; its address."""
+def serve_folder(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder over HTTP during the block; yield the URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -101,19 +101,19 @@ def site(folder: Path) -> Iterator[str]:
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Files, without a word about them."""
+    """Serves files without writing a log."""
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Write nothing."""
 
 
 @needs_packages
 async def test_apollo_shows_a_live_board_from_another_origin(
     browser: Browser, database_url: str, redis_url: str, tmp_path: Path
 ):
-    folder = workshop(tmp_path, "apollo")
+    folder = copy_example(tmp_path, "apollo")
     (folder / "public").mkdir()
-    with site(folder / "dist") as origin:
+    with serve_folder(folder / "dist") as origin:
         async with serving(settings_for(database_url, redis_url, allowed_origins=(origin,))) as service:
             (folder / "public/token").write_text(service.player("carol").token or "")
             await build(folder, VITE_SERVICE=service.url, VITE_TOKENS=f"{origin}/token")
@@ -140,7 +140,7 @@ async def test_the_apollo_component_has_at_most_sixty_lines():
 
 @needs_packages
 async def test_the_apollo_example_is_sound_typescript(tmp_path: Path):
-    folder = workshop(tmp_path, "apollo")
+    folder = copy_example(tmp_path, "apollo")
     options = {
         "strict": True,
         "noEmit": True,

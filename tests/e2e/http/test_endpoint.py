@@ -12,28 +12,32 @@ from app.config import DocumentMode
 from app.domain.errors import Forbidden, RateLimited, ServiceUnavailable
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.persisted_documents.trusted import TrustedDocuments
-from tests.support.graphql.sample_schema import Toy
+from tests.support.graphql.sample_server import SampleApp
 
 STANDARD = {"accept": "application/graphql-response+json"}
 JSON = {"content-type": "application/json"}
 SAME_ORIGIN = {"sec-fetch-mode": "cors"}
 
 
-def client_of(toy: Toy) -> httpx2.AsyncClient:
+def client_of(toy: SampleApp) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(toy), base_url="http://board.example/graphql")
 
 
-async def post(toy: Toy, query: str, headers: dict[str, str] = STANDARD, **more: Any) -> httpx2.Response:
+async def post(toy: SampleApp, query: str, headers: dict[str, str] = STANDARD, **more: Any) -> httpx2.Response:
     async with client_of(toy) as client:
         return await client.post("", json={"query": query, **more}, headers=headers)
 
 
-async def get(toy: Toy, headers: dict[str, str] = STANDARD, method: str = "GET", **params: str) -> httpx2.Response:
+async def get(
+    toy: SampleApp, headers: dict[str, str] = STANDARD, method: str = "GET", **params: str
+) -> httpx2.Response:
     async with client_of(toy) as client:
         return await client.request(method, "", params=params, headers={**SAME_ORIGIN, **headers})
 
 
-async def send(toy: Toy, content: bytes | AsyncIterator[bytes], headers: dict[str, str] = JSON) -> httpx2.Response:
+async def send(
+    toy: SampleApp, content: bytes | AsyncIterator[bytes], headers: dict[str, str] = JSON
+) -> httpx2.Response:
     async with client_of(toy) as client:
         return await client.post("", content=content, headers=headers)
 
@@ -46,11 +50,11 @@ def code(response: httpx2.Response) -> str:
 
 
 @pytest.fixture
-async def toy() -> Toy:
-    return Toy()
+async def toy() -> SampleApp:
+    return SampleApp()
 
 
-async def test_a_query_is_answered_in_the_type_the_client_likes(toy: Toy):
+async def test_a_query_is_answered_in_the_type_the_client_likes(toy: SampleApp):
     for accept in ("application/graphql-response+json", "application/json"):
         response = await post(toy, "{hello}", {"accept": accept})
         assert response.status_code == 200
@@ -59,7 +63,7 @@ async def test_a_query_is_answered_in_the_type_the_client_likes(toy: Toy):
         assert response.json() == {"data": {"hello": "hello world"}}
 
 
-async def test_variables_and_operation_names_are_used(toy: Toy):
+async def test_variables_and_operation_names_are_used(toy: SampleApp):
     query = "query A($n:String!){hello(name:$n)} query B{counter}"
     response = await post(toy, query, operationName="A", variables={"n": "you 🏃"})
     assert response.json() == {"data": {"hello": "hello you 🏃"}}
@@ -76,7 +80,7 @@ async def test_variables_and_operation_names_are_used(toy: Toy):
     ],
 )
 async def test_a_refused_request_is_400_by_the_standard_and_200_in_plain_json(
-    toy: Toy, query: str, variables: dict[str, Any], expected: str
+    toy: SampleApp, query: str, variables: dict[str, Any], expected: str
 ):
     standard = await post(toy, query, variables=variables)
     plain = await post(toy, query, {"accept": "application/json"}, variables=variables)
@@ -93,7 +97,7 @@ async def test_a_refused_request_is_400_by_the_standard_and_200_in_plain_json(
     ],
 )
 async def test_a_refusal_of_the_guard_has_its_status_and_says_when_to_come_back(
-    toy: Toy, error: Exception, status: int, header: tuple[str, str] | None
+    toy: SampleApp, error: Exception, status: int, header: tuple[str, str] | None
 ):
     toy.refuse_with = error
     for accept, expected in (("application/graphql-response+json", status), ("application/json", 200)):
@@ -104,7 +108,7 @@ async def test_a_refusal_of_the_guard_has_its_status_and_says_when_to_come_back(
             assert response.headers[header[0]] == header[1]
 
 
-async def test_a_bad_access_token_is_challenged(toy: Toy):
+async def test_a_bad_access_token_is_challenged(toy: SampleApp):
     bad = await post(toy, "{hello}", {**STANDARD, "authorization": "Bearer bad"})
     assert (bad.status_code, code(bad), bad.headers["www-authenticate"]) == (401, "UNAUTHENTICATED", "Bearer")
     expired = await post(toy, "{hello}", {**STANDARD, "authorization": "Bearer expired"})
@@ -113,7 +117,7 @@ async def test_a_bad_access_token_is_challenged(toy: Toy):
     assert 'error="invalid_token"' in expired.headers["www-authenticate"]
 
 
-async def test_what_is_unexpected_is_masked(toy: Toy):
+async def test_what_is_unexpected_is_masked(toy: SampleApp):
     response = await post(toy, "{hello}", {**STANDARD, "authorization": "Bearer crash"})
     assert (response.status_code, code(response)) == (500, "INTERNAL_SERVER_ERROR")
     assert "secret" not in response.text
@@ -123,21 +127,21 @@ async def test_what_is_unexpected_is_masked(toy: Toy):
     assert "secret" not in partial.text
 
 
-async def test_an_answer_with_data_is_200_even_when_fields_failed(toy: Toy):
+async def test_an_answer_with_data_is_200_even_when_fields_failed(toy: SampleApp):
     response = await post(toy, "{hello limited}")
     assert (response.status_code, response.headers["retry-after"]) == (200, "7")
     assert response.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert (await post(toy, "{viewer}")).json()["data"] is None
 
 
-async def test_the_guard_sees_every_operation_and_every_refused_document(toy: Toy):
+async def test_the_guard_sees_every_operation_and_every_refused_document(toy: SampleApp):
     await post(toy, "{hello}")
     await post(toy, "{nothing}")
-    assert [operation and operation.root_fields for operation in toy.guarded] == [("hello",), None]
+    assert [operation and operation.root_fields for operation in toy.admitted] == [("hello",), None]
 
 
 async def test_an_execution_that_takes_too_long_is_given_up():
-    toy = Toy(settings={"execution_timeout": 0.05})
+    toy = SampleApp(settings={"execution_timeout": 0.05})
     response = await post(toy, "{slow}")
     assert (response.status_code, code(response)) == (503, "SERVICE_UNAVAILABLE")
     assert response.headers["retry-after"] == "1"
@@ -170,14 +174,14 @@ async def test_an_execution_that_takes_too_long_is_given_up():
         b'{"documentId":{}}',
     ],
 )
-async def test_every_malformed_body_gets_a_clear_400(toy: Toy, body: bytes):
+async def test_every_malformed_body_gets_a_clear_400(toy: SampleApp, body: bytes):
     response = await send(toy, body)
     assert (response.status_code, code(response)) == (400, "BAD_REQUEST")
     assert response.headers["content-type"].startswith("application/json")
-    assert toy.guarded == []
+    assert toy.admitted == []
 
 
-async def test_a_byte_order_mark_does_no_harm(toy: Toy):
+async def test_a_byte_order_mark_does_no_harm(toy: SampleApp):
     assert (await send(toy, b'\xef\xbb\xbf{"query":"{hello}"}')).status_code == 200
 
 
@@ -195,13 +199,13 @@ async def test_a_byte_order_mark_does_no_harm(toy: Toy):
         ({}, 400),
     ],
 )
-async def test_only_uncompressed_json_in_utf_8_is_read(toy: Toy, headers: dict[str, str], status: int):
+async def test_only_uncompressed_json_in_utf_8_is_read(toy: SampleApp, headers: dict[str, str], status: int):
     response = await send(toy, b'{"query":"{hello}"}', headers)
     assert response.status_code == status
     assert response.headers["content-type"].startswith("application/json")
 
 
-async def test_a_body_over_the_limit_is_refused_declared_or_not(toy: Toy):
+async def test_a_body_over_the_limit_is_refused_declared_or_not(toy: SampleApp):
     body = json.dumps({"query": "{hello}" + " " * 70_000}).encode()
 
     async def chunked() -> AsyncIterator[bytes]:
@@ -215,13 +219,13 @@ async def test_a_body_over_the_limit_is_refused_declared_or_not(toy: Toy):
 
 
 async def test_a_body_that_does_not_arrive_is_not_waited_for():
-    toy = Toy(settings={"body_timeout": 0.05})
+    toy = SampleApp(settings={"body_timeout": 0.05})
     arrived = [{"type": "http.request", "body": b'{"query":', "more_body": True}]
     sent: list[Any] = []
 
     async def receive() -> Any:
         if not arrived:
-            await toy.released.wait()
+            await toy.counter.released.wait()
         return arrived.pop()
 
     async def keep(message: Any) -> None:
@@ -234,12 +238,12 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for():
     assert json.loads(sent[1]["body"])["errors"][0]["extensions"]["code"] == "BAD_REQUEST"
 
 
-async def test_a_type_that_is_not_offered_is_not_acceptable(toy: Toy):
+async def test_a_type_that_is_not_offered_is_not_acceptable(toy: SampleApp):
     response = await post(toy, "{hello}", {"accept": "text/html"})
     assert (response.status_code, code(response)) == (406, "BAD_REQUEST")
 
 
-async def test_methods_other_than_get_and_post_are_not_allowed(toy: Toy):
+async def test_methods_other_than_get_and_post_are_not_allowed(toy: SampleApp):
     for method in ("PUT", "PATCH", "DELETE", "TRACE"):
         response = await get(toy, method=method, query="{hello}")
         assert (response.status_code, code(response)) == (405, "BAD_REQUEST")
@@ -248,20 +252,20 @@ async def test_methods_other_than_get_and_post_are_not_allowed(toy: Toy):
     assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, POST, OPTIONS")
 
 
-async def test_a_query_may_come_by_get(toy: Toy):
+async def test_a_query_may_come_by_get(toy: SampleApp):
     response = await get(toy, query="query A($n:String!){hello(name:$n)}", variables='{"n":"é"}', operationName="A")
     assert (response.status_code, response.json()) == (200, {"data": {"hello": "hello é"}})
 
 
-async def test_a_mutation_by_get_is_not_executed(toy: Toy):
+async def test_a_mutation_by_get_is_not_executed(toy: SampleApp):
     for method in ("GET", "HEAD"):
         response = await get(toy, method=method, query="mutation{move}")
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert toy.counter.value == 0
-    assert toy.guarded == []
+    assert toy.admitted == []
 
 
-async def test_a_get_that_another_site_could_have_caused_is_refused(toy: Toy):
+async def test_a_get_that_another_site_could_have_caused_is_refused(toy: SampleApp):
     async with client_of(toy) as client:
         bare = await client.get("", params={"query": "{hello}"})
         announced = await client.get("", params={"query": "{hello}"}, headers={"apollo-require-preflight": "1"})
@@ -270,11 +274,11 @@ async def test_a_get_that_another_site_could_have_caused_is_refused(toy: Toy):
 
 
 async def test_a_long_query_string_is_refused():
-    response = await get(Toy(settings={"longest_body": 1000}), query="{hello}" + "," * 1000)
+    response = await get(SampleApp(settings={"longest_body": 1000}), query="{hello}" + "," * 1000)
     assert (response.status_code, code(response)) == (414, "BAD_REQUEST")
 
 
-async def test_an_unchanged_answer_to_a_get_is_304(toy: Toy):
+async def test_an_unchanged_answer_to_a_get_is_304(toy: SampleApp):
     first = await get(toy, query="{counter}")
     tag = first.headers["etag"]
     assert tag.startswith('W/"')
@@ -284,12 +288,12 @@ async def test_an_unchanged_answer_to_a_get_is_304(toy: Toy):
         renew = await get(toy, {**STANDARD, "if-none-match": held}, query="{counter}")
         assert (renew.status_code, renew.content, renew.headers["etag"]) == (304, b"", tag)
         assert "content-length" not in renew.headers
-    await toy.counter.move()
+    await toy.counter.increment()
     changed = await get(toy, {**STANDARD, "if-none-match": tag}, query="{counter}")
     assert (changed.status_code, changed.json()) == (200, {"data": {"counter": 1}})
 
 
-async def test_answers_with_errors_and_answers_to_post_have_no_etag(toy: Toy):
+async def test_answers_with_errors_and_answers_to_post_have_no_etag(toy: SampleApp):
     for response in (
         await get(toy, query="{limited}"),
         await get(toy, query="{nothing}"),
@@ -299,14 +303,14 @@ async def test_answers_with_errors_and_answers_to_post_have_no_etag(toy: Toy):
         assert response.headers["cache-control"] == "no-store"
 
 
-async def test_head_tells_what_get_would(toy: Toy):
+async def test_head_tells_what_get_would(toy: SampleApp):
     head, full = await get(toy, method="HEAD", query="{hello}"), await get(toy, query="{hello}")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["etag"] == full.headers["etag"]
     assert head.headers["content-length"] == full.headers["content-length"]
 
 
-async def test_a_subscription_by_plain_post_is_refused_with_the_way_to_do_it(toy: Toy):
+async def test_a_subscription_by_plain_post_is_refused_with_the_way_to_do_it(toy: SampleApp):
     for accept in ("application/json", "application/graphql-response+json", "*/*"):
         response = await post(toy, "subscription{counter}", {"accept": accept})
         assert (response.status_code, code(response)) == (406, "BAD_REQUEST")
@@ -330,7 +334,7 @@ def persisted(query: str) -> dict[str, Any]:
 
 
 async def test_a_persisted_query_is_sent_once_and_then_named():
-    toy = Toy(documents=Documents(store=Shelf()))
+    toy = SampleApp(documents=Documents(store=Shelf()))
     extensions = json.dumps(persisted("{hello}"))
     unknown = await get(toy, extensions=extensions)
     assert (unknown.status_code, code(unknown)) == (400, "PERSISTED_QUERY_NOT_FOUND")
@@ -342,14 +346,14 @@ async def test_a_persisted_query_is_sent_once_and_then_named():
 
 async def test_a_document_that_is_not_valid_is_not_persisted():
     shelf = Shelf()
-    toy = Toy(documents=Documents(store=shelf))
+    toy = SampleApp(documents=Documents(store=shelf))
     assert (await post(toy, "{nothing}", extensions=persisted("{nothing}"))).status_code == 400
     assert shelf.texts == {}
 
 
 async def test_with_an_enforced_manifest_only_trusted_documents_run():
     trusted = TrustedDocuments({"board": "{hello}"})
-    toy = Toy(documents=Documents(trusted=trusted, mode=DocumentMode.ENFORCE))
+    toy = SampleApp(documents=Documents(trusted=trusted, mode=DocumentMode.ENFORCE))
     async with client_of(toy) as client:
         by_id = await client.post("", json={"documentId": "board"}, headers=STANDARD)
     assert by_id.json() == {"data": {"hello": "hello world"}}

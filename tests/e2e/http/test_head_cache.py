@@ -16,7 +16,8 @@ from app.transport.middleware.origins import AllowedHosts
 from app.transport.middleware.request_ids import RequestIds
 from app.transport.middleware.security_headers import SecurityHeaders
 from tests.support.graphql.raw_http import connected
-from tests.support.graphql.sample_schema import Toy, ToyContext, served
+from tests.support.graphql.sample_schema import SampleContext
+from tests.support.graphql.sample_server import SampleApp, serve_http
 from tests.support.service import Service, access_token, serving
 from tests.support.wait_until import until
 
@@ -44,8 +45,8 @@ def lines(head: bytes) -> list[bytes]:
 
 
 async def test_the_second_request_with_the_same_head_takes_the_short_way():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         assert toy.request_head_cache.hits == 0
         _, body = await connection.asks(post('{hello(name:"you")}'))
@@ -91,8 +92,8 @@ async def test_the_short_way_answers_as_the_long_way_does(kind: tuple[bytes, ...
     answers = {}
     hits = {}
     for learning in (False, True):
-        toy = Toy(middleware=MIDDLEWARE)
-        async with served(toy, learning=learning) as url, connected(url) as connection:
+        toy = SampleApp(middleware=MIDDLEWARE)
+        async with serve_http(toy, use_head_cache=learning) as url, connected(url) as connection:
             requests = [
                 request.replace(b"content-length", b"\r\n".join((*kind, b"content-length")), 1)
                 for request in (HELLO, *FOLLOWING)
@@ -117,8 +118,8 @@ async def test_the_short_way_answers_as_the_long_way_does(kind: tuple[bytes, ...
     ],
 )
 async def test_what_is_special_about_a_head_keeps_it_on_the_long_way(special: bytes):
-    toy = Toy()
-    async with served(toy, learning=True) as url:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url:
         for _ in range(2):
             async with connected(url) as connection:
                 await connection.send(post("{hello}", special))
@@ -129,14 +130,14 @@ async def test_what_is_special_about_a_head_keeps_it_on_the_long_way(special: by
 
 
 async def test_other_methods_and_chunked_bodies_stay_on_the_long_way():
-    toy = Toy()
+    toy = SampleApp()
     get = b"GET /?query=%7Bhello%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n"
     body = b'{"query":"{hello}"}'
     chunked = (
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     )
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         for request in (get, get, chunked, chunked):
             _, answer = await connection.asks(request)
             assert json.loads(answer) == {"data": {"hello": "hello world"}}
@@ -144,8 +145,8 @@ async def test_other_methods_and_chunked_bodies_stay_on_the_long_way():
 
 
 async def test_a_request_that_was_refused_teaches_nothing():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         for _ in range(2):
             await connection.asks(post("{viewer}", b"authorization: Bearer bad"))
             await connection.asks(post("{nothing}"))
@@ -153,8 +154,8 @@ async def test_a_request_that_was_refused_teaches_nothing():
 
 
 async def test_a_head_from_another_address_is_another_head():
-    toy = Toy()
-    async with served(toy, learning=True) as url:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url:
         async with connected(url) as connection:
             await connection.asks(HELLO)
         async with connected(url, source="127.0.0.2") as elsewhere:
@@ -165,19 +166,19 @@ async def test_a_head_from_another_address_is_another_head():
 
 
 async def test_a_caller_who_must_be_looked_into_again_goes_the_long_way():
-    toy = Toy()
+    toy = SampleApp()
     request = post("{viewer}", b"authorization: Bearer ann")
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(request)
-        toy.make.add("ann")
+        toy.not_renewable.add("ann")
         _, body = await connection.asks(request)
     assert json.loads(body) == {"data": {"viewer": "ann"}}
     assert toy.request_head_cache.hits == 0
 
 
 async def test_each_token_gets_the_answer_of_its_own_bearer():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         for _ in range(3):
             for name in ("ann", "bob"):
                 _, body = await connection.asks(post("{viewer}", b"authorization: Bearer " + name.encode()))
@@ -186,11 +187,11 @@ async def test_each_token_gets_the_answer_of_its_own_bearer():
 
 
 async def test_every_request_on_the_short_way_is_guarded():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.asks(HELLO)
-        assert len(toy.guarded) == 2
+        assert len(toy.admitted) == 2
         toy.refuse_with = RateLimited(7)
         head, body = await connection.asks(HELLO)
     assert toy.request_head_cache.hits == 2
@@ -199,8 +200,8 @@ async def test_every_request_on_the_short_way_is_guarded():
 
 
 async def test_a_query_that_is_known_to_the_byte_is_executed_by_what_is_there_now():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         seen = []
         for _ in range(3):
             _, body = await connection.asks(post("{counter}"))
@@ -210,34 +211,34 @@ async def test_a_query_that_is_known_to_the_byte_is_executed_by_what_is_there_no
 
 
 async def test_requests_behind_a_known_one_are_answered_in_order():
-    toy = Toy()
+    toy = SampleApp()
     toy_slow = post("{slow}")
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(toy_slow + HELLO + post("{counter}"))
         await connection.send(b"GET /?query=%7Bcounter%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n")
-        await until(lambda: len(toy.guarded) == 2)
-        toy.released.set()
+        await until(lambda: len(toy.admitted) == 2)
+        toy.counter.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(4)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"counter": 0}, {"counter": 0}]
 
 
 async def test_what_comes_while_a_known_request_is_answered_waits_its_turn():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.guarded) == 2)
+        await until(lambda: len(toy.admitted) == 2)
         await connection.send(HELLO[:50])
         await connection.send(HELLO[50:] + HELLO)
-        toy.released.set()
+        toy.counter.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(3)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"hello": "hello world"}]
 
 
 async def test_a_known_request_in_pieces_is_answered_as_well():
-    toy = Toy()
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         for cut in (1, 30, HELLO.index(b"\r\n\r\n") + 4, len(HELLO) - 1):
             await connection.send(HELLO[:cut])
@@ -247,10 +248,13 @@ async def test_a_known_request_in_pieces_is_answered_as_well():
 
 
 async def test_a_connection_is_kept_for_as_long_after_a_known_request_as_after_any_other():
-    toy = Toy()
+    toy = SampleApp()
     loop = asyncio.get_running_loop()
     keep_alive = 3
-    async with served(toy, learning=True, timeout_keep_alive=keep_alive) as url, connected(url) as connection:
+    async with (
+        serve_http(toy, use_head_cache=True, timeout_keep_alive=keep_alive) as url,
+        connected(url) as connection,
+    ):
         await connection.asks(HELLO)
         await asyncio.sleep(0.5)  # the client rests
         asked = loop.time()
@@ -261,14 +265,14 @@ async def test_a_connection_is_kept_for_as_long_after_a_known_request_as_after_a
 
 
 async def test_an_answer_under_way_is_finished_before_the_server_stops():
-    toy = Toy()
-    server = served(toy, learning=True)
+    toy = SampleApp()
+    server = serve_http(toy, use_head_cache=True)
     async with connected(await server.__aenter__()) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.guarded) == 2)
+        await until(lambda: len(toy.admitted) == 2)
         stopping = asyncio.create_task(server.__aexit__(None, None, None))
-        asyncio.get_running_loop().call_later(0.2, toy.released.set)
+        asyncio.get_running_loop().call_later(0.2, toy.counter.released.set)
         _, body = await connection.response()
         assert json.loads(body) == {"data": {"slow": "done"}}
         assert await connection.is_closed()
@@ -276,19 +280,19 @@ async def test_an_answer_under_way_is_finished_before_the_server_stops():
 
 
 async def test_a_client_that_leaves_does_not_stop_what_it_has_asked_for():
-    toy = Toy()
-    async with served(toy, learning=True) as url:
+    toy = SampleApp()
+    async with serve_http(toy, use_head_cache=True) as url:
         async with connected(url) as connection:
             await connection.asks(HELLO)
             await connection.send(post("mutation{move}"))
-            await until(lambda: len(toy.guarded) == 2)
+            await until(lambda: len(toy.admitted) == 2)
         await until(lambda: toy.counter.value == 1)
 
 
 async def test_answers_that_are_kept_are_not_another_viewers():
-    toy = Toy()
-    toy.endpoint._response_cache = ResponseCache(lambda dependencies: ToyContext(toy), 100_000)
-    async with served(toy, learning=True) as url, connected(url) as connection:
+    toy = SampleApp()
+    toy.endpoint._response_cache = ResponseCache(lambda dependencies: SampleContext(toy.counter), 100_000)
+    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
         for name in ("ann", "bob", "ann", "bob"):
             request = post("{viewer hello}", b"authorization: Bearer " + name.encode())
             _, body = await connection.asks(request)

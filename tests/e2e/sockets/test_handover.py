@@ -8,12 +8,12 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
-from tests.support.graphql.sample_socket_server import ToyServer, serving
+from tests.support.graphql.sample_server import SampleServer, serve_sockets
 from tests.support.graphql.socket_client import connecting
 from tests.support.wait_until import TIMEOUT, until
 
 HANDSHAKE = (
-    b"GET /graphql HTTP/1.1\r\nHost: toy\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /graphql HTTP/1.1\r\nHost: sample\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
 )
@@ -41,7 +41,7 @@ class Gate:
         return gated
 
 
-async def _handshake(server: ToyServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _handshake(server: SampleServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(HANDSHAKE)
     return reader, writer
@@ -49,7 +49,7 @@ async def _handshake(server: ToyServer) -> tuple[asyncio.StreamReader, asyncio.S
 
 async def test_a_client_that_speaks_before_it_is_accepted_is_heard_only_afterwards() -> None:
     gate = Gate()
-    async with serving(wrap=gate) as server:
+    async with serve_sockets(wrap=gate) as server:
         reader, writer = await _handshake(server)
         await asyncio.wait_for(gate.reached.wait(), TIMEOUT)
         writer.write(PING)
@@ -66,7 +66,7 @@ async def test_a_client_that_is_gone_before_it_is_accepted_leaves_nothing_behind
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     gate = Gate()
-    async with serving(wrap=gate) as server:
+    async with serve_sockets(wrap=gate) as server:
         _, writer = await _handshake(server)
         await asyncio.wait_for(gate.reached.wait(), TIMEOUT)
         writer.transport.abort()
@@ -79,7 +79,7 @@ async def test_a_client_that_is_gone_before_it_is_accepted_leaves_nothing_behind
 
 async def test_a_server_that_ends_before_a_socket_is_accepted_answers_all_the_same() -> None:
     gate = Gate()
-    async with serving(wrap=gate) as server:
+    async with serve_sockets(wrap=gate) as server:
         reader, writer = await _handshake(server)
         await asyncio.wait_for(gate.reached.wait(), TIMEOUT)
         server.server.should_exit = True
@@ -95,7 +95,7 @@ async def test_an_application_that_fails_before_it_accepts_answers_with_500() ->
 
         return fail
 
-    async with serving(wrap=failing) as server:
+    async with serve_sockets(wrap=failing) as server:
         with pytest.raises(InvalidStatus) as refused:
             async with connecting(server.url):
                 pass
@@ -104,7 +104,7 @@ async def test_an_application_that_fails_before_it_accepts_answers_with_500() ->
 
 
 async def test_a_server_without_the_protocol_is_told_so() -> None:
-    async with serving(protocol="websockets-sansio") as server:
+    async with serve_sockets(protocol="websockets-sansio") as server:
         with pytest.raises(InvalidStatus) as refused:
             async with connecting(server.url):
                 pass
@@ -112,7 +112,7 @@ async def test_a_server_without_the_protocol_is_told_so() -> None:
 
 
 async def test_messages_of_one_packet_are_answered_until_one_closes() -> None:
-    async with serving() as server:
+    async with serve_sockets() as server:
         reader, writer = await _handshake(server)
         await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT)
         broken = b"\x81\x82\0\0\0\0[]"

@@ -10,13 +10,13 @@ from websockets.frames import Frame
 
 from app.transport.sockets.connections import SocketLimits
 from app.transport.sockets.websocket_protocol import SocketProtocol
-from tests.support.graphql.sample_socket_server import serving
+from tests.support.graphql.sample_server import serve_sockets
 from tests.support.graphql.socket_client import TICKS, connected, connecting
 from tests.support.wait_until import TIMEOUT, until
 
 
 async def test_sockets_beyond_the_limit_are_asked_to_try_again_later() -> None:
-    async with serving(limits=SocketLimits(sockets=2)) as server:
+    async with serve_sockets(limits=SocketLimits(sockets=2)) as server:
         async with connected(server.url), connected(server.url) as last:
             async with connecting(server.url) as refused:
                 assert (await refused.close_code())[0] == 1013
@@ -27,7 +27,7 @@ async def test_sockets_beyond_the_limit_are_asked_to_try_again_later() -> None:
 
 
 async def test_the_oldest_socket_of_a_user_makes_room_for_the_newest() -> None:
-    async with serving() as server, AsyncExitStack() as stack:
+    async with serve_sockets() as server, AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(connected(server.url, "ada")) for _ in range(3)]
         other = await stack.enter_async_context(connected(server.url, "grace"))
         await stack.enter_async_context(connected(server.url, "ada"))
@@ -37,21 +37,21 @@ async def test_the_oldest_socket_of_a_user_makes_room_for_the_newest() -> None:
 
 
 async def test_anonymous_sockets_are_nobodys() -> None:
-    async with serving() as server, AsyncExitStack() as stack:
+    async with serve_sockets() as server, AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(connected(server.url)) for _ in range(5)]
         assert all([await socket.is_alive() for socket in sockets])
         assert server.registry.users == {}
 
 
 async def test_a_closed_socket_is_taken_off_the_registry() -> None:
-    async with serving() as server:
+    async with serve_sockets() as server:
         async with connected(server.url, "ada"):
             assert len(server.registry.users) == 1
         await until(lambda: not server.registry.users)
 
 
 async def test_operations_beyond_the_limit_are_errors_and_the_others_go_on() -> None:
-    async with serving(limits=SocketLimits(operations=3)) as server, connected(server.url) as client:
+    async with serve_sockets(limits=SocketLimits(operations=3)) as server, connected(server.url) as client:
         for id in "abc":
             await client.subscribe(id=id)
             await client.hear_tick(id)
@@ -66,7 +66,7 @@ async def test_operations_beyond_the_limit_are_errors_and_the_others_go_on() -> 
 
 async def test_too_many_messages_close_with_4429() -> None:
     limits = SocketLimits(messages_per_second=10, message_burst=20)
-    async with serving(limits=limits) as server, connected(server.url) as client:
+    async with serve_sockets(limits=limits) as server, connected(server.url) as client:
         for _ in range(100):
             await client.say({"type": "pong"})
         assert await client.close_code() == (4429, "Too many messages")
@@ -74,7 +74,7 @@ async def test_too_many_messages_close_with_4429() -> None:
 
 async def test_pings_of_the_protocol_below_count_as_messages() -> None:
     limits = SocketLimits(messages_per_second=10, message_burst=20)
-    async with serving(limits=limits) as server, connected(server.url) as client:
+    async with serve_sockets(limits=limits) as server, connected(server.url) as client:
         for _ in range(100):
             client.connection.protocol.send_ping(b"")
             client.connection.transport.writelines(client.connection.protocol.data_to_send())
@@ -82,26 +82,26 @@ async def test_pings_of_the_protocol_below_count_as_messages() -> None:
 
 
 async def test_a_full_socket_may_subscribe_to_everything_at_once() -> None:
-    async with serving() as server, connected(server.url) as client:
+    async with serve_sockets() as server, connected(server.url) as client:
         for number in range(20):
             await client.subscribe(id=f"{number}")
         assert [(await client.hear())["type"] for _ in range(20)] == ["next"] * 20
 
 
 async def test_a_socket_without_operations_is_closed_after_a_while() -> None:
-    async with serving(limits=SocketLimits(idle_timeout=0.5)) as server, connected(server.url) as client:
+    async with serve_sockets(limits=SocketLimits(idle_timeout=0.5)) as server, connected(server.url) as client:
         assert (await client.close_code())[0] == 1000
 
 
 async def test_the_idle_time_begins_with_the_end_of_the_last_operation() -> None:
     limits = SocketLimits(idle_timeout=2.0)
-    async with serving(limits=limits) as server, connected(server.url) as client:
+    async with serve_sockets(limits=limits) as server, connected(server.url) as client:
         await client.subscribe()
         await client.hear_tick()
         loop = asyncio.get_running_loop()
         begin = loop.time()
         while loop.time() < begin + limits.idle_timeout + 0.5:
-            await server.counter.move()
+            await server.counter.increment()
             await client.hear_tick()
         ended = loop.time()
         await client.complete()
@@ -111,7 +111,7 @@ async def test_the_idle_time_begins_with_the_end_of_the_last_operation() -> None
 
 @pytest.mark.parametrize("query", [None, TICKS], ids=["idle", "subscribed"])
 async def test_a_socket_is_closed_with_4403_when_its_token_expires_and_not_before(query: str | None) -> None:
-    async with serving() as server:
+    async with serve_sockets() as server:
         server.contexts.lifetime = 4.0
         async with connected(server.url, "ada") as client:
             expires_at = server.contexts.expires_at("ada")
@@ -123,7 +123,7 @@ async def test_a_socket_is_closed_with_4403_when_its_token_expires_and_not_befor
 
 @pytest.mark.parametrize("query", [None, TICKS], ids=["idle", "subscribed"])
 async def test_a_withdrawn_key_closes_its_sockets_at_once_and_no_other(query: str | None) -> None:
-    async with serving() as server, connected(server.url, "ada") as ada, connected(server.url, "bob") as bob:
+    async with serve_sockets() as server, connected(server.url, "ada") as ada, connected(server.url, "bob") as bob:
         if query:
             for client in (ada, bob):
                 await client.subscribe(query)
@@ -135,13 +135,13 @@ async def test_a_withdrawn_key_closes_its_sockets_at_once_and_no_other(query: st
 
 
 async def test_a_key_that_is_withdrawn_during_the_initialisation_closes_the_socket() -> None:
-    async with serving() as server, connecting(server.url) as client:
+    async with serve_sockets() as server, connecting(server.url) as client:
         await client.say({"type": "connection_init", "payload": {"authorization": "withdrawn"}})
         assert (await client.close_code())[0] == 4403
 
 
 async def test_a_key_remembers_no_socket_that_has_closed() -> None:
-    async with serving() as server:
+    async with serve_sockets() as server:
         async with connected(server.url, "ada") as client:
             await client.is_alive()
         await until(lambda: len(server.connections) == 0)
@@ -158,7 +158,7 @@ async def test_quiet_sockets_are_pinged_and_stay() -> None:
 
     limits = SocketLimits(ping_interval=0.3)
     async with (
-        serving(limits=limits, ping_timeout=TIMEOUT, protocol=Counting) as server,
+        serve_sockets(limits=limits, ping_timeout=TIMEOUT, protocol=Counting) as server,
         connected(server.url, ping_interval=None) as client,
     ):
         await client.subscribe()
@@ -173,7 +173,7 @@ async def test_a_client_that_does_not_answer_pings_is_cut_off() -> None:
 
     limits = SocketLimits(ping_interval=0.3)
     async with (
-        serving(limits=limits, ping_timeout=1.0, protocol=Impatient) as server,
+        serve_sockets(limits=limits, ping_timeout=1.0, protocol=Impatient) as server,
         connected(server.url, ping_interval=None, close_timeout=0.1) as client,
     ):
         await client.subscribe()

@@ -9,12 +9,12 @@ from gql import Client, gql
 from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
-from tests.support.graphql.sample_socket_server import serving
+from tests.support.graphql.sample_server import serve_sockets
 from tests.support.wait_until import TIMEOUT
 
 
 async def test_gql_subscribes_queries_and_is_told_of_errors() -> None:
-    async with serving() as server:
+    async with serve_sockets() as server:
         transport = WebsocketsTransport(
             server.url,
             subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
@@ -27,7 +27,7 @@ async def test_gql_subscribes_queries_and_is_told_of_errors() -> None:
                 await client.execute(gql("{ unknown }"))
             ticks = client.subscribe(gql("subscription { ticks { kind version } }"))
             assert await anext(ticks) == {"ticks": {"kind": "SNAPSHOT", "version": 1}}
-            await server.counter.move()
+            await server.counter.increment()
             assert await anext(ticks) == {"ticks": {"kind": "UPDATE", "version": 2}}
             await ticks.aclose()
         assert server.shared.groups == 0

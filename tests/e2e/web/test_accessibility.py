@@ -21,7 +21,7 @@ SIZES = {
 
 
 async def populate(service: Service) -> None:
-    """A dozen players with different scores."""
+    """Create twelve players with different scores."""
     for place, name in enumerate(PEOPLE):
         for _ in range(1 + place % 5):
             await service.player(name).play(("COMPLETE_LEVEL", "COMPLETE_QUIZ", "COMPLETE_MISSION")[place % 3])
@@ -45,7 +45,7 @@ async def test_the_board_is_accessible(service: Service, open_tab: OpenTab, sche
         await expect(tab.page.locator("tr[data-you]").first).to_be_visible()
     await service.player("radia").play("COMPLETE_MISSION", difficulty="hard")
     await expect(tab.rows.first).to_contain_text("+100")
-    await tab.picture(f"board-{size}-{scheme}")
+    await tab.screenshot(f"board-{size}-{scheme}")
     await assert_accessible(tab)
 
 
@@ -53,7 +53,7 @@ async def test_signing_in_is_accessible(open_tab: OpenTab):
     tab = await open_tab()
     await tab.page.get_by_role("button", name="Sign in", exact=True).click()
     await expect(tab.page.get_by_role("dialog")).to_be_visible()
-    await tab.picture("sign-in")
+    await tab.screenshot("sign-in")
     await assert_accessible(tab)
     await tab.page.keyboard.press("Escape")
     await expect(tab.page.get_by_role("dialog")).to_have_count(0)
@@ -62,5 +62,5 @@ async def test_signing_in_is_accessible(open_tab: OpenTab):
 async def test_an_empty_board_is_accessible(open_tab: OpenTab):
     tab = await open_tab("/?category=puzzle&period=weekly")
     await expect(tab.page.get_by_role("heading", name="The podium is free")).to_be_visible()
-    await tab.picture("empty")
+    await tab.screenshot("empty")
     await assert_accessible(tab)

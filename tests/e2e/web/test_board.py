@@ -13,12 +13,12 @@ async def test_a_score_submitted_elsewhere_moves_the_board(service: Service, ope
     alice, bob = service.player("alice"), service.player("bob")
     await alice.play("COMPLETE_LEVEL")
     tab = await open_tab()
-    await tab.shows(("alice", 50))
-    await tab.badge("Live")
+    await tab.expect_board(("alice", 50))
+    await tab.expect_badge("Live")
     await bob.play("COMPLETE_MISSION", difficulty="hard")
-    await tab.shows(("bob", 100), ("alice", 50))
+    await tab.expect_board(("bob", 100), ("alice", 50))
     await alice.play("COMPLETE_MISSION", difficulty="hard")
-    await tab.shows(("alice", 150), ("bob", 100))
+    await tab.expect_board(("alice", 150), ("bob", 100))
     alice_row = tab.rows.first
     await expect(alice_row).to_contain_text("up 1")
     await expect(alice_row).to_contain_text("+100")
@@ -29,7 +29,7 @@ async def test_two_tabs_agree(service: Service, open_tab: OpenTab):
     for name in ("carol", "dave", "carol"):
         await service.player(name).play("COMPLETE_LEVEL")
     for tab in (one, other):
-        await tab.shows(("carol", 100), ("dave", 50))
+        await tab.expect_board(("carol", 100), ("dave", 50))
 
 
 async def test_a_board_without_scores_says_so(open_tab: OpenTab):
@@ -41,16 +41,16 @@ async def test_categories_and_periods_are_tabs_with_addresses(service: Service, 
     await service.player("alice").play("COMPLETE_LEVEL")
     await service.player("bob").play("SOLVE_PUZZLE")
     tab = await open_tab()
-    await tab.shows(("alice", 50))
+    await tab.expect_board(("alice", 50))
     await tab.page.get_by_role("tab", name="Puzzle").click()
-    await tab.shows(("bob", 30))
+    await tab.expect_board(("bob", 30))
     await tab.page.get_by_role("tab", name="Today").click()
-    await tab.shows(("bob", 30))
+    await tab.expect_board(("bob", 30))
     await expect(tab.page.get_by_role("timer")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
     await expect(tab.page).to_have_url(re.compile(r"\?category=puzzle&period=daily$"))
     await tab.page.go_back()
     await tab.page.go_back()
-    await tab.shows(("alice", 50))
+    await tab.expect_board(("alice", 50))
 
 
 async def test_tabs_are_one_stop_and_obey_the_arrow_keys(service: Service, open_tab: OpenTab):
@@ -101,11 +101,11 @@ async def test_rows_glide_unless_motion_is_unwanted(service: Service, open_tab: 
     count = """() => { window.glides = 0; const start = Element.prototype.animate
         Element.prototype.animate = function (...all) { window.glides += 1; return start.apply(this, all) } }"""
     for tab in (moving, still):
-        await tab.shows(("alice", 50))
+        await tab.expect_board(("alice", 50))
         await tab.page.evaluate(count)
     await bob.play("COMPLETE_MISSION", difficulty="hard")
     for tab in (moving, still):
-        await tab.shows(("bob", 100), ("alice", 50))
+        await tab.expect_board(("bob", 100), ("alice", 50))
     assert await moving.page.evaluate("window.glides") == 2
     assert await still.page.evaluate("window.glides") == 0
 
@@ -114,7 +114,7 @@ async def test_a_screen_reader_hears_of_a_new_leader_and_not_of_every_point(serv
     alice, bob = service.player("alice"), service.player("bob")
     await alice.play("COMPLETE_LEVEL")
     tab = await open_tab()
-    await tab.shows(("alice", 50))
+    await tab.expect_board(("alice", 50))
     # Whatever is said between now and the end is kept.
     await tab.page.evaluate("""() => {
         const live = document.querySelector("#board > p[aria-live=polite]")
@@ -123,10 +123,10 @@ async def test_a_screen_reader_hears_of_a_new_leader_and_not_of_every_point(serv
             live, { childList: true, characterData: true, subtree: true })
     }""")
     await alice.play("COMPLETE_LEVEL")
-    await tab.shows(("alice", 100))
+    await tab.expect_board(("alice", 100))
     for _ in range(3):
         await bob.play("COMPLETE_MISSION", difficulty="hard")
-    await tab.shows(("bob", 300), ("alice", 100))
+    await tab.expect_board(("bob", 300), ("alice", 100))
     await expect(tab.page.locator("#board > p[aria-live=polite]")).to_have_text("bob leads with 300 points.")
     assert await tab.page.evaluate("window.said") == ["bob leads with 300 points."]
 

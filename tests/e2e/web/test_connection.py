@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Route, WebSocketRoute, expect
 from app.config import Settings
 from tests.e2e.conftest import OpenTab
 from tests.support.browser import tab
-from tests.support.processes.server_process import ServerProgram
+from tests.support.processes.server_process import ServerProcess
 from tests.support.service import Service, access_token, serving, settings_for
 from tests.support.stores import BreakableServer
 
@@ -29,12 +29,12 @@ async def test_where_sockets_are_blocked_a_stream_of_events_keeps_the_board_live
     async with tab(browser, service.url) as one:
         await one.page.route_web_socket(SOCKETS, refuse_socket)
         await one.visit()
-        await one.badge("Live")
+        await one.expect_badge("Live")
         await expect(one.page.locator("header [data-tone]")).to_have_attribute("title", "over server-sent events")
         await service.player("alice").play("COMPLETE_LEVEL")
-        await one.shows(("alice", 50))
+        await one.expect_board(("alice", 50))
         await service.player("bob").play("COMPLETE_MISSION", difficulty="hard")
-        await one.shows(("bob", 100), ("alice", 50))
+        await one.expect_board(("bob", 100), ("alice", 50))
 
 
 async def test_where_nothing_may_stay_open_the_board_is_polled(browser: Browser, service: Service):
@@ -42,9 +42,9 @@ async def test_where_nothing_may_stay_open_the_board_is_polled(browser: Browser,
         await one.page.route_web_socket(SOCKETS, refuse_socket)
         await one.page.route("**/graphql", refuse_stream)
         await one.visit()
-        await one.badge("Polling")
+        await one.expect_badge("Polling")
         await service.player("alice").play("COMPLETE_LEVEL")
-        await one.shows(("alice", 50))
+        await one.expect_board(("alice", 50))
 
 
 async def test_the_page_climbs_back_to_a_socket_when_sockets_pass_again(browser: Browser, service: Service):
@@ -65,40 +65,40 @@ async def test_the_page_climbs_back_to_a_socket_when_sockets_pass_again(browser:
         # News must not put the climb off.
         await one.page.clock.run_for(20_000)
         await service.player("alice").play("COMPLETE_LEVEL")
-        await one.shows(("alice", 50))
+        await one.expect_board(("alice", 50))
         blocked = False
         await one.page.clock.run_for(11_000)
         await expect(badge).to_have_attribute("title", "over a WebSocket")
         await service.player("bob").play("COMPLETE_MISSION", difficulty="hard")
-        await one.shows(("bob", 100), ("alice", 50))
+        await one.expect_board(("bob", 100), ("alice", 50))
 
 
 async def test_the_board_catches_up_by_itself_after_the_server_was_killed(browser: Browser, settings: Settings):
-    async with ServerProgram(settings) as program, serving(settings) as other:
+    async with ServerProcess(settings) as program, serving(settings) as other:
         await program.start()
         async with tab(browser, program.url) as one:
             await other.player("alice").play("COMPLETE_LEVEL")
             await one.visit()
-            await one.shows(("alice", 50))
-            await one.badge("Live")
+            await one.expect_board(("alice", 50))
+            await one.expect_badge("Live")
             await program.kill()
-            await one.badge("Reconnecting")
+            await one.expect_badge("Reconnecting")
             await other.player("bob").play("COMPLETE_MISSION", difficulty="hard")
             await program.start()
-            await one.shows(("bob", 100), ("alice", 50))
-            await one.badge("Live")
+            await one.expect_board(("bob", 100), ("alice", 50))
+            await one.expect_badge("Live")
 
 
 async def test_without_a_network_the_page_says_since_when_and_returns_at_once(service: Service, open_tab: OpenTab):
     await service.player("alice").play("COMPLETE_LEVEL")
     one = await open_tab()
-    await one.shows(("alice", 50))
+    await one.expect_board(("alice", 50))
     await one.page.context.set_offline(True)
-    await one.badge(re.compile("Offline since"))
+    await one.expect_badge(re.compile("Offline since"))
     await service.player("bob").play("COMPLETE_MISSION", difficulty="hard")
     await one.page.context.set_offline(False)
-    await one.shows(("bob", 100), ("alice", 50))
-    await one.badge("Live")
+    await one.expect_board(("bob", 100), ("alice", 50))
+    await one.expect_badge("Live")
 
 
 async def test_a_board_whose_stores_are_away_is_called_stale(
@@ -108,24 +108,24 @@ async def test_a_board_whose_stores_are_away_is_called_stale(
     async with serving(settings) as service, tab(browser, service.url) as one:
         await service.player("alice").play("COMPLETE_LEVEL")
         await one.visit()
-        await one.badge("Live")
+        await one.expect_badge("Live")
         redis_server.kill()
         postgres_server.kill()
-        await one.badge(re.compile("Stale since"))
-        await one.shows(("alice", 50))
-        await one.picture("stale")
+        await one.expect_badge(re.compile("Stale since"))
+        await one.expect_board(("alice", 50))
+        await one.screenshot("stale")
         await postgres_server.start()
         await redis_server.start()
-        await one.badge("Live")
+        await one.expect_badge("Live")
 
 
 async def test_an_expired_sign_in_is_said_and_does_not_end_the_watching(service: Service, open_tab: OpenTab):
     one = await open_tab()
-    await one.badge("Live")
+    await one.expect_badge("Live")
     await one.sign_in(access_token(service.settings, "alice", ttl=3))
     await expect(one.page.get_by_text("The sign-in of alice has expired. You are still watching.")).to_be_visible()
     await service.player("bob").play("COMPLETE_LEVEL")
-    await one.shows(("bob", 50))
+    await one.expect_board(("bob", 50))
     await one.page.get_by_role("button", name="Sign in again").click()
     await expect(one.page.get_by_role("dialog", name="Sign in")).to_be_visible()
 
@@ -145,18 +145,18 @@ async def test_over_a_limit_the_page_counts_down(browser: Browser, database_url:
         await expect(one.page.get_by_text("makes 50 for all time")).to_be_visible()
         await play.click()
         await expect(one.page.get_by_text(re.compile(r"That was a bit fast\. Go on in \d+ s\."))).to_be_visible()
-        await one.picture("rate-limited")
+        await one.screenshot("rate-limited")
 
 
 async def test_too_many_windows_pause_the_oldest_until_it_is_wanted(service: Service, open_tab: OpenTab):
     token = access_token(service.settings, "alice")
     first = await open_tab()
     await first.sign_in(token)
-    await first.badge("Live")
+    await first.expect_badge("Live")
     for _ in range(service.settings.ws_max_connections_per_user):
         another = await open_tab()
         await another.sign_in(token)
-        await another.badge("Live")
-    await first.badge("Paused: open elsewhere")
+        await another.expect_badge("Live")
+    await first.expect_badge("Paused: open elsewhere")
     await first.page.get_by_role("button", name="Watch here").click()
-    await first.badge("Live")
+    await first.expect_badge("Live")

@@ -20,7 +20,7 @@ async def run(tab: Tab, example: str) -> None:
 
 
 async def expect_answer(tab: Tab, text: str) -> None:
-    """The pane of results comes to hold this text."""
+    """Wait until the pane of results contains a text."""
     await expect(tab.page.get_by_role("region", name="Result Window").locator(".view-lines")).to_contain_text(text)
 
 
@@ -29,7 +29,7 @@ async def test_a_query_runs(service: Service, open_tab: OpenTab):
     tab = await open_tab("/graphiql", **WIDE)
     await run(tab, "Board")
     await expect_answer(tab, '"alice"')
-    await tab.picture("graphiql")
+    await tab.screenshot("graphiql")
 
 
 async def test_a_subscription_runs_over_a_socket(service: Service, open_tab: OpenTab):

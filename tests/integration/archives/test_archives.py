@@ -13,7 +13,8 @@ from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
 from app.services.archives.archive_reader import ArchiveError
 from app.wiring import App
-from tests.support.boards.ledgers import MODERATOR, MovableClock, award, breaches, rows, scores
+from tests.support.boards.ledgers import MODERATOR, award, breaches, rows, scores
+from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import Databases
 
@@ -43,22 +44,22 @@ async def imported(app: App, lines: list[bytes]) -> dict[str, int]:
     return {name: count for name, count in merged.items() if count}
 
 
-async def live_a_little(app: App, clock: MovableClock) -> None:
+async def live_a_little(app: App, clock: WallClock) -> None:
     """Days of play in categories of all operators, and all that moderators can do."""
     await app.catalogue_changes.apply(CATEGORIES, [], Actor(None, "operator"), "for the test")
     users = [caller(f"user {number}") for number in range(5)]
     for day in range(9):
         for number, user in enumerate(users):
-            clock.move(minutes=7)
+            clock.advance(minutes=7)
             await award(app, user, 10 * number + day + 1)
             await award(app, user, 100 - (day * number) % 7, "races")
             await award(app, user, 50 + (day * 3 + number) % 11, "ladder")
-        clock.move(days=1)
+        clock.advance(days=1)
     moderation = app.moderation
     await moderation.corrections.adjust(MODERATOR, users[0].user_id, "global", 77, "generous", "key-1")
     best = await award(app, users[1], 1, "races")
     receipt = await award(app, users[1], 33)
-    clock.move(seconds=5)
+    clock.advance(seconds=5)
     await moderation.corrections.revert(MODERATOR, receipt.transaction_id, "a mistake")
     await moderation.corrections.revert(MODERATOR, best.transaction_id, "impossible")
     await moderation.visibility.hide(MODERATOR, users[2].user_id, "rude")
@@ -70,7 +71,7 @@ async def live_a_little(app: App, clock: MovableClock) -> None:
 
 @pytest.fixture
 async def lived(settings: Settings) -> AsyncIterator[App]:
-    clock = MovableClock()
+    clock = WallClock()
     async with opened(settings, clock) as app:
         await live_a_little(app, clock)
         await app.ledger.drain()

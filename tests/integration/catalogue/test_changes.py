@@ -16,7 +16,7 @@ from app.services.board_index import BoardNotLoaded
 from app.services.boards.postgres_reader import PostgresBoards
 from app.services.boards.redis_reader import RedisBoards
 from app.wiring import App
-from tests.support.boards.board_rows import standings_of
+from tests.support.boards.board_rows import board_index_of
 from tests.support.boards.ledgers import award, breaches, rows
 from tests.support.graphql.schema_client import Asker
 from tests.support.service import caller, opened
@@ -92,7 +92,7 @@ async def test_a_change_is_in_force_on_every_instance_without_a_restart(settings
 async def test_a_new_category_is_in_redis_soon_after_without_anybody_playing(settings: Settings):
     async with opened(settings) as one:
         await one.catalogue_changes.apply([{"id": "races", "name": "Races"}], [], OPERATOR, "test")
-        reader = RedisBoards(standings_of(one), one.profiles, one.clock)
+        reader = RedisBoards(board_index_of(one), one.profiles, one.clock)
         board = board_of("races", Period.ALL_TIME, one.clock())
         async with asyncio.timeout(TIMEOUT):
             while not await is_in_redis(reader, board):  # noqa: ASYNC110  a rebuild by whichever instance has no event
@@ -214,7 +214,7 @@ async def boards_of(app: App, category: str, period: Period = Period.ALL_TIME) -
     await app.ledger.drain()
     board = board_of(category, period, app.clock())
     readers = (
-        RedisBoards(standings_of(app), app.profiles, app.clock),
+        RedisBoards(board_index_of(app), app.profiles, app.clock),
         PostgresBoards(app.database, app.profiles, app.clock, "postgres"),
     )
     redis, postgres = [(await reader.read(board, [Slice(0, 100)]))[0] for reader in readers]

@@ -36,7 +36,7 @@ actions:
 
 @pytest.fixture
 def leaderboard(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Leaderboard:
-    """Runs a command in an empty folder, on the stores of this test; returns its exit code."""
+    """Run a command in an empty folder, on the stores of the test, and return its exit code."""
     monkeypatch.chdir(tmp_path)
     environment = {
         "REDIS_URL": settings.redis_url,
@@ -96,7 +96,7 @@ async def test_a_file_that_is_not_right_is_explained_in_a_line(
 
 
 @pytest.mark.parametrize("name", ["backup.jsonl", "backup.jsonl.gz"])
-async def test_what_is_exported_can_be_imported_elsewhere(
+async def test_what_is_exported_can_be_imported_into_another_database(
     leaderboard: Leaderboard,
     settings: Settings,
     databases: Databases,
@@ -118,13 +118,13 @@ async def test_what_is_exported_can_be_imported_elsewhere(
 
     url = await databases.create()
     monkeypatch.setenv("DATABASE_URL", url)
-    monkeypatch.setenv("REDIS_PREFIX", f"{settings.redis_prefix}-elsewhere")
+    monkeypatch.setenv("REDIS_PREFIX", f"{settings.redis_prefix}-other")
     assert await leaderboard("import", file) == 0
     assert "20 transaction" in capsys.readouterr().out
     assert await leaderboard("import", file) == 0
     assert "nothing" in capsys.readouterr().out
     assert await leaderboard("verify") == 0, "Redis was rebuilt, too"
-    there = settings.model_copy(update={"database_url": url, "redis_prefix": f"{settings.redis_prefix}-elsewhere"})
+    there = settings.model_copy(update={"database_url": url, "redis_prefix": f"{settings.redis_prefix}-other"})
     async with opened(there) as app:
         assert await scores(app) == here
     await databases.drop(url)

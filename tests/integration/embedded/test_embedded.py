@@ -1,4 +1,4 @@
-"""The private servers: shared by programs, durable, and gone when nobody uses them."""
+"""The private servers: shared by programs, durable, and stopped when no program uses them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def fetch(url: str, query: str) -> object:
         await connection.close(timeout=10)
 
 
-def answers(url: str) -> bool:
+def accepts_connections(url: str) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", make_url(url).port or 0), 1):
         return True
     return False
@@ -73,53 +73,55 @@ async def test_the_servers_are_current_and_durable(data: Path) -> None:
 
 
 class TestTheRedisProgram:
-    """Which program is chosen. Those on PATH are scripts that tell a version, as `redis-server --version` does."""
+    """Which program is chosen. Those on PATH are scripts that print a version, as `redis-server --version` does."""
 
     @pytest.fixture
-    def chosen(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    def choose_program(self, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
         data.mkdir(mode=0o755)
         monkeypatch.setenv("PATH", f"{data}{os.pathsep}{os.defpath}")
 
-        def choose(**versions: str) -> Path:
+        def install_and_choose(**versions: str) -> Path:
             for name, line in versions.items():
                 script = data / name.replace("_", "-")
                 script.write_text(f"#!/bin/sh\necho '{line}'\n")
                 script.chmod(0o755)
             return redis_program(data, OsUser.for_cluster(data / "postgres"))
 
-        return choose
+        return install_and_choose
 
-    def test_a_current_one_on_the_path_comes_first(self, data: Path, chosen: Callable[..., Path]) -> None:
-        assert chosen(redis_server="Redis server v=7.0.15 sha=00000000:0 bits=64") == data / "redis-server"
+    def test_a_supported_version_on_the_path_comes_first(self, data: Path, choose_program: Callable[..., Path]) -> None:
+        assert choose_program(redis_server="Redis server v=7.0.15 sha=00000000:0 bits=64") == data / "redis-server"
 
-    def test_one_that_is_too_old_is_passed_over_for_the_next(self, data: Path, chosen: Callable[..., Path]) -> None:
-        found = chosen(redis_server="Redis server v=6.2.14 sha=0", valkey_server="Valkey server v=10.0.1 sha=0")
+    def test_a_version_that_is_too_old_is_skipped_for_the_next_program(
+        self, data: Path, choose_program: Callable[..., Path]
+    ) -> None:
+        found = choose_program(redis_server="Redis server v=6.2.14 sha=0", valkey_server="Valkey server v=10.0.1 sha=0")
         assert found == data / "valkey-server"
 
     @pytest.mark.parametrize("line", ["Redis server v=6.0.16 sha=0", "something else", ""])
-    def test_one_that_is_too_old_or_strange_gives_way_to_the_wheel(
-        self, chosen: Callable[..., Path], line: str
+    def test_without_a_supported_version_on_the_path_the_wheel_is_used(
+        self, choose_program: Callable[..., Path], line: str
     ) -> None:
-        program = chosen(redis_server=line)
+        program = choose_program(redis_server=line)
         assert program.name == "valkey-server"
         assert b"Valkey server v=9." in subprocess.check_output([program, "--version"])
 
     def test_without_the_wheel_an_old_one_is_refused_in_one_line(
-        self, data: Path, chosen: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+        self, data: Path, choose_program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         without_the_wheel(monkeypatch)
         with pytest.raises(EmbeddedError) as caught:
-            chosen(redis_server="Redis server v=6.0.16 sha=0")
+            choose_program(redis_server="Redis server v=6.0.16 sha=0")
         assert str(caught.value).startswith(f"{data}/redis-server is older than version 7.0 (6.0), and the package")
         assert "\n" not in str(caught.value)
 
-    def test_without_any_the_remedy_is_named_in_one_line(
-        self, data: Path, chosen: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    def test_without_any_program_the_remedy_is_named_in_one_line(
+        self, data: Path, choose_program: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         without_the_wheel(monkeypatch)
         monkeypatch.setenv("PATH", str(data))
         with pytest.raises(EmbeddedError, match=r"no Redis server is on PATH, and .*install Redis .*or set REDIS_URL$"):
-            chosen()
+            choose_program()
 
 
 def without_the_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,48 +138,48 @@ async def test_a_second_start_keeps_what_postgres_holds(data: Path) -> None:
         assert await fetch(stores.database_url, "SELECT n FROM kept") == 7
 
 
-async def test_a_second_program_joins_the_servers_and_outlives_the_one_that_started_them(data: Path) -> None:
+async def test_a_second_program_shares_the_servers_and_outlives_the_one_that_started_them(data: Path) -> None:
     first = await Program.start(data)
-    urls = await first.answer()
+    urls = await first.urls()
     with open_stores(data) as stores:
         assert vars(stores) == urls
-        await first.leave()
+        await first.close()
         assert await fetch(stores.database_url, "SELECT 1") == 1
     assert processes(data) == []
 
 
 async def test_programs_that_start_at_the_same_moment_share_one_pair_of_servers(data: Path) -> None:
     programs = [await Program.start(data) for _ in range(5)]
-    urls = [await program.answer() for program in programs]
+    urls = [await program.urls() for program in programs]
     assert all(one == urls[0] for one in urls)
-    await asyncio.gather(*(program.leave() for program in programs))
+    await asyncio.gather(*(program.close() for program in programs))
     assert processes(data) == []
 
 
 async def test_a_program_that_is_killed_leaves_no_server_behind(data: Path) -> None:
     program = await Program.start(data)
-    urls = await program.answer()
+    urls = await program.urls()
     program.process.kill()
-    await until(lambda: not processes(data) and not answers(urls["redis_url"]))
+    await until(lambda: not processes(data) and not accepts_connections(urls["redis_url"]))
 
 
 async def test_ctrl_c_leaves_the_servers_to_the_program_until_it_is_done(data: Path) -> None:
     program = await Program.start(data)
-    urls = await program.answer()
+    urls = await program.urls()
     os.killpg(program.process.pid, signal.SIGINT)
     assert await program.line() == "interrupted"
     assert await fetch(urls["database_url"], "SELECT 1") == 1
-    await program.leave()
+    await program.close()
     assert processes(data) == []
 
 
-async def test_a_killed_keeper_takes_its_servers_along_and_the_next_start_works(data: Path) -> None:
+async def test_the_servers_of_a_killed_daemon_stop_and_the_next_start_works(data: Path) -> None:
     with open_stores(data) as stores:
         await fetch(stores.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
         for pid in processes(data):
             if b"app.embedded.daemon" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 os.kill(pid, signal.SIGKILL)
-        await until(lambda: not answers(stores.redis_url))
+        await until(lambda: not accepts_connections(stores.redis_url))
     with open_stores(data) as stores:
         assert await fetch(stores.database_url, "SELECT n FROM kept") == 7
 
@@ -191,23 +193,23 @@ async def test_a_crash_of_everything_loses_no_commit_even_when_the_process_numbe
         await until(lambda: not processes(data))
     lock = data / "postgres" / "postmaster.pid"
     owner = lock.stat().st_uid
-    stranger = subprocess.Popen(["sleep", "60"], user=owner if os.geteuid() == 0 else None)
+    unrelated_process = subprocess.Popen(["sleep", "60"], user=owner if os.geteuid() == 0 else None)
     try:
-        lock.write_text("\n".join([str(stranger.pid), *lock.read_text().splitlines()[1:]]) + "\n")
+        lock.write_text("\n".join([str(unrelated_process.pid), *lock.read_text().splitlines()[1:]]) + "\n")
         with open_stores(data) as stores:
             assert await fetch(stores.database_url, "SELECT n FROM kept") == 7
     finally:
-        stranger.kill()
-        stranger.wait()
+        unrelated_process.kill()
+        unrelated_process.wait()
 
 
-def test_what_a_killed_keeper_left_written_is_not_believed(data: Path) -> None:
+def test_the_address_that_a_killed_daemon_left_is_not_used(data: Path) -> None:
     data.mkdir(mode=0o711)
-    (data / "keeper.lock").touch()
-    with socket.create_server(("127.0.0.1", 0)) as stranger:
-        (data / "keeper.json").write_text(json.dumps({"port": stranger.getsockname()[1], "secret": "s"}))
-        with open_stores(data, database_url="postgresql+asyncpg://elsewhere/db") as stores:
-            assert answers(stores.redis_url)
+    (data / "daemon.lock").touch()
+    with socket.create_server(("127.0.0.1", 0)) as other_server:
+        (data / "daemon.json").write_text(json.dumps({"port": other_server.getsockname()[1], "secret": "s"}))
+        with open_stores(data, database_url="postgresql+asyncpg://db.example/db") as stores:
+            assert accepts_connections(stores.redis_url)
 
 
 async def test_a_server_that_dies_comes_back_on_its_port(data: Path) -> None:
@@ -215,7 +217,7 @@ async def test_a_server_that_dies_comes_back_on_its_port(data: Path) -> None:
         async with redis.asyncio.Redis.from_url(stores.redis_url) as client:
             with contextlib.suppress(redis.exceptions.ConnectionError):
                 await client.shutdown(nosave=True)
-        await until(lambda: answers(stores.redis_url))
+        await until(lambda: accepts_connections(stores.redis_url))
 
 
 async def test_a_broken_cluster_is_refused_in_one_line_that_names_the_remedy(data: Path) -> None:
@@ -253,7 +255,7 @@ def test_a_taken_port_is_refused_in_one_line(data: Path, name: str) -> None:
     server.stop()
 
 
-async def test_strangers_on_the_machine_need_the_password(data: Path) -> None:
+async def test_other_users_of_the_machine_need_the_password(data: Path) -> None:
     with open_stores(data) as stores:
         with pytest.raises(asyncpg.InvalidPasswordError):
             await fetch(make_url(stores.database_url).set(password="guess").render_as_string(False), "SELECT 1")
@@ -267,22 +269,22 @@ async def test_strangers_on_the_machine_need_the_password(data: Path) -> None:
 
 
 def test_stores_that_are_given_are_used_as_they_are(data: Path) -> None:
-    given = {"database_url": "postgresql+asyncpg://elsewhere/db", "redis_url": "redis://elsewhere"}
+    given = {"database_url": "postgresql+asyncpg://db.example/db", "redis_url": "redis://db.example"}
     with open_stores(data, **given) as stores:
         assert stores == Stores(**given)
     assert not data.exists()
 
 
 def test_only_the_store_that_is_missing_is_started(data: Path) -> None:
-    with open_stores(data, database_url="postgresql+asyncpg://elsewhere/db") as stores:
-        assert answers(stores.redis_url)
+    with open_stores(data, database_url="postgresql+asyncpg://db.example/db") as stores:
+        assert accepts_connections(stores.redis_url)
         assert not (data / "postgres").exists()
 
 
 def test_a_path_too_long_for_a_unix_socket_does_no_harm(data: Path) -> None:
     data.mkdir(mode=0o711)
     with open_stores(data / ("long" * 40)) as stores:
-        assert answers(stores.database_url)
+        assert accepts_connections(stores.database_url)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs its servers as somebody else")
@@ -294,26 +296,36 @@ class TestAsRoot:
             assert owner.st_mode & 0o077 == 0
             assert data.stat().st_mode & 0o777 == 0o711
 
-    async def test_a_project_that_nobody_else_can_reach_keeps_its_cluster_elsewhere(self, data: Path) -> None:
+    async def test_a_project_that_no_other_user_can_enter_keeps_its_cluster_in_var_lib(self, data: Path) -> None:
         data.mkdir(mode=0o700)
         with open_stores(data) as stores:
             await fetch(stores.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
         with open_stores(data) as stores:
             assert await fetch(stores.database_url, "SELECT n FROM kept") == 7
-        elsewhere = (data / "elsewhere").resolve()
-        assert (elsewhere / "postgres").is_dir()
+        relocated = (data / "relocated").resolve()
+        assert (relocated / "postgres").is_dir()
         assert data.stat().st_mode & 0o777 == 0o700
-        shutil.rmtree(elsewhere)
+        shutil.rmtree(relocated)
 
-    async def test_an_ordinary_user_runs_them_too_and_root_may_join(self, ordinary: Program) -> None:
-        urls = await ordinary.answer()
+    async def test_a_cluster_behind_the_link_of_earlier_versions_is_still_used(self, data: Path) -> None:
+        data.mkdir(mode=0o700)
+        with open_stores(data) as stores:
+            await fetch(stores.database_url, "CREATE TABLE kept AS SELECT 7 AS n")
+        (data / "relocated").rename(data / "elsewhere")
+        with open_stores(data) as stores:
+            assert await fetch(stores.database_url, "SELECT n FROM kept") == 7
+        assert not (data / "relocated").exists()
+        shutil.rmtree((data / "elsewhere").resolve())
+
+    async def test_an_unprivileged_user_runs_them_too_and_root_may_share_them(self, unprivileged: Program) -> None:
+        urls = await unprivileged.urls()
         assert "error" not in urls
         assert await fetch(urls["database_url"], "SELECT 1") == 1
-        await ordinary.leave()
+        await unprivileged.close()
 
     @pytest.fixture
-    async def ordinary(self, data: Path) -> AsyncIterator[Program]:
-        """A program of the user `nobody`, with whichever Python that user can reach."""
+    async def unprivileged(self, data: Path) -> AsyncIterator[Program]:
+        """Start a program of the user `nobody`, on a Python that this user can execute."""
         user = pwd.getpwnam("nobody")
         os_user = OsUser(user.pw_name, user.pw_uid, user.pw_gid)
         data.mkdir()
@@ -323,14 +335,14 @@ class TestAsRoot:
             runs = [python, "-c", "import sys, app.embedded.daemon; assert sys.version_info >= (3, 11)"]
             environment = {"PYTHONPATH": path, "PATH": os.defpath}
             with contextlib.suppress(OSError):
-                if subprocess.run(runs, env=environment, cwd="/", **os_user.identity).returncode == 0:
+                if subprocess.run(runs, env=environment, cwd="/", **os_user.popen_arguments).returncode == 0:
                     program = await Program.start(data, python, environment, os_user)
                     yield program
                     return
         pytest.skip("no Python that the user nobody can run")
 
 
-async def test_a_frozen_server_goes_on_where_it_was(redis_server: BreakableServer) -> None:
+async def test_a_server_that_was_frozen_keeps_its_data(redis_server: BreakableServer) -> None:
     async with redis.asyncio.Redis.from_url(redis_server.url, socket_timeout=2) as client:
         await client.set("key", "value")
         redis_server.freeze()

@@ -36,7 +36,7 @@ async def test_a_job_never_overlaps_itself(database_url: str):
         async with instance(database_url, other.job(interval=0)):
             work.may_end.set()
             await work.has_begun(20)
-            assert (work.most_at_once, other.begun) == (1, 0)
+            assert (work.max_concurrent, other.begun) == (1, 0)
 
 
 async def test_a_failing_job_is_run_again_on_its_schedule_and_stops_no_other(database_url: str):
@@ -66,7 +66,7 @@ async def test_a_run_that_reaches_its_time_out_is_cancelled_and_the_job_is_run_a
     stuck.may_end.clear()
     async with instance(database_url, stuck.job(timeout=0.05)) as jobs:
         await stuck.has_begun(3)
-        assert stuck.most_at_once == 1
+        assert stuck.max_concurrent == 1
         assert jobs.states["stuck"].failures >= 2
 
 

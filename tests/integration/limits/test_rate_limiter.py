@@ -17,7 +17,7 @@ from app.services.limits.local_limiter import LocalLimiter
 from app.services.limits.rate_limiter import BATCH, MAX_CONCURRENT, RateLimiter
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
-from tests.support.limits import TimeMachine, limits
+from tests.support.limits import ShiftableTime, limits
 from tests.support.service import caller
 
 QUERY = {Activity.QUERY: 1}
@@ -31,7 +31,7 @@ class Limiters:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self.prefix = f"t{uuid4().hex[:8]}"
-        self.time = TimeMachine(redis, self.prefix)
+        self.time = ShiftableTime(redis, self.prefix)
 
     def make(self, of: Limits) -> RateLimiter:
         redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, self.time.monotonic))
@@ -44,7 +44,7 @@ async def limiters(redis_url: str) -> AsyncIterator[Limiters]:
         yield Limiters(redis)
 
 
-async def passes(limiter: RateLimiter, times: int, who: object = None, costs: dict[Activity, int] = QUERY) -> None:
+async def advance(limiter: RateLimiter, times: int, who: object = None, costs: dict[Activity, int] = QUERY) -> None:
     for _ in range(times):
         await limiter.charge(who, HOME, costs)
 
@@ -57,7 +57,7 @@ async def refused(limiter: RateLimiter, who: object = None, costs: dict[Activity
 
 async def test_what_a_limit_allows_passes_and_the_next_is_refused(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=5)), caller()
-    await passes(limiter, 5, alice)
+    await advance(limiter, 5, alice)
     refusal = await refused(limiter, alice)
     assert refusal.retry_after == 60
     assert "5 per minute" in refusal.message
@@ -65,15 +65,15 @@ async def test_what_a_limit_allows_passes_and_the_next_is_refused(limiters: Limi
 
 async def test_who_waits_as_told_passes_and_a_second_less_is_not_enough(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=2)), caller()
-    await passes(limiter, 1, alice)
-    await limiters.time.passes(20)
-    await passes(limiter, 1, alice)
-    await limiters.time.passes(15)
+    await advance(limiter, 1, alice)
+    await limiters.time.advance(20)
+    await advance(limiter, 1, alice)
+    await limiters.time.advance(15)
     assert (await refused(limiter, alice)).retry_after == 25
-    await limiters.time.passes(24)
+    await limiters.time.advance(24)
     assert (await refused(limiter, alice)).retry_after == 1
-    await limiters.time.passes(1)
-    await passes(limiter, 1, alice)
+    await limiters.time.advance(1)
+    await advance(limiter, 1, alice)
     assert (await refused(limiter, alice)).retry_after == 20
 
 
@@ -108,32 +108,32 @@ async def test_no_stretch_of_a_minute_holds_more_than_the_limit(limiters: Limite
                 passed.append(second)
             except RateLimited:
                 pass
-        await limiters.time.passes(7)
+        await limiters.time.advance(7)
     assert max(sum(1 for one in passed if start <= one < start + 60) for start in passed) == 4
     assert len(passed) >= 4 * 5
 
 
 async def test_fields_count_one_by_one(limiters: Limiters):
     limiter, alice = limiters.make(limits(submit=10)), caller()
-    await passes(limiter, 1, alice, {Activity.SUBMIT: 8})
+    await advance(limiter, 1, alice, {Activity.SUBMIT: 8})
     await refused(limiter, alice, {Activity.SUBMIT: 3})
-    await passes(limiter, 1, alice, {Activity.SUBMIT: 2})
+    await advance(limiter, 1, alice, {Activity.SUBMIT: 2})
     await refused(limiter, alice, SUBMIT)
 
 
 async def test_a_refused_request_consumes_nothing_in_any_window(limiters: Limiters):
     limiter, alice = limiters.make(limits(submit=1, query=3)), caller()
-    await passes(limiter, 1, alice, SUBMIT)
+    await advance(limiter, 1, alice, SUBMIT)
     for _ in range(5):
         await refused(limiter, alice, {Activity.QUERY: 3, Activity.SUBMIT: 1})
-    await passes(limiter, 1, alice, {Activity.QUERY: 3})
+    await advance(limiter, 1, alice, {Activity.QUERY: 3})
 
 
 async def test_the_longest_wait_is_told(limiters: Limiters):
     limiter, alice = limiters.make(limits(submit=1, query=1)), caller()
-    await passes(limiter, 1, alice, SUBMIT)
-    await limiters.time.passes(30)
-    await passes(limiter, 1, alice, QUERY)
+    await advance(limiter, 1, alice, SUBMIT)
+    await limiters.time.advance(30)
+    await advance(limiter, 1, alice, QUERY)
     refusal = await refused(limiter, alice, {Activity.SUBMIT: 1, Activity.QUERY: 1})
     assert refusal.retry_after == 60
     assert "queries" in refusal.message
@@ -147,39 +147,39 @@ async def test_more_than_any_wait_would_allow_is_an_error_of_the_caller(limiters
 
 async def test_users_do_not_share_limits_but_an_address_does(limiters: Limiters):
     limiter = limiters.make(limits(submit=5, submit_address=8))
-    await passes(limiter, 5, caller(), SUBMIT)
-    await passes(limiter, 3, caller(), SUBMIT)
+    await advance(limiter, 5, caller(), SUBMIT)
+    await advance(limiter, 3, caller(), SUBMIT)
     assert (await refused(limiter, caller(), SUBMIT)).retry_after == 60
     await limiter.charge(caller(), "192.0.2.2", SUBMIT)
 
 
 async def test_anonymous_requests_count_by_address(limiters: Limiters):
     limiter = limiters.make(limits(anonymous=3))
-    await passes(limiter, 1, None, {Activity.SUBMIT: 1, Activity.QUERY: 1})
-    await passes(limiter, 1)
+    await advance(limiter, 1, None, {Activity.SUBMIT: 1, Activity.QUERY: 1})
+    await advance(limiter, 1)
     await refused(limiter)
-    await passes(limiter, 1, caller())
+    await advance(limiter, 1, caller())
 
 
 async def test_all_clients_together_have_a_limit_and_it_blocks_nobody(limiters: Limiters):
     limiter = limiters.make(limits(everybody=5, blocking=Blocking(overruns=1, within=60, seconds=300)))
-    await passes(limiter, 5, caller())
+    await advance(limiter, 5, caller())
     for _ in range(5):
         assert (await refused(limiter, caller())).retry_after == 1
-    await limiters.time.passes(1)
-    await passes(limiter, 5, caller())
+    await limiters.time.advance(1)
+    await advance(limiter, 5, caller())
 
 
 async def test_a_server_answers_to_the_common_limit_only(limiters: Limiters):
     limiter = limiters.make(limits(submit=1, submit_address=1, query=1, everybody=50))
-    await passes(limiter, 50, caller(role=Role.SERVER), SUBMIT)
+    await advance(limiter, 50, caller(role=Role.SERVER), SUBMIT)
     await refused(limiter, caller(role=Role.SERVER), SUBMIT)
 
 
 async def test_instances_count_together(limiters: Limiters):
     one, other, alice = limiters.make(limits(query=4)), limiters.make(limits(query=4)), caller()
-    await passes(one, 2, alice)
-    await passes(other, 2, alice)
+    await advance(one, 2, alice)
+    await advance(other, 2, alice)
     await refused(one, alice)
     await refused(other, alice)
 
@@ -201,33 +201,33 @@ async def test_requests_at_the_same_time_get_exactly_what_is_left(limiters: Limi
 async def test_repeated_overruns_block_the_address_for_a_while(limiters: Limiters):
     limiter = limiters.make(limits(query=1, blocking=Blocking(overruns=3, within=60, seconds=300)))
     other, alice = limiters.make(limits()), caller()
-    await passes(limiter, 1, alice)
+    await advance(limiter, 1, alice)
     for _ in range(2):
         assert (await refused(limiter, alice)).retry_after <= 60
     assert (await refused(limiter, alice)).retry_after == 300
-    await limiters.time.passes(100)
+    await limiters.time.advance(100)
     for anyone in (caller("bob"), None):
         assert (await refused(limiter, anyone)).retry_after == 200
         assert (await refused(other, anyone)).retry_after == 200
     with pytest.raises(RateLimited):
         limiter.refuse_blocked(HOME)
     limiter.refuse_blocked("192.0.2.2")
-    await limiters.time.passes(200)
-    await passes(limiter, 1, caller("bob"))
-    await passes(other, 1)
+    await limiters.time.advance(200)
+    await advance(limiter, 1, caller("bob"))
+    await advance(other, 1)
 
 
 async def test_old_overruns_are_forgiven(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=1, blocking=Blocking(2, 60, 300))), caller()
     for _ in range(5):
-        await passes(limiter, 1, alice)
+        await advance(limiter, 1, alice)
         assert (await refused(limiter, alice)).retry_after == 60
-        await limiters.time.passes(60)
+        await limiters.time.advance(60)
 
 
 async def test_a_block_costs_redis_nothing_once_it_is_known(limiters: Limiters):
     limiter = limiters.make(limits(anonymous=1, blocking=Blocking(1, 60, 300)))
-    await passes(limiter, 1)
+    await advance(limiter, 1)
     await refused(limiter)
     before = (await limiters.redis.info("stats"))["total_commands_processed"]
     for _ in range(50):
@@ -238,10 +238,10 @@ async def test_a_block_costs_redis_nothing_once_it_is_known(limiters: Limiters):
 
 async def test_everything_it_keeps_expires(limiters: Limiters):
     limiter = limiters.make(limits(submit=1, blocking=Blocking(2, 60, 300)))
-    await passes(limiter, 1, caller(), SUBMIT)
-    await passes(limiter, 1)
+    await advance(limiter, 1, caller(), SUBMIT)
+    await advance(limiter, 1)
     mallory = caller()
-    await passes(limiter, 1, mallory, SUBMIT)
+    await advance(limiter, 1, mallory, SUBMIT)
     for _ in range(3):
         await refused(limiter, mallory, SUBMIT)
     keys = [key async for key in limiters.redis.scan_iter(f"{limiters.prefix}:*")]
@@ -250,43 +250,43 @@ async def test_everything_it_keeps_expires(limiters: Limiters):
 
 
 async def test_all_keys_of_a_call_are_in_one_slot_of_a_cluster(limiters: Limiters):
-    await passes(limiters.make(limits()), 1, caller(), {Activity.SUBMIT: 1, Activity.QUERY: 1, Activity.ISSUE: 1})
+    await advance(limiters.make(limits()), 1, caller(), {Activity.SUBMIT: 1, Activity.QUERY: 1, Activity.ISSUE: 1})
     keys = [key async for key in limiters.redis.scan_iter(f"{limiters.prefix}:*")]
     assert {key.partition(b"{")[2].partition(b"}")[0] for key in keys} == {b"limits"}
 
 
 async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_window(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=1)), caller()
-    await passes(limiter, 1, alice)
-    await limiters.time.passes(-3600)
+    await advance(limiter, 1, alice)
+    await limiters.time.advance(-3600)
     assert (await refused(limiter, alice)).retry_after == 60
 
 
 async def test_a_caller_can_look_at_what_is_left(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=10)), caller()
-    await passes(limiter, 1, alice, {Activity.QUERY: 3})
-    await limiters.time.passes(50)
-    await passes(limiter, 1, alice)
+    await advance(limiter, 1, alice, {Activity.QUERY: 3})
+    await limiters.time.advance(50)
+    await advance(limiter, 1, alice)
     left = await limiter.allowances(alice)
     assert left[Activity.QUERY].remaining == 6
     assert 59 < left[Activity.QUERY].resets_in <= 60
     assert left[Activity.SUBMIT].remaining == left[Activity.SUBMIT].limit.most
     assert left[Activity.SUBMIT].resets_in == 0
-    await limiters.time.passes(10)
+    await limiters.time.advance(10)
     left = await limiter.allowances(alice)
     assert left[Activity.QUERY].remaining == 9
 
 
 async def test_limits_that_were_lowered_hold_at_once(limiters: Limiters):
     alice = caller()
-    await passes(limiters.make(limits(query=10)), 10, alice)
+    await advance(limiters.make(limits(query=10)), 10, alice)
     await refused(limiters.make(limits(query=3)), alice)
 
 
 async def test_without_limits_everything_passes(limiters: Limiters):
     redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, limiters.time.monotonic))
     limiter = RateLimiter(limiters.redis, redis_caller, None, limiters.time.monotonic, prefix=limiters.prefix)
-    await passes(limiter, 500)
+    await advance(limiter, 500)
     assert await limiter.allowances(caller()) == {}
 
 
@@ -320,5 +320,5 @@ async def test_the_script_and_the_process_judge_alike(limiters: Limiters):
             with pytest.raises(RateLimited) as refusal:
                 await shared.charge(who, address, costs)
             assert abs(refusal.value.retry_after - verdict.wait) <= 1
-        await limiters.time.passes(random.choice((0, 0, 1, 3, 9)))
+        await limiters.time.advance(random.choice((0, 0, 1, 3, 9)))
     assert 50 < refusals < 350

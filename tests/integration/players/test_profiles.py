@@ -8,8 +8,9 @@ from app.config import Settings
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Caller, Role
 from app.wiring import App
-from tests.support.boards.ledgers import MODERATOR, MovableClock, award
+from tests.support.boards.ledgers import MODERATOR, award
 from tests.support.graphql.schema_client import Asker
+from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened
 
 PROFILE = """
@@ -107,13 +108,13 @@ async def test_a_deleted_player_has_no_profile_for_anybody(app: App):
 
 
 async def test_the_best_daily_rank_is_that_of_the_best_day(settings: Settings):
-    clock = MovableClock()
+    clock = WallClock()
     async with opened(settings, clock) as app:
         ann, bob, cat = caller("ann"), caller("bob"), caller("cat")
         for points in ((5, 7, 9), (8, 9, 1), (1, 2, 3)):
             for who, score in zip((ann, bob, cat), points, strict=True):
                 await award(app, who, score)
-            clock.move(days=1)
+            clock.advance(days=1)
         await app.jobs.run_one("close_windows")
         ranks = [(await profile(app, who))["totals"][0]["bestDailyRank"] for who in (ann, bob, cat)]
         assert ranks == [2, 1, 1]

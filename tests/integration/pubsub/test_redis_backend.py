@@ -10,7 +10,7 @@ import pytest
 from broadcaster import Broadcast
 from redis.asyncio import Redis
 
-from tests.support.boards.channels import Ear, running
+from tests.support.boards.channels import ChannelListener, running
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT, until
 
@@ -22,7 +22,7 @@ def prefix() -> str:
 
 
 async def test_the_first_and_only_channel_delivers(redis_url: str, prefix: str) -> None:
-    async with running(redis_url, prefix=prefix) as (broadcast, _), Ear(broadcast, "only") as ear:
+    async with running(redis_url, prefix=prefix) as (broadcast, _), ChannelListener(broadcast, "only") as ear:
         await ear.gap()
         for number in range(20):
             await broadcast.publish("only", str(number))
@@ -30,16 +30,16 @@ async def test_the_first_and_only_channel_delivers(redis_url: str, prefix: str) 
 
 
 async def test_a_subscription_begins_with_a_gap(redis_url: str, prefix: str) -> None:
-    async with running(redis_url, prefix=prefix) as (broadcast, backend), Ear(broadcast, "c") as ear:
+    async with running(redis_url, prefix=prefix) as (broadcast, backend), ChannelListener(broadcast, "c") as ear:
         await ear.gap()
-        assert len(ear.heard) == 1
+        assert len(ear.events) == 1
         assert backend.healthy.is_set()
         assert backend.gaps == 1
 
 
 async def test_three_that_race_for_a_new_channel_all_hear(redis_url: str, prefix: str) -> None:
     async def hear(broadcast: Broadcast, ready: asyncio.Barrier) -> str:
-        async with Ear(broadcast, "race") as ear:
+        async with ChannelListener(broadcast, "race") as ear:
             await ear.gap()
             await ready.wait()
             return await ear.message()
@@ -53,9 +53,9 @@ async def test_three_that_race_for_a_new_channel_all_hear(redis_url: str, prefix
 
 
 async def test_a_second_channel_joins_a_connection_that_listens_already(redis_url: str, prefix: str) -> None:
-    async with running(redis_url, prefix=prefix) as (broadcast, _), Ear(broadcast, "first") as first:
+    async with running(redis_url, prefix=prefix) as (broadcast, _), ChannelListener(broadcast, "first") as first:
         await first.gap()
-        async with Ear(broadcast, "second") as second:
+        async with ChannelListener(broadcast, "second") as second:
             await second.gap()
             await broadcast.publish("second", "b")
             await broadcast.publish("first", "a")
@@ -63,9 +63,9 @@ async def test_a_second_channel_joins_a_connection_that_listens_already(redis_ur
 
 
 async def test_a_channel_that_everybody_left_can_be_opened_again(redis_url: str, prefix: str) -> None:
-    async with running(redis_url, prefix=prefix) as (broadcast, _), Ear(broadcast, "kept") as kept:
+    async with running(redis_url, prefix=prefix) as (broadcast, _), ChannelListener(broadcast, "kept") as kept:
         for round_ in range(3):
-            async with Ear(broadcast, "again") as ear:
+            async with ChannelListener(broadcast, "again") as ear:
                 await ear.gap()
                 await broadcast.publish("again", str(round_))
                 assert await ear.message() == str(round_)
@@ -78,7 +78,7 @@ async def test_two_processes_hear_each_other_and_other_prefixes_stay_apart(redis
         one, _ = await stack.enter_async_context(running(redis_url, prefix=prefix))
         two, _ = await stack.enter_async_context(running(redis_url, prefix=prefix))
         other, _ = await stack.enter_async_context(running(redis_url, prefix=f"{prefix}other:"))
-        ears = [await stack.enter_async_context(Ear(each, "c")) for each in (one, two, other)]
+        ears = [await stack.enter_async_context(ChannelListener(each, "c")) for each in (one, two, other)]
         for ear in ears:
             await ear.gap()
         await one.publish("c", "from one")
@@ -89,7 +89,7 @@ async def test_two_processes_hear_each_other_and_other_prefixes_stay_apart(redis
 async def test_stopping_leaves_no_task_and_no_connection(redis_server: BreakableServer) -> None:
     async with Redis.from_url(redis_server.url) as client:
         before = len(asyncio.all_tasks()), len(await client.client_list())
-        async with running(redis_server.url) as (broadcast, _), Ear(broadcast, "c") as ear:
+        async with running(redis_server.url) as (broadcast, _), ChannelListener(broadcast, "c") as ear:
             await ear.gap()
             await broadcast.publish("c", "x")
         await until(lambda: len(asyncio.all_tasks()) == before[0])

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
 from app.wiring import App
-from tests.support.boards.ledgers import as_it_is
+from tests.support.boards.ledgers import accept
 from tests.support.service import caller
 
 TOGETHER = 40
@@ -54,7 +54,7 @@ async def test_a_claim_that_cannot_be_stored_fails_alone(app: App):
         )
 
     outcomes = await asyncio.gather(
-        *(app.ledger.post(claim(number), as_it_is) for number in range(TOGETHER)), return_exceptions=True
+        *(app.ledger.post(claim(number), accept) for number in range(TOGETHER)), return_exceptions=True
     )
     failed = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, BaseException)]
     assert failed == [7], outcomes

@@ -15,7 +15,8 @@ from app.domain.boards.periods import Period
 from app.services.board_index import Keys
 from app.services.verify import Finding
 from app.wiring import App
-from tests.support.boards.ledgers import MovableClock, award, breaches
+from tests.support.boards.ledgers import award, breaches
+from tests.support.manual_clock import WallClock
 from tests.support.service import Service, caller, opened
 from tests.support.stores import BreakableServer
 
@@ -27,13 +28,13 @@ pytestmark = pytest.mark.usefixtures("impatient")
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[App]:
     """A service in which alice has three transactions and bob has two, all too old for the repair of recent scores."""
-    clock = MovableClock()
+    clock = WallClock()
     async with opened(settings, clock) as app:
         for points in (10, 20, 30):
             await award(app, ALICE, points)
         for points in (40, 5):
             await award(app, BOB, points)
-        clock.move(minutes=5)
+        clock.advance(minutes=5)
         yield app
 
 

@@ -1,0 +1,1 @@
+"""Boards, ledgers and hubs for tests."""

@@ -1,4 +1,4 @@
-"""Points by way of the ledger, without a token or a rule in the way."""
+"""Award points through the ledger, without tokens and rules."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ MODERATOR = Actor(None, "moderator")
 
 
 def profile(number: int) -> Profile:
-    """The user of that number, as boards show them."""
+    """Return the profile of a user by number."""
     return Profile(user_id(number), f"player-{number}", None, BIRTH)
 
 
 async def enlist(app: App, *numbers: int) -> None:
-    """Have the users of these numbers."""
+    """Create the users with these numbers."""
     async with app.database.begin() as connection:
         ids = [user_id(number) for number in numbers]
         await connection.execute(USERS, {"ids": ids, "numbers": list(numbers), "birth": BIRTH})
 
 
 async def award(app: App, number: int, points: int, category: str = "global") -> Receipt:
-    """Give a user points, as a game's back-end would."""
+    """Award points to a user, as a game's back-end does."""
     kind = app.catalogue.current.category(category)
     return await app.ledger.post(ScoreRequest(user_id(number), kind, Kind.SERVER_ACTION, points, SERVER), _accept)
 
 
 async def correct(app: App, number: int, points: int, *boards: Board) -> Receipt:
-    """Add to a user's scores on some boards of one category, as a moderator would."""
+    """Adjust a user's scores on some boards of one category, as a moderator does."""
     kind = app.catalogue.current.category(boards[0].category)
     correction = dict.fromkeys(boards, points)
     claim = ScoreRequest(
@@ -46,7 +46,7 @@ async def correct(app: App, number: int, points: int, *boards: Board) -> Receipt
 
 
 async def set_category(app: App, category: str, **columns: str) -> None:
-    """Change columns of a category and have this process know."""
+    """Change columns of a category, and refresh the catalogue of this process."""
     async with app.database.begin() as connection:
         for column, value in columns.items():
             statement = text(f"UPDATE categories SET {column} = :value WHERE id = :id")  # noqa: S608 - of the tests

@@ -1,4 +1,4 @@
-"""Boards with rows of a test's choice, in PostgreSQL and in Redis."""
+"""Write the rows of boards to PostgreSQL and Redis."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROWS = text(
 
 @dataclass(frozen=True)
 class Row:
-    """A user by number, with a score that was reached so many microseconds after the beginning."""
+    """The score of a user by number, reached `turn` microseconds after `BIRTH`."""
 
     user: int
     score: int
@@ -51,30 +51,32 @@ class Row:
 
     @property
     def id(self) -> UUID:
+        """The id of the user."""
         return user_id(self.user)
 
     @property
     def reached_at(self) -> datetime:
+        """When the score was reached."""
         return BIRTH + timedelta(microseconds=self.turn)
 
 
 def user_id(number: int) -> UUID:
-    """The id of the user of that number. Its order is not that of the numbers."""
+    """Return the id of a user by number; ids are not in the order of the numbers."""
     return UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128)
 
 
 def rows_of(*scores: int) -> list[Row]:
-    """Users 1, 2, 3 … with these scores, reached one after the other."""
+    """Return rows of the users 1, 2, 3 … with these scores, reached one after the other."""
     return [Row(number, score, number) for number, score in enumerate(scores, 1)]
 
 
 def all_time(category: str = "global") -> Board:
-    """The board that is always open."""
+    """Return the all-time board of a category."""
     return board_of(category, Period.ALL_TIME, BIRTH)
 
 
 def expected(rows: Sequence[Row], *, low_first: bool = False) -> list[Entry]:
-    """The board as the specification orders and ranks it, in plain Python."""
+    """Return the entries of a board as the specification orders and ranks them, computed in plain Python."""
     shown = sorted(
         (row for row in rows if not row.hidden),
         key=lambda row: (row.score if low_first else -row.score, row.turn, row.id.bytes),
@@ -89,7 +91,7 @@ def expected(rows: Sequence[Row], *, low_first: bool = False) -> list[Entry]:
 
 
 async def put_rows(app: App, rows: Sequence[Row], board: Board | None = None) -> None:
-    """Make these the rows of a board in PostgreSQL, and load its copy anew when it is a live one."""
+    """Replace the rows of a board in PostgreSQL, and rebuild the boards of its category in Redis."""
     board = board or all_time()
     order = app.catalogue.current.category(board.category).sort_order
     named = {"category": board.category, "period": board.window.period.value, "start": board.window.start}
@@ -111,16 +113,16 @@ async def put_rows(app: App, rows: Sequence[Row], board: Board | None = None) ->
     await app.rebuild.rebuild(app.catalogue.current.category(board.category), force=True)
 
 
-def standings_of(app: App) -> BoardIndex:
-    """The copies in Redis, to write to as the service does after a commit."""
+def board_index_of(app: App) -> BoardIndex:
+    """Return the board index in Redis, for writing to it as the service does after a commit."""
     prefix = app.settings.redis_prefix
     channel = f"{prefix}:" + boards_channel("{}")
     return BoardIndex(app.redis, app.redis_caller, Keys(prefix), channel.format, app.clock)
 
 
 async def move(app: App, board: Board, *rows: Row, revision: int) -> None:
-    """Put newer states of users into the copy of a board on which the highest score leads, and announce them."""
+    """Write newer scores to the board index, for a board on which the highest score leads, and publish the change."""
     states = [ScoreRow(row.score, row.reached_at, revision, row.hidden) for row in rows]
-    await standings_of(app).put(
+    await board_index_of(app).put(
         [ScoreChange(board, row.id, state, -row.score) for row, state in zip(rows, states, strict=True)]
     )

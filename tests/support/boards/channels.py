@@ -1,4 +1,4 @@
-"""A `Broadcast` on our own backend, running, and ears to listen with."""
+"""Run a `Broadcast` on the backend of the service, and listen to its channels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ QUICK = Patience(poll=0.02, ping=0.1, silence=0.5, command=0.5, last_delay=0.2)
 
 
 def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBackend:
-    """A backend on that Redis with short timeouts."""
+    """Return a backend for the Redis at `url`, with short time-outs."""
 
     def client() -> Redis:
         return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
@@ -27,24 +27,24 @@ def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBa
 
 @asynccontextmanager
 async def running(url: str, *, prefix: str = "") -> AsyncIterator[tuple[Broadcast, RedisBackend]]:
-    """A connected `Broadcast` whose backend listens until the end of the block."""
+    """Run a connected `Broadcast` and its backend during the block."""
     backend = backend_of(url, prefix=prefix)
     async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
-        pump = group.create_task(backend.run())
+        task = group.create_task(backend.run())
         try:
             yield broadcast, backend
         finally:
-            pump.cancel()
+            task.cancel()
 
 
-class Ear:
-    """One subscription, and what to expect of it."""
+class ChannelListener:
+    """A subscription to one channel."""
 
     def __init__(self, broadcast: Broadcast, channel: str) -> None:
         self._subscription = broadcast.subscribe(channel)
-        self.heard: list[Event] = []
+        self.events: list[Event] = []
 
-    async def __aenter__(self) -> Ear:
+    async def __aenter__(self) -> ChannelListener:
         self._subscriber = await self._subscription.__aenter__()
         return self
 
@@ -52,18 +52,18 @@ class Ear:
         await self._subscription.__aexit__(None, None, None)
 
     async def message(self) -> str:
-        """The next message, whatever gaps there are before it."""
+        """Return the next message, and skip gaps before it."""
         while isinstance(event := await self._next(), Gap):
             pass
         return event.message
 
     async def gap(self) -> None:
-        """Waits for the next gap, whatever messages there are before it."""
+        """Wait for the next gap, and skip messages before it."""
         while not isinstance(await self._next(), Gap):
             pass
 
     async def _next(self) -> Event:
         async with asyncio.timeout(TIMEOUT):
             event = await self._subscriber.get()
-        self.heard.append(event)
+        self.events.append(event)
         return event

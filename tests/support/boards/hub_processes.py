@@ -1,4 +1,4 @@
-"""Hubs of several processes over one real Redis, with boards in memory that all of them read."""
+"""Run the hubs of several processes on one real Redis, with boards in memory that all of them read."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ANNOUNCE = """
 local moves = {{ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5]}}
 return redis.call('PUBLISH', ARGV[1], cjson.encode({boards = moves}))
 """
-"""A script that announces as the one of the standings does: from inside Redis."""
+"""A script that publishes a change as the script of the board index does: from inside Redis."""
 
 
 @dataclass(frozen=True)
-class House:
-    """What one process has of the channels."""
+class HubProcess:
+    """The hub of one process and what it uses."""
 
     hub: Hub
     notices: Notices
@@ -43,24 +43,24 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def run_hub_process(
     url: str, reader: BoardReader, *, prefix: str = "", timing: FeedTiming | None = None
-) -> AsyncIterator[House]:
-    """A hub that runs until the end of the block."""
+) -> AsyncIterator[HubProcess]:
+    """Run a hub during the block."""
     backend = backend_of(url, prefix=prefix)
     async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
         notices = Notices(broadcast)
         hub = Hub(reader, broadcast, notices, clock=SystemClock(), timing=timing)
         tasks = [group.create_task(each) for each in (backend.run(), notices.run(), hub.run())]
         try:
-            yield House(hub, notices, backend, broadcast)
+            yield HubProcess(hub, notices, backend, broadcast)
         finally:
             for task in tasks:
                 task.cancel()
 
 
 async def announce(redis: Redis, moved: BoardMoved, *, prefix: str = "") -> None:
-    """Publishes a move by a script, as the writer of a board does."""
+    """Publish a change by a script, as the writer of a board does."""
     category, window = moved.board.split("/")
     version = moved.version
     top = int(moved.top_moved)
@@ -68,18 +68,19 @@ async def announce(redis: Redis, moved: BoardMoved, *, prefix: str = "") -> None
 
 
 async def first(updates: AsyncGenerator[U, None]) -> U:
-    """The next thing that an iterator gives."""
+    """Return the next item of an iterator."""
     async with asyncio.timeout(TIMEOUT):
         return await anext(updates)
 
 
 async def until_top_is(updates: AsyncGenerator[BoardUpdate, None], score: int) -> BoardUpdate:
-    """The first update on which the leader has that score."""
+    """Return the first update on which the leader has `score`."""
     while True:
         update = await first(updates)
         if update.page.entries and update.page.entries[0].score == score:
             return update
 
 
-def watch(house: House, limit: int = 10) -> AsyncGenerator[BoardUpdate, None]:
-    return house.hub.watch("global", Period.ALL_TIME, limit)
+def watch(process: HubProcess, limit: int = 10) -> AsyncGenerator[BoardUpdate, None]:
+    """Subscribe to the all-time board of the default category."""
+    return process.hub.watch("global", Period.ALL_TIME, limit)

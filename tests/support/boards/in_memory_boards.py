@@ -1,4 +1,4 @@
-"""Boards in memory, with stores that can be taken away."""
+"""Boards in memory, with stores that a test can make unavailable."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def profile(number: int, name: str | None = None) -> Profile:
+    """Return the profile of a user by number."""
     return Profile(UUID(int=number), name or f"player-{number}", None, BIRTH)
 
 
@@ -34,6 +35,7 @@ class Ranking:
     rows: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def entries(self, names: dict[int, str]) -> tuple[Entry, ...]:
+        """Return all entries in board order; `names` replaces user names."""
         rows = sorted(self.rows.items(), key=lambda row: (-row[1][0], row[1][1], row[0]))
         sharing = Counter(score for score, _ in self.rows.values())
         first: dict[int, int] = {}
@@ -50,15 +52,16 @@ class Ranking:
         )
 
     def top(self) -> list[tuple[int, tuple[int, int]]]:
+        """Return the rows at the head of the board."""
         return heapq.nsmallest(TOP, self.rows.items(), key=lambda row: (-row[1][0], row[1][1], row[0]))
 
 
 class MemoryBoards:
     """A `BoardReader` over scores that tests change.
 
-    `redis` and `postgres` say which store answers. `hold` makes answers wait after the board was seen; `deaf` makes
-    them come when that wait is cancelled, as `wait_for` can before Python 3.12. `views` is what each
-    reading asked for.
+    `redis` and `postgres` say which store answers. `hold` delays results after the board was read; with `deaf` they are
+    returned when that wait is cancelled, as `wait_for` can do before Python 3.12. `views` records the views of each
+    read.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -73,7 +76,7 @@ class MemoryBoards:
         self._boards: dict[str, Ranking] = {}
 
     def put(self, board: Board, user: int, score: int) -> BoardMoved:
-        """Sets a score; returns what a store would announce."""
+        """Set a score, and return the change notification that a store would publish."""
         ranking = self._ranking(board)
         before = ranking.top()
         self._turn += 1
@@ -82,19 +85,21 @@ class MemoryBoards:
         return BoardMoved(board.key, ranking.version, ranking.top() != before)
 
     def rebuild(self, board: Board, epoch: str) -> BoardMoved:
-        """The same rows as a new copy."""
+        """Start a new epoch with the same rows."""
         self._ranking(board).version = Version(epoch, 1)
         return BoardMoved(board.key, Version(epoch, 1), True)
 
     def rewind(self, board: Board, number: int) -> None:
-        """A copy that fell behind: the version goes back."""
+        """Set the version back, as in a copy that is behind."""
         ranking = self._ranking(board)
         ranking.version = replace(ranking.version, number=number)
 
     def truth(self, board: Board) -> tuple[Entry, ...]:
+        """Return the current entries of a board."""
         return self._ranking(board).entries(self.names)
 
     async def read_version(self, board: Board) -> Version:
+        """Return the version of a board in Redis."""
         if not self.redis:
             raise ServiceUnavailable
         version = self._ranking(board).version
@@ -102,6 +107,7 @@ class MemoryBoards:
         return version
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
+        """Return the state of each view."""
         self.views.append(views)
         if not self.redis and not self.postgres:
             raise ServiceUnavailable

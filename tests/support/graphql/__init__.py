@@ -1,0 +1,1 @@
+"""A sample schema and server, and clients for GraphQL."""

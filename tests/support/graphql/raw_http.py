@@ -12,17 +12,18 @@ from tests.support.wait_until import TIMEOUT
 
 
 class Connection:
-    """A client that sends bytes as they are."""
+    """A connection to an HTTP server."""
 
     def __init__(self, raw: sockets.socket) -> None:
         self._raw = raw
         self._received = b""
 
     async def send(self, data: bytes) -> None:
+        """Send bytes."""
         await asyncio.get_running_loop().sock_sendall(self._raw, data)
 
     async def response(self) -> tuple[bytes, bytes]:
-        """Head and body of the next response."""
+        """Return the head and the body of the next response."""
         while b"\r\n\r\n" not in self._received:
             await self._receive()
         head, _, rest = self._received.partition(b"\r\n\r\n")
@@ -35,10 +36,12 @@ class Connection:
         return head, rest[:length]
 
     async def asks(self, request: bytes) -> tuple[bytes, bytes]:
+        """Send a request, and return the head and the body of the response."""
         await self.send(request)
         return await self.response()
 
     async def is_closed(self) -> bool:
+        """Wait for data; return whether the server closed the connection instead."""
         return not self._received and not await asyncio.get_running_loop().sock_recv(self._raw, 1000)
 
     async def _receive(self) -> None:
@@ -49,6 +52,7 @@ class Connection:
 
 @asynccontextmanager
 async def connected(url: str, source: str = "127.0.0.1") -> AsyncIterator[Connection]:
+    """Connect to the server at `url` from the address `source`."""
     host, port = url.removeprefix("http://").split(":")
     with sockets.socket() as raw:
         raw.bind((source, 0))

@@ -1,285 +1,296 @@
-"""A small schema served by the real HTTP transport, for tests that need no store."""
+"""A small GraphQL schema with a counter to watch, for tests of execution and transport that need no store."""
 
 from __future__ import annotations
 
 import asyncio
-import socket as sockets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
-import uvicorn
 from graphql import GraphQLError
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import DomainError, RateLimited, Unauthenticated
-from app.execution import Engine, Operation
-from app.execution.limits.limits import DocumentLimits
-from app.transport.http.endpoint import GraphQLEndpoint
-from app.transport.http.streams import Streams
-from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
-from app.transport.persisted_documents.resolve import Documents
-from app.transport.server.head_cache import RequestHeadCache
-from app.transport.server.http_protocol import REQUEST_HEAD_CACHE, BoundedHttpProtocol
+from app.domain.users import Caller
 
 
 class Counter:
-    """A number that subscriptions watch."""
+    """A number that subscriptions watch. A slow watcher skips numbers, as with the hub."""
 
-    def __init__(self) -> None:
-        self.value = 0
+    def __init__(self, value: int = 0) -> None:
+        self.value = value
+        self.text = ""
+        self.subscriptions = 0
+        """How many subscriptions have been started."""
+        self.last_sent = 0
+        """The last number that any watcher received."""
         self.watchers = 0
-        self._moved = asyncio.Condition()
+        self.failure: Exception | None = None
+        self.finished = False
+        self.released = asyncio.Event()
+        """The event that slow resolvers wait for, after they have set `entered`."""
+        self.entered = asyncio.Event()
+        self.cancelled = asyncio.Event()
+        self._changed = asyncio.Condition()
 
-    async def move(self) -> None:
-        async with self._moved:
+    async def increment(self, *, text: str = "") -> None:
+        """Add one; `text` is sent with this number and the following ones."""
+        async with self._changed:
             self.value += 1
-            self._moved.notify_all()
+            self.text = text or self.text
+            self._changed.notify_all()
 
-    async def watched_by(self, watchers: int) -> None:
-        async with self._moved:
-            await self._moved.wait_for(lambda: self.watchers == watchers)
+    async def finish(self, failure: Exception | None = None) -> None:
+        """End all subscriptions, with `failure` if it is given."""
+        async with self._changed:
+            self.finished, self.failure = True, failure
+            self._changed.notify_all()
 
-    async def _after(self, seen: int) -> int:
-        async with self._moved:
-            await self._moved.wait_for(lambda: self.value > seen)
-            return self.value
-
-    async def values(self) -> AsyncGenerator[int, None]:
-        async with self._moved:
-            self.watchers += 1
-            self._moved.notify_all()
+    async def wait_for_release(self) -> None:
+        """Wait for `released`, and record a cancellation."""
+        self.entered.set()
         try:
-            seen = self.value
-            yield seen
+            await self.released.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    async def wait_for_watchers(self, count: int) -> None:
+        """Wait until there are exactly `count` watchers."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.watchers == count)
+
+    async def watch(self) -> AsyncGenerator[tuple[str, int], None]:
+        """Yield `SNAPSHOT` with the current number, and `UPDATE` with each later one."""
+        self.watchers += 1
+        self.subscriptions += 1
+        kind: str = "SNAPSHOT"
+        sent: int | None = None
+        try:
+            async with self._changed:
+                self._changed.notify_all()
             while True:
-                seen = await self._after(seen)
-                yield seen
+                async with self._changed:
+                    while not self.finished and self.value == sent:
+                        await self._changed.wait()
+                if self.failure:
+                    raise self.failure
+                if self.finished:
+                    return
+                sent = self.last_sent = self.value
+                yield kind, sent
+                kind = "UPDATE"
         finally:
-            async with self._moved:
-                self.watchers -= 1
-                self._moved.notify_all()
+            self.watchers -= 1
+            async with self._changed:
+                self._changed.notify_all()
 
 
 @dataclass
-class ToyContext:
-    """`viewer` is the bearer token of the request, taken at its word."""
+class SampleContext:
+    """The context of one operation. `viewer` is the name in the credentials of the request, which is not verified."""
 
-    toy: Toy
+    counter: Counter
     viewer: str | None = None
+    caller: Caller | None = None
+    marks: int = 0
 
 
-Info = strawberry.Info[ToyContext, None]
+Info = strawberry.Info[SampleContext, None]
 
 
 @strawberry.type
 class Leaf:
+    """The end of a nested selection."""
+
     name: str
 
 
 @strawberry.type
 class Node:
+    """A type that contains itself, for nested selections and lists."""
+
     id: strawberry.ID
 
     @strawberry.field
     def child(self) -> Node:
+        """Return another node."""
         return Node(id=strawberry.ID(self.id + "+"))
 
     @strawberry.field
     def children(self, limit: int = 10) -> list[Node]:
+        """Return `limit` nodes."""
         return [Node(id=strawberry.ID(f"{self.id}.{n}")) for n in range(limit)]
 
     @strawberry.field
     def leaves(self) -> list[Leaf]:
+        """Return one leaf."""
         return [Leaf(name="leaf")]
 
 
 @strawberry.type
+class Tick:
+    """A number of the counter, which all viewers see alike."""
+
+    kind: str
+    version: int
+    board: str
+    text: str
+
+
+@strawberry.type
+class Secret:
+    """A number of the counter with the name of the viewer."""
+
+    owner: str
+    version: int
+    text: str
+
+
+@strawberry.type
 class Query:
+    """Fields that answer, fail, wait, or depend on the viewer."""
+
     @strawberry.field
     def hello(self, name: str = "world") -> str:
+        """Return a greeting."""
         return f"hello {name}"
 
     @strawberry.field
     def node(self, limit: int = 10) -> Node:
+        """Return the first node."""
         return Node(id=strawberry.ID("1"))
 
     @strawberry.field
     def counter(self, info: Info) -> int:
-        return info.context.toy.counter.value
+        """Return the number."""
+        return info.context.counter.value
+
+    @strawberry.field
+    async def version(self, info: Info) -> int:
+        """Return the number, asynchronously."""
+        return info.context.counter.value
 
     @strawberry.field(metadata={"viewer": True})
     def viewer(self, info: Info) -> str:
+        """Return the name of the viewer, who must have credentials."""
         if info.context.viewer is None:
             raise Unauthenticated
         return info.context.viewer
 
+    @strawberry.field(metadata={"viewer": True})
+    async def me(self, info: Info) -> str | None:
+        """Return the name of the caller, if there is one."""
+        return info.context.caller.username if info.context.caller else None
+
+    @strawberry.field
+    async def mark(self, info: Info) -> int:
+        """Return how often this context was used."""
+        info.context.marks += 1
+        return info.context.marks
+
     @strawberry.field
     def limited(self) -> str | None:
+        """Raise a domain error."""
         raise RateLimited(7)
 
     @strawberry.field
     def broken(self) -> str | None:
+        """Raise an unexpected error."""
         raise RuntimeError("secret")
 
     @strawberry.field
     async def slow(self, info: Info) -> str:
-        await info.context.toy.released.wait()
+        """Return when the counter is released."""
+        await info.context.counter.wait_for_release()
         return "done"
 
 
 @strawberry.type
 class Mutation:
+    """Mutations of the counter."""
+
     @strawberry.mutation
     async def move(self, info: Info) -> int:
-        await info.context.toy.counter.move()
-        return info.context.toy.counter.value
+        """Add one to the number."""
+        await info.context.counter.increment()
+        return info.context.counter.value
+
+    @strawberry.mutation
+    async def slowly(self, info: Info) -> int:
+        """Add one to the number when the counter is released."""
+        await info.context.counter.wait_for_release()
+        await info.context.counter.increment()
+        return info.context.counter.value
 
 
 @strawberry.type
 class Subscription:
+    """Subscriptions that end, fail, never end, or depend on the viewer."""
+
     @strawberry.subscription
     async def counter(self, info: Info) -> AsyncGenerator[int, None]:
-        async for value in info.context.toy.counter.values():
+        """Yield the number and every change of it."""
+        async for _, value in info.context.counter.watch():
             yield value
 
     @strawberry.subscription
+    async def ticks(self, info: Info, board: str = "global", limit: int = 10) -> AsyncGenerator[Tick, None]:
+        """Yield the number and every change of it as objects."""
+        async for kind, version in info.context.counter.watch():
+            yield Tick(kind=kind, version=version, board=board, text=info.context.counter.text)
+
+    @strawberry.subscription(metadata={"viewer": True})
+    async def secrets(self, info: Info) -> AsyncGenerator[Secret, None]:
+        """Yield the number with the name of the caller."""
+        async for _, version in info.context.counter.watch():
+            owner = info.context.caller.username if info.context.caller else "nobody"
+            yield Secret(owner=owner, version=version, text=info.context.counter.text)
+
+    @strawberry.subscription(metadata={"viewer": True})
+    async def whisper(self, info: Info) -> AsyncGenerator[str, None]:
+        """Yield the number with the name of the viewer, as text."""
+        async for _, value in info.context.counter.watch():
+            yield f"{info.context.viewer}:{value}"
+
+    @strawberry.subscription
     async def countdown(self, start: int = 2) -> AsyncGenerator[int, None]:
+        """Yield a few numbers and end."""
         for value in range(start, 0, -1):
             yield value
 
     @strawberry.subscription
     async def flood(self) -> AsyncGenerator[str, None]:
+        """Yield large values as fast as they are read."""
         while True:
             yield "x" * 50_000
             await asyncio.sleep(0)
 
     @strawberry.subscription
     async def refused(self) -> AsyncGenerator[int, None]:
+        """Raise a domain error before the first value."""
         raise RateLimited(3)
         yield 1
 
-    @strawberry.subscription(metadata={"viewer": True})
-    async def whisper(self, info: Info) -> AsyncGenerator[str, None]:
-        async for value in info.context.toy.counter.values():
-            yield f"{info.context.viewer}:{value}"
+    @strawberry.subscription
+    async def failing(self) -> AsyncGenerator[int, None]:
+        """Raise an unexpected error before the first value."""
+        if False:
+            yield 0
+        raise ValueError("an internal detail")
 
 
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
 
 
 def render_error(error: Exception) -> dict[str, Any]:
-    """A domain error as clients see it, anything else masked."""
+    """Return a domain error as clients see it, and any other error masked."""
     if isinstance(error, DomainError):
         return {"message": error.message, "extensions": {"code": error.code, **error.facts()}}
     return {"message": "Something went wrong.", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}
 
 
 def format_error(error: GraphQLError) -> dict[str, Any]:
-    """An error of an execution as clients see it."""
+    """Return an error of an execution as clients see it."""
     formatted: dict[str, Any] = dict(error.formatted)
     return formatted if error.original_error is None else formatted | render_error(error.original_error)
-
-
-class Contexts:
-    def __init__(self, toy: Toy) -> None:
-        self._toy = toy
-
-    async def of_http(self, scope: Mapping[str, Any]) -> ToyContext:
-        authorization = dict(scope["headers"]).get(b"authorization", b"").decode()
-        if authorization == "Bearer expired":
-            raise Unauthenticated(expired=True)
-        if authorization == "Bearer bad":
-            raise Unauthenticated
-        if authorization == "Bearer crash":
-            raise RuntimeError("secret")
-        viewer = authorization.removeprefix("Bearer ") or None
-        return ToyContext(self._toy, viewer)
-
-    def again(self, context: ToyContext, request_id: str) -> ToyContext | None:
-        return None if context.viewer in self._toy.make else context
-
-
-@dataclass
-class Toy:
-    """Everything a test of the HTTP transport may want to reach into. Made within a running event loop."""
-
-    limits: DocumentLimits = field(default_factory=DocumentLimits)
-    documents: Documents = field(default_factory=Documents)
-    settings: dict[str, Any] = field(default_factory=dict)
-    """Further arguments of the endpoint."""
-    streaming: dict[str, Any] = field(default_factory=dict)
-    """Further arguments of the streams."""
-    middleware: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
-    """From the inside out."""
-
-    def __post_init__(self) -> None:
-        self.counter = Counter()
-        self.released = asyncio.Event()
-        self.stop = asyncio.Event()
-        self.guarded: list[Operation | None] = []
-        self.refuse_with: Exception | None = None
-        self.make: set[str | None] = set()
-        self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
-        """Why the token of a viewer is no longer good."""
-        self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
-        self.shared = SubscriptionMultiplexer(self.engine, lambda: ToyContext(self))
-        self.streams: Streams[ToyContext] = Streams(
-            self.engine,
-            self.shared,
-            self.stop,
-            render_error=render_error,
-            validity=self._until_invalid,
-            **self.streaming,
-        )
-        contexts = Contexts(self)
-        self.endpoint: GraphQLEndpoint[ToyContext] = GraphQLEndpoint(
-            self.engine,
-            contexts,
-            self.documents,
-            self.streams,
-            admit=self._guard,
-            render_error=render_error,
-            **self.settings,
-        )
-        app: ASGIApp = self.endpoint
-        for wrap in self.middleware:
-            app = wrap(app)
-        self.request_head_cache = RequestHeadCache(app, lambda: "made-here")
-        self.request_head_cache.open(self.endpoint, contexts)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.request_head_cache(scope, receive, send)
-
-    async def _until_invalid(self, context: ToyContext) -> Unauthenticated:
-        return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
-
-    async def _guard(self, context: ToyContext, operation: Operation | None) -> None:
-        self.guarded.append(operation)
-        if self.refuse_with is not None:
-            raise self.refuse_with
-
-
-@asynccontextmanager
-async def served(
-    app: ASGIApp, protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol, *, learning: bool = False, **settings: Any
-) -> AsyncIterator[str]:
-    """The base URL of a real server on a free port. `learning`: requests with known heads take the short way."""
-    settings = {"timeout_graceful_shutdown": 5, "server_header": False, "date_header": False, **settings}
-    config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_config=None, **settings)
-    server = uvicorn.Server(config)
-    with sockets.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config.load()
-        server.lifespan = config.lifespan_class(config)
-        if learning:
-            assert isinstance(app, Toy)
-            server.lifespan.state[REQUEST_HEAD_CACHE] = app.request_head_cache
-        await server.startup([listener])
-        host, port = listener.getsockname()
-        try:
-            yield f"http://{host}:{port}"
-        finally:
-            await server.shutdown([listener])

@@ -1,4 +1,4 @@
-"""Operations on a schema over open services, without a server between."""
+"""Execute operations of the service without a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.wiring import App
 
 
 class Asker:
-    """Somebody with an operation: `caller`, or nobody in particular."""
+    """A client that executes operations as `caller`, or anonymously."""
 
     def __init__(self, app: App, caller: Caller | None = None, *, compiled: bool = True) -> None:
         self._app = app
@@ -25,23 +25,27 @@ class Asker:
 
     @property
     def executions(self) -> Executions:
-        """How many operations were executed in which way."""
+        """How many operations were executed, by kind of executor."""
         return self._engine.executions
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The data of an operation that succeeds."""
+        """Return the data of an operation, which must succeed."""
         data, errors = self._parts(await self._execute(query, variables))
         assert not errors, errors
         return data
 
     async def fails(self, query: str, **variables: Any) -> str:
-        """The code of the one error of an operation that fails."""
+        """Return the code of the only error of an operation, which must fail."""
         _, (error,) = self._parts(await self._execute(query, variables))
         code: str = error["extensions"]["code"]
         return code
 
     async def watch(self, query: str, **variables: Any) -> AsyncGenerator[dict[str, Any]]:
-        """The data of each message of a subscription. Raises Refusal when it is not granted."""
+        """Yield the data of each message of a subscription.
+
+        Raises:
+            RequestError: The subscription is refused.
+        """
         operation = self._engine.prepare(query)
         responses = await self._engine.subscribe(operation, variables, Context(self._app, self._caller))
         async with aclosing(responses):
@@ -51,7 +55,7 @@ class Asker:
                 yield data
 
     async def refused(self, query: str, **variables: Any) -> str:
-        """The code with which a subscription is refused."""
+        """Return the error code of a subscription, which must be refused."""
         operation = self._engine.prepare(query)
         try:
             async for _ in await self._engine.subscribe(operation, variables, Context(self._app, self._caller)):
@@ -60,7 +64,7 @@ class Asker:
             _, (error,) = self._parts(Response.of(refusal))
             code: str = error["extensions"]["code"]
             return code
-        raise AssertionError("the subscription was granted")
+        raise AssertionError("the subscription was not refused")
 
     async def _execute(self, query: str, variables: dict[str, Any]) -> Response:
         context = Context(self._app, self._caller)

@@ -1,4 +1,4 @@
-"""A small client of graphql-transport-ws that says exactly what it is told to."""
+"""A client of graphql-transport-ws that sends exactly the messages that a test gives it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ TICKS = "subscription { ticks { kind version } }"
 
 
 class SocketClient:
-    """Waits for every message under a timeout."""
+    """A connection; every wait has a time-out."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
     async def say(self, message: object) -> None:
+        """Send a message as JSON."""
         await self.connection.send(json.dumps(message))
 
     async def hear(self) -> dict[str, Any]:
+        """Return the next message."""
         async with asyncio.timeout(TIMEOUT):
             message: dict[str, Any] = json.loads(await self.connection.recv(decode=True))
         return message
 
     async def close_code(self) -> tuple[int, str]:
-        """The code and the reason the server closes with; messages before that are dropped."""
+        """Wait until the server closes the connection, and return the code and the reason; skip messages before."""
         try:
             async with asyncio.timeout(TIMEOUT):
                 while True:
@@ -41,36 +43,40 @@ class SocketClient:
             return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
 
     async def init(self, payload: dict[str, Any] | None = None) -> Self:
+        """Send `connection_init` and wait for the acknowledgement."""
         await self.say({"type": "connection_init", "payload": payload})
         assert await self.hear() == {"type": "connection_ack"}
         return self
 
     async def subscribe(self, query: str = TICKS, *, id: str = "1", **payload: Any) -> None:
+        """Send `subscribe`."""
         await self.say({"id": id, "type": "subscribe", "payload": {"query": query, **payload}})
 
     async def complete(self, id: str = "1") -> None:
+        """Send `complete`."""
         await self.say({"id": id, "type": "complete"})
 
     async def hear_next(self, id: str = "1") -> dict[str, Any]:
-        """The payload of the next message, which must be a result of this operation."""
+        """Return the payload of the next message, which must be a result of this operation."""
         message = await self.hear()
         assert (message["type"], message["id"]) == ("next", id), message
         payload: dict[str, Any] = message["payload"]
         return payload
 
     async def hear_tick(self, id: str = "1") -> tuple[str, int]:
+        """Return kind and number of the next message of the subscription `ticks`."""
         tick = (await self.hear_next(id))["data"]["ticks"]
         return tick["kind"], tick["version"]
 
     async def hear_error(self, id: str = "1") -> dict[str, Any]:
-        """The one error this operation ended with."""
+        """Return the only error of this operation, which must be the next message."""
         message = await self.hear()
         assert (message["type"], message["id"]) == ("error", id), message
         (error,) = message["payload"]
         return dict(error)
 
     async def is_alive(self) -> bool:
-        """True when the server answers a ping; results that come before are dropped."""
+        """Return whether the server answers a ping; skip messages before."""
         await self.say({"type": "ping"})
         while True:
             if (await self.hear())["type"] == "pong":
@@ -81,7 +87,7 @@ class SocketClient:
 async def connecting(
     url: str, *, subprotocols: tuple[str, ...] = ("graphql-transport-ws",), **options: Any
 ) -> AsyncIterator[SocketClient]:
-    """A socket that has not said anything yet."""
+    """Open a connection without sending a message."""
     offered = [Subprotocol(name) for name in subprotocols]
     async with connect(url, subprotocols=offered or None, compression=None, proxy=None, **options) as connection:
         yield SocketClient(connection)
@@ -89,6 +95,6 @@ async def connecting(
 
 @asynccontextmanager
 async def connected(url: str, name: str | None = None, **options: Any) -> AsyncIterator[SocketClient]:
-    """A socket after `connection_ack`, anonymous or of the user called `name`."""
+    """Open an acknowledged connection, anonymously or as the user `name`."""
     async with connecting(url, **options) as client:
         yield await client.init({"authorization": name} if name else None)

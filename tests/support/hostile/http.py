@@ -1,4 +1,4 @@
-"""What an attacker sends over HTTP: requests that no client of ours would make."""
+"""Hostile HTTP requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MUTATION = "mutation { openSigningSession { __typename } }"
 
 
 class Request(NamedTuple):
-    """An HTTP request to the endpoint. `refused` tells that nothing but a 4xx will do."""
+    """An HTTP request to the endpoint; if `refused`, the status must be 4xx."""
 
     name: str
     method: str = "POST"
@@ -24,7 +24,7 @@ class Request(NamedTuple):
 
 
 def post(name: str, body: bytes | str | object, refused: bool = True, **headers: str) -> Request:
-    """A POST of raw bytes or of an object as JSON."""
+    """Return a POST of raw bytes, or of an object as JSON."""
     if not isinstance(body, bytes):
         body = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -32,14 +32,14 @@ def post(name: str, body: bytes | str | object, refused: bool = True, **headers:
 
 
 def get(name: str, refused: bool = True, headers: dict[str, str] | None = None, **query: str) -> Request:
-    """A GET with a query string."""
+    """Return a GET with a query string."""
     return Request(
         name, "GET", urlencode(query), {"apollo-require-preflight": "1"} if headers is None else headers, b"", refused
     )
 
 
 def bodies() -> list[Request]:
-    """Bodies that are no GraphQL request."""
+    """Return requests whose bodies are not GraphQL requests."""
     query = "{ categories { id } }"
     return [
         post("empty", b""),

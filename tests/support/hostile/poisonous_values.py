@@ -102,21 +102,21 @@ _MARK = "@poison@"
 
 
 class _Name(str):
-    """An enum value: no string in a document."""
+    """An enum value, which is written without quotes in a document."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One place for a value: an argument, or a member of an input object that is an argument."""
+    """A place for a value: an argument, or a member of an input object that is an argument."""
 
     kind: str
     """query, mutation or subscription."""
     route: tuple[tuple[str, GraphQLField], ...]
-    """The fields from the root down to the one with the argument."""
+    """The fields from the root to the field with the argument."""
     argument: str
     member: str | None = None
     known: dict[str, Any] = field(default_factory=dict, compare=False)
-    """What to give, by name, to the arguments and members that are required."""
+    """The values of required arguments and members, by name."""
 
     def __str__(self) -> str:
         path = ".".join([*(name for name, _ in self.route), self.argument, *filter(None, [self.member])])
@@ -129,7 +129,7 @@ class Slot:
 
     @property
     def odd(self) -> dict[str, str]:
-        """Odd values for the type of this place."""
+        """Invalid and extreme values for the type of this place, by name."""
         type_ = get_named_type(self.route[-1][1].args[self.argument].type)
         if self.member is not None:
             assert is_input_object_type(type_)
@@ -137,14 +137,14 @@ class Slot:
         return ODD.get(type_.name, _SHAPES)
 
     def by_variable(self, poison: str) -> bytes:
-        """The body of a request with `poison`, as JSON, in the variable that is the whole argument."""
+        """Return the body of a request with `poison`, as JSON, in the variable of the argument."""
         type_ = self.route[-1][1].args[self.argument].type
         query = f"{self.kind} P($value: {type_}) {self._selection('$value')}"
         variables = json.dumps({"query": query, "variables": {"value": self._value()}})
         return variables.replace(json.dumps(_MARK), poison).encode()
 
     def by_literal(self, poison: str) -> bytes:
-        """The body of a request with `poison`, as GraphQL, in the document."""
+        """Return the body of a request with `poison`, as GraphQL, in the document."""
         literal = _literal(self._value()).replace(json.dumps(_MARK), poison)
         return json.dumps({"query": f"{self.kind} P {self._selection(literal)}"}).encode()
 
@@ -172,7 +172,7 @@ class Slot:
 
 
 def slots(schema: GraphQLSchema, known: dict[str, Any]) -> Iterator[Slot]:
-    """Every argument of every field that can be reached, and every member of every input object."""
+    """Yield every argument of every reachable field, and every member of every input object."""
     for kind, root in (
         ("query", schema.query_type),
         ("mutation", schema.mutation_type),

@@ -1,4 +1,4 @@
-"""What an attacker says on a socket."""
+"""Hostile messages and operations for WebSockets."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MESSAGES: dict[str, str | bytes] = {
     "binary": b'{"type":"ping"}',
     "empty binary": b"",
 }
-"""Messages that close the socket, with a code of the protocol."""
+"""Messages for which the server must close the socket with a code of the protocol."""
 
 OPERATIONS: dict[str, dict[str, Any]] = {
     "syntax error": {"query": "{"},
@@ -76,4 +76,4 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "nobody's updates": {"query": 'subscription { userUpdates(userId: "x") { __typename } }'},
     "mutation without a token": {"query": 'mutation { submitScore(input: {actionToken: "x"}) { __typename } }'},
 }
-"""Operations that end with an error, while the socket stays."""
+"""Operations that must end with an error while the socket stays open."""

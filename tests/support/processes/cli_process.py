@@ -1,4 +1,4 @@
-"""The command line as a process of its own, as a user calls it."""
+"""Run the command line as a separate process, as a user does."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended, and what it printed."""
+class CommandResult:
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -25,23 +25,23 @@ class Ended:
 
 
 def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
-    """The environment of a command on the stores of `settings`; without settings, on none."""
-    bare = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    bare |= {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
+    """Return the environment of a command on the stores of `settings`, or without stores."""
+    variables = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    variables |= {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
     if settings is not None:
-        bare |= {
+        variables |= {
             "DATABASE_URL": str(settings.database_url),
             "REDIS_URL": str(settings.redis_url),
             "REDIS_PREFIX": settings.redis_prefix,
             "DB_POOL_MIN": "1",
             "RATE_LIMIT_ENABLED": str(settings.rate_limit_enabled),
         }
-    return bare | more
+    return variables | more
 
 
 async def run(
     *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None, timeout: float = 50
-) -> Ended:
+) -> CommandResult:
     """Run a command to its end."""
     process = await start(*arguments, env=env, cwd=cwd)
     try:
@@ -49,7 +49,7 @@ async def run(
     finally:
         await kill(process)
     assert process.returncode is not None
-    return Ended(process.returncode, out.decode(), err.decode())
+    return CommandResult(process.returncode, out.decode(), err.decode())
 
 
 async def start(
@@ -70,14 +70,19 @@ async def start(
 
 
 async def kill(process: asyncio.subprocess.Process) -> None:
-    """See to it that the process is gone, and its group with it."""
+    """Kill the process and its group, if it is still running."""
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 
 async def line_with(stream: asyncio.StreamReader | None, text: str, timeout: float = 50) -> str:
-    """The next line that contains `text`. Raises TimeoutError, or AssertionError when the stream ends first."""
+    """Return the next line that contains `text`.
+
+    Raises:
+        AssertionError: The stream ended before.
+        TimeoutError: There was none within `timeout` seconds.
+    """
     assert stream is not None
     seen = b""
     async with asyncio.timeout(timeout):
@@ -85,17 +90,17 @@ async def line_with(stream: asyncio.StreamReader | None, text: str, timeout: flo
             seen += line
             if text in line.decode():
                 return line.decode()
-    raise AssertionError(f"{text!r} never came in: {seen.decode()}")
+    raise AssertionError(f"{text!r} is not in: {seen.decode()}")
 
 
 def workers_of(pid: int) -> list[int]:
-    """The worker processes that a server with that process id has now."""
+    """Return the ids of the worker processes of a server."""
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [child for child in children if "spawn_main" in _status(child, "cmdline")]
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process still runs; one that merely waits for its parent to take notice does not."""
+    """Return whether a process is running; a zombie is not."""
     status = _status(pid, "stat")
     return status != "" and status.rpartition(")")[2].split()[0] != "Z"
 

@@ -1,4 +1,4 @@
-"""Another program that uses the private servers of a folder, as a process of its own."""
+"""A program that uses the private servers of a folder, as a separate process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROGRAM = """
 import json, os, signal, sys
 from pathlib import Path
 from app.embedded import EmbeddedError, open_stores
-# Not print: the signal may come in the middle of one.
+# Not print, which the signal may interrupt.
 signal.signal(signal.SIGINT, lambda *_: os.write(1, b"interrupted\\n"))
 try:
     with open_stores(Path(sys.argv[1])) as stores:
@@ -27,7 +27,7 @@ except EmbeddedError as error:
 
 
 class Program:
-    """Another program that uses the stores of a folder until `leave`."""
+    """A program that uses the stores of a folder until `close`."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -38,8 +38,9 @@ class Program:
         data: Path,
         python: str = sys.executable,
         environment: Mapping[str, str] | None = None,
-        account: OsUser | None = None,
+        os_user: OsUser | None = None,
     ) -> Program:
+        """Start a program on the folder `data`, by default with this Python and as the current user."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
             python,
@@ -50,35 +51,38 @@ class Program:
             stdout=pipe,
             cwd="/",
             env=environment,
-            # As in a terminal: a signal to the group reaches everything that stayed in the group.
+            # As in a terminal: a signal to the group reaches every process that is still in the group.
             start_new_session=True,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=() if account else None,
+            user=os_user.uid if os_user else None,
+            group=os_user.gid if os_user else None,
+            extra_groups=() if os_user else None,
         )
         return cls(process)
 
     async def line(self) -> str:
+        """Return the next line that the program prints."""
         assert self.process.stdout is not None
         return (await asyncio.wait_for(self.process.stdout.readline(), 30)).decode().strip()
 
-    async def answer(self) -> dict[str, str]:
-        answer: dict[str, str] = json.loads(await self.line())
-        return answer
+    async def urls(self) -> dict[str, str]:
+        """Return the fields of its `Stores`, or `error`."""
+        urls: dict[str, str] = json.loads(await self.line())
+        return urls
 
-    async def leave(self) -> None:
+    async def close(self) -> None:
+        """Make the program close its stores, and wait for its end."""
         assert self.process.stdin is not None
         self.process.stdin.write(b"\n")
         await asyncio.wait_for(self.process.wait(), 30)
 
 
 def processes(data: Path) -> list[int]:
-    """The keeper and the PostgreSQL server of a folder; both name it in their command line."""
+    """Return the ids of the daemon and the PostgreSQL server of a folder, which is in their command lines."""
     return list(command_lines(data))
 
 
 def command_lines(data: Path) -> dict[int, str]:
-    """The command line of each of `processes`."""
+    """Return the command line of each of `processes`, by process id."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

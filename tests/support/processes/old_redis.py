@@ -1,4 +1,4 @@
-"""A Redis that is too old."""
+"""A Redis whose version is too old."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ VERSION = "6.2.14"
 
 @asynccontextmanager
 async def old_redis(port: int = 0) -> AsyncIterator[str]:
-    """Answer as Redis 6.2 does to a client that connects and asks for its version; yields the address.
-
-    Without a `port` it listens on a free one.
-    """
+    """Answer like Redis 6.2 to a client that requests the version; yield the URL. Port 0 chooses a free port."""
     writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""The server as a process of its own, which a test may kill and start again on the same port."""
+"""Run the server as a separate process, which a test can kill and restart on the same port."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from app.config import Settings
 from tests.support.wait_until import TIMEOUT
 
 
-class ServerProgram:
-    """`leaderboard serve` with the stores of `settings`. It is not running before `start`."""
+class ServerProcess:
+    """`leaderboard serve` with the stores of `settings`; `start` starts it."""
 
     def __init__(self, settings: Settings) -> None:
         with socket.socket() as probe:
@@ -34,7 +34,7 @@ class ServerProgram:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Start, and return when it answers."""
+        """Start the server and wait until it answers."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "app.cli", "serve", env=self._environment, stdout=asyncio.subprocess.DEVNULL
         )
@@ -43,12 +43,12 @@ class ServerProgram:
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
-        """End it without a farewell."""
+        """Kill the server."""
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await asyncio.wait_for(self._process.wait(), TIMEOUT)
 
-    async def __aenter__(self) -> ServerProgram:
+    async def __aenter__(self) -> ServerProcess:
         return self
 
     async def __aexit__(

@@ -1,4 +1,4 @@
-"""An instance of the service in a process of its own: prints its address when it serves."""
+"""Run an instance of the service that prints its URL when it is ready."""
 
 import asyncio
 import socket
@@ -8,6 +8,7 @@ from app.server import Server, config, set_up_process
 
 
 async def main() -> None:
+    """Serve with the settings of the environment."""
     settings = load_settings()
     set_up_process(settings.model_copy(update={"log_level": "WARNING"}))
     with socket.socket() as listener:

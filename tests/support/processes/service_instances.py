@@ -1,4 +1,4 @@
-"""Servers of one installation, each in a process of its own."""
+"""Run instances of one installation as separate processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.wait_until import TIMEOUT
 
 @dataclass
 class Instance:
-    """A server, and where it listens."""
+    """A running instance and its URL."""
 
     process: asyncio.subprocess.Process
     address: str
@@ -23,9 +23,10 @@ class Instance:
 
 @asynccontextmanager
 async def instance_of(settings: Settings, *, start_timeout: float = 30, **environment: str) -> AsyncIterator[Instance]:
-    """A new process with the stores and names of `settings`, and what else `environment` says.
+    """Run an instance with the stores of `settings` and further variables during the block.
 
-    Raises TimeoutError when it does not serve within `start_timeout` seconds.
+    Raises:
+        TimeoutError: It is not ready within `start_timeout` seconds.
     """
     given = {
         "DATABASE_URL": settings.database_url or "",

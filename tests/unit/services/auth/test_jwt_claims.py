@@ -8,7 +8,7 @@ from jwt.algorithms import ECAlgorithm
 
 from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header, shared_secret
 from app.services.auth.signing_keys import SigningKeys
-from tests.support.hostile.jwt_builder import twins
+from tests.support.hostile.jwt_builder import equivalent_encodings
 
 SECRET = "a secret of more than thirty-two bytes"
 OTHER = "another secret, of as many bytes or more"
@@ -85,7 +85,7 @@ def test_the_signature_of_a_public_key_has_one_spelling_too():
     token = jwt.encode(CLAIMS, key, "ES256", {"kid": "k1"})
     trusted = [jwt.PyJWK(ECAlgorithm.to_jwk(key.public_key(), as_dict=True))]
     assert read_claims(token, trusted, algorithm="ES256", audience="here", now=1500) == (CLAIMS, 0)
-    (twin,) = twins(token.rpartition(".")[2])
+    (twin,) = equivalent_encodings(token.rpartition(".")[2])
     with pytest.raises(BadToken):
         read_claims(f"{token.rpartition('.')[0]}.{twin}", trusted, algorithm="ES256", audience="here", now=1500)
 
