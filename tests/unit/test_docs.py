@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 from pathlib import Path
 
@@ -21,6 +22,9 @@ RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 PATH = re.compile(r"(?<![\w/.])(?:app|tests|bench|docs|migrations|web|examples|docker|locks|\.ci)/[\w./*-]*[\w*/-]")
 """A path from the root of the repository, in the text or in code."""
 
+DOTTED = re.compile(r"(?<![\w/.])app(?:\.\w+)+(?::\w+)?")
+"""A module of the application, or a name in one: `app.runtime.Runtime`, `app.runtime:utc_now`."""
+
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)[^)]*\)")
 
 
@@ -34,6 +38,20 @@ def test_every_path_on_the_page_exists(page: Path):
 def test_every_link_on_the_page_leads_to_a_file(page: Path):
     broken = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
     assert broken == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / ".env.example"], ids=[*NAMES, ".env.example"])
+def test_every_dotted_name_on_the_page_exists(page: Path):
+    assert [name for name in DOTTED.findall(page.read_text()) if not is_importable(name)] == []
+
+
+def is_importable(name: str) -> bool:
+    """Return whether `name` is a module, or an attribute of one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def test_every_decision_is_in_the_index():
