@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,10 +65,15 @@ def retired_words_in(name: str) -> list[str]:
     return [retired for retired in RETIRED if f" {retired} " in words]
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def names_in(path: Path) -> Iterator[Name]:
     """Yield the names of the module, its classes, functions, parameters, attributes and constants."""
     yield Name(path.parent.name if path.stem == "__init__" else path.stem, path, 1)
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.ClassDef):
             yield Name(node.name, path, node.lineno)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -122,7 +128,7 @@ def defined_names() -> set[str]:
     """Return every class, function, `Class.method` and name at module level of the sources."""
     defined: set[str] = set()
     for path in SOURCES:
-        tree = ast.parse(path.read_text())
+        tree = tree_of(path)
         defined |= {
             node.name
             for node in ast.walk(tree)
