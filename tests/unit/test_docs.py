@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,12 @@ def test_every_decision_follows_the_template(record: Path):
     assert text.startswith(f"# {int(record.name[:4])}. ")
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert headings == ["Context", "Decision", "Consequences"]
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_direction_of_imports_is_the_one_that_is_checked(name: str):
+    contract = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    layers = [layer for line in contract["layers"] for layer in line.replace("app.", "").split(" | ")]
+    written = re.search(r"cli > [\w\s>|]+ > domain", (ROOT / name).read_text())
+    assert written is not None
+    assert [layer for layer in re.findall(r"\w+", written[0]) if layer in layers] == layers
