@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,10 @@ def test_the_example_shows_the_defaults(example: dict[str, str]) -> None:
     settings = load_settings(**shown)
     for name in shown:
         assert getattr(settings, name) == Settings.model_fields[name].default, name
+
+
+def test_the_example_of_thresholds_names_thresholds_with_their_defaults(example: dict[str, str]) -> None:
+    assert (
+        json.loads(example["fraud_thresholds"]).items()
+        <= asdict(Settings.model_fields["fraud_thresholds"].default).items()
+    )

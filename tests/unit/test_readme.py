@@ -32,9 +32,3 @@ def test_every_command_is_named():
     commands |= {group.name for group in program.registered_groups if group.name}
     assert len(commands) >= len(MODULES)
     assert {command for command in commands if f"`{command}`" not in README} == set()
-
-
-def test_every_link_leads_somewhere():
-    for name in ("README.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", (ROOT / name).read_text()):
-            assert (ROOT / target).exists(), target
