@@ -91,13 +91,13 @@ class Hub:
         finally:
             self._channels.clear()
             for feed in self._feeds.values():
-                feed.abandon()
+                feed.fail_pending_reads()
 
     def close(self) -> None:
         """Ends every iterator; new ones end at once. For the way down."""
         self._closed = True
         for feed in self._feeds.values():
-            feed.dismiss()
+            feed.close()
         for mailbox in self._milestones:
             mailbox.close()
 
@@ -112,7 +112,7 @@ class Hub:
     def page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
         """That part of the open board from memory; None when it is not there or not known to be the present.
 
-        What `moved` told of and what other processes announced is in it. No I/O, microseconds.
+        What `notify_changed` told of and what other processes announced is in it. No I/O, microseconds.
         """
         if not _in_head(limit, offset) or (feed := self._following(category, period)) is None:
             return None
@@ -127,18 +127,18 @@ class Hub:
         if not _in_head(limit, offset):
             return None
         try:
-            async with asyncio.timeout(self._timing.answer):
+            async with asyncio.timeout(self._timing.read_timeout):
                 page = await self._feed(category, period).fresh_page()
         except TimeoutError:  # nobody runs the feed at the moment
             raise ServiceUnavailable from None
         return page.page_of_head(limit, offset)
 
-    def moved(self, moves: Iterable[BoardMoved]) -> None:
+    def notify_changed(self, moves: Iterable[BoardMoved]) -> None:
         """Boards moved: to be told by this process's own writer, so that its readers see what it wrote at once."""
         for move in moves:
-            self.counters.nudges += 1
+            self.counters.notifications += 1
             if (feed := self._feeds.get(move.board)) is not None:
-                feed.nudge(move.version, top_moved=move.top_moved)
+                feed.notify_changed(move.version, top_moved=move.top_moved)
 
     def invalidate(self) -> None:
         """Reads every board anew: for when a store came or went, or what boards show of all users changed."""
@@ -192,17 +192,17 @@ class Hub:
     ) -> AsyncGenerator[U, None]:
         while not self._closed:
             feed = self._feed(category, period)
-            slot = feed.attach(view)
+            mailbox = feed.attach(view)
             shown: S | None = None
             try:
-                async for state in slot:
+                async for state in mailbox:
                     seen = part(state)
-                    update = message(shown, seen, slot.closed)
+                    update = message(shown, seen, mailbox.closed)
                     if update is not None:
                         shown = seen
                         yield update
             finally:
-                feed.detach(view, slot)
+                feed.detach(view, mailbox)
 
     def _following(self, category: str, period: Period) -> Feed | None:
         """The feed of the board that is open now, if there is one."""
@@ -240,7 +240,7 @@ class Hub:
                 event = await subscriber.get()
                 moves = None if isinstance(event, Gap) else decode_boards(category, event.message)
                 if moves is not None:
-                    self.moved(moves)
+                    self.notify_changed(moves)
                     continue
                 self.counters.gaps += isinstance(event, Gap)
                 self.counters.unreadable += not isinstance(event, Gap)

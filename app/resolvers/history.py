@@ -74,7 +74,7 @@ class HistoryQueries:
         period: PeriodOf = Period.DAILY,
     ) -> RankHistory:
         app = info.context.app
-        kind = app.leaderboards.category(category, period)
+        kind = app.board_queries.category(category, period)
         profile, points = await app.history.ranks(parse_user_id(user_id), kind, period, begin, end)
         return RankHistory.of(points, profile, kind, period)
 

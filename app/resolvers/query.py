@@ -39,7 +39,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         limit: Limit = 10,
         offset: Offset = 0,
     ) -> Leaderboard:
-        boards, catalogue = info.context.app.leaderboards, info.context.app.catalogue
+        boards, catalogue = info.context.app.board_queries, info.context.app.catalogue
         kind = boards.category(category, period)
         board = boards.board(kind, period, at)
         extra_views = views_below(info, board)
@@ -59,10 +59,10 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         period: PeriodOf = Period.ALL_TIME,
         at: At = None,
     ) -> UserRank | None:
-        boards = info.context.app.leaderboards
+        boards = info.context.app.board_queries
         kind = boards.category(category, period)
-        place, profile = await boards.place(boards.board(kind, period, at), parse_user_id(user_id))
-        return UserRank.of(place, User.of(profile))
+        standing, profile = await boards.standing(boards.board(kind, period, at), parse_user_id(user_id))
+        return UserRank.of(standing, User.of(profile))
 
     @strawberry.field(
         description="The caller: role, rank, open action tokens and rate limits. Requires an access token.",
@@ -73,12 +73,12 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         profile = (await app.profiles.get([caller.user_id])).get(caller.user_id)
         user = User.of(profile or Profile(caller.user_id, caller.username, caller.avatar_url, None))
         board = board_of("global", Period.ALL_TIME, app.clock())
-        (place,) = await app.boards.places(board, [caller.user_id])
+        (standing,) = await app.board_reader.standings(board, [caller.user_id])
         allowances = await app.rate_limiter.allowances(caller)
         return Viewer(
             user=user,
             role=caller.role,
-            rank=UserRank.of(place, user),
+            rank=UserRank.of(standing, user),
             open_tokens=await app.action_tokens.count_open(caller.user_id),
             max_open_tokens=app.settings.max_open_tokens,
             limits=[Allowance.of(activity, left) for activity, left in allowances.items()],

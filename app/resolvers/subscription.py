@@ -58,8 +58,8 @@ class Subscription:
         radius: Radius = 5,
     ) -> AsyncGenerator[LeaderboardUpdate, None]:
         app = info.context.app
-        kind = app.leaderboards.category(category, period)
-        extra_views = views_below(info, app.leaderboards.board(kind, period), "leaderboard")
+        kind = app.board_queries.category(category, period)
+        extra_views = views_below(info, app.board_queries.board(kind, period), "leaderboard")
         if around_user_id is None:
             check_limit(limit)
             stretch = f"offset=0&limit={limit}"
@@ -86,8 +86,8 @@ class Subscription:
         period: PeriodOf = Period.ALL_TIME,
     ) -> AsyncGenerator[UserUpdate, None]:
         app = info.context.app
-        app.leaderboards.category(category, period)
-        profile = await app.leaderboards.profile(parse_user_id(user_id))
+        app.board_queries.category(category, period)
+        profile = await app.board_queries.profile(parse_user_id(user_id))
         async with aclosing(app.hub.watch_user(profile.id, category, period)) as changes:
             async for change in changes:
                 yield UserUpdate.of(change, profile)
@@ -97,7 +97,7 @@ class Subscription:
     )
     async def milestones(self, info: Info, user_id: MilestonesOf = None) -> AsyncGenerator[Milestone, None]:
         app = info.context.app
-        player = None if user_id is None else (await app.leaderboards.profile(parse_user_id(user_id))).id
+        player = None if user_id is None else (await app.board_queries.profile(parse_user_id(user_id))).id
         async with aclosing(app.hub.watch_milestones(player)) as reached:
             async for milestone in reached:
                 yield Milestone.of(milestone, app.catalogue.current.category(milestone.category))

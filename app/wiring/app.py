@@ -23,8 +23,8 @@ from app.services.board_index import RedisCaller
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.queries import Leaderboards
-from app.services.boards.reader import ReadBoard
+from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.queries import BoardQueries
 from app.services.catalogue.cache import CatalogueService
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.jobs import Jobs
@@ -84,10 +84,10 @@ class App:
     ledger: Ledger
     account_cache: AccountCache
     after_commit: AfterCommit
-    leaderboards: Leaderboards
+    board_queries: BoardQueries
     history: PlayerHistory
     close_windows: CloseWindows
-    boards: ReadBoard
+    board_reader: FallbackReader
     rebuild: Rebuild
     reconcile: Reconcile
     seeding: Seed

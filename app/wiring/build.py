@@ -20,7 +20,7 @@ from app.services.auth.access_tokens import AccessTokens, SecretKeys
 from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.queries import Leaderboards
+from app.services.boards.queries import BoardQueries
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
@@ -97,10 +97,10 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         ledger=writing.ledger,
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
-        leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, clock),
+        board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, clock),
         history=PlayerHistory(stores.replicas, reading.profiles, clock),
         close_windows=close_windows,
-        boards=reading.boards,
+        board_reader=reading.board_reader,
         rebuild=reading.rebuild,
         reconcile=reconcile,
         seeding=Seed(database, catalogue, clock, random),

@@ -22,9 +22,9 @@ from app.pubsub.channels.redis_backend import OUTAGES, RedisBackend
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
 from app.services.board_index.rebuild import Rebuild
-from app.services.boards.postgres_reader import PostgresBoards
-from app.services.boards.reader import ReadBoard
-from app.services.boards.redis_reader import RedisBoards
+from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.postgres_reader import PostgresReader
+from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import Profiles
 from app.wiring.stores import Stores, new_redis
@@ -38,7 +38,7 @@ class ReadingSide:
     notices: Notices
     catalogue: CatalogueService
     profiles: Profiles
-    boards: ReadBoard
+    board_reader: FallbackReader
     rebuild: Rebuild
     hub: Hub
 
@@ -68,12 +68,12 @@ async def open_reading(
     catalogue = CatalogueService(stores.database, settings.score_cap)
     profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
     rebuild = Rebuild(
-        stores.database, stores.bulk, stores.index_loader, catalogue, lambda _: hub.invalidate(), clock, os.urandom
+        stores.database, stores.bulk, stores.index_loader, catalogue, lambda: hub.invalidate(), clock, os.urandom
     )
     epoch = f"pg-{uuid7(clock(), os.urandom).hex}"
-    boards = ReadBoard(
-        RedisBoards(stores.standings, profiles, clock),
-        PostgresBoards(stores.replicas, profiles, clock, epoch),
+    boards = FallbackReader(
+        RedisReader(stores.standings, profiles, clock),
+        PostgresReader(stores.replicas, profiles, clock, epoch),
         stores.standings,
         rebuild.request,
         lambda: stores.database.breaker.is_open,

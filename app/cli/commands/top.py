@@ -30,7 +30,7 @@ def top(
     from app.cli.process.open_services import with_services
 
     async def work(app: App) -> Page:
-        boards = app.leaderboards
+        boards = app.board_queries
         return await boards.page(boards.board(boards.category(category, period), period), limit, 0)
 
     _show(with_services(work))

@@ -16,7 +16,7 @@ class UserView:
     last of them is the nearest. It may hold all that are above or only the nearest few.
     """
 
-    place: UserStanding
+    standing: UserStanding
     user: Profile | None = None
     above: tuple[Entry, ...] = ()
 
@@ -30,7 +30,7 @@ class UserChange:
     """
 
     kind: UpdateKind
-    place: UserStanding
+    standing: UserStanding
     user: Profile | None
     previous_rank: int | None = None
     score_delta: int = 0
@@ -44,10 +44,10 @@ def overtaker(before: UserView, after: UserView) -> Profile | None:
     not when they stand below one who was above before and has not scored since: scores only rise (a moderator's
     correction apart), so whoever was ahead of that one still is.
     """
-    if before.place.rank is None or after.place.rank is None or after.place.rank <= before.place.rank:
+    if before.standing.rank is None or after.standing.rank is None or after.standing.rank <= before.standing.rank:
         return None
     known = {entry.user.id: entry for entry in before.above}
-    complete = len(before.above) == before.place.rank - 1
+    complete = len(before.above) == before.standing.rank - 1
     passed = None
     anchored = complete
     for entry in after.above:

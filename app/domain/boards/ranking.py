@@ -28,14 +28,14 @@ class BoardSlice:
     offset: int
     above: int
     through: int
-    lines: Sequence[BoardRow]
+    rows: Sequence[BoardRow]
 
 
 @dataclass(frozen=True, slots=True)
 class RankedRow:
     """A line with its ranks; their meaning is that of `app.domain.boards.board.Entry`."""
 
-    line: BoardRow
+    row: BoardRow
     rank: int
     competition_rank: int
     tied_with: int
@@ -44,16 +44,14 @@ class RankedRow:
 def assign_ranks(slice_: BoardSlice) -> list[RankedRow]:
     """The lines with their ranks, in order."""
     ranked: list[RankedRow] = []
-    lines, size = slice_.lines, len(slice_.lines)
+    rows, size = slice_.rows, len(slice_.rows)
     first = 0
     while first < size:
         end = first + 1
-        while end < size and lines[end].score == lines[first].score:
+        while end < size and rows[end].score == rows[first].score:
             end += 1
         above = slice_.above if first == 0 else slice_.offset + first
         through = slice_.through if end == size else slice_.offset + end
-        ranked += [
-            RankedRow(lines[i], slice_.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)
-        ]
+        ranked += [RankedRow(rows[i], slice_.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)]
         first = end
     return ranked

@@ -26,7 +26,7 @@ from app.domain.users import Profile
 
 NOTICES = "notices"
 
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+DECODING_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def boards_channel(category: str) -> str:
@@ -91,7 +91,7 @@ def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:
     """What a message on `boards:<category>` says; None when it cannot be read, so that anything may have moved."""
     try:
         return tuple(_moved(category, row) for row in json.loads(text)["boards"])
-    except MALFORMED:
+    except DECODING_ERRORS:
         return None
 
 
@@ -118,7 +118,7 @@ def decode_notice(text: str) -> Notice | None:
         ((kind, content),) = json.loads(text).items()
         decode = _DECODERS.get(kind)
         return None if decode is None else decode(content)
-    except MALFORMED:
+    except DECODING_ERRORS:
         return None
 
 

@@ -23,7 +23,7 @@ class Notices:
     """
 
     def __init__(self, broadcast: Broadcast) -> None:
-        self.heard = 0
+        self.received = 0
         self.losses = 0
         self.unreadable = 0
         self._broadcast = broadcast
@@ -70,7 +70,7 @@ class Notices:
             case NoticesLost():
                 self.losses += 1
             case _:
-                self.heard += 1
+                self.received += 1
         for listener in self._listeners:
             try:
                 listener(notice)

@@ -40,19 +40,24 @@ class Gap(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the backend waits, in seconds.
+class ConnectionTiming:
+    """The intervals and time-outs of the backend, in seconds.
 
-    `poll` bounds how late a newly wanted channel is subscribed. A server that is silent for `silence`, although it is
-    pinged every `ping`, is taken for dead. Reconnects wait `first_delay`, doubling up to `last_delay`, with jitter.
+    Attributes:
+        poll_interval: A newly wanted channel is subscribed after at most this time.
+        ping_interval: A connection without messages is pinged this often.
+        silence_timeout: A server that sends nothing for this long, despite the pings, counts as unreachable.
+        command_timeout: The time limit of one command.
+        min_reconnect_delay: The delay before the first reconnection; it doubles, with jitter, ...
+        max_reconnect_delay: ... up to this one.
     """
 
-    poll: float = 0.1
-    ping: float = 1.0
-    silence: float = 3.0
-    command: float = 1.0
-    first_delay: float = 0.05
-    last_delay: float = 2.0
+    poll_interval: float = 0.1
+    ping_interval: float = 1.0
+    silence_timeout: float = 3.0
+    command_timeout: float = 1.0
+    min_reconnect_delay: float = 0.05
+    max_reconnect_delay: float = 2.0
 
 
 class RedisBackend(BroadcastBackend):
@@ -69,7 +74,7 @@ class RedisBackend(BroadcastBackend):
         *,
         prefix: str = "",
         random: Random,
-        patience: Patience | None = None,
+        timing: ConnectionTiming | None = None,
         capacity: int = 10_000,
     ) -> None:
         self.healthy = asyncio.Event()
@@ -82,7 +87,7 @@ class RedisBackend(BroadcastBackend):
         self._clients = clients
         self._prefix = prefix
         self._random = random
-        self._patience = patience or Patience()
+        self._timing = timing or ConnectionTiming()
         self._events: asyncio.Queue[Event] = asyncio.Queue(capacity)
         self._wanted: set[str] = set()
         self._opened: set[str] = set()
@@ -114,7 +119,7 @@ class RedisBackend(BroadcastBackend):
         """
         if self._publisher is None:
             raise RuntimeError("not connected")
-        async with asyncio.timeout(self._patience.command):
+        async with asyncio.timeout(self._timing.command_timeout):
             await self._publisher.publish(self._prefix + channel, message)
         self.published += 1
 
@@ -132,19 +137,19 @@ class RedisBackend(BroadcastBackend):
             await client.aclose()
 
     async def _listen_for_ever(self, client: Redis) -> None:
-        delay = self._patience.first_delay
+        delay = self._timing.min_reconnect_delay
         while True:
             pubsub = client.pubsub()
             try:
                 await self._listen(pubsub)
             except OUTAGES as error:
-                delay = self._patience.first_delay if self.healthy.is_set() else delay
+                delay = self._timing.min_reconnect_delay if self.healthy.is_set() else delay
                 self._lost(error)
             finally:
                 with suppress(*OUTAGES):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(delay * self._random.uniform(0.5, 1.5))
-            delay = min(delay * 2, self._patience.last_delay)
+            delay = min(delay * 2, self._timing.max_reconnect_delay)
 
     def _lost(self, error: Exception) -> None:
         self.outages += 1
@@ -169,11 +174,11 @@ class RedisBackend(BroadcastBackend):
                 await asyncio.sleep(0)  # a full socket buffer is read without suspending: let others have a turn
                 continue
             silent = clock() - heard
-            if silent > self._patience.silence:
+            if silent > self._timing.silence_timeout:
                 raise TimeoutError(f"Redis has been silent for {silent:.1f} s")
-            if min(silent, clock() - pinged) > self._patience.ping:
+            if min(silent, clock() - pinged) > self._timing.ping_interval:
                 pinged = clock()
-                async with asyncio.timeout(self._patience.command):
+                async with asyncio.timeout(self._timing.command_timeout):
                     await pubsub.ping()
 
     async def _adjust(self, pubsub: PubSub, held: set[str]) -> None:
@@ -182,7 +187,7 @@ class RedisBackend(BroadcastBackend):
         self._edited.clear()
         opened, self._opened = self._opened, set()
         added, dropped = self._wanted - held, held - self._wanted
-        async with asyncio.timeout(self._patience.command):
+        async with asyncio.timeout(self._timing.command_timeout):
             if added:
                 await pubsub.subscribe(*(self._prefix + channel for channel in added))
             if dropped:
@@ -194,8 +199,8 @@ class RedisBackend(BroadcastBackend):
 
     async def _take(self, pubsub: PubSub) -> bool:
         """Waits a moment for one message; whether there was any sign of life."""
-        async with asyncio.timeout(self._patience.poll + self._patience.command):
-            message = await pubsub.get_message(timeout=self._patience.poll)
+        async with asyncio.timeout(self._timing.poll_interval + self._timing.command_timeout):
+            message = await pubsub.get_message(timeout=self._timing.poll_interval)
         if message is None:
             return False
         match message["type"]:

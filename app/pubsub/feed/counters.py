@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class FeedCounters:
     """Counts since the start of the process, of all feeds together."""
 
-    nudges: int = 0
+    notifications: int = 0
     """Boards announced as moved, by this process or another."""
     gaps: int = 0
     """Times that announcements may have been lost."""

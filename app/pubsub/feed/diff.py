@@ -9,7 +9,7 @@ from app.domain.boards.overtaking import UserChange, UserView, overtaker
 from app.pubsub.feed.board_reader import State
 
 
-def worth_telling(before: State | None, after: State) -> bool:
+def is_visible_change(before: State | None, after: State) -> bool:
     """Whether any watcher of the whole view could see a difference."""
     match before, after:
         case Page(), Page():
@@ -20,11 +20,11 @@ def worth_telling(before: State | None, after: State) -> bool:
             return True
 
 
-def with_rivals(state: State, head: Page) -> State:
+def with_entries_above(state: State, head: Page) -> State:
     """`state`, read together with `head`; where the head shows everybody above a watched user, they are all in it."""
-    if isinstance(state, Page) or state.place.rank is None or state.place.rank > len(head.entries) + 1:
+    if isinstance(state, Page) or state.standing.rank is None or state.standing.rank > len(head.entries) + 1:
         return state
-    return replace(state, above=head.entries[: state.place.rank - 1])
+    return replace(state, above=head.entries[: state.standing.rank - 1])
 
 
 def board_update(shown: Page | None, page: Page, final: bool) -> BoardUpdate | None:
@@ -42,18 +42,18 @@ def board_update(shown: Page | None, page: Page, final: bool) -> BoardUpdate | N
 def user_change(shown: UserView | None, view: UserView, final: bool) -> UserChange | None:
     """The message that leads from `shown` to `view`; None when neither score nor rank nor name changed."""
     if shown is None:
-        return UserChange(UpdateKind.SNAPSHOT, view.place, view.user, view.place.rank)
+        return UserChange(UpdateKind.SNAPSHOT, view.standing, view.user, view.standing.rank)
     if not final and _visible(shown) == _visible(view):
         return None
     return UserChange(
         UpdateKind.UPDATE,
-        view.place,
+        view.standing,
         view.user,
-        previous_rank=shown.place.rank,
-        score_delta=view.place.score - shown.place.score,
+        previous_rank=shown.standing.rank,
+        score_delta=view.standing.score - shown.standing.score,
         overtaken_by=overtaker(shown, view),
     )
 
 
 def _visible(view: UserView) -> tuple[object, ...]:
-    return view.place.rank, view.place.competition_rank, view.place.score, view.user
+    return view.standing.rank, view.standing.competition_rank, view.standing.score, view.user

@@ -25,7 +25,7 @@ from app.pubsub.channels.cancellation import obey_cancellation
 from app.pubsub.feed.board_reader import BoardReader, S, View
 from app.pubsub.feed.clock import Clock
 from app.pubsub.feed.counters import FeedCounters
-from app.pubsub.feed.diff import with_rivals
+from app.pubsub.feed.diff import with_entries_above
 from app.pubsub.feed.mailboxes import LatestValue
 from app.pubsub.feed.pending_reads import PendingReads
 from app.pubsub.feed.read_schedule import ReadSchedule
@@ -52,9 +52,9 @@ class Feed:
         self._clock = clock
         self._timing = timing
         self._counters = counters
-        self._rhythm = ReadSchedule(timing, clock.monotonic())
+        self._schedule = ReadSchedule(timing, clock.monotonic())
         self._subscribers = Subscribers()
-        self._progress = VersionTracker()
+        self._versions = VersionTracker()
         self._pending_reads = PendingReads()
         self._wake = asyncio.Event()
         self._version_check_due = False
@@ -72,9 +72,9 @@ class Feed:
         """Whether the window of the board is over: another board is the open one."""
         return self._ends_at is not None and now >= self._ends_at
 
-    def nudge(self, version: Version, *, top_moved: bool) -> None:
+    def notify_changed(self, version: Version, *, top_moved: bool) -> None:
         """The board is at `version` or later. What moved below the head matters to those who watch there."""
-        if (top_moved or self._subscribers.beyond_head) and not self._progress.covers(version):
+        if (top_moved or self._subscribers.beyond_head) and not self._versions.covers(version):
             self._announced = version
             self._wake.set()
 
@@ -94,15 +94,15 @@ class Feed:
 
     def current_head(self) -> Page | None:
         """The head as it was read, one object for as long as nothing changed; None when it may not be the present."""
-        head, rhythm = self._subscribers.head, self._rhythm
-        rhythm.used_at = now = self._clock.monotonic()
+        head, schedule = self._subscribers.head, self._schedule
+        schedule.used_at = now = self._clock.monotonic()
         if (
             self._due
             or self._version_check_due
             or self._refreshing
-            or rhythm.failing
-            or rhythm.fallback
-            or not rhythm.is_fresh(now)
+            or schedule.failing
+            or schedule.fallback
+            or not schedule.is_fresh(now)
         ):
             return None
         return head
@@ -115,10 +115,10 @@ class Feed:
         """
         if (current_head := self.current_head()) is not None:
             return replace(current_head, source=Source.MEMORY)
-        head, rhythm = self._subscribers.head, self._rhythm
-        if head is not None and rhythm.failing:
+        head, schedule = self._subscribers.head, self._schedule
+        if head is not None and schedule.failing:
             return replace(head, stale=True)
-        return head if rhythm.fallback and rhythm.is_fresh(self._clock.monotonic()) else None
+        return head if schedule.fallback and schedule.is_fresh(self._clock.monotonic()) else None
 
     def page_of_head(self, limit: int, offset: int) -> Page | None:
         """That part of `page`: one object for as long as the edition is one."""
@@ -142,31 +142,31 @@ class Feed:
         """
         if (page := self.page()) is not None:
             return page
-        if self._rhythm.failing:
+        if self._schedule.failing:
             raise ServiceUnavailable
         self._wake.set()
         return await self._pending_reads.wait()
 
     def attach(self, view: View[S]) -> LatestValue[S]:
         """A new watcher's slot. What is known is in it at once, the rest follows."""
-        slot = self._subscribers.attach(view)
+        mailbox = self._subscribers.attach(view)
         self._wake.set()
-        return slot
+        return mailbox
 
-    def detach(self, view: View[S], slot: LatestValue[S]) -> None:
-        """The watcher of `slot` left."""
-        self._subscribers.detach(view, slot)
-        self._rhythm.used_at = self._clock.monotonic()
+    def detach(self, view: View[S], mailbox: LatestValue[S]) -> None:
+        """The watcher of `mailbox` left."""
+        self._subscribers.detach(view, mailbox)
+        self._schedule.used_at = self._clock.monotonic()
         self._wake.set()
 
-    def abandon(self) -> None:
+    def fail_pending_reads(self) -> None:
         """Answers every query that waits: for now nobody reads."""
         self._pending_reads.answer(None)
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Ends every slot, and answers every query that waits: nobody reads any more."""
-        self._subscribers.dismiss()
-        self.abandon()
+        self._subscribers.close()
+        self.fail_pending_reads()
 
     async def run(self) -> None:
         """Keeps the feed current; returns when its window is over or nobody has used it for a while."""
@@ -174,7 +174,7 @@ class Feed:
             now = self._clock.monotonic()
             if self._until_over() <= 0:
                 return await self._finish()
-            if not self._subscribers.watchers and not self._pending_reads and self._rhythm.is_idle(now):
+            if not self._subscribers.watchers and not self._pending_reads and self._schedule.is_idle(now):
                 return None
             delay = min(self._next_at() - now, self._until_over())
             if delay > 0:
@@ -189,13 +189,13 @@ class Feed:
 
     def _next_at(self) -> float:
         due = self._due or bool(self._subscribers.missing)
-        return self._rhythm.next_at(check_version=self._version_check_due, due=due, waiting=bool(self._pending_reads))
+        return self._schedule.next_at(check_version=self._version_check_due, due=due, waiting=bool(self._pending_reads))
 
     def _until_over(self) -> float:
         """Seconds until the last reading of the window. By the wall clock, which may be set: asked anew each time."""
         if self._ends_at is None:
             return math.inf
-        return (self._ends_at + timedelta(seconds=self._timing.grace) - self._clock.now()).total_seconds()
+        return (self._ends_at + timedelta(seconds=self._timing.closing_delay) - self._clock.now()).total_seconds()
 
     async def _sleep(self, seconds: float) -> None:
         alarm = self._clock.call_later(seconds, self._wake.set)
@@ -211,7 +211,7 @@ class Feed:
         if self._subscribers.watchers or self._pending_reads:
             await self._refresh()
         self._subscribers.finish()
-        self.abandon()
+        self.fail_pending_reads()
 
     async def _refresh(self) -> None:
         """Makes sure of the state, by the version if that can be enough. Never raises for the reader's sake."""
@@ -222,7 +222,7 @@ class Feed:
         self._refreshing = self._due or self._version_check_due
         self._version_check_due, self._reread_due, self._announced = False, False, None
         try:
-            async with asyncio.timeout(self._timing.answer):
+            async with asyncio.timeout(self._timing.read_timeout):
                 if whole or not await self._unchanged():
                     await self._read([HEAD, *self._subscribers.beyond_head], started)
                 elif missing := self._subscribers.missing:
@@ -235,7 +235,7 @@ class Feed:
 
     def _must_read(self) -> bool:
         head = self._subscribers.head
-        return head is None or head.stale or self._rhythm.fallback or self._rhythm.failing or self._due
+        return head is None or head.stale or self._schedule.fallback or self._schedule.failing or self._due
 
     async def _unchanged(self) -> bool:
         self._counters.polls += 1
@@ -255,20 +255,20 @@ class Feed:
 
     async def _read(self, views: Sequence[View[Any]], started: float) -> None:
         self._counters.reads += 1
-        self._rhythm.tried_at = started
+        self._schedule.tried_at = started
         states = dict(zip(views, await self._reader.read_views(self.board, views), strict=True))
         head = states[HEAD]
         assert isinstance(head, Page)
-        if not self._progress.admit(head.version):
+        if not self._versions.admit(head.version):
             raise VersionRegressed(f"{self.board.key} fell back to {head.version}")
         for view, state in states.items():
-            self._subscribers.show(view, with_rivals(state, head))
+            self._subscribers.show(view, with_entries_above(state, head))
 
     def _succeed(self, started: float, early: int) -> None:
         head = self._subscribers.head
         assert head is not None
-        self._rhythm.confirm(started, fallback=head.source is Source.POSTGRES)
-        if self._announced is not None and self._progress.covers(self._announced):
+        self._schedule.confirm(started, fallback=head.source is Source.POSTGRES)
+        if self._announced is not None and self._versions.covers(self._announced):
             self._announced = None
         # Whoever asked while this was under way may know of something newer, unless nothing was heard since.
         self._pending_reads.answer(head, early if self._due or self._version_check_due else None)
@@ -277,10 +277,10 @@ class Feed:
         self._counters.failures += 1
         if not isinstance(error, ServiceUnavailable | TimeoutError):
             log.error("cannot read %s", self.board.key, exc_info=error)
-        elif not self._rhythm.failing:
+        elif not self._schedule.failing:
             log.warning("nothing answers for %s", self.board.key)
-        self._rhythm.fail(started)
-        if not self._rhythm.is_fresh(self._clock.monotonic()):
-            self._subscribers.show_stale()
+        self._schedule.fail(started)
+        if not self._schedule.is_fresh(self._clock.monotonic()):
+            self._subscribers.mark_stale()
         head = self._subscribers.head
         self._pending_reads.answer(head and replace(head, stale=True))

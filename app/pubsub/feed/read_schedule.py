@@ -33,21 +33,21 @@ class ReadSchedule:
         if check_version:
             return -math.inf  # also a sign that Redis is back
         if self.failing:
-            return self.tried_at + timing.poll
-        times = [self.confirmed_at + (timing.fallback if self.fallback else timing.poll)]
+            return self.tried_at + timing.poll_interval
+        times = [self.confirmed_at + (timing.fallback_interval if self.fallback else timing.poll_interval)]
         if due:
-            times.append(self.tried_at + (timing.fallback if self.fallback else timing.join))
+            times.append(self.tried_at + (timing.fallback_interval if self.fallback else timing.coalesce_seconds))
         if waiting:
-            times.append(self.tried_at + timing.miss)
+            times.append(self.tried_at + timing.min_query_interval)
         return min(times)
 
     def is_fresh(self, now: float) -> bool:
         """Whether what was confirmed last may still be taken for the present."""
-        return now - self.confirmed_at <= self._timing.fresh
+        return now - self.confirmed_at <= self._timing.max_age
 
     def is_idle(self, now: float) -> bool:
         """Whether nobody has asked for so long that the feed can go."""
-        return now >= self.used_at + self._timing.idle
+        return now >= self.used_at + self._timing.idle_timeout
 
     def confirm(self, started: float, *, fallback: bool) -> None:
         """What was known or read at `started` is the truth."""

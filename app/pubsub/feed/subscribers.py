@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.domain.boards.board import Entry, Page
 from app.pubsub.feed.board_reader import Head, Player, S, State, View
-from app.pubsub.feed.diff import worth_telling
+from app.pubsub.feed.diff import is_visible_change
 from app.pubsub.feed.mailboxes import LatestValue
 
 HEAD = Head()
@@ -22,7 +22,7 @@ class Subscribers:
     """
 
     def __init__(self) -> None:
-        self._slots: dict[View[Any], set[LatestValue[Any]]] = {}
+        self._mailboxes: dict[View[Any], set[LatestValue[Any]]] = {}
         self._latest: dict[View[Any], State] = {}
 
     @property
@@ -33,46 +33,46 @@ class Subscribers:
 
     @property
     def watchers(self) -> int:
-        return sum(map(len, self._slots.values()))
+        return sum(map(len, self._mailboxes.values()))
 
     @property
     def beyond_head(self) -> list[View[Any]]:
         """What is watched besides the head."""
-        return [view for view in self._slots if view != HEAD]
+        return [view for view in self._mailboxes if view != HEAD]
 
     @property
     def missing(self) -> list[View[Any]]:
         """What is watched and was never read."""
-        return [view for view in self._slots if view not in self._latest]
+        return [view for view in self._mailboxes if view not in self._latest]
 
     def attach(self, view: View[S]) -> LatestValue[S]:
         """A new watcher's slot. What is known is in it at once."""
-        slot: LatestValue[S] = LatestValue()
-        self._slots.setdefault(view, set()).add(slot)
+        mailbox: LatestValue[S] = LatestValue()
+        self._mailboxes.setdefault(view, set()).add(mailbox)
         if view in self._latest:
-            slot.put(cast(S, self._latest[view]))
-        return slot
+            mailbox.put(cast(S, self._latest[view]))
+        return mailbox
 
-    def detach(self, view: View[S], slot: LatestValue[S]) -> None:
-        """The watcher of `slot` left."""
-        slots = self._slots[view]
-        slots.discard(slot)
-        if not slots:
-            del self._slots[view]
+    def detach(self, view: View[S], mailbox: LatestValue[S]) -> None:
+        """The watcher of `mailbox` left."""
+        mailboxes = self._mailboxes[view]
+        mailboxes.discard(mailbox)
+        if not mailboxes:
+            del self._mailboxes[view]
             if view != HEAD:
                 self._latest.pop(view, None)
 
     def show(self, view: View[Any], state: State) -> None:
         """Makes `state` the newest of `view`; its watchers get it when they could see a difference."""
-        slots = self._slots.get(view, ())
+        mailboxes = self._mailboxes.get(view, ())
         before = self._latest.get(view)
-        if slots or view == HEAD:
+        if mailboxes or view == HEAD:
             self._latest[view] = state
-        if worth_telling(before, state):
-            for slot in slots:
-                slot.put(state)
+        if is_visible_change(before, state):
+            for mailbox in mailboxes:
+                mailbox.put(state)
 
-    def show_stale(self) -> None:
+    def mark_stale(self) -> None:
         """Marks every page as one that may have been overtaken by the truth."""
         for view, state in list(self._latest.items()):
             if isinstance(state, Page):
@@ -84,17 +84,17 @@ class Subscribers:
 
     def finish(self) -> None:
         """The newest states are the last ones: every watcher gets theirs once more, and nothing after it."""
-        for view, slots in self._slots.items():
-            for slot in slots:
+        for view, mailboxes in self._mailboxes.items():
+            for mailbox in mailboxes:
                 if view in self._latest:
-                    slot.put(self._latest[view])
-                slot.close()
+                    mailbox.put(self._latest[view])
+                mailbox.close()
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Ends every slot as it is."""
-        for slots in self._slots.values():
-            for slot in slots:
-                slot.close()
+        for mailboxes in self._mailboxes.values():
+            for mailbox in mailboxes:
+                mailbox.close()
 
 
 def _users(view: View[Any], state: State) -> Iterator[UUID]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.domain.boards.board import Version
 
-REMEMBERED = 8
+MAX_EPOCHS = 8
 
 
 class VersionTracker:
@@ -23,7 +23,7 @@ class VersionTracker:
             return False
         self._seen.pop(version.epoch, None)
         self._seen[version.epoch] = version.number
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > MAX_EPOCHS:
             del self._seen[next(iter(self._seen))]
         self._current = version
         return True

@@ -158,17 +158,17 @@ class UserRank:
     )
 
     @staticmethod
-    def of(place: domain.UserStanding, user: User) -> UserRank:
+    def of(standing: domain.UserStanding, user: User) -> UserRank:
         return UserRank(
-            id=strawberry.ID(f"{place.board.key}/{place.user_id}"),
+            id=strawberry.ID(f"{standing.board.key}/{standing.user_id}"),
             user=user,
-            score=place.score,
-            rank=place.rank,
-            competition_rank=place.competition_rank,
-            tied_with=place.tied_with,
-            users_above=place.above,
-            users_below=place.below,
-            total_users=place.total_users,
-            percentile=place.percentile,
-            updated_at=place.reached_at,
+            score=standing.score,
+            rank=standing.rank,
+            competition_rank=standing.competition_rank,
+            tied_with=standing.tied_with,
+            users_above=standing.above,
+            users_below=standing.below,
+            total_users=standing.total_users,
+            percentile=standing.percentile,
+            updated_at=standing.reached_at,
         )

@@ -91,11 +91,11 @@ class FriendStanding:
         """The chosen users in board order."""
         standings: list[FriendStanding] = []
         first, key = 0, page.board.key
-        for place, entry in enumerate(page.entries):
+        for standing, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
-                first = place
+                first = standing
             standings.append(
-                FriendStanding(rank=place + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
+                FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
             )
         return standings
 

@@ -107,10 +107,10 @@ class UserUpdate:
         return UserUpdate(
             kind=change.kind,
             user=user,
-            score=change.place.score,
-            rank=change.place.rank,
+            score=change.standing.score,
+            rank=change.standing.rank,
             previous_rank=change.previous_rank,
             score_delta=change.score_delta,
             overtaken_by=User.of(change.overtaken_by) if change.overtaken_by else None,
-            standing=UserRank.of(change.place, user),
+            standing=UserRank.of(change.standing, user),
         )

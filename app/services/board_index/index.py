@@ -15,15 +15,15 @@ from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index.layout import Keys, reached, ttl_seconds
+from app.services.board_index.layout import Keys, encode_reached_at, ttl_seconds
 from app.stores.redis import RedisCaller
 
-SCRIPTS = Path(__file__).parent
+SCRIPT_FOLDER = Path(__file__).parent
 
-ROW = Struct(">HBiQ8s16s")
+PACKED_ROW = Struct(">HBiQ8s16s")
 """A row as `put.lua` takes it: board, visible, sort key, revision, reached_at, user id."""
 
-Request = tuple[str, bytes | int, bytes | int | str]
+ViewRequest = tuple[str, bytes | int, bytes | int | str]
 """A view to read: kind, first and second argument, as `views.lua` takes them."""
 
 
@@ -39,7 +39,7 @@ class Ranks(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PutResult:
     """What a put did: every row's ranks, in the order of the rows, and the boards that look different now."""
 
     ranks: Sequence[Ranks]
@@ -47,7 +47,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ViewsReply:
     """What `views.lua` said of a board: the reading's version and total, and each view as the script returns it."""
 
     version: Version
@@ -73,10 +73,10 @@ class BoardIndex:
         self._keys = keys
         self._channel = channel
         self._clock = clock
-        self._put = redis.register_script((SCRIPTS / "put.lua").read_text())
-        self._views = redis.register_script((SCRIPTS / "views.lua").read_text())
+        self._put = redis.register_script((SCRIPT_FOLDER / "put.lua").read_text())
+        self._views = redis.register_script((SCRIPT_FOLDER / "views.lua").read_text())
 
-    async def put(self, score_changes: Sequence[ScoreChange]) -> Outcome:
+    async def put(self, score_changes: Sequence[ScoreChange]) -> PutResult:
         """Bring the copies up to `score_changes`, announce what moved, and tell every row's ranks before and after.
 
         All rows must be of one category. Absolute and guarded by revision: repeating it is harmless.
@@ -87,7 +87,7 @@ class BoardIndex:
         if answer is None:
             raise BoardNotLoaded(category)
         flat, news = answer
-        return Outcome(
+        return PutResult(
             [Ranks(flat[i] or None, flat[i + 1] or None) for i in range(0, len(flat), 2)],
             [
                 BoardMoved(f"{category}/{window.decode()}", Version(epoch.decode(), version), top_moved == 1)
@@ -99,7 +99,7 @@ class BoardIndex:
         """Store `score_changes` without announcing them; the category may be cold."""
         await self._write("load", score_changes)
 
-    async def views(self, board: Board, requests: Iterable[Request]) -> Answer:
+    async def views(self, board: Board, requests: Iterable[ViewRequest]) -> ViewsReply:
         """Read all `requests` at one version. Raises Cold."""
         arguments: list[Any] = [board.window.key]
         for request in requests:
@@ -111,7 +111,7 @@ class BoardIndex:
         epoch, number, changed_at, total, *views = answer
         if total == 0 and board.window.is_closed(self._clock()):
             raise BoardNotLoaded(board.category)  # A window that has left Redis looks like an empty one.
-        return Answer(Version(epoch.decode(), int(number)), int(changed_at), total, views)
+        return ViewsReply(Version(epoch.decode(), int(number)), int(changed_at), total, views)
 
     async def version(self, board: Board) -> Version:
         """The version of a board. Raises Cold."""
@@ -140,4 +140,6 @@ class BoardIndex:
 def _packed(standing: ScoreChange, board: int) -> bytes:
     row = standing.row
     user_id = standing.user_id.bytes
-    return ROW.pack(board, not row.hidden, standing.sort_key, row.revision, reached(row.reached_at), user_id)
+    return PACKED_ROW.pack(
+        board, not row.hidden, standing.sort_key, row.revision, encode_reached_at(row.reached_at), user_id
+    )

@@ -26,14 +26,14 @@ RETENTION = timedelta(days=2)
 
 
 @lru_cache(maxsize=1024)
-def reached(at: datetime) -> bytes:
+def encode_reached_at(at: datetime) -> bytes:
     """`reached_at` as it stands in a member. Rows that change together have it in common."""
     return micros(at).to_bytes(8, "big")
 
 
 def join_member(reached_at: datetime, user_id: UUID) -> bytes:
     """The member of a user in the order."""
-    return reached(reached_at) + user_id.bytes
+    return encode_reached_at(reached_at) + user_id.bytes
 
 
 def split_member(member: bytes) -> tuple[datetime, UUID]:

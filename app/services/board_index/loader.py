@@ -49,7 +49,7 @@ class IndexLoader:
         meta = self._keys.meta(category)
         await self._redis_caller(lambda: self._redis.hset(meta, "ready", run_id))
 
-    async def forget_versions(self, category: str, now: datetime) -> None:
+    async def delete_evicted_versions(self, category: str, now: datetime) -> None:
         """Drop what is counted of boards that have left Redis."""
         meta = self._keys.meta(category)
         fields = [raw.decode() for raw in await self._redis_caller(lambda: self._redis.hkeys(meta))]
@@ -89,7 +89,7 @@ class IndexLoader:
             if cursor == 0:
                 return known
 
-    async def forget(self, board: Board, user_id: UUID) -> None:
+    async def remove_user(self, board: Board, user_id: UUID) -> None:
         """Drop a user that PostgreSQL does not know from the copy of a board."""
         order, members = self._keys.order(board), self._keys.members(board)
         known = await self._redis_caller(lambda: self._redis.hget(members, user_id.bytes))

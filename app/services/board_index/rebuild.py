@@ -20,8 +20,8 @@ from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 1000
-LOCK_SECONDS = 30
+ROWS_PER_CHUNK = 1000
+REBUILD_LOCK_SECONDS = 30
 
 
 class Rebuild:
@@ -38,16 +38,16 @@ class Rebuild:
         score_changes: BoardIndex,
         index_loader: IndexLoader,
         catalogue: CatalogueService,
-        nudge: Callable[[str], object],
+        on_rebuilt: Callable[[], object],
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
     ) -> None:
-        """`nudge` tells this process's hub that all boards of a category may look different now."""
+        """`on_rebuilt` is called after all boards of a category were loaded."""
         self._database = database
         self._standings = score_changes
         self._index_loader = index_loader
         self._catalogue = catalogue
-        self._nudge = nudge
+        self._on_rebuilt = on_rebuilt
         self._clock = clock
         self._random_bytes = random_bytes
         self._owner = random_bytes(16).hex()
@@ -86,7 +86,7 @@ class Rebuild:
 
         `progress` is called with the number of rows of each chunk.
         """
-        if not await self._index_loader.lock(category.id, self._owner, LOCK_SECONDS):
+        if not await self._index_loader.lock(category.id, self._owner, REBUILD_LOCK_SECONDS):
             return 0
         try:
             run_id = await self._index_loader.run_id()
@@ -102,7 +102,7 @@ class Rebuild:
         finally:
             await self._index_loader.unlock(category.id)
         log.info("rebuilt", category=category.id, rows=rows)
-        self._nudge(category.id)
+        self._on_rebuilt()
         return rows
 
     async def _load(self, board: Board, progress: Callable[[int], object] | None) -> int:
@@ -110,14 +110,14 @@ class Rebuild:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
-                chunk = await read_rows(connection, board, after, CHUNK)
+                chunk = await read_rows(connection, board, after, ROWS_PER_CHUNK)
             if chunk:
                 await self._standings.load(chunk)
                 rows, after = rows + len(chunk), chunk[-1]
                 if progress:
                     progress(len(chunk))
-                await self._index_loader.lock(board.category, self._owner, LOCK_SECONDS)
-            if len(chunk) < CHUNK:
+                await self._index_loader.lock(board.category, self._owner, REBUILD_LOCK_SECONDS)
+            if len(chunk) < ROWS_PER_CHUNK:
                 return rows
 
 

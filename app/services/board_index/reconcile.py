@@ -13,19 +13,19 @@ import structlog
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, window_of
 from app.domain.ledger.posting import ScoreChange
-from app.models.statements.boards.board_rows import count_shown, read_recent, read_rows, users_of
+from app.models.statements.boards.board_rows import count_shown, read_recent_rows, read_rows, read_users_with_rows
 from app.services.board_index import BoardIndex, BoardNotLoaded, IndexLoader
 from app.services.board_index.layout import RETENTION
-from app.services.board_index.rebuild import CHUNK, live_boards
+from app.services.board_index.rebuild import ROWS_PER_CHUNK, live_boards
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-LOOK_BACK = timedelta(seconds=30)
+REPAIR_LOOK_BACK = timedelta(seconds=30)
 """How far the repair of recent scores looks back: longer than any transaction can take."""
 
-SETTLED = timedelta(seconds=2)
+MIN_QUIET_TIME = timedelta(seconds=2)
 """How long a player must have been quiet for the repair to look at them."""
 
 
@@ -56,20 +56,20 @@ class Reconcile:
         now = self._clock()
         # What was committed right before a window ended may have been missed, and be found only after its end.
         # A miss may have been of a user who was hidden: that concerns every window that Redis still holds.
-        instants = [now, now - LOOK_BACK]
+        instants = [now, now - REPAIR_LOOK_BACK]
         if since is not None:
             instants += [now - timedelta(days=days) for days in range(1, RETENTION.days + 1)]
         windows = list({window_of(period, instant) for period in Period for instant in instants})
         async with self._database.connect() as connection:
-            until = now + LOOK_BACK if since else now - SETTLED
-            found = await read_recent(connection, min(since or now, now) - LOOK_BACK, until, windows)
+            until = now + REPAIR_LOOK_BACK if since else now - MIN_QUIET_TIME
+            found = await read_recent_rows(connection, min(since or now, now) - REPAIR_LOOK_BACK, until, windows)
         seen, self._seen = self._seen, {(row.board, row.user_id): row.row.revision for row in found}
         rows = found if since else [row for row in found if seen.get((row.board, row.user_id)) != row.row.revision]
         for _, group in groupby(rows, key=lambda row: row.board.category):
             category_rows = list(group)
-            for start in range(0, len(category_rows), CHUNK):
+            for start in range(0, len(category_rows), ROWS_PER_CHUNK):
                 with suppress(BoardNotLoaded):  # It is being rebuilt, which covers these rows.
-                    await self._standings.put(category_rows[start : start + CHUNK])
+                    await self._standings.put(category_rows[start : start + ROWS_PER_CHUNK])
         return len(rows)
 
     async def everything(self) -> None:
@@ -82,11 +82,11 @@ class Reconcile:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
-                rows = await read_rows(connection, board, after, CHUNK)
+                rows = await read_rows(connection, board, after, ROWS_PER_CHUNK)
             if rows:
                 await self._standings.put(rows)
                 after = rows[-1]
-            if len(rows) < CHUNK:
+            if len(rows) < ROWS_PER_CHUNK:
                 break
         async with self._database.connect() as connection:
             shown = await count_shown(connection, board)
@@ -95,10 +95,10 @@ class Reconcile:
 
     async def _sweep(self, board: Board) -> None:
         known = list(await self._index_loader.users(board))
-        for start in range(0, len(known), CHUNK):
-            chunk = known[start : start + CHUNK]
+        for start in range(0, len(known), ROWS_PER_CHUNK):
+            chunk = known[start : start + ROWS_PER_CHUNK]
             async with self._database.connect() as connection:
-                real = await users_of(connection, board, chunk)
+                real = await read_users_with_rows(connection, board, chunk)
             for user_id in set(chunk) - real:
                 log.warning("stray_member_removed", board=board.key, user=str(user_id))
-                await self._index_loader.forget(board, user_id)
+                await self._index_loader.remove_user(board, user_id)

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from app.domain.boards.board import Board
 from app.domain.instants import instant
 from app.domain.ledger.posting import ScoreChange
-from app.services.board_index.layout import Keys, reached
+from app.services.board_index.layout import Keys, encode_reached_at
 from app.stores.redis import RedisCaller
 
 
@@ -19,20 +19,20 @@ from app.stores.redis import RedisCaller
 class IndexRow:
     """One user's row as Redis has it. `sort_key` is None for a user who is known but not shown."""
 
-    reached: bytes
+    reached_at: bytes
     revision: int
     sort_key: int | None
 
     def __str__(self) -> str:
         shown = "hidden" if self.sort_key is None else f"sort key {self.sort_key}"
-        at = instant(int.from_bytes(self.reached, "big")).isoformat()
+        at = instant(int.from_bytes(self.reached_at, "big")).isoformat()
         return f"revision {self.revision} ({shown}, reached at {at})"
 
 
 def expected_row(standing: ScoreChange) -> IndexRow:
     """What Redis should hold of a row."""
     row = standing.row
-    return IndexRow(reached(row.reached_at), row.revision, None if row.hidden else standing.sort_key)
+    return IndexRow(encode_reached_at(row.reached_at), row.revision, None if row.hidden else standing.sort_key)
 
 
 class IndexRows:
@@ -49,8 +49,8 @@ class IndexRows:
             return []
         order, members = self._keys.order(board), self._keys.members(board)
         known = await self._redis_caller(lambda: self._redis.hmget(members, [user.bytes for user in users]))
-        places = [(raw or b"")[:8] + user.bytes for raw, user in zip(known, users, strict=True)]
-        keys = await self._redis_caller(lambda: self._redis.zmscore(order, places))  # type: ignore[arg-type]
+        members_of_users = [(raw or b"")[:8] + user.bytes for raw, user in zip(known, users, strict=True)]
+        keys = await self._redis_caller(lambda: self._redis.zmscore(order, members_of_users))  # type: ignore[arg-type]
         return [
             None if raw is None else IndexRow(raw[:8], int(raw[8:]), None if key is None else int(key))
             for raw, key in zip(known, keys, strict=True)

@@ -10,17 +10,17 @@ import structlog
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
-from app.models.statements.boards.closed_windows import close, first_open
+from app.models.statements.boards.closed_windows import close_window, read_first_open_windows
 from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-GRACE = timedelta(seconds=30)
+CLOSING_DELAY = timedelta(seconds=30)
 """How long after its end a window is closed: a transaction that began before has long been committed or given up."""
 
-MOST = 400
+MAX_WINDOWS_PER_RUN = 400
 """How many windows are closed at a time: after a long downtime the rest follows with the next turns of the job."""
 
 
@@ -44,12 +44,12 @@ class CloseWindows:
         closed = []
         for board in await self._due(now):
             async with self._database.begin() as connection:
-                if await close(connection, board, now):
+                if await close_window(connection, board, now):
                     closed.append(board)
                     log.info("window_closed", board=board.key)
         for category in {board.category for board in closed}:
             with suppress(RedisUnreachable):  # It is about room in Redis alone, and done again after the next closing.
-                await self._index_loader.forget_versions(category, now)
+                await self._index_loader.delete_evicted_versions(category, now)
         return closed
 
     async def _due(self, now: datetime) -> list[Board]:
@@ -59,18 +59,18 @@ class CloseWindows:
             for period in sorted(category.periods - {Period.ALL_TIME})
         ]
         async with self._database.connect() as connection:
-            unclosed = await first_open(connection, kinds)
+            unclosed = await read_first_open_windows(connection, kinds)
         boards = [
             (window.ends_at, Board(category, window))
             for (category, _), first in unclosed.items()
             for window in _over(first, now)
         ]
         boards.sort(key=lambda one: (one[0], one[1].key))
-        return [board for _, board in boards[:MOST]]
+        return [board for _, board in boards[:MAX_WINDOWS_PER_RUN]]
 
 
 def _over(window: Window, now: datetime) -> Iterator[Window]:
     """`window` and those after it, as far as they are over."""
-    while window.is_closed(now - GRACE):
+    while window.is_closed(now - CLOSING_DELAY):
         yield window
         window = window.next

@@ -14,7 +14,7 @@ from app.domain.catalogue.catalogue import Category
 from app.domain.errors import BadUserInput, UserNotFound
 from app.domain.users import Profile
 from app.pubsub.hub import Hub
-from app.services.boards.reader import ReadBoard
+from app.services.boards.fallback_reader import FallbackReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import Profiles
 from app.stores.batching import Batcher
@@ -25,13 +25,13 @@ UserStandingWithProfile = tuple[UserStanding, Profile]
 """Where somebody stands, and who it is."""
 
 
-class Leaderboards:
+class BoardQueries:
     """The use cases behind `leaderboard` and `userRank`."""
 
     def __init__(
         self,
         hub: Hub,
-        boards: ReadBoard,
+        boards: FallbackReader,
         profiles: Profiles,
         catalogue: CatalogueService,
         clock: Callable[[], datetime],
@@ -41,7 +41,7 @@ class Leaderboards:
         self._profiles = profiles
         self._catalogue = catalogue
         self._clock = clock
-        self._places = Batcher(self._locate, size=500, max_concurrent=4, key=None)
+        self._standings_batcher = Batcher(self._locate, size=500, max_concurrent=4, key=None)
 
     def category(self, category_id: str, period: Period) -> Category:
         """The category, when it keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
@@ -82,12 +82,12 @@ class Leaderboards:
         page = None if extra_views else await self._from_memory(board, limit, offset)
         return page or await self._boards.page(board, with_extra_views(Slice(offset, limit), extra_views))
 
-    async def place(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
+    async def standing(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
         """Where a user stands, and who it is. Calls that come together share one reading per board.
 
         Raises UserNotFound, ServiceUnavailable.
         """
-        return await self._places.submit((board, user_id))
+        return await self._standings_batcher.submit((board, user_id))
 
     async def profile(self, user_id: UUID) -> Profile:
         """Who a user is. Raises UserNotFound, ServiceUnavailable."""
@@ -109,10 +109,10 @@ class Leaderboards:
         users: dict[Board, dict[UUID, None]] = {}
         for board, user_id in wanted:
             users.setdefault(board, {})[user_id] = None
-        readings = await asyncio.gather(*(self._boards.places(board, list(users[board])) for board in users))
-        places = {(place.board, place.user_id): place for reading in readings for place in reading}
+        readings = await asyncio.gather(*(self._boards.standings(board, list(users[board])) for board in users))
+        standings = {(standing.board, standing.user_id): standing for reading in readings for standing in reading}
         return [
-            (places[board, user_id], profiles[user_id]) if user_id in profiles else UserNotFound()
+            (standings[board, user_id], profiles[user_id]) if user_id in profiles else UserNotFound()
             for board, user_id in wanted
         ]
 

@@ -12,12 +12,12 @@ from app.domain.boards.board import TOP, Board, Source
 from app.domain.boards.ranking import BoardRow, BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
 from app.domain.instants import instant
-from app.services.board_index import Answer, BoardIndex, Request, join_member, split_member
-from app.services.boards.assemble import NEIGHBOURS, Reading
+from app.services.board_index import BoardIndex, ViewRequest, ViewsReply, join_member, split_member
+from app.services.boards.assemble import MAX_ENTRIES_ABOVE, ViewAssembler
 from app.services.players.profile_cache import Profiles
 
 
-class RedisBoards:
+class RedisReader:
     """Reads views from the standings. Raises Cold and Unreachable as they do."""
 
     def __init__(self, standings: BoardIndex, profiles: Profiles, clock: Callable[[], datetime]) -> None:
@@ -30,24 +30,24 @@ class RedisBoards:
         requests = [_requests(view) for view in views]
         answer = await self._standings.views(board, chain.from_iterable(requests))
         raw = iter(answer.views)
-        stretches = [[_slice(next(raw)) for _ in asked] for asked in requests]
+        slices = [[_slice(next(raw)) for _ in asked] for asked in requests]
         found = [
-            (view, [one for one in answers if one]) for view, answers in zip(views, stretches, strict=True)
+            (view, [one for one in answers if one]) for view, answers in zip(views, slices, strict=True)
         ]  # fmt: skip
         return await self._reading(board, answer).states(found, self._profiles)
 
-    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[RankedRow | None]]:
+    async def standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         """Each user's own ranked line, or None without a row; no names are looked up."""
         answer = await self._standings.views(board, [("place", user_id.bytes, 0) for user_id in users])
-        stretches = map(_slice, answer.views)
-        return self._reading(board, answer), [assign_ranks(one)[-1] if one else None for one in stretches]
+        slices = map(_slice, answer.views)
+        return self._reading(board, answer), [assign_ranks(one)[-1] if one else None for one in slices]
 
-    def _reading(self, board: Board, answer: Answer) -> Reading:
+    def _reading(self, board: Board, answer: ViewsReply) -> ViewAssembler:
         as_of = instant(answer.changed_at) if answer.changed_at else self._clock()
-        return Reading(board, answer.version, as_of, Source.REDIS, answer.total)
+        return ViewAssembler(board, answer.version, as_of, Source.REDIS, answer.total)
 
 
-def _requests(view: View[Any]) -> Sequence[Request]:
+def _requests(view: View[Any]) -> Sequence[ViewRequest]:
     match view:
         case Head():
             return [("page", 0, TOP)]
@@ -56,7 +56,7 @@ def _requests(view: View[Any]) -> Sequence[Request]:
         case Around(user_id, radius):
             return [("around", user_id.bytes, radius)]
         case Player(user_id):
-            return [("place", user_id.bytes, NEIGHBOURS)]
+            return [("place", user_id.bytes, MAX_ENTRIES_ABOVE)]
         case After(position, limit):
             return [("after", _point(position), limit)]
         case Before(position, limit):
@@ -75,9 +75,9 @@ def _slice(raw: Sequence[Any]) -> BoardSlice | None:
     """What the script says of a view; None for a user without a row."""
     if not raw:
         return None
-    offset, above, through, *rows = raw
-    lines = []
-    for i in range(0, len(rows), 2):
-        reached_at, user_id = split_member(rows[i])
-        lines.append(BoardRow(user_id, abs(int(rows[i + 1])), reached_at))
-    return BoardSlice(offset, above, through, lines)
+    offset, above, through, *flat = raw
+    rows = []
+    for i in range(0, len(flat), 2):
+        reached_at, user_id = split_member(flat[i])
+        rows.append(BoardRow(user_id, abs(int(flat[i + 1])), reached_at))
+    return BoardSlice(offset, above, through, rows)

@@ -33,7 +33,7 @@ async def opened_with(app: App, given: list[Balance], category: str = "global") 
 
 
 async def board(app: App, category: str = "global", period: Period = Period.ALL_TIME) -> list[tuple[str, int]]:
-    boards = app.leaderboards
+    boards = app.board_queries
     app.hub.invalidate()
     page = await boards.page(boards.board(boards.category(category, period), period), 100, 0)
     return [(entry.user.username, entry.score) for entry in page.entries]

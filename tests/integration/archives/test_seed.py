@@ -43,8 +43,8 @@ async def test_players_of_today_are_on_every_open_board(app: App):
     seeded = await seed(app, users=50, actions=50)
     assert seeded.scores == 4 * 50
     for period in Period:
-        board = app.leaderboards.board(app.catalogue.current.category("global"), period)
-        page = await app.leaderboards.page(board, 10, 0)
+        board = app.board_queries.board(app.catalogue.current.category("global"), period)
+        page = await app.board_queries.page(board, 10, 0)
         assert page.total_users == 50
         assert [entry.rank for entry in page.entries] == list(range(1, 11))
 

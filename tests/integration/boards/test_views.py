@@ -325,6 +325,6 @@ async def test_a_category_that_redis_has_lost_is_answered_by_postgres_at_one_sna
     await put_rows(app, rows_of(50, 50, 30, 30, 10))
     await app.redis.delete(f"{app.settings.redis_prefix}:{{global}}:meta")
     board = board_of("global", Period.ALL_TIME, app.clock())
-    page = await app.boards.page(board, Slice(0, 10))
+    page = await app.board_reader.page(board, Slice(0, 10))
     assert page.source is Source.POSTGRES
     assert [entry.rank for entry in page.entries] == [1, 2, 3, 4, 5]

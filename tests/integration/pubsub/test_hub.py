@@ -19,7 +19,7 @@ from tests.support.boards.hub_processes import announce, first, house, until_top
 from tests.support.boards.in_memory_boards import BIRTH, MemoryBoards, profile
 from tests.support.wait_until import until
 
-ONLY_NUDGES = FeedTiming(poll=60, fresh=90)
+ONLY_NUDGES = FeedTiming(poll_interval=60, max_age=90)
 """A hub that notices nothing by itself."""
 
 BOARD = board_of("global", Period.ALL_TIME, BIRTH)
@@ -85,7 +85,7 @@ async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str
 
 async def test_a_thousand_who_leave_abruptly_leave_nothing_behind(redis_url: str, prefix: str) -> None:
     boards = MemoryBoards(SystemClock())
-    async with house(redis_url, boards, prefix=prefix, timing=FeedTiming(idle=0.2)) as one:
+    async with house(redis_url, boards, prefix=prefix, timing=FeedTiming(idle_timeout=0.2)) as one:
         tasks_before = len(asyncio.all_tasks())
         generators = [watch(one) for _ in range(1000)]
         readers = [asyncio.create_task(first(updates)) for updates in generators]

@@ -14,7 +14,7 @@ from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
-from app.models.statements.boards.read_boards import SHOWN, of_board
+from app.models.statements.boards.read_boards import VISIBLE_ROWS, board_parameters
 
 # In the order of an index, which is that of the board, with the hidden ones behind.
 _ROWS = """
@@ -52,7 +52,7 @@ RECENT_ROWS = text(
     """
 )
 
-COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {SHOWN}")  # noqa: S608 - the piece is a constant
+COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {VISIBLE_ROWS}")  # noqa: S608 - the piece is a constant
 COUNT_ROWS = text(
     "SELECT count(*) FROM scores WHERE category_id = :category AND period = :period AND window_start = :start"
 )
@@ -72,7 +72,7 @@ async def read_rows(
 
     Who reads a board piece by piece may miss a row that changes meanwhile, or get it twice, as it was and as it is.
     """
-    values = of_board(board) | {"limit": limit}
+    values = board_parameters(board) | {"limit": limit}
     if after is None:
         rows = await connection.execute(FIRST_ROWS, values)
     else:
@@ -88,11 +88,11 @@ async def read_rows(
 
 async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> list[ScoreChange]:
     """The rows of those of `users` who have one on the board, hidden ones too."""
-    rows = await connection.execute(ROWS_OF_USERS, of_board(board) | {"users": list(users)})
+    rows = await connection.execute(ROWS_OF_USERS, board_parameters(board) | {"users": list(users)})
     return [_standing(board, row) for row in rows]
 
 
-async def read_recent(
+async def read_recent_rows(
     connection: AsyncConnection, since: datetime, until: datetime, windows: Sequence[Window]
 ) -> list[ScoreChange]:
     """The rows, in `windows`, of everybody who has had a transaction since then, and none after `until`.
@@ -113,19 +113,19 @@ async def read_recent(
 
 async def count_shown(connection: AsyncConnection, board: Board) -> int:
     """How many users a board shows."""
-    shown: int = (await connection.execute(COUNT_SHOWN, of_board(board))).scalar_one()
+    shown: int = (await connection.execute(COUNT_SHOWN, board_parameters(board))).scalar_one()
     return shown
 
 
 async def count_rows(connection: AsyncConnection, board: Board) -> int:
     """How many users have a row on a board, hidden or not."""
-    rows: int = (await connection.execute(COUNT_ROWS, of_board(board))).scalar_one()
+    rows: int = (await connection.execute(COUNT_ROWS, board_parameters(board))).scalar_one()
     return rows
 
 
-async def users_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> set[UUID]:
+async def read_users_with_rows(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> set[UUID]:
     """Those of `users` who have a row on the board, hidden or not."""
-    rows = await connection.execute(USERS_OF_BOARD, of_board(board) | {"users": list(users)})
+    rows = await connection.execute(USERS_OF_BOARD, board_parameters(board) | {"users": list(users)})
     return {row.user_id for row in rows}
 
 

@@ -129,7 +129,7 @@ async def test_a_slow_watcher_gets_the_newest_state_and_all_that_changed_since_t
         assert sum(change.score_delta for update in watcher.seen for change in update.changes) == 30
 
 
-async def test_a_lost_nudge_costs_a_second_at_most() -> None:
+async def test_a_lost_notification_costs_a_second_at_most() -> None:
     async with staged() as stage:
         watcher = await stage.watch()
         await stage.clock.advance(3.3)
@@ -175,7 +175,7 @@ async def test_the_same_announcement_twice_is_read_once() -> None:
         await settle()
         before = stage.hub.counters.reads
         await stage.announce(moved)
-        stage.hub.moved([moved])
+        stage.hub.notify_changed([moved])
         await stage.clock.advance(0.3)
         assert stage.hub.counters.reads == before
 
@@ -240,7 +240,7 @@ async def test_while_redis_is_away_postgres_is_read_once_a_second() -> None:
         await stage.clock.advance(1.5)
         before = stage.hub.counters.reads
         for turn in range(100):
-            stage.hub.moved([stage.boards.put(stage.board, 2, 20 + turn)])
+            stage.hub.notify_changed([stage.boards.put(stage.board, 2, 20 + turn)])
             await stage.clock.advance(0.1)
         assert 9 <= stage.hub.counters.reads - before <= 11
         assert watcher.last.page.source is Source.POSTGRES

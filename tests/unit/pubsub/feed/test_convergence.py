@@ -107,8 +107,8 @@ async def test_every_watcher_ends_on_the_true_board(steps: list[tuple[Any, ...]]
             check_story(watcher.seen)
         for player, user in play.players.items():
             entry = next((entry for entry in truth if entry.user.id == profile(user).id), None)
-            assert player.last.place.rank == (entry and entry.rank)
-            assert player.last.place.score == (entry.score if entry else 0)
+            assert player.last.standing.rank == (entry and entry.rank)
+            assert player.last.standing.score == (entry.score if entry else 0)
 
 
 def shown(entries: Sequence[Entry]) -> list[tuple[object, ...]]:

@@ -79,7 +79,7 @@ async def test_while_what_was_heard_is_read_memory_does_not_give_what_was_before
         moved = stage.boards.put(stage.board, 1, 20)
         match word:
             case "moved":
-                stage.hub.moved([moved])
+                stage.hub.notify_changed([moved])
             case "renamed":
                 await stage.notice(ProfileChanged(profile(1).id))
             case "gap":
@@ -98,7 +98,7 @@ async def test_while_what_was_heard_is_read_memory_does_not_give_what_was_before
 async def test_who_wrote_reads_what_they_wrote() -> None:
     async with staged() as stage:
         await read(stage)
-        stage.hub.moved([stage.boards.put(stage.board, 1, 10)])
+        stage.hub.notify_changed([stage.boards.put(stage.board, 1, 10)])
         assert stage.hub.page("global", ALL_TIME, 10) is None
         mine = asyncio.create_task(read(stage))
         await stage.clock.advance(0.02)
@@ -111,7 +111,7 @@ async def test_what_moved_below_the_head_leaves_memory_as_it_is() -> None:
         for user in range(101):
             stage.boards.put(stage.board, user, 1000 - user)
         await read(stage)
-        stage.hub.moved([stage.boards.put(stage.board, 200, 1)])
+        stage.hub.notify_changed([stage.boards.put(stage.board, 200, 1)])
         assert stage.hub.page("global", ALL_TIME, 100) is not None
         await stage.clock.advance(1.1)
         page = stage.hub.page("global", ALL_TIME, 100)
@@ -124,7 +124,7 @@ async def test_a_reading_that_began_before_the_write_does_not_answer_who_came_af
         stage.boards.hold = asyncio.Event()
         early = asyncio.create_task(read(stage))
         await settle()
-        stage.hub.moved([stage.boards.put(stage.board, 1, 10)])
+        stage.hub.notify_changed([stage.boards.put(stage.board, 1, 10)])
         late = asyncio.create_task(read(stage))
         await settle()
         stage.boards.hold.set()
@@ -138,7 +138,7 @@ async def test_queries_on_a_busy_board_cost_fifty_readings_a_second_at_most() ->
         before = stage.hub.counters.reads
         queries = []
         for turn in range(500):
-            stage.hub.moved([stage.boards.put(stage.board, 1, turn)])
+            stage.hub.notify_changed([stage.boards.put(stage.board, 1, turn)])
             queries.append(asyncio.create_task(read(stage)))
             await stage.clock.advance(0.002)
         await stage.clock.advance(0.1)
@@ -243,7 +243,7 @@ async def test_when_the_hub_stops_whoever_waits_is_told() -> None:
 
 
 async def test_a_query_does_not_wait_for_ever_for_a_hub_that_is_not_running() -> None:
-    async with staged(FeedTiming(answer=0.01)) as stage:
+    async with staged(FeedTiming(read_timeout=0.01)) as stage:
         stage.stop()
         with pytest.raises(ServiceUnavailable):
             await read(stage)

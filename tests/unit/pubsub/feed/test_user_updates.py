@@ -27,17 +27,17 @@ async def test_a_player_is_shown_with_their_place_first() -> None:
         watcher = await follow(stage, 1)
         (first,) = watcher.seen
         assert first.kind.value == "SNAPSHOT"
-        assert (first.place.rank, first.place.score, first.place.total_users) == (2, 10, 2)
+        assert (first.standing.rank, first.standing.score, first.standing.total_users) == (2, 10, 2)
         assert first.user == profile(1)
 
 
 async def test_a_player_without_a_score_is_shown_without_a_rank() -> None:
     async with staged() as stage:
         watcher = await follow(stage, 1)
-        assert watcher.last.place.rank is None
+        assert watcher.last.standing.rank is None
         await stage.score(1, 10)
         await stage.clock.advance(0.2)
-        assert (watcher.last.place.rank, watcher.last.previous_rank, watcher.last.score_delta) == (1, None, 10)
+        assert (watcher.last.standing.rank, watcher.last.previous_rank, watcher.last.score_delta) == (1, None, 10)
 
 
 async def test_whoever_is_overtaken_hears_by_whom() -> None:
@@ -47,11 +47,11 @@ async def test_whoever_is_overtaken_hears_by_whom() -> None:
         watcher = await follow(stage, 1)
         await stage.score(2, 11)
         await stage.clock.advance(0.2)
-        assert (watcher.last.previous_rank, watcher.last.place.rank) == (1, 2)
+        assert (watcher.last.previous_rank, watcher.last.standing.rank) == (1, 2)
         assert watcher.last.overtaken_by == profile(2)
         await stage.score(1, 20)
         await stage.clock.advance(0.2)
-        assert (watcher.last.place.rank, watcher.last.score_delta, watcher.last.overtaken_by) == (1, 10, None)
+        assert (watcher.last.standing.rank, watcher.last.score_delta, watcher.last.overtaken_by) == (1, 10, None)
 
 
 async def test_far_below_the_head_the_neighbour_who_passed_is_named() -> None:
@@ -61,7 +61,7 @@ async def test_far_below_the_head_the_neighbour_who_passed_is_named() -> None:
         watcher = await follow(stage, 200)
         await stage.score(201, 10_000 - 200 * 10 + 1)
         await stage.clock.advance(0.2)
-        assert (watcher.last.place.rank, watcher.last.overtaken_by) == (201, profile(201))
+        assert (watcher.last.standing.rank, watcher.last.overtaken_by) == (201, profile(201))
 
 
 async def test_nothing_is_told_while_score_and_rank_stay() -> None:
@@ -81,7 +81,7 @@ async def test_what_moves_below_the_head_reaches_those_who_watch_there() -> None
         moved = await stage.score(150, 852)
         await settle()
         assert not moved.top_moved
-        assert watcher.last.place.rank == 149  # later than those with 852, which is player 148
+        assert watcher.last.standing.rank == 149  # later than those with 852, which is player 148
 
 
 async def test_a_thousand_watched_players_cost_one_reading_per_change() -> None:
@@ -124,7 +124,7 @@ async def test_a_change_while_a_new_watcher_is_served_reaches_the_others_too() -
         await stage.score(2, 20, announce=False)  # after the check of the version, before the reading
         stage.boards.hold.set()
         await stage.clock.advance(0.2)
-        assert (first.last.place.rank, second.last.place.rank) == (2, 1)
+        assert (first.last.standing.rank, second.last.standing.rank) == (2, 1)
 
 
 async def test_new_watchers_do_not_make_others_miss_a_change() -> None:
@@ -134,7 +134,7 @@ async def test_new_watchers_do_not_make_others_miss_a_change() -> None:
         await stage.score(2, 20, announce=False)
         second = await follow(stage, 2)  # reads the board for the sake of the second only
         await stage.clock.advance(0.2)
-        assert (first.last.place.rank, second.last.place.rank) == (2, 1)
+        assert (first.last.standing.rank, second.last.standing.rank) == (2, 1)
 
 
 async def test_the_board_around_a_player_follows_them() -> None:

@@ -13,15 +13,15 @@ from app.domain.boards.ranking import RankedRow
 from app.domain.boards.views import State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
-from app.services.boards.assemble import Reading
-from app.services.boards.postgres_reader import PostgresBoards
-from app.services.boards.redis_reader import RedisBoards
+from app.services.boards.assemble import ViewAssembler
+from app.services.boards.postgres_reader import PostgresReader
+from app.services.boards.redis_reader import RedisReader
 from app.stores.single_flight import SingleFlight
 
 CACHE_SECONDS = 1.0
 
 
-class ReadBoard:
+class FallbackReader:
     """The reader behind queries and feeds. Raises ServiceUnavailable when neither store answers.
 
     What PostgreSQL answers is shared for a second: without Redis it must not get every reader's query.
@@ -29,8 +29,8 @@ class ReadBoard:
 
     def __init__(
         self,
-        redis: RedisBoards,
-        postgres: PostgresBoards,
+        redis: RedisReader,
+        postgres: PostgresReader,
         standings: BoardIndex,
         on_not_loaded: Callable[[], None],
         postgres_away: Callable[[], bool],
@@ -41,7 +41,7 @@ class ReadBoard:
         self._redis = redis
         self._postgres = postgres
         self._standings = standings
-        self._on_cold = on_not_loaded
+        self._on_not_loaded = on_not_loaded
         self._postgres_away = postgres_away
         self._clock = clock
         self._shared: SingleFlight[list[State]] = SingleFlight(CACHE_SECONDS, monotonic)
@@ -52,10 +52,10 @@ class ReadBoard:
         assert isinstance(state, Page)
         return state
 
-    async def places(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
+    async def standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
         """Where each of the users stands, all of one version."""
         reading, ranked = await self._places(board, users)
-        return [reading.place(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
+        return [reading.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """The state of each view, all of one version."""
@@ -80,20 +80,20 @@ class ReadBoard:
                 self._note(failure)
         return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
 
-    async def _places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[RankedRow | None]]:
+    async def _places(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         if self._may_be_in_redis(board):
             try:
-                return await self._redis.places(board, users)
+                return await self._redis.standings(board, users)
             except (BoardNotLoaded, RedisUnreachable) as failure:
                 self._note(failure)
-        return await self._postgres.places(board, users)
+        return await self._postgres.standings(board, users)
 
     def _may_be_in_redis(self, board: Board) -> bool:
         return board.as_of is None and not is_evicted(board, self._clock())
 
     def _note(self, failure: BoardNotLoaded | RedisUnreachable) -> None:
         if isinstance(failure, BoardNotLoaded):
-            self._on_cold()
+            self._on_not_loaded()
 
 
 def _stale(state: State) -> State:
