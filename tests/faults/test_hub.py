@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from app.domain.boards.board import Source, board_of
 from app.domain.boards.periods import Period
 from app.pubsub.feed.clock import SystemClock
+from app.runtime import Runtime
 from tests.support.boards.hub_processes import announce, first, house, until_top_is, watch
 from tests.support.boards.in_memory_boards import BIRTH, MemoryBoards
 from tests.support.stores import BreakableServer
@@ -17,7 +18,7 @@ BOARD = board_of("global", Period.ALL_TIME, BIRTH)
 
 
 async def test_watchers_of_two_processes_see_every_stage_of_a_restart_of_redis(redis_server: BreakableServer) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         house(redis_server.url, boards) as one,
         house(redis_server.url, boards) as two,
@@ -45,7 +46,7 @@ async def test_watchers_of_two_processes_see_every_stage_of_a_restart_of_redis(r
 
 
 async def test_watchers_see_changes_while_redis_is_frozen_and_afterwards(redis_server: BreakableServer) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with house(redis_server.url, boards) as one, aclosing(watch(one)) as updates:
         await first(updates)
         redis_server.freeze()

@@ -1,4 +1,4 @@
-"""From stretches of a board to what its readers get."""
+"""Assemble the states of views from slices of a board."""
 
 from __future__ import annotations
 
@@ -16,15 +16,23 @@ from app.domain.users import Profile
 from app.services.players.profile_cache import Profiles
 
 MAX_ENTRIES_ABOVE = 3
-"""How many entries above a watched user are read along, to tell who passed."""
+"""How many entries above a watched user are read, to find out who passed."""
 
 ViewSlices = tuple[View[Any], Sequence[BoardSlice]]
-"""A view with the stretches that answer it: one, or one for each chosen user who has a row."""
+"""A view with its slices: one, or one for each selected user with a score."""
 
 
 @dataclass(frozen=True, slots=True)
 class ViewAssembler:
-    """What all views of one reading have in common."""
+    """Assembles the states of views that were read at one version.
+
+    Attributes:
+        board: The board.
+        version: The version that was read.
+        as_of: When the board last changed, as far as the store knows.
+        source: The store that was read.
+        total: The number of users on the whole board.
+    """
 
     board: Board
     version: Version
@@ -32,20 +40,20 @@ class ViewAssembler:
     source: Source
     total: int
 
-    async def states(self, found: Sequence[ViewSlices], profiles: Profiles) -> list[State]:
-        """The state of each view; names come from `profiles`, or stand in for names that cannot be had now."""
-        ranked = [[one for slice_ in slices for one in assign_ranks(slice_)] for _, slices in found]
-        players = [view.user_id for view, _ in found if isinstance(view, Player)]
+    async def states(self, views: Sequence[ViewSlices], profiles: Profiles) -> list[State]:
+        """Return the state of each view. Profiles that cannot be read now are replaced by placeholders."""
+        ranked = [[one for slice_ in slices for one in assign_ranks(slice_)] for _, slices in views]
+        players = [view.user_id for view, _ in views if isinstance(view, Player)]
         names = await profiles.names([*(one.row.user_id for rows in ranked for one in rows), *players])
         return [
             self._user_view(view.user_id, rows, names)
             if isinstance(view, Player)
             else self._page(rows, slices[0].offset if slices else 0, names)
-            for (view, slices), rows in zip(found, ranked, strict=True)
+            for (view, slices), rows in zip(views, ranked, strict=True)
         ]
 
     def standing(self, user_id: UUID, ranked: RankedRow | None) -> UserStanding:
-        """Where a user stands; `ranked` is None for a user without a row."""
+        """Return the standing of a user; `ranked` is None for a user without a score."""
         if ranked is None:
             return UserStanding(self.board, self.version, user_id, self.total)
         return UserStanding(
@@ -61,13 +69,13 @@ class ViewAssembler:
         )
 
     def _page(self, ranked: Sequence[RankedRow], offset: int, names: Mapping[UUID, Profile]) -> Page:
-        """A page of the ranked lines, but for users who have just ceased to exist."""
+        """Return a page of the ranked rows, without users who were deleted meanwhile."""
         entries = (_entry(one, names) for one in ranked if one.row.user_id in names)
         ordered = tuple(sorted(entries, key=lambda entry: entry.rank))
         return Page(self.board, self.version, self.as_of, self.source, self.total, ordered, offset)
 
     def _user_view(self, user_id: UUID, ranked: Sequence[RankedRow], names: Mapping[UUID, Profile]) -> UserView:
-        """A user's view; `ranked` ends with the user, or is empty for a user without a row."""
+        """Return the view of a user; `ranked` ends with the user, or is empty for a user without a score."""
         standing = self.standing(user_id, ranked[-1] if ranked else None)
         above = tuple(_entry(one, names) for one in ranked[:-1] if one.row.user_id in names)
         return UserView(standing, names.get(user_id), above)

@@ -15,6 +15,7 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import UserNotFound
 from app.domain.ledger.transactions import Actor
+from app.runtime import Runtime
 from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App
 from tests.support.boards.award_points import award, correct, enlist, set_category
@@ -44,7 +45,9 @@ async def board(app: App, period: Period = Period.ALL_TIME) -> list[tuple[str, i
     """Name, rank and score of everybody, which are the same in both stores."""
     asked = board_of("global", period, app.clock())
     redis = await app.board_reader.page(asked, Slice(0, 100))
-    (postgres,) = await PostgresReader(app.database, app.profiles, app.clock, "pg").read(asked, [Slice(0, 100)])
+    (postgres,) = await PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "pg").read(
+        asked, [Slice(0, 100)]
+    )
     assert isinstance(postgres, Page)
     assert redis.source is Source.REDIS
     assert redis.entries == postgres.entries

@@ -316,7 +316,7 @@ async def test_ranks_asked_for_together_share_one_reading_per_board(app: App, as
 async def test_what_the_page_alone_needs_still_comes_from_memory(app: App, asker: Asker):
     await put_rows(app, rows_of(30, 20, 10))
     query = "{ leaderboard { source entries { rank } } }"
-    assert await app.hub.fresh_page("global", Period.ALL_TIME, 10)
+    assert await app.hub.fresh_page("global", Period.ALL_TIME, Slice(0, 10))
     assert (await asker.ask(query))["leaderboard"]["source"] == "MEMORY"
     assert (await asker.ask("{ leaderboard { source standings { totalCount } } }"))["leaderboard"]["source"] == "REDIS"
 

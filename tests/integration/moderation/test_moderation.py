@@ -20,6 +20,7 @@ from app.domain.ledger.transactions import Actor
 from app.domain.rules.flags import FlagStatus
 from app.domain.rules.fraud import Thresholds
 from app.domain.users import Caller, Role
+from app.runtime import Runtime
 from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App
 from tests.support.manual_clock import WallClock
@@ -59,7 +60,9 @@ async def shown(
     """Names and scores of a board, on which all stores must agree, without a gap between the ranks."""
     board = board_of(category, period, at or app.clock())
     read = await app.board_reader.page(board, Slice(0, 100))
-    (true,) = await PostgresReader(app.database, app.profiles, app.clock, "truth").read(board, [Slice(0, 100)])
+    (true,) = await PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "truth").read(
+        board, [Slice(0, 100)]
+    )
     assert isinstance(true, Page)
     for page in (read, true):
         assert [entry.rank for entry in page.entries] == list(range(1, page.total_users + 1))

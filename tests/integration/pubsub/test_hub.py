@@ -15,6 +15,7 @@ from app.domain.players.milestones import Milestone, MilestoneKind
 from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, NoticesLost
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.feed.timing import FeedTiming
+from app.runtime import Runtime
 from tests.support.boards.hub_processes import announce, first, house, until_top_is, watch
 from tests.support.boards.in_memory_boards import BIRTH, MemoryBoards, profile
 from tests.support.wait_until import until
@@ -32,7 +33,7 @@ def prefix() -> str:
 
 
 async def test_what_a_script_announces_reaches_the_watchers_of_every_process(redis_url: str, prefix: str) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         Redis.from_url(redis_url) as redis,
         house(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
@@ -53,7 +54,7 @@ async def test_what_a_script_announces_reaches_the_watchers_of_every_process(red
 async def test_a_change_between_the_first_reading_and_the_subscription_is_not_missed(
     redis_url: str, prefix: str
 ) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         house(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
         aclosing(watch(one)) as updates,
@@ -64,7 +65,7 @@ async def test_a_change_between_the_first_reading_and_the_subscription_is_not_mi
 
 
 async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str, prefix: str) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         house(redis_url, boards, prefix=prefix) as one,
         house(redis_url, boards, prefix=prefix) as two,
@@ -84,7 +85,7 @@ async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str
 
 
 async def test_a_thousand_who_leave_abruptly_leave_nothing_behind(redis_url: str, prefix: str) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with house(redis_url, boards, prefix=prefix, timing=FeedTiming(idle_timeout=0.2)) as one:
         tasks_before = len(asyncio.all_tasks())
         generators = [watch(one) for _ in range(1000)]

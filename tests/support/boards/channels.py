@@ -11,6 +11,7 @@ from broadcaster import Broadcast, Event
 from redis.asyncio import Redis
 
 from app.pubsub.channels.redis_backend import ConnectionTiming, Gap, RedisBackend
+from app.runtime import Runtime
 from tests.support.wait_until import TIMEOUT
 
 QUICK = ConnectionTiming(
@@ -24,7 +25,7 @@ def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBa
     def client() -> Redis:
         return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
 
-    return RedisBackend(client, prefix=prefix, random=Random(1), timing=QUICK, capacity=capacity)
+    return RedisBackend(client, Runtime(random=Random(1)), prefix=prefix, timing=QUICK, capacity=capacity)
 
 
 @asynccontextmanager

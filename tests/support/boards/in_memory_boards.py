@@ -13,10 +13,10 @@ from uuid import UUID
 
 from app.domain.boards.board import TOP, Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
+from app.domain.boards.views import Around, Head, Player, State, View
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.pubsub.channels.events import BoardMoved
-from app.pubsub.feed.board_reader import Around, Head, Player, State, View
 from app.pubsub.feed.clock import Clock
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,6 +12,7 @@ from broadcaster import Broadcast, BroadcastBackend, Event
 
 from app.domain.boards.board import Board, BoardUpdate, board_of
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import Gap
@@ -137,7 +138,7 @@ class Stage:
         return watcher
 
     async def watch(self, limit: int = 10, period: Period = Period.ALL_TIME) -> Watcher[BoardUpdate]:
-        watcher = self.show(self.hub.watch("global", period, limit))
+        watcher = self.show(self.hub.watch("global", period, Slice(0, limit)))
         await settle()
         return watcher
 

@@ -16,7 +16,7 @@ from app.models.statements.boards.read_boards import VISIBLE_ROWS, board_paramet
 
 BOARD_COLUMNS = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"
 
-# The primary key decides who closes a window: whoever comes second waits for the first, and then finds nothing to do.
+# The primary key ensures that a window is closed once: a second caller waits for the first, then inserts nothing.
 CLOSE_WINDOW = text(
     f"""
     WITH closed AS (
@@ -24,7 +24,7 @@ CLOSE_WINDOW = text(
         SELECT {BOARD_COLUMNS}, CAST(:now AS timestamptz), count(*) FROM scores WHERE {VISIBLE_ROWS}
         ON CONFLICT DO NOTHING
         RETURNING 1
-    ), spread AS (
+    ), histogram AS (
         INSERT INTO closing_scores (category_id, period, window_start, sort_key, users, above)
         SELECT {BOARD_COLUMNS}, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
         FROM scores WHERE {VISIBLE_ROWS} AND EXISTS (SELECT FROM closed)
@@ -63,7 +63,7 @@ CLOSED_WINDOW_RANKS = text(
 
 
 async def close_window(connection: AsyncConnection, board: Board, now: datetime) -> bool:
-    """Write down how a window ended; False when that was done before."""
+    """Store the final state of a window; return False if that was done before."""
     done = await connection.execute(CLOSE_WINDOW, board_parameters(board) | {"now": now})
     return bool(done.scalar_one())
 
@@ -71,7 +71,7 @@ async def close_window(connection: AsyncConnection, board: Board, now: datetime)
 async def read_first_open_windows(
     connection: AsyncConnection, kinds: Sequence[tuple[str, Period]]
 ) -> Mapping[tuple[str, Period], Window]:
-    """By category and period: the first window that is not closed yet. Where nobody has played it is missing."""
+    """Return the first window that is not closed, by category and period; none for boards without a row."""
     named = {"categories": [category for category, _ in kinds], "periods": [period.value for _, period in kinds]}
     found = {}
     for row in await connection.execute(FIRST_OPEN_WINDOWS, named):
@@ -86,7 +86,7 @@ async def read_first_open_windows(
 async def read_ranks(
     connection: AsyncConnection, user_id: UUID, category: str, period: Period, first: date, end: date
 ) -> Sequence[RankPoint]:
-    """The user's place in every closed window that began from day `first` on and before day `end`, in order."""
+    """Read a user's final ranks in the closed windows that began from day `first` on and before day `end`, in order."""
     named = {"user": user_id, "category": category, "period": period.value, "first": first, "end": end}
     points = []
     for row in await connection.execute(CLOSED_WINDOW_RANKS, named):

@@ -1,4 +1,4 @@
-"""Reading boards: from the table of scores, in the very order that Redis keeps; from the ledger as they once were."""
+"""The statements that read boards: from the scores in board order, or from the ledger as they were in the past."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ CURRENT_BOARD = f"""
     )
 """  # noqa: S608 - the pieces are constants
 
-# Who has had no transaction since stands where they stood. Of the others the ledger tells the score by then, which is
-# the sum of their deltas, and when it last changed: however far back, no more than the ledger is read, and once. Who is
-# hidden today is hidden in the past as well.
+# Users without a later transaction have the same row now. For the others the ledger has the score by then, which is the
+# sum of their deltas, and when it last changed. However far back, the ledger is read at most once. Users who are hidden
+# today are hidden in the past as well.
 PAST_BOARD = f"""
     touched AS MATERIALIZED (
         SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
@@ -45,7 +45,7 @@ PAST_BOARD = f"""
     )
 """  # noqa: S608 - the pieces are constants
 
-# One statement is one snapshot: page, edges and total are of the same moment.
+# One statement has one snapshot: rows, counts and total are consistent.
 SLICE = """
     , page AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown
@@ -60,7 +60,7 @@ SLICE = """
     ORDER BY page.sort_key, page.reached_at, page.user_id
 """
 
-# However many stretches are asked for, the board is gone through once.
+# The board is scanned once, however many slices are requested.
 SLICES = """
     , numbered AS (
         SELECT user_id, score, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS place,
@@ -74,7 +74,7 @@ SLICES = """
     )
 """
 
-# However many users are asked for, the board is counted through once: into the gaps between their sort keys.
+# The board is scanned once, however many users are requested: rows are counted between the sort keys of the users.
 STANDINGS = """
     , chosen AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown WHERE user_id = ANY(CAST(:users AS uuid[]))
@@ -108,7 +108,7 @@ COUNT_THROUGH = COUNT_BEFORE.replace("<", "<=")
 
 
 async def read_slice(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[BoardSlice, int]:
-    """`limit` lines of a board from a 0-based `offset` on, and how many users the board shows."""
+    """Read `limit` rows of a board from a 0-based `offset` on, and the number of visible users."""
     rows = (await connection.execute(_of(SLICE, board), _named(board) | {"offset": offset, "limit": limit})).all()
     found = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
     return BoardSlice(offset, rows[0].above, rows[0].through, found), rows[0].total
@@ -117,7 +117,7 @@ async def read_slice(connection: AsyncConnection, board: Board, offset: int, lim
 async def read_slices(
     connection: AsyncConnection, board: Board, ranges: Sequence[tuple[int, int]]
 ) -> tuple[list[BoardSlice], int]:
-    """The stretches of these offsets and limits, and how many users the board shows."""
+    """Read the slices with these offsets and limits, and the number of visible users."""
     if len(ranges) == 1:
         slice_, total = await read_slice(connection, board, *ranges[0])
         return [slice_], total
@@ -130,7 +130,7 @@ async def read_slices(
 async def read_standings(
     connection: AsyncConnection, board: Board, users: Sequence[UUID]
 ) -> tuple[list[BoardSlice | None], int]:
-    """Each user's own line, as a stretch of one; None for a user whom the board does not show. And the total."""
+    """Read each user's row as a slice of one, None for a user who is not visible, and the number of visible users."""
     rows = (await connection.execute(_of(STANDINGS, board), _named(board) | {"users": list(users)})).all()
     slices = [
         None if row.score is None
@@ -141,7 +141,7 @@ async def read_standings(
 
 
 async def count_before(connection: AsyncConnection, board: Board, position: Position, *, through: bool = False) -> int:
-    """How many users stand before a position; with `through`, also who stands exactly there."""
+    """Count the users before a position; with `through` also one at the position."""
     statement = _of(COUNT_THROUGH if through else COUNT_BEFORE, board)
     place = {"sort_key": position.sort_key, "reached_at": position.reached_at, "user_id": position.user_id}
     counted: int = (await connection.execute(statement, _named(board) | place)).scalar_one()
@@ -149,7 +149,7 @@ async def count_before(connection: AsyncConnection, board: Board, position: Posi
 
 
 def board_parameters(board: Board) -> dict[str, Any]:
-    """The parameters that name a board in `VISIBLE_ROWS`."""
+    """Return the parameters of a board in `VISIBLE_ROWS`."""
     period, start = window_key(board.window)
     return {"category": board.category, "period": period, "start": start}
 

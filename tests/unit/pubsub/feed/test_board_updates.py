@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from app.domain.boards.board import BoardUpdate, Page, Source, UpdateKind
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.pubsub.channels.events import ProfileChanged
 from tests.support.boards.in_memory_boards import profile
 from tests.unit.pubsub.hub_fixture import staged
@@ -105,7 +106,7 @@ async def test_a_herd_of_a_thousand_costs_two_readings_in_a_second() -> None:
         await stage.score(1, 1)
         watchers = []
         for _ in range(20):
-            watchers += [stage.show(stage.hub.watch("global", Period.ALL_TIME, 10)) for _ in range(50)]
+            watchers += [stage.show(stage.hub.watch("global", Period.ALL_TIME, Slice(0, 10))) for _ in range(50)]
             await stage.clock.advance(0.05)
         assert all(kinds(watcher.seen) == ["SNAPSHOT"] for watcher in watchers)
         assert stage.hub.counters.reads <= 2

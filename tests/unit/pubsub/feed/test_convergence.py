@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.domain.boards.board import BoardUpdate, Entry, UpdateKind, changes_between
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from tests.support.boards.in_memory_boards import profile
 from tests.unit.pubsub.hub_fixture import Stage, Watcher, staged
 from tests.unit.pubsub.manual_clock import settle
@@ -64,7 +65,7 @@ class Play:
                 self.release()
                 stage.boards.hold = asyncio.Event() if held else None
             case "watch", (limit,):
-                self.boards[stage.show(stage.hub.watch("global", Period.ALL_TIME, limit))] = limit
+                self.boards[stage.show(stage.hub.watch("global", Period.ALL_TIME, Slice(0, limit)))] = limit
             case "follow", (user,):
                 updates = stage.hub.watch_user(profile(user).id, "global", Period.ALL_TIME)
                 self.players[stage.show(updates)] = user

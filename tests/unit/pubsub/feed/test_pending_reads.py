@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.boards.board import Source
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.events import ProfileChanged, boards_channel
 from app.pubsub.feed.timing import FeedTiming
@@ -21,17 +22,17 @@ ALL_TIME = Period.ALL_TIME
 
 async def read(stage: Stage, limit: int = 10, offset: int = 0) -> list[int]:
     """The scores of a page that is read now if need be."""
-    page = await stage.hub.fresh_page("global", ALL_TIME, limit, offset)
+    page = await stage.hub.fresh_page("global", ALL_TIME, Slice(offset, limit))
     assert page is not None
-    return [entry.score for entry in page.entries]
+    return [entry.score for entry in page.page.entries]
 
 
 async def test_memory_knows_nothing_until_somebody_asked() -> None:
     async with staged() as stage:
-        assert stage.hub.page("global", ALL_TIME, 10) is None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is None
         assert stage.hub.feeds == 0
         assert await read(stage) == []
-        assert stage.hub.page("global", ALL_TIME, 10) is not None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is not None
 
 
 async def test_a_page_is_cut_out_of_the_head() -> None:
@@ -39,17 +40,17 @@ async def test_a_page_is_cut_out_of_the_head() -> None:
         for user in range(150):
             stage.boards.put(stage.board, user, user)
         await read(stage)
-        page = stage.hub.page("global", ALL_TIME, 5, 10)
+        page = stage.hub.page("global", ALL_TIME, Slice(10, 5))
         assert page is not None
-        assert [entry.rank for entry in page.entries] == [11, 12, 13, 14, 15]
-        assert (page.offset, page.total_users, page.source) == (10, 150, Source.MEMORY)
+        assert [entry.rank for entry in page.page.entries] == [11, 12, 13, 14, 15]
+        assert (page.page.offset, page.page.total_users, page.page.source) == (10, 150, Source.MEMORY)
 
 
 async def test_what_lies_beyond_the_head_is_left_to_the_stores() -> None:
     async with staged() as stage:
         await read(stage)
-        assert stage.hub.page("global", ALL_TIME, 1, 100) is None
-        assert await stage.hub.fresh_page("global", ALL_TIME, 51, 50) is None
+        assert stage.hub.page("global", ALL_TIME, Slice(100, 1)) is None
+        assert await stage.hub.fresh_page("global", ALL_TIME, Slice(50, 51)) is None
 
 
 async def test_a_hundred_who_miss_together_share_one_reading() -> None:
@@ -65,7 +66,7 @@ async def test_memory_answers_for_as_long_as_nothing_is_announced() -> None:
         await read(stage)
         for _ in range(100):
             await stage.clock.advance(0.1)
-            assert stage.hub.page("global", ALL_TIME, 10) is not None
+            assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is not None
         assert stage.hub.counters.reads == 1
 
 
@@ -85,21 +86,21 @@ async def test_while_what_was_heard_is_read_memory_does_not_give_what_was_before
             case "gap":
                 stage.wire.lose(boards_channel("global"))
         await stage.clock.advance(0.2)
-        assert stage.hub.page("global", ALL_TIME, 10) is None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is None
         assert stage.hub.current_head("global", ALL_TIME) is None
         mine = asyncio.create_task(read(stage))
         await settle()
         stage.boards.hold.set()
         await settle()
         assert await mine == [20]
-        assert stage.hub.page("global", ALL_TIME, 10) is not None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is not None
 
 
 async def test_who_wrote_reads_what_they_wrote() -> None:
     async with staged() as stage:
         await read(stage)
         stage.hub.notify_changed([stage.boards.put(stage.board, 1, 10)])
-        assert stage.hub.page("global", ALL_TIME, 10) is None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is None
         mine = asyncio.create_task(read(stage))
         await stage.clock.advance(0.02)
         assert mine.done()
@@ -112,11 +113,11 @@ async def test_what_moved_below_the_head_leaves_memory_as_it_is() -> None:
             stage.boards.put(stage.board, user, 1000 - user)
         await read(stage)
         stage.hub.notify_changed([stage.boards.put(stage.board, 200, 1)])
-        assert stage.hub.page("global", ALL_TIME, 100) is not None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 100)) is not None
         await stage.clock.advance(1.1)
-        page = stage.hub.page("global", ALL_TIME, 100)
+        page = stage.hub.page("global", ALL_TIME, Slice(0, 100))
         assert page is not None
-        assert page.total_users == 102
+        assert page.page.total_users == 102
 
 
 async def test_a_reading_that_began_before_the_write_does_not_answer_who_came_after_it() -> None:
@@ -154,7 +155,7 @@ async def test_memory_is_not_believed_when_it_was_not_confirmed_for_a_while() ->
         stage.boards.hold = asyncio.Event()
         stage.hub.invalidate()  # a reading that hangs
         await stage.clock.advance(1.6)
-        assert stage.hub.page("global", ALL_TIME, 10) is None
+        assert stage.hub.page("global", ALL_TIME, Slice(0, 10)) is None
         stage.boards.hold.set()
         await settle()
 
@@ -165,9 +166,9 @@ async def test_while_postgres_stands_in_its_page_is_good_for_a_second() -> None:
         await read(stage)
         for _ in range(20):
             await stage.clock.advance(0.1)
-            page = stage.hub.page("global", ALL_TIME, 10)
+            page = stage.hub.page("global", ALL_TIME, Slice(0, 10))
             assert page is not None
-            assert page.source is Source.POSTGRES
+            assert page.page.source is Source.POSTGRES
         assert stage.hub.counters.reads <= 4
 
 
@@ -177,15 +178,15 @@ async def test_while_nothing_answers_the_last_page_is_given_as_stale() -> None:
         await read(stage)
         stage.boards.redis = stage.boards.postgres = False
         await stage.clock.advance(1.1)
-        page = stage.hub.page("global", ALL_TIME, 10)
+        page = stage.hub.page("global", ALL_TIME, Slice(0, 10))
         assert page is not None
-        assert page.stale
+        assert page.page.stale
         assert await read(stage) == [10]
         stage.boards.redis = True
         await stage.clock.advance(1.1)
-        page = stage.hub.page("global", ALL_TIME, 10)
+        page = stage.hub.page("global", ALL_TIME, Slice(0, 10))
         assert page is not None
-        assert not page.stale
+        assert not page.page.stale
 
 
 async def test_a_query_that_nothing_can_answer_fails_and_does_not_wait() -> None:
@@ -223,14 +224,14 @@ async def test_the_page_of_a_new_window_is_not_that_of_the_old_one() -> None:
     async with staged() as stage:
         today = stage.board_of(Period.DAILY)
         stage.boards.put(today, 1, 10)
-        await stage.hub.fresh_page("global", Period.DAILY, 10)
+        await stage.hub.fresh_page("global", Period.DAILY, Slice(0, 10))
         await stage.clock.advance(0.1)
         midnight = (today.window.ends_at or stage.clock.now()) - stage.clock.now()
         stage.clock.jump(midnight.total_seconds())
-        assert stage.hub.page("global", Period.DAILY, 10) is None
-        page = await stage.hub.fresh_page("global", Period.DAILY, 10)
+        assert stage.hub.page("global", Period.DAILY, Slice(0, 10)) is None
+        page = await stage.hub.fresh_page("global", Period.DAILY, Slice(0, 10))
         assert page is not None
-        assert (page.board.window, page.entries) == (today.window.next, ())
+        assert (page.page.board.window, page.page.entries) == (today.window.next, ())
 
 
 async def test_when_the_hub_stops_whoever_waits_is_told() -> None:

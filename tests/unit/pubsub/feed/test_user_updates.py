@@ -6,9 +6,9 @@ import asyncio
 
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Around, Head, Player
 from app.domain.players.milestones import Milestone, MilestoneKind
 from app.pubsub.channels.events import MilestoneReached
-from app.pubsub.feed.board_reader import Around, Head, Player
 from tests.support.boards.in_memory_boards import BIRTH, profile
 from tests.unit.pubsub.hub_fixture import Stage, Watcher, staged
 from tests.unit.pubsub.manual_clock import settle
@@ -107,7 +107,7 @@ async def test_top_places_and_surroundings_are_read_in_one_call() -> None:
             await stage.score(user, user)
         await stage.watch()
         await follow(stage, 1)
-        around = stage.show(stage.hub.watch_around("global", Period.ALL_TIME, profile(1).id, 1))
+        around = stage.show(stage.hub.watch("global", Period.ALL_TIME, Around(profile(1).id, 1)))
         await stage.clock.advance(0.5)
         await stage.score(3, 30)
         await settle()
@@ -141,7 +141,7 @@ async def test_the_board_around_a_player_follows_them() -> None:
     async with staged() as stage:
         for user in range(1, 21):
             await stage.score(user, 100 - user)
-        watcher = stage.show(stage.hub.watch_around("global", Period.ALL_TIME, profile(10).id, 2))
+        watcher = stage.show(stage.hub.watch("global", Period.ALL_TIME, Around(profile(10).id, 2)))
         await stage.clock.advance(0.5)
         assert [entry.rank for entry in watcher.last.page.entries] == [8, 9, 10, 11, 12]
         await stage.score(10, 1000)
