@@ -33,9 +33,11 @@ class Context:
         """Return the value that one root field is made of, and add its dependencies: see `Dependencies.add`."""
         if self.dependencies is not None:
             # A dependency that has changed since the value was read is unknown, so that the response is not cached.
-            self.dependencies.add(
-                *(dependency if dependency() is seen else _unknown for dependency, seen in result.dependencies)
-            )
+            current = [
+                dependency if seen is not None and dependency() is seen else _unknown
+                for dependency, seen in result.dependencies
+            ]
+            self.dependencies.add(*current)
         return result.value
 
     def require_caller(self) -> Caller:

@@ -6,9 +6,8 @@ A board is read once for all fields that show a part of it, so its resolver need
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     FieldNode,
@@ -24,14 +23,20 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
 
 from app.domain.boards.board import Board, Page
-from app.domain.boards.board_query import FieldKey, NestedViews, around_view, selection_view, standings_view
+from app.domain.boards.board_query import (
+    NO_NESTED_VIEWS,
+    FieldKey,
+    NestedViews,
+    around_view,
+    selection_view,
+    standings_view,
+)
 from app.domain.boards.views import View
 from app.domain.errors import BadUserInput
 from app.resolvers.arguments import Info
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedField:
+class SelectedField(NamedTuple):
     """A field with arguments: its place in the response, its name, and its arguments by their names in the schema."""
 
     key: FieldKey
@@ -51,7 +56,7 @@ def selected_below(info: Info, *path: str) -> list[SelectedField]:
 def nested_views(info: Info, board: Board, *path: str) -> NestedViews:
     """Parse the arguments of all nested fields of `board`, a Leaderboard that `info` resolves or `path` leads to."""
     if not path and not _may_take_arguments(info):
-        return {}
+        return NO_NESTED_VIEWS
     return {field.key: _parse(field, board) for field in selected_below(info, *path) if field.name in _PARSERS}
 
 

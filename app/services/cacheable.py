@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -12,8 +11,7 @@ Dependency = Callable[[], object]
 """Returns an object that is replaced whenever the state changes, or None while the state is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cacheable(Generic[T]):
+class Cacheable(NamedTuple, Generic[T]):
     """A value that may be cached for as long as its dependencies return the same objects.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from app.domain.boards.board import TOP, Board, ExtraViews, Page
 from app.domain.boards.cursors import FOREIGN_CURSOR, parse_board_cursor
@@ -24,18 +24,22 @@ NestedViews = Mapping[FieldKey, View[Page] | BadUserInput]
 """The views that nested fields of a board show; BadUserInput for a field whose arguments are not valid."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoardQuery:
+NO_NESTED_VIEWS: NestedViews = MappingProxyType({})
+
+
+class BoardQuery(NamedTuple):
     """A page of a board, with the views that nested fields show of the same version."""
 
     category: Category
     board: Board
     view: Slice | Around
-    nested: NestedViews = field(default_factory=lambda: MappingProxyType({}))
+    nested: NestedViews = NO_NESTED_VIEWS
 
     @property
     def extra_views(self) -> tuple[View[Page], ...]:
         """The views of all nested fields with valid arguments, each once."""
+        if not self.nested:
+            return ()
         return tuple(dict.fromkeys(view for view in self.nested.values() if not isinstance(view, BadUserInput)))
 
     def nested_page(self, key: FieldKey, board: Board, extra_views: ExtraViews) -> Page:

@@ -69,7 +69,7 @@ class Feed:
         self._refreshing = False
         self._announced: Version | None = None
         self._shared_head: Page | None = None
-        self._shared_pages: dict[Slice, SharedPage] = {}
+        self._shared_pages: dict[tuple[int, int], SharedPage] = {}
         self._shared_entries = 0
 
     @property
@@ -135,7 +135,7 @@ class Feed:
         if self._shared_head is not head:
             self._shared_head = head
             self._drop_shared_pages()
-        return self._shared_pages.get(view) or self._share(head, view)
+        return self._shared_pages.get((view.offset, view.limit)) or self._share(head, view)
 
     async def fresh_head(self) -> Page:
         """Return the head, after a read if necessary; all pending callers share one read.
@@ -200,7 +200,7 @@ class Feed:
         self._shared_entries += len(page.entries) + 1
         if self._shared_entries > MAX_SHARED_ENTRIES:
             self._drop_shared_pages()
-        shared = self._shared_pages[view] = SharedPage(page, head)
+        shared = self._shared_pages[view.offset, view.limit] = SharedPage(page, head)
         return shared
 
     def _drop_shared_pages(self) -> None:

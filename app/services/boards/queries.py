@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from app.domain.boards.board import Board, Page, UserStanding, board_of
+from app.domain.boards.board import Board, UserStanding, board_of
 from app.domain.boards.board_query import BoardQuery
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice, with_extra_views
@@ -82,7 +82,8 @@ class BoardQueries:
             page = SharedPage(await self._reader.page(board, with_extra_views(query.view, extra_views)))
         elif query.nested:  # Fields with invalid arguments: their errors belong to this query alone.
             page = SharedPage(page.page)
-        return Cacheable(page, ((partial(self._current_head, board), page.head), (self._current_catalogue, catalogue)))
+        current_head = partial(self._hub.current_head, board.category, board.window.period)
+        return Cacheable(page, ((current_head, page.head), (self._current_catalogue, catalogue)))
 
     async def standing(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
         """Return the standing of a user; concurrent calls for one board share a read.
@@ -94,17 +95,13 @@ class BoardQueries:
     async def _from_memory(self, query: BoardQuery) -> SharedPage | None:
         """Return the page from the hub, which reads the head if needed; None if it is not part of the current head."""
         board, view = query.board, query.view
-        if not isinstance(view, Slice) or not view.is_in_head:
+        if not isinstance(view, Slice):
             return None
         category, period = board.category, board.window.period
         page = self._hub.page(category, period, view)
         if page is None and board == board_of(category, period, self._runtime.clock()):
             page = await self._hub.fresh_page(category, period, view)
         return page if page is not None and page.page.board == board else None
-
-    def _current_head(self, board: Board) -> Page | None:
-        head = self._hub.current_head(board.category, board.window.period)
-        return head if head is not None and head.board == board else None
 
     def _current_catalogue(self) -> Catalogue:
         return self._catalogue.current
