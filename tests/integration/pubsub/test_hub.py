@@ -16,7 +16,7 @@ from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notic
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.feed.timing import FeedTiming
 from app.runtime import Runtime
-from tests.support.boards.hub_processes import announce, first, house, until_top_is, watch
+from tests.support.boards.hub_processes import announce, first, hub_process, until_top_is, watch
 from tests.support.boards.in_memory_boards import BIRTH, MemoryBoards, profile
 from tests.support.wait_until import until
 
@@ -36,8 +36,8 @@ async def test_what_a_script_announces_reaches_the_watchers_of_every_process(red
     boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         Redis.from_url(redis_url) as redis,
-        house(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
-        house(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as two,
+        hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
+        hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as two,
         aclosing(watch(one)) as here,
         aclosing(watch(two)) as there,
     ):
@@ -56,7 +56,7 @@ async def test_a_change_between_the_first_reading_and_the_subscription_is_not_mi
 ) -> None:
     boards = MemoryBoards(SystemClock(Runtime()))
     async with (
-        house(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
+        hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
         aclosing(watch(one)) as updates,
     ):
         assert (await first(updates)).page.entries == ()
@@ -67,8 +67,8 @@ async def test_a_change_between_the_first_reading_and_the_subscription_is_not_mi
 async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str, prefix: str) -> None:
     boards = MemoryBoards(SystemClock(Runtime()))
     async with (
-        house(redis_url, boards, prefix=prefix) as one,
-        house(redis_url, boards, prefix=prefix) as two,
+        hub_process(redis_url, boards, prefix=prefix) as one,
+        hub_process(redis_url, boards, prefix=prefix) as two,
     ):
         heard: list[Notice] = []
         two.notices.listen(heard.append)
@@ -86,7 +86,7 @@ async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str
 
 async def test_a_thousand_who_leave_abruptly_leave_nothing_behind(redis_url: str, prefix: str) -> None:
     boards = MemoryBoards(SystemClock(Runtime()))
-    async with house(redis_url, boards, prefix=prefix, timing=FeedTiming(idle_timeout=0.2)) as one:
+    async with hub_process(redis_url, boards, prefix=prefix, timing=FeedTiming(idle_timeout=0.2)) as one:
         tasks_before = len(asyncio.all_tasks())
         generators = [watch(one) for _ in range(1000)]
         readers = [asyncio.create_task(first(updates)) for updates in generators]

@@ -35,7 +35,7 @@ return redis.call('PUBLISH', ARGV[1], cjson.encode({boards = moves}))
 
 
 @dataclass(frozen=True)
-class House:
+class HubProcess:
     """What one process has of the channels."""
 
     hub: Hub
@@ -45,9 +45,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(
+async def hub_process(
     url: str, reader: BoardReader, *, prefix: str = "", timing: FeedTiming | None = None
-) -> AsyncIterator[House]:
+) -> AsyncIterator[HubProcess]:
     """A hub that runs until the end of the block."""
     backend = backend_of(url, prefix=prefix)
     async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
@@ -55,7 +55,7 @@ async def house(
         hub = Hub(reader, broadcast, notices, clock=SystemClock(Runtime()), timing=timing)
         tasks = [group.create_task(each) for each in (backend.run(), notices.run(), hub.run())]
         try:
-            yield House(hub, notices, backend, broadcast)
+            yield HubProcess(hub, notices, backend, broadcast)
         finally:
             for task in tasks:
                 task.cancel()
@@ -83,5 +83,5 @@ async def until_top_is(updates: AsyncGenerator[BoardUpdate, None], score: int) -
             return update
 
 
-def watch(house: House, limit: int = 10) -> AsyncGenerator[BoardUpdate, None]:
-    return house.hub.watch("global", Period.ALL_TIME, Slice(0, limit))
+def watch(hub_process: HubProcess, limit: int = 10) -> AsyncGenerator[BoardUpdate, None]:
+    return hub_process.hub.watch("global", Period.ALL_TIME, Slice(0, limit))
