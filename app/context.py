@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role
 from app.execution import Dependencies
-from app.execution.dependencies import Dependency
+from app.services.cacheable import Cacheable
 from app.wiring import App
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -26,10 +29,16 @@ class Context:
     request_id: str = ""
     dependencies: Dependencies | None = None
 
-    def depends_on(self, *presents: Dependency) -> None:
-        """Tell what the value of one root field rests on: see `Dependencies.add`."""
+    def cached(self, result: Cacheable[T]) -> T:
+        """Return the value that one root field is made of, and add its dependencies: see `Dependencies.add`."""
         if self.dependencies is not None:
-            self.dependencies.add(*presents)
+            # A dependency that has changed since the value was read is unknown, so that the response is not cached.
+            current = [
+                dependency if seen is not None and dependency() is seen else _unknown
+                for dependency, seen in result.dependencies
+            ]
+            self.dependencies.add(*current)
+        return result.value
 
     def require_caller(self) -> Caller:
         """The caller. Raises Unauthenticated for an anonymous request."""
@@ -43,3 +52,7 @@ class Context:
         if caller.role not in roles:
             raise Forbidden
         return caller
+
+
+def _unknown() -> None:
+    """Stand for a dependency whose state is not known."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.errors import BadUserInput
+from app.domain.errors import BadUserInput, DomainError
 
 
 def uuid7(now: datetime, random_bytes: Callable[[int], bytes]) -> UUID:
@@ -18,9 +18,13 @@ def uuid7(now: datetime, random_bytes: Callable[[int], bytes]) -> UUID:
     return UUID(int=value)
 
 
-def parse_user_id(argument: str) -> UUID:
-    """The user id that a client means. Raises BadUserInput for anything that is not a UUID."""
+def parse_id(argument: str, raw: str, error: DomainError | None = None) -> UUID:
+    """Return the UUID that a client passed as `argument`.
+
+    Raises:
+        DomainError: `raw` is not a UUID: `error`, or BadUserInput if it is None.
+    """
     try:
-        return UUID(argument)
+        return UUID(raw)
     except ValueError:
-        raise BadUserInput("A user id must be a UUID.") from None
+        raise (error or BadUserInput(f"`{argument}` must be a UUID.")) from None

@@ -1,0 +1,1 @@
+"""Publish/subscribe between processes, and the live boards of one process."""

@@ -1,7 +1,7 @@
-"""The hub: everything that a process shows live, and what it knows of boards without asking a store.
+"""The hub: the live boards of one process, and their heads in memory.
 
-It keeps one feed per open board that somebody watches or asks for, and passes on to the feeds what is announced on the
-channels. Categories are not checked here: whoever asks has made sure that they exist.
+It keeps one feed per open board that is watched or queried, and passes change notifications on to the feeds. Callers
+must have checked that a category exists.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from broadcaster import Broadcast
 from app.domain.boards.board import TOP, BoardUpdate, Page, board_of
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Around, Head, Player, S, Slice, View, with_extra_views
 from app.domain.errors import ServiceUnavailable
 from app.domain.players.milestones import Milestone
 from app.pubsub.channels.events import (
@@ -29,21 +30,22 @@ from app.pubsub.channels.events import (
 )
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import Gap
-from app.pubsub.feed.board_reader import Around, BoardReader, Head, Player, S, View, with_extra_views
+from app.pubsub.feed.board_reader import BoardReader
 from app.pubsub.feed.clock import Clock
 from app.pubsub.feed.counters import FeedCounters
 from app.pubsub.feed.diff import board_update, user_change
 from app.pubsub.feed.feed import Feed
 from app.pubsub.feed.mailboxes import DropOldestQueue
+from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.feed.timing import FeedTiming
 
 U = TypeVar("U")
 
 
 class Hub:
-    """Feeds by board, watchers by feed.
+    """The feeds of all boards in use, with their subscribers.
 
-    `run` must be running for anything to move; it can be run again after it failed, and watchers notice nothing.
+    Nothing is read unless `run` is running; it can be run again after it failed, without effect on subscribers.
     """
 
     def __init__(
@@ -61,117 +63,134 @@ class Hub:
         self._clock = clock
         self._timing = timing or FeedTiming()
         self._feeds: dict[str, Feed] = {}
-        self._open: dict[tuple[str, Period], Feed] = {}
+        self._open_feeds: dict[tuple[str, Period], Feed] = {}
         self._channels: dict[str, asyncio.Task[None]] = {}
         self._milestones: dict[DropOldestQueue[Milestone], UUID | None] = {}
-        self._new: asyncio.Queue[Feed] = asyncio.Queue()
+        self._new_feeds: asyncio.Queue[Feed] = asyncio.Queue()
         self._closed = False
-        notices.listen(self._notice)
+        notices.listen(self._take_notice)
 
     @property
     def feeds(self) -> int:
-        """Boards that this process follows."""
+        """The number of boards that this process follows."""
         return len(self._feeds)
 
     @property
     def watchers(self) -> int:
-        """Open iterators over boards, users and milestones."""
-        return sum(feed.watchers for feed in self._feeds.values()) + len(self._milestones)
+        """The number of open iterators over boards, users and milestones."""
+        return sum(feed.subscribers for feed in self._feeds.values()) + len(self._milestones)
 
     async def run(self) -> None:
-        """Follows the boards until cancelled. Raises only what is a fault in here."""
-        self._new = asyncio.Queue()
+        """Follow the boards until cancelled. Failures of the stores are not raised."""
+        self._new_feeds = asyncio.Queue()
         try:
             async with asyncio.TaskGroup() as group:
                 for feed in self._feeds.values():
-                    feed.invalidate()  # whatever was heard while nobody ran them may be forgotten
+                    feed.invalidate()  # Notifications may have been lost while the feeds were not running.
                     self._start(group, feed)
-                while True:  # this task alone starts others: nothing joins a group that is on its way down
-                    self._start(group, await self._new.get())
+                while True:  # Only this task starts others, so none is added to a group that is being cancelled.
+                    self._start(group, await self._new_feeds.get())
         finally:
             self._channels.clear()
             for feed in self._feeds.values():
-                feed.abandon()
+                feed.fail_pending_reads()
 
     def close(self) -> None:
-        """Ends every iterator; new ones end at once. For the way down."""
+        """End every iterator, and new ones at once, because the process shuts down."""
         self._closed = True
         for feed in self._feeds.values():
-            feed.dismiss()
+            feed.close()
         for mailbox in self._milestones:
             mailbox.close()
 
     def current_head(self, category: str, period: Period) -> Page | None:
-        """The head of the open board: one object for as long as nothing on it changed, names included.
+        """Return the head of the open board, one object for as long as nothing on it changes, names included.
 
-        None when memory does not have it, or it is not known to be the present. No I/O, a microsecond.
+        Returns:
+            The head, or None if memory does not have it or it is not known to be current. Takes a microsecond; no I/O.
         """
-        feed = self._following(category, period)
+        feed = self._open_feed(category, period)
         return None if feed is None else feed.current_head()
 
-    def page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
-        """That part of the open board from memory; None when it is not there or not known to be the present.
+    def page(self, category: str, period: Period, view: Slice) -> SharedPage | None:
+        """Return a slice of the open board's head from memory.
 
-        What `moved` told of and what other processes announced is in it. No I/O, microseconds.
+        It includes the changes that `notify_changed` and other processes announced. Takes microseconds; no I/O.
+
+        Returns:
+            The page, or None if the slice reaches beyond the head, or memory does not have a current head.
         """
-        if not _in_head(limit, offset) or (feed := self._following(category, period)) is None:
+        if not view.is_in_head or (feed := self._open_feed(category, period)) is None:
             return None
-        return feed.page_of_head(limit, offset)
+        return feed.page_of_head(view)
 
-    async def fresh_page(self, category: str, period: Period, limit: int, offset: int = 0) -> Page | None:
-        """That part of the open board, read now if memory does not have it; concurrent callers share the reading.
+    async def fresh_page(self, category: str, period: Period, view: Slice) -> SharedPage | None:
+        """Return a slice of the open board's head, reading the head if necessary; concurrent callers share the read.
 
-        None when it reaches beyond the first `TOP` entries, which only a store can answer. While no store answers it is
-        the last known page, marked stale; raises ServiceUnavailable when there is none.
+        Returns:
+            The page; the last known one, marked stale, while no store answers; None if the slice reaches beyond the
+            head, which only a store can answer.
+
+        Raises:
+            ServiceUnavailable: No store answers, and no page is known.
         """
-        if not _in_head(limit, offset):
+        if not view.is_in_head:
             return None
         try:
-            async with asyncio.timeout(self._timing.answer):
-                page = await self._feed(category, period).fresh_page()
-        except TimeoutError:  # nobody runs the feed at the moment
+            async with asyncio.timeout(self._timing.read_timeout):
+                head = await self._feed(category, period).fresh_head()
+        except TimeoutError:  # The feed is not running at the moment.
             raise ServiceUnavailable from None
-        return page.page_of_head(limit, offset)
+        return SharedPage(head.page_of_head(view.limit, view.offset))
 
-    def moved(self, moves: Iterable[BoardMoved]) -> None:
-        """Boards moved: to be told by this process's own writer, so that its readers see what it wrote at once."""
-        for move in moves:
-            self.counters.nudges += 1
-            if (feed := self._feeds.get(move.board)) is not None:
-                feed.nudge(move.version, top_moved=move.top_moved)
+    def notify_changed(self, changes: Iterable[BoardMoved]) -> None:
+        """Take change notifications, also those of this process's own writer: its readers see its writes at once."""
+        for change in changes:
+            self.counters.notifications += 1
+            if (feed := self._feeds.get(change.board)) is not None:
+                feed.notify_changed(change.version, top_moved=change.top_moved)
 
     def invalidate(self) -> None:
-        """Reads every board anew: for when a store came or went, or what boards show of all users changed."""
+        """Read every board again: a store came or went, or what boards show of all users changed."""
         for feed in self._feeds.values():
             feed.invalidate()
 
     def watch(
-        self, category: str, period: Period, limit: int, extra_views: Sequence[View[Page]] = ()
+        self, category: str, period: Period, view: Slice | Around, extra_views: Sequence[View[Page]] = ()
     ) -> AsyncGenerator[BoardUpdate, None]:
-        """The first `limit` entries of the open board, with what else is watched `extra_views` them.
+        """Watch a slice of the open board's head, or the entries around a user, together with `extra_views`.
 
-        A SNAPSHOT, then an UPDATE when anything of it looks different.
+        The first message is a SNAPSHOT; an UPDATE follows when anything visible has changed. When the window ends, its
+        final page comes as an UPDATE and the next window as a SNAPSHOT. A slow reader misses states in between, never
+        the newest one. While no store answers, one UPDATE says that the page is stale.
 
-        When the window ends, its last page comes as an UPDATE and the next window as a SNAPSHOT. A reader that is slow
-        misses what lies between, never the newest. While no store answers, one UPDATE says that the page is stale.
+        Args:
+            category: The id of a category that exists.
+            period: A period of which the category keeps boards.
+            view: What to watch. Around a user without a score there are no entries.
+            extra_views: Views of the same board to read at the same version.
+
+        Raises:
+            ValueError: `view` is a slice that reaches beyond the head.
         """
+        if isinstance(view, Around):
+            return self._watch(category, period, with_extra_views(view, extra_views), lambda page: page, board_update)
+        if not view.is_in_head:
+            raise ValueError(f"a slice to watch must be within the first {TOP} entries: {view}")
         return self._watch(
-            category, period, with_extra_views(Head(), extra_views), lambda page: page.page_of_head(limit), board_update
+            category,
+            period,
+            with_extra_views(Head(), extra_views),
+            lambda head: head.page_of_head(view.limit, view.offset),
+            board_update,
         )
 
-    def watch_around(
-        self, category: str, period: Period, user_id: UUID, radius: int, extra_views: Sequence[View[Page]] = ()
-    ) -> AsyncGenerator[BoardUpdate, None]:
-        """As `watch`, for a user and up to `radius` entries above and below. No entries while the user has no row."""
-        view = with_extra_views(Around(user_id, radius), extra_views)
-        return self._watch(category, period, view, lambda page: page, board_update)
-
     def watch_user(self, user_id: UUID, category: str, period: Period) -> AsyncGenerator[UserChange, None]:
-        """One user's score and rank on the open board: a SNAPSHOT, then an UPDATE when they changed."""
+        """Watch one user's score and rank on the open board: a SNAPSHOT, then an UPDATE per change."""
         return self._watch(category, period, Player(user_id), lambda view: view, user_change)
 
     async def watch_milestones(self, user_id: UUID | None = None) -> AsyncGenerator[Milestone, None]:
-        """Milestones reached from now on, of one user or of all. Of a reader that is slow the oldest are lost."""
+        """Watch the milestones of one user, or of all, from now on. A slow reader misses the oldest ones."""
         mailbox: DropOldestQueue[Milestone] = DropOldestQueue()
         self._milestones[mailbox] = user_id
         try:
@@ -187,50 +206,50 @@ class Hub:
         category: str,
         period: Period,
         view: View[S],
-        part: Callable[[S], S],
+        visible_part: Callable[[S], S],
         message: Callable[[S | None, S, bool], U | None],
     ) -> AsyncGenerator[U, None]:
         while not self._closed:
             feed = self._feed(category, period)
-            slot = feed.attach(view)
+            mailbox = feed.attach(view)
             shown: S | None = None
             try:
-                async for state in slot:
-                    seen = part(state)
-                    update = message(shown, seen, slot.closed)
+                async for newest in mailbox:
+                    state = visible_part(newest)
+                    update = message(shown, state, mailbox.closed)
                     if update is not None:
-                        shown = seen
+                        shown = state
                         yield update
             finally:
-                feed.detach(view, slot)
+                feed.detach(view, mailbox)
 
-    def _following(self, category: str, period: Period) -> Feed | None:
-        """The feed of the board that is open now, if there is one."""
-        feed = self._open.get((category, period))
-        return None if feed is None or feed.is_past(self._clock.now()) else feed
+    def _open_feed(self, category: str, period: Period) -> Feed | None:
+        """Return the feed of the board that is open now, if there is one."""
+        feed = self._open_feeds.get((category, period))
+        return None if feed is None or feed.is_over(self._clock.now()) else feed
 
     def _feed(self, category: str, period: Period) -> Feed:
-        feed = self._following(category, period)
+        feed = self._open_feed(category, period)
         if feed is None:
             board = board_of(category, period, self._clock.now())
             feed = Feed(board, self._reader, self._clock, self._timing, self.counters)
-            self._feeds[board.key] = self._open[category, period] = feed
-            self._new.put_nowait(feed)
+            self._feeds[board.key] = self._open_feeds[category, period] = feed
+            self._new_feeds.put_nowait(feed)
         return feed
 
     def _start(self, group: asyncio.TaskGroup, feed: Feed) -> None:
         category = feed.board.category
         if category not in self._channels:
             self._channels[category] = group.create_task(self._listen(category))
-        group.create_task(self._tend(feed))
+        group.create_task(self._run_feed(feed))
 
-    async def _tend(self, feed: Feed) -> None:
-        """Runs the feed and releases it, with the channel when it was the last of its category."""
+    async def _run_feed(self, feed: Feed) -> None:
+        """Run a feed, then release it, together with the channel if it was the last feed of its category."""
         await feed.run()
         board = feed.board
         del self._feeds[board.key]
-        if self._open.get((board.category, board.window.period)) is feed:
-            del self._open[board.category, board.window.period]
+        if self._open_feeds.get((board.category, board.window.period)) is feed:
+            del self._open_feeds[board.category, board.window.period]
         if all(other.board.category != board.category for other in self._feeds.values()):
             self._channels.pop(board.category).cancel()
 
@@ -238,9 +257,9 @@ class Hub:
         async with self._broadcast.subscribe(boards_channel(category)) as subscriber:
             while True:
                 event = await subscriber.get()
-                moves = None if isinstance(event, Gap) else decode_boards(category, event.message)
-                if moves is not None:
-                    self.moved(moves)
+                changes = None if isinstance(event, Gap) else decode_boards(category, event.message)
+                if changes is not None:
+                    self.notify_changed(changes)
                     continue
                 self.counters.gaps += isinstance(event, Gap)
                 self.counters.unreadable += not isinstance(event, Gap)
@@ -248,7 +267,7 @@ class Hub:
                     if feed.board.category == category:
                         feed.check_version()
 
-    def _notice(self, notice: Notice) -> None:
+    def _take_notice(self, notice: Notice) -> None:
         match notice:
             case ProfileChanged(user_id):
                 for feed in self._feeds.values():
@@ -260,7 +279,3 @@ class Hub:
                         mailbox.put(milestone)
             case NoticesLost():
                 self.invalidate()
-
-
-def _in_head(limit: int, offset: int) -> bool:
-    return offset + limit <= TOP

@@ -1,1 +1,1 @@
-"""Resolvers translate: arguments to a service call, its answer to a schema type. They decide nothing."""
+"""Resolvers: convert arguments, call one service, convert the result to a schema type."""

@@ -1,25 +1,39 @@
-"""Changing the catalogue: for moderators."""
+"""The catalogue: lists for clients, and changes by moderators."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
-from app.context import Context
-from app.domain.errors import BadUserInput
-from app.domain.ledger.transactions import Actor
+from app.domain.ids import parse_id
 from app.domain.users import Role
-from app.resolvers.arguments import Info
+from app.execution.documents.selection import CACHEABLE
+from app.resolvers.arguments import InCategory, Info, moderator_of
 from app.schema.catalogue.catalogue import Action, Category
 from app.schema.catalogue.changes import CatalogueChange, SaveActionInput, SaveCategoryInput
 
 
 @strawberry.type
-class CatalogueQueries:
+class CatalogueQueryFields:
+    """Queries about the catalogue."""
+
+    @strawberry.field(
+        description="The actions that users can complete, and the points they pay.", metadata={CACHEABLE: True}
+    )
+    async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
+        """List actions."""
+        actions = info.context.cached(info.context.app.catalogue_lists.actions(category))
+        return [Action.of(action, category) for action, category in actions]
+
+    @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={CACHEABLE: True})
+    async def categories(self, info: Info) -> list[Category]:
+        """List categories."""
+        categories = info.context.cached(info.context.app.catalogue_lists.categories())
+        return [Category.of(category) for category in categories]
+
     @strawberry.field(
         description="The audit log of changes to categories and actions, newest first. Requires the role `moderator`.",
         metadata={"viewer": True},
@@ -38,13 +52,17 @@ class CatalogueQueries:
             ),
         ] = None,
     ) -> list[CatalogueChange]:
+        """Read the audit log of the catalogue."""
         info.context.require_role(Role.MODERATOR)
-        changes = await info.context.app.catalogue_changes.changes(first, _change_id(before))
+        last = None if before is None else parse_id("before", before)
+        changes = await info.context.app.catalogue_changes.changes(first, last)
         return [CatalogueChange.of(change) for change in changes]
 
 
 @strawberry.type
-class CatalogueMutations:
+class CatalogueMutationFields:
+    """Changes of the catalogue, by moderators."""
+
     @strawberry.mutation(
         description=(
             "Create a category, or change the given fields of an existing one. All instances of the service "
@@ -58,8 +76,9 @@ class CatalogueMutations:
             SaveCategoryInput, strawberry.argument(description="The category to create, or the fields to change.")
         ],
     ) -> Category:
-        app, actor = info.context.app, _moderator(info.context)
-        await app.catalogue_changes.apply([_given(input)], [], actor, input.reason)
+        """Create or change a category."""
+        app, actor = info.context.app, moderator_of(info.context)
+        await app.catalogue_changes.apply([_given_fields(input)], [], actor, input.reason)
         return Category.of(app.catalogue.current.category(input.id))
 
     @strawberry.mutation(
@@ -76,8 +95,9 @@ class CatalogueMutations:
             SaveActionInput, strawberry.argument(description="The action to create, or the fields to change.")
         ],
     ) -> Action:
-        app, actor = info.context.app, _moderator(info.context)
-        document = _given(input)
+        """Create or change an action."""
+        app, actor = info.context.app, moderator_of(info.context)
+        document = _given_fields(input)
         if document.get("difficulties"):
             document["difficulties"] = {one.name: one.points for one in document["difficulties"]}
         await app.catalogue_changes.apply([], [document], actor, input.reason)
@@ -86,19 +106,7 @@ class CatalogueMutations:
         return Action.of(action, catalogue.category(action.category))
 
 
-def _moderator(context: Context) -> Actor:
-    caller = context.require_role(Role.MODERATOR)
-    return Actor(caller.user_id, caller.role.value, context.address, context.user_agent)
-
-
-def _given(input: SaveCategoryInput | SaveActionInput) -> dict[str, Any]:
-    """The fields that the client gave, but for the reason."""
+def _given_fields(input: SaveCategoryInput | SaveActionInput) -> dict[str, Any]:
+    """Return the fields that the client gave, without the reason."""
     values = {to_camel_case(name): value for name, value in vars(input).items()}
     return {name: value for name, value in values.items() if value is not UNSET and name != "reason"}
-
-
-def _change_id(argument: str | None) -> UUID | None:
-    try:
-        return None if argument is None else UUID(argument)
-    except ValueError:
-        raise BadUserInput("`before` must be the id of a change.") from None

@@ -1,20 +1,15 @@
-"""Decisions of moderators, and what they decide about."""
+"""Moderation: flags, and the decisions of moderators."""
 
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
-from app.context import Context
-from app.domain.errors import BadUserInput
-from app.domain.ids import parse_user_id
-from app.domain.ledger.transactions import Actor
-from app.domain.rules import flags as domain
+from app.domain.ids import parse_id
 from app.domain.users import Role
-from app.resolvers.arguments import Info, UserId
+from app.resolvers.arguments import Info, UserId, moderator_of
 from app.schema.enums import FlagStatus
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, ModeratedUser
@@ -27,7 +22,9 @@ FlagId = Annotated[strawberry.ID, strawberry.argument(description="The `id` of a
 
 
 @strawberry.type
-class ModerationQueries:
+class ModerationQueryFields:
+    """Queries of moderators."""
+
     @strawberry.field(
         description="Completions that the fraud rules found suspicious, newest first. Requires the role `moderator`.",
         metadata={"viewer": True},
@@ -49,16 +46,18 @@ class ModerationQueries:
             ),
         ] = None,
     ) -> list[Flag]:
+        """Read flags."""
         context = info.context
         context.require_role(Role.MODERATOR)
-        last = None if after is None else _id(after, "flag")
-        flags = await context.app.moderation.reviews.flags(status, first, last)
-        profiles = await context.app.profiles.get({flag.user_id for flag in flags})
-        return [Flag.of(flag, User.of(profiles[flag.user_id])) for flag in flags]
+        last = None if after is None else parse_id("after", after)
+        flags = await context.app.flag_reviews.read(status, first, last)
+        return [Flag.of(flag, User.of(profile)) for flag, profile in flags]
 
 
 @strawberry.type
-class ModerationMutations:
+class ModerationMutationFields:
+    """Decisions of moderators."""
+
     @strawberry.mutation(
         description=(
             "Add points to a user's score or subtract them, on the all-time board and on the boards of the "
@@ -73,9 +72,10 @@ class ModerationMutations:
             AdjustScoreInput, strawberry.argument(description="The user, the change of the score, and the reason.")
         ],
     ) -> ScoreAccepted:
+        """Adjust a user's score."""
         receipt = await info.context.app.moderation.corrections.adjust(
-            _moderator(info.context),
-            parse_user_id(input.user_id),
+            moderator_of(info.context),
+            parse_id("userId", input.user_id),
             input.category,
             input.delta,
             input.reason,
@@ -97,9 +97,10 @@ class ModerationMutations:
         ],
         reason: Reason,
     ) -> ScoreAccepted:
-        moderator = _moderator(info.context)
+        """Revert a transaction."""
+        moderator = moderator_of(info.context)
         corrections = info.context.app.moderation.corrections
-        return ScoreAccepted.of(await corrections.revert(moderator, _id(transaction_id, "transaction"), reason))
+        return ScoreAccepted.of(await corrections.revert(moderator, parse_id("transactionId", transaction_id), reason))
 
     @strawberry.mutation(
         description=(
@@ -108,8 +109,9 @@ class ModerationMutations:
         )
     )
     async def hide_user(self, info: Info, user_id: UserId, reason: Reason) -> ModeratedUser:
-        moderator, visibility = _moderator(info.context), info.context.app.moderation.visibility
-        profile = await visibility.hide(moderator, parse_user_id(user_id), reason)
+        """Hide a user."""
+        moderator, visibility = moderator_of(info.context), info.context.app.moderation.visibility
+        profile = await visibility.hide(moderator, parse_id("userId", user_id), reason)
         return ModeratedUser(user=User.of(profile), hidden=True)
 
     @strawberry.mutation(
@@ -119,8 +121,9 @@ class ModerationMutations:
         )
     )
     async def unhide_user(self, info: Info, user_id: UserId, reason: Reason) -> ModeratedUser:
-        moderator, visibility = _moderator(info.context), info.context.app.moderation.visibility
-        profile = await visibility.unhide(moderator, parse_user_id(user_id), reason)
+        """Show a hidden user."""
+        moderator, visibility = moderator_of(info.context), info.context.app.moderation.visibility
+        profile = await visibility.unhide(moderator, parse_id("userId", user_id), reason)
         return ModeratedUser(user=User.of(profile), hidden=False)
 
     @strawberry.mutation(
@@ -131,8 +134,9 @@ class ModerationMutations:
         )
     )
     async def delete_user(self, info: Info, user_id: UserId, reason: Reason) -> DeletedUser:
-        moderator = _moderator(info.context)
-        deleted = await info.context.app.moderation.deletion(moderator, parse_user_id(user_id), reason)
+        """Delete a user."""
+        moderator = moderator_of(info.context)
+        deleted = await info.context.app.moderation.deletion(moderator, parse_id("userId", user_id), reason)
         return DeletedUser(user=User.of(deleted.profile), export=JSON(deleted.content))
 
     @strawberry.mutation(
@@ -142,9 +146,10 @@ class ModerationMutations:
         )
     )
     async def release_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
-        moderator = _moderator(info.context)
-        reviews = info.context.app.moderation.reviews
-        return await _shown(info.context, await reviews.release(moderator, _id(flag_id, "flag"), reason))
+        """Release a flagged completion."""
+        moderator, reviews = moderator_of(info.context), info.context.app.flag_reviews
+        flag, profile = await reviews.release(moderator, parse_id("flagId", flag_id), reason)
+        return Flag.of(flag, User.of(profile))
 
     @strawberry.mutation(
         description=(
@@ -153,23 +158,7 @@ class ModerationMutations:
         )
     )
     async def reject_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
-        moderator = _moderator(info.context)
-        reviews = info.context.app.moderation.reviews
-        return await _shown(info.context, await reviews.reject(moderator, _id(flag_id, "flag"), reason))
-
-
-def _moderator(context: Context) -> Actor:
-    caller = context.require_role(Role.MODERATOR)
-    return Actor(caller.user_id, caller.role.value, context.address, context.user_agent)
-
-
-async def _shown(context: Context, flag: domain.Flag) -> Flag:
-    profiles = await context.app.profiles.get([flag.user_id])
-    return Flag.of(flag, User.of(profiles[flag.user_id]))
-
-
-def _id(argument: str, noun: str) -> UUID:
-    try:
-        return UUID(argument)
-    except ValueError:
-        raise BadUserInput(f"The id of a {noun} must be a UUID.") from None
+        """Reject a flagged completion."""
+        moderator, reviews = moderator_of(info.context), info.context.app.flag_reviews
+        flag, profile = await reviews.reject(moderator, parse_id("flagId", flag_id), reason)
+        return Flag.of(flag, User.of(profile))

@@ -1,1 +1,4 @@
-"""The contract: GraphQL types, inputs and errors. Shape only; `.of(...)` makes a type from its domain object."""
+"""The GraphQL types, inputs and errors: declarations only; `.of(...)` converts a domain object.
+
+The `description` of a type or field is its documentation.
+"""

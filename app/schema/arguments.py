@@ -1,4 +1,4 @@
-"""Arguments that fields of several types take, described once."""
+"""Arguments that fields of several types have in common."""
 
 from __future__ import annotations
 

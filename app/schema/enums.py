@@ -1,4 +1,4 @@
-"""The enums of the domain, made known to the schema with a description of every value."""
+"""The enums of the domain, with a description of every value."""
 
 from __future__ import annotations
 

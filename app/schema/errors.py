@@ -1,4 +1,4 @@
-"""The outcomes of a mutation that a client acts on: a type each, so that they cannot be overlooked."""
+"""The outcomes of a mutation that a client should handle: members of its result union."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scalars that are parsed more strictly than the library does."""
+"""Scalars that are parsed more strictly than by the library."""
 
 from __future__ import annotations
 

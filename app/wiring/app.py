@@ -23,10 +23,12 @@ from app.services.board_index import RedisCaller
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.queries import Leaderboards
-from app.services.boards.reader import ReadBoard
+from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.queries import BoardQueries
 from app.services.catalogue.cache import CatalogueService
 from app.services.catalogue.changes import CatalogueChanges
+from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Jobs
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
@@ -34,6 +36,7 @@ from app.services.ledger.anchor_job import Anchors
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation import Moderation
 from app.services.players.profile_cache import Profiles
 from app.services.players.provision import Users
@@ -47,6 +50,7 @@ from app.services.submissions.signing_sessions import SigningSessions
 from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
+from app.services.viewer import ReadViewer
 from app.stores.postgres import Database
 from app.telemetry.supervision import Supervisor
 
@@ -84,10 +88,14 @@ class App:
     ledger: Ledger
     account_cache: AccountCache
     after_commit: AfterCommit
-    leaderboards: Leaderboards
+    board_queries: BoardQueries
     history: PlayerHistory
     close_windows: CloseWindows
-    boards: ReadBoard
+    board_reader: FallbackReader
+    live_updates: LiveUpdates
+    viewer: ReadViewer
+    flag_reviews: FlagReviews
+    catalogue_lists: CatalogueLists
     rebuild: Rebuild
     reconcile: Reconcile
     seeding: Seed

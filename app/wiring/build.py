@@ -12,6 +12,7 @@ from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
+from app.runtime import Runtime
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances
@@ -20,12 +21,15 @@ from app.services.auth.access_tokens import AccessTokens, SecretKeys
 from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.queries import Leaderboards
+from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.queries import BoardQueries
 from app.services.catalogue.changes import CatalogueChanges
+from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
 from app.services.limits.from_settings import limits_of
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.submissions.issue_action_token import IssueToken
@@ -34,6 +38,7 @@ from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
+from app.services.viewer import ReadViewer
 from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
@@ -46,25 +51,27 @@ from app.wiring.writing import WritingSide, open_writing
 async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
     """The application, its clients open until `stack` closes them; nothing runs yet."""
     random = Random()
-    stores = open_stores(settings, clock, stack)
-    reading = await open_reading(settings, stores, clock, random, stack)
+    runtime = Runtime(clock=clock, random=random)
+    stores = open_stores(settings, runtime, stack)
+    reading = await open_reading(settings, stores, runtime, stack)
     writing = open_writing(settings, stores, reading, clock, random, stack)
     database, catalogue = stores.database, reading.catalogue
-    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, clock)
-    close_windows = CloseWindows(database, stores.index_loader, catalogue, clock)
+    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, runtime)
+    close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
     anchors = Anchors(database, clock)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, random, stack)
     copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
+    rate_limiter = RateLimiter(
+        stores.redis, stores.redis_caller, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+    )
     return App(
         settings=settings,
         clock=clock,
         database=database,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
-        rate_limiter=RateLimiter(
-            stores.redis, stores.redis_caller, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
-        ),
+        rate_limiter=rate_limiter,
         jwks=jwks,
         access_tokens=AccessTokens(
             jwks or SecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
@@ -97,10 +104,22 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         ledger=writing.ledger,
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
-        leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, clock),
+        board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, runtime),
         history=PlayerHistory(stores.replicas, reading.profiles, clock),
         close_windows=close_windows,
-        boards=reading.boards,
+        board_reader=reading.board_reader,
+        live_updates=LiveUpdates(reading.hub, reading.profiles, catalogue),
+        viewer=ReadViewer(
+            reading.profiles,
+            reading.board_reader,
+            rate_limiter,
+            writing.action_tokens,
+            writing.moderation.reviews,
+            runtime,
+            max_open_tokens=settings.max_open_tokens,
+        ),
+        flag_reviews=FlagReviews(writing.moderation.reviews, reading.profiles),
+        catalogue_lists=CatalogueLists(catalogue),
         rebuild=reading.rebuild,
         reconcile=reconcile,
         seeding=Seed(database, catalogue, clock, random),

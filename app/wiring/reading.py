@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from random import Random
 from uuid import UUID
 
 from broadcaster import Broadcast
@@ -21,10 +16,11 @@ from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import OUTAGES, RedisBackend
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
+from app.runtime import Runtime
 from app.services.board_index.rebuild import Rebuild
-from app.services.boards.postgres_reader import PostgresBoards
-from app.services.boards.reader import ReadBoard
-from app.services.boards.redis_reader import RedisBoards
+from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.postgres_reader import PostgresReader
+from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import Profiles
 from app.wiring.stores import Stores, new_redis
@@ -38,7 +34,7 @@ class ReadingSide:
     notices: Notices
     catalogue: CatalogueService
     profiles: Profiles
-    boards: ReadBoard
+    board_reader: FallbackReader
     rebuild: Rebuild
     hub: Hub
 
@@ -58,28 +54,23 @@ class ReadingSide:
             await self.notices.publish(CatalogueChanged())
 
 
-async def open_reading(
-    settings: Settings, stores: Stores, clock: Callable[[], datetime], random: Random, stack: AsyncExitStack
-) -> ReadingSide:
+async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack) -> ReadingSide:
     """Everything that reads. Nothing moves before its background work runs."""
-    backend = RedisBackend(lambda: new_redis(settings), prefix=f"{settings.redis_prefix}:", random=random)
+    backend = RedisBackend(lambda: new_redis(settings), runtime, prefix=f"{settings.redis_prefix}:")
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
     profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
-    rebuild = Rebuild(
-        stores.database, stores.bulk, stores.index_loader, catalogue, lambda _: hub.invalidate(), clock, os.urandom
-    )
-    epoch = f"pg-{uuid7(clock(), os.urandom).hex}"
-    boards = ReadBoard(
-        RedisBoards(stores.standings, profiles, clock),
-        PostgresBoards(stores.replicas, profiles, clock, epoch),
+    rebuild = Rebuild(stores.database, stores.bulk, stores.index_loader, catalogue, lambda: hub.invalidate(), runtime)
+    epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
+    board_reader = FallbackReader(
+        RedisReader(stores.standings, profiles, runtime),
+        PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.standings,
         rebuild.request,
         lambda: stores.database.breaker.is_open,
-        time.monotonic,
-        clock,
+        runtime,
     )
-    hub = Hub(boards, broadcast, notices, clock=SystemClock(clock))
+    hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime))
     stores.database.breaker.on_change = stores.redis_caller.breaker.on_change = hub.invalidate
-    return ReadingSide(backend, notices, catalogue, profiles, boards, rebuild, hub)
+    return ReadingSide(backend, notices, catalogue, profiles, board_reader, rebuild, hub)

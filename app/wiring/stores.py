@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -15,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.config import Settings
-from app.pubsub.channels.events import boards_channel
+from app.runtime import Runtime
 from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
 from app.stores.circuit_breaker import CircuitBreaker
@@ -44,7 +42,7 @@ class Stores:
     index_loader: IndexLoader
 
 
-def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Stores:
+def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Stores:
     """Clients of all stores; nothing is connected before it is used. `stack` closes them."""
     assert settings.database_url is not None
     database = _database(settings.database_url, settings, stack)
@@ -55,17 +53,14 @@ def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     patient_guard = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, time.monotonic))
     keys = RedisKeys(settings.redis_prefix)
 
-    def channel(category: str) -> str:
-        return f"{settings.redis_prefix}:{boards_channel(category)}"
-
     return Stores(
         database,
         Replicas(replicas, database),
         redis,
         redis_caller,
         keys,
-        BoardIndex(redis, redis_caller, keys, channel, clock),
-        BoardIndex(patient, patient_guard, keys, channel, clock),
+        BoardIndex(redis, redis_caller, keys, runtime),
+        BoardIndex(patient, patient_guard, keys, runtime),
         IndexLoader(patient, patient_guard, keys),
     )
 

@@ -59,7 +59,7 @@ def open_writing(
     users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
     milestones = Milestones(database, reading.announce_milestone)
     after_commit = AfterCommit(
-        stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
+        stores.standings, reading.hub.notify_changed, reading.rebuild.request, milestones.see_rank, batch=batch
     )
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
     account_cache = AccountCache(time.monotonic, recent=recent, has_notices=reading.backend.healthy.is_set)

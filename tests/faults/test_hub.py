@@ -9,7 +9,8 @@ from redis.asyncio import Redis
 from app.domain.boards.board import Source, board_of
 from app.domain.boards.periods import Period
 from app.pubsub.feed.clock import SystemClock
-from tests.support.boards.hub_processes import announce, first, run_hub_process, until_top_is, watch
+from app.runtime import Runtime
+from tests.support.boards.hub_processes import announce, first, hub_process, until_top_is, watch
 from tests.support.boards.in_memory_boards import BIRTH, MemoryBoards
 from tests.support.stores import BreakableServer
 
@@ -17,10 +18,10 @@ BOARD = board_of("global", Period.ALL_TIME, BIRTH)
 
 
 async def test_watchers_of_two_processes_see_every_stage_of_a_restart_of_redis(redis_server: BreakableServer) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
-        run_hub_process(redis_server.url, boards) as one,
-        run_hub_process(redis_server.url, boards) as two,
+        hub_process(redis_server.url, boards) as one,
+        hub_process(redis_server.url, boards) as two,
         aclosing(watch(one)) as here,
         aclosing(watch(two)) as there,
     ):
@@ -45,8 +46,8 @@ async def test_watchers_of_two_processes_see_every_stage_of_a_restart_of_redis(r
 
 
 async def test_watchers_see_changes_while_redis_is_frozen_and_afterwards(redis_server: BreakableServer) -> None:
-    boards = MemoryBoards(SystemClock())
-    async with run_hub_process(redis_server.url, boards) as one, aclosing(watch(one)) as updates:
+    boards = MemoryBoards(SystemClock(Runtime()))
+    async with hub_process(redis_server.url, boards) as one, aclosing(watch(one)) as updates:
         await first(updates)
         redis_server.freeze()
         boards.redis = False

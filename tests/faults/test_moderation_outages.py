@@ -19,7 +19,7 @@ MODERATOR = Actor(uuid4(), Role.MODERATOR.value)
 
 async def names(app: App) -> tuple[Source, list[str]]:
     """Who is on the board, and where that is known from."""
-    page = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
+    page = await app.board_reader.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
     return page.source, [entry.user.username for entry in page.entries]
 
 

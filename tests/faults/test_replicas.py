@@ -16,7 +16,7 @@ async def scores(settings: Settings, replica: str) -> list[int]:
         who = caller()
         await writer.submit_score(who, (await writer.issue_token(who, "COMPLETE_LEVEL")).token)
         async with open_app(settings.model_copy(update=nowhere)) as app:
-            page = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
+            page = await app.board_reader.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
     assert page.source is Source.POSTGRES
     return [entry.score for entry in page.entries]
 

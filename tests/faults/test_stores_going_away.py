@@ -12,6 +12,7 @@ from app.domain.boards.views import Slice
 from app.domain.errors import ActionTokenUsed, ServiceUnavailable
 from app.services.board_index import BoardNotLoaded, RedisUnreachable
 from app.wiring import App
+from tests.support.boards.board_pages import read_page
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT
@@ -33,7 +34,7 @@ async def eventually(app: App, expected: dict[str, int]) -> None:
     async with asyncio.timeout(TIMEOUT):
         while True:
             try:
-                page = await app.boards.page(board, Slice(0, 100))
+                page = await app.board_reader.page(board, Slice(0, 100))
             except (BoardNotLoaded, RedisUnreachable, ServiceUnavailable):
                 page = None
             shown = {entry.user.username: entry.score for entry in page.entries} if page else None
@@ -51,13 +52,12 @@ async def test_a_submission_is_durable_while_redis_is_away_and_redis_catches_up(
         redis_server.kill()
         receipt = await app.submit_score(alice, (await app.issue_token(alice, "COMPLETE_LEVEL")).token)
         assert (receipt.new_score, receipt.current_rank) == (100, None)
-        page = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
+        page = await app.board_reader.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
         assert page.source is Source.POSTGRES
         assert [entry.score for entry in page.entries] == [100]
         await redis_server.start()
         await eventually(app, {"alice": 100})
-        board = board_of("global", Period.ALL_TIME, app.clock())
-        assert (await app.leaderboards.page(board, 10, 0)).entries[0].score == 100
+        assert (await read_page(app)).entries[0].score == 100
 
 
 async def test_what_a_frozen_redis_missed_is_repaired(on_a_breakable_redis: Settings, redis_server: BreakableServer):
@@ -75,10 +75,10 @@ async def test_an_emptied_redis_is_filled_again_under_a_new_epoch(app: App):
     alice = caller("alice")
     await app.submit_score(alice, (await app.issue_token(alice, "COMPLETE_LEVEL")).token)
     board = board_of("global", Period.ALL_TIME, app.clock())
-    before = await app.boards.read_version(board)
+    before = await app.board_reader.read_version(board)
     await app.redis.flushdb()
     await eventually(app, {"alice": 50})
-    after = await app.boards.read_version(board)
+    after = await app.board_reader.read_version(board)
     assert after.epoch != before.epoch
 
 
@@ -104,7 +104,7 @@ async def test_nothing_is_acknowledged_without_postgres_and_the_token_stays_good
             await app.submit_score(alice, token)
         with pytest.raises(ServiceUnavailable):
             await app.issue_token(alice, "COMPLETE_LEVEL")
-        board = await app.boards.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
+        board = await app.board_reader.page(board_of("global", Period.ALL_TIME, app.clock()), Slice(0, 10))
         assert (board.source, board.entries[0].score, board.stale) == (Source.REDIS, 50, True)
         await postgres_server.start()
         async with asyncio.timeout(TIMEOUT):

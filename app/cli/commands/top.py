@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.terminal.output import console, examples
+from app.domain.boards.board_query import BoardQuery, page_view
 from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def top(
     from app.cli.process.open_services import with_services
 
     async def work(app: App) -> Page:
-        boards = app.leaderboards
-        return await boards.page(boards.board(boards.category(category, period), period), limit, 0)
+        boards = app.board_queries
+        kind = boards.category(category, period)
+        query = BoardQuery(kind, boards.board(kind, period), page_view(limit))
+        return (await boards.page(query)).value.page
 
     _show(with_services(work))
 

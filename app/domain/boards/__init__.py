@@ -1,0 +1,1 @@
+"""Boards: windows, order, pages, views and the queries that ask for them."""

@@ -1,4 +1,4 @@
-"""Boards: what is ranked, and what a reader of a board sees."""
+"""Boards, and what their readers see: pages, standings and updates."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.domain.boards.periods import Period, Window, window_of
 from app.domain.users import Profile
 
 TOP = 100
-"""How many entries the head of a board has: the most that one page shows and one feed carries."""
+"""The number of entries in the head of a board, which is also the maximum of one page."""
 
 
 class Source(StrEnum):
-    """Where a reading of a board came from."""
+    """The store that a page was read from."""
 
     MEMORY = "MEMORY"
     REDIS = "REDIS"
@@ -27,7 +27,10 @@ class Source(StrEnum):
 class Board:
     """One ranking: a category in one window.
 
-    `as_of` makes it the board as it stood at that instant, which only the ledger can tell. None: as it stands now.
+    Attributes:
+        category: The id of the category.
+        window: The window.
+        as_of: The board as it was at this instant, computed from the ledger; None for the present state.
     """
 
     category: str
@@ -36,31 +39,36 @@ class Board:
     _hash: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
-        # Boards are keys everywhere, and mostly the same few objects.
-        known = self._hash
-        if known is None:
-            known = hash((self.category, self.window, self.as_of))
-            object.__setattr__(self, "_hash", known)
-        return known
+        # Boards are keys of many dicts, and few objects are in use, so the hash is computed once.
+        hash_ = self._hash
+        if hash_ is None:
+            hash_ = hash((self.category, self.window, self.as_of))
+            object.__setattr__(self, "_hash", hash_)
+        return hash_
 
     @property
     def key(self) -> str:
-        """`global/DAILY:2026-11-20`: names the board in events, cursors, ids and logs."""
+        """The name of the board in messages, cursors, ids and logs, for example `global/DAILY:2026-11-20`."""
         moment = "" if self.as_of is None else f"@{self.as_of.astimezone(UTC).isoformat()}"
         return f"{self.category}/{self.window.key}{moment}"
 
 
 def board_of(category: str, period: Period, instant: datetime) -> Board:
-    """The board of a category and period that is or was open at `instant`."""
+    """Return the board of a category and period that is or was open at `instant`."""
     return Board(category, window_of(period, instant))
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a board.
+    """One ranked user on a page.
 
-    `rank` is the 1-based position in board order; `competition_rank` is 1 + the number of users with a better score;
-    `tied_with` counts the *other* users on the same score.
+    Attributes:
+        rank: The 1-based position in board order.
+        competition_rank: 1 + the number of users with a better score.
+        tied_with: The number of other users with the same score.
+        score: The score.
+        reached_at: When the user reached the score.
+        user: The profile of the user.
     """
 
     rank: int
@@ -73,7 +81,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A point in the life of a board. Within one epoch `number` never goes back; a rebuilt copy has a new epoch."""
+    """A version of a board. Within an epoch `number` never decreases; a rebuilt copy starts a new epoch."""
 
     epoch: str
     number: int
@@ -81,9 +89,18 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries `offset + 1 …` of a board at one version: every rank and total in it comes from one ordering.
+    """Consecutive entries of a board at one version: all ranks and totals are consistent with each other.
 
-    `extra_views` are other pages of the very same reading, each with the view that it answers.
+    Attributes:
+        board: The board.
+        version: The version that was read.
+        as_of: When the board last changed, as far as the store knows.
+        source: The store that was read.
+        total_users: The number of users on the whole board.
+        entries: The entries from `offset` on, in board order.
+        offset: The number of entries before the page.
+        stale: Whether the page may be out of date because a store is unavailable.
+        extra_views: Other pages that were read at the same version, each with the view that it shows.
     """
 
     board: Board
@@ -94,17 +111,17 @@ class Page:
     entries: tuple[Entry, ...]
     offset: int = 0
     stale: bool = False
-    extra_views: tuple[tuple[Hashable, Page], ...] = ()
+    extra_views: ExtraViews = ()
 
     def page_of_head(self, limit: int, offset: int = 0) -> Page:
-        """The same reading with only `limit` entries from absolute `offset` on."""
+        """Return the page with only `limit` entries, from the absolute `offset` on."""
         first = offset - self.offset
         return replace(self, entries=self.entries[first : first + limit], offset=offset)
 
 
 @dataclass(frozen=True, slots=True)
 class UserStanding:
-    """Where one user stands on a board. `rank`, `competition_rank`, `above`, `below` are None without a row."""
+    """The score and rank of one user on a board. Without a score `rank` and what follows from it are None."""
 
     board: Board
     version: Version
@@ -118,22 +135,26 @@ class UserStanding:
 
     @property
     def above(self) -> int | None:
-        """Users ahead in board order."""
+        """The number of users with a better rank."""
         return None if self.rank is None else self.rank - 1
 
     @property
     def below(self) -> int | None:
-        """Users behind in board order."""
+        """The number of users with a worse rank."""
         return None if self.rank is None else self.total_users - self.rank
 
     @property
     def percentile(self) -> float | None:
-        """The share of all users that stand below, in percent: 0 for the last, just under 100 for the first of many."""
+        """The percentage of all users with a worse rank, from 0 to just under 100."""
         return None if self.below is None else self.below / self.total_users * 100
 
 
+ExtraViews = tuple[tuple[Hashable, Page], ...]
+"""Other views of a board, each with the page that was read for it at the same version."""
+
+
 class UpdateKind(StrEnum):
-    """What a message of a subscription is."""
+    """The kind of a message of a subscription."""
 
     SNAPSHOT = "SNAPSHOT"
     UPDATE = "UPDATE"
@@ -141,7 +162,7 @@ class UpdateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RankChange:
-    """How one user moved in the visible window. A None rank is outside of it."""
+    """How the rank and score of one user changed on the visible page. A rank outside of the page is None."""
 
     user: Profile
     old_rank: int | None
@@ -152,7 +173,7 @@ class RankChange:
 
 @dataclass(frozen=True, slots=True)
 class BoardUpdate:
-    """One message of a board subscription: the whole visible page, and what moved since the message before."""
+    """One message of a board subscription: the whole visible page, and the changes since the previous message."""
 
     kind: UpdateKind
     page: Page
@@ -160,7 +181,7 @@ class BoardUpdate:
 
 
 def changes_between(before: Page, after: Page) -> tuple[RankChange, ...]:
-    """Who moved, entered, left, scored or was renamed between two readings of one visible window, in new order."""
+    """Return the changes of ranks, scores and names: users of `after` in order, then those who left."""
     old = {entry.user.id: entry for entry in before.entries}
     moved = []
     for entry in after.entries:
@@ -175,7 +196,7 @@ def changes_between(before: Page, after: Page) -> tuple[RankChange, ...]:
 
 
 def looks_different(before: Page, after: Page) -> bool:
-    """Whether a watcher would see a difference: membership, order, score, name, staleness or the window itself."""
+    """Whether users, order, scores, names, staleness or the window differ, also in `extra_views`."""
     if before.board != after.board or before.stale != after.stale or len(before.entries) != len(after.entries):
         return True
     return any(

@@ -1,4 +1,4 @@
-"""Cursors: opaque names of positions, each good for the one list it was made for."""
+"""Cursors: opaque positions in a list, each valid for the list that it was made for."""
 
 from __future__ import annotations
 
@@ -16,54 +16,54 @@ from app.domain.instants import instant, micros
 _POSITION = struct.Struct(">iQ16s")
 _SEQUENCE = struct.Struct(">Q")
 _MAX_SEQUENCE = 2**63 - 1
-"""What a `bigint` holds: clients can compute the checksum of any number."""
-_FOREIGN = "The cursor is not valid for this list: pass a cursor of the same list."
-_CHECK = 8
-"""Bytes of checksum: it keeps clients from taking cursors elsewhere or making them up, and guards no secret."""
+"""The maximum of a `bigint`. Clients could encode larger numbers, because the checksum is no secret."""
+FOREIGN_CURSOR = "The cursor is not valid for this list: pass a cursor of the same list."
+_CHECKSUM_SIZE = 8
+"""The length of the checksum in bytes. It detects cursors of other lists; it is not a signature."""
 
 
 def board_cursor(board: Board, position: Position) -> str:
-    """The name of a position on `board`."""
-    return _seal(board.key, _POSITION.pack(position.sort_key, micros(position.reached_at), position.user_id.bytes))
+    """Encode a position on `board`."""
+    return _encode(board.key, _POSITION.pack(position.sort_key, micros(position.reached_at), position.user_id.bytes))
 
 
 def parse_board_cursor(board: Board, cursor: str) -> Position:
-    """The inverse of `board_cursor`. Raises BadUserInput for one that is damaged or of another board or window."""
-    sort_key, reached_at, user_id = _POSITION.unpack(_unseal(board.key, cursor, _POSITION.size))
+    """Decode a cursor of `board`. Raises BadUserInput for one of another board or window, or malformed."""
+    sort_key, reached_at, user_id = _POSITION.unpack(_decode(board.key, cursor, _POSITION.size))
     try:
         return Position(sort_key, instant(reached_at), UUID(bytes=user_id))
-    except OverflowError:  # No instant of the calendar: the cursor was made up.
-        raise BadUserInput(_FOREIGN) from None
+    except OverflowError:  # The client made up the cursor: there is no such instant.
+        raise BadUserInput(FOREIGN_CURSOR) from None
 
 
 def ledger_cursor(user_id: UUID, seq: int) -> str:
-    """The name of a transaction in a user's ledger."""
-    return _seal(f"ledger/{user_id}", _SEQUENCE.pack(seq))
+    """Encode the position of a transaction in a user's ledger."""
+    return _encode(f"ledger/{user_id}", _SEQUENCE.pack(seq))
 
 
 def parse_ledger_cursor(user_id: UUID, cursor: str) -> int:
-    """The inverse of `ledger_cursor`. Raises BadUserInput for one that is damaged or of another user."""
-    seq: int = _SEQUENCE.unpack(_unseal(f"ledger/{user_id}", cursor, _SEQUENCE.size))[0]
+    """Decode a cursor of a user's ledger. Raises BadUserInput for one of another user, or malformed."""
+    seq: int = _SEQUENCE.unpack(_decode(f"ledger/{user_id}", cursor, _SEQUENCE.size))[0]
     if seq > _MAX_SEQUENCE:
-        raise BadUserInput(_FOREIGN)
+        raise BadUserInput(FOREIGN_CURSOR)
     return seq
 
 
-def _seal(scope: str, content: bytes) -> str:
-    return urlsafe_b64encode(_check(scope, content) + content).rstrip(b"=").decode()
+def _encode(scope: str, content: bytes) -> str:
+    return urlsafe_b64encode(_checksum(scope, content) + content).rstrip(b"=").decode()
 
 
-def _unseal(scope: str, cursor: str, size: int) -> bytes:
+def _decode(scope: str, cursor: str, size: int) -> bytes:
     try:
         raw = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError):
         raw = b""
-    content = raw[_CHECK:]
-    # Made anew and compared: of several spellings that decode to the same bytes only ours is taken.
-    if len(content) != size or _seal(scope, content) != cursor:
-        raise BadUserInput(_FOREIGN)
+    content = raw[_CHECKSUM_SIZE:]
+    # Encoding again and comparing rejects other base64 spellings of the same bytes.
+    if len(content) != size or _encode(scope, content) != cursor:
+        raise BadUserInput(FOREIGN_CURSOR)
     return content
 
 
-def _check(scope: str, content: bytes) -> bytes:
-    return hashlib.blake2b(content, digest_size=_CHECK, key=hashlib.sha256(scope.encode()).digest()).digest()
+def _checksum(scope: str, content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_CHECKSUM_SIZE, key=hashlib.sha256(scope.encode()).digest()).digest()

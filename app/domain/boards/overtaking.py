@@ -1,4 +1,4 @@
-"""Rivals: one player's place as a spectator follows it, and who passed them."""
+"""Overtaking: the standing of a watched user, and who passed them."""
 
 from __future__ import annotations
 
@@ -10,27 +10,34 @@ from app.domain.users import Profile
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """One user on a board at one version.
+    """The standing of one user on a board at one version, with entries above.
 
-    `user` is None for somebody the board does not know. `above` are the entries directly above, in board order: the
-    last of them is the nearest. It may hold all that are above or only the nearest few.
+    Attributes:
+        standing: Score and rank.
+        user: The profile; None for a user without a score.
+        above: All entries above the user, or the nearest few, in board order.
     """
 
-    place: UserStanding
+    standing: UserStanding
     user: Profile | None = None
     above: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """One message about a watched user: where they stand, and what changed since the message before.
+    """One message about a watched user: the standing, and what changed since the previous message.
 
-    `overtaken_by` is the nearest user above who passed since then. It is None when the rank did not fall, and also
-    when nobody can be named with certainty.
+    Attributes:
+        kind: SNAPSHOT for the first message of an epoch, else UPDATE.
+        standing: Score and rank.
+        user: The profile; None for a user without a score.
+        previous_rank: The rank in the previous message.
+        score_delta: The change of the score.
+        overtaken_by: The nearest user above who was below before; None if the rank did not fall or it is not certain.
     """
 
     kind: UpdateKind
-    place: UserStanding
+    standing: UserStanding
     user: Profile | None
     previous_rank: int | None = None
     score_delta: int = 0
@@ -38,16 +45,16 @@ class UserChange:
 
 
 def overtaker(before: UserView, after: UserView) -> Profile | None:
-    """The nearest user above who was below before, if the two views prove it; None when the rank did not fall.
+    """Return the nearest user above who was below before, if the two views prove it; None if the rank did not fall.
 
-    Where `before.above` is only a part of those above, somebody new in it may have come from further above. They have
-    not when they stand below one who was above before and has not scored since: scores only rise (a moderator's
-    correction apart), so whoever was ahead of that one still is.
+    Where `before.above` has only some of the entries above, a new entry in it may have come from further above. It has
+    not if it ranks below an entry that was above before and has not changed: scores only rise, apart from moderators'
+    corrections, so everybody who ranked above that entry still does.
     """
-    if before.place.rank is None or after.place.rank is None or after.place.rank <= before.place.rank:
+    if before.standing.rank is None or after.standing.rank is None or after.standing.rank <= before.standing.rank:
         return None
     known = {entry.user.id: entry for entry in before.above}
-    complete = len(before.above) == before.place.rank - 1
+    complete = len(before.above) == before.standing.rank - 1
     passed = None
     anchored = complete
     for entry in after.above:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Period(StrEnum):
-    """How long scores add up before a board starts anew."""
+    """The length of a window."""
 
     ALL_TIME = "ALL_TIME"
     DAILY = "DAILY"
@@ -21,12 +21,12 @@ class Period(StrEnum):
 
 
 ALL_TIME_START = date(1970, 1, 1)
-"""The `start` of the one ALL_TIME window: a key must not be null."""
+"""The `start` of the ALL_TIME window, because a primary key must not be null."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One instance of a period. `start` is the UTC day on which it opens."""
+    """One interval of a period. `start` is the UTC day on which it begins."""
 
     period: Period
     start: date
@@ -50,26 +50,26 @@ class Window:
                 return _midnight((self.start + timedelta(days=31)).replace(day=1))
 
     def is_closed(self, now: datetime) -> bool:
-        """Whether the window is over, and so frozen."""
+        """Whether the window is over, so that its ranks are frozen."""
         return self.ends_at is not None and now >= self.ends_at
 
     @property
     def next(self) -> Window:
-        """The window that follows; ALL_TIME follows itself."""
+        """The following window; for ALL_TIME the window itself."""
         return self if self.ends_at is None else window_of(self.period, self.ends_at)
 
     @property
     def key(self) -> str:
-        """`DAILY:2026-11-20`, or `ALL_TIME`."""
+        """The name of the window: `DAILY:2026-11-20`, or `ALL_TIME`."""
         return self.period.value if self.period is Period.ALL_TIME else f"{self.period.value}:{self.start}"
 
 
 ALL_TIME = Window(Period.ALL_TIME, ALL_TIME_START)
-"""The one window that never closes."""
+"""The window that never closes."""
 
 
 def window_of(period: Period, instant: datetime) -> Window:
-    """The window of `period` that holds `instant` (an aware datetime in any zone; weeks start on Monday)."""
+    """Return the window of `period` that contains `instant`, an aware datetime in any zone. Weeks start on Monday."""
     if period is Period.ALL_TIME:
         return ALL_TIME
     day = instant.astimezone(UTC).date()
@@ -83,11 +83,11 @@ def window_of(period: Period, instant: datetime) -> Window:
 
 
 def parse_window(key: str) -> Window:
-    """The inverse of `Window.key`. Raises ValueError on anything else."""
+    """Parse a `Window.key`. Raises ValueError for anything else."""
     period, _, start = key.partition(":")
     window = Window(Period(period), date.fromisoformat(start) if start else ALL_TIME_START)
     if window.key != key or window_of(window.period, _midnight(window.start)) != window:
-        raise ValueError(f"not a window: {key!r}")
+        raise ValueError(f"the key of a window must look like DAILY:2026-11-20, not {key!r}")
     return window
 
 

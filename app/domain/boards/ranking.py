@@ -1,4 +1,4 @@
-"""Ranking: from a stretch of a board in order to ranks, the same arithmetic whichever store the rows came from."""
+"""Ranking: the ranks of the rows of a board slice, whichever store they came from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """A user on a board, without a rank: what a store keeps."""
+    """A user on a board as a store keeps it, without a rank."""
 
     user_id: UUID
     score: int
@@ -19,41 +19,42 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True)
 class BoardSlice:
-    """Consecutive lines of a board from a 0-based `offset` on.
+    """Consecutive rows of a board, with the counts that ranks of ties across its edges need.
 
-    `above` counts the users with a better score than the first line, `through` those no worse than the last: with
-    them, ties that reach over the edges of the stretch are counted right.
+    Attributes:
+        offset: The number of rows before the slice.
+        above: The number of users with a better score than the first row.
+        through: The number of users whose score is not worse than that of the last row.
+        rows: The rows in board order.
     """
 
     offset: int
     above: int
     through: int
-    lines: Sequence[BoardRow]
+    rows: Sequence[BoardRow]
 
 
 @dataclass(frozen=True, slots=True)
 class RankedRow:
-    """A line with its ranks; their meaning is that of `app.domain.boards.board.Entry`."""
+    """A row with its ranks; see `app.domain.boards.board.Entry` for their meaning."""
 
-    line: BoardRow
+    row: BoardRow
     rank: int
     competition_rank: int
     tied_with: int
 
 
 def assign_ranks(slice_: BoardSlice) -> list[RankedRow]:
-    """The lines with their ranks, in order."""
+    """Return the rows of a slice with their ranks, in order."""
     ranked: list[RankedRow] = []
-    lines, size = slice_.lines, len(slice_.lines)
+    rows, size = slice_.rows, len(slice_.rows)
     first = 0
     while first < size:
         end = first + 1
-        while end < size and lines[end].score == lines[first].score:
+        while end < size and rows[end].score == rows[first].score:
             end += 1
         above = slice_.above if first == 0 else slice_.offset + first
         through = slice_.through if end == size else slice_.offset + end
-        ranked += [
-            RankedRow(lines[i], slice_.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)
-        ]
+        ranked += [RankedRow(rows[i], slice_.offset + i + 1, above + 1, through - above - 1) for i in range(first, end)]
         first = end
     return ranked

@@ -1,4 +1,4 @@
-"""Views: what can be asked of a board. Any number of them is read at one version."""
+"""Views: what readers ask of a board. Any number of views is read at one version."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from app.domain.boards.board import Page
+from app.domain.boards.board import TOP, Page
 from app.domain.boards.overtaking import UserView
 
 State = Page | UserView
@@ -16,14 +16,14 @@ S = TypeVar("S", bound=State)
 
 
 class View(Generic[S]):
-    """Something to see of a board, whose state is an S. Equal views are the same view."""
+    """A view of a board, whose state is an S. Equal views are the same view."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A point in board order: where a user with this sort key, reached at this instant, stands or would stand."""
+    """A position in board order, whether or not a user has it."""
 
     sort_key: int
     reached_at: datetime
@@ -32,7 +32,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Head(View[Page]):
-    """The first `TOP` entries of a board: a Page at offset 0."""
+    """The first `TOP` entries of a board, as a Page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,24 @@ class Slice(View[Page]):
     offset: int
     limit: int
 
+    @property
+    def is_in_head(self) -> bool:
+        """Whether the slice is a part of the head of the board."""
+        return self.offset + self.limit <= TOP
+
 
 @dataclass(frozen=True, slots=True)
 class Player(View[UserView]):
-    """One user's place: a UserView, with up to three entries above where that costs nothing more."""
+    """One user's standing, as a UserView with up to three entries above where they cost nothing more."""
 
     user_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Around(View[Page]):
-    """A user with `radius` entries above and below, moved inwards at the edges: a Page.
+    """A user with `radius` entries above and below, shifted inwards at the ends of the board, as a Page.
 
-    It has no entries when the user has no row.
+    It has no entries if the user has no score.
     """
 
     user_id: UUID
@@ -63,7 +68,7 @@ class Around(View[Page]):
 
 @dataclass(frozen=True, slots=True)
 class After(View[Page]):
-    """The `limit` entries that follow a position. Whoever stood there may have moved or gone since."""
+    """The `limit` entries that follow a position, which no user needs to have any more."""
 
     position: Position
     limit: int
@@ -71,7 +76,7 @@ class After(View[Page]):
 
 @dataclass(frozen=True, slots=True)
 class Before(View[Page]):
-    """The `limit` entries that lead up to a position; up to the end of the board when it is None."""
+    """The `limit` entries before a position; the last entries of the board if it is None."""
 
     position: Position | None
     limit: int
@@ -79,31 +84,31 @@ class Before(View[Page]):
 
 @dataclass(frozen=True, slots=True)
 class UserSelection(View[Page]):
-    """These users in board order, with their ranks among all: a Page with gaps. Users without a row are left out."""
+    """Selected users in board order, as a Page with gaps. Users without a score are left out."""
 
     users: frozenset[UUID]
 
 
 @dataclass(frozen=True, slots=True)
 class CompositeView(View[Page]):
-    """A page with other pages of the same board beside it: the Page of `main`, theirs in its `extra_views`."""
+    """A view with extra views at the same version: the Page of `main`, which has theirs in its `extra_views`."""
 
     main: View[Page]
     extra_views: tuple[View[Page], ...]
 
 
 def with_extra_views(main: View[Page], extra_views: Sequence[View[Page]]) -> View[Page]:
-    """The view of a page with other pages beside it, if there are any."""
+    """Combine a view with extra views, if there are any."""
     return CompositeView(main, tuple(extra_views)) if extra_views else main
 
 
 def flatten(views: Iterable[View[Any]]) -> list[View[Any]]:
-    """The views with every `CompositeView` taken apart, each view once."""
+    """Return the parts of all views, each once."""
     return list(dict.fromkeys(part for view in views for part in _parts(view)))
 
 
 def compose(view: View[Any], states: dict[View[Any], State]) -> State:
-    """The state of `view`, from the states of its parts."""
+    """Return the state of `view` from the states of its parts."""
     if not isinstance(view, CompositeView):
         return states[view]
     return replace(

@@ -1,14 +1,14 @@
-"""What travels between the processes: nudges, never state.
+"""The messages between processes: change notifications, never state.
 
 There is a channel per category, `boards:<category>`, and one channel `notices` for everything else. Every message is
-a JSON object with one known key; a process ignores what it does not know, so that versions can be mixed.
+a JSON object with one known key; a process ignores unknown keys, so that releases can be mixed.
 
     boards:<category>  {"boards": [[window, version, top moved, epoch], ...]}     one triple or quadruple per board
     notices            {"user": id}  {"catalogue": true}  {"milestone": {...}}
                        {"close": {"socket": id, "code": n}}  {"canary": nonce}
 
-The first is written by a script inside Redis, right after the change it speaks of: windows are those of `Window.key`,
-versions are integers below 10^14 (larger ones lose digits there), the epoch may be missing.
+The first is written by a script inside Redis, right after the change: windows are those of `Window.key`, versions are
+integers below 10^14 (larger ones lose digits there), the epoch may be missing.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ from app.domain.users import Profile
 
 NOTICES = "notices"
 
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+DECODING_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 def boards_channel(category: str) -> str:
-    """The channel on which changes of a category's boards are announced."""
+    """Return the channel of the changes of a category's boards."""
     return f"boards:{category}"
 
 
 @dataclass(frozen=True, slots=True)
 class BoardMoved:
-    """A board changed and is at `version` now (or later). `top_moved`: the change touched its head.
+    """A board changed.
 
-    `board` is a `Board.key`. An empty epoch means that the sender did not say.
+    Attributes:
+        board: The `Board.key` of the board.
+        version: Its version after the change, or an earlier one. The epoch is empty if the sender did not name it.
+        top_moved: Whether the change affected the head of the board.
     """
 
     board: str
@@ -48,7 +51,7 @@ class BoardMoved:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:
-    """What processes remember of a user is out of date: the name, the picture, whether boards show them, open flags."""
+    """Cached data of a user is out of date: name, picture, visibility on boards, or open flags."""
 
     user_id: UUID
 
@@ -67,36 +70,36 @@ class MilestoneReached:
 
 @dataclass(frozen=True, slots=True)
 class SocketClosed:
-    """The process that holds this socket is to close it: its user opened too many."""
+    """The process that holds this socket must close it, because its user opened too many."""
 
     socket_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """A sign of life that a process sends to itself through Redis."""
+    """A message that a process sends to itself through Redis, to check that messages arrive."""
 
     nonce: str
 
 
 @dataclass(frozen=True, slots=True)
 class NoticesLost:
-    """Notices may have been lost until now: what depends on them must be read anew. Never sent, only received."""
+    """Notices may have been lost until now, so state that depends on them must be read again. Never sent."""
 
 
 Notice = ProfileChanged | CatalogueChanged | MilestoneReached | SocketClosed | Canary | NoticesLost
 
 
 def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:
-    """What a message on `boards:<category>` says; None when it cannot be read, so that anything may have moved."""
+    """Decode a message on `boards:<category>`; None if it is malformed, so that any board may have changed."""
     try:
         return tuple(_moved(category, row) for row in json.loads(text)["boards"])
-    except MALFORMED:
+    except DECODING_ERRORS:
         return None
 
 
 def encode_notice(notice: Notice) -> str:
-    """The message for the channel `notices`. Raises ValueError for NoticesLost, which nobody sends."""
+    """Encode a message for the channel `notices`. Raises ValueError for NoticesLost, which is never sent."""
     match notice:
         case ProfileChanged(user_id):
             return _dump({"user": str(user_id)})
@@ -109,16 +112,16 @@ def encode_notice(notice: Notice) -> str:
         case Canary(nonce):
             return _dump({"canary": nonce})
         case NoticesLost():
-            raise ValueError("a loss is noticed, not announced")
+            raise ValueError("NoticesLost must not be published")
 
 
 def decode_notice(text: str) -> Notice | None:
-    """What a message on `notices` says; None for anything unknown or damaged."""
+    """Decode a message on `notices`; None if it is unknown or malformed."""
     try:
         ((kind, content),) = json.loads(text).items()
         decode = _DECODERS.get(kind)
         return None if decode is None else decode(content)
-    except MALFORMED:
+    except DECODING_ERRORS:
         return None
 
 

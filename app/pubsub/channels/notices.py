@@ -1,17 +1,17 @@
-"""Notices: what every process hears besides the moves of boards."""
+"""Notices: the messages to all processes other than changes of boards."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
+import structlog
 from broadcaster import Broadcast
 
 from app.pubsub.channels.events import NOTICES, Canary, Notice, NoticesLost, decode_notice, encode_notice
 from app.pubsub.channels.redis_backend import Gap
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 Listener = Callable[[Notice], None]
 
@@ -19,11 +19,11 @@ Listener = Callable[[Notice], None]
 class Notices:
     """The channel `notices`. Listeners are called on the event loop, in order, and must not block.
 
-    After a loss they get `NoticesLost` and must not rely on anything they were told before.
+    After a gap they receive `NoticesLost`, and must not rely on anything that earlier notices said.
     """
 
     def __init__(self, broadcast: Broadcast) -> None:
-        self.heard = 0
+        self.received = 0
         self.losses = 0
         self.unreadable = 0
         self._broadcast = broadcast
@@ -31,48 +31,49 @@ class Notices:
         self._canaries: dict[str, asyncio.Event] = {}
 
     def listen(self, listener: Listener) -> None:
-        """Calls `listener` with every notice from now on."""
+        """Call `listener` with every notice from now on."""
         self._listeners.append(listener)
 
     async def publish(self, notice: Notice) -> None:
-        """Tells every process. Raises one of `OUTAGES` when Redis does not take it in time."""
+        """Send a notice to every process. Raises one of `OUTAGES` if Redis does not accept it in time."""
         await self._broadcast.publish(NOTICES, encode_notice(notice))
 
     async def canary(self, nonce: str, timeout: float = 1.0) -> None:
-        """Sends a sign of life through Redis and waits until it is heard here.
+        """Send a message through Redis and wait until it is received here.
 
-        Raises TimeoutError when it did not come back, or one of `OUTAGES` when it could not even be sent.
+        Raises:
+            TimeoutError: It was not received in time. One of `OUTAGES` if it could not be sent.
         """
-        back = self._canaries[nonce] = asyncio.Event()
+        received = self._canaries[nonce] = asyncio.Event()
         try:
             async with asyncio.timeout(timeout):
                 await self.publish(Canary(nonce))
-                await back.wait()
+                await received.wait()
         finally:
             del self._canaries[nonce]
 
     async def run(self) -> None:
-        """Listens until cancelled. To be supervised."""
+        """Receive notices until cancelled."""
         async with self._broadcast.subscribe(NOTICES) as subscriber:
             while True:
                 event = await subscriber.get()
-                self._hear(NoticesLost() if isinstance(event, Gap) else decode_notice(event.message))
+                self._receive(NoticesLost() if isinstance(event, Gap) else decode_notice(event.message))
 
-    def _hear(self, notice: Notice | None) -> None:
+    def _receive(self, notice: Notice | None) -> None:
         match notice:
             case None:
                 self.unreadable += 1
                 return
             case Canary(nonce):
-                if (back := self._canaries.get(nonce)) is not None:
-                    back.set()
+                if (waiting := self._canaries.get(nonce)) is not None:
+                    waiting.set()
                 return
             case NoticesLost():
                 self.losses += 1
             case _:
-                self.heard += 1
+                self.received += 1
         for listener in self._listeners:
             try:
                 listener(notice)
-            except Exception:  # one that fails must not deafen the others
-                log.exception("a listener failed on %s", type(notice).__name__)
+            except Exception:  # A failing listener must not keep the notice from the others.
+                log.exception("notice_listener_failed", notice=type(notice).__name__)

@@ -1,0 +1,1 @@
+"""Feeds: the head of one board in memory, with its subscribers."""

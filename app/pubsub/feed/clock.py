@@ -1,46 +1,53 @@
-"""Time as an argument."""
+"""The clock of feeds: time and timers, injected so that tests control both."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
+
+from app.runtime import Runtime
 
 
 class Timer(Protocol):
-    """Something that will happen unless it is cancelled."""
+    """A scheduled callback."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        """Do not call the callback."""
+        ...
 
 
 class Clock(Protocol):
-    """What a feed knows of time: the hour, a steady count of seconds, and an alarm."""
+    """Wall-clock time, monotonic time and timers."""
 
     def now(self) -> datetime:
-        """The wall clock, in UTC: decides which window is open."""
+        """Return the wall-clock time in UTC, which decides which window is open."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some start; never goes back."""
+        """Return the seconds of a clock that never goes back."""
         ...
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Calls `callback` on the event loop after `seconds`."""
+        """Call `callback` on the event loop after `seconds`."""
         ...
 
 
 class SystemClock:
-    """The event loop's count of seconds and, unless another is given, the machine's wall clock."""
+    """The wall clock of a runtime, with the monotonic time and the timers of the event loop."""
 
-    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._now = now
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
 
     def now(self) -> datetime:
-        return self._now()
+        """Return the wall-clock time in UTC."""
+        return self._runtime.clock()
 
     def monotonic(self) -> float:
+        """Return the seconds of the event loop's clock."""
         return asyncio.get_running_loop().time()
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` on the event loop after `seconds`."""
         return asyncio.get_running_loop().call_later(seconds, callback)

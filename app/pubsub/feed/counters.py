@@ -1,4 +1,4 @@
-"""What a hub has done, for metrics."""
+"""Counters of a hub, for metrics."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class FeedCounters:
-    """Counts since the start of the process, of all feeds together."""
+    """Counts since the start of the process, of all feeds together.
 
-    nudges: int = 0
-    """Boards announced as moved, by this process or another."""
+    Attributes:
+        notifications: Change notifications of boards, from this process or another.
+        gaps: Times at which change notifications may have been lost.
+        unreadable: Change notifications that could not be decoded.
+        reads: Reads of a board.
+        polls: Checks of a board's version.
+        failures: Reads and checks to which no store gave a usable answer.
+    """
+
+    notifications: int = 0
     gaps: int = 0
-    """Times that announcements may have been lost."""
     unreadable: int = 0
-    """Announcements that made no sense."""
     reads: int = 0
-    """Readings of a board."""
     polls: int = 0
-    """Checks of a board's version."""
     failures: int = 0
-    """Attempts to which no store gave a usable answer."""

@@ -1,4 +1,4 @@
-"""What to tell a watcher: the difference between what they were shown last and what there is now."""
+"""Messages for subscribers: the difference between the last shown state and the newest."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from app.domain.boards.board import BoardUpdate, Page, UpdateKind, changes_between, looks_different
 from app.domain.boards.overtaking import UserChange, UserView, overtaker
-from app.pubsub.feed.board_reader import State
+from app.domain.boards.views import State
 
 
-def worth_telling(before: State | None, after: State) -> bool:
-    """Whether any watcher of the whole view could see a difference."""
+def is_visible_change(before: State | None, after: State) -> bool:
+    """Whether a subscriber of the whole view would see a difference."""
     match before, after:
         case Page(), Page():
             return before.version.epoch != after.version.epoch or looks_different(before, after)
@@ -20,17 +20,21 @@ def worth_telling(before: State | None, after: State) -> bool:
             return True
 
 
-def with_rivals(state: State, head: Page) -> State:
-    """`state`, read together with `head`; where the head shows everybody above a watched user, they are all in it."""
-    if isinstance(state, Page) or state.place.rank is None or state.place.rank > len(head.entries) + 1:
+def with_entries_above(state: State, head: Page) -> State:
+    """Return `state` with all entries above a watched user, if `head`, read at the same version, has all of them."""
+    if isinstance(state, Page) or state.standing.rank is None or state.standing.rank > len(head.entries) + 1:
         return state
-    return replace(state, above=head.entries[: state.place.rank - 1])
+    return replace(state, above=head.entries[: state.standing.rank - 1])
 
 
 def board_update(shown: Page | None, page: Page, final: bool) -> BoardUpdate | None:
-    """The message that leads from `shown` to `page`; None when there is nothing to tell.
+    """Return the message that leads from `shown` to `page`; None if nothing visible has changed.
 
-    It is a SNAPSHOT at the start and when a new epoch begins. The last page of a window is told in any case.
+    Args:
+        shown: The page of the message before; None for the first message, which is a SNAPSHOT. So is the first
+            message of a new epoch.
+        page: The newest page.
+        final: Whether the page is the last one of its window, which is always sent.
     """
     if shown is None or shown.version.epoch != page.version.epoch:
         return BoardUpdate(UpdateKind.SNAPSHOT, page)
@@ -40,20 +44,26 @@ def board_update(shown: Page | None, page: Page, final: bool) -> BoardUpdate | N
 
 
 def user_change(shown: UserView | None, view: UserView, final: bool) -> UserChange | None:
-    """The message that leads from `shown` to `view`; None when neither score nor rank nor name changed."""
+    """Return the message that leads from `shown` to `view`; None if score, rank and name are the same.
+
+    Args:
+        shown: The state of the message before; None for the first message, which is a SNAPSHOT.
+        view: The newest state.
+        final: Whether the state is the last one of its window, which is always sent.
+    """
     if shown is None:
-        return UserChange(UpdateKind.SNAPSHOT, view.place, view.user, view.place.rank)
+        return UserChange(UpdateKind.SNAPSHOT, view.standing, view.user, view.standing.rank)
     if not final and _visible(shown) == _visible(view):
         return None
     return UserChange(
         UpdateKind.UPDATE,
-        view.place,
+        view.standing,
         view.user,
-        previous_rank=shown.place.rank,
-        score_delta=view.place.score - shown.place.score,
+        previous_rank=shown.standing.rank,
+        score_delta=view.standing.score - shown.standing.score,
         overtaken_by=overtaker(shown, view),
     )
 
 
 def _visible(view: UserView) -> tuple[object, ...]:
-    return view.place.rank, view.place.competition_rank, view.place.score, view.user
+    return view.standing.rank, view.standing.competition_rank, view.standing.score, view.user

@@ -1,17 +1,17 @@
-"""A feed: one process's view of one board, read once per change however many watch.
+"""A feed: one process's copy of one board's head, read once per change for all its subscribers.
 
-Nudges say that the board moved, never how. The feed waits for a moment, reads, and leaves the newest state in the slots
-of its watchers. Between nudges it checks the version of the board, so that a lost nudge costs a second at most.
+A change notification says that the board changed, never how. The feed waits for the coalescing time, reads, and puts
+the newest state into the mailboxes of its subscribers. Between notifications it checks the version of the board, so
+that a lost notification delays an update by a second at most.
 
-Guarantees: readings never overlap; within one epoch no older version follows a newer one, whatever the stores answer;
-after the last change every slot ends up with the newest state; a reader that fails is tried again for as long as
-anybody watches.
+Guarantees: reads never overlap; within one epoch no older version follows a newer one, whatever the stores answer;
+after the last change every mailbox receives the newest state; a failing read is repeated for as long as the feed has
+subscribers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,29 +19,36 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from app.domain.boards.board import Board, Page, Source, Version
+from app.domain.boards.views import S, Slice, View
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
-from app.pubsub.feed.board_reader import BoardReader, S, View
+from app.pubsub.feed.board_reader import BoardReader
 from app.pubsub.feed.clock import Clock
 from app.pubsub.feed.counters import FeedCounters
-from app.pubsub.feed.diff import with_rivals
+from app.pubsub.feed.diff import with_entries_above
 from app.pubsub.feed.mailboxes import LatestValue
 from app.pubsub.feed.pending_reads import PendingReads
 from app.pubsub.feed.read_schedule import ReadSchedule
+from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.feed.subscribers import HEAD, Subscribers
 from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.feed.version_tracker import VersionTracker
 
-log = logging.getLogger(__name__)
+MAX_SHARED_ENTRIES = 2000
+"""How many entries the kept pages of one head may have together: clients choose `limit` and `offset` freely."""
+
+log = structlog.get_logger(__name__)
 
 
 class VersionRegressed(Exception):
-    """A store answered with an older version than it did before."""
+    """A store answered with an older version than before."""
 
 
 class Feed:
-    """The head of one board, kept current by `run`, with the slots of those who watch the board."""
+    """The head of one board, kept current by `run`, with the mailboxes of the board's subscribers."""
 
     def __init__(
         self, board: Board, reader: BoardReader, clock: Clock, timing: FeedTiming, counters: FeedCounters
@@ -52,192 +59,210 @@ class Feed:
         self._clock = clock
         self._timing = timing
         self._counters = counters
-        self._rhythm = ReadSchedule(timing, clock.monotonic())
+        self._schedule = ReadSchedule(timing, clock.monotonic())
         self._subscribers = Subscribers()
-        self._progress = VersionTracker()
+        self._versions = VersionTracker()
         self._pending_reads = PendingReads()
         self._wake = asyncio.Event()
         self._version_check_due = False
         self._reread_due = False
         self._refreshing = False
         self._announced: Version | None = None
-        self._cut_edition: Page | None = None
-        self._cuts: dict[tuple[int, int], Page] = {}
+        self._shared_head: Page | None = None
+        self._shared_pages: dict[tuple[int, int], SharedPage] = {}
+        self._shared_entries = 0
 
     @property
-    def watchers(self) -> int:
-        return self._subscribers.watchers
+    def subscribers(self) -> int:
+        """The number of subscribers."""
+        return self._subscribers.count
 
-    def is_past(self, now: datetime) -> bool:
-        """Whether the window of the board is over: another board is the open one."""
+    def is_over(self, now: datetime) -> bool:
+        """Whether the window of the board is over, so that another board is the open one."""
         return self._ends_at is not None and now >= self._ends_at
 
-    def nudge(self, version: Version, *, top_moved: bool) -> None:
-        """The board is at `version` or later. What moved below the head matters to those who watch there."""
-        if (top_moved or self._subscribers.beyond_head) and not self._progress.covers(version):
+    def notify_changed(self, version: Version, *, top_moved: bool) -> None:
+        """Take a change notification: the board is at `version` or later.
+
+        Without `top_moved` the change is below the head, which concerns the subscribers of other views only.
+        """
+        if (top_moved or self._subscribers.views_beyond_head) and not self._versions.covers(version):
             self._announced = version
             self._wake.set()
 
     def invalidate(self) -> None:
-        """What was read may be wrong although its version is right: read it anew."""
+        """Read again, although the version may be the same."""
         self._reread_due = True
         self._wake.set()
 
     def check_version(self) -> None:
-        """Nudges may have been lost: check the version now."""
+        """Check the version now, because notifications may have been lost."""
         self._version_check_due = True
         self._wake.set()
 
     def shows(self, user_id: UUID) -> bool:
-        """Whether anything that this feed holds shows that user."""
+        """Whether any state of this feed shows the user."""
         return self._subscribers.shows(user_id)
 
     def current_head(self) -> Page | None:
-        """The head as it was read, one object for as long as nothing changed; None when it may not be the present."""
-        head, rhythm = self._subscribers.head, self._rhythm
-        rhythm.used_at = now = self._clock.monotonic()
+        """Return the head as it was read, one object for as long as nothing changes; None if it may not be current."""
+        schedule = self._schedule
+        schedule.used_at = now = self._clock.monotonic()
         if (
-            self._due
+            self._refresh_due
             or self._version_check_due
             or self._refreshing
-            or rhythm.failing
-            or rhythm.fallback
-            or not rhythm.is_fresh(now)
+            or schedule.failing
+            or schedule.fallback
+            or not schedule.is_fresh(now)
         ):
             return None
-        return head
+        return self._subscribers.head
 
-    def page(self) -> Page | None:
-        """The head for a query, without waiting; None when it has to be read first.
+    def page_of_head(self, view: Slice) -> SharedPage | None:
+        """Return a slice of the head without waiting, one object for as long as the current head is one.
 
-        It is as new as everything this process has heard of. While nothing can be read it is the last known one, marked
-        stale; while PostgreSQL stands in, it is up to a second old.
+        It includes every change that this process was notified of. While nothing can be read, it is the last known
+        state, marked stale; while PostgreSQL replaces Redis, it is up to a second old.
+
+        Returns:
+            The page, or None if the head has to be read first.
         """
-        if (current_head := self.current_head()) is not None:
-            return replace(current_head, source=Source.MEMORY)
-        head, rhythm = self._subscribers.head, self._rhythm
-        if head is not None and rhythm.failing:
-            return replace(head, stale=True)
-        return head if rhythm.fallback and rhythm.is_fresh(self._clock.monotonic()) else None
+        head = self.current_head()
+        if head is None:
+            known = self._head_of_outage()
+            return None if known is None else SharedPage(known.page_of_head(view.limit, view.offset))
+        if self._shared_head is not head:
+            self._shared_head = head
+            self._drop_shared_pages()
+        return self._shared_pages.get((view.offset, view.limit)) or self._share(head, view)
 
-    def page_of_head(self, limit: int, offset: int) -> Page | None:
-        """That part of `page`: one object for as long as the edition is one."""
-        current_head = self.current_head()
-        if current_head is None:
-            page = self.page()
-            return page and page.page_of_head(limit, offset)
-        if self._cut_edition is not current_head:
-            self._cut_edition, self._cuts = current_head, {}
-        page_of_head = self._cuts.get((limit, offset))
-        if page_of_head is None:
-            page_of_head = self._cuts[limit, offset] = replace(current_head, source=Source.MEMORY).page_of_head(
-                limit, offset
-            )
-        return page_of_head
+    async def fresh_head(self) -> Page:
+        """Return the head, after a read if necessary; all pending callers share one read.
 
-    async def fresh_page(self) -> Page:
-        """The head, read after this call if need be; all who wait share one reading.
-
-        Raises ServiceUnavailable when it cannot be read and never was.
+        Raises:
+            ServiceUnavailable: The head cannot be read and never was.
         """
-        if (page := self.page()) is not None:
-            return page
-        if self._rhythm.failing:
+        if (head := self.current_head()) is not None:
+            return replace(head, source=Source.MEMORY)
+        if (known := self._head_of_outage()) is not None:
+            return known
+        if self._schedule.failing:
             raise ServiceUnavailable
         self._wake.set()
         return await self._pending_reads.wait()
 
     def attach(self, view: View[S]) -> LatestValue[S]:
-        """A new watcher's slot. What is known is in it at once, the rest follows."""
-        slot = self._subscribers.attach(view)
+        """Add a subscriber of `view`. Its mailbox has the known state at once, newer ones follow."""
+        mailbox = self._subscribers.attach(view)
         self._wake.set()
-        return slot
+        return mailbox
 
-    def detach(self, view: View[S], slot: LatestValue[S]) -> None:
-        """The watcher of `slot` left."""
-        self._subscribers.detach(view, slot)
-        self._rhythm.used_at = self._clock.monotonic()
+    def detach(self, view: View[S], mailbox: LatestValue[S]) -> None:
+        """Remove a subscriber."""
+        self._subscribers.detach(view, mailbox)
+        self._schedule.used_at = self._clock.monotonic()
         self._wake.set()
 
-    def abandon(self) -> None:
-        """Answers every query that waits: for now nobody reads."""
+    def fail_pending_reads(self) -> None:
+        """Answer pending queries with ServiceUnavailable, because the feed is not running."""
         self._pending_reads.answer(None)
 
-    def dismiss(self) -> None:
-        """Ends every slot, and answers every query that waits: nobody reads any more."""
-        self._subscribers.dismiss()
-        self.abandon()
+    def close(self) -> None:
+        """Close every mailbox and fail pending queries."""
+        self._subscribers.close()
+        self.fail_pending_reads()
 
     async def run(self) -> None:
-        """Keeps the feed current; returns when its window is over or nobody has used it for a while."""
+        """Keep the feed current until its window is over or it has been idle for a while."""
         while True:
             now = self._clock.monotonic()
-            if self._until_over() <= 0:
+            if self._seconds_to_last_read() <= 0:
                 return await self._finish()
-            if not self._subscribers.watchers and not self._pending_reads and self._rhythm.is_idle(now):
+            if not self.subscribers and not self._pending_reads and self._schedule.is_idle(now):
                 return None
-            delay = min(self._next_at() - now, self._until_over())
+            delay = min(self._next_read_at() - now, self._seconds_to_last_read())
             if delay > 0:
                 await self._sleep(delay)
             else:
                 await self._refresh()
                 obey_cancellation()
 
+    def _head_of_outage(self) -> Page | None:
+        """Return the head to show while a store is unavailable; None if there is none, or nothing is unavailable."""
+        head, schedule = self._subscribers.head, self._schedule
+        if head is not None and schedule.failing:
+            return replace(head, stale=True)
+        return head if schedule.fallback and schedule.is_fresh(self._clock.monotonic()) else None
+
+    def _share(self, head: Page, view: Slice) -> SharedPage:
+        page = replace(head, source=Source.MEMORY).page_of_head(view.limit, view.offset)
+        self._shared_entries += len(page.entries) + 1
+        if self._shared_entries > MAX_SHARED_ENTRIES:
+            self._drop_shared_pages()
+        shared = self._shared_pages[view.offset, view.limit] = SharedPage(page, head)
+        return shared
+
+    def _drop_shared_pages(self) -> None:
+        self._shared_pages = {}
+        self._shared_entries = 0
+
     @property
-    def _due(self) -> bool:
+    def _refresh_due(self) -> bool:
         return self._reread_due or self._announced is not None
 
-    def _next_at(self) -> float:
-        due = self._due or bool(self._subscribers.missing)
-        return self._rhythm.next_at(check_version=self._version_check_due, due=due, waiting=bool(self._pending_reads))
+    def _next_read_at(self) -> float:
+        due = self._refresh_due or bool(self._subscribers.unread_views)
+        return self._schedule.next_at(check_version=self._version_check_due, due=due, waiting=bool(self._pending_reads))
 
-    def _until_over(self) -> float:
-        """Seconds until the last reading of the window. By the wall clock, which may be set: asked anew each time."""
+    def _seconds_to_last_read(self) -> float:
+        """Return the seconds until the last read of the window, by the wall clock, which may be adjusted."""
         if self._ends_at is None:
             return math.inf
-        return (self._ends_at + timedelta(seconds=self._timing.grace) - self._clock.now()).total_seconds()
+        return (self._ends_at + timedelta(seconds=self._timing.closing_delay) - self._clock.now()).total_seconds()
 
     async def _sleep(self, seconds: float) -> None:
-        alarm = self._clock.call_later(seconds, self._wake.set)
+        timer = self._clock.call_later(seconds, self._wake.set)
         try:
             await self._wake.wait()
         finally:
-            alarm.cancel()
+            timer.cancel()
             self._wake.clear()
 
     async def _finish(self) -> None:
-        """The last word on a window that is over."""
+        """Read the final state of the window for all subscribers and pending queries."""
         self._reread_due = True
-        if self._subscribers.watchers or self._pending_reads:
+        if self.subscribers or self._pending_reads:
             await self._refresh()
         self._subscribers.finish()
-        self.abandon()
+        self.fail_pending_reads()
 
     async def _refresh(self) -> None:
-        """Makes sure of the state, by the version if that can be enough. Never raises for the reader's sake."""
+        """Confirm the state, by its version if that suffices, else by a read. Store failures are not raised."""
         started = self._clock.monotonic()
-        early = len(self._pending_reads)
-        whole = self._must_read()
-        # What was heard is taken care of from here on; until that is done, nobody is to be told what was known before.
-        self._refreshing = self._due or self._version_check_due
+        pending_before = len(self._pending_reads)
+        must_read = self._must_read()
+        # Requests recorded so far are served by this refresh; until it finishes, no query is answered from the old
+        # state.
+        self._refreshing = self._refresh_due or self._version_check_due
         self._version_check_due, self._reread_due, self._announced = False, False, None
         try:
-            async with asyncio.timeout(self._timing.answer):
-                if whole or not await self._unchanged():
-                    await self._read([HEAD, *self._subscribers.beyond_head], started)
-                elif missing := self._subscribers.missing:
-                    await self._read_more([HEAD, *missing], started)
+            async with asyncio.timeout(self._timing.read_timeout):
+                if must_read or not await self._is_unchanged():
+                    await self._read([HEAD, *self._subscribers.views_beyond_head], started)
+                elif unread := self._subscribers.unread_views:
+                    await self._read_new_views([HEAD, *unread], started)
         except Exception as error:
-            self._fail(error, started)
+            self._handle_failure(error, started)
         else:
-            self._succeed(started, early)
+            self._handle_success(started, pending_before)
         self._refreshing = False
 
     def _must_read(self) -> bool:
-        head = self._subscribers.head
-        return head is None or head.stale or self._rhythm.fallback or self._rhythm.failing or self._due
+        head, schedule = self._subscribers.head, self._schedule
+        return head is None or head.stale or schedule.fallback or schedule.failing or self._refresh_due
 
-    async def _unchanged(self) -> bool:
+    async def _is_unchanged(self) -> bool:
         self._counters.polls += 1
         head = self._subscribers.head
         try:
@@ -245,8 +270,8 @@ class Feed:
         except ServiceUnavailable:
             return False
 
-    async def _read_more(self, views: Sequence[View[Any]], started: float) -> None:
-        """Reads what new watchers need. If the board moved meanwhile, the others are not to be left behind."""
+    async def _read_new_views(self, views: Sequence[View[Any]], started: float) -> None:
+        """Read the views of new subscribers; if the board changed meanwhile, have all views read again."""
         before = self._subscribers.head
         await self._read(views, started)
         after = self._subscribers.head
@@ -255,32 +280,33 @@ class Feed:
 
     async def _read(self, views: Sequence[View[Any]], started: float) -> None:
         self._counters.reads += 1
-        self._rhythm.tried_at = started
+        self._schedule.tried_at = started
         states = dict(zip(views, await self._reader.read_views(self.board, views), strict=True))
         head = states[HEAD]
         assert isinstance(head, Page)
-        if not self._progress.admit(head.version):
-            raise VersionRegressed(f"{self.board.key} fell back to {head.version}")
+        if not self._versions.admit(head.version):
+            raise VersionRegressed(f"{self.board.key} is at {head.version}, but a newer version was read before")
         for view, state in states.items():
-            self._subscribers.show(view, with_rivals(state, head))
+            self._subscribers.publish(view, with_entries_above(state, head))
 
-    def _succeed(self, started: float, early: int) -> None:
+    def _handle_success(self, started: float, pending_before: int) -> None:
         head = self._subscribers.head
         assert head is not None
-        self._rhythm.confirm(started, fallback=head.source is Source.POSTGRES)
-        if self._announced is not None and self._progress.covers(self._announced):
+        self._schedule.confirm(started, fallback=head.source is Source.POSTGRES)
+        if self._announced is not None and self._versions.covers(self._announced):
             self._announced = None
-        # Whoever asked while this was under way may know of something newer, unless nothing was heard since.
-        self._pending_reads.answer(head, early if self._due or self._version_check_due else None)
+        # Queries that arrived during this read may expect a newer version; they keep waiting if a notification came.
+        answered = pending_before if self._refresh_due or self._version_check_due else None
+        self._pending_reads.answer(head, answered)
 
-    def _fail(self, error: Exception, started: float) -> None:
+    def _handle_failure(self, error: Exception, started: float) -> None:
         self._counters.failures += 1
         if not isinstance(error, ServiceUnavailable | TimeoutError):
-            log.error("cannot read %s", self.board.key, exc_info=error)
-        elif not self._rhythm.failing:
-            log.warning("nothing answers for %s", self.board.key)
-        self._rhythm.fail(started)
-        if not self._rhythm.is_fresh(self._clock.monotonic()):
-            self._subscribers.show_stale()
+            log.error("board_read_failed", board=self.board.key, exc_info=error)
+        elif not self._schedule.failing:
+            log.warning("board_unavailable", board=self.board.key)
+        self._schedule.fail(started)
+        if not self._schedule.is_fresh(self._clock.monotonic()):
+            self._subscribers.mark_stale()
         head = self._subscribers.head
         self._pending_reads.answer(head and replace(head, stale=True))

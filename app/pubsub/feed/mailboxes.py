@@ -1,4 +1,4 @@
-"""Where a feed leaves what its watchers take."""
+"""Mailboxes: a feed puts states in, a subscriber takes them out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class LatestValue(Generic[T]):
-    """Holds the newest state for one watcher: what was not taken in time is replaced, never queued.
+    """Holds the newest state for one subscriber: a state that was not taken in time is replaced, never queued.
 
-    Iterating waits for the next state and ends once the slot is closed and empty.
+    Iteration waits for the next state, and ends once the mailbox is closed and empty.
     """
 
     __slots__ = ("_full", "_ready", "_state", "closed")
@@ -24,14 +24,14 @@ class LatestValue(Generic[T]):
         self._ready = asyncio.Event()
 
     def put(self, state: T) -> None:
-        """Offers `state` in place of one that was not taken yet."""
+        """Hold `state`, in place of one that was not taken yet."""
         if not self.closed:
             self._state = state
             self._full = True
             self._ready.set()
 
     def close(self) -> None:
-        """Nothing comes after what is in the slot now."""
+        """Accept no further state; the one in the mailbox can still be taken."""
         self.closed = True
         self._ready.set()
 
@@ -51,23 +51,23 @@ class LatestValue(Generic[T]):
 
 
 class DropOldestQueue(Generic[T]):
-    """Holds the newest `capacity` occurrences for one watcher; the oldest give way.
+    """Holds the newest `capacity` events for one subscriber; a full queue drops the oldest.
 
-    For what happens once and has no state to read again. Iterating ends once the mailbox is closed and empty.
+    For events that happen once and have no state to read again. Iteration ends once the queue is closed and empty.
     """
 
     def __init__(self, capacity: int = 64) -> None:
         self._closed = False
-        self._held: deque[T] = deque(maxlen=capacity)
+        self._events: deque[T] = deque(maxlen=capacity)
         self._ready = asyncio.Event()
 
-    def put(self, occurrence: T) -> None:
-        """Adds `occurrence`, at the cost of the oldest one when there is no room."""
-        self._held.append(occurrence)
+    def put(self, event: T) -> None:
+        """Add `event`."""
+        self._events.append(event)
         self._ready.set()
 
     def close(self) -> None:
-        """Nothing comes any more."""
+        """Accept no further event; those in the queue can still be taken."""
         self._closed = True
         self._ready.set()
 
@@ -75,9 +75,9 @@ class DropOldestQueue(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        while not self._held:
+        while not self._events:
             if self._closed:
                 raise StopAsyncIteration
             self._ready.clear()
             await self._ready.wait()
-        return self._held.popleft()
+        return self._events.popleft()

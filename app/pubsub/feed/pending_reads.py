@@ -1,4 +1,4 @@
-"""Queries that wait for one reading together."""
+"""Queries that wait for the next read of a feed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.domain.errors import ServiceUnavailable
 
 
 class PendingReads:
-    """Those who wait, in the order in which they came."""
+    """The pending queries, in the order in which they arrived."""
 
     def __init__(self) -> None:
         self._futures: list[asyncio.Future[Page]] = []
@@ -18,17 +18,17 @@ class PendingReads:
         return len(self._futures)
 
     async def wait(self) -> Page:
-        """The page of the next answer. Raises ServiceUnavailable when there is none."""
+        """Wait for the next answer. Raises ServiceUnavailable if there is no page."""
         future: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
         self._futures.append(future)
         return await future
 
     def answer(self, page: Page | None, count: int | None = None) -> None:
-        """Gives the first `count` of them, or all, the page, or the news that there is none."""
-        ready = self._futures[:count]
+        """Answer the first `count` queries, or all, with `page`, or with ServiceUnavailable if it is None."""
+        answered = self._futures[:count]
         del self._futures[:count]
-        for future in ready:
-            if future.done():  # gone meanwhile
+        for future in answered:
+            if future.done():  # Its caller was cancelled.
                 continue
             if page is None:
                 future.set_exception(ServiceUnavailable())

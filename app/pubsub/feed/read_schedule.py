@@ -8,11 +8,14 @@ from app.pubsub.feed.timing import FeedTiming
 
 
 class ReadSchedule:
-    """The times of one feed, in monotonic seconds, and what follows from them.
+    """The times of one feed in monotonic seconds, and when to read next.
 
-    `tried_at` is the start of the last reading, `confirmed_at` the start of the last reading or check that left no
-    doubt about the state, `used_at` the last time that anybody asked. `failing`: the last attempt got no answer;
-    `fallback`: PostgreSQL answers in place of Redis.
+    Attributes:
+        tried_at: The start of the last read.
+        confirmed_at: The start of the last read or version check that confirmed the state.
+        used_at: The last time that the feed was used.
+        failing: Whether the last read failed.
+        fallback: Whether PostgreSQL replaces Redis.
     """
 
     def __init__(self, timing: FeedTiming, now: float) -> None:
@@ -24,38 +27,40 @@ class ReadSchedule:
         self._timing = timing
 
     def next_at(self, *, check_version: bool, due: bool, waiting: bool) -> float:
-        """When to read or check.
+        """Return the time of the next read or check.
 
-        `check_version`: nudges may have been lost; `due`: there is something new to read; `waiting`: queries wait for
-        it.
+        Args:
+            check_version: Notifications may have been lost.
+            due: There is something new to read.
+            waiting: Queries wait for the next read.
         """
         timing = self._timing
         if check_version:
-            return -math.inf  # also a sign that Redis is back
+            return -math.inf  # A gap is reported when Redis is available again, so a failing feed reads as well.
         if self.failing:
-            return self.tried_at + timing.poll
-        times = [self.confirmed_at + (timing.fallback if self.fallback else timing.poll)]
+            return self.tried_at + timing.poll_interval
+        times = [self.confirmed_at + (timing.fallback_interval if self.fallback else timing.poll_interval)]
         if due:
-            times.append(self.tried_at + (timing.fallback if self.fallback else timing.join))
+            times.append(self.tried_at + (timing.fallback_interval if self.fallback else timing.coalesce_seconds))
         if waiting:
-            times.append(self.tried_at + timing.miss)
+            times.append(self.tried_at + timing.min_query_interval)
         return min(times)
 
     def is_fresh(self, now: float) -> bool:
-        """Whether what was confirmed last may still be taken for the present."""
-        return now - self.confirmed_at <= self._timing.fresh
+        """Whether the state was confirmed recently enough to be used as the current one."""
+        return now - self.confirmed_at <= self._timing.max_age
 
     def is_idle(self, now: float) -> bool:
-        """Whether nobody has asked for so long that the feed can go."""
-        return now >= self.used_at + self._timing.idle
+        """Whether the feed was not used for so long that it can be released."""
+        return now >= self.used_at + self._timing.idle_timeout
 
     def confirm(self, started: float, *, fallback: bool) -> None:
-        """What was known or read at `started` is the truth."""
+        """Record that a read or check which began at `started` confirmed the state."""
         self.confirmed_at = started
         self.failing = False
         self.fallback = fallback
 
     def fail(self, started: float) -> None:
-        """An attempt that began at `started` got no answer."""
+        """Record that a read which began at `started` failed."""
         self.tried_at = started
         self.failing = True

@@ -1,4 +1,4 @@
-"""Who watches what on one board, and what each of them would be shown now."""
+"""The subscribers of one board, by view, with the newest state of each view."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, cast
 from uuid import UUID
 
 from app.domain.boards.board import Entry, Page
-from app.pubsub.feed.board_reader import Head, Player, S, State, View
-from app.pubsub.feed.diff import worth_telling
+from app.domain.boards.views import Head, Player, S, State, View
+from app.pubsub.feed.diff import is_visible_change
 from app.pubsub.feed.mailboxes import LatestValue
 
 HEAD = Head()
 
 
 class Subscribers:
-    """The slots of the watchers by view, with the newest state of each view.
+    """The mailboxes of the subscribers by view, with the newest state of each view.
 
-    The head's state is kept without watchers too, because queries are answered from it.
+    The state of the head is kept without subscribers too, because queries are answered from it.
     """
 
     def __init__(self) -> None:
-        self._slots: dict[View[Any], set[LatestValue[Any]]] = {}
+        self._mailboxes: dict[View[Any], set[LatestValue[Any]]] = {}
         self._latest: dict[View[Any], State] = {}
 
     @property
@@ -32,69 +32,70 @@ class Subscribers:
         return page if isinstance(page, Page) else None
 
     @property
-    def watchers(self) -> int:
-        return sum(map(len, self._slots.values()))
+    def count(self) -> int:
+        """The number of subscribers."""
+        return sum(map(len, self._mailboxes.values()))
 
     @property
-    def beyond_head(self) -> list[View[Any]]:
-        """What is watched besides the head."""
-        return [view for view in self._slots if view != HEAD]
+    def views_beyond_head(self) -> list[View[Any]]:
+        """The subscribed views other than the head."""
+        return [view for view in self._mailboxes if view != HEAD]
 
     @property
-    def missing(self) -> list[View[Any]]:
-        """What is watched and was never read."""
-        return [view for view in self._slots if view not in self._latest]
+    def unread_views(self) -> list[View[Any]]:
+        """The subscribed views that were never read."""
+        return [view for view in self._mailboxes if view not in self._latest]
 
     def attach(self, view: View[S]) -> LatestValue[S]:
-        """A new watcher's slot. What is known is in it at once."""
-        slot: LatestValue[S] = LatestValue()
-        self._slots.setdefault(view, set()).add(slot)
+        """Add a subscriber of `view`, whose mailbox has the known state at once."""
+        mailbox: LatestValue[S] = LatestValue()
+        self._mailboxes.setdefault(view, set()).add(mailbox)
         if view in self._latest:
-            slot.put(cast(S, self._latest[view]))
-        return slot
+            mailbox.put(cast(S, self._latest[view]))
+        return mailbox
 
-    def detach(self, view: View[S], slot: LatestValue[S]) -> None:
-        """The watcher of `slot` left."""
-        slots = self._slots[view]
-        slots.discard(slot)
-        if not slots:
-            del self._slots[view]
+    def detach(self, view: View[S], mailbox: LatestValue[S]) -> None:
+        """Remove a subscriber, and the state of a view that has no subscriber left."""
+        mailboxes = self._mailboxes[view]
+        mailboxes.discard(mailbox)
+        if not mailboxes:
+            del self._mailboxes[view]
             if view != HEAD:
                 self._latest.pop(view, None)
 
-    def show(self, view: View[Any], state: State) -> None:
-        """Makes `state` the newest of `view`; its watchers get it when they could see a difference."""
-        slots = self._slots.get(view, ())
+    def publish(self, view: View[Any], state: State) -> None:
+        """Make `state` the newest of `view`, and put it into the mailboxes if it differs visibly."""
+        mailboxes = self._mailboxes.get(view, ())
         before = self._latest.get(view)
-        if slots or view == HEAD:
+        if mailboxes or view == HEAD:
             self._latest[view] = state
-        if worth_telling(before, state):
-            for slot in slots:
-                slot.put(state)
+        if is_visible_change(before, state):
+            for mailbox in mailboxes:
+                mailbox.put(state)
 
-    def show_stale(self) -> None:
-        """Marks every page as one that may have been overtaken by the truth."""
+    def mark_stale(self) -> None:
+        """Publish every page again, marked stale."""
         for view, state in list(self._latest.items()):
             if isinstance(state, Page):
-                self.show(view, replace(state, stale=True))
+                self.publish(view, replace(state, stale=True))
 
     def shows(self, user_id: UUID) -> bool:
-        """Whether any view shows that user."""
+        """Whether any state shows the user."""
         return any(user_id in _users(view, state) for view, state in self._latest.items())
 
     def finish(self) -> None:
-        """The newest states are the last ones: every watcher gets theirs once more, and nothing after it."""
-        for view, slots in self._slots.items():
-            for slot in slots:
+        """Put the newest state into every mailbox as the last one."""
+        for view, mailboxes in self._mailboxes.items():
+            for mailbox in mailboxes:
                 if view in self._latest:
-                    slot.put(self._latest[view])
-                slot.close()
+                    mailbox.put(self._latest[view])
+                mailbox.close()
 
-    def dismiss(self) -> None:
-        """Ends every slot as it is."""
-        for slots in self._slots.values():
-            for slot in slots:
-                slot.close()
+    def close(self) -> None:
+        """Close every mailbox."""
+        for mailboxes in self._mailboxes.values():
+            for mailbox in mailboxes:
+                mailbox.close()
 
 
 def _users(view: View[Any], state: State) -> Iterator[UUID]:
@@ -106,5 +107,5 @@ def _users(view: View[Any], state: State) -> Iterator[UUID]:
 
 def _entries(page: Page) -> Iterator[Entry]:
     yield from page.entries
-    for _, extra_views in page.extra_views:
-        yield from extra_views.entries
+    for _, extra in page.extra_views:
+        yield from extra.entries

@@ -1,4 +1,4 @@
-"""How often a board is read."""
+"""The intervals and time-outs of feeds."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FeedTiming:
-    """The rhythm of a feed, in seconds.
+    """How often and how long a feed reads, in seconds.
 
-    `join`      changes within this time become one reading; the first after a quiet time is read at once
-    `miss`      least time between readings that answer queries
-    `poll`      a board that nobody speaks of is checked this often, one that cannot be read is tried this often
-    `fallback`  least time between readings while PostgreSQL stands in for Redis
-    `fresh`     a reading that was not confirmed for longer than this is no longer taken for the present
-    `grace`     a window is read for the last time this long after its end: commits may be in flight
-    `idle`      a feed that nobody uses for this long is released
-    `answer`    a reader that has not answered after this long never will
+    Attributes:
+        coalesce_seconds: Changes within this time are joined into one read. The first change after a quiet time is
+            read at once.
+        min_query_interval: The minimum time between two reads that answer queries.
+        poll_interval: The version of a board without changes is checked this often; a failed read is retried this
+            often.
+        fallback_interval: The minimum time between two reads while PostgreSQL replaces Redis.
+        max_age: A state whose version was not confirmed for longer than this is not used as the current one.
+        closing_delay: The last read of a window happens this long after its end, because commits may be in flight.
+        idle_timeout: A feed that was not used for this long is released.
+        read_timeout: A read that takes longer than this counts as failed.
     """
 
-    join: float = 0.1
-    miss: float = 0.02
-    poll: float = 1.0
-    fallback: float = 1.0
-    fresh: float = 1.5
-    grace: float = 0.3
-    idle: float = 30.0
-    answer: float = 5.0
+    coalesce_seconds: float = 0.1
+    min_query_interval: float = 0.02
+    poll_interval: float = 1.0
+    fallback_interval: float = 1.0
+    max_age: float = 1.5
+    closing_delay: float = 0.3
+    idle_timeout: float = 30.0
+    read_timeout: float = 5.0

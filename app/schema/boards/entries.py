@@ -1,4 +1,4 @@
-"""Lines of a board."""
+"""Entries of a board."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ class LeaderboardEntry:
 
     @staticmethod
     def of(entry: domain.Entry, board_key: str) -> LeaderboardEntry:
+        """Convert an entry of the board that `board_key` names."""
         user = User.of(entry.user)
         return LeaderboardEntry(
             id=strawberry.ID(f"{board_key}/{user.id}"),

@@ -1,23 +1,17 @@
-"""Boards, and where users stand on them."""
+"""Boards, and the standings of users on them."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from datetime import datetime
 
 import strawberry
 
 from app.domain.boards import board as domain
-from app.domain.catalogue import catalogue
+from app.domain.boards.board_query import BoardQuery
+from app.domain.boards.views import Around
 from app.schema.arguments import AfterCursor, BeforeCursor, First, Last, Radius, UserId, UserIds
 from app.schema.boards.entries import LeaderboardEntry
-from app.schema.boards.standings import (
-    FriendStanding,
-    StandingConnection,
-    around_view,
-    friends_view,
-    standings_view,
-)
+from app.schema.boards.standings import FriendStanding, StandingConnection
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import Period, Source
 from app.schema.players.users import User
@@ -60,9 +54,10 @@ class Leaderboard:
         description="True if the data may be out of date because a data store is unavailable: newer scores may exist."
     )
 
+    query: strawberry.Private[BoardQuery]
     board: strawberry.Private[domain.Board]
-    extra_views: strawberry.Private[Mapping[Hashable, domain.Page]]
-    """What else was asked of the board, read together with the page: by the view that it answers."""
+    extra_views: strawberry.Private[domain.ExtraViews]
+    """The pages of the fields with arguments, which were read together with the entries."""
 
     @strawberry.field(
         description=(
@@ -71,10 +66,10 @@ class Leaderboard:
             "the user has no score on this board."
         )
     )
-    def around(self, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
-        page = self.extra_views[around_view(user_id, radius)]
+    def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
+        """Show the page that `query` has for this field."""
         key = self.board.key
-        return [LeaderboardEntry.of(entry, key) for entry in page.entries]
+        return [LeaderboardEntry.of(entry, key) for entry in self._nested_page(info).entries]
 
     @strawberry.field(
         description=(
@@ -84,10 +79,15 @@ class Leaderboard:
         )
     )
     def standings(
-        self, first: First = 50, after: AfterCursor = None, last: Last = None, before: BeforeCursor = None
+        self,
+        info: strawberry.Info,
+        first: First = 50,
+        after: AfterCursor = None,
+        last: Last = None,
+        before: BeforeCursor = None,
     ) -> StandingConnection:
-        view = standings_view(self.board, first, after, last, before)
-        return StandingConnection.of(self.extra_views[view], self.category.sort_order)
+        """Show the page that `query` has for this field."""
+        return StandingConnection.of(self._nested_page(info), self.category.sort_order)
 
     @strawberry.field(
         description=(
@@ -95,18 +95,26 @@ class Leaderboard:
             "Users without a score on this board are left out."
         )
     )
-    def friends(self, user_ids: UserIds) -> list[FriendStanding]:
-        return FriendStanding.all_of(self.extra_views[friends_view(user_ids)])
+    def friends(self, info: strawberry.Info, user_ids: UserIds) -> list[FriendStanding]:
+        """Show the page that `query` has for this field."""
+        return FriendStanding.all_of(self._nested_page(info))
+
+    def _nested_page(self, info: strawberry.Info) -> domain.Page:
+        """Return the page of the field that is being resolved. Its arguments were parsed when `query` was made."""
+        path = info.path
+        assert path.prev is not None
+        return self.query.nested_page((str(path.prev.key), str(path.key)), self.board, self.extra_views)
 
     @staticmethod
-    def of(page: domain.Page, category: catalogue.Category, stretch: str) -> Leaderboard:
-        """`stretch` names the part of the board that the page is."""
+    def of(page: domain.Page, query: BoardQuery) -> Leaderboard:
+        """Convert the page that answers `query`."""
         board, key = page.board, page.board.key
         return Leaderboard(
+            query=query,
             board=board,
-            extra_views=dict(page.extra_views),
-            id=strawberry.ID(f"{key}?{stretch}"),
-            category=Category.of(category),
+            extra_views=page.extra_views,
+            id=strawberry.ID(f"{key}?{_part_of(query)}"),
+            category=Category.of(query.category),
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
@@ -158,17 +166,26 @@ class UserRank:
     )
 
     @staticmethod
-    def of(place: domain.UserStanding, user: User) -> UserRank:
+    def of(standing: domain.UserStanding, user: User) -> UserRank:
+        """Convert a standing."""
         return UserRank(
-            id=strawberry.ID(f"{place.board.key}/{place.user_id}"),
+            id=strawberry.ID(f"{standing.board.key}/{standing.user_id}"),
             user=user,
-            score=place.score,
-            rank=place.rank,
-            competition_rank=place.competition_rank,
-            tied_with=place.tied_with,
-            users_above=place.above,
-            users_below=place.below,
-            total_users=place.total_users,
-            percentile=place.percentile,
-            updated_at=place.reached_at,
+            score=standing.score,
+            rank=standing.rank,
+            competition_rank=standing.competition_rank,
+            tied_with=standing.tied_with,
+            users_above=standing.above,
+            users_below=standing.below,
+            total_users=standing.total_users,
+            percentile=standing.percentile,
+            updated_at=standing.reached_at,
         )
+
+
+def _part_of(query: BoardQuery) -> str:
+    """Name the part of the board that a query shows, for ids."""
+    view = query.view
+    if isinstance(view, Around):
+        return f"around={view.user_id}&radius={view.radius}"
+    return f"offset={view.offset}&limit={view.limit}"

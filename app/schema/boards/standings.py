@@ -1,24 +1,15 @@
-"""What can be asked of a board besides its page, and the lists that answer it."""
+"""Pages of standings, and comparisons of users."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-from uuid import UUID
-
 import strawberry
 
-from app.domain.boards.board import TOP, Board, Page
-from app.domain.boards.cursors import board_cursor, parse_board_cursor
-from app.domain.boards.views import After, Around, Before, Position, Slice, UserSelection, View
+from app.domain.boards.board import Page
+from app.domain.boards.cursors import board_cursor
+from app.domain.boards.views import Position
 from app.domain.catalogue.catalogue import SortOrder
-from app.domain.errors import BadUserInput
-from app.domain.ids import parse_user_id
 from app.domain.ledger.scoring import sort_key
 from app.schema.boards.entries import LeaderboardEntry
-
-MAX_RADIUS = 49
-MAX_FRIENDS = 100
 
 
 @strawberry.type(description="The position of a page within its list, following the Relay specification.")
@@ -55,6 +46,7 @@ class StandingConnection:
 
     @staticmethod
     def of(page: Page, order: SortOrder) -> StandingConnection:
+        """Convert a page of a board whose category sorts by `order`."""
         key = page.board.key
         nodes = [LeaderboardEntry.of(entry, key) for entry in page.entries]
         cursors = [
@@ -88,53 +80,13 @@ class FriendStanding:
 
     @staticmethod
     def all_of(page: Page) -> list[FriendStanding]:
-        """The chosen users in board order."""
+        """Convert a page of selected users."""
         standings: list[FriendStanding] = []
         first, key = 0, page.board.key
-        for place, entry in enumerate(page.entries):
+        for standing, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
-                first = place
+                first = standing
             standings.append(
-                FriendStanding(rank=place + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
+                FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
             )
         return standings
-
-
-def around_view(user_id: str, radius: int) -> Around:
-    """Raises BadUserInput."""
-    if not 0 <= radius <= MAX_RADIUS:
-        raise BadUserInput(f"`radius` must be between 0 and {MAX_RADIUS}.")
-    return Around(parse_user_id(user_id), radius)
-
-
-def friends_view(user_ids: list[Any]) -> UserSelection:
-    """Raises BadUserInput."""
-    users: frozenset[UUID] = frozenset(map(parse_user_id, user_ids))
-    if len(user_ids) > MAX_FRIENDS:
-        raise BadUserInput(f"`userIds` must have at most {MAX_FRIENDS} ids.")
-    return UserSelection(users)
-
-
-def standings_view(
-    board: Board, first: int, after: str | None, last: int | None, before: str | None
-) -> After | Before | Slice:
-    """Forward from `after`, or backward from `before` when that or `last` is given. Raises BadUserInput."""
-    backward = last is not None or before is not None
-    size = first if last is None else last
-    if not 1 <= size <= TOP:
-        raise BadUserInput(f"`{'first' if last is None else 'last'}` must be between 1 and {TOP}.")
-    if backward and after is not None:
-        raise BadUserInput("`after` cannot be combined with `before` or `last`.")
-    if backward:
-        return Before(None if before is None else parse_board_cursor(board, before), size)
-    return Slice(0, size) if after is None else After(parse_board_cursor(board, after), size)
-
-
-VIEWS: Mapping[str, Callable[[Board, Mapping[str, Any]], View[Page]]] = {
-    "around": lambda board, given: around_view(given["userId"], given["radius"]),
-    "friends": lambda board, given: friends_view(given["userIds"]),
-    "standings": lambda board, given: standings_view(
-        board, given["first"], given.get("after"), given.get("last"), given.get("before")
-    ),
-}
-"""By the name of a field of a board: the view that answers it, for its arguments. Each may raise BadUserInput."""

@@ -7,9 +7,8 @@ from datetime import datetime
 import strawberry
 
 from app.domain.boards import board as domain
-from app.domain.boards import overtaking as rivals
-from app.domain.catalogue import catalogue
-from app.domain.users import Profile
+from app.domain.boards import overtaking
+from app.domain.boards.board_query import BoardQuery
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.enums import UpdateKind
 from app.schema.players.users import User
@@ -33,6 +32,7 @@ class RankChange:
 
     @staticmethod
     def of(change: domain.RankChange) -> RankChange:
+        """Convert a change."""
         return RankChange(
             user=User.of(change.user),
             old_rank=change.old_rank,
@@ -65,9 +65,9 @@ class LeaderboardUpdate:
     )
 
     @staticmethod
-    def of(update: domain.BoardUpdate, category: catalogue.Category, stretch: str) -> LeaderboardUpdate:
-        """`stretch` names the part of the board that is watched."""
-        leaderboard = Leaderboard.of(update.page, category, stretch)
+    def of(update: domain.BoardUpdate, query: BoardQuery) -> LeaderboardUpdate:
+        """Convert an update of the board that `query` watches."""
+        leaderboard = Leaderboard.of(update.page, query)
         return LeaderboardUpdate(
             kind=update.kind,
             epoch=leaderboard.epoch,
@@ -101,16 +101,17 @@ class UserUpdate:
     standing: UserRank = strawberry.field(description="The complete position of the user on the board at this message.")
 
     @staticmethod
-    def of(change: rivals.UserChange, profile: Profile) -> UserUpdate:
-        """`profile` stands in for a user of whom the board knows nothing."""
-        user = User.of(change.user or profile)
+    def of(change: overtaking.UserChange) -> UserUpdate:
+        """Convert a change, which must have a user."""
+        assert change.user is not None
+        user = User.of(change.user)
         return UserUpdate(
             kind=change.kind,
             user=user,
-            score=change.place.score,
-            rank=change.place.rank,
+            score=change.standing.score,
+            rank=change.standing.rank,
             previous_rank=change.previous_rank,
             score_delta=change.score_delta,
             overtaken_by=User.of(change.overtaken_by) if change.overtaken_by else None,
-            standing=UserRank.of(change.place, user),
+            standing=UserRank.of(change.standing, user),
         )

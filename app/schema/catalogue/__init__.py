@@ -1,0 +1,1 @@
+"""Categories, actions and changes of both."""

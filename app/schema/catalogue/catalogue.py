@@ -30,6 +30,7 @@ class Category:
 
     @staticmethod
     def of(category: domain.Category) -> Category:
+        """Convert a category."""
         return Category(
             id=strawberry.ID(category.id),
             name=category.name,
@@ -80,6 +81,7 @@ class Action:
 
     @staticmethod
     def of(action: domain.Action, category: domain.Category) -> Action:
+        """Convert an action of `category`."""
         return Action(
             id=strawberry.ID(action.id),
             name=action.name,

@@ -1,4 +1,4 @@
-"""Changing the catalogue, and the record of it."""
+"""Inputs that change the catalogue, and its audit log."""
 
 from __future__ import annotations
 
@@ -126,6 +126,7 @@ class CatalogueChange:
 
     @staticmethod
     def of(recorded: domain.RecordedChange) -> CatalogueChange:
+        """Convert a change."""
         change = recorded.change
         return CatalogueChange(
             id=strawberry.ID(str(recorded.id)),

@@ -1,4 +1,4 @@
-"""What a caller gets for an award."""
+"""Receipts of accepted submissions."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class ScoreAccepted:
 
     @staticmethod
     def of(receipt: domain.Receipt) -> ScoreAccepted:
+        """Convert a receipt."""
         return ScoreAccepted(
             transaction_id=strawberry.ID(str(receipt.transaction_id)),
             user=User.of(receipt.user),

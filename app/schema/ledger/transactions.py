@@ -1,4 +1,4 @@
-"""The entries of a player's ledger, as the player and moderators see them."""
+"""A user's transactions, for the user and for moderators."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Transaction:
 
     @staticmethod
     def of(entry: LedgerEntry, *, with_reason: bool) -> Transaction:
+        """Convert a transaction."""
         return Transaction(
             id=strawberry.ID(str(entry.id)),
             seq=entry.seq,
@@ -78,6 +79,7 @@ class TransactionConnection:
     def of(
         user_id: UUID, entries: Sequence[LedgerEntry], *, is_first: bool, has_more: bool, with_reason: bool
     ) -> TransactionConnection:
+        """Convert a page of transactions."""
         nodes = [Transaction.of(entry, with_reason=with_reason) for entry in entries]
         cursors = [ledger_cursor(user_id, entry.seq) for entry in entries]
         return TransactionConnection(

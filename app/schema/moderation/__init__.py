@@ -1,0 +1,1 @@
+"""Flags and the decisions of moderators."""

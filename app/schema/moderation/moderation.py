@@ -1,4 +1,4 @@
-"""What moderators see and decide, and what a player sees of it."""
+"""Flags for moderators and for players, and the results of decisions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Flag:
 
     @staticmethod
     def of(flag: domain.Flag, user: User) -> Flag:
-        """What a moderator sees of a flag."""
+        """Convert a flag for moderators."""
         return Flag(
             id=strawberry.ID(str(flag.id)),
             user=user,
@@ -89,7 +89,7 @@ class HeldScore:
 
     @staticmethod
     def of(flag: domain.Flag) -> HeldScore:
-        """What its player sees of a flag: not what gave it away."""
+        """Convert a flag for its player, without the rules that were triggered."""
         return HeldScore(
             id=strawberry.ID(str(flag.id)),
             category=strawberry.ID(flag.category),

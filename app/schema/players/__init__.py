@@ -1,0 +1,1 @@
+"""Users, profiles, histories and the caller."""

@@ -28,6 +28,7 @@ class Milestone:
 
     @staticmethod
     def of(milestone: domain.Milestone, category: catalogue.Category) -> Milestone:
+        """Convert a milestone."""
         what = f"{milestone.kind.value}:{milestone.threshold}" if milestone.threshold else milestone.kind.value
         return Milestone(
             id=strawberry.ID(f"{milestone.user.id}/{milestone.category}/{what}"),

@@ -1,4 +1,4 @@
-"""A player's profile."""
+"""Profiles with results and achievements."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class CategoryTotals:
 
     @staticmethod
     def of(totals: domain.CategoryTotals, user_id: str, catalogue: Catalogue) -> CategoryTotals:
+        """Convert the totals of a user."""
         return CategoryTotals(
             id=strawberry.ID(f"{user_id}/{totals.category}"),
             category=Category.of(catalogue.category(totals.category)),
@@ -54,6 +55,7 @@ class CompletedAction:
 
     @staticmethod
     def of(action: domain.CompletedAction, catalogue: Catalogue) -> CompletedAction:
+        """Convert a completed action."""
         known = catalogue.actions.get(action.action_id)
         return CompletedAction(
             action_type=action.action_id,
@@ -90,6 +92,7 @@ class PlayerProfile:
 
     @staticmethod
     def of(profile: domain.PlayerProfile, catalogue: Catalogue) -> PlayerProfile:
+        """Convert a profile."""
         user, last = profile.user, profile.last_action
         return PlayerProfile(
             id=strawberry.ID(str(user.id)),

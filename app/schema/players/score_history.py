@@ -1,4 +1,4 @@
-"""A player's past."""
+"""Scores and ranks over time."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class ScoreHistory:
     def of(
         history: domain.ScoreHistory, profile: users.Profile, category: catalogue.Category, now: datetime
     ) -> ScoreHistory:
+        """Convert the history of a user, as of `now`."""
         return ScoreHistory(
             user=User.of(profile),
             category=Category.of(category),
@@ -92,6 +93,7 @@ class RankHistory:
     def of(
         points: Sequence[domain.RankPoint], profile: users.Profile, category: catalogue.Category, period: Period
     ) -> RankHistory:
+        """Convert the rank points of a user."""
         return RankHistory(
             user=User.of(profile),
             category=Category.of(category),

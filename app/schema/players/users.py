@@ -1,4 +1,4 @@
-"""Users, as others see them and as they see themselves."""
+"""Users: public names and pictures."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class User:
 
     @staticmethod
     def of(profile: domain.Profile) -> User:
+        """Convert a profile."""
         return User(
             id=strawberry.ID(str(profile.id)),
             username=profile.username,

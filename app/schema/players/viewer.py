@@ -1,4 +1,4 @@
-"""The caller's own view."""
+"""What callers can see about themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import strawberry
 
 from app.domain import rate_limits as limits
+from app.domain.players import viewer as domain
 from app.domain.rules.flags import Flag
 from app.schema.boards.leaderboard import UserRank
 from app.schema.enums import Activity, Role
@@ -32,7 +33,7 @@ class Allowance:
 
     @staticmethod
     def of(activity: Activity, left: limits.Allowance) -> Allowance:
-        """What the schema shows of an allowance."""
+        """Convert an allowance."""
         limit, remaining, resets_in = left
         return Allowance(
             activity=activity,
@@ -58,7 +59,7 @@ class Viewer:
         description="The state of the caller's rate limits. Empty if rate limiting is switched off."
     )
 
-    held: strawberry.Private[Callable[[], Awaitable[Sequence[Flag]]]]
+    read_held: strawberry.Private[Callable[[], Awaitable[Sequence[Flag]]]]
 
     @strawberry.field(
         description=(
@@ -67,4 +68,19 @@ class Viewer:
         )
     )
     async def held_scores(self) -> list[HeldScore]:
-        return [HeldScore.of(flag) for flag in await self.held()]
+        """Read the held scores, which few operations select."""
+        return [HeldScore.of(flag) for flag in await self.read_held()]
+
+    @staticmethod
+    def of(viewer: domain.Viewer, read_held: Callable[[], Awaitable[Sequence[Flag]]]) -> Viewer:
+        """Convert a viewer; `read_held` reads the caller's held scores."""
+        user = User.of(viewer.profile)
+        return Viewer(
+            user=user,
+            role=viewer.caller.role,
+            rank=UserRank.of(viewer.standing, user),
+            open_tokens=viewer.open_tokens,
+            max_open_tokens=viewer.max_open_tokens,
+            limits=[Allowance.of(activity, allowance) for activity, allowance in viewer.allowances.items()],
+            read_held=read_held,
+        )

@@ -1,0 +1,1 @@
+"""Action tokens, signed actions and recorded actions."""

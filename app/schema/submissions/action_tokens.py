@@ -1,4 +1,4 @@
-"""Inputs and results of the mutations."""
+"""Action tokens: inputs and results of the mutations that issue and submit them."""
 
 from __future__ import annotations
 

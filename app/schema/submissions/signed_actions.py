@@ -1,4 +1,4 @@
-"""Inputs and types for actions that are reported without a token: signed by a client, or by a game's back-end."""
+"""Actions without a token: signed by a client, or recorded by a game's back end."""
 
 from __future__ import annotations
 

@@ -1,22 +1,22 @@
-"""The copies of all live boards in Redis: fast ranks, never the truth."""
+"""The board index: copies of all live boards in Redis, for fast ranks. PostgreSQL is authoritative."""
 
-from app.services.board_index.index import Answer, BoardIndex, BoardNotLoaded, Outcome, Ranks, Request
+from app.services.board_index.index import BoardIndex, BoardNotLoaded, PutResult, Ranks, ViewRequest, ViewsReply
 from app.services.board_index.layout import Keys, is_evicted, join_member, split_member
 from app.services.board_index.loader import IndexLoader
 from app.stores.redis import REDIS_FAILURES, RedisCaller, RedisUnreachable
 
 __all__ = [
     "REDIS_FAILURES",
-    "Answer",
     "BoardIndex",
     "BoardNotLoaded",
     "IndexLoader",
     "Keys",
-    "Outcome",
+    "PutResult",
     "Ranks",
     "RedisCaller",
     "RedisUnreachable",
-    "Request",
+    "ViewRequest",
+    "ViewsReply",
     "is_evicted",
     "join_member",
     "split_member",

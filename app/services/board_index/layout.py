@@ -1,10 +1,10 @@
-"""How boards lie in Redis. This file and the two Lua scripts beside it are the only places that know.
+"""The layout of boards in Redis. Only this module and the two Lua scripts depend on it.
 
 For each board a sorted set and a hash, all under the category's hash tag:
 
     lb:{global}:meta                   epoch, ready, versions          one per category
     lb:{global}:DAILY:2026-11-20       member -> sort key              the order
-    lb:{global}:DAILY:2026-11-20:m     user id -> reached_at, revision  where a user's member is, and how new
+    lb:{global}:DAILY:2026-11-20:m     user id -> reached_at, revision  to find a user's member
 
 A member is 8 bytes of `reached_at` (big-endian microseconds) and the 16 bytes of the user id. Scores are stored
 negated where the highest leads. Ascending order of (score, member) *is* board order, ties included, so a rank is one
@@ -20,57 +20,72 @@ from uuid import UUID
 
 from app.domain.boards.board import Board
 from app.domain.instants import instant, micros
+from app.pubsub.channels.events import boards_channel
 
 RETENTION = timedelta(days=2)
-"""How long a closed window stays in Redis; later it is read from PostgreSQL."""
+"""How long a closed window stays in Redis; after that it is read from PostgreSQL."""
 
 
 @lru_cache(maxsize=1024)
-def reached(at: datetime) -> bytes:
-    """`reached_at` as it stands in a member. Rows that change together have it in common."""
+def encode_reached_at(at: datetime) -> bytes:
+    """Encode `reached_at` as in a member. Cached, because rows that change together share it."""
     return micros(at).to_bytes(8, "big")
 
 
 def join_member(reached_at: datetime, user_id: UUID) -> bytes:
-    """The member of a user in the order."""
-    return reached(reached_at) + user_id.bytes
+    """Return the member of a user in the sorted set."""
+    return encode_reached_at(reached_at) + user_id.bytes
 
 
 def split_member(member: bytes) -> tuple[datetime, UUID]:
-    """A member's `reached_at` and user id."""
+    """Return the `reached_at` and the user id of a member."""
     return instant(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The names of everything, under the installation's prefix."""
+    """The names of all keys and channels of boards, under the prefix of the installation."""
 
     prefix: str
 
     def meta(self, category: str) -> str:
-        """The hash of a category's epoch and versions."""
+        """Return the key of the hash with a category's epoch and versions."""
         return f"{self.prefix}:{{{category}}}:meta"
 
     def order(self, board: Board) -> str:
-        """The sorted set of a board."""
+        """Return the key of the sorted set of a board."""
         return f"{self.prefix}:{{{board.category}}}:{board.window.key}"
 
     def members(self, board: Board) -> str:
-        """The hash from user to member of a board."""
+        """Return the key of the hash from user to member of a board."""
         return f"{self.order(board)}:m"
 
+    def channel(self, category: str) -> str:
+        """Return the name of the channel on which the category's changes are published."""
+        return f"{self.prefix}:{boards_channel(category)}"
+
     def rebuild_lock(self, category: str) -> str:
-        """Held by the process that loads the category."""
+        """Return the key of the lock of the process that loads a category."""
         return f"{self.prefix}:{{{category}}}:rebuild"
 
 
 def ttl_seconds(board: Board, now: datetime) -> int:
-    """In how many seconds a board leaves Redis, at least 1; 0 for never."""
+    """Return in how many seconds a board is evicted from Redis, at least 1; 0 for never."""
     ends = board.window.ends_at
     return 0 if ends is None else max(1, int((ends + RETENTION - now).total_seconds()))
 
 
 def is_evicted(board: Board, now: datetime) -> bool:
-    """Whether the retention of a board is over: Redis need not be asked."""
+    """Whether the retention of a board is over, so that Redis does not have it."""
     ends = board.window.ends_at
     return ends is not None and now >= ends + RETENTION
+
+
+def version_field(window: str) -> str:
+    """Return the field of the `meta` hash that has the version of a window."""
+    return f"v:{window}"
+
+
+def window_of_field(field: str) -> str | None:
+    """Return the window that a field of the `meta` hash is about (version or time of change); None for others."""
+    return field[2:] if field[:2] in ("v:", "t:") else None

@@ -1,4 +1,4 @@
-"""Loading: the life of a category's copy, from empty to complete."""
+"""Load categories into Redis, and examine what is loaded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import parse_window
-from app.services.board_index.layout import Keys, is_evicted
+from app.services.board_index.layout import Keys, is_evicted, window_of_field
 from app.stores.redis import RedisCaller
 
 
 class IndexLoader:
-    """Begins, ends and examines copies. Every call raises Unreachable when Redis does not answer."""
+    """Loads and examines categories. Every call raises RedisUnreachable if Redis does not answer."""
 
     def __init__(self, redis: Redis, redis_caller: RedisCaller, keys: Keys) -> None:
         self._redis = redis
@@ -24,20 +24,20 @@ class IndexLoader:
         self._keys = keys
 
     async def run_id(self) -> str:
-        """The identity of the server's present run."""
+        """Return the identity of the current run of the Redis server."""
         facts = await self._redis_caller(lambda: self._redis.info("server"))
         return str(facts["run_id"])
 
     async def is_complete(self, category: str, run_id: str) -> bool:
-        """Whether the category was loaded into this very run of the server: a restart may bring old data back."""
+        """Whether the category was loaded into this run of the server: a restart may restore an old snapshot."""
         meta = self._keys.meta(category)
         ready: bytes | None = await self._redis_caller(lambda: self._redis.hget(meta, "ready"))
         return ready is not None and ready.decode() == run_id
 
     async def begin(self, category: str, boards: Iterable[Board], epoch: str) -> None:
-        """Empty the category's boards and open a new epoch: puts are taken from now on, reads wait for `finish`."""
+        """Empty the boards of a category and begin a new epoch. Puts are accepted from now on, reads after `finish`."""
         pipe = self._redis.pipeline(transaction=True)
-        # By name: in a cluster the methods for several keys are no commands of a pipeline.
+        # By name, because pipelines of a cluster do not have the methods for several keys.
         pipe.execute_command("DEL", self._keys.meta(category))
         for board in boards:
             pipe.execute_command("UNLINK", self._keys.order(board), self._keys.members(board))
@@ -45,20 +45,20 @@ class IndexLoader:
         await self._redis_caller(pipe.execute)
 
     async def finish(self, category: str, run_id: str) -> None:
-        """Declare the category loaded."""
+        """Mark the category as loaded, so that it is read."""
         meta = self._keys.meta(category)
         await self._redis_caller(lambda: self._redis.hset(meta, "ready", run_id))
 
-    async def forget_versions(self, category: str, now: datetime) -> None:
-        """Drop what is counted of boards that have left Redis."""
+    async def delete_evicted_versions(self, category: str, now: datetime) -> None:
+        """Delete the versions of boards that were evicted."""
         meta = self._keys.meta(category)
         fields = [raw.decode() for raw in await self._redis_caller(lambda: self._redis.hkeys(meta))]
-        gone = [field for field in fields if field[:2] in ("v:", "t:") and _is_evicted(category, field[2:], now)]
+        gone = [field for field in fields if (window := window_of_field(field)) and _is_evicted(category, window, now)]
         if gone:
             await self._redis_caller(lambda: self._redis.hdel(meta, *gone))
 
     async def lock(self, category: str, owner: str, seconds: int) -> bool:
-        """Whether `owner` may rebuild the category for the next `seconds`. The holder calls it again to go on."""
+        """Acquire the rebuild lock of a category for `seconds`, or extend it; return whether `owner` has it."""
         key = self._keys.rebuild_lock(category)
         holder: bytes | None = await self._redis_caller(
             lambda: self._redis.set(key, owner, nx=True, get=True, ex=seconds)
@@ -70,16 +70,16 @@ class IndexLoader:
         return bool(await self._redis_caller(lambda: self._redis.expire(key, seconds)))
 
     async def unlock(self, category: str) -> None:
-        """Let others rebuild the category."""
+        """Release the rebuild lock of a category."""
         await self._redis_caller(lambda: self._redis.delete(self._keys.rebuild_lock(category)))
 
     async def size(self, board: Board) -> int:
-        """How many users the copy of a board shows."""
+        """Count the visible users of a board in Redis."""
         shown: int = await self._redis_caller(lambda: self._redis.zcard(self._keys.order(board)))
         return shown
 
     async def users(self, board: Board) -> set[UUID]:
-        """Every user the copy of a board knows of, shown or not."""
+        """Read all users of a board in Redis, hidden ones included."""
         members = self._keys.members(board)
         known: set[UUID] = set()
         cursor = 0
@@ -89,8 +89,8 @@ class IndexLoader:
             if cursor == 0:
                 return known
 
-    async def forget(self, board: Board, user_id: UUID) -> None:
-        """Drop a user that PostgreSQL does not know from the copy of a board."""
+    async def remove_user(self, board: Board, user_id: UUID) -> None:
+        """Remove a user from a board in Redis."""
         order, members = self._keys.order(board), self._keys.members(board)
         known = await self._redis_caller(lambda: self._redis.hget(members, user_id.bytes))
         if known is not None:

@@ -1,4 +1,4 @@
-"""Rebuild: the copies of a category in Redis, made anew from PostgreSQL while submissions go on."""
+"""Rebuild: load categories into Redis from PostgreSQL while submissions continue."""
 
 from __future__ import annotations
 
@@ -14,53 +14,52 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.posting import ScoreChange, boards_for
 from app.models.statements.boards.board_rows import read_rows
+from app.runtime import Runtime
 from app.services.board_index import BoardIndex, IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 1000
-LOCK_SECONDS = 30
+ROWS_PER_CHUNK = 1000
+REBUILD_LOCK_SECONDS = 30
 
 
 class Rebuild:
     """Loads categories into Redis.
 
-    First an empty epoch is opened, which takes puts but no reads; then all rows are loaded, guarded by their revision;
-    then the epoch is declared ready. A score that is committed meanwhile is either in the rows that are read, or put
-    by its writer: nothing is lost whichever comes first.
+    A rebuild begins an empty epoch, which accepts puts but no reads; it loads all rows, guarded by their revision; then
+    it marks the epoch as ready. A score that is committed meanwhile is among the rows that are read, or is put by its
+    writer, so that none is lost in either order.
     """
 
     def __init__(
         self,
         database: Database,
-        score_changes: BoardIndex,
+        index: BoardIndex,
         index_loader: IndexLoader,
         catalogue: CatalogueService,
-        nudge: Callable[[str], object],
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        on_rebuilt: Callable[[], object],
+        runtime: Runtime,
     ) -> None:
-        """`nudge` tells this process's hub that all boards of a category may look different now."""
+        """`on_rebuilt` is called after all boards of a category were loaded."""
         self._database = database
-        self._standings = score_changes
+        self._index = index
         self._index_loader = index_loader
         self._catalogue = catalogue
-        self._nudge = nudge
-        self._clock = clock
-        self._random_bytes = random_bytes
-        self._owner = random_bytes(16).hex()
-        self._wanted = asyncio.Event()
+        self._on_rebuilt = on_rebuilt
+        self._runtime = runtime
+        self._owner = runtime.random_bytes(16).hex()
+        self._requested = asyncio.Event()
 
     def request(self) -> None:
-        """Have all categories examined soon: one was found missing."""
-        self._wanted.set()
+        """Examine all categories soon, because one was missing."""
+        self._requested.set()
 
     async def run(self, every: float = 5.0) -> None:
-        """Keep every category loaded: look every so many seconds, and at once when one was found missing."""
+        """Keep every category loaded: examine all every `every` seconds, and at once after `request`."""
         while True:
-            self._wanted.clear()
+            self._requested.clear()
             try:
                 await self.ensure_loaded()
             except (RedisUnreachable, ServiceUnavailable) as error:
@@ -68,12 +67,12 @@ class Rebuild:
                 await asyncio.sleep(1)
             try:
                 async with asyncio.timeout(every):
-                    await self._wanted.wait()
+                    await self._requested.wait()
             except TimeoutError:
                 continue
 
     async def ensure_loaded(self) -> None:
-        """Rebuild the categories that Redis lost, or brought back from an old snapshot after a restart."""
+        """Rebuild the categories that Redis does not have, or restored from an old snapshot."""
         run_id = await self._index_loader.run_id()
         for category in list(self._catalogue.current.categories.values()):
             if not await self._index_loader.is_complete(category.id, run_id):
@@ -82,19 +81,25 @@ class Rebuild:
     async def rebuild(
         self, category: Category, *, force: bool = False, progress: Callable[[int], object] | None = None
     ) -> int:
-        """Load one category and return the number of rows; 0 when another process does it, or has just done it.
+        """Load one category.
 
-        `progress` is called with the number of rows of each chunk.
+        Args:
+            category: The category.
+            force: Load the category even if it is loaded.
+            progress: Called with the number of rows of each chunk.
+
+        Returns:
+            The number of rows; 0 if another process does it, or has just done it.
         """
-        if not await self._index_loader.lock(category.id, self._owner, LOCK_SECONDS):
+        if not await self._index_loader.lock(category.id, self._owner, REBUILD_LOCK_SECONDS):
             return 0
         try:
             run_id = await self._index_loader.run_id()
             if not force and await self._index_loader.is_complete(category.id, run_id):
                 return 0
-            now = self._clock()
+            now = self._runtime.clock()
             boards = boards_for(category, now)
-            await self._index_loader.begin(category.id, boards, uuid7(now, self._random_bytes).hex)
+            await self._index_loader.begin(category.id, boards, uuid7(now, self._runtime.random_bytes).hex)
             rows = 0
             for board in boards:
                 rows += await self._load(board, progress)
@@ -102,7 +107,7 @@ class Rebuild:
         finally:
             await self._index_loader.unlock(category.id)
         log.info("rebuilt", category=category.id, rows=rows)
-        self._nudge(category.id)
+        self._on_rebuilt()
         return rows
 
     async def _load(self, board: Board, progress: Callable[[int], object] | None) -> int:
@@ -110,18 +115,18 @@ class Rebuild:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
-                chunk = await read_rows(connection, board, after, CHUNK)
+                chunk = await read_rows(connection, board, after, ROWS_PER_CHUNK)
             if chunk:
-                await self._standings.load(chunk)
+                await self._index.load(chunk)
                 rows, after = rows + len(chunk), chunk[-1]
                 if progress:
                     progress(len(chunk))
-                await self._index_loader.lock(board.category, self._owner, LOCK_SECONDS)
-            if len(chunk) < CHUNK:
+                await self._index_loader.lock(board.category, self._owner, REBUILD_LOCK_SECONDS)
+            if len(chunk) < ROWS_PER_CHUNK:
                 return rows
 
 
 def live_boards(catalogue: CatalogueService, now: datetime) -> Iterator[Board]:
-    """Every board that is open at `now`."""
+    """Yield every board that is open at `now`."""
     for category in catalogue.current.categories.values():
         yield from boards_for(category, now)

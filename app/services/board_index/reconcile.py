@@ -1,8 +1,7 @@
-"""Reconcile: what Redis missed is found in PostgreSQL and put right."""
+"""Reconcile: find what Redis missed, and correct it from PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -13,92 +12,98 @@ import structlog
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, window_of
 from app.domain.ledger.posting import ScoreChange
-from app.models.statements.boards.board_rows import count_shown, read_recent, read_rows, users_of
+from app.models.statements.boards.board_rows import count_shown, read_recent_rows, read_rows, read_users_with_rows
+from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, IndexLoader
 from app.services.board_index.layout import RETENTION
-from app.services.board_index.rebuild import CHUNK, live_boards
+from app.services.board_index.rebuild import ROWS_PER_CHUNK, live_boards
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-LOOK_BACK = timedelta(seconds=30)
-"""How far the repair of recent scores looks back: longer than any transaction can take."""
+REPAIR_LOOK_BACK = timedelta(seconds=30)
+"""How far the repair of recent scores looks back: longer than any transaction takes."""
 
-SETTLED = timedelta(seconds=2)
-"""How long a player must have been quiet for the repair to look at them."""
+MIN_QUIET_TIME = timedelta(seconds=2)
+"""How long a user must have had no transaction before the repair writes the user's rows again."""
 
 
 class Reconcile:
-    """Repairs the copies. Rows are guarded by their revision, so repairing what is right changes nothing."""
+    """Repairs the board index. Rows are guarded by their revision, so that correct rows do not change."""
 
     def __init__(
         self,
         database: Database,
-        score_changes: BoardIndex,
+        index: BoardIndex,
         index_loader: IndexLoader,
         catalogue: CatalogueService,
-        clock: Callable[[], datetime],
+        runtime: Runtime,
     ) -> None:
         self._database = database
-        self._standings = score_changes
+        self._index = index
         self._index_loader = index_loader
         self._catalogue = catalogue
-        self._clock = clock
-        self._seen: dict[tuple[Board, UUID], int] = {}
-        """The revisions that the last look found."""
+        self._runtime = runtime
+        self._last_revisions: dict[tuple[Board, UUID], int] = {}
+        """The revisions that the last call has put."""
 
     async def recent(self, since: datetime | None = None) -> int:
-        """Put once more what changed since then, or in the last 30 seconds and not yet put by the last call.
+        """Put recently changed rows again: those since `since`, or those of the last 30 seconds.
 
-        Who is just playing is left alone: their next put brings everything with it. Returns the number of rows.
+        Without `since`, rows that the last call has put are left out, and so are users who are just playing: their
+        next put covers all their rows.
+
+        Returns:
+            The number of rows.
         """
-        now = self._clock()
-        # What was committed right before a window ended may have been missed, and be found only after its end.
-        # A miss may have been of a user who was hidden: that concerns every window that Redis still holds.
-        instants = [now, now - LOOK_BACK]
+        now = self._runtime.clock()
+        # A row that was committed right before a window ended may be repaired after its end. Hiding a user changes rows
+        # of every window that Redis holds.
+        instants = [now, now - REPAIR_LOOK_BACK]
         if since is not None:
             instants += [now - timedelta(days=days) for days in range(1, RETENTION.days + 1)]
         windows = list({window_of(period, instant) for period in Period for instant in instants})
         async with self._database.connect() as connection:
-            until = now + LOOK_BACK if since else now - SETTLED
-            found = await read_recent(connection, min(since or now, now) - LOOK_BACK, until, windows)
-        seen, self._seen = self._seen, {(row.board, row.user_id): row.row.revision for row in found}
-        rows = found if since else [row for row in found if seen.get((row.board, row.user_id)) != row.row.revision]
+            until = now + REPAIR_LOOK_BACK if since else now - MIN_QUIET_TIME
+            found = await read_recent_rows(connection, min(since or now, now) - REPAIR_LOOK_BACK, until, windows)
+        repaired = self._last_revisions
+        self._last_revisions = {(row.board, row.user_id): row.row.revision for row in found}
+        rows = found if since else [row for row in found if repaired.get((row.board, row.user_id)) != row.row.revision]
         for _, group in groupby(rows, key=lambda row: row.board.category):
             category_rows = list(group)
-            for start in range(0, len(category_rows), CHUNK):
-                with suppress(BoardNotLoaded):  # It is being rebuilt, which covers these rows.
-                    await self._standings.put(category_rows[start : start + CHUNK])
+            for start in range(0, len(category_rows), ROWS_PER_CHUNK):
+                with suppress(BoardNotLoaded):  # A rebuild is running, which covers these rows.
+                    await self._index.put(category_rows[start : start + ROWS_PER_CHUNK])
         return len(rows)
 
     async def everything(self) -> None:
-        """Compare all live boards with PostgreSQL, row by row, and remove users that PostgreSQL does not know."""
-        for board in list(live_boards(self._catalogue, self._clock())):
+        """Write all rows of the open boards again, and remove users that PostgreSQL does not have."""
+        for board in list(live_boards(self._catalogue, self._runtime.clock())):
             with suppress(BoardNotLoaded):
-                await self._board(board)
+                await self._reconcile_board(board)
 
-    async def _board(self, board: Board) -> None:
+    async def _reconcile_board(self, board: Board) -> None:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
-                rows = await read_rows(connection, board, after, CHUNK)
+                rows = await read_rows(connection, board, after, ROWS_PER_CHUNK)
             if rows:
-                await self._standings.put(rows)
+                await self._index.put(rows)
                 after = rows[-1]
-            if len(rows) < CHUNK:
+            if len(rows) < ROWS_PER_CHUNK:
                 break
         async with self._database.connect() as connection:
             shown = await count_shown(connection, board)
         if await self._index_loader.size(board) != shown:
-            await self._sweep(board)
+            await self._remove_strays(board)
 
-    async def _sweep(self, board: Board) -> None:
-        known = list(await self._index_loader.users(board))
-        for start in range(0, len(known), CHUNK):
-            chunk = known[start : start + CHUNK]
+    async def _remove_strays(self, board: Board) -> None:
+        indexed = list(await self._index_loader.users(board))
+        for start in range(0, len(indexed), ROWS_PER_CHUNK):
+            chunk = indexed[start : start + ROWS_PER_CHUNK]
             async with self._database.connect() as connection:
-                real = await users_of(connection, board, chunk)
-            for user_id in set(chunk) - real:
+                existing = await read_users_with_rows(connection, board, chunk)
+            for user_id in set(chunk) - existing:
                 log.warning("stray_member_removed", board=board.key, user=str(user_id))
-                await self._index_loader.forget(board, user_id)
+                await self._index_loader.remove_user(board, user_id)

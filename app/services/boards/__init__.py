@@ -1,0 +1,1 @@
+"""How boards are read, and how windows are closed."""

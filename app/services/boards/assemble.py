@@ -1,4 +1,4 @@
-"""From stretches of a board to what its readers get."""
+"""Assemble the states of views from slices of a board."""
 
 from __future__ import annotations
 
@@ -15,16 +15,24 @@ from app.domain.boards.views import Player, State, View
 from app.domain.users import Profile
 from app.services.players.profile_cache import Profiles
 
-NEIGHBOURS = 3
-"""How many entries above a watched user are read along, to tell who passed."""
+MAX_ENTRIES_ABOVE = 3
+"""How many entries above a watched user are read, to find out who passed."""
 
-Found = tuple[View[Any], Sequence[BoardSlice]]
-"""A view with the stretches that answer it: one, or one for each chosen user who has a row."""
+ViewSlices = tuple[View[Any], Sequence[BoardSlice]]
+"""A view with its slices: one, or one for each selected user with a score."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What all views of one reading have in common."""
+class ViewAssembler:
+    """Assembles the states of views that were read at one version.
+
+    Attributes:
+        board: The board.
+        version: The version that was read.
+        as_of: When the board last changed, as far as the store knows.
+        source: The store that was read.
+        total: The number of users on the whole board.
+    """
 
     board: Board
     version: Version
@@ -32,20 +40,20 @@ class Reading:
     source: Source
     total: int
 
-    async def states(self, found: Sequence[Found], profiles: Profiles) -> list[State]:
-        """The state of each view; names come from `profiles`, or stand in for names that cannot be had now."""
-        ranked = [[one for slice_ in stretches for one in assign_ranks(slice_)] for _, stretches in found]
-        players = [view.user_id for view, _ in found if isinstance(view, Player)]
-        names = await profiles.names([*(one.line.user_id for lines in ranked for one in lines), *players])
+    async def states(self, views: Sequence[ViewSlices], profiles: Profiles) -> list[State]:
+        """Return the state of each view. Profiles that cannot be read now are replaced by placeholders."""
+        ranked = [[one for slice_ in slices for one in assign_ranks(slice_)] for _, slices in views]
+        players = [view.user_id for view, _ in views if isinstance(view, Player)]
+        names = await profiles.names([*(one.row.user_id for rows in ranked for one in rows), *players])
         return [
-            self._user_view(view.user_id, lines, names)
+            self._user_view(view.user_id, rows, names)
             if isinstance(view, Player)
-            else self._page(lines, stretches[0].offset if stretches else 0, names)
-            for (view, stretches), lines in zip(found, ranked, strict=True)
+            else self._page(rows, slices[0].offset if slices else 0, names)
+            for (view, slices), rows in zip(views, ranked, strict=True)
         ]
 
-    def place(self, user_id: UUID, ranked: RankedRow | None) -> UserStanding:
-        """Where a user stands; `ranked` is None for a user without a row."""
+    def standing(self, user_id: UUID, ranked: RankedRow | None) -> UserStanding:
+        """Return the standing of a user; `ranked` is None for a user without a score."""
         if ranked is None:
             return UserStanding(self.board, self.version, user_id, self.total)
         return UserStanding(
@@ -53,28 +61,26 @@ class Reading:
             self.version,
             user_id,
             self.total,
-            score=ranked.line.score,
+            score=ranked.row.score,
             rank=ranked.rank,
             competition_rank=ranked.competition_rank,
             tied_with=ranked.tied_with,
-            reached_at=ranked.line.reached_at,
+            reached_at=ranked.row.reached_at,
         )
 
     def _page(self, ranked: Sequence[RankedRow], offset: int, names: Mapping[UUID, Profile]) -> Page:
-        """A page of the ranked lines, but for users who have just ceased to exist."""
-        entries = (_entry(one, names) for one in ranked if one.line.user_id in names)
+        """Return a page of the ranked rows, without users who were deleted meanwhile."""
+        entries = (_entry(one, names) for one in ranked if one.row.user_id in names)
         ordered = tuple(sorted(entries, key=lambda entry: entry.rank))
         return Page(self.board, self.version, self.as_of, self.source, self.total, ordered, offset)
 
     def _user_view(self, user_id: UUID, ranked: Sequence[RankedRow], names: Mapping[UUID, Profile]) -> UserView:
-        """A user's view; `ranked` ends with the user, or is empty for a user without a row."""
-        place = self.place(user_id, ranked[-1] if ranked else None)
-        above = tuple(_entry(one, names) for one in ranked[:-1] if one.line.user_id in names)
-        return UserView(place, names.get(user_id), above)
+        """Return the view of a user; `ranked` ends with the user, or is empty for a user without a score."""
+        standing = self.standing(user_id, ranked[-1] if ranked else None)
+        above = tuple(_entry(one, names) for one in ranked[:-1] if one.row.user_id in names)
+        return UserView(standing, names.get(user_id), above)
 
 
 def _entry(ranked: RankedRow, names: Mapping[UUID, Profile]) -> Entry:
-    line = ranked.line
-    return Entry(
-        ranked.rank, ranked.competition_rank, ranked.tied_with, line.score, line.reached_at, names[line.user_id]
-    )
+    row = ranked.row
+    return Entry(ranked.rank, ranked.competition_rank, ranked.tied_with, row.score, row.reached_at, names[row.user_id])

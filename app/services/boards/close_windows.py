@@ -1,8 +1,8 @@
-"""Closing of windows: what a window ended with is written down once, in the order in which windows end."""
+"""Close windows: store the final state of each window once, in the order in which windows end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -10,46 +10,47 @@ import structlog
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
-from app.models.statements.boards.closed_windows import close, first_open
+from app.models.statements.boards.closed_windows import close_window, read_first_open_windows
+from app.runtime import Runtime
 from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-GRACE = timedelta(seconds=30)
-"""How long after its end a window is closed: a transaction that began before has long been committed or given up."""
+CLOSING_DELAY = timedelta(seconds=30)
+"""How long after its end a window is closed, so that transactions that began before are committed or aborted."""
 
-MOST = 400
-"""How many windows are closed at a time: after a long downtime the rest follows with the next turns of the job."""
+MAX_WINDOWS_PER_RUN = 400
+"""The maximum per run of the job: after a long downtime the next runs close the rest."""
 
 
 class CloseWindows:
-    """Closes the windows that are over, those missed while nobody ran among them.
+    """Closes all windows that are over, also those that ended while the service was down.
 
-    The constraint in PostgreSQL decides who closes a window: it happens once, whichever instances try.
+    A constraint in PostgreSQL ensures that each window is closed once, however many instances try.
     """
 
     def __init__(
-        self, database: Database, index_loader: IndexLoader, catalogue: CatalogueService, clock: Callable[[], datetime]
+        self, database: Database, index_loader: IndexLoader, catalogue: CatalogueService, runtime: Runtime
     ) -> None:
         self._database = database
         self._index_loader = index_loader
         self._catalogue = catalogue
-        self._clock = clock
+        self._runtime = runtime
 
     async def __call__(self) -> list[Board]:
-        """Close what is due and return what was closed here, in order. Raises ServiceUnavailable."""
-        now = self._clock()
+        """Close the windows that are due; return those that this call closed, in order. Raises ServiceUnavailable."""
+        now = self._runtime.clock()
         closed = []
         for board in await self._due(now):
             async with self._database.begin() as connection:
-                if await close(connection, board, now):
+                if await close_window(connection, board, now):
                     closed.append(board)
                     log.info("window_closed", board=board.key)
         for category in {board.category for board in closed}:
-            with suppress(RedisUnreachable):  # It is about room in Redis alone, and done again after the next closing.
-                await self._index_loader.forget_versions(category, now)
+            with suppress(RedisUnreachable):  # This only frees memory in Redis, and is repeated after the next closing.
+                await self._index_loader.delete_evicted_versions(category, now)
         return closed
 
     async def _due(self, now: datetime) -> list[Board]:
@@ -59,18 +60,18 @@ class CloseWindows:
             for period in sorted(category.periods - {Period.ALL_TIME})
         ]
         async with self._database.connect() as connection:
-            unclosed = await first_open(connection, kinds)
+            unclosed = await read_first_open_windows(connection, kinds)
         boards = [
             (window.ends_at, Board(category, window))
             for (category, _), first in unclosed.items()
-            for window in _over(first, now)
+            for window in _windows_over(first, now)
         ]
         boards.sort(key=lambda one: (one[0], one[1].key))
-        return [board for _, board in boards[:MOST]]
+        return [board for _, board in boards[:MAX_WINDOWS_PER_RUN]]
 
 
-def _over(window: Window, now: datetime) -> Iterator[Window]:
-    """`window` and those after it, as far as they are over."""
-    while window.is_closed(now - GRACE):
+def _windows_over(window: Window, now: datetime) -> Iterator[Window]:
+    """Yield `window` and the following ones that are over."""
+    while window.is_closed(now - CLOSING_DELAY):
         yield window
         window = window.next

@@ -1,12 +1,11 @@
-"""Boards as PostgreSQL has them: the truth, for when Redis is away and for what Redis does not hold.
+"""Read boards from PostgreSQL: when Redis is unavailable, and for what the index does not hold.
 
-That is windows past their retention, and boards as they stood at an instant of the past.
+That is windows past their retention, and boards as they were at an instant in the past.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,77 +14,78 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import TOP, Board, Source, Version
 from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Slice, State, UserSelection, View
-from app.models.statements.boards.read_boards import count_before, read_places, read_slices
-from app.services.boards.assemble import Found, Reading
+from app.models.statements.boards.read_boards import count_before, read_slices, read_standings
+from app.runtime import Runtime
+from app.services.boards.assemble import ViewAssembler, ViewSlices
 from app.services.players.profile_cache import Profiles
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 
 
-class PostgresBoards:
+class PostgresReader:
     """Reads views from the tables of scores and transactions. Raises ServiceUnavailable.
 
-    PostgreSQL counts no versions: every reading gets the next number of this process, under an epoch of its own.
+    PostgreSQL has no versions of boards, so each read gets the next number of this process, in an epoch of its own.
     """
 
-    def __init__(
-        self, database: Database | Replicas, profiles: Profiles, clock: Callable[[], datetime], epoch: str
-    ) -> None:
+    def __init__(self, database: Database | Replicas, profiles: Profiles, runtime: Runtime, epoch: str) -> None:
         self._database = database
         self._profiles = profiles
-        self._clock = clock
+        self._runtime = runtime
         self._epoch = epoch
-        self._readings = 0
+        self._reads = 0
 
     async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
-        """The state of each view, all of one snapshot. However many there are, the board is gone through twice."""
+        """Read the state of each view in one snapshot, with at most two scans of the board."""
         version = self._next_version()
         async with self._database.snapshot() as connection:
-            found, total = await _find(connection, board, views)
-        return await self._reading(board, version, total).states(found, self._profiles)
+            views_with_slices, total = await _read_slices(connection, board, views)
+        return await self._assembler(board, version, total).states(views_with_slices, self._profiles)
 
-    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[RankedRow | None]]:
-        """Each user's own ranked line, or None without a row."""
+    async def standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
+        """Read the ranked row of each user, None for a user without a score."""
         version = self._next_version()
         async with self._database.connect() as connection:
-            stretches, total = await read_places(connection, board, users)
-        ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in stretches]
-        return self._reading(board, version, total), ranked
+            slices, total = await read_standings(connection, board, users)
+        ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in slices]
+        return self._assembler(board, version, total), ranked
 
     def _next_version(self) -> Version:
-        self._readings += 1
-        return Version(self._epoch, self._readings)
+        self._reads += 1
+        return Version(self._epoch, self._reads)
 
-    def _reading(self, board: Board, version: Version, total: int) -> Reading:
-        now = self._clock()
+    def _assembler(self, board: Board, version: Version, total: int) -> ViewAssembler:
+        now = self._runtime.clock()
         until = board.as_of or min(board.window.ends_at or now, now)
-        return Reading(board, version, until, Source.POSTGRES, total)
+        return ViewAssembler(board, version, until, Source.POSTGRES, total)
 
 
-async def _find(connection: AsyncConnection, board: Board, views: Sequence[View[Any]]) -> tuple[list[Found], int]:
-    """The stretches that answer each view, and how many users the board shows."""
+async def _read_slices(
+    connection: AsyncConnection, board: Board, views: Sequence[View[Any]]
+) -> tuple[list[ViewSlices], int]:
+    """Read the slices of each view, and the number of visible users."""
     users = list({user_id: None for view in views for user_id in _users(view)})
-    places: list[BoardSlice | None] = []
+    standings: list[BoardSlice | None] = []
     total = 0
     if any(not isinstance(view, Head | Slice | After) for view in views):
-        places, total = await read_places(connection, board, users)
-    standing = {user_id: place for user_id, place in zip(users, places, strict=True) if place}
-    ranges = {view: await _range(connection, board, view, standing, total) for view in views}
-    stretches: dict[tuple[int, int], BoardSlice] = {}
+        standings, total = await read_standings(connection, board, users)
+    by_user = {user_id: slice_ for user_id, slice_ in zip(users, standings, strict=True) if slice_}
+    ranges = {view: await _range(connection, board, view, by_user, total) for view in views}
+    slices: dict[tuple[int, int], BoardSlice] = {}
     if wanted := list(dict.fromkeys(one for one in ranges.values() if one)):
         read, total = await read_slices(connection, board, wanted)
-        stretches = dict(zip(wanted, read, strict=True))
-    found: list[Found] = []
+        slices = dict(zip(wanted, read, strict=True))
+    found: list[ViewSlices] = []
     for view in views:
         if (one := ranges[view]) is not None:
-            found.append((view, [stretches[one]]))
+            found.append((view, [slices[one]]))
         else:
-            found.append((view, [standing[user_id] for user_id in _users(view) if user_id in standing]))
+            found.append((view, [by_user[user_id] for user_id in _users(view) if user_id in by_user]))
     return found, total
 
 
 def _users(view: View[Any]) -> Collection[UUID]:
-    """The users whose places answer a view, or tell where it is."""
+    """Return the users whose standings a view shows, or depends on."""
     match view:
         case Player(user_id) | Around(user_id, _):
             return (user_id,)
@@ -95,9 +95,9 @@ def _users(view: View[Any]) -> Collection[UUID]:
 
 
 async def _range(
-    connection: AsyncConnection, board: Board, view: View[Any], standing: Mapping[UUID, BoardSlice], total: int
+    connection: AsyncConnection, board: Board, view: View[Any], by_user: Mapping[UUID, BoardSlice], total: int
 ) -> tuple[int, int] | None:
-    """The offset and limit of the stretch that answers a view; None when places alone do."""
+    """Return the offset and limit of the slice that a view shows; None if it shows standings only."""
     match view:
         case Head():
             return 0, TOP
@@ -109,9 +109,9 @@ async def _range(
             stop = total if position is None else await count_before(connection, board, position)
             first = max(0, stop - limit)
             return first, stop - first
-        case Around(user_id, radius) if user_id in standing:
+        case Around(user_id, radius) if user_id in by_user:
             size = 2 * radius + 1
-            return max(0, min(standing[user_id].offset - radius, total - size)), size
+            return max(0, min(by_user[user_id].offset - radius, total - size)), size
         case Around() | Player() | UserSelection():
             return None
     raise TypeError(view)

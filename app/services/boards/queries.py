@@ -1,61 +1,65 @@
-"""Leaderboards: which board a query means, and the quickest right way to it."""
+"""Board queries: choose the board, then answer from memory, else from Redis, else from PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from app.domain.boards.board import TOP, Board, Page, UserStanding, board_of
+from app.domain.boards.board import Board, UserStanding, board_of
+from app.domain.boards.board_query import BoardQuery
 from app.domain.boards.periods import Period
-from app.domain.boards.views import Slice, View, with_extra_views
-from app.domain.catalogue.catalogue import Category
+from app.domain.boards.views import Slice, with_extra_views
+from app.domain.catalogue.catalogue import Catalogue, Category
 from app.domain.errors import BadUserInput, UserNotFound
 from app.domain.users import Profile
+from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.hub import Hub
-from app.services.boards.reader import ReadBoard
+from app.runtime import Runtime
+from app.services.boards.fallback_reader import FallbackReader
+from app.services.cacheable import Cacheable
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import Profiles
 from app.stores.batching import Batcher
 
-MAX_OFFSET = 10_000
-
 UserStandingWithProfile = tuple[UserStanding, Profile]
-"""Where somebody stands, and who it is."""
+"""The standing of a user on a board, and the user's profile."""
 
 
-class Leaderboards:
+class BoardQueries:
     """The use cases behind `leaderboard` and `userRank`."""
 
     def __init__(
         self,
         hub: Hub,
-        boards: ReadBoard,
+        reader: FallbackReader,
         profiles: Profiles,
         catalogue: CatalogueService,
-        clock: Callable[[], datetime],
+        runtime: Runtime,
     ) -> None:
         self._hub = hub
-        self._boards = boards
+        self._reader = reader
         self._profiles = profiles
         self._catalogue = catalogue
-        self._clock = clock
-        self._places = Batcher(self._locate, size=500, max_concurrent=4, key=None)
+        self._runtime = runtime
+        self._standings_batcher = Batcher(self._read_standings, size=500, max_concurrent=4, key=None)
 
     def category(self, category_id: str, period: Period) -> Category:
-        """The category, when it keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
+        """Return a category that keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
         category = self._catalogue.current.category(category_id)
         category.require(period)
         return category
 
     def board(self, category: Category, period: Period, at: datetime | None = None) -> Board:
-        """The board that is meant: of the window that was open at `at`; None: now.
+        """Return the board of the window that was open at `at`, or is open now if `at` is None.
 
-        A closed window stays as it was when it closed, whichever of its instants is named. ALL_TIME never closes: there
-        `at` means the board as it stood at that very instant. Raises BadUserInput for an instant of the future.
+        A closed window keeps its final state, whichever of its instants is named. ALL_TIME never closes: with `at` the
+        board is read as it was at that instant. Raises BadUserInput for an instant without a time zone or in the
+        future.
         """
-        now = self._clock()
+        now = self._runtime.clock()
         if at is None:
             return board_of(category.id, period, now)
         if at.tzinfo is None:
@@ -65,59 +69,53 @@ class Leaderboards:
         board = board_of(category.id, period, at)
         return Board(board.category, board.window, at) if period is Period.ALL_TIME else board
 
-    def current_head(self, board: Board) -> Page | None:
-        """What `page` answers from while the board is the open one and memory has it: see `Hub.current_head`."""
-        current_head = self._hub.current_head(board.category, board.window.period)
-        return current_head if current_head is not None and current_head.board == board else None
+    async def page(self, query: BoardQuery) -> Cacheable[SharedPage]:
+        """Return the page that `query` asks for, with the pages of its nested fields at the same version.
 
-    async def page(self, board: Board, limit: int, offset: int, extra_views: Sequence[View[Page]] = ()) -> Page:
-        """`limit` entries of a board from a 0-based `offset` on, and `extra_views` them what else is asked of it.
-
-        All of it is of one version. What memory has comes from there. Raises BadUserInput for arguments out of range,
-        ServiceUnavailable.
+        A part of the current head without nested fields comes from memory, and can be cached until the head or the
+        catalogue changes. Raises ServiceUnavailable.
         """
-        check_limit(limit)
-        if not 0 <= offset <= MAX_OFFSET:
-            raise BadUserInput(f"`offset` must be between 0 and {MAX_OFFSET}.")
-        page = None if extra_views else await self._from_memory(board, limit, offset)
-        return page or await self._boards.page(board, with_extra_views(Slice(offset, limit), extra_views))
+        board, catalogue = query.board, self._catalogue.current
+        extra_views = query.extra_views
+        page = None if extra_views else await self._from_memory(query)
+        if page is None:
+            page = SharedPage(await self._reader.page(board, with_extra_views(query.view, extra_views)))
+        elif query.nested:  # Fields with invalid arguments: their errors belong to this query alone.
+            page = SharedPage(page.page)
+        current_head = partial(self._hub.current_head, board.category, board.window.period)
+        return Cacheable(page, ((current_head, page.head), (self._current_catalogue, catalogue)))
 
-    async def place(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
-        """Where a user stands, and who it is. Calls that come together share one reading per board.
+    async def standing(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
+        """Return the standing of a user; concurrent calls for one board share a read.
 
         Raises UserNotFound, ServiceUnavailable.
         """
-        return await self._places.submit((board, user_id))
+        return await self._standings_batcher.submit((board, user_id))
 
-    async def profile(self, user_id: UUID) -> Profile:
-        """Who a user is. Raises UserNotFound, ServiceUnavailable."""
-        profile = (await self._profiles.get([user_id])).get(user_id)
-        if profile is None:
-            raise UserNotFound
-        return profile
-
-    async def _from_memory(self, board: Board, limit: int, offset: int) -> Page | None:
-        """The page as the hub knows it, or reads it now for all who ask; None when it is not for the hub to say."""
+    async def _from_memory(self, query: BoardQuery) -> SharedPage | None:
+        """Return the page from the hub, which reads the head if needed; None if it is not part of the current head."""
+        board, view = query.board, query.view
+        if not isinstance(view, Slice):
+            return None
         category, period = board.category, board.window.period
-        page = self._hub.page(category, period, limit, offset)
-        if page is None and board == board_of(category, period, self._clock()):
-            page = await self._hub.fresh_page(category, period, limit, offset)
-        return page if page is not None and page.board == board else None
+        page = self._hub.page(category, period, view)
+        if page is None and board == board_of(category, period, self._runtime.clock()):
+            page = await self._hub.fresh_page(category, period, view)
+        return page if page is not None and page.page.board == board else None
 
-    async def _locate(self, wanted: Sequence[tuple[Board, UUID]]) -> Sequence[UserStandingWithProfile | Exception]:
-        profiles = await self._profiles.get({user_id for _, user_id in wanted})
+    def _current_catalogue(self) -> Catalogue:
+        return self._catalogue.current
+
+    async def _read_standings(
+        self, requests: Sequence[tuple[Board, UUID]]
+    ) -> Sequence[UserStandingWithProfile | Exception]:
+        profiles = await self._profiles.get({user_id for _, user_id in requests})
         users: dict[Board, dict[UUID, None]] = {}
-        for board, user_id in wanted:
+        for board, user_id in requests:
             users.setdefault(board, {})[user_id] = None
-        readings = await asyncio.gather(*(self._boards.places(board, list(users[board])) for board in users))
-        places = {(place.board, place.user_id): place for reading in readings for place in reading}
+        reads = await asyncio.gather(*(self._reader.standings(board, list(users[board])) for board in users))
+        standings = {(standing.board, standing.user_id): standing for read in reads for standing in read}
         return [
-            (places[board, user_id], profiles[user_id]) if user_id in profiles else UserNotFound()
-            for board, user_id in wanted
+            (standings[board, user_id], profiles[user_id]) if user_id in profiles else UserNotFound()
+            for board, user_id in requests
         ]
-
-
-def check_limit(limit: int) -> None:
-    """Raise BadUserInput for a page that is empty or larger than the head of a board."""
-    if not 1 <= limit <= TOP:
-        raise BadUserInput(f"`limit` must be between 1 and {TOP}.")

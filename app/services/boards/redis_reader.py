@@ -1,9 +1,8 @@
-"""Boards as Redis has them: any number of views in one call."""
+"""Read boards from the index in Redis: any number of views in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -12,42 +11,43 @@ from app.domain.boards.board import TOP, Board, Source
 from app.domain.boards.ranking import BoardRow, BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
 from app.domain.instants import instant
-from app.services.board_index import Answer, BoardIndex, Request, join_member, split_member
-from app.services.boards.assemble import NEIGHBOURS, Reading
+from app.runtime import Runtime
+from app.services.board_index import BoardIndex, ViewRequest, ViewsReply, join_member, split_member
+from app.services.boards.assemble import MAX_ENTRIES_ABOVE, ViewAssembler
 from app.services.players.profile_cache import Profiles
 
 
-class RedisBoards:
-    """Reads views from the standings. Raises Cold and Unreachable as they do."""
+class RedisReader:
+    """Reads views from the board index. Raises BoardNotLoaded and RedisUnreachable."""
 
-    def __init__(self, standings: BoardIndex, profiles: Profiles, clock: Callable[[], datetime]) -> None:
-        self._standings = standings
+    def __init__(self, index: BoardIndex, profiles: Profiles, runtime: Runtime) -> None:
+        self._index = index
         self._profiles = profiles
-        self._clock = clock
+        self._runtime = runtime
 
     async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
-        """The state of each view, all of one version."""
+        """Read the state of each view, all of one version."""
         requests = [_requests(view) for view in views]
-        answer = await self._standings.views(board, chain.from_iterable(requests))
-        raw = iter(answer.views)
-        stretches = [[_slice(next(raw)) for _ in asked] for asked in requests]
-        found = [
-            (view, [one for one in answers if one]) for view, answers in zip(views, stretches, strict=True)
+        reply = await self._index.views(board, chain.from_iterable(requests))
+        raw = iter(reply.views)
+        slices = [[_slice(next(raw)) for _ in asked] for asked in requests]
+        views_with_slices = [
+            (view, [one for one in found if one]) for view, found in zip(views, slices, strict=True)
         ]  # fmt: skip
-        return await self._reading(board, answer).states(found, self._profiles)
+        return await self._assembler(board, reply).states(views_with_slices, self._profiles)
 
-    async def places(self, board: Board, users: Sequence[UUID]) -> tuple[Reading, list[RankedRow | None]]:
-        """Each user's own ranked line, or None without a row; no names are looked up."""
-        answer = await self._standings.views(board, [("place", user_id.bytes, 0) for user_id in users])
-        stretches = map(_slice, answer.views)
-        return self._reading(board, answer), [assign_ranks(one)[-1] if one else None for one in stretches]
+    async def standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
+        """Read the ranked row of each user, None for a user without a score. No profiles are read."""
+        reply = await self._index.views(board, [("place", user_id.bytes, 0) for user_id in users])
+        slices = map(_slice, reply.views)
+        return self._assembler(board, reply), [assign_ranks(one)[-1] if one else None for one in slices]
 
-    def _reading(self, board: Board, answer: Answer) -> Reading:
-        as_of = instant(answer.changed_at) if answer.changed_at else self._clock()
-        return Reading(board, answer.version, as_of, Source.REDIS, answer.total)
+    def _assembler(self, board: Board, reply: ViewsReply) -> ViewAssembler:
+        as_of = instant(reply.changed_at) if reply.changed_at else self._runtime.clock()
+        return ViewAssembler(board, reply.version, as_of, Source.REDIS, reply.total)
 
 
-def _requests(view: View[Any]) -> Sequence[Request]:
+def _requests(view: View[Any]) -> Sequence[ViewRequest]:
     match view:
         case Head():
             return [("page", 0, TOP)]
@@ -56,28 +56,28 @@ def _requests(view: View[Any]) -> Sequence[Request]:
         case Around(user_id, radius):
             return [("around", user_id.bytes, radius)]
         case Player(user_id):
-            return [("place", user_id.bytes, NEIGHBOURS)]
+            return [("place", user_id.bytes, MAX_ENTRIES_ABOVE)]
         case After(position, limit):
-            return [("after", _point(position), limit)]
+            return [("after", _encode_position(position), limit)]
         case Before(position, limit):
-            return [("before", b"" if position is None else _point(position), limit)]
+            return [("before", b"" if position is None else _encode_position(position), limit)]
         case UserSelection(users):
             return [("place", user_id.bytes, 0) for user_id in users]
         case _:
             raise TypeError(view)
 
 
-def _point(position: Position) -> bytes:
+def _encode_position(position: Position) -> bytes:
     return join_member(position.reached_at, position.user_id) + str(position.sort_key).encode()
 
 
 def _slice(raw: Sequence[Any]) -> BoardSlice | None:
-    """What the script says of a view; None for a user without a row."""
+    """Decode a view from the reply of the script; None for a user without a score."""
     if not raw:
         return None
-    offset, above, through, *rows = raw
-    lines = []
-    for i in range(0, len(rows), 2):
-        reached_at, user_id = split_member(rows[i])
-        lines.append(BoardRow(user_id, abs(int(rows[i + 1])), reached_at))
-    return BoardSlice(offset, above, through, lines)
+    offset, above, through, *flat = raw
+    rows = []
+    for i in range(0, len(flat), 2):
+        reached_at, user_id = split_member(flat[i])
+        rows.append(BoardRow(user_id, abs(int(flat[i + 1])), reached_at))
+    return BoardSlice(offset, above, through, rows)

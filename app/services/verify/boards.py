@@ -12,7 +12,7 @@ from app.domain.ledger.posting import ScoreChange
 from app.models.statements.boards.board_rows import count_rows, read_rows, read_rows_of
 from app.models.statements.boards.read_boards import read_slice
 from app.services.board_index import IndexLoader, RedisUnreachable
-from app.services.board_index.rebuild import CHUNK, live_boards
+from app.services.board_index.rebuild import ROWS_PER_CHUNK, live_boards
 from app.services.board_index.row_reader import IndexRows, expected_row
 from app.services.catalogue.cache import CatalogueService
 from app.services.verify.findings import Finding, Progress
@@ -65,11 +65,11 @@ class CheckBoards:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
-                rows = await read_rows(connection, board, after, CHUNK)
+                rows = await read_rows(connection, board, after, ROWS_PER_CHUNK)
             await self._rows(board, rows, finding, patience)
             finding.checked += len(rows)
             advance()
-            if len(rows) < CHUNK:
+            if len(rows) < ROWS_PER_CHUNK:
                 break
             after = rows[-1]
         # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
@@ -103,7 +103,7 @@ class CheckBoards:
         sizes = await self._copies.sizes(board)
         if sizes != (shown, rows):
             return [f"board {board.key}: PostgreSQL shows {shown} of {rows} users, Redis {sizes[0]} of {sizes[1]}"]
-        if await self._copies.leaders(board, TOP) != [line.user_id for line in stretch.lines]:
+        if await self._copies.leaders(board, TOP) != [line.user_id for line in stretch.rows]:
             return [f"board {board.key}: the first {TOP} stand in another order in Redis"]
         return []
 

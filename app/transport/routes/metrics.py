@@ -152,7 +152,7 @@ def _boards(app: App) -> list[Reading]:
         Reading("board_reads", "Readings of boards by feeds.", lambda: counters.reads, counts=True),
         Reading("board_polls", "Checks of the version of a board by feeds.", lambda: counters.polls, counts=True),
         Reading("board_read_failures", "Readings that neither store answered.", lambda: counters.failures, counts=True),
-        Reading("nudges", "Announcements that a board moved.", lambda: counters.nudges, counts=True),
+        Reading("nudges", "Announcements that a board moved.", lambda: counters.notifications, counts=True),
         Reading("gaps", "Times at which announcements may have been lost.", lambda: counters.gaps, counts=True),
     ]
 
@@ -186,7 +186,7 @@ def _channels(app: App) -> list[Reading]:
             counts=True,
         ),
         Reading("channel_outages", "Lost connections of the channels.", lambda: backend.outages, counts=True),
-        Reading("notices_heard", "Notices that were received and decoded.", lambda: notices.heard, counts=True),
+        Reading("notices_heard", "Notices that were received and decoded.", lambda: notices.received, counts=True),
         Reading("notices_unreadable", "Notices that could not be decoded.", lambda: notices.unreadable, counts=True),
         Reading(
             "notices_lost",

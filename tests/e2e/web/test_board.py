@@ -160,7 +160,7 @@ async def test_players_with_equal_scores_get_the_same_medal(service: Service, op
     for name in ("carol", "dave"):
         await service.player(name).play("COMPLETE_LEVEL")
     tab = await open_tab()
-    await tab.shows(("alice", 100), ("bob", 100), ("carol", 50), ("dave", 50))
+    await tab.expect_board(("alice", 100), ("bob", 100), ("carol", 50), ("dave", 50))
     medals = await tab.rows.evaluate_all("rows => rows.map(row => row.dataset.medal)")
     assert medals == ["1", "1", "3", "3"]
 
@@ -170,9 +170,9 @@ async def test_the_address_of_an_unknown_category_does_not_become_the_headline(s
     tab = await open_tab("/?category=Your+account+is+blocked")
     await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Unknown category")
     await expect(tab.page.get_by_text("Your account is blocked")).to_have_count(0)
-    tab.faults.clear()
+    tab.errors.clear()
     await tab.page.get_by_role("button", name="Show the global board").click()
-    await tab.shows(("alice", 50))
+    await tab.expect_board(("alice", 50))
     await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Global")
 
 
@@ -184,7 +184,7 @@ async def test_a_stored_sign_in_that_cannot_be_read_does_not_keep_the_board_from
     for value in ("not JSON", "null", "[]", '{"token": 5}'):
         await tab.page.evaluate("value => sessionStorage.setItem('leaderboard.session', value)", value)
         await tab.page.reload()
-        await tab.shows(("alice", 50))
+        await tab.expect_board(("alice", 50))
 
 
 async def test_a_refused_action_is_explained_in_a_sentence(service: Service, open_tab: OpenTab):

@@ -139,8 +139,8 @@ async def test_an_import_into_a_played_database_keeps_what_is_there(lived: App, 
 
 def altered(lines: list[bytes], **changes: object) -> list[bytes]:
     """The archive with one transaction in the middle changed."""
-    places = [index for index, line in enumerate(lines) if line.startswith(b'{"transaction"')]
-    where = places[len(places) // 2]
+    standings = [index for index, line in enumerate(lines) if line.startswith(b'{"transaction"')]
+    where = standings[len(standings) // 2]
     content = json.loads(lines[where])
     content["transaction"] |= changes
     return [*lines[:where], json.dumps(content).encode() + b"\n", *lines[where + 1 :]]

@@ -11,6 +11,7 @@ from app.domain.users import user_id_of
 from app.services.archives.balance_file import BalanceError, read_csv, read_json
 from app.services.archives.opening_balances import Opened
 from app.wiring import App
+from tests.support.boards.board_pages import read_page
 from tests.support.boards.ledgers import MODERATOR, award, breaches, rows
 from tests.support.service import caller
 
@@ -33,9 +34,8 @@ async def opened_with(app: App, given: list[Balance], category: str = "global") 
 
 
 async def board(app: App, category: str = "global", period: Period = Period.ALL_TIME) -> list[tuple[str, int]]:
-    boards = app.leaderboards
     app.hub.invalidate()
-    page = await boards.page(boards.board(boards.category(category, period), period), 100, 0)
+    page = await read_page(app, 100, category, period)
     return [(entry.user.username, entry.score) for entry in page.entries]
 
 

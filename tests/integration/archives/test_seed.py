@@ -11,6 +11,7 @@ import pytest
 
 from app.config import Settings
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, CategoryNotFound
 from app.domain.users import user_id_of
 from app.services.archives.seed import CHUNK, DEMO_NAMES, Seed, Seeded
@@ -43,8 +44,8 @@ async def test_players_of_today_are_on_every_open_board(app: App):
     seeded = await seed(app, users=50, actions=50)
     assert seeded.scores == 4 * 50
     for period in Period:
-        board = app.leaderboards.board(app.catalogue.current.category("global"), period)
-        page = await app.leaderboards.page(board, 10, 0)
+        board = app.board_queries.board(app.catalogue.current.category("global"), period)
+        page = await app.board_reader.page(board, Slice(0, 10))
         assert page.total_users == 50
         assert [entry.rank for entry in page.entries] == list(range(1, 11))
 

@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from app.domain.boards.board import Board, Entry, Page, Source
 from app.domain.boards.views import After, Around, Before, Head, Position, Slice, UserSelection, View
-from app.services.boards.postgres_reader import PostgresBoards
+from app.runtime import Runtime
+from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App
 from tests.support.boards.board_rows import Row, all_time, expected, put_rows, user_id
 
@@ -33,14 +34,14 @@ class Reader:
     def __init__(self, app: App, board: Board) -> None:
         self._app = app
         self._board = board
-        self._postgres = PostgresBoards(app.database, app.profiles, app.clock, "postgres")
+        self._postgres = PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres")
 
     async def page(self, view: View[Page]) -> Page:
         """The page, which is the same in both."""
-        redis = await self._app.boards.page(self._board, view)
+        redis = await self._app.board_reader.page(self._board, view)
         if redis.source is Source.POSTGRES:  # The service itself was about to load the board, too.
             await self._app.rebuild.ensure_loaded()
-            redis = await self._app.boards.page(self._board, view)
+            redis = await self._app.board_reader.page(self._board, view)
         (postgres,) = await self._postgres.read(self._board, [view])
         assert isinstance(postgres, Page)
         assert (redis.source, postgres.source) == (Source.REDIS, Source.POSTGRES)
@@ -49,18 +50,18 @@ class Reader:
             assert redis.offset == postgres.offset == redis.entries[0].rank - 1
         return redis
 
-    async def places(self, users: Sequence[int]) -> list[tuple[int | None, int | None, int, int]]:
+    async def standings(self, users: Sequence[int]) -> list[tuple[int | None, int | None, int, int]]:
         """Rank, competition rank, ties and score of each, which are the same in both."""
         ids = [user_id(user) for user in users]
-        reading, ranked = await self._postgres.places(self._board, ids)
-        of_postgres = [reading.place(one, line) for one, line in zip(ids, ranked, strict=True)]
-        of_redis = await self._app.boards.places(self._board, ids)
+        assembler, ranked = await self._postgres.standings(self._board, ids)
+        of_postgres = [assembler.standing(one, row) for one, row in zip(ids, ranked, strict=True)]
+        of_redis = await self._app.board_reader.standings(self._board, ids)
         facts = [
             [
                 (place.rank, place.competition_rank, place.tied_with, place.score, place.total_users, place.percentile)
-                for place in places
+                for place in standings
             ]
-            for places in (of_redis, of_postgres)
+            for standings in (of_redis, of_postgres)
         ]
         assert facts[0] == facts[1]
         return [place[:4] for place in facts[0]]
@@ -142,8 +143,8 @@ async def test_rank_competition_rank_ties_and_percentile_agree_with_the_list_at_
     model = expected(board, low_first=sort_order == "LOW_FIRST")
     reader = Reader(app, all_time())
     by_user = {entry.user.id: entry for entry in model}
-    places = await reader.places(range(1, 33))
-    for number, place in enumerate(places, 1):
+    standings = await reader.standings(range(1, 33))
+    for number, place in enumerate(standings, 1):
         entry = by_user.get(user_id(number))
         if entry is None:
             assert place == (None, None, 0, 0)
@@ -164,8 +165,8 @@ async def test_many_views_that_are_read_at_once_are_what_each_is_alone(
     views: list[View[Page]] = [
         *around, Slice(offset, 5), Before(None, 3), Head(), UserSelection(frozenset(row.id for row in board[::2]))
     ]  # fmt: skip
-    postgres = PostgresBoards(app.database, app.profiles, app.clock, "postgres")
-    for reading in (await postgres.read(all_time(), views), await app.boards.read_views(all_time(), views)):
+    postgres = PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres")
+    for reading in (await postgres.read(all_time(), views), await app.board_reader.read_views(all_time(), views)):
         for view, state in zip(views, reading, strict=True):
             assert isinstance(state, Page)
             alone = await reader.page(view)
@@ -176,5 +177,5 @@ async def test_a_board_of_nobody_is_empty_in_both_stores(app: App):
     await put_rows(app, [])
     reader = Reader(app, all_time())
     assert (await reader.page(Slice(0, 10))).total_users == 0
-    assert await reader.places([1]) == [(None, None, 0, 0)]
+    assert await reader.standings([1]) == [(None, None, 0, 0)]
     assert (await reader.page(UserSelection(frozenset()))).entries == ()

@@ -15,7 +15,8 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import UserNotFound
 from app.domain.ledger.transactions import Actor
-from app.services.boards.postgres_reader import PostgresBoards
+from app.runtime import Runtime
+from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App
 from tests.support.boards.award_points import award, correct, enlist, set_category
 from tests.support.boards.board_rows import user_id
@@ -43,8 +44,10 @@ async def app(settings: Settings, clock: WallClock) -> AsyncIterator[App]:
 async def board(app: App, period: Period = Period.ALL_TIME) -> list[tuple[str, int, int]]:
     """Name, rank and score of everybody, which are the same in both stores."""
     asked = board_of("global", period, app.clock())
-    redis = await app.boards.page(asked, Slice(0, 100))
-    (postgres,) = await PostgresBoards(app.database, app.profiles, app.clock, "pg").read(asked, [Slice(0, 100)])
+    redis = await app.board_reader.page(asked, Slice(0, 100))
+    (postgres,) = await PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "pg").read(
+        asked, [Slice(0, 100)]
+    )
     assert isinstance(postgres, Page)
     assert redis.source is Source.REDIS
     assert redis.entries == postgres.entries
@@ -100,7 +103,7 @@ async def test_100_parallel_awards_to_one_user_end_at_the_exact_sum(app: App):
 async def test_100_parallel_awards_of_best_end_at_the_maximum(app: App):
     await set_category(app, "puzzle", operator="BEST")
     await asyncio.gather(*(award(app, 6, 1 + number * 37 % 100, "puzzle") for number in range(100)))
-    page = await app.boards.page(board_of("puzzle", Period.DAILY, app.clock()), Slice(0, 10))
+    page = await app.board_reader.page(board_of("puzzle", Period.DAILY, app.clock()), Slice(0, 10))
     assert [(entry.score, entry.user.username) for entry in page.entries] == [(100, "player-6")]
 
 
@@ -109,5 +112,5 @@ async def test_a_best_that_is_not_improved_keeps_its_seniority(app: App, clock: 
     for number, points in ((1, 40), (2, 40), (1, 30), (1, 40)):
         clock.advance(seconds=1)
         await award(app, number, points, "puzzle")
-    page = await app.boards.page(board_of("puzzle", Period.ALL_TIME, app.clock()), Slice(0, 10))
+    page = await app.board_reader.page(board_of("puzzle", Period.ALL_TIME, app.clock()), Slice(0, 10))
     assert [entry.user.username for entry in page.entries] == ["player-1", "player-2"]

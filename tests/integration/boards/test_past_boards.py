@@ -53,7 +53,7 @@ async def app(settings: Settings, clock: WallClock) -> AsyncIterator[App]:
 
 
 async def entries(app: App, board: Board) -> list[Entry]:
-    page = await app.boards.page(board, WHOLE)
+    page = await app.board_reader.page(board, WHOLE)
     assert page.total_users == len(page.entries)
     return list(page.entries)
 
@@ -165,7 +165,7 @@ async def test_a_board_of_the_past_is_not_asked_of_redis(app: App, clock: WallCl
     await award(app, 1, 10)
     past = clock()
     clock.advance(seconds=5)
-    page = await app.boards.page(then(past), WHOLE)
+    page = await app.board_reader.page(then(past), WHOLE)
     assert (page.source, page.as_of, len(page.entries)) == (Source.POSTGRES, past, 1)
 
 

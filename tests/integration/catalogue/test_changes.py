@@ -12,10 +12,12 @@ from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, InvalidAction
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Caller, Role
+from app.runtime import Runtime
 from app.services.board_index import BoardNotLoaded
-from app.services.boards.postgres_reader import PostgresBoards
-from app.services.boards.redis_reader import RedisBoards
+from app.services.boards.postgres_reader import PostgresReader
+from app.services.boards.redis_reader import RedisReader
 from app.wiring import App
+from tests.support.boards.board_pages import read_page
 from tests.support.boards.board_rows import board_index_of
 from tests.support.boards.ledgers import award, breaches, rows
 from tests.support.graphql.schema_client import Asker
@@ -92,14 +94,14 @@ async def test_a_change_is_in_force_on_every_instance_without_a_restart(settings
 async def test_a_new_category_is_in_redis_soon_after_without_anybody_playing(settings: Settings):
     async with opened(settings) as one:
         await one.catalogue_changes.apply([{"id": "races", "name": "Races"}], [], OPERATOR, "test")
-        reader = RedisBoards(board_index_of(one), one.profiles, one.clock)
+        reader = RedisReader(board_index_of(one), one.profiles, Runtime(clock=one.clock))
         board = board_of("races", Period.ALL_TIME, one.clock())
         async with asyncio.timeout(TIMEOUT):
             while not await is_in_redis(reader, board):  # noqa: ASYNC110  a rebuild by whichever instance has no event
                 await asyncio.sleep(0.02)
 
 
-async def is_in_redis(reader: RedisBoards, board: Board) -> bool:
+async def is_in_redis(reader: RedisReader, board: Board) -> bool:
     try:
         await reader.read(board, [Slice(0, 1)])
     except BoardNotLoaded:
@@ -123,8 +125,7 @@ async def test_a_category_that_is_switched_off_stays_readable_and_pays_nothing(a
     await save(app, {"id": "arcade", "enabled": False})
     with pytest.raises(InvalidAction):
         await app.issue_token(alice, "ARCADE_RUN")
-    boards = app.leaderboards
-    page = await boards.page(boards.board(boards.category("arcade", Period.ALL_TIME), Period.ALL_TIME), 10, 0)
+    page = await read_page(app, category="arcade")
     assert [entry.score for entry in page.entries] == [20]
 
 
@@ -214,8 +215,8 @@ async def boards_of(app: App, category: str, period: Period = Period.ALL_TIME) -
     await app.ledger.drain()
     board = board_of(category, period, app.clock())
     readers = (
-        RedisBoards(board_index_of(app), app.profiles, app.clock),
-        PostgresBoards(app.database, app.profiles, app.clock, "postgres"),
+        RedisReader(board_index_of(app), app.profiles, Runtime(clock=app.clock)),
+        PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres"),
     )
     redis, postgres = [(await reader.read(board, [Slice(0, 100)]))[0] for reader in readers]
     assert isinstance(redis, Page)
@@ -259,7 +260,7 @@ async def test_only_the_periods_of_a_category_have_boards(app: App):
     await award(app, caller("ann"), 5, "weekly")
     assert await boards_of(app, "weekly", Period.WEEKLY) == [("ann", 5)]
     with pytest.raises(BadUserInput):
-        app.leaderboards.category("weekly", Period.DAILY)
+        app.board_queries.category("weekly", Period.DAILY)
 
 
 async def test_a_period_that_is_switched_on_begins_with_what_comes_then(app: App):

@@ -20,7 +20,8 @@ from app.domain.ledger.transactions import Actor
 from app.domain.rules.flags import FlagStatus
 from app.domain.rules.fraud import Thresholds
 from app.domain.users import Caller, Role
-from app.services.boards.postgres_reader import PostgresBoards
+from app.runtime import Runtime
+from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App
 from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened
@@ -58,8 +59,10 @@ async def shown(
 ) -> list[tuple[str, int]]:
     """Names and scores of a board, on which all stores must agree, without a gap between the ranks."""
     board = board_of(category, period, at or app.clock())
-    read = await app.boards.page(board, Slice(0, 100))
-    (true,) = await PostgresBoards(app.database, app.profiles, app.clock, "truth").read(board, [Slice(0, 100)])
+    read = await app.board_reader.page(board, Slice(0, 100))
+    (true,) = await PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "truth").read(
+        board, [Slice(0, 100)]
+    )
     assert isinstance(true, Page)
     for page in (read, true):
         assert [entry.rank for entry in page.entries] == list(range(1, page.total_users + 1))
@@ -162,7 +165,7 @@ async def test_a_hidden_user_leaves_no_trace_and_comes_back_to_the_old_place(app
         await app.moderation.visibility.hide(MODERATOR, alice.user_id, "a bot")
     for period in Period:
         assert await shown(app, period=period) == [("bob", 50), ("carol", 50)]
-    (place,) = await app.boards.places(board_of("global", Period.ALL_TIME, clock()), [alice.user_id])
+    (place,) = await app.board_reader.standings(board_of("global", Period.ALL_TIME, clock()), [alice.user_id])
     assert (place.rank, place.score, place.total_users) == (None, 0, 2)
     await app.moderation.visibility.unhide(MODERATOR, alice.user_id, "a mistake")
     assert await shown(app) == [("alice", 50), ("bob", 50), ("carol", 50)]

@@ -15,11 +15,12 @@ from app.domain.players.milestones import Milestone, MilestoneKind
 from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, NoticesLost
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.feed.timing import FeedTiming
-from tests.support.boards.hub_processes import announce, first, run_hub_process, until_top_is, watch
+from app.runtime import Runtime
+from tests.support.boards.hub_processes import announce, first, hub_process, until_top_is, watch
 from tests.support.boards.in_memory_boards import BIRTH, MemoryBoards, profile
 from tests.support.wait_until import until
 
-ONLY_NUDGES = FeedTiming(poll=60, fresh=90)
+ONLY_NUDGES = FeedTiming(poll_interval=60, max_age=90)
 """A hub that notices nothing by itself."""
 
 BOARD = board_of("global", Period.ALL_TIME, BIRTH)
@@ -32,11 +33,11 @@ def prefix() -> str:
 
 
 async def test_what_a_script_announces_reaches_the_watchers_of_every_process(redis_url: str, prefix: str) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         Redis.from_url(redis_url) as redis,
-        run_hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
-        run_hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as two,
+        hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
+        hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as two,
         aclosing(watch(one)) as here,
         aclosing(watch(two)) as there,
     ):
@@ -53,9 +54,9 @@ async def test_what_a_script_announces_reaches_the_watchers_of_every_process(red
 async def test_a_change_between_the_first_reading_and_the_subscription_is_not_missed(
     redis_url: str, prefix: str
 ) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
-        run_hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
+        hub_process(redis_url, boards, prefix=prefix, timing=ONLY_NUDGES) as one,
         aclosing(watch(one)) as updates,
     ):
         assert (await first(updates)).page.entries == ()
@@ -64,10 +65,10 @@ async def test_a_change_between_the_first_reading_and_the_subscription_is_not_mi
 
 
 async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str, prefix: str) -> None:
-    boards = MemoryBoards(SystemClock())
+    boards = MemoryBoards(SystemClock(Runtime()))
     async with (
-        run_hub_process(redis_url, boards, prefix=prefix) as one,
-        run_hub_process(redis_url, boards, prefix=prefix) as two,
+        hub_process(redis_url, boards, prefix=prefix) as one,
+        hub_process(redis_url, boards, prefix=prefix) as two,
     ):
         heard: list[Notice] = []
         two.notices.listen(heard.append)
@@ -84,8 +85,8 @@ async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str
 
 
 async def test_a_thousand_who_leave_abruptly_leave_nothing_behind(redis_url: str, prefix: str) -> None:
-    boards = MemoryBoards(SystemClock())
-    async with run_hub_process(redis_url, boards, prefix=prefix, timing=FeedTiming(idle=0.2)) as one:
+    boards = MemoryBoards(SystemClock(Runtime()))
+    async with hub_process(redis_url, boards, prefix=prefix, timing=FeedTiming(idle_timeout=0.2)) as one:
         tasks_before = len(asyncio.all_tasks())
         generators = [watch(one) for _ in range(1000)]
         readers = [asyncio.create_task(first(updates)) for updates in generators]

@@ -57,7 +57,7 @@ async def findings(app: App) -> dict[str, Finding]:
 
 
 def board(app: App, period: Period = Period.ALL_TIME) -> Board:
-    return app.leaderboards.board(app.catalogue.current.category("global"), period)
+    return app.board_queries.board(app.catalogue.current.category("global"), period)
 
 
 async def test_sound_data_has_no_breach_and_everything_was_looked_at(app: App):

@@ -14,7 +14,7 @@ from app.domain.boards.periods import Period
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
-from app.pubsub.channels.events import boards_channel
+from app.runtime import Runtime
 from app.services.board_index import BoardIndex, Keys
 from app.wiring import App
 
@@ -116,8 +116,7 @@ async def put_rows(app: App, rows: Sequence[Row], board: Board | None = None) ->
 def board_index_of(app: App) -> BoardIndex:
     """Return the board index in Redis, for writing to it as the service does after a commit."""
     prefix = app.settings.redis_prefix
-    channel = f"{prefix}:" + boards_channel("{}")
-    return BoardIndex(app.redis, app.redis_caller, Keys(prefix), channel.format, app.clock)
+    return BoardIndex(app.redis, app.redis_caller, Keys(prefix), Runtime(clock=app.clock))
 
 
 async def move(app: App, board: Board, *rows: Row, revision: int) -> None:

@@ -10,10 +10,13 @@ from random import Random
 from broadcaster import Broadcast, Event
 from redis.asyncio import Redis
 
-from app.pubsub.channels.redis_backend import Gap, Patience, RedisBackend
+from app.pubsub.channels.redis_backend import ConnectionTiming, Gap, RedisBackend
+from app.runtime import Runtime
 from tests.support.wait_until import TIMEOUT
 
-QUICK = Patience(poll=0.02, ping=0.1, silence=0.5, command=0.5, last_delay=0.2)
+QUICK = ConnectionTiming(
+    poll_interval=0.02, ping_interval=0.1, silence_timeout=0.5, command_timeout=0.5, max_reconnect_delay=0.2
+)
 
 
 def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBackend:
@@ -22,7 +25,7 @@ def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBa
     def client() -> Redis:
         return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
 
-    return RedisBackend(client, prefix=prefix, random=Random(1), patience=QUICK, capacity=capacity)
+    return RedisBackend(client, Runtime(random=Random(1)), prefix=prefix, timing=QUICK, capacity=capacity)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import BoardUpdate
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.pubsub.channels.events import BoardMoved
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
@@ -20,6 +21,7 @@ from app.pubsub.feed.board_reader import BoardReader
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.hub import Hub
+from app.runtime import Runtime
 from tests.support.boards.channels import backend_of
 from tests.support.wait_until import TIMEOUT
 
@@ -43,14 +45,14 @@ class HubProcess:
 
 
 @asynccontextmanager
-async def run_hub_process(
+async def hub_process(
     url: str, reader: BoardReader, *, prefix: str = "", timing: FeedTiming | None = None
 ) -> AsyncIterator[HubProcess]:
     """Run a hub during the block."""
     backend = backend_of(url, prefix=prefix)
     async with Broadcast(backend=backend) as broadcast, asyncio.TaskGroup() as group:
         notices = Notices(broadcast)
-        hub = Hub(reader, broadcast, notices, clock=SystemClock(), timing=timing)
+        hub = Hub(reader, broadcast, notices, clock=SystemClock(Runtime()), timing=timing)
         tasks = [group.create_task(each) for each in (backend.run(), notices.run(), hub.run())]
         try:
             yield HubProcess(hub, notices, backend, broadcast)
@@ -83,4 +85,4 @@ async def until_top_is(updates: AsyncGenerator[BoardUpdate, None], score: int) -
 
 def watch(process: HubProcess, limit: int = 10) -> AsyncGenerator[BoardUpdate, None]:
     """Subscribe to the all-time board of the default category."""
-    return process.hub.watch("global", Period.ALL_TIME, limit)
+    return process.hub.watch("global", Period.ALL_TIME, Slice(0, limit))

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from app.domain.boards.board import TOP, Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
+from app.domain.boards.views import Around, Head, Player, State, View
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.pubsub.channels.events import BoardMoved
-from app.pubsub.feed.board_reader import Around, Head, Player, State, View
 from app.pubsub.feed.clock import Clock
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,14 +41,14 @@ class Ranking:
         first: dict[int, int] = {}
         return tuple(
             Entry(
-                rank=place,
-                competition_rank=first.setdefault(score, place),
+                rank=standing,
+                competition_rank=first.setdefault(score, standing),
                 tied_with=sharing[score] - 1,
                 score=score,
                 reached_at=BIRTH + timedelta(seconds=turn),
                 user=profile(number, names.get(number)),
             )
-            for place, (number, (score, turn)) in enumerate(rows, 1)
+            for standing, (number, (score, turn)) in enumerate(rows, 1)
         )
 
     def top(self) -> list[tuple[int, tuple[int, int]]]:
@@ -144,19 +144,19 @@ class MemoryBoards:
         return Page(board, self._version(board), self._clock.now(), source, total, entries, offset)
 
     def _view(self, board: Board, entries: tuple[Entry, ...], user_id: UUID) -> UserView:
-        place = UserStanding(board, self._version(board), user_id, len(entries))
+        standing = UserStanding(board, self._version(board), user_id, len(entries))
         for entry in entries:
             if entry.user.id == user_id:
-                place = replace(
-                    place,
+                standing = replace(
+                    standing,
                     score=entry.score,
                     rank=entry.rank,
                     competition_rank=entry.competition_rank,
                     tied_with=entry.tied_with,
                     reached_at=entry.reached_at,
                 )
-                return UserView(place, entry.user, entries[max(0, entry.rank - 4) : entry.rank - 1])
-        return UserView(place)
+                return UserView(standing, entry.user, entries[max(0, entry.rank - 4) : entry.rank - 1])
+        return UserView(standing)
 
     def _version(self, board: Board) -> Version:
         version = self._ranking(board).version

@@ -12,6 +12,7 @@ from broadcaster import Broadcast, BroadcastBackend, Event
 
 from app.domain.boards.board import Board, BoardUpdate, board_of
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import Gap
@@ -25,7 +26,7 @@ U = TypeVar("U")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-class Wire(BroadcastBackend):
+class InMemoryBackend(BroadcastBackend):
     """Channels within the process; a test can lose what is on them."""
 
     def __init__(self) -> None:
@@ -96,14 +97,14 @@ class Watcher(Generic[U]):
         await self._updates.aclose()
 
 
-class Stage:
+class HubFixture:
     """Everything that a test of the hub touches."""
 
     def __init__(self, timing: FeedTiming, start: datetime) -> None:
         self.clock = ManualClock(start)
         self.boards = MemoryBoards(self.clock)
-        self.wire = Wire()
-        self.broadcast = Broadcast(backend=self.wire)
+        self.backend = InMemoryBackend()
+        self.broadcast = Broadcast(backend=self.backend)
         self.notices = Notices(self.broadcast)
         self.hub = Hub(self.boards, self.broadcast, self.notices, clock=self.clock, timing=timing)
         self._watchers: list[Watcher[Any]] = []
@@ -137,7 +138,7 @@ class Stage:
         return watcher
 
     async def watch(self, limit: int = 10, period: Period = Period.ALL_TIME) -> Watcher[BoardUpdate]:
-        watcher = self.show(self.hub.watch("global", period, limit))
+        watcher = self.show(self.hub.watch("global", period, Slice(0, limit)))
         await settle()
         return watcher
 
@@ -162,14 +163,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(timing: FeedTiming | None = None, start: datetime = NOON) -> AsyncIterator[Stage]:
+async def running_hub(timing: FeedTiming | None = None, start: datetime = NOON) -> AsyncIterator[HubFixture]:
     """A stage whose hub runs until the end of the block."""
-    stage = Stage(timing or FeedTiming(), start)
-    async with stage.broadcast, asyncio.TaskGroup() as group:
-        stage.run(group)
+    hub_fixture = HubFixture(timing or FeedTiming(), start)
+    async with hub_fixture.broadcast, asyncio.TaskGroup() as group:
+        hub_fixture.run(group)
         await settle()
         try:
-            yield stage
+            yield hub_fixture
         finally:
-            await stage.clear()
-            stage.stop()
+            await hub_fixture.clear()
+            hub_fixture.stop()

@@ -1,0 +1,1 @@
+"""The SQL statements that read boards and close windows."""

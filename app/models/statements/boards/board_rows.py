@@ -1,4 +1,4 @@
-"""Rows of boards in bulk: what loading, repairing and comparing the copies in Redis needs."""
+"""Rows of boards in bulk, to load, repair and compare the copies in Redis."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
-from app.models.statements.boards.read_boards import SHOWN, of_board
+from app.models.statements.boards.read_boards import VISIBLE_ROWS, board_parameters
 
-# In the order of an index, which is that of the board, with the hidden ones behind.
+# In the order of an index: hidden rows last, otherwise board order.
 _ROWS = """
     SELECT user_id, score, sort_key, reached_at, revision, hidden FROM scores
-    WHERE category_id = :category AND period = :period AND window_start = :start {behind}
+    WHERE category_id = :category AND period = :period AND window_start = :start {after}
     ORDER BY hidden, sort_key, reached_at, user_id LIMIT :limit
 """
-FIRST_ROWS = text(_ROWS.format(behind=""))
+FIRST_ROWS = text(_ROWS.format(after=""))
 NEXT_ROWS = text(
-    _ROWS.format(behind="AND (hidden, sort_key, reached_at, user_id) > (:hidden, :sort_key, :reached_at, :user_id)")
+    _ROWS.format(after="AND (hidden, sort_key, reached_at, user_id) > (:hidden, :sort_key, :reached_at, :user_id)")
 )
 
 ROWS_OF_USERS = text(
@@ -52,7 +52,7 @@ RECENT_ROWS = text(
     """
 )
 
-COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {SHOWN}")  # noqa: S608 - the piece is a constant
+COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {VISIBLE_ROWS}")  # noqa: S608 - the piece is a constant
 COUNT_ROWS = text(
     "SELECT count(*) FROM scores WHERE category_id = :category AND period = :period AND window_start = :start"
 )
@@ -68,36 +68,36 @@ USERS_OF_BOARD = text(
 async def read_rows(
     connection: AsyncConnection, board: Board, after: ScoreChange | None, limit: int
 ) -> list[ScoreChange]:
-    """The next `limit` rows of a board behind `after` (None: the first), hidden ones too.
+    """Read the next `limit` rows of a board after the row `after` (None: from the first), hidden ones included.
 
-    Who reads a board piece by piece may miss a row that changes meanwhile, or get it twice, as it was and as it is.
+    A row that changes between two calls may be missed, or returned twice with different content.
     """
-    values = of_board(board) | {"limit": limit}
+    values = board_parameters(board) | {"limit": limit}
     if after is None:
         rows = await connection.execute(FIRST_ROWS, values)
     else:
-        place = {
+        position = {
             "hidden": after.row.hidden,
             "sort_key": after.sort_key,
             "reached_at": after.row.reached_at,
             "user_id": after.user_id,
         }
-        rows = await connection.execute(NEXT_ROWS, values | place)
-    return [_standing(board, row) for row in rows]
+        rows = await connection.execute(NEXT_ROWS, values | position)
+    return [_score_change(board, row) for row in rows]
 
 
 async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> list[ScoreChange]:
-    """The rows of those of `users` who have one on the board, hidden ones too."""
-    rows = await connection.execute(ROWS_OF_USERS, of_board(board) | {"users": list(users)})
-    return [_standing(board, row) for row in rows]
+    """Read the rows of `users` on the board, hidden ones included."""
+    rows = await connection.execute(ROWS_OF_USERS, board_parameters(board) | {"users": list(users)})
+    return [_score_change(board, row) for row in rows]
 
 
-async def read_recent(
+async def read_recent_rows(
     connection: AsyncConnection, since: datetime, until: datetime, windows: Sequence[Window]
 ) -> list[ScoreChange]:
-    """The rows, in `windows`, of everybody who has had a transaction since then, and none after `until`.
+    """Read the rows in `windows` of users with a transaction since `since` and none after `until`.
 
-    Grouped by category.
+    The rows of a category are consecutive.
     """
     rows = await connection.execute(
         RECENT_ROWS,
@@ -108,27 +108,27 @@ async def read_recent(
             "starts": [window.start for window in windows],
         },
     )
-    return [_standing(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
+    return [_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
 
 
 async def count_shown(connection: AsyncConnection, board: Board) -> int:
-    """How many users a board shows."""
-    shown: int = (await connection.execute(COUNT_SHOWN, of_board(board))).scalar_one()
+    """Count the visible rows of a board."""
+    shown: int = (await connection.execute(COUNT_SHOWN, board_parameters(board))).scalar_one()
     return shown
 
 
 async def count_rows(connection: AsyncConnection, board: Board) -> int:
-    """How many users have a row on a board, hidden or not."""
-    rows: int = (await connection.execute(COUNT_ROWS, of_board(board))).scalar_one()
+    """Count all rows of a board, hidden ones included."""
+    rows: int = (await connection.execute(COUNT_ROWS, board_parameters(board))).scalar_one()
     return rows
 
 
-async def users_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> set[UUID]:
-    """Those of `users` who have a row on the board, hidden or not."""
-    rows = await connection.execute(USERS_OF_BOARD, of_board(board) | {"users": list(users)})
+async def read_users_with_rows(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> set[UUID]:
+    """Return those of `users` who have a row on the board, hidden or not."""
+    rows = await connection.execute(USERS_OF_BOARD, board_parameters(board) | {"users": list(users)})
     return {row.user_id for row in rows}
 
 
-def _standing(board: Board, row: Row[Any]) -> ScoreChange:
+def _score_change(board: Board, row: Row[Any]) -> ScoreChange:
     state = ScoreRow(row.score, row.reached_at, row.revision, row.hidden)
     return ScoreChange(board, row.user_id, state, row.sort_key)

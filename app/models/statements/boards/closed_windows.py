@@ -12,29 +12,29 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.domain.players.score_history import RankPoint
-from app.models.statements.boards.read_boards import SHOWN, of_board
+from app.models.statements.boards.read_boards import VISIBLE_ROWS, board_parameters
 
-NAMED = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"
+BOARD_COLUMNS = "CAST(:category AS varchar), CAST(:period AS varchar), CAST(:start AS date)"
 
-# The primary key decides who closes a window: whoever comes second waits for the first, and then finds nothing to do.
-CLOSE = text(
+# The primary key ensures that a window is closed once: a second caller waits for the first, then inserts nothing.
+CLOSE_WINDOW = text(
     f"""
     WITH closed AS (
         INSERT INTO window_closings (category_id, period, window_start, closed_at, total_users)
-        SELECT {NAMED}, CAST(:now AS timestamptz), count(*) FROM scores WHERE {SHOWN}
+        SELECT {BOARD_COLUMNS}, CAST(:now AS timestamptz), count(*) FROM scores WHERE {VISIBLE_ROWS}
         ON CONFLICT DO NOTHING
         RETURNING 1
-    ), spread AS (
+    ), histogram AS (
         INSERT INTO closing_scores (category_id, period, window_start, sort_key, users, above)
-        SELECT {NAMED}, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
-        FROM scores WHERE {SHOWN} AND EXISTS (SELECT FROM closed)
+        SELECT {BOARD_COLUMNS}, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
+        FROM scores WHERE {VISIBLE_ROWS} AND EXISTS (SELECT FROM closed)
         GROUP BY sort_key
     )
     SELECT count(*) FROM closed
     """  # noqa: S608 - the pieces are constants
 )
 
-PROGRESS = text(
+FIRST_OPEN_WINDOWS = text(
     """
     SELECT i.category_id, i.period,
            (SELECT max(window_start) FROM window_closings c
@@ -45,7 +45,7 @@ PROGRESS = text(
     """
 )
 
-RANKS = text(
+CLOSED_WINDOW_RANKS = text(
     """
     SELECT c.window_start, c.total_users, s.score, k.above,
            (SELECT count(*) FROM scores o
@@ -62,19 +62,19 @@ RANKS = text(
 )
 
 
-async def close(connection: AsyncConnection, board: Board, now: datetime) -> bool:
-    """Write down how a window ended; False when that was done before."""
-    done = await connection.execute(CLOSE, of_board(board) | {"now": now})
+async def close_window(connection: AsyncConnection, board: Board, now: datetime) -> bool:
+    """Store the final state of a window; return False if that was done before."""
+    done = await connection.execute(CLOSE_WINDOW, board_parameters(board) | {"now": now})
     return bool(done.scalar_one())
 
 
-async def first_open(
+async def read_first_open_windows(
     connection: AsyncConnection, kinds: Sequence[tuple[str, Period]]
 ) -> Mapping[tuple[str, Period], Window]:
-    """By category and period: the first window that is not closed yet. Where nobody has played it is missing."""
+    """Return the first window that is not closed, by category and period; none for boards without a row."""
     named = {"categories": [category for category, _ in kinds], "periods": [period.value for _, period in kinds]}
     found = {}
-    for row in await connection.execute(PROGRESS, named):
+    for row in await connection.execute(FIRST_OPEN_WINDOWS, named):
         period = Period(row.period)
         if row.closed is not None:
             found[row.category_id, period] = Window(period, row.closed).next
@@ -86,10 +86,10 @@ async def first_open(
 async def read_ranks(
     connection: AsyncConnection, user_id: UUID, category: str, period: Period, first: date, end: date
 ) -> Sequence[RankPoint]:
-    """The user's place in every closed window that began from day `first` on and before day `end`, in order."""
+    """Read a user's final ranks in the closed windows that began from day `first` on and before day `end`, in order."""
     named = {"user": user_id, "category": category, "period": period.value, "first": first, "end": end}
     points = []
-    for row in await connection.execute(RANKS, named):
+    for row in await connection.execute(CLOSED_WINDOW_RANKS, named):
         window = Window(period, row.window_start)
         assert window.starts_at is not None
         assert window.ends_at is not None

@@ -1,4 +1,4 @@
-"""Reading boards: from the table of scores, in the very order that Redis keeps; from the ledger as they once were."""
+"""The statements that read boards: from the scores in board order, or from the ledger as they were in the past."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from app.domain.boards.ranking import BoardRow, BoardSlice
 from app.domain.boards.views import Position
 from app.models.tables.scores import window_key
 
-SHOWN = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"
+VISIBLE_ROWS = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"
 
-LIVE = f"""
+CURRENT_BOARD = f"""
     shown AS NOT MATERIALIZED (
-        SELECT user_id, score, sort_key, reached_at FROM scores WHERE {SHOWN}
+        SELECT user_id, score, sort_key, reached_at FROM scores WHERE {VISIBLE_ROWS}
     )
 """  # noqa: S608 - the pieces are constants
 
-# Who has had no transaction since stands where they stood. Of the others the ledger tells the score by then, which is
-# the sum of their deltas, and when it last changed: however far back, no more than the ledger is read, and once. Who is
-# hidden today is hidden in the past as well.
-PAST = f"""
+# Users without a later transaction have the same row now. For the others the ledger has the score by then, which is the
+# sum of their deltas, and when it last changed. However far back, the ledger is read at most once. Users who are hidden
+# today are hidden in the past as well.
+PAST_BOARD = f"""
     touched AS MATERIALIZED (
         SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
     ), earlier AS MATERIALIZED (
@@ -35,7 +35,7 @@ PAST = f"""
         GROUP BY user_id
     ), shown AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM scores
-        WHERE {SHOWN} AND NOT EXISTS (SELECT FROM touched WHERE touched.user_id = scores.user_id)
+        WHERE {VISIBLE_ROWS} AND NOT EXISTS (SELECT FROM touched WHERE touched.user_id = scores.user_id)
         UNION ALL
         SELECT user_id, score, score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, reached_at
         FROM earlier
@@ -45,7 +45,7 @@ PAST = f"""
     )
 """  # noqa: S608 - the pieces are constants
 
-# One statement is one snapshot: page, edges and total are of the same moment.
+# One statement has one snapshot: rows, counts and total are consistent.
 SLICE = """
     , page AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown
@@ -60,7 +60,7 @@ SLICE = """
     ORDER BY page.sort_key, page.reached_at, page.user_id
 """
 
-# However many stretches are asked for, the board is gone through once.
+# The board is scanned once, however many slices are requested.
 SLICES = """
     , numbered AS (
         SELECT user_id, score, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS place,
@@ -74,8 +74,8 @@ SLICES = """
     )
 """
 
-# However many users are asked for, the board is counted through once: into the gaps between their sort keys.
-PLACES = """
+# The board is scanned once, however many users are requested: rows are counted between the sort keys of the users.
+STANDINGS = """
     , chosen AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown WHERE user_id = ANY(CAST(:users AS uuid[]))
     ), bounds AS MATERIALIZED (
@@ -100,69 +100,69 @@ PLACES = """
     ORDER BY i.ord
 """
 
-PRECEDING = """
+COUNT_BEFORE = """
     SELECT count(*) FROM shown
     WHERE (sort_key, reached_at, user_id) < (:sort_key, CAST(:reached_at AS timestamptz), CAST(:user_id AS uuid))
 """
-FOLLOWED = PRECEDING.replace("<", "<=")
+COUNT_THROUGH = COUNT_BEFORE.replace("<", "<=")
 
 
 async def read_slice(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[BoardSlice, int]:
-    """`limit` lines of a board from a 0-based `offset` on, and how many users the board shows."""
+    """Read `limit` rows of a board from a 0-based `offset` on, and the number of visible users."""
     rows = (await connection.execute(_of(SLICE, board), _named(board) | {"offset": offset, "limit": limit})).all()
-    lines = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
-    return BoardSlice(offset, rows[0].above, rows[0].through, lines), rows[0].total
+    found = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
+    return BoardSlice(offset, rows[0].above, rows[0].through, found), rows[0].total
 
 
 async def read_slices(
     connection: AsyncConnection, board: Board, ranges: Sequence[tuple[int, int]]
 ) -> tuple[list[BoardSlice], int]:
-    """The stretches of these offsets and limits, and how many users the board shows."""
+    """Read the slices with these offsets and limits, and the number of visible users."""
     if len(ranges) == 1:
-        stretch, total = await read_slice(connection, board, *ranges[0])
-        return [stretch], total
+        slice_, total = await read_slice(connection, board, *ranges[0])
+        return [slice_], total
     named = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
     rows = (await connection.execute(_of(SLICES, board), _named(board) | named)).all()
     placed = {row.place: row for row in rows}
     return [_slice(placed, offset, limit) for offset, limit in ranges], rows[0].total
 
 
-async def read_places(
+async def read_standings(
     connection: AsyncConnection, board: Board, users: Sequence[UUID]
 ) -> tuple[list[BoardSlice | None], int]:
-    """Each user's own line, as a stretch of one; None for a user whom the board does not show. And the total."""
-    rows = (await connection.execute(_of(PLACES, board), _named(board) | {"users": list(users)})).all()
-    stretches = [
+    """Read each user's row as a slice of one, None for a user who is not visible, and the number of visible users."""
+    rows = (await connection.execute(_of(STANDINGS, board), _named(board) | {"users": list(users)})).all()
+    slices = [
         None if row.score is None
         else BoardSlice(int(row.rank), int(row.above), int(row.through), [BoardRow(row.user_id, row.score,
         row.reached_at)]) for row in rows if row.user_id is not None
     ]  # fmt: skip
-    return stretches, int(rows[0].total)
+    return slices, int(rows[0].total)
 
 
 async def count_before(connection: AsyncConnection, board: Board, position: Position, *, through: bool = False) -> int:
-    """How many users stand before a position; with `through`, also who stands exactly there."""
-    statement = _of(FOLLOWED if through else PRECEDING, board)
+    """Count the users before a position; with `through` also one at the position."""
+    statement = _of(COUNT_THROUGH if through else COUNT_BEFORE, board)
     place = {"sort_key": position.sort_key, "reached_at": position.reached_at, "user_id": position.user_id}
     counted: int = (await connection.execute(statement, _named(board) | place)).scalar_one()
     return counted
 
 
-def of_board(board: Board) -> dict[str, Any]:
-    """The parameters that name a board in `SHOWN`."""
+def board_parameters(board: Board) -> dict[str, Any]:
+    """Return the parameters of a board in `VISIBLE_ROWS`."""
     period, start = window_key(board.window)
     return {"category": board.category, "period": period, "start": start}
 
 
 def _slice(placed: Mapping[int, Any], offset: int, limit: int) -> BoardSlice:
     rows = [placed[place] for place in range(offset + 1, offset + limit + 1) if place in placed]
-    lines = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows]
-    return BoardSlice(offset, rows[0].above if rows else 0, rows[-1].through if rows else 0, lines)
+    found = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows]
+    return BoardSlice(offset, rows[0].above if rows else 0, rows[-1].through if rows else 0, found)
 
 
 def _of(statement: str, board: Board) -> TextClause:
-    return text(f"WITH {LIVE if board.as_of is None else PAST} {statement}")
+    return text(f"WITH {CURRENT_BOARD if board.as_of is None else PAST_BOARD} {statement}")
 
 
 def _named(board: Board) -> dict[str, Any]:
-    return of_board(board) if board.as_of is None else of_board(board) | {"as_of": board.as_of}
+    return board_parameters(board) if board.as_of is None else board_parameters(board) | {"as_of": board.as_of}

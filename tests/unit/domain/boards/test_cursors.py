@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain.boards.board import Board, board_of
 from app.domain.boards.cursors import (
     _POSITION,
-    _seal,
+    _encode,
     board_cursor,
     ledger_cursor,
     parse_board_cursor,
@@ -82,7 +82,7 @@ def test_a_cursor_that_a_client_made_up_is_refused_when_no_instant_or_sequence_h
     # The checksum is no secret: anybody can seal anything.
     for micros in (2**63, 2**64 - 1):
         with pytest.raises(BadUserInput, match="not valid for this list"):
-            parse_board_cursor(BOARD, _seal(BOARD.key, _POSITION.pack(0, micros, bytes(16))))
+            parse_board_cursor(BOARD, _encode(BOARD.key, _POSITION.pack(0, micros, bytes(16))))
     user = UUID(int=7)
     assert parse_ledger_cursor(user, ledger_cursor(user, 2**63 - 1)) == 2**63 - 1
     with pytest.raises(BadUserInput, match="not valid for this list"):

@@ -11,7 +11,7 @@ from app.domain.boards.ranking import BoardRow, BoardSlice, assign_ranks
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def lines(scores: list[int]) -> list[BoardRow]:
+def rows(scores: list[int]) -> list[BoardRow]:
     return [BoardRow(UUID(int=number), score, NOON) for number, score in enumerate(scores)]
 
 
@@ -20,7 +20,7 @@ def slice_(scores: list[int], offset: int, limit: int) -> BoardSlice:
     part = scores[offset : offset + limit]
     above = sum(score > part[0] for score in scores) if part else 0
     through = sum(score >= part[-1] for score in scores) if part else 0
-    return BoardSlice(offset, above, through, lines(scores)[offset : offset + limit])
+    return BoardSlice(offset, above, through, rows(scores)[offset : offset + limit])
 
 
 def test_equal_scores_share_the_competition_rank_and_never_the_rank():
@@ -40,5 +40,5 @@ def test_a_stretch_is_ranked_as_it_is_within_the_whole(scores: list[int], offset
     whole = assign_ranks(slice_(scores, 0, len(scores)))
     assert assign_ranks(slice_(scores, offset, limit)) == whole[offset : offset + limit]
     for one in whole:
-        assert one.competition_rank == 1 + sum(score > one.line.score for score in scores)
-        assert one.tied_with == scores.count(one.line.score) - 1
+        assert one.competition_rank == 1 + sum(score > one.row.score for score in scores)
+        assert one.tied_with == scores.count(one.row.score) - 1

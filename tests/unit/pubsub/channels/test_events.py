@@ -62,7 +62,7 @@ def test_notices_arrive_as_they_were_sent(notice: Notice) -> None:
 
 
 def test_a_loss_is_never_sent() -> None:
-    with pytest.raises(ValueError, match="not announced"):
+    with pytest.raises(ValueError, match="must not be published"):
         encode_notice(NoticesLost())
 
 

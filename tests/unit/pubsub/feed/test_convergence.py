@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from app.domain.boards.board import BoardUpdate, Entry, UpdateKind, changes_between
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from tests.support.boards.in_memory_boards import profile
-from tests.unit.pubsub.hub_fixture import Stage, Watcher, staged
+from tests.unit.pubsub.hub_fixture import HubFixture, Watcher, running_hub
 from tests.unit.pubsub.manual_clock import settle
 
 USERS = st.integers(1, 6)
@@ -38,36 +39,36 @@ STEPS = st.one_of(
 class Play:
     """Carries steps out on a stage."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, hub_fixture: HubFixture) -> None:
+        self.hub_fixture = hub_fixture
         self.boards: dict[Watcher[BoardUpdate], int] = {}
         self.players: dict[Watcher[UserChange], int] = {}
         self._epochs = 0
 
     async def step(self, name: str, *args: Any) -> None:
-        stage = self.stage
+        hub_fixture = self.hub_fixture
         match name, args:
             case "score", (user, score, announced):
-                await stage.score(user, score, announce=announced)
+                await hub_fixture.score(user, score, announce=announced)
             case "pass", (seconds,):
-                await stage.clock.advance(seconds)
+                await hub_fixture.clock.advance(seconds)
             case "redis" | "postgres", (up,):
-                setattr(stage.boards, name, up)
+                setattr(hub_fixture.boards, name, up)
             case "rebuild", (announced,):
                 self._epochs += 1
-                moved = stage.boards.rebuild(stage.board, f"rebuilt-{self._epochs}")
+                moved = hub_fixture.boards.rebuild(hub_fixture.board, f"rebuilt-{self._epochs}")
                 if announced:
-                    await stage.announce(moved)
+                    await hub_fixture.announce(moved)
             case "gap", ():
-                stage.wire.lose("boards:global")
+                hub_fixture.backend.lose("boards:global")
             case "hold", (held,):
                 self.release()
-                stage.boards.hold = asyncio.Event() if held else None
+                hub_fixture.boards.hold = asyncio.Event() if held else None
             case "watch", (limit,):
-                self.boards[stage.show(stage.hub.watch("global", Period.ALL_TIME, limit))] = limit
+                self.boards[hub_fixture.show(hub_fixture.hub.watch("global", Period.ALL_TIME, Slice(0, limit)))] = limit
             case "follow", (user,):
-                updates = stage.hub.watch_user(profile(user).id, "global", Period.ALL_TIME)
-                self.players[stage.show(updates)] = user
+                updates = hub_fixture.hub.watch_user(profile(user).id, "global", Period.ALL_TIME)
+                self.players[hub_fixture.show(updates)] = user
             case "leave", () if self.boards:
                 watcher, _ = self.boards.popitem()
                 await watcher.leave()
@@ -75,40 +76,40 @@ class Play:
                 for watcher in (*self.boards, *self.players):
                     watcher.ready.clear() if slow else watcher.ready.set()
             case "rerun", ():
-                await stage.rerun()
+                await hub_fixture.rerun()
 
     def release(self) -> None:
-        if self.stage.boards.hold is not None:
-            self.stage.boards.hold.set()
+        if self.hub_fixture.boards.hold is not None:
+            self.hub_fixture.boards.hold.set()
 
     async def calm(self) -> None:
         """The stores answer, everybody reads, and no announcement comes to help."""
         self.release()
-        stage = self.stage
-        stage.boards.hold, stage.boards.redis, stage.boards.postgres = None, True, True
+        hub_fixture = self.hub_fixture
+        hub_fixture.boards.hold, hub_fixture.boards.redis, hub_fixture.boards.postgres = None, True, True
         await self.step("slow", False)
-        await stage.clock.advance(2.5)
+        await hub_fixture.clock.advance(2.5)
         await settle()
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(STEPS, max_size=40))
 async def test_every_watcher_ends_on_the_true_board(steps: list[tuple[Any, ...]]) -> None:
-    async with staged() as stage:
-        play = Play(stage)
+    async with running_hub() as hub_fixture:
+        play = Play(hub_fixture)
         await play.step("watch", 3)
         for step in steps:
             await play.step(*step)
         await play.calm()
-        truth = stage.boards.truth(stage.board)
+        truth = hub_fixture.boards.truth(hub_fixture.board)
         for watcher, limit in play.boards.items():
             assert shown(watcher.last.page.entries) == shown(truth[:limit])
             assert not watcher.last.page.stale
             check_story(watcher.seen)
         for player, user in play.players.items():
             entry = next((entry for entry in truth if entry.user.id == profile(user).id), None)
-            assert player.last.place.rank == (entry and entry.rank)
-            assert player.last.place.score == (entry.score if entry else 0)
+            assert player.last.standing.rank == (entry and entry.rank)
+            assert player.last.standing.score == (entry.score if entry else 0)
 
 
 def shown(entries: Sequence[Entry]) -> list[tuple[object, ...]]:

@@ -18,8 +18,8 @@ def view(ranking: Ranking, width: int) -> UserView:
     """What is seen of ME with `width` entries above."""
     entries = ranking.entries({})
     mine = next(entry for entry in entries if entry.user.id == profile(ME).id)
-    place = UserStanding(BOARD, ranking.version, mine.user.id, len(entries), mine.score, mine.rank)
-    return UserView(place, mine.user, entries[max(0, mine.rank - 1 - width) : mine.rank - 1])
+    standing = UserStanding(BOARD, ranking.version, mine.user.id, len(entries), mine.score, mine.rank)
+    return UserView(standing, mine.user, entries[max(0, mine.rank - 1 - width) : mine.rank - 1])
 
 
 def above(ranking: Ranking) -> list[Entry]:
@@ -43,7 +43,7 @@ def test_who_is_named_has_passed_and_with_everybody_in_sight_somebody_is_named(
     passed = [entry.user for entry in above(ranking) if entry.user not in were_above]
     named = overtaker(before, after)
     assert named is None or named in passed
-    fell = (after.place.rank or 0) > (before.place.rank or 0)
+    fell = (after.standing.rank or 0) > (before.standing.rank or 0)
     assert fell or named is None
     if fell and width >= len(start):
         assert named == passed[-1]

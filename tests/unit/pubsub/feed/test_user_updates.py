@@ -6,186 +6,187 @@ import asyncio
 
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Around, Head, Player
 from app.domain.players.milestones import Milestone, MilestoneKind
 from app.pubsub.channels.events import MilestoneReached
-from app.pubsub.feed.board_reader import Around, Head, Player
 from tests.support.boards.in_memory_boards import BIRTH, profile
-from tests.unit.pubsub.hub_fixture import Stage, Watcher, staged
+from tests.unit.pubsub.hub_fixture import HubFixture, Watcher, running_hub
 from tests.unit.pubsub.manual_clock import settle
 
 
-async def follow(stage: Stage, user: int) -> Watcher[UserChange]:
-    watcher = stage.show(stage.hub.watch_user(profile(user).id, "global", Period.ALL_TIME))
-    await stage.clock.advance(0.2)
+async def follow(hub_fixture: HubFixture, user: int) -> Watcher[UserChange]:
+    watcher = hub_fixture.show(hub_fixture.hub.watch_user(profile(user).id, "global", Period.ALL_TIME))
+    await hub_fixture.clock.advance(0.2)
     return watcher
 
 
 async def test_a_player_is_shown_with_their_place_first() -> None:
-    async with staged() as stage:
-        await stage.score(1, 10)
-        await stage.score(2, 20)
-        watcher = await follow(stage, 1)
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 10)
+        await hub_fixture.score(2, 20)
+        watcher = await follow(hub_fixture, 1)
         (first,) = watcher.seen
         assert first.kind.value == "SNAPSHOT"
-        assert (first.place.rank, first.place.score, first.place.total_users) == (2, 10, 2)
+        assert (first.standing.rank, first.standing.score, first.standing.total_users) == (2, 10, 2)
         assert first.user == profile(1)
 
 
 async def test_a_player_without_a_score_is_shown_without_a_rank() -> None:
-    async with staged() as stage:
-        watcher = await follow(stage, 1)
-        assert watcher.last.place.rank is None
-        await stage.score(1, 10)
-        await stage.clock.advance(0.2)
-        assert (watcher.last.place.rank, watcher.last.previous_rank, watcher.last.score_delta) == (1, None, 10)
+    async with running_hub() as hub_fixture:
+        watcher = await follow(hub_fixture, 1)
+        assert watcher.last.standing.rank is None
+        await hub_fixture.score(1, 10)
+        await hub_fixture.clock.advance(0.2)
+        assert (watcher.last.standing.rank, watcher.last.previous_rank, watcher.last.score_delta) == (1, None, 10)
 
 
 async def test_whoever_is_overtaken_hears_by_whom() -> None:
-    async with staged() as stage:
-        await stage.score(1, 10)
-        await stage.score(2, 5)
-        watcher = await follow(stage, 1)
-        await stage.score(2, 11)
-        await stage.clock.advance(0.2)
-        assert (watcher.last.previous_rank, watcher.last.place.rank) == (1, 2)
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 10)
+        await hub_fixture.score(2, 5)
+        watcher = await follow(hub_fixture, 1)
+        await hub_fixture.score(2, 11)
+        await hub_fixture.clock.advance(0.2)
+        assert (watcher.last.previous_rank, watcher.last.standing.rank) == (1, 2)
         assert watcher.last.overtaken_by == profile(2)
-        await stage.score(1, 20)
-        await stage.clock.advance(0.2)
-        assert (watcher.last.place.rank, watcher.last.score_delta, watcher.last.overtaken_by) == (1, 10, None)
+        await hub_fixture.score(1, 20)
+        await hub_fixture.clock.advance(0.2)
+        assert (watcher.last.standing.rank, watcher.last.score_delta, watcher.last.overtaken_by) == (1, 10, None)
 
 
 async def test_far_below_the_head_the_neighbour_who_passed_is_named() -> None:
-    async with staged() as stage:
+    async with running_hub() as hub_fixture:
         for user in range(1, 301):
-            await stage.score(user, 10_000 - user * 10)
-        watcher = await follow(stage, 200)
-        await stage.score(201, 10_000 - 200 * 10 + 1)
-        await stage.clock.advance(0.2)
-        assert (watcher.last.place.rank, watcher.last.overtaken_by) == (201, profile(201))
+            await hub_fixture.score(user, 10_000 - user * 10)
+        watcher = await follow(hub_fixture, 200)
+        await hub_fixture.score(201, 10_000 - 200 * 10 + 1)
+        await hub_fixture.clock.advance(0.2)
+        assert (watcher.last.standing.rank, watcher.last.overtaken_by) == (201, profile(201))
 
 
 async def test_nothing_is_told_while_score_and_rank_stay() -> None:
-    async with staged() as stage:
-        await stage.score(1, 10)
-        watcher = await follow(stage, 1)
-        await stage.score(2, 5)
-        await stage.clock.advance(2)
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 10)
+        watcher = await follow(hub_fixture, 1)
+        await hub_fixture.score(2, 5)
+        await hub_fixture.clock.advance(2)
         assert len(watcher.seen) == 1
 
 
 async def test_what_moves_below_the_head_reaches_those_who_watch_there() -> None:
-    async with staged() as stage:
+    async with running_hub() as hub_fixture:
         for user in range(1, 201):
-            await stage.score(user, 1000 - user)
-        watcher = await follow(stage, 150)
-        moved = await stage.score(150, 852)
+            await hub_fixture.score(user, 1000 - user)
+        watcher = await follow(hub_fixture, 150)
+        moved = await hub_fixture.score(150, 852)
         await settle()
         assert not moved.top_moved
-        assert watcher.last.place.rank == 149  # later than those with 852, which is player 148
+        assert watcher.last.standing.rank == 149  # later than those with 852, which is player 148
 
 
 async def test_a_thousand_watched_players_cost_one_reading_per_change() -> None:
-    async with staged() as stage:
+    async with running_hub() as hub_fixture:
         for user in range(1000):
-            stage.boards.put(stage.board, user, user)
+            hub_fixture.boards.put(hub_fixture.board, user, user)
         watchers = [
-            stage.show(stage.hub.watch_user(profile(user).id, "global", Period.ALL_TIME)) for user in range(1000)
+            hub_fixture.show(hub_fixture.hub.watch_user(profile(user).id, "global", Period.ALL_TIME))
+            for user in range(1000)
         ]
-        await stage.clock.advance(0.5)
+        await hub_fixture.clock.advance(0.5)
         assert all(len(watcher.seen) == 1 for watcher in watchers)
-        before = stage.hub.counters.reads
-        await stage.score(0, 5000)
+        before = hub_fixture.hub.counters.reads
+        await hub_fixture.score(0, 5000)
         await settle()
-        assert stage.hub.counters.reads == before + 1
+        assert hub_fixture.hub.counters.reads == before + 1
         assert all(len(watcher.seen) == 2 for watcher in watchers)
-        assert len(stage.boards.views[-1]) == 1001
+        assert len(hub_fixture.boards.views[-1]) == 1001
 
 
 async def test_top_places_and_surroundings_are_read_in_one_call() -> None:
-    async with staged() as stage:
+    async with running_hub() as hub_fixture:
         for user in range(1, 6):
-            await stage.score(user, user)
-        await stage.watch()
-        await follow(stage, 1)
-        around = stage.show(stage.hub.watch_around("global", Period.ALL_TIME, profile(1).id, 1))
-        await stage.clock.advance(0.5)
-        await stage.score(3, 30)
+            await hub_fixture.score(user, user)
+        await hub_fixture.watch()
+        await follow(hub_fixture, 1)
+        around = hub_fixture.show(hub_fixture.hub.watch("global", Period.ALL_TIME, Around(profile(1).id, 1)))
+        await hub_fixture.clock.advance(0.5)
+        await hub_fixture.score(3, 30)
         await settle()
-        assert set(stage.boards.views[-1]) == {Head(), Player(profile(1).id), Around(profile(1).id, 1)}
+        assert set(hub_fixture.boards.views[-1]) == {Head(), Player(profile(1).id), Around(profile(1).id, 1)}
         assert [entry.rank for entry in around.last.page.entries] == [3, 4, 5]
 
 
 async def test_a_change_while_a_new_watcher_is_served_reaches_the_others_too() -> None:
-    async with staged() as stage:
-        await stage.score(1, 10)
-        first = await follow(stage, 1)
-        stage.boards.hold = asyncio.Event()
-        second = await follow(stage, 2)
-        await stage.score(2, 20, announce=False)  # after the check of the version, before the reading
-        stage.boards.hold.set()
-        await stage.clock.advance(0.2)
-        assert (first.last.place.rank, second.last.place.rank) == (2, 1)
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 10)
+        first = await follow(hub_fixture, 1)
+        hub_fixture.boards.hold = asyncio.Event()
+        second = await follow(hub_fixture, 2)
+        await hub_fixture.score(2, 20, announce=False)  # after the check of the version, before the reading
+        hub_fixture.boards.hold.set()
+        await hub_fixture.clock.advance(0.2)
+        assert (first.last.standing.rank, second.last.standing.rank) == (2, 1)
 
 
 async def test_new_watchers_do_not_make_others_miss_a_change() -> None:
-    async with staged() as stage:
-        await stage.score(1, 10)
-        first = await follow(stage, 1)
-        await stage.score(2, 20, announce=False)
-        second = await follow(stage, 2)  # reads the board for the sake of the second only
-        await stage.clock.advance(0.2)
-        assert (first.last.place.rank, second.last.place.rank) == (2, 1)
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 10)
+        first = await follow(hub_fixture, 1)
+        await hub_fixture.score(2, 20, announce=False)
+        second = await follow(hub_fixture, 2)  # reads the board for the sake of the second only
+        await hub_fixture.clock.advance(0.2)
+        assert (first.last.standing.rank, second.last.standing.rank) == (2, 1)
 
 
 async def test_the_board_around_a_player_follows_them() -> None:
-    async with staged() as stage:
+    async with running_hub() as hub_fixture:
         for user in range(1, 21):
-            await stage.score(user, 100 - user)
-        watcher = stage.show(stage.hub.watch_around("global", Period.ALL_TIME, profile(10).id, 2))
-        await stage.clock.advance(0.5)
+            await hub_fixture.score(user, 100 - user)
+        watcher = hub_fixture.show(hub_fixture.hub.watch("global", Period.ALL_TIME, Around(profile(10).id, 2)))
+        await hub_fixture.clock.advance(0.5)
         assert [entry.rank for entry in watcher.last.page.entries] == [8, 9, 10, 11, 12]
-        await stage.score(10, 1000)
-        await stage.clock.advance(0.2)
+        await hub_fixture.score(10, 1000)
+        await hub_fixture.clock.advance(0.2)
         assert [entry.rank for entry in watcher.last.page.entries] == [1, 2, 3, 4, 5]
         assert watcher.last.page.entries[0].user == profile(10)
 
 
 async def test_whoever_leaves_is_not_read_any_more() -> None:
-    async with staged() as stage:
-        await stage.score(1, 10)
-        watcher = await follow(stage, 1)
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 10)
+        watcher = await follow(hub_fixture, 1)
         await watcher.leave()
-        await stage.score(1, 20)
+        await hub_fixture.score(1, 20)
         await settle()
-        assert stage.boards.views[-1] == [Head()]
+        assert hub_fixture.boards.views[-1] == [Head()]
 
 
 async def test_milestones_reach_those_who_asked_for_them() -> None:
-    async with staged() as stage:
-        everybody = stage.show(stage.hub.watch_milestones())
-        only = stage.show(stage.hub.watch_milestones(profile(2).id))
+    async with running_hub() as hub_fixture:
+        everybody = hub_fixture.show(hub_fixture.hub.watch_milestones())
+        only = hub_fixture.show(hub_fixture.hub.watch_milestones(profile(2).id))
         await settle()
         for user in (1, 2):
             reached = Milestone(profile(user), "global", MilestoneKind.SCORE, BIRTH, 100)
-            await stage.notice(MilestoneReached(reached))
+            await hub_fixture.notice(MilestoneReached(reached))
         assert [milestone.user.id for milestone in everybody.seen] == [profile(1).id, profile(2).id]
         assert [milestone.user.id for milestone in only.seen] == [profile(2).id]
-        assert stage.hub.watchers == 2
+        assert hub_fixture.hub.watchers == 2
         await everybody.leave()
-        assert stage.hub.watchers == 1
-        stage.hub.close()
+        assert hub_fixture.hub.watchers == 1
+        hub_fixture.hub.close()
         await settle()
         assert only.ended
 
 
 async def test_of_milestones_that_nobody_takes_the_newest_are_kept() -> None:
-    async with staged() as stage:
-        watcher = stage.show(stage.hub.watch_milestones())
+    async with running_hub() as hub_fixture:
+        watcher = hub_fixture.show(hub_fixture.hub.watch_milestones())
         watcher.ready.clear()
         await settle()
         for number in range(200):
             reached = Milestone(profile(number), "global", MilestoneKind.TOP_TEN, BIRTH)
-            await stage.notice(MilestoneReached(reached))
+            await hub_fixture.notice(MilestoneReached(reached))
         watcher.ready.set()
         await settle()
         assert watcher.seen[-1].user.id == profile(199).id

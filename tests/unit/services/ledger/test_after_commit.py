@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from app.domain.ledger.posting import Posting, ScoreChange, post
-from app.services.board_index import BoardIndex, BoardNotLoaded, Outcome, Ranks, RedisUnreachable
+from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks, RedisUnreachable
 from app.services.ledger.after_commit import AfterCommit
 from tests.unit.domain.score_requests import CATEGORY, NOW, account, request
 
@@ -21,12 +21,12 @@ class IndexRows:
         self.failures: dict[str, Exception] = {}
         self.put_rows: list[ScoreChange] = []
 
-    async def put(self, score_changes: Sequence[ScoreChange]) -> Outcome:
+    async def put(self, score_changes: Sequence[ScoreChange]) -> PutResult:
         await asyncio.sleep(0)
         if failure := self.failures.get(score_changes[0].board.category):
             raise failure
         self.put_rows += score_changes
-        return Outcome([Ranks(None, 7) for _ in score_changes], [])
+        return PutResult([Ranks(None, 7) for _ in score_changes], [])
 
 
 class RankedRow:

@@ -1,4 +1,4 @@
-"""Actions that are reported without a token: signed by a client, or by a game's back-end."""
+"""Submissions: action tokens, signed actions, and actions that a game's back end records."""
 
 from __future__ import annotations
 
@@ -9,18 +9,75 @@ import strawberry
 
 from app.context import Context
 from app.domain.errors import BadUserInput, InvalidSignature
-from app.domain.ids import parse_user_id
+from app.domain.ids import parse_id
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Role, user_id_of
 from app.resolvers.arguments import Info
+from app.schema.catalogue.catalogue import Action
 from app.schema.ledger.receipts import ScoreAccepted
-from app.schema.submissions.action_tokens import SubmitScoreResult
+from app.schema.submissions.action_tokens import (
+    ActionTokenIssued,
+    IssueActionTokenInput,
+    IssueActionTokenResult,
+    SubmitScoreInput,
+    SubmitScoreResult,
+)
 from app.schema.submissions.signed_actions import RecordActionInput, SigningSession, SubmitSignedActionInput
 from app.services.submissions.record_action import Report
 
 
 @strawberry.type
-class ReportMutations:
+class SubmissionMutationFields:
+    """Submissions of completed actions."""
+
+    @strawberry.mutation(
+        description=(
+            "Request an action token. Call this before the action starts; submit the token with `submitScore` "
+            "when the action is completed. Requires an access token."
+        )
+    )
+    async def issue_action_token(
+        self,
+        info: Info,
+        input: Annotated[IssueActionTokenInput, strawberry.argument(description="The action that is about to start.")],
+    ) -> IssueActionTokenResult:
+        """Issue an action token."""
+        app, caller = info.context.app, info.context.require_caller()
+        issued = await app.issue_token(caller, input.action_type, input.difficulty, input.metadata)
+        return ActionTokenIssued(
+            action_token=issued.token,
+            score_value=issued.points,
+            issued_at=issued.issued_at,
+            expires_at=issued.expires_at,
+            action=Action.of(issued.action, app.catalogue.current.category(issued.action.category)),
+        )
+
+    @strawberry.mutation(
+        description=(
+            "Submit the action token of a completed action and receive its points. A token pays exactly once: "
+            "submitting it again is safe and returns `ActionTokenUsed` with the first receipt. Requires the "
+            "access token of the user to whom the action token was issued."
+        )
+    )
+    async def submit_score(
+        self,
+        info: Info,
+        input: Annotated[
+            SubmitScoreInput,
+            strawberry.argument(description="The action token and optional data about the completion."),
+        ],
+    ) -> SubmitScoreResult:
+        """Submit an action token."""
+        context = info.context
+        receipt = await context.app.submit_score(
+            context.require_caller(),
+            input.action_token,
+            input.data,
+            address=context.address,
+            user_agent=context.user_agent,
+        )
+        return ScoreAccepted.of(receipt)
+
     @strawberry.mutation(
         description=(
             "Open a signing session, for clients that cannot request an action token before each action: the "
@@ -29,6 +86,7 @@ class ReportMutations:
         )
     )
     async def open_signing_session(self, info: Info) -> SigningSession:
+        """Open a signing session."""
         opened = await info.context.app.signing_sessions.open(info.context.require_caller())
         return SigningSession(
             key_id=strawberry.ID(str(opened.key_id)), secret=opened.secret, expires_at=opened.expires_at
@@ -47,10 +105,11 @@ class ReportMutations:
             SubmitSignedActionInput, strawberry.argument(description="The completed action and its signature.")
         ],
     ) -> SubmitScoreResult:
+        """Submit a signed action."""
         context = info.context
         receipt = await context.app.submit_signed_action(
             context.require_caller(),
-            _signed(input),
+            _signed_action(input),
             input.signature,
             input.data,
             address=context.address,
@@ -71,10 +130,11 @@ class ReportMutations:
             RecordActionInput, strawberry.argument(description="The user, the action, and an idempotency key.")
         ],
     ) -> SubmitScoreResult:
+        """Record an action."""
         context = info.context
         server = context.require_role(Role.SERVER)
         report = Report(
-            user_id=_player(context, input),
+            user_id=_user_id(context, input),
             action_type=input.action_type,
             idempotency_key=input.idempotency_key,
             difficulty=input.difficulty,
@@ -87,24 +147,22 @@ class ReportMutations:
         return ScoreAccepted.of(receipt)
 
 
-def _signed(input: SubmitSignedActionInput) -> SignedAction:
-    """Raises BadUserInput for what cannot be signed at all, InvalidSignature for a key that cannot exist."""
+def _signed_action(input: SubmitSignedActionInput) -> SignedAction:
+    """Parse the signed fields. Raises BadUserInput, or InvalidSignature for a key that cannot exist."""
     if input.timestamp.tzinfo is None:
         raise BadUserInput("`timestamp` must have a time zone.")
-    try:
-        key_id = UUID(input.key_id)
-    except ValueError:
-        raise InvalidSignature from None
-    try:
-        action_id = UUID(input.action_id)
-    except ValueError:
-        raise BadUserInput("`actionId` must be a UUID.") from None
-    return SignedAction(key_id, action_id, input.action_type, input.difficulty, input.timestamp)
+    return SignedAction(
+        parse_id("keyId", input.key_id, InvalidSignature()),
+        parse_id("actionId", input.action_id),
+        input.action_type,
+        input.difficulty,
+        input.timestamp,
+    )
 
 
-def _player(context: Context, input: RecordActionInput) -> UUID:
+def _user_id(context: Context, input: RecordActionInput) -> UUID:
     if (input.user_id is None) == (input.subject is None):
         raise BadUserInput("Exactly one of `userId` and `subject` must be given.")
     if input.user_id is not None:
-        return parse_user_id(input.user_id)
+        return parse_id("userId", input.user_id)
     return user_id_of(context.app.settings.jwt_issuer, input.subject or "")

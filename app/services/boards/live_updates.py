@@ -1,0 +1,55 @@
+"""Live updates: what subscriptions receive."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from uuid import UUID
+
+from app.domain.boards.board import BoardUpdate
+from app.domain.boards.board_query import BoardQuery
+from app.domain.boards.overtaking import UserChange
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import Category
+from app.domain.errors import UserNotFound
+from app.domain.players.milestones import Milestone
+from app.domain.users import Profile
+from app.pubsub.hub import Hub
+from app.services.catalogue.cache import CatalogueService
+from app.services.players.profile_cache import Profiles
+
+
+class LiveUpdates:
+    """The use cases behind the subscriptions. See `Hub` for what is guaranteed."""
+
+    def __init__(self, hub: Hub, profiles: Profiles, catalogue: CatalogueService) -> None:
+        self._hub = hub
+        self._profiles = profiles
+        self._catalogue = catalogue
+
+    def board(self, query: BoardQuery) -> AsyncGenerator[BoardUpdate, None]:
+        """Watch the view of `query` and its nested views on the open board of the category and period."""
+        return self._hub.watch(query.board.category, query.board.window.period, query.view, query.extra_views)
+
+    async def user(self, user_id: UUID, category_id: str, period: Period) -> AsyncGenerator[UserChange, None]:
+        """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound."""
+        self._catalogue.current.category(category_id).require(period)
+        profile = await self._profile(user_id)
+        async with aclosing(self._hub.watch_user(user_id, category_id, period)) as changes:
+            async for change in changes:
+                yield change if change.user else replace(change, user=profile)
+
+    async def milestones(self, user_id: UUID | None) -> AsyncGenerator[tuple[Milestone, Category], None]:
+        """Watch the milestones of one user, or of all, each with its category. Raises UserNotFound."""
+        if user_id is not None:
+            await self._profile(user_id)
+        async with aclosing(self._hub.watch_milestones(user_id)) as milestones:
+            async for milestone in milestones:
+                yield milestone, self._catalogue.current.category(milestone.category)
+
+    async def _profile(self, user_id: UUID) -> Profile:
+        profile = (await self._profiles.get([user_id])).get(user_id)
+        if profile is None:
+            raise UserNotFound
+        return profile

@@ -1,0 +1,64 @@
+"""The viewer: what callers can see about themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from app.domain.boards.board import board_of
+from app.domain.boards.periods import Period
+from app.domain.catalogue.catalogue import DEFAULT_CATEGORY
+from app.domain.players.viewer import Viewer
+from app.domain.rules.flags import Flag
+from app.domain.users import Caller, Profile
+from app.runtime import Runtime
+from app.services.boards.fallback_reader import FallbackReader
+from app.services.limits.rate_limiter import RateLimiter
+from app.services.moderation.reviews import Reviews
+from app.services.players.profile_cache import Profiles
+from app.services.submissions.action_tokens import ActionTokens
+
+
+class ReadViewer:
+    """The use cases behind `me`."""
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        reader: FallbackReader,
+        rate_limiter: RateLimiter,
+        action_tokens: ActionTokens,
+        reviews: Reviews,
+        runtime: Runtime,
+        *,
+        max_open_tokens: int,
+    ) -> None:
+        self._profiles = profiles
+        self._reader = reader
+        self._rate_limiter = rate_limiter
+        self._action_tokens = action_tokens
+        self._reviews = reviews
+        self._runtime = runtime
+        self._max_open_tokens = max_open_tokens
+
+    async def __call__(self, caller: Caller) -> Viewer:
+        """Read the viewer; a caller who has not done anything yet has the profile of the access token.
+
+        Raises ServiceUnavailable.
+        """
+        profile = (await self._profiles.get([caller.user_id])).get(caller.user_id)
+        board = board_of(DEFAULT_CATEGORY, Period.ALL_TIME, self._runtime.clock())
+        (standing,) = await self._reader.standings(board, [caller.user_id])
+        allowances = await self._rate_limiter.allowances(caller)
+        return Viewer(
+            caller,
+            profile or Profile(caller.user_id, caller.username, caller.avatar_url, None),
+            standing,
+            await self._action_tokens.count_open(caller.user_id),
+            self._max_open_tokens,
+            allowances,
+        )
+
+    async def held_scores(self, user_id: UUID) -> Sequence[Flag]:
+        """Read the user's newest completions that are or were held. Raises ServiceUnavailable."""
+        return await self._reviews.held(user_id)
