@@ -6,9 +6,9 @@ about.
 """
 
 from app.execution.dependencies import Dependencies
-from app.execution.documents.operation import Bound, Operation
-from app.execution.engine import Engine, Executions
+from app.execution.documents.operation import BoundOperation, Operation
+from app.execution.engine import Engine, ExecutionCounts
 from app.execution.request_error import RequestError
 from app.execution.response import Response
 
-__all__ = ["Bound", "Dependencies", "Engine", "Executions", "Operation", "RequestError", "Response"]
+__all__ = ["BoundOperation", "Dependencies", "Engine", "ExecutionCounts", "Operation", "RequestError", "Response"]

@@ -21,13 +21,13 @@ class Dependencies:
         self._seen: list[tuple[Dependency, object]] = []
         self._fields = 0
 
-    def add(self, *presents: Dependency) -> None:
-        """One root field rests on what each of `presents` tells at this moment.
+    def add(self, *dependencies: Dependency) -> None:
+        """One root field rests on what each of `dependencies` tells at this moment.
 
         To be called before anything is read, and in the same turn of the event loop in which it is read.
         """
         self._fields += 1
-        self._seen += [(present, present()) for present in presents]
+        self._seen += [(present, present()) for present in dependencies]
 
     def complete(self, fields: int) -> bool:
         """Whether all of so many root fields have added their grounds, and all of those are known."""

@@ -26,7 +26,7 @@ class RequestError(Exception):
         super().__init__(self.errors[0].message)
 
     @classmethod
-    def because(cls, error: GraphQLError, code: str) -> RequestError:
+    def from_error(cls, error: GraphQLError, code: str) -> RequestError:
         """Refuse with `code`, unless the error already names its own.
 
         The error is copied without its syntax nodes: refusals are cached, and one node keeps the

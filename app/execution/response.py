@@ -15,7 +15,7 @@ from app.execution.request_error import RequestError
 FormatError = Callable[[GraphQLError], dict[str, Any]]
 
 
-def formatted(error: GraphQLError) -> dict[str, Any]:
+def format_by_specification(error: GraphQLError) -> dict[str, Any]:
     """The error as the specification formats it."""
     return dict(error.formatted)
 

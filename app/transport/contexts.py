@@ -21,22 +21,26 @@ class Contexts:
     """Makes contexts from ASGI scopes."""
 
     def __init__(
-        self, app: App, proxies: TrustedProxies, new_id: Callable[[], str], clock: Callable[[], float] = time.time
+        self,
+        app: App,
+        proxies: TrustedProxies,
+        make_request_id: Callable[[], str],
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`new_id` names requests that do not bring an id. `clock`: seconds since the epoch."""
+        """`make_request_id` names requests that do not bring an id. `clock`: seconds since the epoch."""
         self._app = app
         self._clock = clock
         self._proxies = proxies
-        self._new_id = new_id
+        self._make_request_id = make_request_id
 
-    async def of_http(self, scope: Mapping[str, Any]) -> Context:
+    async def from_http(self, scope: Mapping[str, Any]) -> Context:
         """The context of an HTTP request. Raises Unauthenticated for a bad access token; having none is no fault."""
-        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+        headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         return await self._context(scope, headers, headers.get(b"authorization"))
 
-    async def of_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
+    async def from_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
         """The context of a socket: `authorization` in the payload of `connection_init`, else in the handshake."""
-        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+        headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         given = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
         if given is None:
             return await self._context(scope, headers, headers.get(b"authorization"))
@@ -73,7 +77,7 @@ class Contexts:
             caller=None if authorization is None else await self._caller(authorization, address),
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
-            request_id=scope.get("state", {}).get("request_id") or self._new_id(),
+            request_id=scope.get("state", {}).get("request_id") or self._make_request_id(),
         )
 
     async def _caller(self, authorization: bytes, address: str) -> Caller:
@@ -85,7 +89,7 @@ class Contexts:
             raise
 
 
-_WANTED = (b"authorization", b"user-agent")
+_USED_HEADERS = (b"authorization", b"user-agent")
 
 
 def _bearer(authorization: bytes) -> str:

@@ -17,7 +17,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 QUOTED_NAMES = (b'"query"', b'"operationName"', b'"variables"', b'"extensions"', b'"documentId"')
 
 # More pairs than these make no GraphQL request, and each costs time to take apart.
-MOST_PAIRS = 32
+MAX_PARAMETERS = 32
 
 
 class Parameters(NamedTuple):
@@ -31,7 +31,7 @@ class Parameters(NamedTuple):
 
 
 def parameters_of(members: object) -> Parameters:
-    """Check what a client sent. Unknown members are ignored. Raises MalformedRequest (400)."""
+    """Check what a client sent. Unknown members are ignored. Raises BadRequest (400)."""
     if type(members) is not dict:
         if isinstance(members, list):
             raise BadRequest(400, "Batching is not supported: send one operation per request.")
@@ -55,7 +55,7 @@ def parameters_of(members: object) -> Parameters:
 
 
 def parameters_of_json(body: bytes) -> Parameters:
-    """Read a POST body: UTF-8 JSON, with or without byte order mark. Raises MalformedRequest (400)."""
+    """Read a POST body: UTF-8 JSON, with or without byte order mark. Raises BadRequest (400)."""
     # A byte order mark is against RFC 8259, which nonetheless lets receivers ignore it.
     body = body.removeprefix(BYTE_ORDER_MARK)
     if not body:
@@ -85,9 +85,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parameters_of_query_string(raw: bytes) -> Parameters:
-    """Read a GET request. A parameter with an empty value counts as absent. Raises MalformedRequest (400)."""
+    """Read a GET request. A parameter with an empty value counts as absent. Raises BadRequest (400)."""
     try:
-        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MOST_PAIRS)
+        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         raise BadRequest(400, "The query string must be percent-encoded UTF-8.") from None
     except ValueError:

@@ -16,11 +16,11 @@ from multiprocessing.synchronize import Event
 import structlog
 
 from app.config import Settings
-from app.server import GRACE, Server, config, set_up_process
+from app.server import SHUTDOWN_TIMEOUT_SECONDS, Server, config, set_up_process
 
 log = structlog.get_logger(__name__)
 
-STOP_SECONDS = GRACE + 5.0
+STOP_SECONDS = SHUTDOWN_TIMEOUT_SECONDS + 5.0
 
 
 def serve_alone(settings: Settings, listener: socket.socket, on_ready: Callable[[], object] = lambda: None) -> None:

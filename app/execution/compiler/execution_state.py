@@ -13,10 +13,9 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
 )
-from graphql.execution import Executor
 from graphql.pyutils import Path
-from strawberry.execution import optimized_is_awaitable
 
+from app.execution._upstream import Executor, optimized_is_awaitable
 from app.execution.compiler.field_collection import SelectedField
 from app.execution.documents.selection import fragments_of
 from app.execution.reference_executor import ReferenceExecutor
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 class ExecutionState:
     """What every field of one execution shares."""
 
-    __slots__ = ("_core", "_given", "_reference_executor", "context", "operation", "root", "variables")
+    __slots__ = ("_given", "_graphql_core", "_reference_executor", "context", "operation", "root", "variables")
 
     def __init__(
         self,
@@ -41,48 +40,48 @@ class ExecutionState:
     ) -> None:
         self._reference_executor = reference_executor
         self._given = given
-        self._core: Executor[Any] | None = None
+        self._graphql_core: Executor[Any] | None = None
         self.operation = operation
         self.variables = variables
         self.context = context
         self.root = root
 
     @property
-    def core(self) -> Executor[Any]:
+    def graphql_core(self) -> Executor[Any]:
         """graphql-core's executor of this very execution.
 
         It collects the errors and completes every value the compiled code did not expect, so that
         both come out as graphql-core would have them. Most executions never need one.
         """
-        core = self._core
-        if core is None:
-            core = self._reference_executor.executor(self.operation, self._given, self.context, self.root)
-            self._core = core
-        return core
+        graphql_core = self._graphql_core
+        if graphql_core is None:
+            graphql_core = self._reference_executor.executor(self.operation, self._given, self.context, self.root)
+            self._graphql_core = graphql_core
+        return graphql_core
 
     @property
     def errors(self) -> list[Any]:
         """The errors so far, in the order of graphql-core."""
-        return self._core.collected_errors.errors if self._core is not None else []
+        return self._graphql_core.collected_errors.errors if self._graphql_core is not None else []
 
 
 class ResolveInfo:
     """graphql-core's resolve info, worked out on demand: resolvers rarely look at more than the context."""
 
-    __slots__ = ("_field", "_run", "path")
+    __slots__ = ("_field", "_state", "path")
 
     abort_signal = None
     operation_extensions = None
     is_awaitable = staticmethod(optimized_is_awaitable)
 
-    def __init__(self, run: ExecutionState, field: SelectedField, path: Path) -> None:
-        self._run = run
+    def __init__(self, state: ExecutionState, field: SelectedField, path: Path) -> None:
+        self._state = state
         self._field = field
         self.path = path
 
     @property
     def context(self) -> Any:
-        return self._run.context
+        return self._state.context
 
     @property
     def field_name(self) -> str:
@@ -102,24 +101,24 @@ class ResolveInfo:
 
     @property
     def schema(self) -> GraphQLSchema:
-        return self._run.core.schema
+        return self._state.graphql_core.schema
 
     @property
     def fragments(self) -> dict[str, FragmentDefinitionNode]:
-        return fragments_of(self._run.operation.document)
+        return fragments_of(self._state.operation.document)
 
     @property
     def root_value(self) -> Any:
-        return self._run.root
+        return self._state.root
 
     @property
     def operation(self) -> OperationDefinitionNode:
-        return self._run.operation.definition
+        return self._state.operation.definition
 
     @property
     def variable_values(self) -> dict[str, Any]:
-        return self._run.variables
+        return self._state.variables
 
     @property
     def async_helpers(self) -> Any:
-        return self._run.core.async_helpers
+        return self._state.graphql_core.async_helpers

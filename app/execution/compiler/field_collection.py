@@ -15,16 +15,17 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
 )
-from graphql.execution.collect_fields import (
+from strawberry.types.field import StrawberryField
+
+from app.execution._upstream import (
+    STRAWBERRY_DEFINITION,
     FieldDetailsList,
     FragmentDetails,
+    VariableValues,
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues
-from strawberry.types.field import StrawberryField
-
-from app.execution.documents.selection import DEFINITION, fragments_of
+from app.execution.documents.selection import fragments_of
 
 # A plan of more fields than this would take longer to write than it could ever save.
 MAX_FIELDS = 2000
@@ -61,11 +62,11 @@ class SelectedField:
     @property
     def strawberry(self) -> StrawberryField | None:
         """Strawberry's definition of the field, or None when it is one of graphql-core's own."""
-        definition = self.definition.extensions.get(DEFINITION)
+        definition = self.definition.extensions.get(STRAWBERRY_DEFINITION)
         return definition if isinstance(definition, StrawberryField) else None
 
 
-class Collector:
+class FieldCollector:
     """Collects with graphql-core's own algorithm, so that merging and conditions agree with it."""
 
     def __init__(
@@ -91,7 +92,7 @@ class Collector:
             raise Unsupported from error
         return self._selected(root, collected.grouped_field_set)
 
-    def below(self, parent: GraphQLObjectType, details: FieldDetailsList) -> list[SelectedField]:
+    def subfields(self, parent: GraphQLObjectType, details: FieldDetailsList) -> list[SelectedField]:
         """The fields selected on a value of type `parent` of the field with these details."""
         key = (parent.name, id(details))
         if key not in self._collected:

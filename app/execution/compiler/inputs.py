@@ -13,53 +13,53 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.base import StrawberryMaybe, StrawberryOptional, has_object_definition
 from strawberry.types.unset import UNSET
 
-Make = Callable[[Any], Any]
+ConvertInput = Callable[[Any], Any]
 
 
-class Unknown(Exception):
+class UnsupportedInput(Exception):
     """A type that only Strawberry itself can make values of."""
 
 
-def maker(
+def input_converter(
     type_: Any, definition: GraphQLInputType, config: StrawberryConfig, within: frozenset[type] = frozenset()
-) -> Make | None:
+) -> ConvertInput | None:
     """What turns a coerced value of a type into what resolvers receive; None where it is that already.
 
     The same as Strawberry's `convert_argument`, for scalars, enums and plain input objects of those. `definition` is
     the type in graphql-core's terms, `within` are the input objects around it. Raises Unknown for everything else.
     """
     if isinstance(type_, StrawberryMaybe):
-        raise Unknown
+        raise UnsupportedInput
     if isinstance(type_, StrawberryOptional):
         type_ = type_.of_type
     named = nullable(definition)
     if is_leaf_type(named):
         if type_ is GlobalID:
-            raise Unknown
+            raise UnsupportedInput
         return None
     if not isinstance(named, GraphQLInputObjectType) or not has_object_definition(type_):
-        raise Unknown
+        raise UnsupportedInput
     if type_ in within:  # It contains itself: there is no end to working it out.
-        raise Unknown
-    return _object_maker(type_, named, config, within | {type_})
+        raise UnsupportedInput
+    return _object_converter(type_, named, config, within | {type_})
 
 
-def _object_maker(
+def _object_converter(
     type_: type, named: GraphQLInputObjectType, config: StrawberryConfig, within: frozenset[type]
-) -> Make:
+) -> ConvertInput:
     shape = type_.__strawberry_definition__  # type: ignore[attr-defined]
     if shape.from_input is not None or not shape.is_input:
-        raise Unknown
+        raise UnsupportedInput
     # What has no default of its own and is not given is None, as in Strawberry.
     absent = dict.fromkeys(
         field.python_name
         for field in shape.fields
         if field.default_value is MISSING and field.default_factory is MISSING
     )
-    members: list[tuple[str, str, Make | None]] = []
+    members: list[tuple[str, str, ConvertInput | None]] = []
     for field in shape.fields:
         name = config.name_converter.from_field(field)
-        inner = maker(field.resolve_type(type_definition=shape), named.fields[name].type, config, within)
+        inner = input_converter(field.resolve_type(type_definition=shape), named.fields[name].type, config, within)
         members.append((name, field.python_name, inner))
 
     def make(value: Any) -> Any:

@@ -21,11 +21,11 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
-from graphql.execution.collect_fields import FieldDetailsList
 
-from app.execution.compiler.field_collection import Collector, SelectedField, Unsupported
+from app.execution._upstream import FieldDetailsList
+from app.execution.compiler.field_collection import FieldCollector, SelectedField, Unsupported
 from app.execution.compiler.resolver import is_attribute
-from app.execution.compiler.scalars import PLAIN, Unfit, coercion, members_of
+from app.execution.compiler.scalars import INLINE_CONDITIONS, UnexpectedValue, enum_outputs, output_coercion
 from app.execution.compiler.type_resolution import classes_of, is_cast, variants_of
 
 Project = Callable[[Any], Any]
@@ -34,7 +34,7 @@ Project = Callable[[Any], Any]
 class Projector:
     """Compiles the projections of one operation."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: FieldCollector) -> None:
         self._collector = collector
         self._plain: dict[tuple[str, int], bool] = {}
 
@@ -49,7 +49,7 @@ class Projector:
             self._plain[key] = all(
                 self.is_plain_field(field)
                 for object_type in possible
-                for field in self._collector.below(object_type, details)
+                for field in self._collector.subfields(object_type, details)
             )
         return self._plain[key]
 
@@ -61,24 +61,24 @@ class Projector:
 
     def value(self, type_: GraphQLOutputType, details: FieldDetailsList) -> Project:
         """The projection of a value of a plain type."""
-        source = _Source(self._collector)
+        source = _ProjectionSource(self._collector)
         return source.compiled("value", f"return {source.completed(type_, 'value', details)}")
 
     def attributes(self, fields: Sequence[SelectedField], plain: Sequence[SelectedField]) -> Project:
         """A projection to a dict with the keys of all `fields` in order, those that are not `plain` None."""
-        source = _Source(self._collector)
+        source = _ProjectionSource(self._collector)
         return source.compiled("value", *source.body("value", fields, frozenset(map(id, plain))))
 
     def _possible(self, named: Any) -> Sequence[GraphQLObjectType]:
         return self._collector.schema.get_possible_types(named) if is_abstract_type(named) else (named,)
 
 
-class _Source:
+class _ProjectionSource:
     """The source of one projection and the objects it refers to."""
 
-    def __init__(self, collector: Collector) -> None:
+    def __init__(self, collector: FieldCollector) -> None:
         self._collector = collector
-        self._names: dict[str, Any] = {"Unfit": Unfit}
+        self._names: dict[str, Any] = {"UnexpectedValue": UnexpectedValue}
         self._lines: list[str] = []
         self._serial = 0
 
@@ -121,16 +121,16 @@ class _Source:
         return self._leaf(type_, value)
 
     def _leaf(self, type_: Any, value: str) -> str:
-        coerce = f"{self._bind(coercion(type_))}({value})"
-        if type_ in PLAIN:
-            return f"({value} if {PLAIN[type_].format(value)} else {coerce})"
-        if members := members_of(type_):
+        coerce = f"{self._bind(output_coercion(type_))}({value})"
+        if type_ in INLINE_CONDITIONS:
+            return f"({value} if {INLINE_CONDITIONS[type_].format(value)} else {coerce})"
+        if members := enum_outputs(type_):
             enum = self._bind(type_.wrapped_cls)
             return f"({self._bind(members)}[{value}] if type({value}) is {enum} else {coerce})"
         return coerce
 
     def _object(self, type_: GraphQLObjectType, details: FieldDetailsList) -> str:
-        fields = self._collector.below(type_, details)
+        fields = self._collector.subfields(type_, details)
         classes = classes_of(type_)
         guard = (
             f"type(value) is not {self._bind(classes[0])}"
@@ -140,7 +140,7 @@ class _Source:
         if type_.is_type_of is not None:
             guard += f" or {self._bind(is_cast)}(value)"
         body = self.body("value", fields, frozenset(map(id, fields)))
-        return self._define(self._fresh("object"), "value", [f"if {guard}:", "    raise Unfit", *body])
+        return self._define(self._fresh("object"), "value", [f"if {guard}:", "    raise UnexpectedValue", *body])
 
     def _abstract(self, type_: Any, value: str, details: FieldDetailsList) -> str:
         variants = variants_of(self._collector.schema, type_)
@@ -148,7 +148,7 @@ class _Source:
         table = self._fresh("variants")
         self._lines.append(f"{table} = {{{', '.join(entries)}}}")
         name = self._fresh("abstract")
-        body = [f"if {self._bind(is_cast)}(value):", "    raise Unfit", f"return {table}[type(value)](value)"]
+        body = [f"if {self._bind(is_cast)}(value):", "    raise UnexpectedValue", f"return {table}[type(value)](value)"]
         return f"{self._define(name, 'value', body)}({value})"
 
     def _define(self, name: str, parameter: str, body: Sequence[str]) -> str:
@@ -168,7 +168,7 @@ class _Source:
 def _members(value: Any) -> tuple[Any, ...]:
     """A tuple as it is. Any other iterable might be readable only once, and graphql-core may have to."""
     if type(value) is not tuple:
-        raise Unfit
+        raise UnexpectedValue
     return value
 
 

@@ -19,11 +19,12 @@ from graphql import (
     GraphQLString,
     Undefined,
 )
-from strawberry.execution import optimized_is_awaitable
+
+from app.execution._upstream import optimized_is_awaitable
 
 # Conditions under which a value is its own output. They test for the exact class: a bool is an
 # int to isinstance, and a subclass may serialise differently.
-PLAIN: dict[GraphQLLeafType, str] = {
+INLINE_CONDITIONS: dict[GraphQLLeafType, str] = {
     GraphQLString: "type({0}) is str",
     GraphQLID: "type({0}) is str",
     GraphQLBoolean: "type({0}) is bool",
@@ -32,31 +33,31 @@ PLAIN: dict[GraphQLLeafType, str] = {
 }
 
 # Values that need no look for exceptions and awaitables among them.
-SIMPLE = frozenset({str, int, float, bool, dict, list, datetime, date, time, timedelta, Decimal, UUID})
+NEVER_AWAITABLE = frozenset({str, int, float, bool, dict, list, datetime, date, time, timedelta, Decimal, UUID})
 
 
-class Unfit(Exception):
+class UnexpectedValue(Exception):
     """A value is not what its type promises, or not in its usual shape; graphql-core judges it."""
 
 
-def coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
+def output_coercion(leaf: GraphQLLeafType) -> Callable[[Any], Any]:
     """A function from a resolved value to its output. Whatever it raises means the value is unfit."""
     coerce = leaf.coerce_output_value
 
     def output(value: Any) -> Any:
-        if type(value) not in SIMPLE and (
+        if type(value) not in NEVER_AWAITABLE and (
             value is None or value is Undefined or isinstance(value, Exception) or optimized_is_awaitable(value)
         ):
-            raise Unfit
+            raise UnexpectedValue
         coerced = coerce(value)
         if coerced is None or coerced is Undefined:
-            raise Unfit
+            raise UnexpectedValue
         return coerced
 
     return output
 
 
-def members_of(leaf: GraphQLLeafType) -> dict[Enum, str] | None:
+def enum_outputs(leaf: GraphQLLeafType) -> dict[Enum, str] | None:
     """The name of every member of the Python enum behind an enum type, if there is one."""
     enum: Any = getattr(leaf, "wrapped_cls", None)
     if not isinstance(leaf, GraphQLEnumType) or not (isinstance(enum, type) and issubclass(enum, Enum)):

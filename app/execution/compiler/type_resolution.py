@@ -9,17 +9,16 @@ from graphql import (
     is_interface_type,
 )
 from strawberry.types.base import StrawberryObjectDefinition
-from strawberry.types.cast import get_strawberry_type_cast
 
+from app.execution._upstream import STRAWBERRY_DEFINITION, get_strawberry_type_cast
 from app.execution.compiler.field_collection import Unsupported
-from app.execution.documents.selection import DEFINITION
 
 Variants = dict[type, GraphQLObjectType]
 
 
 def definition_of(object_type: GraphQLObjectType) -> StrawberryObjectDefinition:
     """Strawberry's definition. Raises Unsupported for a type with its own idea of its instances."""
-    definition = object_type.extensions.get(DEFINITION)
+    definition = object_type.extensions.get(STRAWBERRY_DEFINITION)
     if not isinstance(definition, StrawberryObjectDefinition) or definition.is_type_of is not None:
         raise Unsupported(object_type.name)
     return definition
@@ -40,7 +39,7 @@ def variants_of(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> Variant
 
     A specialised generic shares its class with its siblings and is not among them.
     """
-    above = abstract.extensions.get(DEFINITION)
+    above = abstract.extensions.get(STRAWBERRY_DEFINITION)
     if is_interface_type(abstract) and getattr(above, "resolve_type", None) is not None:
         raise Unsupported(abstract.name)
     variants: Variants = {}

@@ -25,7 +25,8 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-DEFINITION = "strawberry-definition"
+from app.execution._upstream import STRAWBERRY_DEFINITION
+
 VIEWER = "viewer"
 CACHEABLE = "grounded"
 
@@ -96,7 +97,7 @@ def is_uncacheable(field: StrawberryField) -> bool:
     return field.base_resolver is not None and not field.metadata.get(CACHEABLE)
 
 
-class Marked:
+class MarkedFields:
     """The fields of a schema that have a certain trait.
 
     A field of an interface counts as soon as one of its implementations does.
@@ -112,13 +113,13 @@ class Marked:
             if not (is_object_type(owner) or is_interface_type(owner)):
                 continue
             for name, field in owner.fields.items():
-                definition = field.extensions.get(DEFINITION)
+                definition = field.extensions.get(STRAWBERRY_DEFINITION)
                 if isinstance(definition, StrawberryField) and trait(definition):
                     yield owner.name, name
                     if is_object_type(owner):
                         yield from ((above.name, name) for above in owner.interfaces)
 
-    def touched_by(self, document: DocumentNode, definition: OperationDefinitionNode) -> bool:
+    def is_selected_by(self, document: DocumentNode, definition: OperationDefinitionNode) -> bool:
         """Whether the operation selects such a field, skipped or not."""
         if not self._marked:
             return False

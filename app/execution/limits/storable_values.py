@@ -38,38 +38,38 @@ INTEGER = f"an integer must be between {MIN_INTEGER} and {MAX_INTEGER}"
 TEXT = "a string must not contain the null character or an unpaired surrogate"
 
 Members = Iterator[tuple[str, Any]]
-Look = Callable[[Any], "str | Members | None"]
+Inspect = Callable[[Any], "str | Members | None"]
 """What must be the case where a value cannot be held; the members of a list or object; None for all others."""
 
 
-def fault_in_value(value: Any) -> str | None:
+def find_value_problem(value: Any) -> str | None:
     """Say what is wrong with a decoded JSON value, and where in it; None when it can be held."""
-    return _search(value, _look_at_value)
+    return _search(value, _inspect_value)
 
 
-def fault_in_literal(node: ValueNode) -> str | None:
+def find_literal_problem(node: ValueNode) -> str | None:
     """Say what is wrong with a value in a document, and where in it; None when it can be held."""
-    return _search(node, _look_at_literal)
+    return _search(node, _inspect_literal)
 
 
-class HoldableLiterals(ASTValidationRule):
+class StorableLiterals(ASTValidationRule):
     """Refuse documents in which an argument or a default cannot be held. Put it before rules that convert values."""
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
         """Check the value of an argument."""
-        if fault := fault_in_literal(node.value):
+        if fault := find_literal_problem(node.value):
             self._refuse(f"Argument '{node.name.value}' has an invalid value", fault, node)
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
         """Check the default of a variable."""
-        if node.default_value is not None and (fault := fault_in_literal(node.default_value)):
+        if node.default_value is not None and (fault := find_literal_problem(node.default_value)):
             self._refuse(f"Variable '${node.variable.name.value}' has an invalid default", fault, node)
 
     def _refuse(self, what: str, fault: str, node: ArgumentNode | VariableDefinitionNode) -> None:
         self.report_error(GraphQLError(f"{what}{fault}", node, extensions={"code": BAD_USER_INPUT}))
 
 
-def _search(root: Any, look: Look) -> str | None:
+def _search(root: Any, look: Inspect) -> str | None:
     """Look at every value, without recursion, which deep values would exhaust."""
     pending: list[tuple[str, int, Any]] = [("", 0, root)]
     while pending:
@@ -86,7 +86,7 @@ def _search(root: Any, look: Look) -> str | None:
     return None
 
 
-def _look_at_value(value: Any) -> str | Members | None:
+def _inspect_value(value: Any) -> str | Members | None:
     if isinstance(value, str):
         return None if _is_text(value) else TEXT
     if isinstance(value, float):
@@ -104,7 +104,7 @@ def _members(value: dict[str, Any]) -> Members:
     return ((f".{name}", member) for name, member in value.items())
 
 
-def _look_at_literal(node: ValueNode) -> str | Members | None:
+def _inspect_literal(node: ValueNode) -> str | Members | None:
     if isinstance(node, StringValueNode):
         return None if _is_text(node.value) else TEXT
     if isinstance(node, FloatValueNode):

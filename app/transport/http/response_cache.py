@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable
 from app.execution import Dependencies, Response
 from app.execution.lru_cache import LRUCache
 
-ENTRIES = 10_000
-OVERHEAD = 1000
+MAX_ENTRIES = 10_000
+ENTRY_OVERHEAD = 1000
 """About the bytes that an answer takes besides its body: key, grounds and places in tables."""
 
 
@@ -20,26 +20,26 @@ class ResponseCache:
     longest ago is dropped first.
     """
 
-    def __init__(self, public: Callable[[Dependencies], object], size: int) -> None:
+    def __init__(self, make_context: Callable[[Dependencies], object], size: int) -> None:
         """Keep about `size` bytes.
 
         `public` makes the contexts in which such operations are executed: without a viewer, so that not even a resolver
         with a wrong mark could show one viewer what belongs to another.
         """
-        self.public = public
-        self.repeated = 0
+        self.make_context = make_context
+        self.hits = 0
         """How often a body was given out again."""
-        self._kept: LRUCache[Hashable, tuple[bytes, Dependencies]] = LRUCache(ENTRIES, size)
+        self._bodies: LRUCache[Hashable, tuple[bytes, Dependencies]] = LRUCache(MAX_ENTRIES, size)
 
     def get(self, key: Hashable) -> bytes | None:
         """The body kept under `key`, or None when there is none that still holds."""
-        found = self._kept.get(key)
+        found = self._bodies.get(key)
         if found is None or not found[1].are_current():
             return None
-        self.repeated += 1
+        self.hits += 1
         return found[0]
 
     def put(self, key: Hashable, response: Response, body: bytes, dependencies: Dependencies) -> None:
         """Keep `body`, which encodes `response`, if it may be given again. It takes the place of what was there."""
         if response.data is not None and not response.errors and dependencies.complete(len(response.data)):
-            self._kept.put(key, (body, dependencies), len(body) + OVERHEAD)
+            self._bodies.put(key, (body, dependencies), len(body) + ENTRY_OVERHEAD)

@@ -65,20 +65,20 @@ class Reply(NamedTuple):
 PLAIN = {media: (CONTENT_TYPE[media], VARY, NO_STORE) for media in (GRAPHQL_RESPONSE, JSON)}
 
 
-def result(body: bytes, accepted: Accepted) -> Reply:
+def data_reply(body: bytes, accepted: Accepted) -> Reply:
     """A response with a `data` entry."""
     if accepted.result is None:
         return _stream_of_one(body)
     return Reply(200, PLAIN[accepted.result], body)
 
 
-def partial_result(body: bytes, accepted: Accepted) -> Reply:
+def partial_reply(body: bytes, accepted: Accepted) -> Reply:
     """A response with `data` and errors: 200, but a client told to wait is told so in a header too."""
-    reply = result(body, accepted)
+    reply = data_reply(body, accepted)
     return reply._replace(headers=(*reply.headers, *_headers_of_error(_first_error(body))))
 
 
-def refusal(body: bytes, accepted: Accepted) -> Reply:
+def error_reply(body: bytes, accepted: Accepted) -> Reply:
     """A response without `data`."""
     if accepted.result is None and accepted.stream == EVENT_STREAM:
         return _stream_of_one(body)
@@ -88,7 +88,7 @@ def refusal(body: bytes, accepted: Accepted) -> Reply:
     return Reply(status, (*PLAIN[media], *_headers_of_error(error)), body)
 
 
-def malformed(problem: BadRequest, accepted: Accepted) -> Reply:
+def bad_request_reply(problem: BadRequest, accepted: Accepted) -> Reply:
     """The answer to what is not a GraphQL request: its own status, and JSON whatever was asked for."""
     body = error_body({"message": problem.message, "extensions": {"code": problem.code}})
     return Reply(problem.status, (*PLAIN[accepted.result or JSON], *problem.headers), body)
@@ -99,7 +99,7 @@ def error_body(error: Mapping[str, Any]) -> bytes:
     return orjson.dumps({"errors": [error]}, default=str)
 
 
-def revalidated(reply: Reply, if_none_match: bytes | None) -> Reply:
+def with_etag(reply: Reply, if_none_match: bytes | None) -> Reply:
     """A result with its weak ETag, or 304 when the client holds the same."""
     tag = b'W/"%s"' % blake2b(reply.body, digest_size=12).hexdigest().encode()
     headers: tuple[Header, ...] = ((b"etag", tag), *REVALIDATE)

@@ -17,7 +17,7 @@ UNIX_SOCKET = "unix"
 """Stands for a peer without an address: among the trusted proxies, and as the key of such a client."""
 
 # 45 characters are the longest address; the rest is for brackets, quotes, a zone and a port.
-LONGEST_HOP = 80
+MAX_HOP_LENGTH = 80
 
 SUBSCRIBER_PREFIX = (1 << 128) - (1 << 64)
 
@@ -55,10 +55,10 @@ def client_address(scope: Mapping[str, Any], trusted: TrustedProxies) -> str:
     if not trusted.trusts(peer):
         return address_key(peer)
     forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    return address_key(_rightmost_untrusted(peer, forwarded.decode("latin-1").split(","), trusted))
+    return address_key(_find_rightmost_untrusted(peer, forwarded.decode("latin-1").split(","), trusted))
 
 
-def _rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: TrustedProxies) -> Address | None:
+def _find_rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: TrustedProxies) -> Address | None:
     nearest = peer
     for hop in reversed(hops):
         address = parse_address(hop)
@@ -73,7 +73,7 @@ def _rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: Tru
 @lru_cache(maxsize=4096)  # a connection brings the same one with each of its requests
 def parse_address(text: str) -> Address | None:
     """The address in a hop, without port, brackets, quotes or zone, IPv4-mapped IPv6 as IPv4. None if there is none."""
-    if len(text) > LONGEST_HOP:
+    if len(text) > MAX_HOP_LENGTH:
         return None
     bare = text.strip().strip('"')
     if bare.startswith("["):

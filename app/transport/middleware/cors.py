@@ -9,12 +9,18 @@ from starlette.types import ASGIApp
 
 from app.transport.http.csrf import SCRIPT_HEADERS
 
-SENT = ("accept", "authorization", "content-type", "if-none-match", *(name.decode() for name in SCRIPT_HEADERS))
+ALLOWED_REQUEST_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "if-none-match",
+    *(name.decode() for name in SCRIPT_HEADERS),
+)
 
-READ = ("etag", "retry-after", "www-authenticate", "x-request-id")
+EXPOSED_RESPONSE_HEADERS = ("etag", "retry-after", "www-authenticate", "x-request-id")
 
 # The longest that any browser remembers the answer to a preflight, in seconds.
-REMEMBERED = 7200
+PREFLIGHT_MAX_AGE = 7200
 
 
 def allow_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
@@ -26,7 +32,7 @@ def allow_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
         app,
         allow_origins=[origin.rstrip("/") for origin in origins],
         allow_methods=["GET", "HEAD", "POST"],
-        allow_headers=SENT,
-        expose_headers=READ,
-        max_age=REMEMBERED,
+        allow_headers=ALLOWED_REQUEST_HEADERS,
+        expose_headers=EXPOSED_RESPONSE_HEADERS,
+        max_age=PREFLIGHT_MAX_AGE,
     )

@@ -54,7 +54,7 @@ class AllowedHosts:
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], exempt: Iterable[str] = ()) -> None:
         listed = [host.strip().lower() for host in hosts]
-        self._app = app
+        self.app = app
         self._any = "*" in listed
         self._names = frozenset(listed)
         self._suffixes = tuple(host[1:] for host in listed if host.startswith("*."))
@@ -72,7 +72,7 @@ class AllowedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] in self._exempt or self.allows(scope):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             # Closed before it was accepted: the server answers the handshake with 403.
             await send({"type": "websocket.close", "code": 1008, "reason": "Unknown host"})

@@ -46,14 +46,14 @@ class SecurityHeaders:
     """
 
     def __init__(self, app: ASGIApp, *, page_policy: str = PAGE_POLICY, https_only: bool = False) -> None:
-        self._app = app
+        self.app = app
         common = (*COMMON, TRANSPORT_SECURITY) if https_only else COMMON
         self._page = (*common, (b"content-security-policy", page_policy.encode()))
         self._answer = (*common, (b"content-security-policy", ANSWER_POLICY.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
 
         async def send_secured(message: Message) -> None:
@@ -63,7 +63,7 @@ class SecurityHeaders:
                 message = {**message, "headers": [*headers, *secured]}
             await send(message)
 
-        await self._app(scope, receive, send_secured)
+        await self.app(scope, receive, send_secured)
 
 
 def _is_page(headers: list[Header]) -> bool:

@@ -54,11 +54,11 @@ class Documents:
         """The text of the document to execute.
 
         Raises DocumentRefused (with Apollo's codes) when it is unknown, not trusted or does not match its
-        hash, and MalformedRequest when the request names no document, or names it wrongly.
+        hash, and BadRequest when the request names no document, or names it wrongly.
         """
         digest = _digest(request.extensions) if request.extensions else None
         if not request.query:
-            return await self._named(_name(request, digest))
+            return await self._find_by_name(_name(request, digest))
         if request.document_id is not None:
             raise BadRequest(400, "Send either 'query' or 'documentId'.")
         if digest is not None:
@@ -66,10 +66,10 @@ class Documents:
                 raise DocumentRefused(*NOT_SUPPORTED)
             if _sha256(request.query) != digest:
                 raise DocumentRefused("PERSISTED_QUERY_HASH_MISMATCH", "provided sha does not match query")
-        self._judge(request.query)
+        self._check_trusted(request.query)
         return request.query
 
-    async def remember(self, request: Parameters) -> None:
+    async def persist(self, request: Parameters) -> None:
         """Store the document of a request that carries both text and hash. Call it once the document proved valid."""
         if self._store is None or not request.extensions or not request.query:
             return
@@ -77,14 +77,14 @@ class Documents:
         if digest is not None:
             await self._store.put(digest, request.query)
 
-    def _judge(self, text: str) -> None:
+    def _check_trusted(self, text: str) -> None:
         if self._mode is DocumentMode.OFF or self._trusted.approves(text):
             return
         if self._mode is DocumentMode.ENFORCE:
             raise DocumentRefused("QUERY_NOT_IN_SAFELIST", "The document is not in the safelist.")
         self._on_untrusted(text)
 
-    async def _named(self, name: str) -> str:
+    async def _find_by_name(self, name: str) -> str:
         trusted = self._trusted.get(name)
         if trusted is not None:
             return trusted
@@ -109,7 +109,7 @@ def _name(request: Parameters, digest: str | None) -> str:
 
 
 def _digest(extensions: dict[str, Any]) -> str | None:
-    """The hash in `extensions.persistedQuery`, or None without that. Raises MalformedRequest for another version."""
+    """The hash in `extensions.persistedQuery`, or None without that. Raises BadRequest for another version."""
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return None

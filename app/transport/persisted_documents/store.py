@@ -17,7 +17,8 @@ SCRIPT = Path(__file__).with_name("put_document.lua")
 
 
 class RedisDocuments:
-    """Documents in Redis, for `ttl` seconds, at most `entries` of them and none longer than `longest` bytes.
+    """Documents in Redis, for `ttl` seconds, at most `max_entries` of them and none longer than `max_document_bytes`
+    bytes.
 
     Redis is a convenience here: while it is away nothing is found, clients send whole texts, and `on_failure`
     hears of it.
@@ -29,8 +30,8 @@ class RedisDocuments:
         *,
         prefix: str,
         ttl: int = 86_400,
-        entries: int = 10_000,
-        longest: int = 65_536,
+        max_entries: int = 10_000,
+        max_document_bytes: int = 65_536,
         timeout: float = 0.25,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
@@ -39,8 +40,8 @@ class RedisDocuments:
         self._redis = redis
         self._put = redis.register_script(SCRIPT.read_text())
         self._ttl = ttl
-        self._entries = entries
-        self._longest = longest
+        self._max_entries = max_entries
+        self._max_document_bytes = max_document_bytes
         self._timeout = timeout
         self._on_failure = on_failure
 
@@ -52,9 +53,9 @@ class RedisDocuments:
     async def put(self, digest: str, text: str) -> None:
         """Store a text, dropping the oldest when there are too many. Overlong ones are not kept."""
         encoded = text.encode()
-        if len(encoded) <= self._longest:
+        if len(encoded) <= self._max_document_bytes:
             keys = [f"{self.index}:{digest}", self.index]
-            await self._attempt(self._put(keys=keys, args=[encoded, self._ttl, self._entries, digest]))
+            await self._attempt(self._put(keys=keys, args=[encoded, self._ttl, self._max_entries, digest]))
 
     async def _attempt(self, call: Any) -> Any:
         try:
@@ -66,11 +67,11 @@ class RedisDocuments:
 
 
 class RecentDocuments:
-    """The documents used last, in front of a slower store. `weight` bounds their text in bytes."""
+    """The documents used last, in front of a slower store. `max_bytes` bounds their text in bytes."""
 
-    def __init__(self, store: DocumentStore, *, entries: int = 1024, weight: int = 8 * 1024 * 1024) -> None:
+    def __init__(self, store: DocumentStore, *, max_entries: int = 1024, max_bytes: int = 8 * 1024 * 1024) -> None:
         self._store = store
-        self._recent: LRUCache[str, str] = LRUCache(entries, weight)
+        self._recent: LRUCache[str, str] = LRUCache(max_entries, max_bytes)
 
     async def get(self, digest: str) -> str | None:
         """The text stored under `digest`, or None."""

@@ -9,7 +9,7 @@ import orjson
 from app.transport.errors import BadRequest
 from app.transport.parameters import Parameters, parameters_of
 
-ID_LENGTH = 256
+MAX_ID_LENGTH = 256
 """The longest operation id in characters. An id is repeated in every message, so it is bounded."""
 
 
@@ -78,8 +78,8 @@ def _subscribe(message: dict[str, Any]) -> Subscribe:
 
 def _id(message: dict[str, Any]) -> str:
     operation_id = message.get("id")
-    if type(operation_id) is not str or not 0 < len(operation_id) <= ID_LENGTH:
-        raise InvalidMessage(f"id must be a string of 1 to {ID_LENGTH} characters")
+    if type(operation_id) is not str or not 0 < len(operation_id) <= MAX_ID_LENGTH:
+        raise InvalidMessage(f"id must be a string of 1 to {MAX_ID_LENGTH} characters")
     return operation_id
 
 

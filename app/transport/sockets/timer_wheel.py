@@ -43,11 +43,11 @@ class TimerWheel:
         bucket = max(bucket, self._passed + 1)
         if bucket == timer.bucket:
             return
-        self.drop(timer)
+        self.cancel(timer)
         timer.bucket = bucket
         self._slots.setdefault(bucket, set()).add(timer)
 
-    def drop(self, timer: Timer) -> None:
+    def cancel(self, timer: Timer) -> None:
         """Forget its deadline, if it has one."""
         if timer.bucket is not None:
             bucket = self._slots[timer.bucket]
@@ -67,12 +67,12 @@ class TimerWheel:
             for timer in woken:
                 timer.bucket = None
             for timer in woken:
-                self._wake(timer, now)
+                self._expire(timer, now)
         self._timer = None
         if self._slots:
             self._arm()
 
-    def _wake(self, timer: Timer, now: float) -> None:
+    def _expire(self, timer: Timer, now: float) -> None:
         try:
             later = timer.on_expiry(now)
         except Exception as error:

@@ -133,11 +133,11 @@ async def test_an_answer_with_data_is_200_even_when_fields_failed(toy: Toy):
 async def test_the_guard_sees_every_operation_and_every_refused_document(toy: Toy):
     await post(toy, "{hello}")
     await post(toy, "{nothing}")
-    assert [operation and operation.root_fields for operation in toy.guarded] == [("hello",), None]
+    assert [operation and operation.root_fields for operation in toy.admitted] == [("hello",), None]
 
 
 async def test_an_execution_that_takes_too_long_is_given_up():
-    toy = Toy(settings={"execution_timeout": 0.05})
+    toy = Toy(operations={"execution_timeout": 0.05})
     response = await post(toy, "{slow}")
     assert (response.status_code, code(response)) == (503, "SERVICE_UNAVAILABLE")
     assert response.headers["retry-after"] == "1"
@@ -174,7 +174,7 @@ async def test_every_malformed_body_gets_a_clear_400(toy: Toy, body: bytes):
     response = await send(toy, body)
     assert (response.status_code, code(response)) == (400, "BAD_REQUEST")
     assert response.headers["content-type"].startswith("application/json")
-    assert toy.guarded == []
+    assert toy.admitted == []
 
 
 async def test_a_byte_order_mark_does_no_harm(toy: Toy):
@@ -258,7 +258,7 @@ async def test_a_mutation_by_get_is_not_executed(toy: Toy):
         response = await get(toy, method=method, query="mutation{move}")
         assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert toy.counter.value == 0
-    assert toy.guarded == []
+    assert toy.admitted == []
 
 
 async def test_a_get_that_another_site_could_have_caused_is_refused(toy: Toy):
@@ -270,7 +270,7 @@ async def test_a_get_that_another_site_could_have_caused_is_refused(toy: Toy):
 
 
 async def test_a_long_query_string_is_refused():
-    response = await get(Toy(settings={"longest_body": 1000}), query="{hello}" + "," * 1000)
+    response = await get(Toy(settings={"max_body_bytes": 1000}), query="{hello}" + "," * 1000)
     assert (response.status_code, code(response)) == (414, "BAD_REQUEST")
 
 

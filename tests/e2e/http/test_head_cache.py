@@ -24,7 +24,7 @@ MIDDLEWARE = (
     partial(allow_origins, origins=["https://game.example"]),
     partial(SecurityHeaders, https_only=True),
     partial(AllowedHosts, hosts=["x"]),
-    partial(RequestIds, new_id=lambda: "made-here"),
+    partial(RequestIds, make_request_id=lambda: "made-here"),
 )
 
 
@@ -190,7 +190,7 @@ async def test_every_request_on_the_short_way_is_guarded():
     async with served(toy, learning=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.asks(HELLO)
-        assert len(toy.guarded) == 2
+        assert len(toy.admitted) == 2
         toy.refuse_with = RateLimited(7)
         head, body = await connection.asks(HELLO)
     assert toy.request_head_cache.hits == 2
@@ -216,7 +216,7 @@ async def test_requests_behind_a_known_one_are_answered_in_order():
         await connection.asks(HELLO)
         await connection.send(toy_slow + HELLO + post("{counter}"))
         await connection.send(b"GET /?query=%7Bcounter%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n")
-        await until(lambda: len(toy.guarded) == 2)
+        await until(lambda: len(toy.admitted) == 2)
         toy.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(4)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"counter": 0}, {"counter": 0}]
@@ -227,7 +227,7 @@ async def test_what_comes_while_a_known_request_is_answered_waits_its_turn():
     async with served(toy, learning=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.guarded) == 2)
+        await until(lambda: len(toy.admitted) == 2)
         await connection.send(HELLO[:50])
         await connection.send(HELLO[50:] + HELLO)
         toy.released.set()
@@ -266,7 +266,7 @@ async def test_an_answer_under_way_is_finished_before_the_server_stops():
     async with connected(await server.__aenter__()) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.guarded) == 2)
+        await until(lambda: len(toy.admitted) == 2)
         stopping = asyncio.create_task(server.__aexit__(None, None, None))
         asyncio.get_running_loop().call_later(0.2, toy.released.set)
         _, body = await connection.response()
@@ -281,7 +281,7 @@ async def test_a_client_that_leaves_does_not_stop_what_it_has_asked_for():
         async with connected(url) as connection:
             await connection.asks(HELLO)
             await connection.send(post("mutation{move}"))
-            await until(lambda: len(toy.guarded) == 2)
+            await until(lambda: len(toy.admitted) == 2)
         await until(lambda: toy.counter.value == 1)
 
 

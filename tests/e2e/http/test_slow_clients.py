@@ -22,8 +22,8 @@ async def toy() -> Toy:
 
 
 class Impatient(BoundedHttpProtocol):
-    stall_seconds: ClassVar[float] = 0.2
-    head_seconds: ClassVar[float] = 0.2
+    stall_timeout: ClassVar[float] = 0.2
+    head_timeout: ClassVar[float] = 0.2
 
 
 @asynccontextmanager
@@ -70,13 +70,13 @@ async def test_a_body_that_is_not_finished_is_answered_with_408():
 async def test_a_slow_answer_to_a_fast_client_is_not_cut_off(toy: Toy):
     async with served(toy, Impatient) as url, httpx2.AsyncClient() as client:
         asking = asyncio.create_task(client.post(url, json={"query": "{slow}"}))
-        await until(lambda: len(toy.guarded) == 1)
-        asyncio.get_running_loop().call_later(3 * Impatient.stall_seconds, toy.released.set)
+        await until(lambda: len(toy.admitted) == 1)
+        asyncio.get_running_loop().call_later(3 * Impatient.stall_timeout, toy.released.set)
         assert (await asking).json() == {"data": {"slow": "done"}}
 
 
 async def test_a_client_that_stops_reading_is_cut_off():
-    toy = Toy(streaming={"stall": 60.0})
+    toy = Toy(streaming={"stall_timeout": 60.0})
     body = json.dumps({"query": "subscription{flood}"}).encode()
     head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
     loop = asyncio.get_running_loop()

@@ -188,7 +188,7 @@ async def test_a_stop_ends_streams_at_once_and_asks_clients_to_come_back(toy: To
 
 
 async def test_there_are_only_so_many_streams():
-    toy = Toy(streaming={"most": 1})
+    toy = Toy(streaming={"max_streams": 1})
     async with served(toy) as url, subscribed(url, "subscription{counter}") as first:
         await first.event()
         async with subscribed(url, "subscription{counter}") as second:
@@ -198,7 +198,7 @@ async def test_there_are_only_so_many_streams():
 
 
 async def test_a_quiet_stream_shows_that_it_is_alive():
-    toy = Toy(streaming={"heartbeat": 0.05})
+    toy = Toy(streaming={"heartbeat_interval": 0.05})
     async with (
         served(toy) as url,
         subscribed(url, "subscription{counter}") as events,

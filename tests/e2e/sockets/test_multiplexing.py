@@ -35,7 +35,7 @@ async def test_equal_subscriptions_are_executed_once(server: ToyServer, clients:
         await server.counter.move()
         for number, client in enumerate(clients):
             assert await client.hear_tick(f"{number}") == ("UPDATE", version)
-    assert (server.shared.groups, server.shared.members, server.shared.executions) == (1, 5, 1)
+    assert (server.shared.groups, server.shared.counters.members, server.shared.counters.executions) == (1, 5, 1)
     assert server.counter.reads == 1
 
 
@@ -51,7 +51,7 @@ async def test_variables_that_differ_in_order_defaults_or_leftovers_share(
     ):
         await client.subscribe(query, variables=variables)
         await client.hear_tick()
-    assert (server.shared.groups, server.shared.executions) == (1, 1)
+    assert (server.shared.groups, server.shared.counters.executions) == (1, 1)
 
 
 async def test_different_variables_and_documents_do_not_share(server: ToyServer, clients: list[SocketClient]) -> None:
@@ -116,7 +116,7 @@ async def test_a_herd_of_a_thousand_is_served_by_two_reads_a_second(server: ToyS
             kinds = [(await client.hear())["payload"]["data"]["ticks"]["kind"] for _ in range(19)]
             assert kinds == ["SNAPSHOT"] * 19
         seconds = asyncio.get_running_loop().time() - begin
-        assert server.shared.members == 1 + 53 * 19
+        assert server.shared.counters.members == 1 + 53 * 19
         assert server.counter.reads - reads <= 1 + 2 * seconds
 
 
@@ -126,7 +126,7 @@ async def test_two_operations_of_one_socket_join_the_same_execution(
     await clients[0].subscribe(id="a")
     await clients[0].subscribe(id="b")
     assert {(await clients[0].hear())["id"] for _ in range(2)} == {"a", "b"}
-    assert (server.shared.groups, server.shared.members) == (1, 2)
+    assert (server.shared.groups, server.shared.counters.members) == (1, 2)
 
 
 async def test_an_error_in_a_shared_execution_reaches_every_member(
@@ -139,7 +139,7 @@ async def test_an_error_in_a_shared_execution_reaches_every_member(
     for client in clients:
         assert (await client.hear_error())["path"] == ["ticks"]
         assert await client.is_alive()
-    assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
+    assert (server.shared.groups, server.shared.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 async def test_a_source_that_fails_at_once_is_an_error_for_everyone_who_asked(clients: list[SocketClient]) -> None:
@@ -156,7 +156,7 @@ async def test_the_end_of_the_source_completes_every_member(server: ToyServer, c
     await server.counter.finish()
     for client in clients:
         assert await client.hear() == {"id": "1", "type": "complete"}
-    assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
+    assert (server.shared.groups, server.shared.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("query", ["subscription { ticks { version } }", SECRETS], ids=["shared", "own"])
@@ -170,7 +170,7 @@ async def test_the_last_to_leave_closes_the_source(server: ToyServer, clients: l
     assert server.counter.watchers == 1
     await clients[-1].complete()
     await asyncio.wait_for(server.counter.watchers_are(0), TIMEOUT)
-    assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
+    assert (server.shared.groups, server.shared.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 async def test_who_left_hears_nothing_more(server: ToyServer, clients: list[SocketClient]) -> None:

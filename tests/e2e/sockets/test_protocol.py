@@ -337,8 +337,7 @@ async def test_a_wrongly_named_persisted_document_closes_with_4400(client: Socke
 
 
 async def test_a_query_that_takes_too_long_is_given_up() -> None:
-    limits = SocketLimits(execution_timeout=0.1)
-    async with serving(limits=limits) as server, connected(server.url) as client:
+    async with serving(execution_timeout=0.1) as server, connected(server.url) as client:
         await client.subscribe("{ slow }")
         assert "temporarily unavailable" in (await client.hear_error())["message"]
         assert server.counter.cancelled.is_set()

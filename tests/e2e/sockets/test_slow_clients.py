@@ -55,7 +55,7 @@ async def test_a_slow_reader_gets_the_newest_state_and_never_an_older_one(server
             versions.append((await slow.hear_next())["data"]["ticks"]["version"])
         assert versions == sorted(set(versions))
         assert len(versions) < 30
-        assert server.shared.superseded > 30
+        assert server.shared.counters.superseded > 30
 
 
 async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: ToyServer) -> None:
@@ -66,7 +66,7 @@ async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: ToyServer)
             await server.counter.move(text=LARGE)
             await until(lambda: server.counter.seen == server.counter.version)
         await slow.subscribe("subscription { ticks { kind version } }", id="late")
-        await until(lambda: server.shared.members == 2)
+        await until(lambda: server.shared.counters.members == 2)
         for _ in range(5):
             await server.counter.move(text=LARGE)
             await until(lambda: server.counter.seen == server.counter.version)
@@ -147,13 +147,13 @@ async def test_nobody_waits_for_clients_that_have_stopped_reading() -> None:
             await server.counter.move(text=LARGE)
             for client in good:
                 assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
-        assert server.shared.members == len(good) + len(bad)
+        assert server.shared.counters.members == len(good) + len(bad)
 
 
 async def test_clients_that_stop_reading_are_disconnected_and_the_others_stay(server: ToyServer) -> None:
     async with AsyncExitStack() as stack:
         good, bad = await _half_of_them_stopped(stack, server)
-        while server.shared.members > len(good):
+        while server.shared.counters.members > len(good):
             await server.counter.move(text=LARGE)
             for client in good:
                 assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
@@ -186,7 +186,7 @@ async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: ToySer
             len(server.connections),
             len(server.connections.timer_wheel),
             server.connections.operations,
-            server.shared.members,
+            server.shared.counters.members,
             server.counter.watchers,
         )
 

@@ -20,6 +20,7 @@ from app.execution.limits.limits import DocumentLimits
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.streams import Streams
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operations import Operations
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.server.head_cache import RequestHeadCache
 from app.transport.server.http_protocol import REQUEST_HEAD_CACHE, BoundedHttpProtocol
@@ -187,7 +188,7 @@ class Contexts:
     def __init__(self, toy: Toy) -> None:
         self._toy = toy
 
-    async def of_http(self, scope: Mapping[str, Any]) -> ToyContext:
+    async def from_http(self, scope: Mapping[str, Any]) -> ToyContext:
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode()
         if authorization == "Bearer expired":
             raise Unauthenticated(expired=True)
@@ -198,7 +199,7 @@ class Contexts:
         viewer = authorization.removeprefix("Bearer ") or None
         return ToyContext(self._toy, viewer)
 
-    def again(self, context: ToyContext, request_id: str) -> ToyContext | None:
+    def renew(self, context: ToyContext, request_id: str) -> ToyContext | None:
         return None if context.viewer in self._toy.make else context
 
 
@@ -210,6 +211,8 @@ class Toy:
     documents: Documents = field(default_factory=Documents)
     settings: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the endpoint."""
+    operations: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of `Operations`."""
     streaming: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the streams."""
     middleware: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
@@ -219,7 +222,7 @@ class Toy:
         self.counter = Counter()
         self.released = asyncio.Event()
         self.stop = asyncio.Event()
-        self.guarded: list[Operation | None] = []
+        self.admitted: list[Operation | None] = []
         self.refuse_with: Exception | None = None
         self.make: set[str | None] = set()
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
@@ -236,11 +239,9 @@ class Toy:
         )
         contexts = Contexts(self)
         self.endpoint: GraphQLEndpoint[ToyContext] = GraphQLEndpoint(
-            self.engine,
+            Operations(self.engine, self.documents, self._admit, **self.operations),
             contexts,
-            self.documents,
             self.streams,
-            admit=self._guard,
             render_error=render_error,
             **self.settings,
         )
@@ -256,8 +257,8 @@ class Toy:
     async def _until_invalid(self, context: ToyContext) -> Unauthenticated:
         return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
 
-    async def _guard(self, context: ToyContext, operation: Operation | None) -> None:
-        self.guarded.append(operation)
+    async def _admit(self, context: ToyContext, operation: Operation | None) -> None:
+        self.admitted.append(operation)
         if self.refuse_with is not None:
             raise self.refuse_with
 

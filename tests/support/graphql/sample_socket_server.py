@@ -20,6 +20,7 @@ from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey
 from app.execution import Engine, Operation
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operations import Operations
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.sockets.connections import Connections, SocketLimits
 from app.transport.sockets.dependencies import SocketDependencies
@@ -198,7 +199,7 @@ class ToyContexts:
     def public(self) -> ToyContext:
         return ToyContext(self._counter)
 
-    async def of_socket(self, scope: Any, payload: dict[str, Any]) -> ToyContext:
+    async def from_socket(self, scope: Any, payload: dict[str, Any]) -> ToyContext:
         headers = dict(scope["headers"])
         name = payload.get("authorization") or headers.get(b"authorization", b"").decode() or None
         match name:
@@ -241,7 +242,7 @@ class Registry:
             self.users.pop(user_id, None)
 
 
-async def toy_guard(context: ToyContext, operation: Operation | None) -> None:
+async def admit(context: ToyContext, operation: Operation | None) -> None:
     """Lets an operation called `Flood` wait, and counts the documents that were refused."""
     if operation is None:
         context.counter.refused += 1
@@ -271,6 +272,7 @@ async def serving(
     protocol: type[SocketProtocol] | Literal["websockets-sansio"] = SocketProtocol,
     ping_timeout: float = 10.0,
     allowed: bool = True,
+    execution_timeout: float = 10.0,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     documents: Documents | None = None,
 ) -> AsyncIterator[ToyServer]:
@@ -280,9 +282,10 @@ async def serving(
     contexts, registry = ToyContexts(counter), Registry()
     shared = SubscriptionMultiplexer(engine, contexts.public)
     connections = Connections(limits or SocketLimits(), registry, instance="toy", clock=time.time)
-    services = SocketDependencies(engine, shared, contexts, toy_guard, connections, documents or Documents())
+    operations = Operations(engine, documents or Documents(), admit, execution_timeout=execution_timeout)
+    dependencies = SocketDependencies(operations, shared, contexts, connections)
     config = uvicorn.Config(
-        wrap(SocketEndpoint(services, allowed=lambda scope: allowed)),  # type: ignore[arg-type]
+        wrap(SocketEndpoint(dependencies, allowed=lambda scope: allowed)),  # type: ignore[arg-type]
         ws=protocol,
         lifespan="off",
         log_config=None,

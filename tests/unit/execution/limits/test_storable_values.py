@@ -16,8 +16,8 @@ from app.execution.limits.storable_values import (
     NESTING,
     NUMBER,
     TEXT,
-    fault_in_literal,
-    fault_in_value,
+    find_literal_problem,
+    find_value_problem,
 )
 
 
@@ -45,14 +45,14 @@ def nested(levels: int) -> Any:
     ],
 )
 def test_a_value_is_refused_with_its_place_and_what_must_be_the_case(value: Any, fault: str) -> None:
-    assert fault_in_value(value) == fault
+    assert find_value_problem(value) == fault
 
 
 @pytest.mark.parametrize(
     "value", [None, True, 0, MAX_INTEGER, MIN_INTEGER, 1e308, -0.0, "", "\U0010ffff", {"": []}, nested(MAX_NESTING)]
 )
 def test_what_can_be_held_passes(value: Any) -> None:
-    assert fault_in_value(value) is None
+    assert find_value_problem(value) is None
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_what_can_be_held_passes(value: Any) -> None:
     ],
 )
 def test_a_literal_is_refused_alike(literal: str, fault: str) -> None:
-    assert fault_in_literal(parse_value(literal)) == fault
+    assert find_literal_problem(parse_value(literal)) == fault
 
 
 @pytest.mark.parametrize("literal", [str(MAX_INTEGER), str(MIN_INTEGER), "1e308", '"a"', "ENUM", "null", "{a: [true]}"])
 def test_a_literal_that_can_be_held_passes(literal: str) -> None:
-    assert fault_in_literal(parse_value(literal)) is None
+    assert find_literal_problem(parse_value(literal)) is None
 
 
 @pytest.mark.parametrize(

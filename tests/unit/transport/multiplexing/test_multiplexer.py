@@ -86,6 +86,10 @@ class Subscription:
         yield float("inf")
 
 
+ENGINE = Engine(strawberry.Schema(Query, None, Subscription))
+SNAPSHOT_INTERVAL = 0.1
+
+
 class Subscriber:
     """Notes what it is told."""
 
@@ -109,8 +113,7 @@ async def script() -> Script:
 
 @pytest.fixture
 async def shared(script: Script) -> AsyncIterator[SubscriptionMultiplexer]:
-    engine = Engine(strawberry.Schema(Query, None, Subscription))
-    shared = SubscriptionMultiplexer(engine, lambda: script, snapshot_interval=0.1)
+    shared = SubscriptionMultiplexer(ENGINE, lambda: script, snapshot_interval=SNAPSHOT_INTERVAL)
     yield shared
     script.finish()
     script.first.set()
@@ -127,7 +130,7 @@ async def turn_by_turn(condition: Callable[[], bool]) -> None:
 def _join(
     shared: SubscriptionMultiplexer, number: int = 1, variables: dict[str, Any] | None = None
 ) -> list[Subscriber]:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     members = [Subscriber() for _ in range(number)]
     for subscriber in members:
         shared.join(operation, variables, subscriber)
@@ -159,7 +162,7 @@ async def test_late_joiners_share_one_greeting(shared: SubscriptionMultiplexer, 
     await until(lambda: early.heard == ["SNAPSHOT 1", "UPDATE 2"])
     late = _join(shared, 1000)
     await until(lambda: all(subscriber.heard == ["SNAPSHOT 2"] for subscriber in late))
-    assert (script.opened, shared.executions) == (2, 2)
+    assert (script.opened, shared.counters.executions) == (2, 2)
     await until(lambda: script.open == 1)
     assert _join(shared)[0].heard == ["SNAPSHOT 2"]
     script.move()
@@ -177,7 +180,7 @@ async def test_greetings_keep_their_distance(shared: SubscriptionMultiplexer, sc
         await until(lambda: early.heard[-1] == f"UPDATE {version}")  # noqa: B023
         (late,) = _join(shared)
         await until(lambda: late.heard == [f"SNAPSHOT {version}"])  # noqa: B023
-    assert loop.time() - begin >= 5 * shared.snapshot_interval
+    assert loop.time() - begin >= 5 * SNAPSHOT_INTERVAL
 
 
 async def test_a_snapshot_that_raced_with_an_event_is_read_again(
@@ -234,13 +237,13 @@ async def test_a_newer_state_overtakes_one_that_is_still_being_written(
     await until(lambda: all(subscriber.heard[-1] == "UPDATE 3" for subscriber in members))
     assert members[0].heard == ["SNAPSHOT 1", "UPDATE 2", "UPDATE 3"]
     assert members[-1].heard == ["SNAPSHOT 1", "UPDATE 3"]
-    assert shared.superseded == sum(len(subscriber.heard) == 2 for subscriber in members) > 0
+    assert shared.counters.superseded == sum(len(subscriber.heard) == 2 for subscriber in members) > 0
 
 
 async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(
     shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     members = [Subscriber() for _ in range(1500)]
     (group,) = {shared.join(operation, None, subscriber) for subscriber in members}
     await until(lambda: all(subscriber.heard for subscriber in members))
@@ -250,7 +253,7 @@ async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(
     group.leave(members[-1])
     await until(lambda: members[-2].heard[-1] == "UPDATE 2")
     assert members[-1].heard == ["SNAPSHOT 1"]
-    assert shared.members == 1499
+    assert shared.counters.members == 1499
 
 
 async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
@@ -266,7 +269,7 @@ async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
     try:
-        shared.join(shared.engine.prepare(STATES), None, Broken())
+        shared.join(ENGINE.prepare(STATES), None, Broken())
         (subscriber,) = _join(shared)
         await until(lambda: bool(subscriber.heard))
         script.move()
@@ -286,7 +289,7 @@ async def test_everyone_is_told_of_the_end_after_the_last_state(
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
     script.finish(end)
     await until(lambda: all(subscriber.heard == ["SNAPSHOT 1", "UPDATE 2", words] for subscriber in members))
-    assert (shared.groups, shared.members, script.open) == (0, 0, 0)
+    assert (shared.groups, shared.counters.members, script.open) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
@@ -296,7 +299,7 @@ async def test_a_source_that_ends_before_its_first_event_ends_everyone(
     script.end = end
     members = _join(shared, 3)
     await until(lambda: all(subscriber.heard == [words] for subscriber in members))
-    assert (shared.groups, shared.members, script.open) == (0, 0, 0)
+    assert (shared.groups, shared.counters.members, script.open) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
@@ -314,7 +317,7 @@ async def test_a_greeting_that_fails_concerns_those_alone_who_wait_for_it(
     assert early.heard == ["SNAPSHOT 1", "UPDATE 2"]
     (later,) = _join(shared)
     await until(lambda: later.heard == ["SNAPSHOT 2"])
-    assert shared.members == 2
+    assert shared.counters.members == 2
 
 
 async def test_the_end_of_the_source_ends_those_too_who_wait_for_a_greeting(
@@ -330,13 +333,13 @@ async def test_the_end_of_the_source_ends_those_too_who_wait_for_a_greeting(
     script.finish()
     await until(lambda: early.heard[-1] == "complete")
     await until(lambda: late.heard == ["complete"])
-    assert (shared.groups, shared.members) == (0, 0)
+    assert (shared.groups, shared.counters.members) == (0, 0)
 
 
 async def test_the_last_to_leave_ends_the_execution_and_a_greeting_under_way(
     shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     early, late = Subscriber(), Subscriber()
     group = shared.join(operation, None, early)
     await until(lambda: bool(early.heard))
@@ -348,14 +351,14 @@ async def test_the_last_to_leave_ends_the_execution_and_a_greeting_under_way(
     group.leave(early)
     assert shared.groups == 1
     group.leave(late)
-    assert (shared.groups, shared.members) == (0, 0)
+    assert (shared.groups, shared.counters.members) == (0, 0)
     await until(lambda: script.open == 0)
 
 
 async def test_who_joins_after_the_last_has_left_gets_an_execution_of_its_own(
     shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     first, second = Subscriber(), Subscriber()
     shared.join(operation, None, first).leave(first)
     shared.join(operation, None, second)
@@ -367,13 +370,13 @@ async def test_who_joins_after_the_last_has_left_gets_an_execution_of_its_own(
 async def test_bad_variables_are_refused_and_no_execution_starts(shared: SubscriptionMultiplexer) -> None:
     with pytest.raises(RequestError):
         _join(shared, variables={"channel": 7})
-    assert (shared.groups, shared.members) == (0, 0)
+    assert (shared.groups, shared.counters.members) == (0, 0)
 
 
 async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
     shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    stream = MultiplexedStream(shared, shared.engine.prepare(STATES), None)
+    stream = MultiplexedStream(shared, ENGINE.prepare(STATES), None)
     (other,) = _join(shared)
     await until(lambda: bool(other.heard))
     for version in (2, 3, 4):
@@ -381,7 +384,7 @@ async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
         await until(lambda: other.heard[-1] == f"UPDATE {version}")  # noqa: B023
     assert await anext(stream) == b'{"data":{"states":"SNAPSHOT 1"}}'
     assert await anext(stream) == b'{"data":{"states":"UPDATE 4"}}'
-    assert shared.superseded == 2
+    assert shared.counters.superseded == 2
     waiting = asyncio.create_task(anext(stream, None))
     await until(lambda: not waiting.done())
     script.move()
@@ -389,13 +392,13 @@ async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
     await stream.aclose()
     await stream.aclose()
     assert await anext(stream, None) is None
-    assert shared.members == 1
+    assert shared.counters.members == 1
 
 
 async def test_a_stream_ends_with_its_source_after_what_is_owed(
     shared: SubscriptionMultiplexer, script: Script
 ) -> None:
-    stream = MultiplexedStream(shared, shared.engine.prepare(STATES), None)
+    stream = MultiplexedStream(shared, ENGINE.prepare(STATES), None)
     assert await anext(stream) == b'{"data":{"states":"SNAPSHOT 1"}}'
     script.move()
     await until(lambda: shared.groups == 1)
@@ -405,10 +408,10 @@ async def test_a_stream_ends_with_its_source_after_what_is_owed(
 
 async def test_a_failed_execution_is_the_last_body_of_a_stream(shared: SubscriptionMultiplexer, script: Script) -> None:
     script.end = ValueError("broken")
-    bodies = [body async for body in MultiplexedStream(shared, shared.engine.prepare(STATES), None)]
+    bodies = [body async for body in MultiplexedStream(shared, ENGINE.prepare(STATES), None)]
     assert [orjson.loads(body)["errors"][0]["message"] for body in bodies] == ["broken"]
 
 
 async def test_a_stream_refuses_bad_variables_before_it_begins(shared: SubscriptionMultiplexer) -> None:
     with pytest.raises(RequestError):
-        MultiplexedStream(shared, shared.engine.prepare(STATES), {"channel": None})
+        MultiplexedStream(shared, ENGINE.prepare(STATES), {"channel": None})
