@@ -25,7 +25,7 @@ MANY, FEW = 64, 8
 
 @dataclass(frozen=True)
 class Bench:
-    """What the sections share. `executing` is the service without its cache of answers."""
+    """What the sections share: the service, three variants of it with a setting changed, and its peers."""
 
     scale: Scale
     stores: Stores
@@ -33,6 +33,11 @@ class Bench:
     players: Sequence[Player]
     ours: Ours
     executing: Ours
+    """`RESPONSE_CACHE_BYTES=0`."""
+    interpreting: Ours
+    """`RESPONSE_CACHE_BYTES=0` and `COMPILE_OPERATIONS=false`."""
+    parsing: Ours
+    """`REQUEST_HEAD_CACHE=false`."""
     peers: Sequence[Peer]
     report: Report
 
@@ -61,7 +66,9 @@ def queries(bench: Bench) -> None:
     with ExitStack() as stack:
         servers = {
             "ours, cached answers": _serve(stack, bench.ours),
+            "ours, REQUEST_HEAD_CACHE=false": _serve(stack, bench.parsing),
             "ours, executed": _serve(stack, bench.executing),
+            "ours, executed, COMPILE_OPERATIONS=false": _serve(stack, bench.interpreting),
             **{peer.name: _serve(stack, peer) for peer in bench.peers},
             "bare Starlette": _until_end(stack, subjects.start_bare()),
         }

@@ -51,13 +51,15 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
     with private_stores() as stores, clients() as load:
         ours = subjects.Ours("ours", stores)
         executing = subjects.Ours("executing", stores, response_cache_bytes=0)
+        interpreting = subjects.Ours("interpreting", stores, response_cache_bytes=0, compile_operations=False)
+        parsing = subjects.Ours("parsing", stores, request_head_cache=False)
         field = [make(stores, ours.settings) for make in (subjects.idiomatic, subjects.node, subjects.fuller_node)]
         peers = [peer for peer in field if peer is not None]
         if len(peers) < len(field):
             report.note("The peer on Node is left out: node is missing, or `npm ci` in bench/peers/node.")
         players = make_players(scale.players, ours.settings)
-        bench = Bench(scale, stores, load, players, ours, executing, peers, report)
-        for subject in (*bench.field, executing):
+        bench = Bench(scale, stores, load, players, ours, executing, interpreting, parsing, peers, report)
+        for subject in (*bench.field, executing, interpreting, parsing):
             subject.fill(players)
         for section in sections:
             SECTIONS[section](bench)

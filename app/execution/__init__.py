@@ -1,8 +1,7 @@
-"""A GraphQL engine over one Strawberry schema.
+"""A GraphQL engine for one Strawberry schema.
 
-`Engine.prepare` gives an `Operation`, which the engine executes to a `Response` or, event by event,
-to a stream of them; what cannot be executed is a `RequestError`. Nothing here knows what the schema is
-about.
+`Engine.prepare` returns an `Operation`, which the engine executes to a `Response` or, event by event, to a stream of
+responses. A request that cannot be executed raises `RequestError`. The package depends on no other package of the app.
 """
 
 from app.execution.dependencies import Dependencies

@@ -48,6 +48,7 @@ class Engine:
         """Create an engine.
 
         Args:
+            schema: A Strawberry schema.
             limits: Applied to every new document between parsing and validation.
             format_error: Turns an error into its form in a response.
             cache_size: How many documents are cached; as many refused ones and as many compiled operations are, too.

@@ -1,4 +1,4 @@
-"""A request that is refused before anything of it is executed."""
+"""The error of a request that is refused before it is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAD_USER_INPUT = "BAD_USER_INPUT"
 
 
 class RequestError(Exception):
-    """The request has no execution: nothing was resolved and there is no `data` to send.
+    """The request was not executed: nothing was resolved and the response has no `data`.
 
     `errors` lists exactly one error. Refused documents, operation names and variables carry
     `extensions["code"]`, one of the constants of this module. A subscription whose resolver failed

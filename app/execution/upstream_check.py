@@ -16,6 +16,8 @@ def require_names(library: str, owner: object, *names: str) -> None:
 
     Args:
         library: The distribution that `owner` belongs to, for the message.
+        owner: A class or a module of the library.
+        names: The names that it must have.
 
     Raises:
         UpstreamChanged: The message says which name is missing from which version of the library.

@@ -28,7 +28,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
             "The leaderboard of a category and period. Use `limit` and `offset` for the top of the board, "
             "`standings` to page through all of it."
         ),
-        metadata={"grounded": True},
+        metadata={"cacheable": True},
     )
     async def leaderboard(
         self,
@@ -86,7 +86,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         )
 
     @strawberry.field(
-        description="The actions that users can complete, and the points they pay.", metadata={"grounded": True}
+        description="The actions that users can complete, and the points they pay.", metadata={"cacheable": True}
     )
     async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
         app = info.context.app
@@ -100,7 +100,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
             if category in (None, action.category)
         ]
 
-    @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={"grounded": True})
+    @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={"cacheable": True})
     async def categories(self, info: Info) -> list[Category]:
         app = info.context.app
         info.context.depends_on(lambda: app.catalogue.current)

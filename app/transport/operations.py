@@ -29,6 +29,9 @@ class Operations:
         """Create the pipeline.
 
         Args:
+            engine: Executes the operations.
+            documents: Resolves the documents that requests name.
+            admit: Called before every execution.
             execution_timeout: Seconds that a query or a mutation may take.
         """
         self.engine = engine
@@ -42,6 +45,8 @@ class Operations:
         """Return the operation that a request names, once it is admitted.
 
         Args:
+            request: The parameters of the request.
+            context: The context that `admit` gets.
             check: Called before the admission, and raises to refuse an operation that the transport cannot execute.
 
         Raises:

@@ -1,8 +1,9 @@
-"""Arguments of a field: as constant as the document allows, and as Strawberry's resolvers want them."""
+"""The arguments of a field and their input objects, computed at compile time as far as the document allows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any, NamedTuple
 
 import strawberry
@@ -12,18 +13,25 @@ from graphql import (
     GraphQLArgument,
     GraphQLError,
     GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
     VariableNode,
+    get_nullable_type,
+    is_leaf_type,
     is_non_null_type,
     is_required_argument,
 )
 from graphql.execution.values import get_argument_values
 from graphql.language import BREAK, Visitor, VisitorAction, visit
+from strawberry.relay.types import GlobalID
+from strawberry.schema.config import StrawberryConfig
 from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional, has_object_definition
+from strawberry.types.unset import UNSET
 
 from app.execution._upstream import VariableValues
 from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import SelectedField, Unsupported
-from app.execution.compiler.inputs import ConvertInput, UnsupportedInput, input_converter
 
 Coerce = Callable[[ExecutionState], dict[str, Any]]
 Convert = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -41,11 +49,11 @@ class _VariableLookup(NamedTuple):
 
 
 class Arguments:
-    """How the arguments of one field are made at each execution.
+    """Computes the arguments of one field at each execution.
 
-    `coerce(state)` gives a dict that belongs to nobody: it may be the same at each call, so copy it
-    before a change. `convert`, where it is not None, makes Strawberry's input objects of that, given
-    the resolver's info; it may raise what those raise.
+    `coerce(state)` returns a dict that may be shared between executions: copy it before changing it. `convert`, unless
+    it is None, turns the values of that dict into Strawberry's input objects, given the resolver's info; it raises what
+    the input objects raise.
     """
 
     def __init__(self, field: SelectedField, schema: strawberry.Schema) -> None:
@@ -70,7 +78,7 @@ class Arguments:
         return coerce
 
     def _find_converters(self) -> bool:
-        """Whether the values of all arguments are what resolvers receive, or can be made into it without Strawberry."""
+        """Return whether all values can be passed to resolvers as they are, or be converted without Strawberry."""
         definitions, config = self._field.definition.args, self._schema.config
         try:
             for name, argument in zip(self._names, self._arguments, strict=True):
@@ -82,7 +90,7 @@ class Arguments:
         return True
 
     def _compile_lookups(self) -> Coerce | None:
-        """Plain look-ups, when every argument is either just a variable or constant and unchangeable."""
+        """Return look-ups if every argument is either a variable or an immutable constant, else None."""
         nodes = {argument.name.value: argument for argument in self._field.node.arguments or ()}
         constant: dict[str, Any] = {}
         variables: list[_VariableLookup] = []
@@ -116,7 +124,7 @@ class Arguments:
         return _VariableLookup(self._names[name], variable.name.value, default, is_non_null_type(definition.type))
 
     def _single_value(self, name: str, definition: GraphQLArgument, node: ArgumentNode | None) -> Any:
-        """The value of this argument alone, or `_ABSENT` when it has none."""
+        """Return the value of one argument, or `_ABSENT` when it has none."""
         alone = GraphQLField(self._field.definition.type, args={name: definition})
         given = FieldNode(name=self._field.node.name, arguments=() if node is None else (node,))
         try:
@@ -129,7 +137,7 @@ class Arguments:
         try:
             return get_argument_values(definition, node, VariableValues({}, state.variables))
         except Exception:
-            # Once more with the sources of the variables, which the message may be about.
+            # Again with the sources of the variables, which the error message may mention.
             return get_argument_values(definition, node, state.graphql_core.variable_values, None, True)
 
     def _convert_inputs(self, values: dict[str, Any], info: Any) -> dict[str, Any]:
@@ -145,7 +153,7 @@ class Arguments:
 
 
 def _are_immutable(values: list[Any]) -> bool:
-    """Whether resolvers of many executions may share them."""
+    """Return whether the resolvers of many executions may share the values."""
     try:
         hash(tuple(values))
     except TypeError:
@@ -164,3 +172,72 @@ def _uses_variables(argument: ArgumentNode) -> bool:
 
     visit(argument, Search())
     return found
+
+
+ConvertInput = Callable[[Any], Any]
+
+
+class UnsupportedInput(Exception):
+    """The values of a type must be converted by Strawberry itself."""
+
+
+def input_converter(
+    type_: Any, definition: GraphQLInputType, config: StrawberryConfig, within: frozenset[type] = frozenset()
+) -> ConvertInput | None:
+    """Return a function from a coerced value of a type to what resolvers receive; None if both are the same.
+
+    The function does the same as Strawberry's `convert_argument`, for scalars, enums and plain input objects of those.
+
+    Args:
+        type_: The type of the argument in Strawberry's terms.
+        definition: The same type in graphql-core's terms.
+        config: The configuration of the schema, for names.
+        within: The input objects around the type.
+
+    Raises:
+        UnsupportedInput: The type is another one.
+    """
+    if isinstance(type_, StrawberryMaybe):
+        raise UnsupportedInput
+    if isinstance(type_, StrawberryOptional):
+        type_ = type_.of_type
+    named = get_nullable_type(definition)
+    if is_leaf_type(named):
+        if type_ is GlobalID:
+            raise UnsupportedInput
+        return None
+    if not isinstance(named, GraphQLInputObjectType) or not has_object_definition(type_):
+        raise UnsupportedInput
+    if type_ in within:  # A recursive type.
+        raise UnsupportedInput
+    return _object_converter(type_, named, config, within | {type_})
+
+
+def _object_converter(
+    type_: type, named: GraphQLInputObjectType, config: StrawberryConfig, within: frozenset[type]
+) -> ConvertInput:
+    shape = type_.__strawberry_definition__  # type: ignore[attr-defined]
+    if shape.from_input is not None or not shape.is_input:
+        raise UnsupportedInput
+    # A field without a default that is not given is None, as in Strawberry.
+    absent = dict.fromkeys(
+        field.python_name
+        for field in shape.fields
+        if field.default_value is MISSING and field.default_factory is MISSING
+    )
+    members: list[tuple[str, str, ConvertInput | None]] = []
+    for field in shape.fields:
+        name = config.name_converter.from_field(field)
+        inner = input_converter(field.resolve_type(type_definition=shape), named.fields[name].type, config, within)
+        members.append((name, field.python_name, inner))
+
+    def make(value: Any) -> Any:
+        if value is None or value is UNSET:
+            return value
+        given = absent.copy()
+        for name, python_name, inner in members:
+            if name in value:
+                given[python_name] = value[name] if inner is None else inner(value[name])
+        return type_(**given)
+
+    return make

@@ -1,4 +1,4 @@
-"""Operations compiled to closures."""
+"""The compilation of operations to closures."""
 
 from __future__ import annotations
 
@@ -20,23 +20,21 @@ from graphql import (
 )
 
 from app.execution._upstream import graphql_schema
-from app.execution.compiler.completion import (
+from app.execution.compiler.execution_state import ExecutionState
+from app.execution.compiler.field_collection import FieldCollector, SelectedField, Unsupported
+from app.execution.compiler.fields import (
     Complete,
+    ExecuteField,
+    concurrent_selection,
     graphql_core_completion,
+    graphql_core_field,
     list_completion,
     non_null_completion,
     object_completion,
     projection_completion,
-    with_error_handling,
-)
-from app.execution.compiler.execution_state import ExecutionState
-from app.execution.compiler.field_collection import FieldCollector, SelectedField, Unsupported
-from app.execution.compiler.field_executors import (
-    ExecuteField,
-    concurrent_selection,
-    graphql_core_field,
     resolver_field,
     serial_selection,
+    with_error_handling,
 )
 from app.execution.compiler.projection import Projector
 from app.execution.compiler.resolver import resolver_call
@@ -45,7 +43,7 @@ from app.execution.documents.operation import Operation
 from app.execution.lru_cache import LRUCache
 from app.execution.response import Response
 
-# What the closures of one field take, roughly.
+# Roughly the memory that the closures of one field take.
 BYTES_PER_FIELD = 2000
 
 
@@ -58,7 +56,7 @@ class Plan:
         self._root = root
 
     async def execute(self, state: ExecutionState) -> Response:
-        """One execution. Errors of resolvers are in the response."""
+        """Execute the operation once. Errors of resolvers are in the response."""
         try:
             data = self._root(state.root, None, state)
             if data.__class__ is CoroutineType:
@@ -70,20 +68,20 @@ class Plan:
 
 
 class Compiler:
-    """Compiles operations over one schema, and remembers the plans used last."""
+    """Compiles operations of one schema, and caches the plans used last."""
 
-    def __init__(self, schema: strawberry.Schema, entries: int, size: int) -> None:
-        """Keep up to `entries` plans in about `size` bytes of memory."""
+    def __init__(self, schema: strawberry.Schema, max_entries: int, max_bytes: int) -> None:
+        """Cache up to `max_entries` plans in about `max_bytes` of memory."""
         self._schema = schema
-        # Attributes are read as `getattr` does; another default resolver would need its own ways.
+        # Projections read attributes as `getattr` does, so another default resolver is not supported.
         self._has_default_resolver = schema.config.default_resolver is getattr
-        self._plans: LRUCache[tuple[Any, ...], Plan | _PlanStatus] = LRUCache(entries, size)
+        self._plans: LRUCache[tuple[Any, ...], Plan | _PlanStatus] = LRUCache(max_entries, max_bytes)
 
     def plan(self, operation: Operation, variables: dict[str, Any]) -> Plan | None:
-        """The plan for these values of variables, or None when graphql-core has to execute.
+        """Return the plan for these values of variables, or None when graphql-core has to execute the operation.
 
-        It has to do so the first time: compiling costs as much as a few executions, and many a
-        document is sent only once.
+        graphql-core executes it the first time: compiling costs as much as a few executions, and many documents are
+        sent only once.
         """
         if operation.conditions is None or not self._has_default_resolver:
             return None
@@ -101,7 +99,7 @@ class Compiler:
     def _compile(self, key: tuple[Any, ...], operation: Operation, variables: dict[str, Any]) -> Plan | None:
         root = graphql_schema(self._schema).get_root_type(operation.kind)
         assert root is not None
-        # The mark stays when compiling fails, and when the plan is too heavy to be kept.
+        # The status stays when compiling fails, and when the plan is too large for the cache.
         self._plans.put(key, _PlanStatus.UNSUPPORTED, 1)
         collector = FieldCollector(graphql_schema(self._schema), operation.document, operation.definition, variables)
         try:
@@ -113,14 +111,14 @@ class Compiler:
 
 
 class _PlanStatus(Enum):
-    """What stands in the place of a plan."""
+    """The entry of an operation that has no plan."""
 
     EXECUTED_ONCE = "executed once"
-    UNSUPPORTED = "left to graphql-core for good"
+    UNSUPPORTED = "always executed by graphql-core"
 
 
 class _PlanCompiler:
-    """Writes the closures of one plan."""
+    """Compiles the closures of one plan."""
 
     def __init__(self, schema: strawberry.Schema, collector: FieldCollector) -> None:
         self._schema = schema
@@ -128,6 +126,7 @@ class _PlanCompiler:
         self._projector = Projector(collector)
 
     def root(self, root: GraphQLObjectType, kind: OperationType) -> ExecuteField:
+        """Compile the root selection set."""
         fields = self._collector.root(root)
         if kind is OperationType.MUTATION:
             return serial_selection([(field.key, self._field(field)) for field in fields])
@@ -135,10 +134,10 @@ class _PlanCompiler:
 
     def _selection(self, fields: Sequence[SelectedField]) -> ExecuteField:
         plain = [field for field in fields if self._projector.is_plain_field(field)]
-        unread = set(map(id, fields)) - set(map(id, plain))
-        every = [(field.key, self._field(field)) for field in fields]
-        with_resolver = [every[place] for place, field in enumerate(fields) if id(field) in unread]
-        return concurrent_selection(self._projector.attributes(fields, plain), with_resolver, every)
+        not_plain = set(map(id, fields)) - set(map(id, plain))
+        executors = [(field.key, self._field(field)) for field in fields]
+        with_resolver = [executors[index] for index, field in enumerate(fields) if id(field) in not_plain]
+        return concurrent_selection(self._projector.attributes(fields, plain), with_resolver, executors)
 
     def _field(self, field: SelectedField) -> ExecuteField:
         if self._projector.is_plain_field(field):

@@ -1,4 +1,4 @@
-"""The state of one execution of a compiled operation."""
+"""The state of one execution of a compiled operation, and the info that resolvers get."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ExecutionState:
-    """What every field of one execution shares."""
+    """The state that all fields of one execution share."""
 
     __slots__ = ("_given", "_graphql_core", "_reference_executor", "context", "operation", "root", "variables")
 
@@ -48,10 +48,10 @@ class ExecutionState:
 
     @property
     def graphql_core(self) -> Executor[Any]:
-        """graphql-core's executor of this very execution.
+        """Return graphql-core's executor of this execution.
 
-        It collects the errors and completes every value the compiled code did not expect, so that
-        both come out as graphql-core would have them. Most executions never need one.
+        It collects the errors and completes every value that the compiled code did not expect, so that both are those
+        of graphql-core. Most executions never need it.
         """
         graphql_core = self._graphql_core
         if graphql_core is None:
@@ -61,12 +61,12 @@ class ExecutionState:
 
     @property
     def errors(self) -> list[Any]:
-        """The errors so far, in the order of graphql-core."""
+        """Return the errors so far, in the order of graphql-core."""
         return self._graphql_core.collected_errors.errors if self._graphql_core is not None else []
 
 
 class ResolveInfo:
-    """graphql-core's resolve info, worked out on demand: resolvers rarely look at more than the context."""
+    """graphql-core's resolve info, computed on demand: most resolvers use the context only."""
 
     __slots__ = ("_field", "_state", "path")
 
@@ -81,44 +81,55 @@ class ResolveInfo:
 
     @property
     def context(self) -> Any:
+        """Return the context of the operation."""
         return self._state.context
 
     @property
     def field_name(self) -> str:
+        """Return the name of the field."""
         return self._field.name
 
     @property
     def field_nodes(self) -> list[FieldNode]:
+        """Return all mentions of the field."""
         return self._field.nodes
 
     @property
     def return_type(self) -> GraphQLOutputType:
+        """Return the type of the field."""
         return self._field.definition.type
 
     @property
     def parent_type(self) -> GraphQLObjectType:
+        """Return the type that the field belongs to."""
         return self._field.parent
 
     @property
     def schema(self) -> GraphQLSchema:
+        """Return the schema."""
         return self._state.graphql_core.schema
 
     @property
     def fragments(self) -> dict[str, FragmentDefinitionNode]:
+        """Return the fragment definitions by name."""
         return fragments_of(self._state.operation.document)
 
     @property
     def root_value(self) -> Any:
+        """Return the root value: the event of a subscription."""
         return self._state.root
 
     @property
     def operation(self) -> OperationDefinitionNode:
+        """Return the definition of the operation."""
         return self._state.operation.definition
 
     @property
     def variable_values(self) -> dict[str, Any]:
+        """Return the coerced variables."""
         return self._state.variables
 
     @property
     def async_helpers(self) -> Any:
+        """Return graphql-core's helpers for asynchronous resolvers."""
         return self._state.graphql_core.async_helpers

@@ -1,4 +1,4 @@
-"""Calling Strawberry's resolvers without the layers between graphql-core and the function."""
+"""Calls of Strawberry's resolvers without the layers between graphql-core and the function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ResolverCall = Callable[[Any, ExecutionState, Path], Any]
 
 
 def is_attribute(field: SelectedField) -> bool:
-    """Whether the field is read from an attribute of its source, by Strawberry's default resolver."""
+    """Return whether the field is read from an attribute of its source, by Strawberry's default resolver."""
     definition = field.strawberry
     resolve: Any = field.definition.resolve
     return (
@@ -34,7 +34,7 @@ def is_attribute(field: SelectedField) -> bool:
 
 
 def resolver_call(field: SelectedField, schema: strawberry.Schema) -> ResolverCall:
-    """How this field is resolved."""
+    """Return the call that resolves a field."""
     definition = field.strawberry
     if definition is None:
         raise Unsupported(field.name)
@@ -49,7 +49,7 @@ def resolver_call(field: SelectedField, schema: strawberry.Schema) -> ResolverCa
 
 
 def _strawberry_call(field: SelectedField) -> ResolverCall:
-    """Permissions, field extensions and custom field classes: as graphql-core calls them."""
+    """Return the call of a field with permissions, extensions or a class of its own, as graphql-core makes it."""
     resolve = field.definition.resolve
     assert resolve is not None
 
@@ -83,6 +83,7 @@ class _DirectCall:
         self._handlers = exception_handlers(schema, definition)
 
     def call(self) -> ResolverCall:
+        """Return the fastest call that the resolver's parameters and exception handlers allow."""
         coerce, invoke, convert = self._arguments.coerce, self._invoke, self._arguments.convert
         if iscoroutinefunction(self._function):
             if self._handlers or convert is not None:
@@ -111,8 +112,8 @@ class _DirectCall:
             arguments[self._info_name] = info
         return self._function(source, **arguments) if self._takes_self else self._function(**arguments)
 
-    # What follows is what Strawberry does for `exception_handlers`: an exception becomes the value
-    # its handler returns, unless no handler wants it or the handler returns None.
+    # The methods below do what Strawberry does for `exception_handlers`: an exception becomes the value that its
+    # handler returns, unless there is no handler for it or the handler returns None.
 
     async def _await_invocation(self, source: Any, state: ExecutionState, path: Path, arguments: dict[str, Any]) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""One operation of one document, prepared once and executed many times."""
+"""Operations: prepared once and executed many times."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class Operation:
         self.cacheable = (
             self.kind is OperationType.QUERY and self.shared and not uncacheable.is_selected_by(document, definition)
         )
-        """True for a query that is shared, and whose resolvers can tell what their values rest on."""
+        """True for a shared query whose resolvers all name their dependencies."""
         self.document = document
         self.definition = definition
         self.variables = Variables(schema, definition)
         self.conditions = conditions(document, definition)
-        """The variables that decide what is selected; None when other directives than @skip and @include do."""
+        """The variables in @skip and @include; None when there are other directives."""
 
     def bind(self, variables: Mapping[str, Any] | None) -> BoundOperation:
-        """The operation with these values. Raises RequestError (BAD_USER_INPUT) when a variable does not fit."""
+        """Return the operation with these variables. Raises RequestError (BAD_USER_INPUT) when one does not fit."""
         return BoundOperation(self, variables, self.variables.coerce(variables))
 
     def key(self, variables: Mapping[str, Any] | None) -> Hashable:
-        """See `BoundOperation.key`. Raises RequestError (BAD_USER_INPUT) when a variable does not fit."""
+        """Return `BoundOperation.key`. Raises RequestError (BAD_USER_INPUT) when a variable does not fit."""
         return self.bind(variables).key
 
 
@@ -64,7 +64,7 @@ class BoundOperation:
 
     @property
     def key(self) -> Hashable:
-        """Identity of document, operation and coerced variables.
+        """Return the identity of document, operation and coerced variables.
 
         Defaults count as given, the order of names does not matter, and variables the operation
         does not declare are left out.

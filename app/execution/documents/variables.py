@@ -1,4 +1,4 @@
-"""Variables of an operation: coerced to what resolvers receive, and frozen to be compared."""
+"""The variables of an operation: their coercion, and their use as part of a key."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from app.execution.request_error import BAD_USER_INPUT, RequestError
 
 _ABSENT = object()
 
-# Inputs that are their own coerced value. The exact class counts: a bool is an int to isinstance. Strings with unpaired
-# surrogates do not get here: every transport decodes with orjson, which refuses them.
+# Conditions under which an input is its own coerced value. They test the exact class: a bool is an int to isinstance.
+# Strings with unpaired surrogates do not get here: every transport decodes with orjson, which refuses them.
 _IS_OWN_VALUE: dict[GraphQLInputType, Callable[[Any], bool]] = {
     GraphQLString: lambda value: type(value) is str and "\0" not in value,
     GraphQLID: lambda value: type(value) is str and "\0" not in value,
@@ -48,7 +48,7 @@ _IS_OWN_VALUE: dict[GraphQLInputType, Callable[[Any], bool]] = {
 
 
 class Variables:
-    """The variables one operation declares."""
+    """The variables that one operation declares."""
 
     def __init__(self, schema: GraphQLSchema, definition: OperationDefinitionNode) -> None:
         self._schema = schema
@@ -56,7 +56,7 @@ class Variables:
         self._compiled = [_CompiledVariable.of(schema, node) for node in self._definitions]
 
     def coerce(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The coerced values by name; nullable ones that were not given and have no default are absent.
+        """Return the coerced values by name; nullable ones that were not given and have no default are absent.
 
         Raises RequestError (BAD_USER_INPUT) naming the first variable that does not fit its type.
         """
@@ -73,13 +73,13 @@ class Variables:
                 pass
             else:
                 value = variable.coerce(value)
-            if value is _ABSENT:  # neither simple nor absent: an error, or worth a closer look
+            if value is _ABSENT:  # graphql-core decides whether this is an error
                 return self.values(given).coerced
             coerced[variable.name] = value
         return coerced
 
     def values(self, given: Mapping[str, Any] | None) -> VariableValues:
-        """The same with the sources of each value, as graphql-core's own executor wants them."""
+        """Return the same with the sources of each value, as graphql-core's executor needs them."""
         for node in self._definitions:
             name = node.variable.name.value
             if given and (fault := find_value_problem(given.get(name))):
@@ -95,11 +95,11 @@ class Variables:
 
 
 CoerceInput = Callable[[Any], Any]
-"""Coerces a value that is not None; `_ABSENT` where graphql-core has to look at it."""
+"""Coerces a value that is not None; returns `_ABSENT` where graphql-core has to decide."""
 
 
 def _leaf_coercer(type_: Any) -> CoerceInput | None:
-    """How usual values of a nullable type are coerced, None where graphql-core has to look at every one."""
+    """Return the coercion of common values of a nullable type, or None where graphql-core has to coerce all values."""
     if is_enum_type(type_):
         members = {name: type_.coerce_input_value(name) for name in type_.values}
         return lambda value: members.get(value, _ABSENT) if type(value) is str else _ABSENT
@@ -108,7 +108,7 @@ def _leaf_coercer(type_: Any) -> CoerceInput | None:
 
 
 def _object_coercer(type_: GraphQLInputObjectType) -> CoerceInput | None:
-    """The same for an input object, as far as its members are of such types, or not given."""
+    """Return the coercion of an input object whose members are of such types, or not given."""
     if type_.is_one_of or type_.out_type is not GraphQLInputObjectType.out_type:
         return None
     members: list[_InputField] = []
@@ -144,18 +144,18 @@ def _object_coercer(type_: GraphQLInputObjectType) -> CoerceInput | None:
 
 @dataclass(frozen=True, slots=True)
 class _InputField:
-    """A member of an input object."""
+    """A field of an input object."""
 
     name: str
     out_name: str
     required: bool
-    """Whether null is no value for it."""
+    """Whether it must not be null."""
     coerce: CoerceInput | None
     default: Any
 
     @classmethod
     def of(cls, name: str, field: GraphQLInputField) -> _InputField | None:
-        """The member, or None when its default cannot be shared by all."""
+        """Return the field, or None when its default is mutable and cannot be shared."""
         default = coerce_default_value(field)
         if default is Undefined:
             default = _ABSENT
@@ -169,7 +169,7 @@ class _InputField:
 
 @dataclass(frozen=True, slots=True)
 class _CompiledVariable:
-    """A variable whose usual values need no more than a glance: of built-in scalars, enums and objects of those."""
+    """A variable of a built-in scalar, an enum or an object of those, with a compiled coercion."""
 
     name: str
     required: bool
@@ -178,7 +178,7 @@ class _CompiledVariable:
 
     @classmethod
     def of(cls, schema: GraphQLSchema, node: VariableDefinitionNode) -> _CompiledVariable | None:
-        """The variable, or None when graphql-core has to look at every value of it."""
+        """Return the variable, or None when graphql-core has to coerce all its values."""
         signature = get_variable_signature(schema, node)
         if isinstance(signature, GraphQLError):
             return None
@@ -193,15 +193,15 @@ class _CompiledVariable:
                 return None
             default = values.coerced[signature.name]
             if is_input_object_type(type_):
-                return None  # An object that all would share, and might change.
+                return None  # A mutable object cannot be shared.
         return cls(signature.name, is_non_null_type(signature.type), coerce, default)
 
 
 def freeze(value: Any) -> Hashable:
-    """A hashable stand-in: equal for equal values of equal types, whatever the order of keys.
+    """Return a hashable equivalent: equal for equal values of equal types, whatever the order of keys.
 
-    Scalars carry their type because 1 == True == 1.0. A value that cannot be hashed equals only
-    itself: that costs a cache hit, where a lossy stand-in would mix up two requests.
+    Scalars carry their type because 1 == True == 1.0. A value that cannot be hashed equals only itself, which costs a
+    cache hit but never mixes up two requests.
     """
     if isinstance(value, dict):
         return frozenset((name, freeze(member)) for name, member in value.items())
@@ -215,7 +215,7 @@ def freeze(value: Any) -> Hashable:
 
 
 class _Identity:
-    """Equal to nothing but another wrapper of the very same object, which it keeps alive."""
+    """A wrapper that equals only wrappers of the same object, which it keeps alive."""
 
     __slots__ = ("_value",)
 

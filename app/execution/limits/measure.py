@@ -62,7 +62,10 @@ def check(
     measured as far as they can be understood, and left to validation.
 
     Args:
+        schema: The schema that the document is for.
+        document: The parsed document.
         query_length: The length of the document's text in characters.
+        limits: The limits to check.
     """
     try:
         check_limit("characters", query_length, limits.max_length)

@@ -1,6 +1,6 @@
-"""Input values that databases and encoders cannot hold, found before anything is executed.
+"""The check for input values that databases and encoders cannot store, made before execution.
 
-GraphQL lets some of them pass: a `String` may contain the null character, which PostgreSQL refuses, and a custom scalar
+GraphQL allows some of them: a `String` may contain the null character, which PostgreSQL refuses, and a custom scalar
 such as `JSON` takes `1e999`, which is infinite, integers of any length and any depth of nesting.
 """
 
@@ -39,21 +39,21 @@ TEXT = "a string must not contain the null character or an unpaired surrogate"
 
 Members = Iterator[tuple[str, Any]]
 Inspect = Callable[[Any], "str | Members | None"]
-"""What must be the case where a value cannot be held; the members of a list or object; None for all others."""
+"""Returns what must be the case when a value cannot be stored; the members of a list or object; None for all others."""
 
 
 def find_value_problem(value: Any) -> str | None:
-    """Say what is wrong with a decoded JSON value, and where in it; None when it can be held."""
+    """Return what is wrong with a decoded JSON value, and where in it; None when it can be stored."""
     return _search(value, _inspect_value)
 
 
 def find_literal_problem(node: ValueNode) -> str | None:
-    """Say what is wrong with a value in a document, and where in it; None when it can be held."""
+    """Return what is wrong with a value in a document, and where in it; None when it can be stored."""
     return _search(node, _inspect_literal)
 
 
 class StorableLiterals(ASTValidationRule):
-    """Refuse documents in which an argument or a default cannot be held. Put it before rules that convert values."""
+    """Refuses documents in which an argument or a default cannot be stored. Put it before rules that convert values."""
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
         """Check the value of an argument."""
@@ -69,12 +69,12 @@ class StorableLiterals(ASTValidationRule):
         self.report_error(GraphQLError(f"{what}{fault}", node, extensions={"code": BAD_USER_INPUT}))
 
 
-def _search(root: Any, look: Inspect) -> str | None:
-    """Look at every value, without recursion, which deep values would exhaust."""
+def _search(root: Any, inspect: Inspect) -> str | None:
+    """Inspect every value, without recursion, which deeply nested values would exhaust."""
     pending: list[tuple[str, int, Any]] = [("", 0, root)]
     while pending:
         path, depth, value = pending.pop()
-        found = look(value)
+        found = inspect(value)
         if found is None:
             continue
         if not isinstance(found, str):

@@ -79,6 +79,9 @@ class GraphQLEndpoint(Generic[ContextT]):
         """Create the endpoint.
 
         Args:
+            operations: Prepares, admits and executes operations.
+            contexts: Makes the contexts of requests.
+            streams: Serves subscriptions.
             render_error: Formats any exception for clients and masks the unexpected ones.
             response_cache: Without it every query is executed.
             max_body_bytes: The limit of request bodies and query strings.

@@ -1,4 +1,4 @@
-"""How a stream of results is written into an HTTP body."""
+"""The framing of a stream of results in an HTTP body."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESTARTING = (
 
 
 class Framing(NamedTuple):
-    """The bytes around results. Each piece is complete in itself: a client can act on it as soon as it is there."""
+    """The bytes around results. Each piece is complete: a client can handle it as soon as it has arrived."""
 
     content_type: bytes
     opening: bytes
@@ -22,12 +22,12 @@ class Framing(NamedTuple):
     after: bytes
     heartbeat: bytes
     closing: bytes
-    """After the last result: do not come back."""
+    """After the last result: the client does not reconnect."""
     interruption: bytes
-    """Instead of `closing` when the server stops: come back."""
+    """Instead of `closing` when the server stops: the client reconnects."""
 
     def result(self, body: bytes) -> bytes:
-        """One encoded result. `body` has no line breaks."""
+        """Frame one encoded result. `body` has no line breaks."""
         return b"".join((self.before, body, self.after))
 
 
@@ -43,8 +43,8 @@ EVENTS = Framing(
     interruption=b"",
 )
 
-# Apollo's multipart protocol for subscriptions. A part is only known to be complete by the boundary behind it,
-# so that boundary goes out together with the part and not with the next one.
+# Apollo's multipart protocol for subscriptions. The boundary after a part says that it is complete, so it is sent with
+# the part and not with the next one.
 PARTS = Framing(
     content_type=b'multipart/mixed; boundary="-"; subscriptionSpec="1.0"',
     opening=b"\r\n---\r\n",

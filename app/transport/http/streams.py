@@ -21,19 +21,19 @@ ContextT = TypeVar("ContextT")
 HEADERS = (
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept"),
-    # nginx would collect small writes otherwise.
+    # nginx would buffer small writes otherwise.
     (b"x-accel-buffering", b"no"),
 )
 
 
 async def wait_forever(_: object) -> Unauthenticated:
-    """Wait for ever: the caller may stay as long as they like."""
+    """Wait forever: the validity of a caller without expiry."""
     never: asyncio.Future[Unauthenticated] = asyncio.get_running_loop().create_future()
     return await never
 
 
 class Streams(Generic[ContextT]):
-    """Runs subscriptions whose results go into the body of one HTTP response each.
+    """Serves subscriptions, each as the body of one HTTP response.
 
     Operations that allow it join a shared execution, and then a slow reader gets the newest state only. A stream
     ends with its source, when the client leaves or stops reading for `stall_timeout` seconds, when the caller's access
@@ -52,8 +52,17 @@ class Streams(Generic[ContextT]):
         heartbeat_interval: float = 12.0,
         stall_timeout: float = 10.0,
     ) -> None:
-        """At most `max_streams` streams at a time. `validity` waits until the caller's access token is no longer good,
-        and returns why; `heartbeat_interval` is the longest silence in seconds, for proxies that close quiet responses.
+        """Create the server of streams.
+
+        Args:
+            engine: Executes subscriptions whose results depend on the viewer.
+            multiplexer: Executes all other subscriptions.
+            stop: Ends all streams when it is set.
+            render_error: Formats any exception for clients.
+            validity: Waits until the caller's access token is no longer valid, and returns the error.
+            max_streams: How many streams may be open at a time.
+            heartbeat_interval: The most seconds without a message, for proxies that close quiet responses.
+            stall_timeout: Seconds until a client that does not read is disconnected.
         """
         self._engine = engine
         self._multiplexer = multiplexer
@@ -75,10 +84,10 @@ class Streams(Generic[ContextT]):
         receive: Receive,
         send: Send,
     ) -> None:
-        """Answer the request with a stream. The request body must have been read.
+        """Answer a request, whose body has been read, with a stream. Later failures are part of the stream.
 
-        What goes wrong from here on is told in the stream. Raises ServiceUnavailable, before anything is sent, when
-        there are too many streams or the server is stopping.
+        Raises:
+            ServiceUnavailable: Before anything is sent: there are too many streams or the server is stopping.
         """
         if self.open >= self._max_streams or self._stop.is_set():
             raise ServiceUnavailable(retry_after=5)
@@ -88,7 +97,8 @@ class Streams(Generic[ContextT]):
             async with aclosing(self._bodies(operation, variables, context)) as bodies:
                 await self._write(framing, bodies, ending, send)
         except OSError:
-            # Gone, or (TimeoutError) no longer reading: the unfinished response makes the server drop the connection.
+            # Disconnected, or (TimeoutError) not reading: after an unfinished response the server closes the
+            # connection.
             return
         finally:
             self.open -= 1
@@ -138,21 +148,21 @@ class Streams(Generic[ContextT]):
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
     async def _wait_for_ending(self, receive: Receive, context: ContextT) -> Unauthenticated | None:
-        """Wait until the stream has to end before its source does: with that error, or None without a word."""
-        gone = asyncio.create_task(_disconnect(receive))
+        """Wait until the stream must end before its source does, and return the error to end with, if any."""
+        disconnected = asyncio.create_task(_disconnect(receive))
         stopped = asyncio.create_task(self._stop.wait())
         invalid = asyncio.ensure_future(self._validity(context))
         try:
-            await asyncio.wait({gone, stopped, invalid}, return_when="FIRST_COMPLETED")
-            return None if gone.done() or stopped.done() else invalid.result()
+            await asyncio.wait({disconnected, stopped, invalid}, return_when="FIRST_COMPLETED")
+            return None if disconnected.done() or stopped.done() else invalid.result()
         finally:
-            for waiting in (gone, stopped, invalid):
+            for waiting in (disconnected, stopped, invalid):
                 await _cancel_and_wait(waiting)
 
     async def _bodies(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: ContextT
     ) -> AsyncGenerator[bytes, None]:
-        """Encoded results. What fails is the last one of them."""
+        """Yield encoded results. A failure is the last one of them."""
         try:
             if operation.shared:
                 async with aclosing(MultiplexedStream(self._multiplexer, operation, variables)) as bodies:

@@ -1,4 +1,4 @@
-"""Which pages of other origins may call the HTTP endpoint."""
+"""Cross-origin resource sharing: the origins whose pages may call the HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ALLOWED_REQUEST_HEADERS = (
 
 EXPOSED_RESPONSE_HEADERS = ("etag", "retry-after", "www-authenticate", "x-request-id")
 
-# The longest that any browser remembers the answer to a preflight, in seconds.
-PREFLIGHT_MAX_AGE = 7200
+# The longest that any browser caches the response to a preflight.
+PREFLIGHT_MAX_AGE_SECONDS = 7200
 
 
 def allow_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
-    """`app`, with scripts of `origins` ("*": of all) allowed to call it and to read the headers that matter.
+    """Wrap `app` so that scripts of `origins` ("*": all) may call it and read its headers.
 
-    Nothing here is authenticated by cookies, so credentials are not allowed.
+    No request is authenticated by cookies, so credentials are not allowed.
     """
     return CORSMiddleware(
         app,
@@ -34,5 +34,5 @@ def allow_origins(app: ASGIApp, origins: Iterable[str]) -> ASGIApp:
         allow_methods=["GET", "HEAD", "POST"],
         allow_headers=ALLOWED_REQUEST_HEADERS,
         expose_headers=EXPOSED_RESPONSE_HEADERS,
-        max_age=PREFLIGHT_MAX_AGE,
+        max_age=PREFLIGHT_MAX_AGE_SECONDS,
     )

@@ -48,7 +48,10 @@ class SubscriberGroup:
 
         Args:
             subscribe: Starts an execution of the operation.
+            encode: Encodes a response.
             encode_failure: Encodes the exception of an execution as a response.
+            write_scheduler: Calls `write_up_to` while states are to be written.
+            counters: Counts members and superseded states.
             on_close: Called when the group takes no more subscribers; it may be called twice.
             snapshot_interval: The minimum of seconds between two executions.
         """

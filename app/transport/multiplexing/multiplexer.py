@@ -26,6 +26,7 @@ class SubscriptionMultiplexer:
         """Create a multiplexer. Needs a running loop.
 
         Args:
+            engine: Executes the operations.
             make_context: Returns the context of a shared execution: one without a viewer.
             snapshot_interval: The minimum of seconds between two executions of a group.
         """

@@ -106,6 +106,7 @@ class RequestHeadCache:
         """Wrap `app`. The cache is not usable, and says so in the log, when there is unknown middleware in it.
 
         Args:
+            app: The application with its middleware.
             make_request_id: Names requests that do not bring an id.
         """
         self.app = app

@@ -59,6 +59,8 @@ class Connections:
         """Create the collection. Needs a running loop.
 
         Args:
+            limits: The limits of this process.
+            registry: The sockets of each user on all instances.
             instance: The prefix of socket ids, unique among all processes.
             clock: Returns Unix time in seconds.
         """

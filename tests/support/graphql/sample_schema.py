@@ -200,7 +200,7 @@ class Contexts:
         return ToyContext(self._toy, viewer)
 
     def renew(self, context: ToyContext, request_id: str) -> ToyContext | None:
-        return None if context.viewer in self._toy.make else context
+        return None if context.viewer in self._toy.unrenewable else context
 
 
 @dataclass
@@ -224,7 +224,7 @@ class Toy:
         self.stop = asyncio.Event()
         self.admitted: list[Operation | None] = []
         self.refuse_with: Exception | None = None
-        self.make: set[str | None] = set()
+        self.unrenewable: set[str | None] = set()
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
         """Why the token of a viewer is no longer good."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
@@ -265,9 +265,9 @@ class Toy:
 
 @asynccontextmanager
 async def served(
-    app: ASGIApp, protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol, *, learning: bool = False, **settings: Any
+    app: ASGIApp, protocol: type[BoundedHttpProtocol] = BoundedHttpProtocol, *, caching: bool = False, **settings: Any
 ) -> AsyncIterator[str]:
-    """The base URL of a real server on a free port. `learning`: requests with known heads take the short way."""
+    """The base URL of a real server on a free port. `caching`: with a request head cache."""
     settings = {"timeout_graceful_shutdown": 5, "server_header": False, "date_header": False, **settings}
     config = uvicorn.Config(app, port=0, http=protocol, lifespan="off", log_config=None, **settings)
     server = uvicorn.Server(config)
@@ -275,7 +275,7 @@ async def served(
         listener.bind(("127.0.0.1", 0))
         config.load()
         server.lifespan = config.lifespan_class(config)
-        if learning:
+        if caching:
             assert isinstance(app, Toy)
             server.lifespan.state[REQUEST_HEAD_CACHE] = app.request_head_cache
         await server.startup([listener])

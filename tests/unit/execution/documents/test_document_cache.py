@@ -171,7 +171,7 @@ def test_doubled_nested_fragments_are_walked_once() -> None:
 
 
 def test_the_cache_drops_what_was_used_longest_ago() -> None:
-    cache: LRUCache[str, int] = LRUCache(entries=2, weight=100)
+    cache: LRUCache[str, int] = LRUCache(max_entries=2, max_weight=100)
     cache.put("a", 1, 10)
     cache.put("b", 2, 10)
     assert cache.get("a") == 1
@@ -180,7 +180,7 @@ def test_the_cache_drops_what_was_used_longest_ago() -> None:
 
 
 def test_the_cache_is_bounded_by_weight_too() -> None:
-    cache: LRUCache[str, int] = LRUCache(entries=100, weight=100)
+    cache: LRUCache[str, int] = LRUCache(max_entries=100, max_weight=100)
     for number in range(10):
         cache.put(str(number), number, 40)
     cache.put("9", 9, 60)

@@ -20,11 +20,11 @@ class Line:
 
 @strawberry.type
 class Query:
-    @strawberry.field(metadata={"grounded": True})
+    @strawberry.field(metadata={"cacheable": True})
     def top(self) -> Line:
         return Line(score=1)
 
-    @strawberry.field(metadata={"grounded": True, "viewer": True})
+    @strawberry.field(metadata={"cacheable": True, "viewer": True})
     def mine(self) -> Line:
         return Line(score=2)
 

@@ -1,7 +1,7 @@
-"""Values on their way into the response where resolvers are involved below them.
+"""The closures of a compiled operation: they execute fields and selection sets, and complete values.
 
-The rules are those of graphql-core's executor, in the same order, with everything decided beforehand
-that does not depend on the value. A value of an unexpected kind is handed to that executor itself.
+The rules are those of graphql-core's executor, in the same order, with everything decided at compile time that does not
+depend on the value. A value of an unexpected kind is handed to that executor itself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from app.execution._upstream import optimized_is_awaitable as is_awaitable
 from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import SelectedField
 from app.execution.compiler.projection import Project
+from app.execution.compiler.resolver import ResolverCall
 from app.execution.compiler.type_resolution import is_cast
 
 Complete = Callable[[Any, Path, ExecutionState], Any]
@@ -25,7 +26,7 @@ Complete = Callable[[Any, Path, ExecutionState], Any]
 
 
 def graphql_core_completion(type_: GraphQLOutputType, field: SelectedField) -> Complete:
-    """Completion by graphql-core."""
+    """Return the completion of any value by graphql-core."""
 
     def complete(value: Any, path: Path, state: ExecutionState) -> Any:
         info = state.graphql_core.build_resolve_info(field.definition, field.nodes, field.parent, path)
@@ -35,7 +36,7 @@ def graphql_core_completion(type_: GraphQLOutputType, field: SelectedField) -> C
 
 
 def projection_completion(project: Project, otherwise: Complete) -> Complete:
-    """A value that is read from attributes alone."""
+    """Return the completion of a value by reading attributes alone."""
 
     def complete(value: Any, path: Path, state: ExecutionState) -> Any:
         try:
@@ -47,7 +48,7 @@ def projection_completion(project: Project, otherwise: Complete) -> Complete:
 
 
 def non_null_completion(inner: Complete, field: SelectedField) -> Complete:
-    """A value that must not be null."""
+    """Return the completion of a value that must not be null."""
     message = f"Cannot return null for non-nullable field {field.parent}.{field.name}."
 
     def complete(value: Any, path: Path, state: ExecutionState) -> Any:
@@ -60,7 +61,7 @@ def non_null_completion(inner: Complete, field: SelectedField) -> Complete:
 
 
 def object_completion(variants: dict[type, Complete], uncertain: bool, otherwise: Complete) -> Complete:
-    """An object, completed by its class. `uncertain` classes may have been cast to others."""
+    """Return the completion of an object by its class. Objects of `uncertain` classes may have been cast to others."""
 
     def complete(value: Any, path: Path, state: ExecutionState) -> Any:
         if value is None:
@@ -74,7 +75,7 @@ def object_completion(variants: dict[type, Complete], uncertain: bool, otherwise
 
 
 def list_completion(settle: Complete, otherwise: Complete) -> Complete:
-    """A list, each of its members settled for itself."""
+    """Return the completion of a list by `settle`, which awaits, completes and handles the errors of a member."""
 
     def complete(value: Any, path: Path, state: ExecutionState) -> Any:
         if value is None:
@@ -99,9 +100,9 @@ def list_completion(settle: Complete, otherwise: Complete) -> Complete:
 
 
 def with_error_handling(complete: Complete, type_: GraphQLOutputType, details: FieldDetailsList) -> Complete:
-    """Completion of what a resolver or a list delivered, with errors kept to their place.
+    """Return the completion of the value of a resolver or a list member, awaited if needed, with errors handled.
 
-    A nullable place becomes null and the error is collected; from any other the error goes on up.
+    A nullable value becomes null and the error is collected; otherwise the error propagates to the parent.
     """
 
     def failed(error: Exception, path: Path, state: ExecutionState) -> None:
@@ -133,17 +134,88 @@ def with_error_handling(complete: Complete, type_: GraphQLOutputType, details: F
 
 
 async def gather_pending(results: Any, pending: Sequence[Any]) -> Any:
-    """`results`, a list or a dict, when the coroutines at the `pending` places have been awaited."""
+    """Await the coroutines at the `pending` keys or indexes of `results`, a dict or a list, and return `results`."""
     if len(pending) == 1:
         results[pending[0]] = await results[pending[0]]
     else:
-        values = await gather_with_cancel(*(results[place] for place in pending))
-        for place, value in zip(pending, values, strict=True):
-            results[place] = value
+        values = await gather_with_cancel(*(results[key] for key in pending))
+        for key, value in zip(pending, values, strict=True):
+            results[key] = value
     return results
 
 
 def settle_in_background(awaitables: list[Any], state: ExecutionState) -> None:
-    """Let these end on their own: an error has already decided about their parent."""
+    """Let awaitables end in the background, after an error has made their parent null."""
     if awaitables:
         state.graphql_core.settle_in_background(awaitables)
+
+
+ExecuteField = Callable[[Any, Path | None, ExecutionState], Any]
+"""(source, path of the parent, run) -> the completed value or a coroutine of it."""
+
+KeyedFields = Sequence[tuple[str, ExecuteField]]
+
+
+def resolver_field(field: SelectedField, call: ResolverCall, settle: Complete) -> ExecuteField:
+    """Return the execution of a field with a resolver."""
+    key, parent = field.key, field.parent.name
+
+    def execute(source: Any, above: Path | None, state: ExecutionState) -> Any:
+        path = Path(above, key, parent)
+        try:
+            value = call(source, state, path)
+        except Exception as error:
+            state.graphql_core.handle_field_error(error, field.definition.type, field.details, path)
+            return None
+        return settle(value, path, state)
+
+    return execute
+
+
+def graphql_core_field(field: SelectedField) -> ExecuteField:
+    """Return the execution of a field by graphql-core."""
+
+    def execute(source: Any, above: Path | None, state: ExecutionState) -> Any:
+        path = Path(above, field.key, field.parent.name)
+        return state.graphql_core.execute_field(field.parent, source, field.details, path, None)
+
+    return execute
+
+
+def concurrent_selection(project: Project, resolvers: KeyedFields, fields: KeyedFields) -> ExecuteField:
+    """Return the execution of a selection set whose fields may run concurrently.
+
+    `project` reads the fields without resolvers at once. If it fails, all the `fields` are executed one by one instead,
+    so that errors keep the order of the document.
+    """
+
+    def execute(source: Any, path: Path | None, state: ExecutionState) -> Any:
+        try:
+            results, remaining = project(source), resolvers
+        except Exception:
+            results, remaining = {}, fields
+        pending: list[str] = []
+        try:
+            for key, field in remaining:
+                value = results[key] = field(source, path, state)
+                if value.__class__ is CoroutineType:
+                    pending.append(key)
+        except Exception:
+            settle_in_background([results[key] for key in pending], state)
+            raise
+        return gather_pending(results, pending) if pending else results
+
+    return execute
+
+
+def serial_selection(fields: KeyedFields) -> ExecuteField:
+    """Return the execution of a selection set whose fields run one after the other: the root of a mutation."""
+
+    async def execute(source: Any, path: Path | None, state: ExecutionState) -> Any:
+        results = {}
+        for key, field in fields:
+            value = field(source, path, state)
+            results[key] = await value if value.__class__ is CoroutineType else value
+        return results
+
+    return execute
