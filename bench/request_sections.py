@@ -25,7 +25,7 @@ MANY, FEW = 64, 8
 
 @dataclass(frozen=True)
 class Bench:
-    """What the sections share: the service, three variants of it with a setting changed, and its peers."""
+    """What the sections share: the service, four variants of it with a setting changed, and its peers."""
 
     scale: Scale
     stores: Stores
@@ -38,6 +38,8 @@ class Bench:
     """`RESPONSE_CACHE_BYTES=0` and `COMPILE_OPERATIONS=false`."""
     parsing: Ours
     """`REQUEST_HEAD_CACHE=false`."""
+    unlimited: Ours
+    """`RATE_LIMIT_ENABLED=false`."""
     peers: Sequence[Peer]
     report: Report
 
@@ -67,6 +69,7 @@ def queries(bench: Bench) -> None:
         servers = {
             "ours, cached answers": _serve(stack, bench.ours),
             "ours, REQUEST_HEAD_CACHE=false": _serve(stack, bench.parsing),
+            "ours, RATE_LIMIT_ENABLED=false": _serve(stack, bench.unlimited),
             "ours, executed": _serve(stack, bench.executing),
             "ours, executed, COMPILE_OPERATIONS=false": _serve(stack, bench.interpreting),
             **{peer.name: _serve(stack, peer) for peer in bench.peers},

@@ -53,13 +53,15 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
         executing = subjects.Ours("executing", stores, response_cache_bytes=0)
         interpreting = subjects.Ours("interpreting", stores, response_cache_bytes=0, compile_operations=False)
         parsing = subjects.Ours("parsing", stores, request_head_cache=False)
+        unlimited = subjects.Ours("unlimited", stores, rate_limit_enabled=False)
+        variants = executing, interpreting, parsing, unlimited
         field = [make(stores, ours.settings) for make in (subjects.idiomatic, subjects.node, subjects.fuller_node)]
         peers = [peer for peer in field if peer is not None]
         if len(peers) < len(field):
             report.note("The peer on Node is left out: node is missing, or `npm ci` in bench/peers/node.")
         players = make_players(scale.players, ours.settings)
-        bench = Bench(scale, stores, load, players, ours, executing, interpreting, parsing, peers, report)
-        for subject in (*bench.field, executing, interpreting, parsing):
+        bench = Bench(scale, stores, load, players, ours, *variants, peers, report)
+        for subject in (*bench.field, *variants):
             subject.fill(players)
         for section in sections:
             SECTIONS[section](bench)

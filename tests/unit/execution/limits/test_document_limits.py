@@ -84,8 +84,8 @@ def test_a_document_passes_at_a_limit_and_not_over_it(document: str, within: dic
     ],
 )
 def test_the_cost_is_the_number_of_fields_that_may_be_resolved(document: str, cost: int):
-    assert verdict(document, cost=cost) is None
-    assert "costs too much" in str(verdict(document, cost=cost - 1))
+    assert verdict(document, max_cost=cost) is None
+    assert "costs too much" in str(verdict(document, max_cost=cost - 1))
 
 
 def test_the_refusal_names_its_code():
