@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,18 +78,19 @@ class Engine:
         """
         return await self.execute_bound(operation.bind(variables), context)
 
-    async def execute_bound(self, bound: BoundOperation, context: object) -> Response:
-        """Execute a query or a mutation whose variables have been coerced. Errors of resolvers are in the response."""
+    def execute_bound(self, bound: BoundOperation, context: object) -> Coroutine[Any, Any, Response]:
+        """Execute a query or a mutation whose variables have been coerced: return the coroutine to await.
+
+        Errors of resolvers are in the response.
+        """
         operation = bound.operation
         assert operation.kind is not OperationType.SUBSCRIPTION
         plan = self._compiler.plan(operation, bound.coerced) if self._compiler else None
         if plan is None:
             self.executions.interpreted += 1
-            return await run(self._reference_executor.executor(operation, bound.given, context))
+            return run(self._reference_executor.executor(operation, bound.given, context))
         self.executions.compiled += 1
-        return await plan.execute(
-            ExecutionState(self._reference_executor, operation, bound.given, bound.coerced, context)
-        )
+        return plan.execute(ExecutionState(self._reference_executor, operation, bound.given, bound.coerced, context))
 
     async def subscribe(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: object

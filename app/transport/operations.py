@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
+from typing import Any, TypeVar
 
 from app.domain.errors import ServiceUnavailable
 from app.execution import BoundOperation, Engine, Operation, RequestError, Response
-from app.transport.eager_start import finish_coroutine
 from app.transport.errors import DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.resolve import Documents
+
+T = TypeVar("T")
 
 Admit = Callable[[Any, Operation | None], Awaitable[None]]
 """Counts an operation of a context against the limits, and raises a domain error to refuse it. None in place of the
@@ -85,3 +88,25 @@ class Operations:
                 return await finish_coroutine(execution, waits_for)
         except TimeoutError:
             raise ServiceUnavailable(retry_after=1) from None
+
+
+@coroutine
+def finish_coroutine(started: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Await the rest of a coroutine that was sent None once, and then yielded `waits_for`.
+
+    Exceptions that the event loop raises here, cancellations above all, are thrown into the coroutine, as `await` does.
+    """
+    while True:
+        step: partial[Any]
+        try:
+            step = partial(started.send, (yield waits_for))
+        except GeneratorExit:
+            started.close()
+            raise
+        except BaseException as error:
+            step = partial(started.throw, error)
+        try:
+            waits_for = step()
+        except StopIteration as done:
+            value: T = done.value
+            return value

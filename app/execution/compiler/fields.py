@@ -13,13 +13,12 @@ from typing import Any
 from graphql import GraphQLOutputType
 from graphql.pyutils import Path
 
-from app.execution._upstream import FieldDetailsList, gather_with_cancel
+from app.execution._upstream import FieldDetailsList, gather_with_cancel, get_strawberry_type_cast
 from app.execution._upstream import optimized_is_awaitable as is_awaitable
 from app.execution.compiler.execution_state import ExecutionState
 from app.execution.compiler.field_collection import SelectedField
 from app.execution.compiler.projection import Project
 from app.execution.compiler.resolver import ResolverCall
-from app.execution.compiler.type_resolution import is_cast
 
 Complete = Callable[[Any, Path, ExecutionState], Any]
 """(value, path, run) -> the completed value or a coroutine of it. Raises the error of a field."""
@@ -67,7 +66,7 @@ def object_completion(variants: dict[type, Complete], uncertain: bool, otherwise
         if value is None:
             return None
         variant = variants.get(type(value))
-        if variant is None or (uncertain and is_cast(value)):
+        if variant is None or (uncertain and get_strawberry_type_cast(value) is not None):
             return otherwise(value, path, state)
         return variant(value, path, state)
 

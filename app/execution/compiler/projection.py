@@ -34,10 +34,10 @@ from graphql import (
     is_object_type,
 )
 
-from app.execution._upstream import FieldDetailsList, optimized_is_awaitable
+from app.execution._upstream import FieldDetailsList, get_strawberry_type_cast, optimized_is_awaitable
 from app.execution.compiler.field_collection import FieldCollector, SelectedField, Unsupported
 from app.execution.compiler.resolver import is_attribute
-from app.execution.compiler.type_resolution import classes_of, is_cast, variants_of
+from app.execution.compiler.type_resolution import classes_of, variants_of
 
 Project = Callable[[Any], Any]
 
@@ -167,7 +167,7 @@ class _ProjectionSource:
             else f"type(value) not in {self._bind(classes)}"
         )
         if type_.is_type_of is not None:
-            guard += f" or {self._bind(is_cast)}(value)"
+            guard += f" or {self._bind(get_strawberry_type_cast)}(value) is not None"
         body = self.body("value", fields, frozenset(map(id, fields)))
         return self._define(self._fresh("object"), "value", [f"if {guard}:", "    raise UnexpectedValue", *body])
 
@@ -177,7 +177,11 @@ class _ProjectionSource:
         table = self._fresh("variants")
         self._lines.append(f"{table} = {{{', '.join(entries)}}}")
         name = self._fresh("abstract")
-        body = [f"if {self._bind(is_cast)}(value):", "    raise UnexpectedValue", f"return {table}[type(value)](value)"]
+        body = [
+            f"if {self._bind(get_strawberry_type_cast)}(value) is not None:",
+            "    raise UnexpectedValue",
+            f"return {table}[type(value)](value)",
+        ]
         return f"{self._define(name, 'value', body)}({value})"
 
     def _define(self, name: str, parameter: str, body: Sequence[str]) -> str:

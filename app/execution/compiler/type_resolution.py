@@ -10,7 +10,7 @@ from graphql import (
 )
 from strawberry.types.base import StrawberryObjectDefinition
 
-from app.execution._upstream import STRAWBERRY_DEFINITION, get_strawberry_type_cast
+from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.compiler.field_collection import Unsupported
 
 Variants = dict[type, GraphQLObjectType]
@@ -49,8 +49,3 @@ def variants_of(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> Variant
         if own and definition.name == object_type.name:
             variants[definition.origin] = object_type
     return variants
-
-
-def is_cast(value: object) -> bool:
-    """Return whether `strawberry.cast` made the value an instance of another type than that of its class."""
-    return get_strawberry_type_cast(value) is not None

@@ -23,7 +23,7 @@ from app.execution.limits.storable_values import StorableLiterals
 from app.execution.lru_cache import LRUCache
 from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, RequestError
 
-RULES: tuple[type[ASTValidationRule], ...] = (
+VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
     StorableLiterals,
     *specified_rules,
     MaybeNullValidationRule,
@@ -123,6 +123,6 @@ class DocumentCache:
         if self._limits and (exceeded := check(self._schema, tree, len(query), self._limits)):
             raise RequestError.from_error(exceeded, TOO_COMPLEX)
         # Only one error is reported, so validation stops at the first.
-        if errors := validate(self._schema, tree, RULES, max_errors=1, hide_suggestions=True):
+        if errors := validate(self._schema, tree, VALIDATION_RULES, max_errors=1, hide_suggestions=True):
             raise RequestError.from_error(errors[0], VALIDATION_FAILED)
         return Document(query, self._schema, tree, viewers=self._viewers, uncacheable=self._uncacheable)

@@ -124,7 +124,7 @@ class Measure(NamedTuple):
     """Fields to resolve per element of the lists whose size a field further up decides."""
 
 
-EMPTY = Measure()
+EMPTY_MEASURE = Measure()
 
 
 class DocumentMeasurer:
@@ -151,8 +151,8 @@ class DocumentMeasurer:
             return measure
         definition = self._fragments.get(name)
         if definition is None:
-            return EMPTY
-        self._measured[name] = EMPTY
+            return EMPTY_MEASURE
+        self._measured[name] = EMPTY_MEASURE
         measure = self._selection_set(definition.selection_set, definition.type_condition.name.value, nesting)
         measure = measure._replace(directives=measure.directives + len(definition.directives or ()))
         self._measured[name] = measure

@@ -32,10 +32,10 @@ MAX_INTEGER = 2**64 - 1
 
 _MAX_DIGITS = len(str(MIN_INTEGER))
 
-NESTING = f"lists and objects must not be nested more than {MAX_NESTING} levels deep"
-NUMBER = "a number must be finite"
-INTEGER = f"an integer must be between {MIN_INTEGER} and {MAX_INTEGER}"
-TEXT = "a string must not contain the null character or an unpaired surrogate"
+NESTING_RULE = f"lists and objects must not be nested more than {MAX_NESTING} levels deep"
+NUMBER_RULE = "a number must be finite"
+INTEGER_RULE = f"an integer must be between {MIN_INTEGER} and {MAX_INTEGER}"
+STRING_RULE = "a string must not contain the null character or an unpaired surrogate"
 
 Members = Iterator[tuple[str, Any]]
 Inspect = Callable[[Any], "str | Members | None"]
@@ -81,20 +81,20 @@ def _search(root: Any, inspect: Inspect) -> str | None:
             if depth < MAX_NESTING:
                 pending += ((path + step, depth + 1, member) for step, member in found)
                 continue
-            path, found = "", NESTING
+            path, found = "", NESTING_RULE
         return f" at '{path.removeprefix('.')}': {found}." if path else f": {found}."
     return None
 
 
 def _inspect_value(value: Any) -> str | Members | None:
     if isinstance(value, str):
-        return None if _is_text(value) else TEXT
+        return None if _is_text(value) else STRING_RULE
     if isinstance(value, float):
-        return NUMBER if isinf(value) or isnan(value) else None
+        return NUMBER_RULE if isinf(value) or isnan(value) else None
     if isinstance(value, int):
-        return None if MIN_INTEGER <= value <= MAX_INTEGER else INTEGER
+        return None if MIN_INTEGER <= value <= MAX_INTEGER else INTEGER_RULE
     if isinstance(value, dict):
-        return _members(value) if all(map(_is_text, value)) else TEXT
+        return _members(value) if all(map(_is_text, value)) else STRING_RULE
     if isinstance(value, list):
         return ((f"[{index}]", member) for index, member in enumerate(value))
     return None
@@ -106,13 +106,13 @@ def _members(value: dict[str, Any]) -> Members:
 
 def _inspect_literal(node: ValueNode) -> str | Members | None:
     if isinstance(node, StringValueNode):
-        return None if _is_text(node.value) else TEXT
+        return None if _is_text(node.value) else STRING_RULE
     if isinstance(node, FloatValueNode):
-        return NUMBER if isinf(float(node.value)) else None
+        return NUMBER_RULE if isinf(float(node.value)) else None
     if isinstance(node, IntValueNode):
         # Python refuses to convert more than 4300 digits.
         fits = len(node.value) <= _MAX_DIGITS and MIN_INTEGER <= int(node.value) <= MAX_INTEGER
-        return None if fits else INTEGER
+        return None if fits else INTEGER_RULE
     if isinstance(node, ObjectValueNode):
         return ((f".{field.name.value}", field.value) for field in node.fields)
     if isinstance(node, ListValueNode):

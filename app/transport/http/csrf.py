@@ -13,7 +13,7 @@ SIMPLE_CONTENT_TYPES = frozenset({b"application/x-www-form-urlencoded", b"multip
 
 SCRIPT_HEADERS = (b"x-apollo-operation-name", b"apollo-require-preflight")
 
-BLOCKED = (
+CSRF_MESSAGE = (
     "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). "
     "Please either specify a 'content-type' header (with a type that is not one of "
     "application/x-www-form-urlencoded, multipart/form-data, text/plain) or provide a non-empty value "

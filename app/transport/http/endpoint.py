@@ -14,7 +14,7 @@ from app.execution.lru_cache import LRUCache
 from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused, Header
 from app.transport.http import responses
 from app.transport.http.cacheable_reply import CACHEABLE_REPLY, CacheableReply
-from app.transport.http.csrf import BLOCKED, may_be_forged
+from app.transport.http.csrf import CSRF_MESSAGE, may_be_forged
 from app.transport.http.negotiation import Accepted, negotiate
 from app.transport.http.request_body import read_body
 from app.transport.http.response_cache import ResponseCache
@@ -173,7 +173,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         if method not in ("GET", "HEAD", "POST"):
             raise BadRequest(405, "The method must be GET or POST.", (ALLOW,))
         if may_be_forged(method, headers):
-            raise BadRequest(400, BLOCKED)
+            raise BadRequest(400, CSRF_MESSAGE)
         if method == "POST":
             _check_content(headers)
             body = await read_body(receive, headers, max_bytes=self._max_body_bytes, timeout=self._body_timeout)

@@ -27,7 +27,7 @@ from starlette.types import Send
 
 from app.transport.errors import BadRequest, Header
 from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
-from app.transport.http.stream_framing import EVENTS
+from app.transport.http.stream_framing import SSE_FRAMING
 
 STATUS_OF_CODE = {
     "UNAUTHENTICATED": 401,
@@ -62,14 +62,14 @@ class Reply(NamedTuple):
         await send({"type": "http.response.body", "body": b"" if without_body else self.body})
 
 
-PLAIN = {media: (CONTENT_TYPE[media], VARY, NO_STORE) for media in (GRAPHQL_RESPONSE, JSON)}
+RESULT_HEADERS = {media: (CONTENT_TYPE[media], VARY, NO_STORE) for media in (GRAPHQL_RESPONSE, JSON)}
 
 
 def data_reply(body: bytes, accepted: Accepted) -> Reply:
     """Return the reply for a response with a `data` entry."""
     if accepted.result is None:
         return _stream_of_one(body)
-    return Reply(200, PLAIN[accepted.result], body)
+    return Reply(200, RESULT_HEADERS[accepted.result], body)
 
 
 def partial_reply(body: bytes, accepted: Accepted) -> Reply:
@@ -85,13 +85,13 @@ def error_reply(body: bytes, accepted: Accepted) -> Reply:
     media = accepted.result or GRAPHQL_RESPONSE
     error = _first_error(body)
     status = STATUS_OF_CODE.get(_extensions(error).get("code", ""), 400) if media == GRAPHQL_RESPONSE else 200
-    return Reply(status, (*PLAIN[media], *_headers_of_error(error)), body)
+    return Reply(status, (*RESULT_HEADERS[media], *_headers_of_error(error)), body)
 
 
 def bad_request_reply(error: BadRequest, accepted: Accepted) -> Reply:
     """Return the reply to a request that is not a GraphQL request: its own status, and JSON for every client."""
     body = error_body({"message": error.message, "extensions": {"code": error.code}})
-    return Reply(error.status, (*PLAIN[accepted.result or JSON], *error.headers), body)
+    return Reply(error.status, (*RESULT_HEADERS[accepted.result or JSON], *error.headers), body)
 
 
 def error_body(error: Mapping[str, Any]) -> bytes:
@@ -116,8 +116,8 @@ def _matches(tag: bytes, if_none_match: bytes) -> bool:
 
 
 def _stream_of_one(body: bytes) -> Reply:
-    headers = ((b"content-type", EVENTS.content_type), VARY, NO_STORE)
-    return Reply(200, headers, EVENTS.result(body) + EVENTS.closing)
+    headers = ((b"content-type", SSE_FRAMING.content_type), VARY, NO_STORE)
+    return Reply(200, headers, SSE_FRAMING.result(body) + SSE_FRAMING.closing)
 
 
 def _first_error(body: bytes) -> dict[str, Any]:

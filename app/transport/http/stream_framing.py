@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from app.transport.http.negotiation import EVENT_STREAM, MULTIPART
 
-PART = b"content-type: application/json\r\n\r\n"
+MULTIPART_PART = b"content-type: application/json\r\n\r\n"
 
-RESTARTING = (
+RESTART_PART_BODY = (
     b'{"payload":null,"errors":[{"message":"The server restarts.","extensions":{"code":"SERVICE_UNAVAILABLE"}}]}'
 )
 
@@ -33,7 +33,7 @@ class Framing(NamedTuple):
 
 # https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, distinct connections mode.
 # A browser ignores an event without a data line. A stream that ends without `complete` is resumed by clients.
-EVENTS = Framing(
+SSE_FRAMING = Framing(
     content_type=b"text/event-stream; charset=utf-8",
     opening=b":\n\n",
     before=b"event: next\ndata: ",
@@ -45,14 +45,14 @@ EVENTS = Framing(
 
 # Apollo's multipart protocol for subscriptions. The boundary after a part says that it is complete, so it is sent with
 # the part and not with the next one.
-PARTS = Framing(
+MULTIPART_FRAMING = Framing(
     content_type=b'multipart/mixed; boundary="-"; subscriptionSpec="1.0"',
     opening=b"\r\n---\r\n",
-    before=PART + b'{"payload":',
+    before=MULTIPART_PART + b'{"payload":',
     after=b"}\r\n---\r\n",
-    heartbeat=PART + b"{}\r\n---\r\n",
-    closing=PART + b"{}\r\n-----\r\n",
-    interruption=PART + RESTARTING + b"\r\n-----\r\n",
+    heartbeat=MULTIPART_PART + b"{}\r\n---\r\n",
+    closing=MULTIPART_PART + b"{}\r\n-----\r\n",
+    interruption=MULTIPART_PART + RESTART_PART_BODY + b"\r\n-----\r\n",
 )
 
-FRAMINGS = {EVENT_STREAM: EVENTS, MULTIPART: PARTS}
+FRAMINGS = {EVENT_STREAM: SSE_FRAMING, MULTIPART: MULTIPART_FRAMING}

@@ -18,7 +18,7 @@ from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 
 ContextT = TypeVar("ContextT")
 
-HEADERS = (
+STREAM_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept"),
     # nginx would buffer small writes otherwise.
@@ -111,7 +111,7 @@ class Streams(Generic[ContextT]):
         ending: asyncio.Task[Unauthenticated | None],
         send: Send,
     ) -> None:
-        headers = [(b"content-type", framing.content_type), *HEADERS]
+        headers = [(b"content-type", framing.content_type), *STREAM_HEADERS]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send_chunk(send, framing.opening)
         step: asyncio.Future[bytes] | None = None

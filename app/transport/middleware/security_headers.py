@@ -27,7 +27,7 @@ PAGE_POLICY = "; ".join(
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-COMMON: tuple[Header, ...] = (
+COMMON_HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -51,7 +51,7 @@ class SecurityHeaders:
             https_only: Send `Strict-Transport-Security` for a year.
         """
         self.app = app
-        common = (*COMMON, TRANSPORT_SECURITY) if https_only else COMMON
+        common = (*COMMON_HEADERS, TRANSPORT_SECURITY) if https_only else COMMON_HEADERS
         self._page = (*common, (b"content-security-policy", page_policy.encode()))
         self._api = (*common, (b"content-security-policy", API_POLICY.encode()))
 

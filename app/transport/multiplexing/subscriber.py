@@ -32,6 +32,6 @@ class MultiplexingCounters:
     members: int = 0
     """Subscribers in all groups now."""
     executions: int = 0
-    """Executions started so far: one per group, and one for each crowd of late joiners."""
+    """Executions started so far: one per group, and one for each catch-up snapshot."""
     superseded: int = 0
     """States a subscriber did not get because a newer one came before it could be written."""

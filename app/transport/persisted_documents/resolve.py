@@ -12,7 +12,7 @@ from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.trusted import TrustedDocuments
 
-HASH = re.compile(r"[0-9a-f]{64}")
+SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 # Clients compare these strings.
 NOT_FOUND = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
@@ -93,7 +93,7 @@ class Documents:
             raise DocumentRefused("PERSISTED_QUERY_NOT_IN_LIST", "The persisted document is not in the list.")
         if self._store is None:
             raise DocumentRefused(*NOT_SUPPORTED)
-        text = await self._store.get(name) if HASH.fullmatch(name) else None
+        text = await self._store.get(name) if SHA256_PATTERN.fullmatch(name) else None
         # Write access to the store is not enough to make a hash name another document.
         if text is None or _sha256(text) != name:
             raise DocumentRefused(*NOT_FOUND)
@@ -117,7 +117,7 @@ def _digest(extensions: dict[str, Any]) -> str | None:
     if type(persisted) is not dict or persisted.get("version") != 1:
         raise BadRequest(400, "Unsupported persisted query version")
     digest = persisted.get("sha256Hash")
-    if type(digest) is not str or not HASH.fullmatch(digest):
+    if type(digest) is not str or not SHA256_PATTERN.fullmatch(digest):
         raise BadRequest(400, "'sha256Hash' must be a SHA-256 in lower-case hexadecimal digits.")
     return digest
 

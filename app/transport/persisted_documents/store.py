@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from app.execution.lru_cache import LRUCache
 from app.transport.persisted_documents.resolve import DocumentStore
 
-SCRIPT = Path(__file__).with_name("put_document.lua")
+PUT_SCRIPT = Path(__file__).with_name("put_document.lua")
 
 
 class RedisDocuments:
@@ -37,7 +37,7 @@ class RedisDocuments:
         # The braces keep all keys in one slot of a Redis Cluster, as the script demands.
         self.index = f"{prefix}:{{documents}}"
         self._redis = redis
-        self._put = redis.register_script(SCRIPT.read_text())
+        self._put = redis.register_script(PUT_SCRIPT.read_text())
         self._ttl = ttl
         self._max_entries = max_entries
         self._max_document_bytes = max_document_bytes

@@ -12,8 +12,8 @@ def text_frame(text: bytes) -> bytes:
     return text_header(len(text)) + text
 
 
-ACK = text_frame(b'{"type":"connection_ack"}')
-PONG = text_frame(b'{"type":"pong"}')
+ACK_FRAME = text_frame(b'{"type":"connection_ack"}')
+PONG_FRAME = text_frame(b'{"type":"pong"}')
 
 
 def next_prefix(operation_id: str) -> bytes:

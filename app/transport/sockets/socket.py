@@ -12,7 +12,7 @@ from app.domain.errors import DomainError, ErrorCode
 from app.execution import Operation, RequestError
 from app.transport.sockets.close_codes import CloseCode, code_for, reason_for
 from app.transport.sockets.dependencies import Scope, SocketContext, SocketDependencies
-from app.transport.sockets.frames import ACK, PONG, error_frame
+from app.transport.sockets.frames import ACK_FRAME, PONG_FRAME, error_frame
 from app.transport.sockets.messages import Complete, ConnectionInit, InvalidMessage, Ping, Subscribe, decode
 from app.transport.sockets.operations import MultiplexedOperation, PrivateOperation, RunningOperation
 from app.transport.sockets.websocket_protocol import SocketProtocol
@@ -86,7 +86,7 @@ class Socket:
             case ConnectionInit():
                 self._init(message.payload)
             case Ping():
-                self.protocol.write(PONG)
+                self.protocol.write(PONG_FRAME)
 
     def received_binary(self) -> None:
         """Refuse a binary message."""
@@ -199,7 +199,7 @@ class Socket:
                 self._on_key_withdrawn()
                 return
             context.caller.signing_key.listen(self._on_key_withdrawn)
-        self.protocol.write(ACK)
+        self.protocol.write(ACK_FRAME)
         self._schedule_timer()
 
     def _on_key_withdrawn(self) -> None:

@@ -16,7 +16,7 @@ from app.transport.middleware.origins import AllowedHosts
 from app.transport.middleware.request_ids import RequestIds
 from app.transport.middleware.security_headers import SecurityHeaders
 from tests.support.graphql.raw_http import connected
-from tests.support.graphql.sample_schema import Toy, ToyContext, served
+from tests.support.graphql.sample_schema import SampleApp, SampleContext, served
 from tests.support.service import Service, access_token, serving
 from tests.support.wait_until import until
 
@@ -44,13 +44,13 @@ def lines(head: bytes) -> list[bytes]:
 
 
 async def test_the_second_request_with_the_same_head_is_answered_from_the_cache():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
-        assert toy.request_head_cache.hits == 0
+        assert sample.request_head_cache.hits == 0
         _, body = await connection.asks(post('{hello(name:"you")}'))
     assert json.loads(body) == {"data": {"hello": "hello you"}}
-    assert toy.request_head_cache.hits == 1
+    assert sample.request_head_cache.hits == 1
 
 
 KINDS: Sequence[tuple[bytes, ...]] = [
@@ -91,8 +91,8 @@ async def test_a_cached_head_is_answered_as_a_parsed_one(kind: tuple[bytes, ...]
     answers = {}
     hits = {}
     for caching in (False, True):
-        toy = Toy(middleware=MIDDLEWARE)
-        async with served(toy, caching=caching) as url, connected(url) as connection:
+        sample = SampleApp(middleware=MIDDLEWARE)
+        async with served(sample, caching=caching) as url, connected(url) as connection:
             requests = [
                 request.replace(b"content-length", b"\r\n".join((*kind, b"content-length")), 1)
                 for request in (HELLO, *FOLLOWING)
@@ -101,7 +101,7 @@ async def test_a_cached_head_is_answered_as_a_parsed_one(kind: tuple[bytes, ...]
             for request in requests:
                 head, body = await connection.asks(request)
                 answers[caching].append((lines(head), body))
-            hits[caching] = toy.request_head_cache.hits
+            hits[caching] = sample.request_head_cache.hits
     assert answers[True] == answers[False]
     # The head of a client that also accepts streams is not cached, and a body of another length has another head.
     assert hits == {False: 0, True: 0 if any(b"event-stream" in line for line in kind) else len(FOLLOWING) - 1}
@@ -117,90 +117,90 @@ async def test_a_cached_head_is_answered_as_a_parsed_one(kind: tuple[bytes, ...]
     ],
 )
 async def test_a_head_with_a_special_header_is_not_cached(special: bytes):
-    toy = Toy()
-    async with served(toy, caching=True) as url:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url:
         for _ in range(2):
             async with connected(url) as connection:
                 await connection.send(post("{hello}", special))
                 head, _ = await connection.response()
                 if b" 100 " in head:
                     await connection.response()
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
 async def test_other_methods_and_chunked_bodies_are_not_cached():
-    toy = Toy()
+    sample = SampleApp()
     get = b"GET /?query=%7Bhello%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n"
     body = b'{"query":"{hello}"}'
     chunked = (
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     )
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    async with served(sample, caching=True) as url, connected(url) as connection:
         for request in (get, get, chunked, chunked):
             _, answer = await connection.asks(request)
             assert json.loads(answer) == {"data": {"hello": "hello world"}}
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
 async def test_the_head_of_a_refused_request_is_not_cached():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         for _ in range(2):
             await connection.asks(post("{viewer}", b"authorization: Bearer bad"))
             await connection.asks(post("{nothing}"))
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
 async def test_a_head_from_another_address_is_cached_separately():
-    toy = Toy()
-    async with served(toy, caching=True) as url:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url:
         async with connected(url) as connection:
             await connection.asks(HELLO)
         async with connected(url, source="127.0.0.2") as elsewhere:
             await elsewhere.asks(HELLO)
-            assert toy.request_head_cache.hits == 0
+            assert sample.request_head_cache.hits == 0
             await elsewhere.asks(HELLO)
-            assert toy.request_head_cache.hits == 1
+            assert sample.request_head_cache.hits == 1
 
 
 async def test_the_head_of_a_caller_who_must_be_checked_again_is_parsed():
-    toy = Toy()
+    sample = SampleApp()
     request = post("{viewer}", b"authorization: Bearer ann")
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    async with served(sample, caching=True) as url, connected(url) as connection:
         await connection.asks(request)
-        toy.unrenewable.add("ann")
+        sample.unrenewable.add("ann")
         _, body = await connection.asks(request)
     assert json.loads(body) == {"data": {"viewer": "ann"}}
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
 async def test_each_token_gets_the_answer_of_its_own_bearer():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         for _ in range(3):
             for name in ("ann", "bob"):
                 _, body = await connection.asks(post("{viewer}", b"authorization: Bearer " + name.encode()))
                 assert json.loads(body) == {"data": {"viewer": name}}
-    assert toy.request_head_cache.hits == 4
+    assert sample.request_head_cache.hits == 4
 
 
 async def test_every_request_with_a_cached_head_is_admitted():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.asks(HELLO)
-        assert len(toy.admitted) == 2
-        toy.refuse_with = RateLimited(7)
+        assert len(sample.admitted) == 2
+        sample.refuse_with = RateLimited(7)
         head, body = await connection.asks(HELLO)
-    assert toy.request_head_cache.hits == 2
+    assert sample.request_head_cache.hits == 2
     assert b"retry-after: 7" in head
     assert json.loads(body)["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
 
 
 async def test_a_query_with_a_cached_body_is_executed_on_the_present_state():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         seen = []
         for _ in range(3):
             _, body = await connection.asks(post("{counter}"))
@@ -210,34 +210,34 @@ async def test_a_query_with_a_cached_body_is_executed_on_the_present_state():
 
 
 async def test_requests_after_one_with_a_cached_head_are_answered_in_order():
-    toy = Toy()
+    sample = SampleApp()
     toy_slow = post("{slow}")
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    async with served(sample, caching=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(toy_slow + HELLO + post("{counter}"))
         await connection.send(b"GET /?query=%7Bcounter%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n")
-        await until(lambda: len(toy.admitted) == 2)
-        toy.released.set()
+        await until(lambda: len(sample.admitted) == 2)
+        sample.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(4)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"counter": 0}, {"counter": 0}]
 
 
 async def test_requests_that_arrive_during_an_answer_are_answered_in_order():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.admitted) == 2)
+        await until(lambda: len(sample.admitted) == 2)
         await connection.send(HELLO[:50])
         await connection.send(HELLO[50:] + HELLO)
-        toy.released.set()
+        sample.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(3)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"hello": "hello world"}]
 
 
 async def test_a_request_with_a_cached_head_may_arrive_in_pieces():
-    toy = Toy()
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         for cut in (1, 30, HELLO.index(b"\r\n\r\n") + 4, len(HELLO) - 1):
             await connection.send(HELLO[:cut])
@@ -247,28 +247,28 @@ async def test_a_request_with_a_cached_head_may_arrive_in_pieces():
 
 
 async def test_a_connection_is_kept_alive_after_a_request_with_a_cached_head():
-    toy = Toy()
+    sample = SampleApp()
     loop = asyncio.get_running_loop()
     keep_alive = 3
-    async with served(toy, caching=True, timeout_keep_alive=keep_alive) as url, connected(url) as connection:
+    async with served(sample, caching=True, timeout_keep_alive=keep_alive) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await asyncio.sleep(0.5)  # the client rests
         asked = loop.time()
         await connection.asks(HELLO)
         assert await connection.is_closed()
         assert loop.time() >= asked + keep_alive
-    assert toy.request_head_cache.hits == 1
+    assert sample.request_head_cache.hits == 1
 
 
 async def test_an_answer_under_way_is_finished_before_the_server_stops():
-    toy = Toy()
-    server = served(toy, caching=True)
+    sample = SampleApp()
+    server = served(sample, caching=True)
     async with connected(await server.__aenter__()) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.admitted) == 2)
+        await until(lambda: len(sample.admitted) == 2)
         stopping = asyncio.create_task(server.__aexit__(None, None, None))
-        asyncio.get_running_loop().call_later(0.2, toy.released.set)
+        asyncio.get_running_loop().call_later(0.2, sample.released.set)
         _, body = await connection.response()
         assert json.loads(body) == {"data": {"slow": "done"}}
         assert await connection.is_closed()
@@ -276,19 +276,19 @@ async def test_an_answer_under_way_is_finished_before_the_server_stops():
 
 
 async def test_a_client_that_disconnects_does_not_stop_its_mutation():
-    toy = Toy()
-    async with served(toy, caching=True) as url:
+    sample = SampleApp()
+    async with served(sample, caching=True) as url:
         async with connected(url) as connection:
             await connection.asks(HELLO)
             await connection.send(post("mutation{move}"))
-            await until(lambda: len(toy.admitted) == 2)
-        await until(lambda: toy.counter.value == 1)
+            await until(lambda: len(sample.admitted) == 2)
+        await until(lambda: sample.counter.value == 1)
 
 
 async def test_cached_responses_do_not_contain_the_data_of_another_viewer():
-    toy = Toy()
-    toy.endpoint._response_cache = ResponseCache(lambda dependencies: ToyContext(toy), 100_000)
-    async with served(toy, caching=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    sample.endpoint._response_cache = ResponseCache(lambda dependencies: SampleContext(sample), 100_000)
+    async with served(sample, caching=True) as url, connected(url) as connection:
         for name in ("ann", "bob", "ann", "bob"):
             request = post("{viewer hello}", b"authorization: Bearer " + name.encode())
             _, body = await connection.asks(request)

@@ -8,7 +8,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.exceptions import InvalidStatus
 
-from tests.support.graphql.sample_socket_server import ToyServer, serving
+from tests.support.graphql.sample_socket_server import SampleSocketServer, serving
 from tests.support.graphql.socket_client import connecting
 from tests.support.wait_until import TIMEOUT, until
 
@@ -41,7 +41,7 @@ class Gate:
         return gated
 
 
-async def _handshake(server: ToyServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def _handshake(server: SampleSocketServer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(HANDSHAKE)
     return reader, writer

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.graphql.sample_socket_server import ToyServer, serving
+from tests.support.graphql.sample_socket_server import SampleSocketServer, serving
 from tests.support.graphql.socket_client import SocketClient, connected
 from tests.support.wait_until import TIMEOUT, until
 
@@ -16,18 +16,18 @@ SECRETS = "subscription { secrets { owner version } }"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ToyServer]:
+async def server() -> AsyncIterator[SampleSocketServer]:
     async with serving() as server:
         yield server
 
 
 @pytest.fixture
-async def clients(server: ToyServer) -> AsyncIterator[list[SocketClient]]:
+async def clients(server: SampleSocketServer) -> AsyncIterator[list[SocketClient]]:
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(connected(server.url)) for _ in range(5)]
 
 
-async def test_equal_subscriptions_are_executed_once(server: ToyServer, clients: list[SocketClient]) -> None:
+async def test_equal_subscriptions_are_executed_once(server: SampleSocketServer, clients: list[SocketClient]) -> None:
     for number, client in enumerate(clients):
         await client.subscribe(id=f"{number}")
         assert await client.hear_tick(f"{number}") == ("SNAPSHOT", 1)
@@ -35,12 +35,16 @@ async def test_equal_subscriptions_are_executed_once(server: ToyServer, clients:
         await server.counter.move()
         for number, client in enumerate(clients):
             assert await client.hear_tick(f"{number}") == ("UPDATE", version)
-    assert (server.shared.groups, server.shared.counters.members, server.shared.counters.executions) == (1, 5, 1)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.multiplexer.counters.executions) == (
+        1,
+        5,
+        1,
+    )
     assert server.counter.reads == 1
 
 
 async def test_variables_that_differ_in_order_defaults_or_leftovers_share(
-    server: ToyServer, clients: list[SocketClient]
+    server: SampleSocketServer, clients: list[SocketClient]
 ) -> None:
     query = """subscription S($limit: Int = 10, $board: String! = "global") {
         ticks(limit: $limit, board: $board) { kind version board } }"""
@@ -51,20 +55,22 @@ async def test_variables_that_differ_in_order_defaults_or_leftovers_share(
     ):
         await client.subscribe(query, variables=variables)
         await client.hear_tick()
-    assert (server.shared.groups, server.shared.counters.executions) == (1, 1)
+    assert (server.multiplexer.groups, server.multiplexer.counters.executions) == (1, 1)
 
 
-async def test_different_variables_and_documents_do_not_share(server: ToyServer, clients: list[SocketClient]) -> None:
+async def test_different_variables_and_documents_do_not_share(
+    server: SampleSocketServer, clients: list[SocketClient]
+) -> None:
     query = "subscription S($board: String!) { ticks(board: $board) { kind version board } }"
     await clients[0].subscribe(query, variables={"board": "a"})
     await clients[1].subscribe(query, variables={"board": "b"})
     await clients[2].subscribe()
     boards = [(await client.hear_next())["data"]["ticks"].get("board") for client in clients[:3]]
     assert boards == ["a", "b", None]
-    assert server.shared.groups == 3
+    assert server.multiplexer.groups == 3
 
 
-async def test_nobody_sees_what_belongs_to_another_viewer(server: ToyServer) -> None:
+async def test_nobody_sees_what_belongs_to_another_viewer(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         names = ["ada", "grace", "edsger"]
         viewers = {name: await stack.enter_async_context(connected(server.url, name)) for name in names}
@@ -75,10 +81,10 @@ async def test_nobody_sees_what_belongs_to_another_viewer(server: ToyServer) -> 
                 secret = (await viewer.hear_next())["data"]["secrets"]
                 assert secret == {"owner": name, "version": version}
             await server.counter.move()
-        assert server.shared.groups == 0
+        assert server.multiplexer.groups == 0
 
 
-async def test_one_hidden_field_is_enough_to_keep_an_execution_private(server: ToyServer) -> None:
+async def test_one_hidden_field_is_enough_to_keep_an_execution_private(server: SampleSocketServer) -> None:
     aliased = "subscription { mine: secrets { ...S } } fragment S on Secret { owner version }"
     async with connected(server.url, "ada") as ada, connected(server.url, "grace") as grace:
         await ada.subscribe(aliased)
@@ -87,7 +93,7 @@ async def test_one_hidden_field_is_enough_to_keep_an_execution_private(server: T
         assert (await grace.hear_next())["data"]["mine"]["owner"] == "grace"
 
 
-async def test_a_late_joiner_gets_a_snapshot_first(server: ToyServer, clients: list[SocketClient]) -> None:
+async def test_a_late_joiner_gets_a_snapshot_first(server: SampleSocketServer, clients: list[SocketClient]) -> None:
     early, late, *_ = clients
     await early.subscribe()
     await early.hear_tick()
@@ -97,11 +103,11 @@ async def test_a_late_joiner_gets_a_snapshot_first(server: ToyServer, clients: l
     assert await late.hear_tick() == ("SNAPSHOT", 2)
     await server.counter.move()
     assert await late.hear_tick() == await early.hear_tick() == ("UPDATE", 3)
-    assert server.shared.groups == 1
+    assert server.multiplexer.groups == 1
     assert server.counter.watchers == 1
 
 
-async def test_a_herd_of_a_thousand_is_served_by_two_reads_a_second(server: ToyServer) -> None:
+async def test_a_herd_of_a_thousand_is_served_by_two_reads_a_second(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         crowd = [await stack.enter_async_context(connected(server.url)) for _ in range(53)]
         await crowd[0].subscribe(id="first")
@@ -116,30 +122,30 @@ async def test_a_herd_of_a_thousand_is_served_by_two_reads_a_second(server: ToyS
             kinds = [(await client.hear())["payload"]["data"]["ticks"]["kind"] for _ in range(19)]
             assert kinds == ["SNAPSHOT"] * 19
         seconds = asyncio.get_running_loop().time() - begin
-        assert server.shared.counters.members == 1 + 53 * 19
+        assert server.multiplexer.counters.members == 1 + 53 * 19
         assert server.counter.reads - reads <= 1 + 2 * seconds
 
 
 async def test_two_operations_of_one_socket_join_the_same_execution(
-    server: ToyServer, clients: list[SocketClient]
+    server: SampleSocketServer, clients: list[SocketClient]
 ) -> None:
     await clients[0].subscribe(id="a")
     await clients[0].subscribe(id="b")
     assert {(await clients[0].hear())["id"] for _ in range(2)} == {"a", "b"}
-    assert (server.shared.groups, server.shared.counters.members) == (1, 2)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members) == (1, 2)
 
 
 async def test_an_error_in_a_shared_execution_reaches_every_member(
-    server: ToyServer, clients: list[SocketClient]
+    server: SampleSocketServer, clients: list[SocketClient]
 ) -> None:
     for client in clients:
         await client.subscribe()
         await client.hear_tick()
-    await server.counter.finish(ValueError("the inside of the house"))
+    await server.counter.finish(ValueError("an internal detail"))
     for client in clients:
         assert (await client.hear_error())["path"] == ["ticks"]
         assert await client.is_alive()
-    assert (server.shared.groups, server.shared.counters.members, server.connections.operations) == (0, 0, 0)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 async def test_a_source_that_fails_at_once_is_an_error_for_everyone_who_asked(clients: list[SocketClient]) -> None:
@@ -149,18 +155,22 @@ async def test_a_source_that_fails_at_once_is_an_error_for_everyone_who_asked(cl
         assert (await client.hear_error())["path"] == ["failing"]
 
 
-async def test_the_end_of_the_source_completes_every_member(server: ToyServer, clients: list[SocketClient]) -> None:
+async def test_the_end_of_the_source_completes_every_member(
+    server: SampleSocketServer, clients: list[SocketClient]
+) -> None:
     for client in clients:
         await client.subscribe()
         await client.hear_tick()
     await server.counter.finish()
     for client in clients:
         assert await client.hear() == {"id": "1", "type": "complete"}
-    assert (server.shared.groups, server.shared.counters.members, server.connections.operations) == (0, 0, 0)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("query", ["subscription { ticks { version } }", SECRETS], ids=["shared", "own"])
-async def test_the_last_to_leave_closes_the_source(server: ToyServer, clients: list[SocketClient], query: str) -> None:
+async def test_the_last_to_leave_closes_the_source(
+    server: SampleSocketServer, clients: list[SocketClient], query: str
+) -> None:
     for client in clients:
         await client.subscribe(query)
         await client.hear_next()
@@ -170,10 +180,10 @@ async def test_the_last_to_leave_closes_the_source(server: ToyServer, clients: l
     assert server.counter.watchers == 1
     await clients[-1].complete()
     await asyncio.wait_for(server.counter.watchers_are(0), TIMEOUT)
-    assert (server.shared.groups, server.shared.counters.members, server.connections.operations) == (0, 0, 0)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.connections.operations) == (0, 0, 0)
 
 
-async def test_who_left_hears_nothing_more(server: ToyServer, clients: list[SocketClient]) -> None:
+async def test_who_left_hears_nothing_more(server: SampleSocketServer, clients: list[SocketClient]) -> None:
     gone, stays, *_ = clients
     for client in (gone, stays):
         await client.subscribe()
@@ -186,16 +196,18 @@ async def test_who_left_hears_nothing_more(server: ToyServer, clients: list[Sock
     assert await gone.hear() == {"type": "pong"}
 
 
-async def test_a_group_starts_anew_after_its_last_member_left(server: ToyServer, clients: list[SocketClient]) -> None:
+async def test_a_group_starts_anew_after_its_last_member_left(
+    server: SampleSocketServer, clients: list[SocketClient]
+) -> None:
     for client in clients[:2]:
         await client.subscribe()
         assert (await client.hear_tick())[0] == "SNAPSHOT"
         await client.complete()
-        await until(lambda: server.shared.groups == 0)
+        await until(lambda: server.multiplexer.groups == 0)
         await server.counter.move()
 
 
-async def test_a_mutation_is_finished_when_its_client_leaves(server: ToyServer) -> None:
+async def test_a_mutation_is_finished_when_its_client_leaves(server: SampleSocketServer) -> None:
     async with connected(server.url) as client:
         await client.subscribe("mutation { slowly }")
         await asyncio.wait_for(server.counter.entered.wait(), TIMEOUT)
@@ -204,7 +216,7 @@ async def test_a_mutation_is_finished_when_its_client_leaves(server: ToyServer) 
     await until(lambda: server.counter.version == 2)
 
 
-async def test_a_query_is_given_up_when_its_client_leaves(server: ToyServer) -> None:
+async def test_a_query_is_given_up_when_its_client_leaves(server: SampleSocketServer) -> None:
     async with connected(server.url) as client:
         await client.subscribe("{ slow }")
         await asyncio.wait_for(server.counter.entered.wait(), TIMEOUT)
@@ -212,7 +224,7 @@ async def test_a_query_is_given_up_when_its_client_leaves(server: ToyServer) -> 
         await asyncio.wait_for(server.counter.cancelled.wait(), TIMEOUT)
 
 
-async def test_every_operation_has_a_context_of_its_own(server: ToyServer) -> None:
+async def test_every_operation_has_a_context_of_its_own(server: SampleSocketServer) -> None:
     async with connected(server.url, "ada") as client:
         for id in ("1", "2"):
             await client.subscribe("{ mark }", id=id)
@@ -220,9 +232,9 @@ async def test_every_operation_has_a_context_of_its_own(server: ToyServer) -> No
             await client.hear()
 
 
-@pytest.mark.parametrize("end", [None, ValueError("the inside of the house")], ids=["end", "failure"])
+@pytest.mark.parametrize("end", [None, ValueError("an internal detail")], ids=["end", "failure"])
 async def test_an_operation_of_its_own_is_told_of_the_end_of_its_source(
-    server: ToyServer, end: Exception | None
+    server: SampleSocketServer, end: Exception | None
 ) -> None:
     async with connected(server.url, "ada") as client:
         await client.subscribe(SECRETS)
@@ -235,7 +247,7 @@ async def test_an_operation_of_its_own_is_told_of_the_end_of_its_source(
         assert server.connections.operations == 0
 
 
-async def test_operations_of_its_own_are_closed_with_their_socket(server: ToyServer) -> None:
+async def test_operations_of_its_own_are_closed_with_their_socket(server: SampleSocketServer) -> None:
     async with connected(server.url, "ada") as client:
         await client.subscribe(SECRETS)
         await client.hear_next()

@@ -13,7 +13,7 @@ from app.config import DocumentMode
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.persisted_documents.trusted import TrustedDocuments
 from app.transport.sockets.connections import SocketLimits
-from tests.support.graphql.sample_socket_server import ToyServer, serving
+from tests.support.graphql.sample_socket_server import SampleSocketServer, serving
 from tests.support.graphql.socket_client import TICKS, SocketClient, connected, connecting
 from tests.support.wait_until import until
 
@@ -32,30 +32,30 @@ class Store:
 
 
 @pytest.fixture(scope="module")
-async def shared_server() -> AsyncIterator[ToyServer]:
+async def shared_server() -> AsyncIterator[SampleSocketServer]:
     async with serving() as server:
         yield server
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ToyServer]:
+async def server() -> AsyncIterator[SampleSocketServer]:
     async with serving(limits=SocketLimits(init_timeout=0.5)) as server:
         yield server
 
 
 @pytest.fixture
-async def client(server: ToyServer) -> AsyncIterator[SocketClient]:
+async def client(server: SampleSocketServer) -> AsyncIterator[SocketClient]:
     async with connected(server.url) as client:
         yield client
 
 
 @pytest.mark.parametrize("offered", [(), ("graphql-ws",), ("chat", "graphql")])
-async def test_only_graphql_transport_ws_is_spoken(server: ToyServer, offered: tuple[str, ...]) -> None:
+async def test_only_graphql_transport_ws_is_spoken(server: SampleSocketServer, offered: tuple[str, ...]) -> None:
     async with connecting(server.url, subprotocols=offered) as client:
         assert (await client.close_code())[0] == 4406
 
 
-async def test_graphql_transport_ws_is_chosen_among_others(server: ToyServer) -> None:
+async def test_graphql_transport_ws_is_chosen_among_others(server: SampleSocketServer) -> None:
     async with connecting(server.url, subprotocols=("graphql-ws", "graphql-transport-ws")) as client:
         assert client.connection.subprotocol == "graphql-transport-ws"
         await client.init()
@@ -72,14 +72,14 @@ async def test_a_handshake_from_a_foreign_site_is_refused() -> None:
 
 @pytest.mark.parametrize("message", [{}, {"payload": None}, {"payload": {}}, {"payload": {"more": 1}, "extra": []}])
 async def test_connection_init_is_acknowledged_with_and_without_payload(
-    server: ToyServer, message: dict[str, object]
+    server: SampleSocketServer, message: dict[str, object]
 ) -> None:
     async with connecting(server.url) as client:
         await client.say({"type": "connection_init", **message})
         assert await client.hear() == {"type": "connection_ack"}
 
 
-async def test_the_http_header_authenticates_as_well_as_the_payload(server: ToyServer) -> None:
+async def test_the_http_header_authenticates_as_well_as_the_payload(server: SampleSocketServer) -> None:
     async with connecting(server.url, additional_headers={"authorization": "ada"}) as client:
         await client.init()
         await client.subscribe("{ me }")
@@ -95,7 +95,7 @@ async def test_the_http_header_authenticates_as_well_as_the_payload(server: ToyS
     ],
 )
 async def test_a_failed_authentication_closes_with_the_code_that_tells_what_to_do(
-    server: ToyServer, name: str, code: int, reason: str
+    server: SampleSocketServer, name: str, code: int, reason: str
 ) -> None:
     async with connecting(server.url) as client:
         await client.say({"type": "connection_init", "payload": {"authorization": name}})
@@ -107,19 +107,21 @@ async def test_a_second_connection_init_closes_with_4429(client: SocketClient) -
     assert (await client.close_code())[0] == 4429
 
 
-async def test_a_second_connection_init_closes_with_4429_while_the_first_is_being_checked(server: ToyServer) -> None:
+async def test_a_second_connection_init_closes_with_4429_while_the_first_is_being_checked(
+    server: SampleSocketServer,
+) -> None:
     async with connecting(server.url) as client:
         await client.say({"type": "connection_init", "payload": {"authorization": "slow"}})
         await client.say({"type": "connection_init", "payload": {}})
         assert (await client.close_code())[0] == 4429
 
 
-async def test_a_socket_without_connection_init_is_closed_with_4408(server: ToyServer) -> None:
+async def test_a_socket_without_connection_init_is_closed_with_4408(server: SampleSocketServer) -> None:
     async with connecting(server.url) as client:
         assert (await client.close_code())[0] == 4408
 
 
-async def test_the_init_deadline_covers_a_slow_authentication(server: ToyServer) -> None:
+async def test_the_init_deadline_covers_a_slow_authentication(server: SampleSocketServer) -> None:
     tasks = len(asyncio.all_tasks())
     async with connecting(server.url) as client:
         await client.say({"type": "connection_init", "payload": {"authorization": "slow"}})
@@ -128,7 +130,7 @@ async def test_the_init_deadline_covers_a_slow_authentication(server: ToyServer)
     await until(lambda: len(asyncio.all_tasks()) == tasks)
 
 
-async def test_subscribing_before_the_acknowledgement_closes_with_4401(server: ToyServer) -> None:
+async def test_subscribing_before_the_acknowledgement_closes_with_4401(server: SampleSocketServer) -> None:
     async with connecting(server.url) as client:
         await client.say({"type": "connection_init", "payload": {"authorization": "slow"}})
         await client.subscribe()
@@ -154,7 +156,7 @@ async def test_completing_what_does_not_run_is_ignored(client: SocketClient) -> 
     assert await client.is_alive()
 
 
-async def test_pings_are_answered_before_and_after_the_acknowledgement(server: ToyServer) -> None:
+async def test_pings_are_answered_before_and_after_the_acknowledgement(server: SampleSocketServer) -> None:
     async with connecting(server.url) as client:
         assert await client.is_alive()
         await client.init()
@@ -212,7 +214,7 @@ MALFORMED: list[str | bytes] = [
 @pytest.mark.parametrize("message", MALFORMED, ids=lambda message: repr(message)[:60])
 @pytest.mark.parametrize("acknowledged", [True, False], ids=["acknowledged", "new"])
 async def test_a_malformed_message_closes_with_4400(
-    shared_server: ToyServer, caplog: pytest.LogCaptureFixture, message: str | bytes, acknowledged: bool
+    shared_server: SampleSocketServer, caplog: pytest.LogCaptureFixture, message: str | bytes, acknowledged: bool
 ) -> None:
     async with connecting(shared_server.url) as client:
         if acknowledged:
@@ -299,7 +301,9 @@ async def test_a_long_or_foreign_id_comes_back_as_it_was(client: SocketClient) -
         assert await client.hear_tick(name) == ("SNAPSHOT", 1)
 
 
-async def test_documents_that_were_refused_are_told_to_the_guard(server: ToyServer, client: SocketClient) -> None:
+async def test_documents_that_were_refused_are_told_to_the_guard(
+    server: SampleSocketServer, client: SocketClient
+) -> None:
     for _ in range(3):
         await client.subscribe("{ unknown }")
         await client.hear_error()
@@ -315,7 +319,7 @@ async def test_only_trusted_documents_pass_where_that_is_enforced() -> None:
         await client.hear_tick()
         await client.say({"id": "2", "type": "subscribe", "payload": {"documentId": "ticks"}})
         await client.hear_tick("2")
-        assert server.shared.groups == 1
+        assert server.multiplexer.groups == 1
 
 
 async def test_a_document_is_persisted_and_then_named_by_its_hash() -> None:
@@ -328,7 +332,7 @@ async def test_a_document_is_persisted_and_then_named_by_its_hash() -> None:
         await client.hear_tick()
         await client.say({"id": "2", "type": "subscribe", "payload": {"extensions": hashed}})
         await client.hear_tick("2")
-        assert server.shared.groups == 1
+        assert server.multiplexer.groups == 1
 
 
 async def test_a_wrongly_named_persisted_document_closes_with_4400(client: SocketClient) -> None:

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, suppress
 import pytest
 
 from app.transport.sockets.websocket_protocol import SocketProtocol
-from tests.support.graphql.sample_socket_server import ToyServer, serving
+from tests.support.graphql.sample_socket_server import SampleSocketServer, serving
 from tests.support.graphql.socket_client import SocketClient, connected
 from tests.support.wait_until import until
 
@@ -21,12 +21,12 @@ LARGE = "x" * 20_000
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ToyServer]:
+async def server() -> AsyncIterator[SampleSocketServer]:
     async with serving() as server:
         yield server
 
 
-def _small_window(server: ToyServer) -> socket.socket:
+def _small_window(server: SampleSocketServer) -> socket.socket:
     """A connection on which the client's kernel takes little, so that not reading shows soon."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -34,7 +34,7 @@ def _small_window(server: ToyServer) -> socket.socket:
     return sock
 
 
-async def _watching(stack: AsyncExitStack, server: ToyServer, query: str = TEXTS) -> SocketClient:
+async def _watching(stack: AsyncExitStack, server: SampleSocketServer, query: str = TEXTS) -> SocketClient:
     options = {"sock": _small_window(server), "ping_interval": None, "close_timeout": 0.1}
     client = await stack.enter_async_context(connected(server.url, **options))
     await client.subscribe(query)
@@ -42,7 +42,7 @@ async def _watching(stack: AsyncExitStack, server: ToyServer, query: str = TEXTS
     return client
 
 
-async def test_a_slow_reader_gets_the_newest_state_and_never_an_older_one(server: ToyServer) -> None:
+async def test_a_slow_reader_gets_the_newest_state_and_never_an_older_one(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         slow = await _watching(stack, server)
         slow.connection.transport.pause_reading()
@@ -55,10 +55,10 @@ async def test_a_slow_reader_gets_the_newest_state_and_never_an_older_one(server
             versions.append((await slow.hear_next())["data"]["ticks"]["version"])
         assert versions == sorted(set(versions))
         assert len(versions) < 30
-        assert server.shared.counters.superseded > 30
+        assert server.multiplexer.counters.superseded > 30
 
 
-async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: ToyServer) -> None:
+async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         slow = await _watching(stack, server)
         slow.connection.transport.pause_reading()
@@ -66,7 +66,7 @@ async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: ToyServer)
             await server.counter.move(text=LARGE)
             await until(lambda: server.counter.seen == server.counter.version)
         await slow.subscribe("subscription { ticks { kind version } }", id="late")
-        await until(lambda: server.shared.counters.members == 2)
+        await until(lambda: server.multiplexer.counters.members == 2)
         for _ in range(5):
             await server.counter.move(text=LARGE)
             await until(lambda: server.counter.seen == server.counter.version)
@@ -81,7 +81,7 @@ async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: ToyServer)
         assert [kind for kind, _ in late[1:]] == ["UPDATE"] * (len(late) - 1)
 
 
-async def test_a_slow_reader_of_an_operation_of_its_own_skips_as_well(server: ToyServer) -> None:
+async def test_a_slow_reader_of_an_operation_of_its_own_skips_as_well(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         slow = await _watching(stack, server, "subscription { secrets { owner version text } }")
         slow.connection.transport.pause_reading()
@@ -99,7 +99,7 @@ async def test_a_slow_reader_of_an_operation_of_its_own_skips_as_well(server: To
         assert versions == [*range(1, held_back + 1), server.counter.version]
 
 
-async def test_a_slow_reader_is_told_of_the_end_after_the_last_state(server: ToyServer) -> None:
+async def test_a_slow_reader_is_told_of_the_end_after_the_last_state(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         slow = await _watching(stack, server)
         slow.connection.transport.pause_reading()
@@ -147,13 +147,13 @@ async def test_nobody_waits_for_clients_that_have_stopped_reading() -> None:
             await server.counter.move(text=LARGE)
             for client in good:
                 assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
-        assert server.shared.counters.members == len(good) + len(bad)
+        assert server.multiplexer.counters.members == len(good) + len(bad)
 
 
-async def test_clients_that_stop_reading_are_disconnected_and_the_others_stay(server: ToyServer) -> None:
+async def test_clients_that_stop_reading_are_disconnected_and_the_others_stay(server: SampleSocketServer) -> None:
     async with AsyncExitStack() as stack:
         good, bad = await _half_of_them_stopped(stack, server)
-        while server.shared.counters.members > len(good):
+        while server.multiplexer.counters.members > len(good):
             await server.counter.move(text=LARGE)
             for client in good:
                 assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.version
@@ -162,7 +162,7 @@ async def test_clients_that_stop_reading_are_disconnected_and_the_others_stay(se
 
 
 async def _half_of_them_stopped(
-    stack: AsyncExitStack, server: ToyServer
+    stack: AsyncExitStack, server: SampleSocketServer
 ) -> tuple[list[SocketClient], list[SocketClient]]:
     """A hundred clients that read, and as many that do not."""
     good = [await stack.enter_async_context(connected(server.url)) for _ in range(100)]
@@ -177,7 +177,7 @@ async def _half_of_them_stopped(
     return good, bad
 
 
-async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: ToyServer) -> None:
+async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: SampleSocketServer) -> None:
     def footprint() -> tuple[int, int, int, int, int, int, int]:
         gc.collect()
         return (
@@ -186,7 +186,7 @@ async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: ToySer
             len(server.connections),
             len(server.connections.timer_wheel),
             server.connections.operations,
-            server.shared.counters.members,
+            server.multiplexer.counters.members,
             server.counter.watchers,
         )
 

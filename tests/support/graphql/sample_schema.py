@@ -65,14 +65,14 @@ class Counter:
 
 
 @dataclass
-class ToyContext:
+class SampleContext:
     """`viewer` is the bearer token of the request, taken at its word."""
 
-    toy: Toy
+    sample: SampleApp
     viewer: str | None = None
 
 
-Info = strawberry.Info[ToyContext, None]
+Info = strawberry.Info[SampleContext, None]
 
 
 @strawberry.type
@@ -109,7 +109,7 @@ class Query:
 
     @strawberry.field
     def counter(self, info: Info) -> int:
-        return info.context.toy.counter.value
+        return info.context.sample.counter.value
 
     @strawberry.field(metadata={"viewer": True})
     def viewer(self, info: Info) -> str:
@@ -127,7 +127,7 @@ class Query:
 
     @strawberry.field
     async def slow(self, info: Info) -> str:
-        await info.context.toy.released.wait()
+        await info.context.sample.released.wait()
         return "done"
 
 
@@ -135,15 +135,15 @@ class Query:
 class Mutation:
     @strawberry.mutation
     async def move(self, info: Info) -> int:
-        await info.context.toy.counter.move()
-        return info.context.toy.counter.value
+        await info.context.sample.counter.move()
+        return info.context.sample.counter.value
 
 
 @strawberry.type
 class Subscription:
     @strawberry.subscription
     async def counter(self, info: Info) -> AsyncGenerator[int, None]:
-        async for value in info.context.toy.counter.values():
+        async for value in info.context.sample.counter.values():
             yield value
 
     @strawberry.subscription
@@ -164,7 +164,7 @@ class Subscription:
 
     @strawberry.subscription(metadata={"viewer": True})
     async def whisper(self, info: Info) -> AsyncGenerator[str, None]:
-        async for value in info.context.toy.counter.values():
+        async for value in info.context.sample.counter.values():
             yield f"{info.context.viewer}:{value}"
 
 
@@ -185,10 +185,10 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
 
 
 class Contexts:
-    def __init__(self, toy: Toy) -> None:
-        self._toy = toy
+    def __init__(self, sample: SampleApp) -> None:
+        self._sample = sample
 
-    async def from_http(self, scope: Mapping[str, Any]) -> ToyContext:
+    async def from_http(self, scope: Mapping[str, Any]) -> SampleContext:
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode()
         if authorization == "Bearer expired":
             raise Unauthenticated(expired=True)
@@ -197,14 +197,14 @@ class Contexts:
         if authorization == "Bearer crash":
             raise RuntimeError("secret")
         viewer = authorization.removeprefix("Bearer ") or None
-        return ToyContext(self._toy, viewer)
+        return SampleContext(self._sample, viewer)
 
-    def renew(self, context: ToyContext, request_id: str) -> ToyContext | None:
-        return None if context.viewer in self._toy.unrenewable else context
+    def renew(self, context: SampleContext, request_id: str) -> SampleContext | None:
+        return None if context.viewer in self._sample.unrenewable else context
 
 
 @dataclass
-class Toy:
+class SampleApp:
     """Everything a test of the HTTP transport may want to reach into. Made within a running event loop."""
 
     limits: DocumentLimits = field(default_factory=DocumentLimits)
@@ -228,17 +228,17 @@ class Toy:
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
         """Why the token of a viewer is no longer good."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
-        self.shared = SubscriptionMultiplexer(self.engine, lambda: ToyContext(self))
-        self.streams: Streams[ToyContext] = Streams(
+        self.multiplexer = SubscriptionMultiplexer(self.engine, lambda: SampleContext(self))
+        self.streams: Streams[SampleContext] = Streams(
             self.engine,
-            self.shared,
+            self.multiplexer,
             self.stop,
             render_error=render_error,
             validity=self._until_invalid,
             **self.streaming,
         )
         contexts = Contexts(self)
-        self.endpoint: GraphQLEndpoint[ToyContext] = GraphQLEndpoint(
+        self.endpoint: GraphQLEndpoint[SampleContext] = GraphQLEndpoint(
             Operations(self.engine, self.documents, self._admit, **self.operations),
             contexts,
             self.streams,
@@ -254,10 +254,10 @@ class Toy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.request_head_cache(scope, receive, send)
 
-    async def _until_invalid(self, context: ToyContext) -> Unauthenticated:
+    async def _until_invalid(self, context: SampleContext) -> Unauthenticated:
         return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
 
-    async def _admit(self, context: ToyContext, operation: Operation | None) -> None:
+    async def _admit(self, context: SampleContext, operation: Operation | None) -> None:
         self.admitted.append(operation)
         if self.refuse_with is not None:
             raise self.refuse_with
@@ -276,7 +276,7 @@ async def served(
         config.load()
         server.lifespan = config.lifespan_class(config)
         if caching:
-            assert isinstance(app, Toy)
+            assert isinstance(app, SampleApp)
             server.lifespan.state[REQUEST_HEAD_CACHE] = app.request_head_cache
         await server.startup([listener])
         host, port = listener.getsockname()

@@ -1,4 +1,4 @@
-"""A toy schema with a counter to watch, and a real uvicorn that serves it over sockets."""
+"""A small schema with a counter to subscribe to, served over sockets by a real uvicorn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Counter:
         """How many watchers read the first number."""
         self.refused = 0
         self.seen = 0
-        """The last number any watcher was given."""
+        """The last number that any subscriber got."""
         self.watchers = 0
         self.failure: Exception | None = None
         self.finished = False
@@ -97,7 +97,7 @@ class Counter:
 
 
 @dataclass
-class ToyContext:
+class SampleContext:
     counter: Counter
     caller: Caller | None = None
     marks: int = 0
@@ -121,37 +121,37 @@ class Secret:
 @strawberry.type
 class Query:
     @strawberry.field
-    async def version(self, info: Info[ToyContext, None]) -> int:
+    async def version(self, info: Info[SampleContext, None]) -> int:
         return info.context.counter.version
 
     @strawberry.field(metadata={"viewer": True})
-    async def me(self, info: Info[ToyContext, None]) -> str | None:
+    async def me(self, info: Info[SampleContext, None]) -> str | None:
         return info.context.caller.username if info.context.caller else None
 
     @strawberry.field
-    async def mark(self, info: Info[ToyContext, None]) -> int:
+    async def mark(self, info: Info[SampleContext, None]) -> int:
         info.context.marks += 1
         return info.context.marks
 
     @strawberry.field
-    async def slow(self, info: Info[ToyContext, None]) -> int:
+    async def slow(self, info: Info[SampleContext, None]) -> int:
         await info.context.counter.wait()
         return info.context.counter.version
 
     @strawberry.field
     async def broken(self) -> str:
-        raise ValueError("the inside of the house")
+        raise ValueError("an internal detail")
 
 
 @strawberry.type
 class Mutation:
     @strawberry.mutation
-    async def move(self, info: Info[ToyContext, None]) -> int:
+    async def move(self, info: Info[SampleContext, None]) -> int:
         await info.context.counter.move()
         return info.context.counter.version
 
     @strawberry.mutation
-    async def slowly(self, info: Info[ToyContext, None]) -> int:
+    async def slowly(self, info: Info[SampleContext, None]) -> int:
         await info.context.counter.wait()
         await info.context.counter.move()
         return info.context.counter.version
@@ -161,13 +161,13 @@ class Mutation:
 class Subscription:
     @strawberry.subscription
     async def ticks(
-        self, info: Info[ToyContext, None], board: str = "global", limit: int = 10
+        self, info: Info[SampleContext, None], board: str = "global", limit: int = 10
     ) -> AsyncGenerator[Tick, None]:
         async for kind, version in info.context.counter.watch():
             yield Tick(kind=kind, version=version, board=board, text=info.context.counter.text)
 
     @strawberry.subscription(metadata={"viewer": True})
-    async def secrets(self, info: Info[ToyContext, None]) -> AsyncGenerator[Secret, None]:
+    async def secrets(self, info: Info[SampleContext, None]) -> AsyncGenerator[Secret, None]:
         async for _, version in info.context.counter.watch():
             owner = info.context.caller.username if info.context.caller else "nobody"
             yield Secret(owner=owner, version=version, text=info.context.counter.text)
@@ -176,13 +176,13 @@ class Subscription:
     async def failing(self) -> AsyncGenerator[int, None]:
         if False:
             yield 0
-        raise ValueError("the inside of the house")
+        raise ValueError("an internal detail")
 
 
-class ToyContexts:
-    """Believes whoever says its name. `slow` never answers, `expired` had a token once, `forged` never.
+class SampleContexts:
+    """Authenticates any name without a token. `slow` never answers, `expired` and `forged` are refused.
 
-    The signing key of `withdrawn` is withdrawn while the token is looked at.
+    The signing key of `withdrawn` is withdrawn during the verification.
     """
 
     def __init__(self, counter: Counter) -> None:
@@ -196,10 +196,10 @@ class ToyContexts:
     def expires_at(self, name: str) -> int:
         return self._expires_at[name]
 
-    def public(self) -> ToyContext:
-        return ToyContext(self._counter)
+    def public(self) -> SampleContext:
+        return SampleContext(self._counter)
 
-    async def from_socket(self, scope: Any, payload: dict[str, Any]) -> ToyContext:
+    async def from_socket(self, scope: Any, payload: dict[str, Any]) -> SampleContext:
         headers = dict(scope["headers"])
         name = payload.get("authorization") or headers.get(b"authorization", b"").decode() or None
         match name:
@@ -211,14 +211,14 @@ class ToyContexts:
             case "forged":
                 raise Unauthenticated
             case "broken":
-                raise ValueError("the inside of the house")
+                raise ValueError("an internal detail")
             case str():
                 expires = self._expires_at[name] = int(time.time() + self.lifetime)
                 key = self.keys[name] = SigningKey()
                 if name == "withdrawn":
                     key.withdraw()
-                return ToyContext(self._counter, Caller(uuid5(NAMES, name), name, None, Role.PLAYER, expires, key))
-        return ToyContext(self._counter)
+                return SampleContext(self._counter, Caller(uuid5(NAMES, name), name, None, Role.PLAYER, expires, key))
+        return SampleContext(self._counter)
 
 
 class Registry:
@@ -242,8 +242,8 @@ class Registry:
             self.users.pop(user_id, None)
 
 
-async def admit(context: ToyContext, operation: Operation | None) -> None:
-    """Lets an operation called `Flood` wait, and counts the documents that were refused."""
+async def admit(context: SampleContext, operation: Operation | None) -> None:
+    """Refuse an operation called `Flood`, and count the documents that were refused."""
     if operation is None:
         context.counter.refused += 1
     elif operation.name == "Flood":
@@ -251,12 +251,12 @@ async def admit(context: ToyContext, operation: Operation | None) -> None:
 
 
 @dataclass
-class ToyServer:
+class SampleSocketServer:
     port: int
     counter: Counter
-    contexts: ToyContexts
+    contexts: SampleContexts
     registry: Registry
-    shared: SubscriptionMultiplexer
+    multiplexer: SubscriptionMultiplexer
     connections: Connections
     server: uvicorn.Server
 
@@ -275,15 +275,15 @@ async def serving(
     execution_timeout: float = 10.0,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     documents: Documents | None = None,
-) -> AsyncIterator[ToyServer]:
+) -> AsyncIterator[SampleSocketServer]:
     """A server on a free port, until the end of the block."""
     counter = Counter()
     engine = Engine(strawberry.Schema(Query, Mutation, Subscription))
-    contexts, registry = ToyContexts(counter), Registry()
-    shared = SubscriptionMultiplexer(engine, contexts.public)
-    connections = Connections(limits or SocketLimits(), registry, instance="toy", clock=time.time)
+    contexts, registry = SampleContexts(counter), Registry()
+    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
+    connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     operations = Operations(engine, documents or Documents(), admit, execution_timeout=execution_timeout)
-    dependencies = SocketDependencies(operations, shared, contexts, connections)
+    dependencies = SocketDependencies(operations, multiplexer, contexts, connections)
     config = uvicorn.Config(
         wrap(SocketEndpoint(dependencies, allowed=lambda scope: allowed)),  # type: ignore[arg-type]
         ws=protocol,
@@ -300,7 +300,9 @@ async def serving(
     listener = sockets.create_server(("127.0.0.1", 0), backlog=4096)
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        yield ToyServer(listener.getsockname()[1], counter, contexts, registry, shared, connections, server)
+        yield SampleSocketServer(
+            listener.getsockname()[1], counter, contexts, registry, multiplexer, connections, server
+        )
     finally:
         server.should_exit = True
         await asyncio.wait_for(task, TIMEOUT)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.transport.eager_start import finish_coroutine
+from app.transport.operations import finish_coroutine
 
 
 def stepped(coroutine: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
