@@ -8,7 +8,7 @@ token is still valid, whether the address is blocked, and the rate limits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -94,6 +94,17 @@ class CachedHead:
     status_and_headers: bytes
     """The status line and headers of a result after the middleware."""
 
+    def encode(self, reply: Reply, request_id: str) -> bytes:
+        """Return the bytes of a response, as the middleware and uvicorn would have made them."""
+        status, headers, body = reply
+        status_and_headers = (
+            self.status_and_headers
+            if headers is self.headers
+            else self.header_patch.status_and_headers(status, headers)
+        )
+        name = request_id.encode()
+        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (status_and_headers, name, len(body), body)
+
 
 class RequestHeadCache:
     """ASGI middleware, the outermost: caches the heads of requests that pass.
@@ -155,19 +166,12 @@ class RequestHeadCache:
         context = self._contexts.renew(cached.context, request_id)
         return None if context is None else (cached, request_id, context)
 
-    async def answer(self, cached: CachedHead, request_id: str, context: Any, body: bytes) -> bytes:
-        """Return the whole response to a request whose head was found. Raises nothing."""
+    def answer(self, cached: CachedHead, request_id: str, context: Any, body: bytes) -> Awaitable[Reply]:
+        """Answer a request whose head was found: return the endpoint's coroutine, which raises nothing."""
         assert self._endpoint is not None
         self.hits += 1
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        status, headers, content = await self._endpoint.answer(body, cached.accepted, context)
-        status_and_headers = (
-            cached.status_and_headers
-            if headers is cached.headers
-            else cached.header_patch.status_and_headers(status, headers)
-        )
-        name = request_id.encode()
-        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (status_and_headers, name, len(content), content)
+        return self._endpoint.answer(body, cached.accepted, context)
 
     def _put(self, scope: Scope, cacheable: CacheableReply, sent: Sequence[Header]) -> None:
         head, headers = scope["state"][HEAD_BYTES], dict(scope["headers"])

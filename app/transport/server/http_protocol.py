@@ -143,13 +143,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     async def _answer(self, cached: CachedHead, request_id: str, context: object, body: bytes) -> None:
         assert self._request_head_cache is not None
-        response = await self._request_head_cache.answer(cached, request_id, context, body)
+        reply = await self._request_head_cache.answer(cached, request_id, context, body)
         self._is_answering = False
         self._idle_since = self.loop.time()
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.transport.write(response)
+        self.transport.write(cached.encode(reply, request_id))
         if self._closes_after_answer:
             self.transport.close()
             return
