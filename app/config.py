@@ -120,6 +120,7 @@ class Settings(BaseSettings):
     max_body_size: int = Field(65_536, ge=1024)
     request_timeout: float = Field(15, gt=0)
     compile_operations: bool = True
+    request_head_cache: bool = True
     response_cache_bytes: int = Field(16_777_216, ge=0)
 
     sentry_dsn: SecretStr | None = None

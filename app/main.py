@@ -25,13 +25,14 @@ from app.transport.admission import Admission
 from app.transport.contexts import Contexts
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.response_cache import ResponseCache
-from app.transport.http.streams import Streams, always
+from app.transport.http.streams import Streams, wait_forever
 from app.transport.middleware.client_address import TrustedProxies
 from app.transport.middleware.cors import allow_origins
 from app.transport.middleware.origins import AllowedHosts, Origins
 from app.transport.middleware.request_ids import RequestIds
 from app.transport.middleware.security_headers import SecurityHeaders
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operations import Operations
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.persisted_documents.store import RecentDocuments, RedisDocuments
 from app.transport.persisted_documents.trusted import load_manifest
@@ -61,8 +62,9 @@ def create_app(settings: Settings) -> ASGIApp:
             connections = _connections(app)
             router.routes.extend(_routes(app, connections, request_head_cache))
             state = {"app": app, "stop": lambda: _stop(app, connections)}
-            # A trace begins with the head: whoever wants traces has every request go the long way.
-            yield state if endpoint else state | {REQUEST_HEAD_CACHE: request_head_cache}
+            # The cache bypasses the tracing middleware, so it is off when an OTLP endpoint is configured.
+            uses_cache = settings.request_head_cache and request_head_cache.is_usable and not endpoint
+            yield state | {REQUEST_HEAD_CACHE: request_head_cache} if uses_cache else state
 
     router = Router(lifespan=lifespan)
     crossable = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
@@ -93,8 +95,8 @@ def _connections(app: App) -> Connections:
         most=settings.ws_max_connections_per_user,
     )
     limits = SocketLimits(
-        sockets=settings.ws_max_connections,
-        operations=settings.ws_max_operations,
+        max_sockets=settings.ws_max_connections,
+        max_operations=settings.ws_max_operations,
         init_timeout=settings.ws_init_timeout,
         idle_timeout=settings.ws_idle_timeout,
         ping_interval=settings.ws_heartbeat_interval,
@@ -118,34 +120,33 @@ def _routes(app: App, connections: Connections, request_head_cache: RequestHeadC
     settings = app.settings
     engine = build_engine(introspection=not settings.is_production, compile=settings.compile_operations)
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_id)
-    shared = SubscriptionMultiplexer(engine, contexts.public)
-    documents = _documents(app)
+    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
     admit = Admission(app.rate_limiter, anonymous_subscriptions=settings.anonymous_subscriptions)
-    streams: Streams[Context] = Streams(engine, shared, app.stopping, render_error=render_error, validity=until_invalid)
+    operations = Operations(engine, _documents(app), admit, execution_timeout=settings.request_timeout)
+    streams: Streams[Context] = Streams(
+        engine, multiplexer, app.stopping, render_error=render_error, validity=until_invalid
+    )
     response_cache = (
         ResponseCache(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
     )
     http = GraphQLEndpoint(
-        engine,
+        operations,
         contexts,
-        documents,
         streams,
-        admit=admit,
         render_error=render_error,
         response_cache=response_cache,
-        longest_body=settings.max_body_size,
-        execution_timeout=settings.request_timeout,
+        max_body_bytes=settings.max_body_size,
     )
     request_head_cache.open(http, contexts)
     sockets = SocketEndpoint(
-        SocketDependencies(engine, shared, contexts, admit, connections, documents),
+        SocketDependencies(operations, multiplexer, contexts, connections),
         allowed=Origins(settings.allowed_origins).allows,
     )
     return [
         Route("/graphql", http),
         WebSocketRoute("/graphql", sockets),
         *health.routes(app),
-        monitoring.route(app, engine, shared, streams, connections, response_cache, request_head_cache),
+        monitoring.route(app, engine, multiplexer, streams, connections, response_cache, request_head_cache),
         *pages.routes(settings.is_production),
         *demo.routes(settings),
     ]
@@ -165,7 +166,7 @@ def _documents(app: App) -> Documents:
 async def until_invalid(context: Context) -> Unauthenticated:
     """Wait until the caller's access token is no longer good. Returns why; never returns without a token."""
     if context.caller is None:
-        return await always(context)
+        return await wait_forever(context)
     key, withdrawn = context.caller.signing_key, asyncio.Event()
     key.listen(withdrawn.set)
     try:

@@ -1,4 +1,4 @@
-"""The server: uvicorn, set up so that no client can hold it and a restart loses nothing."""
+"""The server: uvicorn, configured so that slow clients cannot block it and a restart loses no requests."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from app.telemetry.reporting import report_errors
 from app.transport.server.http_protocol import BoundedHttpProtocol
 from app.transport.sockets.websocket_protocol import SocketProtocol
 
-GRACE = 10
-"""Seconds from SIGTERM to the end, whatever clients do."""
+SHUTDOWN_TIMEOUT_SECONDS = 10
+"""Seconds from SIGTERM to the end of the process, whatever clients do."""
 
 
 class Server(uvicorn.Server):
-    """Tells the application first when it is time to go: open streams would hold up the rest."""
+    """uvicorn's server, which stops the application first: open streams would block the rest of the shutdown."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object] = lambda: None) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and then take everything that lives as long as the process out of the collector's sight."""
+        """Start, and exclude all present objects from garbage collection: they live as long as the process."""
         await super().startup(sockets)
         if self.should_exit:
             return
         gc.collect()
         gc.freeze()
-        # Thousands of sockets are no garbage: with the default thresholds a third of the time goes into looking.
+        # With the default thresholds and thousands of sockets, garbage collection takes a third of the time.
         gc.set_threshold(50_000, 50, 1000)
         self._on_ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop in order, once. A signal that comes twice, from a terminal and from `make`, must not cut that short."""
+        """Stop once. A second signal, as from a terminal and `make` at once, must not interrupt the shutdown."""
         if not self.should_exit:
             super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop in order: readiness and streams, sockets, requests under way, the application."""
+        """Stop in order: listening, readiness and sockets, streams, requests under way, the application."""
         for server in self.servers:
             server.close()
         stop: Callable[[], Awaitable[None]] | None = self.lifespan.state.get("stop")
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
 
 
 def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
-    """uvicorn's configuration for `app`, or for the service itself."""
+    """Return uvicorn's configuration for `app`, or for the service itself."""
     return uvicorn.Config(
         app or create_app(settings),  # type: ignore[arg-type]
         host=settings.host,
@@ -66,7 +66,7 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=settings.ws_heartbeat_interval,
         ws_ping_timeout=settings.ws_heartbeat_timeout,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         backlog=4096,
         lifespan="on",
         proxy_headers=False,
@@ -78,7 +78,7 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
 
 
 def set_up_process(settings: Settings) -> None:
-    """Logs, and error reports where configured: once per process, before anything is served."""
+    """Configure logs, and error reports where a DSN is set. Call it once per process, before serving."""
     configure_logging(settings.log_level, json=settings.is_production)
     if settings.sentry_dsn is not None:
         report_errors(settings.sentry_dsn.get_secret_value(), settings.environment.value)

@@ -25,7 +25,7 @@ MANY_CONNECTIONS, FEW_CONNECTIONS = 64, 8
 
 @dataclass(frozen=True)
 class Bench:
-    """What all sections use; `service_without_cache` has no response cache."""
+    """What the sections share: the service, four variants of it with one setting changed, and its peers."""
 
     scale: Scale
     stores: Stores
@@ -33,6 +33,13 @@ class Bench:
     players: Sequence[Player]
     service: Service
     service_without_cache: Service
+    """`RESPONSE_CACHE_BYTES=0`."""
+    service_not_compiling: Service
+    """`RESPONSE_CACHE_BYTES=0` and `COMPILE_OPERATIONS=false`."""
+    service_without_head_cache: Service
+    """`REQUEST_HEAD_CACHE=false`."""
+    service_without_limits: Service
+    """`RATE_LIMIT_ENABLED=false`."""
     peers: Sequence[Peer]
     report: Report
 
@@ -61,7 +68,10 @@ def queries(bench: Bench) -> None:
     with ExitStack() as stack:
         servers = {
             "ours, cached answers": _serve(stack, bench.service),
+            "ours, REQUEST_HEAD_CACHE=false": _serve(stack, bench.service_without_head_cache),
+            "ours, RATE_LIMIT_ENABLED=false": _serve(stack, bench.service_without_limits),
             "ours, executed": _serve(stack, bench.service_without_cache),
+            "ours, executed, COMPILE_OPERATIONS=false": _serve(stack, bench.service_not_compiling),
             **{peer.name: _serve(stack, peer) for peer in bench.peers},
             "bare Starlette": _until_end(stack, subjects.start_bare()),
         }

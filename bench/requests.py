@@ -50,7 +50,12 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
     report.note(CONDITIONS)
     with private_stores() as stores, clients() as load:
         service = subjects.Service("ours", stores)
-        service_without_cache = subjects.Service("executing", stores, response_cache_bytes=0)
+        variants = (
+            subjects.Service("executing", stores, response_cache_bytes=0),
+            subjects.Service("interpreting", stores, response_cache_bytes=0, compile_operations=False),
+            subjects.Service("parsing", stores, request_head_cache=False),
+            subjects.Service("unlimited", stores, rate_limit_enabled=False),
+        )
         candidates = [
             make(stores, service.settings) for make in (subjects.idiomatic, subjects.node, subjects.node_with_limits)
         ]
@@ -58,8 +63,8 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
         if len(peers) < len(candidates):
             report.note("The servers on Node are omitted: node is missing, or `npm ci` in bench/peers/node.")
         players = make_players(scale.players, service.settings)
-        bench = Bench(scale, stores, load, players, service, service_without_cache, peers, report)
-        for subject in (*bench.field, service_without_cache):
+        bench = Bench(scale, stores, load, players, service, *variants, peers, report)
+        for subject in (*bench.field, *variants):
             subject.fill(players)
         for section in sections:
             SECTIONS[section](bench)

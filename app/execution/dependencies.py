@@ -1,38 +1,38 @@
-"""What the result of an execution rests on."""
+"""The dependencies of the result of an execution."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Dependency = Callable[[], object]
-"""Tells what there is now: one and the same object for as long as nothing changed, None when that is not known."""
+"""Returns the present version object of a state: identical (`is`) while the state is unchanged, None if unknown."""
 
 
 class Dependencies:
-    """Collects, during one execution, what its result was made from; afterwards tells whether that is still so.
+    """The version objects that the result of one execution was made from.
 
-    Every root field adds its grounds once. `complete` makes sure of it: of a field that added nothing, anything may
-    have changed.
+    Every root field adds its dependencies once. `is_complete` checks that: a field that added nothing may depend on
+    anything.
     """
 
-    __slots__ = ("_fields", "_seen")
+    __slots__ = ("_fields", "_versions")
 
     def __init__(self) -> None:
-        self._seen: list[tuple[Dependency, object]] = []
+        self._versions: list[tuple[Dependency, object]] = []
         self._fields = 0
 
-    def add(self, *presents: Dependency) -> None:
-        """One root field rests on what each of `presents` tells at this moment.
+    def add(self, *dependencies: Dependency) -> None:
+        """Add the present versions of the dependencies of one root field.
 
-        To be called before anything is read, and in the same turn of the event loop in which it is read.
+        Call it before reading the state, in the same turn of the event loop.
         """
         self._fields += 1
-        self._seen += [(present, present()) for present in presents]
+        self._versions += [(dependency, dependency()) for dependency in dependencies]
 
-    def complete(self, fields: int) -> bool:
-        """Whether all of so many root fields have added their grounds, and all of those are known."""
-        return self._fields == fields and all(seen is not None for _, seen in self._seen)
+    def is_complete(self, fields: int) -> bool:
+        """Return whether all root fields have added their dependencies, and all versions are known."""
+        return self._fields == fields and all(version is not None for _, version in self._versions)
 
     def are_current(self) -> bool:
-        """Whether all that was seen is still the present. Only for grounds that are complete."""
-        return all(present() is seen for present, seen in self._seen)
+        """Return whether no dependency has changed since. Only for complete dependencies."""
+        return all(dependency() is version for dependency, version in self._versions)

@@ -1,4 +1,4 @@
-"""A cache bounded twice: by the number of its entries and by their weight."""
+"""A least-recently-used cache, bounded by the number of its entries and by their weight."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ V = TypeVar("V")
 
 
 class LRUCache(Generic[K, V]):
-    """The entries used last, at most `entries` of them and together at most `weight` heavy."""
+    """The entries used last, up to `max_entries` of them with a total weight of up to `max_weight`."""
 
-    def __init__(self, entries: int, weight: int) -> None:
-        if entries < 1 or weight < 1:
-            raise ValueError("A cache needs room for at least one entry")
-        self._entries = entries
-        self._weight = weight
-        self._held: OrderedDict[K, tuple[V, int]] = OrderedDict()
+    def __init__(self, max_entries: int, max_weight: int) -> None:
+        """Create an empty cache. Raises ValueError for limits below 1."""
+        if max_entries < 1 or max_weight < 1:
+            raise ValueError("`max_entries` and `max_weight` must be at least 1")
+        self._max_entries = max_entries
+        self._max_weight = max_weight
+        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self.weight = 0
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._values)
 
     def get(self, key: K) -> V | None:
-        """The value under `key`, which becomes the most recently used, or None."""
-        held = self._held.get(key)
-        if held is None:
+        """Return the value under `key`, which becomes the most recently used, or None."""
+        entry = self._values.get(key)
+        if entry is None:
             return None
-        self._held.move_to_end(key)
-        return held[0]
+        self._values.move_to_end(key)
+        return entry[0]
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Keep `value`, dropping the least recently used ones to make room.
+        """Add `value`, and evict the least recently used ones while a limit is exceeded.
 
-        A value heavier than the whole cache is not kept: it would only empty it.
+        A value heavier than the whole cache is not added: it would only empty the cache.
         """
-        if weight > self._weight:
+        if weight > self._max_weight:
             return
-        previous = self._held.pop(key, None)
+        previous = self._values.pop(key, None)
         if previous is not None:
             self.weight -= previous[1]
-        self._held[key] = (value, weight)
+        self._values[key] = (value, weight)
         self.weight += weight
-        while len(self._held) > self._entries or self.weight > self._weight:
-            _, (_, dropped) = self._held.popitem(last=False)
-            self.weight -= dropped
+        while len(self._values) > self._max_entries or self.weight > self._max_weight:
+            _, (_, evicted) = self._values.popitem(last=False)
+            self.weight -= evicted

@@ -1,4 +1,4 @@
-"""Execution by graphql-core: complete, and the reference for every other way."""
+"""Execution by graphql-core, the reference for compiled execution."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from typing import Any, cast
 
 import strawberry
 from graphql import ExecutionResult, GraphQLError
-from graphql.execution import Executor, create_source_event_stream
-from strawberry.execution import optimized_is_awaitable
 
+from app.execution._upstream import Executor, create_source_event_stream, graphql_schema, optimized_is_awaitable
 from app.execution.documents.operation import Operation
 from app.execution.request_error import BAD_USER_INPUT, RequestError
 from app.execution.response import Response
 
 
 class ReferenceExecutor:
-    """Walks the document at every execution, with Strawberry's own executor class."""
+    """Executes operations with graphql-core, using Strawberry's executor class."""
 
     def __init__(self, schema: strawberry.Schema) -> None:
-        self._schema = schema._schema
+        self._schema = graphql_schema(schema)
         self._executor_class = schema.execution_context_class
 
     def executor(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: object, root: object = None
     ) -> Executor[Any]:
-        """An executor for one execution. Raises Refusal (BAD_USER_INPUT) for bad variables."""
+        """Return an executor for one execution. Raises RequestError (BAD_USER_INPUT) for invalid variables."""
         executor = self._executor_class.build(
             self._schema,
             operation.document,
@@ -40,11 +39,11 @@ class ReferenceExecutor:
             operation_extensions=None,
         )
         if isinstance(executor, list):
-            raise RequestError.because(executor[0], BAD_USER_INPUT)
+            raise RequestError.from_error(executor[0], BAD_USER_INPUT)
         return executor
 
     async def source(self, executor: Executor[Any]) -> AsyncIterable[Any]:
-        """The events behind a subscription. Raises Refusal when its resolver does not deliver them."""
+        """Return the source of a subscription. Raises RequestError when its resolver does not deliver one."""
         stream: Any = create_source_event_stream(executor)
         if isawaitable(stream):
             stream = await stream
@@ -55,7 +54,7 @@ class ReferenceExecutor:
 
 
 async def run(executor: Executor[Any], *, serially: bool | None = None) -> Response:
-    """Let graphql-core execute, however its resolvers deliver."""
+    """Execute with graphql-core, whether or not its resolvers are asynchronous."""
     result: Any = executor.execute_operation(serially)
     if isawaitable(result):
         result = await result

@@ -1,4 +1,4 @@
-"""A request that is refused before anything of it is executed."""
+"""The error of a request that is refused before it is executed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAD_USER_INPUT = "BAD_USER_INPUT"
 
 
 class RequestError(Exception):
-    """The request has no execution: nothing was resolved and there is no `data` to send.
+    """The request was not executed: nothing was resolved and the response has no `data`.
 
     `errors` lists exactly one error. Refused documents, operation names and variables carry
     `extensions["code"]`, one of the constants of this module. A subscription whose resolver failed
@@ -26,7 +26,7 @@ class RequestError(Exception):
         super().__init__(self.errors[0].message)
 
     @classmethod
-    def because(cls, error: GraphQLError, code: str) -> RequestError:
+    def from_error(cls, error: GraphQLError, code: str) -> RequestError:
         """Refuse with `code`, unless the error already names its own.
 
         The error is copied without its syntax nodes: refusals are cached, and one node keeps the

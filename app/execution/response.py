@@ -1,4 +1,4 @@
-"""The result of one execution, and its bytes."""
+"""The result of one execution, and its encoding."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from app.execution.request_error import RequestError
 FormatError = Callable[[GraphQLError], dict[str, Any]]
 
 
-def formatted(error: GraphQLError) -> dict[str, Any]:
-    """The error as the specification formats it."""
+def format_by_specification(error: GraphQLError) -> dict[str, Any]:
+    """Return the error as the specification formats it."""
     return dict(error.formatted)
 
 
 @dataclass(slots=True, eq=False)
 class Response:
-    """What one execution produced.
+    """The result of one execution.
 
-    `data` is None when an error reached the root. `has_data` is False when there was no execution
-    at all; such a response has no `data` entry on the wire.
+    `data` is None when an error reached the root. `has_data` is False when nothing was executed; such a response has no
+    `data` entry.
     """
 
     data: dict[str, Any] | None
@@ -34,14 +34,15 @@ class Response:
 
     @classmethod
     def of(cls, request_error: RequestError) -> Response:
-        """The response to a refused request."""
+        """Return the response to a refused request."""
         return cls(None, list(request_error.errors), has_data=False)
 
 
 def encode(response: Response, format_error: FormatError) -> bytes:
-    """The response as UTF-8 JSON.
+    """Return the response as UTF-8 JSON.
 
-    Raises TypeError when a custom scalar serialised to something JSON cannot hold.
+    Raises:
+        TypeError: A custom scalar serialised to a value that JSON cannot represent.
     """
     body: dict[str, Any] = {}
     if response.has_data:
@@ -51,6 +52,5 @@ def encode(response: Response, format_error: FormatError) -> bytes:
     try:
         return orjson.dumps(body)
     except TypeError:
-        # Lone surrogates, integers beyond 64 bits and keys that are no strings: all legal in the
-        # JSON of the standard library, and rare enough to pay for it here.
+        # Lone surrogates, integers beyond 64 bits and keys that are not strings, which the standard library encodes.
         return json.dumps(body, separators=(",", ":")).encode()

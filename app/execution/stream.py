@@ -19,10 +19,10 @@ class ResponseStream(AsyncGenerator[Response, None]):
     - A source that fails before its first event raises Refusal from the first step: the subscription
       never came to be.
     - One that fails later yields one response with the error and no data, and then ends.
-    - `aclose` closes the source, even when no event was ever asked for.
+    - `aclose` closes the source, even before the first step.
 
-    A generator function would not do: closed before its first step it runs none of its code, and
-    the source would stay open.
+    A generator function would not do: closed before its first step it runs none of its code, and the source would stay
+    open.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class ResponseStream(AsyncGenerator[Response, None]):
         self._ended = False
 
     async def asend(self, _: None) -> Response:
-        """The response to the next event. Raises StopAsyncIteration at the end of the source."""
+        """Return the response to the next event. Raises StopAsyncIteration at the end of the source."""
         if self._ended:
             raise StopAsyncIteration
         try:
@@ -73,7 +73,7 @@ class ResponseStream(AsyncGenerator[Response, None]):
         val: BaseException | object = None,
         tb: TracebackType | None = None,
     ) -> Response:
-        """Close the source, then raise what was thrown."""
+        """Close the source, then raise the exception."""
         await self.aclose()
         raise typ
 

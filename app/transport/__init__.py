@@ -1,0 +1,1 @@
+"""The transports of GraphQL: HTTP, server-sent events, multipart responses and WebSockets."""

@@ -1,4 +1,4 @@
-"""The guard: what is asked before any operation is executed, over any transport."""
+"""Admission: the checks before any operation is executed, over any transport."""
 
 from __future__ import annotations
 
@@ -18,23 +18,29 @@ ACTIVITIES = {
     "submitScore": Activity.SUBMIT,
     "submitSignedAction": Activity.SUBMIT,
 }
-"""What root fields count as. All others are queries."""
+"""The activity that root fields count as. All others count as queries."""
 
 REFUSED_DOCUMENT: Mapping[Activity, int] = {Activity.QUERY: 1}
 
 
 class Admission:
-    """Lets an operation pass, or raises a domain error."""
+    """Admits an operation, or raises a domain error."""
 
     def __init__(self, limiter: RateLimiter, *, anonymous_subscriptions: bool) -> None:
         self._limiter = limiter
         self._anonymous_subscriptions = anonymous_subscriptions
 
     async def __call__(self, context: Context, operation: Operation | None) -> None:
-        """`operation` is None for a document that was refused, which cost time too.
+        """Count an operation against the rate limits.
 
-        Raises RateLimited; BadUserInput for more fields than any limit allows at once; Unauthenticated for an
-        anonymous subscription where those are not allowed.
+        Args:
+            context: The context of the operation.
+            operation: None for a document that was refused, which cost time too.
+
+        Raises:
+            RateLimited: A limit is exceeded.
+            BadUserInput: The operation has more fields than any limit allows at once.
+            Unauthenticated: Anonymous subscriptions are not allowed.
         """
         costs = REFUSED_DOCUMENT if operation is None else costs_of(operation.root_fields)
         await self._limiter.charge(context.caller, context.address, costs)
@@ -46,7 +52,7 @@ class Admission:
 
 @lru_cache(maxsize=1024)
 def costs_of(root_fields: tuple[str, ...]) -> Mapping[Activity, int]:
-    """Fields per activity. Every response key counts, so that aliases do not multiply what a limit allows."""
+    """Return the number of fields per activity. Every response key counts, so that aliases cannot evade a limit."""
     costs: dict[Activity, int] = {}
     for name in root_fields:
         activity = ACTIVITIES.get(name, Activity.QUERY)

@@ -1,4 +1,4 @@
-"""From a request to the context of its operations: who asks, and from where."""
+"""The contexts of operations: the caller and the address of a request."""
 
 from __future__ import annotations
 
@@ -21,22 +21,33 @@ class Contexts:
     """Makes contexts from ASGI scopes."""
 
     def __init__(
-        self, app: App, proxies: TrustedProxies, new_id: Callable[[], str], clock: Callable[[], float] = time.time
+        self,
+        app: App,
+        proxies: TrustedProxies,
+        make_request_id: Callable[[], str],
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`new_id` names requests that do not bring an id. `clock`: seconds since the epoch."""
+        """Create the factory.
+
+        Args:
+            app: The services that contexts refer to.
+            proxies: The proxies whose `X-Forwarded-For` is trusted.
+            make_request_id: Names requests that do not bring an id.
+            clock: Returns Unix time in seconds.
+        """
         self._app = app
         self._clock = clock
         self._proxies = proxies
-        self._new_id = new_id
+        self._make_request_id = make_request_id
 
-    async def of_http(self, scope: Mapping[str, Any]) -> Context:
-        """The context of an HTTP request. Raises Unauthenticated for a bad access token; having none is no fault."""
-        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+    async def from_http(self, scope: Mapping[str, Any]) -> Context:
+        """Return the context of an HTTP request. Raises Unauthenticated for a bad access token."""
+        headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         return await self._context(scope, headers, headers.get(b"authorization"))
 
-    async def of_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
-        """The context of a socket: `authorization` in the payload of `connection_init`, else in the handshake."""
-        headers = {name: value for name, value in scope["headers"] if name in _WANTED}
+    async def from_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
+        """Return the context of a socket, by `authorization` in the `connection_init` payload or the handshake."""
+        headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         given = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
         if given is None:
             return await self._context(scope, headers, headers.get(b"authorization"))
@@ -45,10 +56,10 @@ class Contexts:
         return await self._context(scope, headers, given.encode(errors="replace"))
 
     def renew(self, context: Context, request_id: str) -> Context | None:
-        """The context of one more request by the caller of `context`, from the same address.
+        """Return the context of another request by the caller of `context`, from the same address.
 
-        None when its access token is no longer good, or its address is blocked: the request is to be refused as any
-        other.
+        None when the access token is no longer valid, or the address is blocked: then the request must be parsed and
+        refused like any other.
         """
         caller = context.caller
         if caller is not None and not caller.is_valid_at(self._clock()):
@@ -58,7 +69,7 @@ class Contexts:
         return Context(self._app, caller, context.address, context.user_agent, request_id)
 
     def public(self, dependencies: Dependencies | None = None) -> Context:
-        """The context of an execution that many viewers share; its resolvers tell `dependencies` what they rest on."""
+        """Return the context of an execution that many viewers share. Its resolvers add to `dependencies`."""
         return Context(self._app, dependencies=dependencies)
 
     async def _context(
@@ -66,26 +77,26 @@ class Contexts:
     ) -> Context:
         agent = headers.get(b"user-agent")
         address = client_address(scope, self._proxies)
-        # Before anything else: to whoever is blocked, not even a look at the token is owed.
+        # Check the block list before verifying the token.
         self._app.rate_limiter.refuse_blocked(address)
         return Context(
             self._app,
             caller=None if authorization is None else await self._caller(authorization, address),
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
-            request_id=scope.get("state", {}).get("request_id") or self._new_id(),
+            request_id=scope.get("state", {}).get("request_id") or self._make_request_id(),
         )
 
     async def _caller(self, authorization: bytes, address: str) -> Caller:
         try:
             return await self._app.access_tokens.verify(_bearer(authorization))
         except Unauthenticated:
-            # Whoever tries tokens is as anonymous as somebody without one, and no cheaper.
+            # A request with a bad token counts like an anonymous one.
             await self._app.rate_limiter.charge(None, address, {Activity.QUERY: 1})
             raise
 
 
-_WANTED = (b"authorization", b"user-agent")
+_USED_HEADERS = (b"authorization", b"user-agent")
 
 
 def _bearer(authorization: bytes) -> str:
@@ -96,6 +107,6 @@ def _bearer(authorization: bytes) -> str:
 
 
 def _text(raw: bytes) -> str:
-    """Header bytes as printable text: what came from a client is never trusted to be either."""
+    """Return header bytes as printable text: clients may send neither."""
     text = raw.decode("latin-1")
     return text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)

@@ -1,4 +1,4 @@
-"""Requests that cannot become an operation, and why."""
+"""The errors of requests that cannot become an operation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ BAD_REQUEST = "BAD_REQUEST"
 
 
 class BadRequest(Exception):
-    """Not a well-formed GraphQL request at all.
+    """The request is not a well-formed GraphQL request.
 
-    `status` is the HTTP status whatever media type the client accepts; `headers` go with it.
+    `status` is the HTTP status for every media type; `headers` are added to the response.
     """
 
     def __init__(self, status: int, message: str, headers: Sequence[Header] = ()) -> None:
@@ -24,7 +24,7 @@ class BadRequest(Exception):
 
 
 class DocumentRefused(Exception):
-    """A well-formed request names a document that is not to be had. `code` is for `extensions.code`."""
+    """A well-formed request names a document that is unknown or not trusted. `code` is for `extensions.code`."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -33,4 +33,4 @@ class DocumentRefused(Exception):
 
 
 class ClientDisconnected(Exception):
-    """The client left before its request was complete: there is nobody to answer."""
+    """The client disconnected before its request was complete."""

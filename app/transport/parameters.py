@@ -13,15 +13,15 @@ from app.transport.errors import BadRequest
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# The names a request may say only once: a filter in front of us may read the first, and we the last.
+# The names that must not be repeated: a filter in front of us may read the first, and we the last.
 QUOTED_NAMES = (b'"query"', b'"operationName"', b'"variables"', b'"extensions"', b'"documentId"')
 
-# More pairs than these make no GraphQL request, and each costs time to take apart.
-MOST_PAIRS = 32
+# A GraphQL request has fewer, and parsing each costs time.
+MAX_PARAMETERS = 32
 
 
 class Parameters(NamedTuple):
-    """A well-formed request. Nothing is known yet of the document: `query` may even be missing."""
+    """A well-formed request. Its document is not parsed yet, and `query` may be missing."""
 
     query: str | None = None
     operation_name: str | None = None
@@ -31,7 +31,7 @@ class Parameters(NamedTuple):
 
 
 def parameters_of(members: object) -> Parameters:
-    """Check what a client sent. Unknown members are ignored. Raises MalformedRequest (400)."""
+    """Check the members of a request. Unknown ones are ignored. Raises BadRequest (400)."""
     if type(members) is not dict:
         if isinstance(members, list):
             raise BadRequest(400, "Batching is not supported: send one operation per request.")
@@ -55,7 +55,7 @@ def parameters_of(members: object) -> Parameters:
 
 
 def parameters_of_json(body: bytes) -> Parameters:
-    """Read a POST body: UTF-8 JSON, with or without byte order mark. Raises MalformedRequest (400)."""
+    """Read a POST body: UTF-8 JSON, with or without byte order mark. Raises BadRequest (400)."""
     # A byte order mark is against RFC 8259, which nonetheless lets receivers ignore it.
     body = body.removeprefix(BYTE_ORDER_MARK)
     if not body:
@@ -64,7 +64,7 @@ def parameters_of_json(body: bytes) -> Parameters:
         members = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadRequest(400, "The body must be valid JSON in UTF-8.") from None
-    # orjson keeps the last of repeated names in silence. Only a suspect body is read again, strictly.
+    # orjson silently keeps the last of repeated names. Only a body that may repeat one is parsed again, strictly.
     if b"\\u" in body or any(body.count(name) > 1 for name in QUOTED_NAMES):
         _refuse_repeated_names(body)
     return parameters_of(members)
@@ -85,9 +85,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parameters_of_query_string(raw: bytes) -> Parameters:
-    """Read a GET request. A parameter with an empty value counts as absent. Raises MalformedRequest (400)."""
+    """Read a GET request. A parameter with an empty value counts as absent. Raises BadRequest (400)."""
     try:
-        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MOST_PAIRS)
+        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         raise BadRequest(400, "The query string must be percent-encoded UTF-8.") from None
     except ValueError:

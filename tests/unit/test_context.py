@@ -30,7 +30,7 @@ def recorded(*results: Cacheable[int]) -> Dependencies:
 def test_a_value_is_cached_until_a_dependency_changes() -> None:
     state = State()
     dependencies = recorded(Cacheable(1, ((state, state.current),)))
-    assert dependencies.complete(1)
+    assert dependencies.is_complete(1)
     assert dependencies.are_current()
     state.current = object()
     assert not dependencies.are_current()
@@ -38,12 +38,12 @@ def test_a_value_is_cached_until_a_dependency_changes() -> None:
 
 def test_a_value_whose_dependency_changed_while_it_was_read_is_not_cached() -> None:
     state = State()
-    assert not recorded(Cacheable(1, ((state, object()),))).complete(1)
+    assert not recorded(Cacheable(1, ((state, object()),))).is_complete(1)
 
 
 def test_a_value_with_an_unknown_dependency_is_not_cached() -> None:
     state = State()
-    assert not recorded(Cacheable(1, ((state, None),))).complete(1)
+    assert not recorded(Cacheable(1, ((state, None),))).is_complete(1)
 
 
 def test_the_value_is_returned_without_a_cache_too() -> None:

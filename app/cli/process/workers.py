@@ -16,11 +16,11 @@ from multiprocessing.synchronize import Event
 import structlog
 
 from app.config import Settings
-from app.server import GRACE, Server, config, set_up_process
+from app.server import SHUTDOWN_TIMEOUT_SECONDS, Server, config, set_up_process
 
 log = structlog.get_logger(__name__)
 
-STOP_TIMEOUT = GRACE + 5.0
+STOP_TIMEOUT = SHUTDOWN_TIMEOUT_SECONDS + 5.0
 """Seconds until workers that have not stopped are killed."""
 
 

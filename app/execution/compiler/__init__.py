@@ -1,0 +1,1 @@
+"""The compiler of operations: it turns an operation into closures once, and the closures are executed many times."""

@@ -1,4 +1,4 @@
-"""Which fields a document selects on which type, once the values of @skip and @include are known."""
+"""The fields that an operation selects on each type, for given values of @skip and @include."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
 )
-from graphql.execution.collect_fields import (
+from strawberry.types.field import StrawberryField
+
+from app.execution._upstream import (
+    STRAWBERRY_DEFINITION,
     FieldDetailsList,
     FragmentDetails,
+    VariableValues,
     collect_fields,
     collect_subfields,
 )
-from graphql.execution.values import VariableValues
-from strawberry.types.field import StrawberryField
+from app.execution.documents.selection import fragments_of
 
-from app.execution.documents.selection import DEFINITION, fragments_of
-
-# A plan of more fields than this would take longer to write than it could ever save.
+# A plan with more fields would take longer to compile than it could save.
 MAX_FIELDS = 2000
 
 
 class Unsupported(Exception):
-    """The operation holds something the compiler does not know; graphql-core executes it instead."""
+    """The operation has a feature that the compiler does not support; graphql-core executes it instead."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,27 +47,28 @@ class SelectedField:
 
     @property
     def node(self) -> FieldNode:
-        """The first mention; its arguments are those of all."""
+        """Return the first mention; its arguments are those of all."""
         return self.details[0].node
 
     @property
     def nodes(self) -> list[FieldNode]:
-        """All mentions, for the locations of errors."""
+        """Return all mentions, for the locations of errors."""
         return [detail.node for detail in self.details]
 
     @property
     def name(self) -> str:
+        """Return the name of the field."""
         return self.node.name.value
 
     @property
     def strawberry(self) -> StrawberryField | None:
-        """Strawberry's definition of the field, or None when it is one of graphql-core's own."""
-        definition = self.definition.extensions.get(DEFINITION)
+        """Return Strawberry's definition of the field, or None for a field of graphql-core itself."""
+        definition = self.definition.extensions.get(STRAWBERRY_DEFINITION)
         return definition if isinstance(definition, StrawberryField) else None
 
 
-class Collector:
-    """Collects with graphql-core's own algorithm, so that merging and conditions agree with it."""
+class FieldCollector:
+    """Collects fields with graphql-core's own algorithm, so that merging and conditions agree with it."""
 
     def __init__(
         self,
@@ -84,15 +86,15 @@ class Collector:
         """How many fields were collected so far."""
 
     def root(self, root: GraphQLObjectType) -> list[SelectedField]:
-        """The root fields. Raises Unsupported when a condition cannot be evaluated."""
+        """Return the root fields. Raises Unsupported when a condition cannot be evaluated."""
         try:
             collected = collect_fields(self.schema, self._fragments, self._values, root, self._operation)
         except GraphQLError as error:
             raise Unsupported from error
         return self._selected(root, collected.grouped_field_set)
 
-    def below(self, parent: GraphQLObjectType, details: FieldDetailsList) -> list[SelectedField]:
-        """The fields selected on a value of type `parent` of the field with these details."""
+    def subfields(self, parent: GraphQLObjectType, details: FieldDetailsList) -> list[SelectedField]:
+        """Return the fields selected on a value of type `parent` of the field with these details."""
         key = (parent.name, id(details))
         if key not in self._collected:
             try:

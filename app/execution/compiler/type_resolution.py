@@ -1,4 +1,4 @@
-"""Which Python class stands for which object type."""
+"""The Python classes of object types."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from graphql import (
     is_interface_type,
 )
 from strawberry.types.base import StrawberryObjectDefinition
-from strawberry.types.cast import get_strawberry_type_cast
 
+from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.compiler.field_collection import Unsupported
-from app.execution.documents.selection import DEFINITION
 
 Variants = dict[type, GraphQLObjectType]
 
 
 def definition_of(object_type: GraphQLObjectType) -> StrawberryObjectDefinition:
-    """Strawberry's definition. Raises Unsupported for a type with its own idea of its instances."""
-    definition = object_type.extensions.get(DEFINITION)
+    """Return Strawberry's definition. Raises Unsupported for a type with an `is_type_of` of its own."""
+    definition = object_type.extensions.get(STRAWBERRY_DEFINITION)
     if not isinstance(definition, StrawberryObjectDefinition) or definition.is_type_of is not None:
         raise Unsupported(object_type.name)
     return definition
 
 
 def classes_of(object_type: GraphQLObjectType) -> tuple[type, ...]:
-    """The classes whose direct instances are certainly of this type.
+    """Return the classes whose direct instances are certainly of this type.
 
-    Other values may be too, such as instances of subclasses; graphql-core decides about those.
+    Other values may be of this type too, such as instances of subclasses; graphql-core decides about those.
     """
     definition = definition_of(object_type)
     generic = definition.concrete_of
@@ -36,11 +35,11 @@ def classes_of(object_type: GraphQLObjectType) -> tuple[type, ...]:
 
 
 def variants_of(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> Variants:
-    """The object type of each class that certainly has one in this union or interface.
+    """Return the object type of each class that certainly has one in this union or interface.
 
-    A specialised generic shares its class with its siblings and is not among them.
+    A specialised generic is left out, because it shares its class with other types.
     """
-    above = abstract.extensions.get(DEFINITION)
+    above = abstract.extensions.get(STRAWBERRY_DEFINITION)
     if is_interface_type(abstract) and getattr(above, "resolve_type", None) is not None:
         raise Unsupported(abstract.name)
     variants: Variants = {}
@@ -50,8 +49,3 @@ def variants_of(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> Variant
         if own and definition.name == object_type.name:
             variants[definition.origin] = object_type
     return variants
-
-
-def is_cast(value: object) -> bool:
-    """Whether `strawberry.cast` made the value an instance of something else than its class."""
-    return get_strawberry_type_cast(value) is not None

@@ -1,0 +1,1 @@
+"""Documents and their operations: parsing, validation, caching, and variables."""

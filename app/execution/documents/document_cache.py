@@ -1,8 +1,6 @@
-"""Documents: parsed, limited, validated, and remembered whether they passed or not."""
+"""The cache of parsed and validated documents, and of those that were refused."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from graphql import (
     ASTValidationRule,
@@ -18,16 +16,15 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from app.execution.documents.operation import Operation
-from app.execution.documents.selection import Marked, is_uncacheable, reads_viewer
-from app.execution.limits.storable_values import HoldableLiterals
+from app.execution.documents.selection import MarkedFields, is_uncacheable, reads_viewer
+from app.execution.limits.limits import DocumentLimits
+from app.execution.limits.measure import check
+from app.execution.limits.storable_values import StorableLiterals
 from app.execution.lru_cache import LRUCache
 from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, RequestError
 
-Limits = Callable[[GraphQLSchema, DocumentNode, int], GraphQLError | None]
-"""Judges a parsed document; the last argument is the length of its text in characters."""
-
-RULES: tuple[type[ASTValidationRule], ...] = (
-    HoldableLiterals,
+VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
+    StorableLiterals,
     *specified_rules,
     MaybeNullValidationRule,
     OneOfInputValidationRule,
@@ -36,22 +33,22 @@ RULES: tuple[type[ASTValidationRule], ...] = (
 # A syntax tree with its tokens takes 100 to 280 bytes per character of the document.
 BYTES_PER_CHARACTER = 250
 
-# Parsing costs 5 µs per token and comes before any other limit can look: 64 KiB of single letters would take
-# a fifth of a second. The largest document that code generators and GraphiQL send has about 600 tokens.
-MOST_TOKENS = 2000
+# Parsing costs 5 µs per token and comes before all other limits: 64 KiB of single letters would take a fifth of a
+# second. The largest document that code generators and GraphiQL send has about 600 tokens.
+MAX_TOKENS = 2000
 
 
 class Document:
-    """One accepted document. Its operations are prepared when first asked for."""
+    """One accepted document. Its operations are prepared at the first use."""
 
     def __init__(
-        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: Marked, uncacheable: Marked
+        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: MarkedFields, uncacheable: MarkedFields
     ) -> None:
         self._query = query
         self._schema = schema
         self._tree = tree
         self._viewers = viewers
-        self._groundless = uncacheable
+        self._uncacheable = uncacheable
         self._definitions: dict[str | None, OperationDefinitionNode] = {
             node.name.value if node.name else None: node
             for node in tree.definitions
@@ -61,7 +58,7 @@ class Document:
         self._prepared: dict[str | None, Operation] = {}
 
     def operation(self, name: str | None) -> Operation:
-        """The operation called `name`, or the only one there is. Raises Refusal (BAD_USER_INPUT)."""
+        """Return the operation called `name`, or the only one. Raises RequestError (BAD_USER_INPUT)."""
         name = self._only if name is None else name
         return self._prepared.get(name) or self._prepare(name)
 
@@ -73,42 +70,42 @@ class Document:
                 if name is None
                 else f"Unknown operation named '{name}'."
             )
-            raise RequestError.because(GraphQLError(reason), BAD_USER_INPUT)
+            raise RequestError.from_error(GraphQLError(reason), BAD_USER_INPUT)
         operation = Operation(
             self._query,
             self._schema,
             self._tree,
             definition,
             viewers=self._viewers,
-            uncacheable=self._groundless,
+            uncacheable=self._uncacheable,
         )
         self._prepared[name] = operation
         return operation
 
 
-class Documents:
-    """Every document seen lately, so that only its first request pays for parsing and validation.
+class DocumentCache:
+    """The documents used last, so that only the first request pays for parsing and validation.
 
-    Accepted and refused documents are kept apart: a flood of bad ones cannot push out the good.
+    Accepted and refused documents are kept apart: a flood of bad ones cannot evict the good.
     """
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits | None, entries: int, size: int) -> None:
-        """Keep up to `entries` documents of either kind, in about `size` bytes of memory for each kind."""
+    def __init__(self, schema: GraphQLSchema, limits: DocumentLimits | None, max_entries: int, max_bytes: int) -> None:
+        """Keep up to `max_entries` documents of either kind, in about `max_bytes` of memory for each kind."""
         self._schema = schema
         self._limits = limits
-        self._viewers = Marked(schema, reads_viewer)
-        self._groundless = Marked(schema, is_uncacheable)
-        self._accepted: LRUCache[str, Document] = LRUCache(entries, size)
-        self._refused: LRUCache[str, RequestError] = LRUCache(entries, size)
+        self._viewers = MarkedFields(schema, reads_viewer)
+        self._uncacheable = MarkedFields(schema, is_uncacheable)
+        self._accepted: LRUCache[str, Document] = LRUCache(max_entries, max_bytes)
+        self._refused: LRUCache[str, RequestError] = LRUCache(max_entries, max_bytes)
 
     def get(self, query: str) -> Document:
-        """The document of this text. Raises Refusal when it cannot be parsed, is too large or not valid."""
+        """Return the document of a text. Raises RequestError when it cannot be parsed, is too large or not valid."""
         document = self._accepted.get(query)
         if document is not None:
             return document
         refused = self._refused.get(query)
         if refused is not None:
-            # A new exception each time: raising one object again lengthens its traceback for ever.
+            # A new exception each time: raising the same object again makes its traceback longer and longer.
             raise RequestError(refused.errors)
         try:
             document = self._admit(query)
@@ -120,12 +117,12 @@ class Documents:
 
     def _admit(self, query: str) -> Document:
         try:
-            tree = parse(query, max_lexical_tokens=MOST_TOKENS, max_comments=MOST_TOKENS)
+            tree = parse(query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS)
         except GraphQLError as error:
-            raise RequestError.because(error, PARSE_FAILED) from None
-        if self._limits is not None and (over := self._limits(self._schema, tree, len(query))):
-            raise RequestError.because(over, TOO_COMPLEX)
-        # One error is all that is ever told, so the search stops at the first.
-        if errors := validate(self._schema, tree, RULES, max_errors=1, hide_suggestions=True):
-            raise RequestError.because(errors[0], VALIDATION_FAILED)
-        return Document(query, self._schema, tree, viewers=self._viewers, uncacheable=self._groundless)
+            raise RequestError.from_error(error, PARSE_FAILED) from None
+        if self._limits and (exceeded := check(self._schema, tree, len(query), self._limits)):
+            raise RequestError.from_error(exceeded, TOO_COMPLEX)
+        # Only one error is reported, so validation stops at the first.
+        if errors := validate(self._schema, tree, VALIDATION_RULES, max_errors=1, hide_suggestions=True):
+            raise RequestError.from_error(errors[0], VALIDATION_FAILED)
+        return Document(query, self._schema, tree, viewers=self._viewers, uncacheable=self._uncacheable)

@@ -1,4 +1,4 @@
-"""One operation of one document, prepared once and executed many times."""
+"""Operations: prepared once and executed many times."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
-from app.execution.documents.selection import Marked, conditions, root_nodes
-from app.execution.documents.variables import Variables, frozen
+from app.execution.documents.selection import MarkedFields, conditions, root_nodes
+from app.execution.documents.variables import Variables, freeze
 
 
 class Operation:
@@ -21,8 +21,8 @@ class Operation:
         document: DocumentNode,
         definition: OperationDefinitionNode,
         *,
-        viewers: Marked,
-        uncacheable: Marked,
+        viewers: MarkedFields,
+        uncacheable: MarkedFields,
     ) -> None:
         self.query = query
         self.name = definition.name.value if definition.name else None
@@ -30,28 +30,28 @@ class Operation:
         self.root_nodes = root_nodes(document, definition)
         self.root_fields = tuple(node.name.value for node in self.root_nodes)
         """Schema names of the root fields, one per response key: aliases repeat them."""
-        self.shared = self.kind is not OperationType.MUTATION and not viewers.touched_by(document, definition)
+        self.shared = self.kind is not OperationType.MUTATION and not viewers.is_selected_by(document, definition)
         """True when the result is the same for every viewer. Never so for a mutation."""
         self.cacheable = (
-            self.kind is OperationType.QUERY and self.shared and not uncacheable.touched_by(document, definition)
+            self.kind is OperationType.QUERY and self.shared and not uncacheable.is_selected_by(document, definition)
         )
-        """True for a query that is shared, and whose resolvers can tell what their values rest on."""
+        """True for a shared query whose resolvers all name their dependencies."""
         self.document = document
         self.definition = definition
         self.variables = Variables(schema, definition)
         self.conditions = conditions(document, definition)
-        """The variables that decide what is selected; None when other directives than @skip and @include do."""
+        """The variables in @skip and @include; None when there are other directives."""
 
-    def bind(self, variables: Mapping[str, Any] | None) -> Bound:
-        """The operation with these values. Raises Refusal (BAD_USER_INPUT) when a variable does not fit."""
-        return Bound(self, variables, self.variables.coerce(variables))
+    def bind(self, variables: Mapping[str, Any] | None) -> BoundOperation:
+        """Return the operation with these variables. Raises RequestError (BAD_USER_INPUT) when one does not fit."""
+        return BoundOperation(self, variables, self.variables.coerce(variables))
 
     def key(self, variables: Mapping[str, Any] | None) -> Hashable:
-        """See `Bound.key`. Raises Refusal (BAD_USER_INPUT) when a variable does not fit."""
+        """Return `BoundOperation.key`. Raises RequestError (BAD_USER_INPUT) when a variable does not fit."""
         return self.bind(variables).key
 
 
-class Bound:
+class BoundOperation:
     """An operation with the values of its variables. It can be executed any number of times."""
 
     __slots__ = ("_key", "coerced", "given", "operation")
@@ -64,11 +64,11 @@ class Bound:
 
     @property
     def key(self) -> Hashable:
-        """Identity of document, operation and coerced variables.
+        """Return the identity of document, operation and coerced variables.
 
         Defaults count as given, the order of names does not matter, and variables the operation
         does not declare are left out.
         """
         if self._key is None:
-            self._key = self.operation.query, self.operation.name, frozen(self.coerced)
+            self._key = self.operation.query, self.operation.name, freeze(self.coerced)
         return self._key

@@ -1,4 +1,9 @@
-"""What a document selects, seen without executing it. Every walk is linear in the document's size."""
+"""Facts about what an operation selects, found without executing it. Every walk is linear in the document's size.
+
+The walks here run once per operation, before variables are known, so selections under @skip and @include count. The
+field collection of the compiler depends on the values of those; resolvers look ahead at one execution's selection below
+a field.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +30,21 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-DEFINITION = "strawberry-definition"
+from app.execution._upstream import STRAWBERRY_DEFINITION
+
 VIEWER = "viewer"
-CACHEABLE = "grounded"
+CACHEABLE = "cacheable"
 
 Fragments = dict[str, FragmentDefinitionNode]
 
 
 def fragments_of(document: DocumentNode) -> Fragments:
-    """The fragment definitions of a document by name."""
+    """Return the fragment definitions of a document by name."""
     return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
 def root_nodes(document: DocumentNode, definition: OperationDefinitionNode) -> tuple[FieldNode, ...]:
-    """The first node of each response key of the root, in the order of the document.
+    """Return the first node of each response key of the root, in the order of the document.
 
     Fields under @skip or @include count: whether they run is known only with the variables.
     """
@@ -61,7 +67,7 @@ def root_nodes(document: DocumentNode, definition: OperationDefinitionNode) -> t
 
 
 def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> tuple[str, ...] | None:
-    """Names of the variables in @skip and @include, or None when there are other directives."""
+    """Return the names of the variables in @skip and @include, or None when there are other directives."""
     fragments = fragments_of(document)
     names: dict[str, None] = {}
     visited: set[str] = set()
@@ -83,43 +89,43 @@ def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> t
 
 
 def reads_viewer(field: StrawberryField) -> bool:
-    """Whether the value depends on who asks: `strawberry.field(metadata={"viewer": True})`."""
+    """Return whether the value depends on the viewer: `strawberry.field(metadata={"viewer": True})`."""
     return bool(field.metadata.get(VIEWER))
 
 
 def is_uncacheable(field: StrawberryField) -> bool:
-    """Whether the value may come from anywhere: it has a resolver without `metadata={"cacheable": True}`.
+    """Return whether the field has a resolver that does not name its dependencies.
 
-    A resolver with that mark tells what it rested on, once per execution (see `Dependencies`), or the result is used
-    once.
+    A resolver with the metadata `CACHEABLE` adds its dependencies once per execution, see `Dependencies`; otherwise the
+    result is not cached.
     """
     return field.base_resolver is not None and not field.metadata.get(CACHEABLE)
 
 
-class Marked:
-    """The fields of a schema that have a certain trait.
+class MarkedFields:
+    """The fields of a schema with a certain property.
 
-    A field of an interface counts as soon as one of its implementations does.
+    A field of an interface is one of them as soon as one of its implementations is.
     """
 
-    def __init__(self, schema: GraphQLSchema, trait: Callable[[StrawberryField], bool]) -> None:
+    def __init__(self, schema: GraphQLSchema, has_property: Callable[[StrawberryField], bool]) -> None:
         self._schema = schema
-        self._marked = frozenset(self._marks(schema, trait))
+        self._marked = frozenset(self._marks(schema, has_property))
 
     @staticmethod
-    def _marks(schema: GraphQLSchema, trait: Callable[[StrawberryField], bool]) -> Iterator[tuple[str, str]]:
+    def _marks(schema: GraphQLSchema, has_property: Callable[[StrawberryField], bool]) -> Iterator[tuple[str, str]]:
         for owner in schema.type_map.values():
             if not (is_object_type(owner) or is_interface_type(owner)):
                 continue
             for name, field in owner.fields.items():
-                definition = field.extensions.get(DEFINITION)
-                if isinstance(definition, StrawberryField) and trait(definition):
+                definition = field.extensions.get(STRAWBERRY_DEFINITION)
+                if isinstance(definition, StrawberryField) and has_property(definition):
                     yield owner.name, name
                     if is_object_type(owner):
                         yield from ((above.name, name) for above in owner.interfaces)
 
-    def touched_by(self, document: DocumentNode, definition: OperationDefinitionNode) -> bool:
-        """Whether the operation selects such a field, skipped or not."""
+    def is_selected_by(self, document: DocumentNode, definition: OperationDefinitionNode) -> bool:
+        """Return whether the operation selects such a field, skipped or not."""
         if not self._marked:
             return False
         fragments = fragments_of(document)

@@ -1,4 +1,4 @@
-"""Variables of an operation: coerced to what resolvers receive, and frozen to be compared."""
+"""The variables of an operation: their coercion, and their use as part of a key."""
 
 from __future__ import annotations
 
@@ -28,18 +28,17 @@ from graphql import (
     is_input_object_type,
     is_non_null_type,
 )
-from graphql.execution.get_variable_signature import get_variable_signature
-from graphql.execution.values import VariableValues, get_variable_values
-from graphql.utilities.coerce_input_value import coerce_default_value
+from graphql.execution.values import get_variable_values
 
-from app.execution.limits.storable_values import fault_in_value
+from app.execution._upstream import VariableValues, coerce_default_value, get_variable_signature
+from app.execution.limits.storable_values import find_value_problem
 from app.execution.request_error import BAD_USER_INPUT, RequestError
 
 _ABSENT = object()
 
-# Inputs that are their own coerced value. The exact class counts: a bool is an int to isinstance. Strings with unpaired
-# surrogates do not get here: every transport decodes with orjson, which refuses them.
-_PLAIN: dict[GraphQLInputType, Callable[[Any], bool]] = {
+# Conditions under which an input is its own coerced value. They test the exact class: a bool is an int to isinstance.
+# Strings with unpaired surrogates do not get here: every transport decodes with orjson, which refuses them.
+_IS_OWN_VALUE: dict[GraphQLInputType, Callable[[Any], bool]] = {
     GraphQLString: lambda value: type(value) is str and "\0" not in value,
     GraphQLID: lambda value: type(value) is str and "\0" not in value,
     GraphQLBoolean: lambda value: type(value) is bool,
@@ -49,20 +48,20 @@ _PLAIN: dict[GraphQLInputType, Callable[[Any], bool]] = {
 
 
 class Variables:
-    """The variables one operation declares."""
+    """The variables that one operation declares."""
 
     def __init__(self, schema: GraphQLSchema, definition: OperationDefinitionNode) -> None:
         self._schema = schema
         self._definitions = definition.variable_definitions or ()
-        self._simple = [_Simple.of(schema, node) for node in self._definitions]
+        self._compiled = [_CompiledVariable.of(schema, node) for node in self._definitions]
 
     def coerce(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The coerced values by name; nullable ones that were not given and have no default are absent.
+        """Return the coerced values by name; nullable ones that were not given and have no default are absent.
 
-        Raises Refusal (BAD_USER_INPUT) naming the first variable that does not fit its type.
+        Raises RequestError (BAD_USER_INPUT) naming the first variable that does not fit its type.
         """
         coerced = {}
-        for variable in self._simple:
+        for variable in self._compiled:
             if variable is None:
                 return self.values(given).coerced
             value = given.get(variable.name, _ABSENT) if given else _ABSENT
@@ -73,53 +72,53 @@ class Variables:
             elif value is None and not variable.required:
                 pass
             else:
-                value = variable.take(value)
-            if value is _ABSENT:  # neither simple nor absent: an error, or worth a closer look
+                value = variable.coerce(value)
+            if value is _ABSENT:  # graphql-core decides whether this is an error
                 return self.values(given).coerced
             coerced[variable.name] = value
         return coerced
 
     def values(self, given: Mapping[str, Any] | None) -> VariableValues:
-        """The same with the sources of each value, as graphql-core's own executor wants them."""
+        """Return the same with the sources of each value, as graphql-core's executor needs them."""
         for node in self._definitions:
             name = node.variable.name.value
-            if given and (fault := fault_in_value(given.get(name))):
-                raise RequestError.because(
+            if given and (fault := find_value_problem(given.get(name))):
+                raise RequestError.from_error(
                     GraphQLError(f"Variable '${name}' has an invalid value{fault}"), BAD_USER_INPUT
                 )
         values = get_variable_values(
             self._schema, self._definitions, dict(given or {}), max_errors=1, hide_suggestions=True
         )
         if isinstance(values, list):
-            raise RequestError.because(values[0], BAD_USER_INPUT)
+            raise RequestError.from_error(values[0], BAD_USER_INPUT)
         return values
 
 
-Take = Callable[[Any], Any]
-"""Coerces a value that is not None; `_ABSENT` where graphql-core has to look at it."""
+CoerceInput = Callable[[Any], Any]
+"""Coerces a value that is not None; returns `_ABSENT` where graphql-core has to decide."""
 
 
-def _taker(type_: Any) -> Take | None:
-    """How usual values of a nullable type are coerced, None where graphql-core has to look at every one."""
+def _leaf_coercer(type_: Any) -> CoerceInput | None:
+    """Return the coercion of common values of a nullable type, or None where graphql-core has to coerce all values."""
     if is_enum_type(type_):
         members = {name: type_.coerce_input_value(name) for name in type_.values}
         return lambda value: members.get(value, _ABSENT) if type(value) is str else _ABSENT
-    fits = _PLAIN.get(type_)
+    fits = _IS_OWN_VALUE.get(type_)
     return None if fits is None else lambda value: value if fits(value) else _ABSENT
 
 
-def _object_taker(type_: GraphQLInputObjectType) -> Take | None:
-    """The same for an input object, as far as its members are of such types, or not given."""
+def _object_coercer(type_: GraphQLInputObjectType) -> CoerceInput | None:
+    """Return the coercion of an input object whose members are of such types, or not given."""
     if type_.is_one_of or type_.out_type is not GraphQLInputObjectType.out_type:
         return None
-    members: list[_Member] = []
+    members: list[_InputField] = []
     for name, field in type_.fields.items():
-        member = _Member.of(name, field)
+        member = _InputField.of(name, field)
         if member is None:
             return None
         members.append(member)
 
-    def take(value: Any) -> Any:
+    def coerce(value: Any) -> Any:
         if type(value) is not dict:
             return _ABSENT
         coerced: dict[str, Any] = {}
@@ -131,7 +130,7 @@ def _object_taker(type_: GraphQLInputObjectType) -> Take | None:
             else:
                 given += 1
                 if item is not None:
-                    item = member.take(item) if member.take else _ABSENT
+                    item = member.coerce(item) if member.coerce else _ABSENT
                     if item is _ABSENT:
                         return _ABSENT
             if item is not _ABSENT and not (item is None and member.required):
@@ -140,23 +139,23 @@ def _object_taker(type_: GraphQLInputObjectType) -> Take | None:
                 return _ABSENT
         return coerced if given == len(value) else _ABSENT
 
-    return take
+    return coerce
 
 
 @dataclass(frozen=True, slots=True)
-class _Member:
-    """A member of an input object."""
+class _InputField:
+    """A field of an input object."""
 
     name: str
     out_name: str
     required: bool
-    """Whether null is no value for it."""
-    take: Take | None
+    """Whether it must not be null."""
+    coerce: CoerceInput | None
     default: Any
 
     @classmethod
-    def of(cls, name: str, field: GraphQLInputField) -> _Member | None:
-        """The member, or None when its default cannot be shared by all."""
+    def of(cls, name: str, field: GraphQLInputField) -> _InputField | None:
+        """Return the field, or None when its default is mutable and cannot be shared."""
         default = coerce_default_value(field)
         if default is Undefined:
             default = _ABSENT
@@ -164,28 +163,28 @@ class _Member:
             hash(default)
         except TypeError:
             return None
-        take = _taker(get_nullable_type(field.type))
-        return cls(name, field.out_name or name, is_non_null_type(field.type), take, default)
+        coerce = _leaf_coercer(get_nullable_type(field.type))
+        return cls(name, field.out_name or name, is_non_null_type(field.type), coerce, default)
 
 
 @dataclass(frozen=True, slots=True)
-class _Simple:
-    """A variable whose usual values need no more than a glance: of built-in scalars, enums and objects of those."""
+class _CompiledVariable:
+    """A variable of a built-in scalar, an enum or an object of those, with a compiled coercion."""
 
     name: str
     required: bool
-    take: Take
+    coerce: CoerceInput
     default: Any
 
     @classmethod
-    def of(cls, schema: GraphQLSchema, node: VariableDefinitionNode) -> _Simple | None:
-        """The variable, or None when graphql-core has to look at every value of it."""
+    def of(cls, schema: GraphQLSchema, node: VariableDefinitionNode) -> _CompiledVariable | None:
+        """Return the variable, or None when graphql-core has to coerce all its values."""
         signature = get_variable_signature(schema, node)
         if isinstance(signature, GraphQLError):
             return None
         type_ = get_nullable_type(signature.type)
-        take = _object_taker(type_) if is_input_object_type(type_) else _taker(type_)
-        if take is None:
+        coerce = _object_coercer(type_) if is_input_object_type(type_) else _leaf_coercer(type_)
+        if coerce is None:
             return None
         default = _ABSENT
         if node.default_value is not None:
@@ -194,20 +193,20 @@ class _Simple:
                 return None
             default = values.coerced[signature.name]
             if is_input_object_type(type_):
-                return None  # An object that all would share, and might change.
-        return cls(signature.name, is_non_null_type(signature.type), take, default)
+                return None  # A mutable object cannot be shared.
+        return cls(signature.name, is_non_null_type(signature.type), coerce, default)
 
 
-def frozen(value: Any) -> Hashable:
-    """A hashable stand-in: equal for equal values of equal types, whatever the order of keys.
+def freeze(value: Any) -> Hashable:
+    """Return a hashable equivalent: equal for equal values of equal types, whatever the order of keys.
 
-    Scalars carry their type because 1 == True == 1.0. A value that cannot be hashed equals only
-    itself: that costs a cache hit, where a lossy stand-in would mix up two requests.
+    Scalars carry their type because 1 == True == 1.0. A value that cannot be hashed equals only itself, which costs a
+    cache hit but never mixes up two requests.
     """
     if isinstance(value, dict):
-        return frozenset((name, frozen(member)) for name, member in value.items())
+        return frozenset((name, freeze(member)) for name, member in value.items())
     if isinstance(value, list | tuple):
-        return tuple(frozen(member) for member in value)
+        return tuple(freeze(member) for member in value)
     try:
         hash(value)
     except TypeError:
@@ -216,7 +215,7 @@ def frozen(value: Any) -> Hashable:
 
 
 class _Identity:
-    """Equal to nothing but another wrapper of the very same object, which it keeps alive."""
+    """A wrapper that equals only wrappers of the same object, which it keeps alive."""
 
     __slots__ = ("_value",)
 

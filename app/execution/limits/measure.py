@@ -1,20 +1,26 @@
-"""What a document amounts to once every fragment is written out where it is spread.
+"""The measuring of a document, with every fragment written out where it is spread, before it is validated.
 
-Validation compares fields with one another, and fragments let a few bytes stand for many fields: so it is the
-expanded document that is measured. Each fragment is measured once and its measure reused, which keeps the pass
-linear in the document however the fragments nest. Nothing depends on the variables of a request.
+Validation compares fields with one another, and fragments let a few bytes stand for many fields, so the expanded
+document is measured. Each fragment is measured once and its measure is reused, which keeps the pass linear in the
+document however the fragments nest. Nothing depends on the variables of a request.
+
+This is a walk of its own: it runs before validation, on documents in which fields, types and fragments may not exist or
+may be circular, where the walks of `app.execution.documents.selection` and graphql-core's field collection rely on
+validation. A shared walk would have to be as tolerant as this one everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLArgument,
+    GraphQLError,
     GraphQLField,
     GraphQLSchema,
     InlineFragmentNode,
@@ -32,25 +38,64 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
-if TYPE_CHECKING:
-    from app.execution.limits.limits import DocumentLimits
-
-TOO_COMPLEX = "QUERY_TOO_COMPLEX"
-VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+from app.execution._upstream import STRAWBERRY_DEFINITION
+from app.execution.limits.limits import DocumentLimits
+from app.execution.request_error import TOO_COMPLEX, VALIDATION_FAILED
 
 SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
 
-LONGEST = "longest"
-"""The `metadata` of a Strawberry field that is a long list which no argument sizes: how long it may become."""
+MAX_LENGTH_METADATA = "longest"
+"""The `metadata` key of a Strawberry field that is a list which no argument sizes: its maximum length."""
 
 INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 
-# Selection sets and spreads on one path: bounds the recursion of this pass, far below the interpreter's.
-DEEPEST_NESTING = 60
+# The most selection sets and spreads on one path. It bounds the recursion of this pass, far below the interpreter's.
+MAX_NESTING = 60
 
 
-class OverLimit(Exception):
-    """The document is over a limit; `reason` says which, for the client."""
+def check(
+    schema: GraphQLSchema, document: DocumentNode, query_length: int, limits: DocumentLimits
+) -> GraphQLError | None:
+    """Return the first limit that a parsed document exceeds, as QUERY_TOO_COMPLEX, or None.
+
+    Introspection where it is switched off is GRAPHQL_VALIDATION_FAILED. Documents that are invalid in other ways are
+    measured as far as they can be understood, and left to validation.
+
+    Args:
+        schema: The schema that the document is for.
+        document: The parsed document.
+        query_length: The length of the document's text in characters.
+        limits: The limits to check.
+    """
+    try:
+        check_limit("characters", query_length, limits.max_length)
+        _check_document(schema, document, limits)
+    except LimitExceeded as exceeded:
+        return GraphQLError(exceeded.reason, extensions={"code": exceeded.code})
+    return None
+
+
+def _check_document(schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits) -> None:
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
+    check_limit("operations", len(operations), limits.max_operations)
+    check_limit("fragments", len(fragments), limits.max_fragments)
+    check_limit("definitions", len(document.definitions), limits.max_operations + limits.max_fragments)
+    measurer = DocumentMeasurer(limits, schema, fragments)
+    # Validation looks at every operation and every fragment, whether it will be executed or not.
+    fields = 0
+    for operation in operations:
+        check_limit("variables", len(operation.variable_definitions or ()), limits.max_variables)
+        measure = measurer.operation(operation)
+        check_limit("root fields", measure.width, limits.max_root_fields)
+        fields += measure.fields
+    for fragment in fragments:
+        measurer.fragment(fragment.name.value)
+    check_limit("fields", fields, limits.max_fields)
+
+
+class LimitExceeded(Exception):
+    """The document exceeds a limit; `reason` says which, for the client."""
 
     def __init__(self, reason: str, code: str = TOO_COMPLEX) -> None:
         self.reason = reason
@@ -58,14 +103,14 @@ class OverLimit(Exception):
         super().__init__(reason)
 
 
-def at_most(what: str, counted: int, allowed: int) -> None:
-    """Raises OverLimit when there are more than `allowed`."""
+def check_limit(what: str, counted: int, allowed: int) -> None:
+    """Raise LimitExceeded when there are more than `allowed`."""
     if counted > allowed:
-        raise OverLimit(f"The document must have at most {allowed} {what}.")
+        raise LimitExceeded(f"The document must have at most {allowed} {what}.")
 
 
 class Measure(NamedTuple):
-    """What a selection set, or one selection, amounts to."""
+    """The size of a selection set, or of one selection."""
 
     depth: int = 0
     width: int = 0
@@ -79,10 +124,10 @@ class Measure(NamedTuple):
     """Fields to resolve per element of the lists whose size a field further up decides."""
 
 
-NOTHING = Measure()
+EMPTY_MEASURE = Measure()
 
 
-class Ruler:
+class DocumentMeasurer:
     """Measures the operations and fragments of one document."""
 
     def __init__(self, limits: DocumentLimits, schema: GraphQLSchema, fragments: list[FragmentDefinitionNode]) -> None:
@@ -92,33 +137,33 @@ class Ruler:
         self._measured: dict[str, Measure] = {}
 
     def operation(self, definition: OperationDefinitionNode) -> Measure:
-        """The measure of an operation. Raises OverLimit."""
+        """Measure an operation. Raises LimitExceeded."""
         root = self._schema.get_root_type(definition.operation)
         measure = self._selection_set(definition.selection_set, root.name if root else None, 0)
         self._check_cost(measure.cost + measure.listed * self._limits.unsized_list)
-        at_most("directives", measure.directives + len(definition.directives or ()), self._limits.directives)
+        check_limit("directives", measure.directives + len(definition.directives or ()), self._limits.max_directives)
         return measure
 
     def fragment(self, name: str, nesting: int = 0) -> Measure:
-        """The measure of a fragment. Unknown and circular ones are nothing: validation refuses them."""
+        """Measure a fragment. Unknown and circular ones are empty: validation refuses them."""
         measure = self._measured.get(name)
         if measure is not None:
             return measure
         definition = self._fragments.get(name)
         if definition is None:
-            return NOTHING
-        self._measured[name] = NOTHING
+            return EMPTY_MEASURE
+        self._measured[name] = EMPTY_MEASURE
         measure = self._selection_set(definition.selection_set, definition.type_condition.name.value, nesting)
         measure = measure._replace(directives=measure.directives + len(definition.directives or ()))
         self._measured[name] = measure
         return measure
 
     def _selection_set(self, selections: SelectionSetNode, parent: str | None, nesting: int) -> Measure:
-        if nesting > DEEPEST_NESTING:
-            raise OverLimit(f"The document must be nested at most {self._limits.depth} levels deep.")
+        if nesting > MAX_NESTING:
+            raise LimitExceeded(f"The document must be nested at most {self._limits.max_depth} levels deep.")
         if not selections.selections:
             # Against the grammar, and yet the parser lets it pass.
-            raise OverLimit("A selection must not be empty.", VALIDATION_FAILED)
+            raise LimitExceeded("A selection must not be empty.", VALIDATION_FAILED)
         depth = width = fields = aliases = directives = cost = listed = 0
         for selection in selections.selections:
             part = self._selection(selection, parent, nesting)
@@ -129,18 +174,18 @@ class Ruler:
             directives += part.directives + len(selection.directives or ())
             cost += part.cost
             listed += part.listed
-            # After every addition, so that no number grows as the bombs would have it.
-            at_most("fields", fields, self._limits.fields)
-            at_most("aliases", aliases, self._limits.aliases)
-            at_most("directives", directives, self._limits.directives)
+            # Checked after every addition, so that nested fragments cannot make the numbers grow without bound.
+            check_limit("fields", fields, self._limits.max_fields)
+            check_limit("aliases", aliases, self._limits.max_aliases)
+            check_limit("directives", directives, self._limits.max_directives)
             self._check_cost(cost + listed)
-        at_most("levels", depth, self._limits.depth)
+        check_limit("levels", depth, self._limits.max_depth)
         return Measure(depth, width, fields, aliases, directives, cost, listed)
 
     def _check_cost(self, cost: int) -> None:
-        if cost > self._limits.cost:
-            raise OverLimit(
-                f"The document costs too much: it may resolve {self._limits.cost} fields. Ask for shorter lists."
+        if cost > self._limits.max_cost:
+            raise LimitExceeded(
+                f"The document costs too much: it may resolve {self._limits.max_cost} fields. Ask for shorter lists."
             )
 
     def _selection(self, node: SelectionNode, parent: str | None, nesting: int) -> Measure:
@@ -156,14 +201,14 @@ class Ruler:
         name = node.name.value
         introspects = name in INTROSPECTION_FIELDS
         if introspects and not self._limits.introspection:
-            raise OverLimit("Introspection is switched off.", VALIDATION_FAILED)
+            raise LimitExceeded("Introspection is switched off.", VALIDATION_FAILED)
         aliases = 1 if node.alias else 0
         if node.selection_set is None:
             return Measure(1, 1, 1, aliases, 0, 1)
         field = self._definition(parent, name)
         inner = self._selection_set(node.selection_set, get_named_type(field.type).name if field else None, nesting + 1)
         if introspects or (parent is not None and parent.startswith("__")):
-            # What describes the schema has its own shape, and no list that a client could make longer.
+            # Introspection has its own nesting, and no list that a client could make longer.
             depth, cost, listed = inner.depth, inner.cost + inner.listed, 0
         else:
             depth = inner.depth + 1
@@ -177,8 +222,11 @@ class Ruler:
         return None
 
     def _repeated(self, inner: Measure, node: FieldNode, field: GraphQLField | None) -> tuple[int, int]:
-        """The `cost` and `listed` of what is below a field that may be a list, size the lists below it, or both."""
-        size = max(self._sizes(node, field), default=_longest(field)) if field else None
+        """Return `cost` and `listed` of the selection below a field.
+
+        The field may be a list, size the lists below it, or both.
+        """
+        size = max(self._sizes(node, field), default=_declared_max_length(field)) if field else None
         if field is None or not is_list_type(get_nullable_type(field.type)):
             return (inner.cost, inner.listed) if size is None else (inner.cost + size * inner.listed, 0)
         element = inner.cost + self._limits.unsized_list * inner.listed
@@ -187,31 +235,31 @@ class Ruler:
     def _sizes(self, node: FieldNode, field: GraphQLField) -> Iterator[int]:
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         values = {name: given.get(name, _default(field.args[name])) for name in SIZE_ARGUMENTS if name in field.args}
-        # One that is left out and has no default says nothing where another says something: `last` beside `first`.
-        said = {name: value for name, value in values.items() if value is not None and value is not Undefined}
-        for name, value in (said or values).items():
+        # An argument without value and default does not count if another has one: `last` next to `first`.
+        with_value = {name: value for name, value in values.items() if value is not None and value is not Undefined}
+        for name, value in (with_value or values).items():
             size = _size(value)
             if size is None:
-                size = self._limits.list_size
+                size = self._limits.max_list_size
             # A radius reaches to both sides of its centre.
             reach = 2 * size + 1 if name == "radius" else size
-            yield min(max(reach, 1), self._limits.list_size)
+            yield min(max(reach, 1), self._limits.max_list_size)
 
 
-def _longest(field: GraphQLField) -> int | None:
-    definition = field.extensions.get("strawberry-definition")
-    return definition.metadata.get(LONGEST) if isinstance(definition, StrawberryField) else None
+def _declared_max_length(field: GraphQLField) -> int | None:
+    definition = field.extensions.get(STRAWBERRY_DEFINITION)
+    return definition.metadata.get(MAX_LENGTH_METADATA) if isinstance(definition, StrawberryField) else None
 
 
 def _default(argument: GraphQLArgument) -> object:
-    """The default value, of whichever way the schema was made: a value or a node."""
+    """Return the default value: a Python value or a syntax node, depending on how the schema was made."""
     if argument.default is None:
         return argument.default_value
     return argument.default.literal or argument.default.value
 
 
 def _size(value: object) -> int | None:
-    """The number, if it is one and a reasonable one: `int` refuses absurdly many digits. Of a list its length."""
+    """Return the number if it has fewer than ten digits, and the length of a list; None for all else."""
     if isinstance(value, ListValueNode):
         return len(value.values)
     if isinstance(value, IntValueNode):

@@ -1,6 +1,6 @@
-"""Input values that databases and encoders cannot hold, found before anything is executed.
+"""The check for input values that databases and encoders cannot store, made before execution.
 
-GraphQL lets some of them pass: a `String` may contain the null character, which PostgreSQL refuses, and a custom scalar
+GraphQL allows some of them: a `String` may contain the null character, which PostgreSQL refuses, and a custom scalar
 such as `JSON` takes `1e999`, which is infinite, integers of any length and any depth of nesting.
 """
 
@@ -32,69 +32,69 @@ MAX_INTEGER = 2**64 - 1
 
 _MAX_DIGITS = len(str(MIN_INTEGER))
 
-NESTING = f"lists and objects must not be nested more than {MAX_NESTING} levels deep"
-NUMBER = "a number must be finite"
-INTEGER = f"an integer must be between {MIN_INTEGER} and {MAX_INTEGER}"
-TEXT = "a string must not contain the null character or an unpaired surrogate"
+NESTING_RULE = f"lists and objects must not be nested more than {MAX_NESTING} levels deep"
+NUMBER_RULE = "a number must be finite"
+INTEGER_RULE = f"an integer must be between {MIN_INTEGER} and {MAX_INTEGER}"
+STRING_RULE = "a string must not contain the null character or an unpaired surrogate"
 
 Members = Iterator[tuple[str, Any]]
-Look = Callable[[Any], "str | Members | None"]
-"""What must be the case where a value cannot be held; the members of a list or object; None for all others."""
+Inspect = Callable[[Any], "str | Members | None"]
+"""Returns what must be the case when a value cannot be stored; the members of a list or object; None for all others."""
 
 
-def fault_in_value(value: Any) -> str | None:
-    """Say what is wrong with a decoded JSON value, and where in it; None when it can be held."""
-    return _search(value, _look_at_value)
+def find_value_problem(value: Any) -> str | None:
+    """Return what is wrong with a decoded JSON value, and where in it; None when it can be stored."""
+    return _search(value, _inspect_value)
 
 
-def fault_in_literal(node: ValueNode) -> str | None:
-    """Say what is wrong with a value in a document, and where in it; None when it can be held."""
-    return _search(node, _look_at_literal)
+def find_literal_problem(node: ValueNode) -> str | None:
+    """Return what is wrong with a value in a document, and where in it; None when it can be stored."""
+    return _search(node, _inspect_literal)
 
 
-class HoldableLiterals(ASTValidationRule):
-    """Refuse documents in which an argument or a default cannot be held. Put it before rules that convert values."""
+class StorableLiterals(ASTValidationRule):
+    """Refuses documents in which an argument or a default cannot be stored. Put it before rules that convert values."""
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
         """Check the value of an argument."""
-        if fault := fault_in_literal(node.value):
+        if fault := find_literal_problem(node.value):
             self._refuse(f"Argument '{node.name.value}' has an invalid value", fault, node)
 
     def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
         """Check the default of a variable."""
-        if node.default_value is not None and (fault := fault_in_literal(node.default_value)):
+        if node.default_value is not None and (fault := find_literal_problem(node.default_value)):
             self._refuse(f"Variable '${node.variable.name.value}' has an invalid default", fault, node)
 
     def _refuse(self, what: str, fault: str, node: ArgumentNode | VariableDefinitionNode) -> None:
         self.report_error(GraphQLError(f"{what}{fault}", node, extensions={"code": BAD_USER_INPUT}))
 
 
-def _search(root: Any, look: Look) -> str | None:
-    """Look at every value, without recursion, which deep values would exhaust."""
+def _search(root: Any, inspect: Inspect) -> str | None:
+    """Inspect every value, without recursion, which deeply nested values would exhaust."""
     pending: list[tuple[str, int, Any]] = [("", 0, root)]
     while pending:
         path, depth, value = pending.pop()
-        found = look(value)
+        found = inspect(value)
         if found is None:
             continue
         if not isinstance(found, str):
             if depth < MAX_NESTING:
                 pending += ((path + step, depth + 1, member) for step, member in found)
                 continue
-            path, found = "", NESTING
+            path, found = "", NESTING_RULE
         return f" at '{path.removeprefix('.')}': {found}." if path else f": {found}."
     return None
 
 
-def _look_at_value(value: Any) -> str | Members | None:
+def _inspect_value(value: Any) -> str | Members | None:
     if isinstance(value, str):
-        return None if _is_text(value) else TEXT
+        return None if _is_text(value) else STRING_RULE
     if isinstance(value, float):
-        return NUMBER if isinf(value) or isnan(value) else None
+        return NUMBER_RULE if isinf(value) or isnan(value) else None
     if isinstance(value, int):
-        return None if MIN_INTEGER <= value <= MAX_INTEGER else INTEGER
+        return None if MIN_INTEGER <= value <= MAX_INTEGER else INTEGER_RULE
     if isinstance(value, dict):
-        return _members(value) if all(map(_is_text, value)) else TEXT
+        return _members(value) if all(map(_is_text, value)) else STRING_RULE
     if isinstance(value, list):
         return ((f"[{index}]", member) for index, member in enumerate(value))
     return None
@@ -104,15 +104,15 @@ def _members(value: dict[str, Any]) -> Members:
     return ((f".{name}", member) for name, member in value.items())
 
 
-def _look_at_literal(node: ValueNode) -> str | Members | None:
+def _inspect_literal(node: ValueNode) -> str | Members | None:
     if isinstance(node, StringValueNode):
-        return None if _is_text(node.value) else TEXT
+        return None if _is_text(node.value) else STRING_RULE
     if isinstance(node, FloatValueNode):
-        return NUMBER if isinf(float(node.value)) else None
+        return NUMBER_RULE if isinf(float(node.value)) else None
     if isinstance(node, IntValueNode):
         # Python refuses to convert more than 4300 digits.
         fits = len(node.value) <= _MAX_DIGITS and MIN_INTEGER <= int(node.value) <= MAX_INTEGER
-        return None if fits else INTEGER
+        return None if fits else INTEGER_RULE
     if isinstance(node, ObjectValueNode):
         return ((f".{field.name.value}", field.value) for field in node.fields)
     if isinstance(node, ListValueNode):

@@ -1,8 +1,8 @@
-"""Cross-site request forgery: the rule of Apollo Server.
+"""Protection against cross-site request forgery, by the rule of Apollo Server.
 
-A browser sends some requests to other sites without asking them first ("simple" requests). An operation
-is executed only when the request cannot have been one of those, so that the CORS policy always has its say:
-it has a content type that is not simple, or one of two headers that only a script can set.
+A browser sends some requests to other sites without a preflight ("simple" requests). An operation is executed only when
+the request cannot be one of those, so that the CORS policy always applies: it has a content type that is not simple, or
+one of two headers that only a script can set.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SIMPLE_CONTENT_TYPES = frozenset({b"application/x-www-form-urlencoded", b"multip
 
 SCRIPT_HEADERS = (b"x-apollo-operation-name", b"apollo-require-preflight")
 
-BLOCKED = (
+CSRF_MESSAGE = (
     "This operation has been blocked as a potential Cross-Site Request Forgery (CSRF). "
     "Please either specify a 'content-type' header (with a type that is not one of "
     "application/x-www-form-urlencoded, multipart/form-data, text/plain) or provide a non-empty value "
@@ -22,7 +22,7 @@ BLOCKED = (
 
 
 def may_be_forged(method: str, headers: Mapping[bytes, bytes]) -> bool:
-    """Whether another site could have made a browser send this request without a preflight."""
+    """Return whether another site could have made a browser send this request without a preflight."""
     content_type = headers.get(b"content-type")
     if content_type is not None and _essence(content_type) not in SIMPLE_CONTENT_TYPES:
         return False
@@ -32,11 +32,11 @@ def may_be_forged(method: str, headers: Mapping[bytes, bytes]) -> bool:
 
 
 def _same_origin_script(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a script of our own origin sent this GET, or no browser at all.
+    """Return whether a script of our own origin sent this GET, or a client that is not a browser.
 
-    Scripts cannot set `Sec-Fetch-*`. In mode "cors" a browser names the origin of every request that
-    crosses origins, so the mode without an `Origin` proves that this one does not. It lets `fetch` and
-    `EventSource` read by plain GET from our own pages; images, forms, frames and links have other modes.
+    Scripts cannot set `Sec-Fetch-*`. In mode "cors" a browser sends the `Origin` of every request that crosses origins,
+    so a request in this mode without an `Origin` does not. This lets `fetch` and `EventSource` read by plain GET from
+    our own pages; images, forms, frames and links have other modes.
     """
     return headers.get(b"sec-fetch-mode") == b"cors" and b"origin" not in headers
 

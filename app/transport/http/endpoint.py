@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from app.domain.errors import ServiceUnavailable
-from app.execution import Bound, Dependencies, Engine, Operation, RequestError, Response
-from app.execution.compiler.eager_start import rest_of
+from app.execution import BoundOperation, Dependencies, Operation, RequestError, Response
 from app.execution.lru_cache import LRUCache
 from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused, Header
-from app.transport.http import responses as replies
-from app.transport.http.csrf import BLOCKED, may_be_forged
+from app.transport.http import responses
+from app.transport.http.cacheable_reply import CACHEABLE_REPLY, CacheableReply
+from app.transport.http.csrf import CSRF_MESSAGE, may_be_forged
 from app.transport.http.negotiation import Accepted, negotiate
 from app.transport.http.request_body import read_body
 from app.transport.http.response_cache import ResponseCache
 from app.transport.http.responses import Reply
 from app.transport.http.stream_framing import FRAMINGS
 from app.transport.http.streams import Streams
+from app.transport.operations import Operations
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
-from app.transport.persisted_documents.resolve import Documents
-from app.transport.server.head_cache import CACHEABLE_REPLY, CacheableReply
 
 ContextT = TypeVar("ContextT")
 ContextT_co = TypeVar("ContextT_co", covariant=True)
@@ -33,70 +31,74 @@ ALLOW: Header = (b"allow", b"GET, HEAD, POST, OPTIONS")
 ALLOW_POST: Header = (b"allow", b"POST")
 ACCEPT_POST: Header = (b"accept-post", b"application/json")
 
-NO_STREAM = (
+STREAM_REQUIRED = (
     "A subscription needs 'Accept: text/event-stream' or 'multipart/mixed; subscriptionSpec=1.0', "
     "or a WebSocket with the subprotocol graphql-transport-ws."
 )
 
-# What may be asked for with a method that promises to change nothing.
-SAFE = {
+SAFE_METHOD_OPERATIONS = {
     "GET": (OperationType.QUERY, OperationType.SUBSCRIPTION),
     "HEAD": (OperationType.QUERY,),
 }
+"""The operations that methods may execute which promise to change nothing."""
 
-# Many clients send the same query, to the byte: what it means is remembered.
-BODIES, BYTES = 10_000, 8 * 1024 * 1024
-OVERHEAD = 1000
+# Many clients send the same query, byte for byte: its operation and variables are kept by the bytes of the body.
+MAX_CACHED_BODIES = 10_000
+MAX_CACHED_BODY_BYTES = 8 * 1024 * 1024
+CACHED_BODY_OVERHEAD = 1000
+"""About the bytes that a cached body takes besides itself."""
 
-UTF_8 = (b"utf-8", b"utf8", b"us-ascii")
+UTF_8_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
 
 class Contexts(Protocol[ContextT_co]):
-    """Makes what resolvers may see of a request."""
+    """Makes the contexts that resolvers get."""
 
-    async def of_http(self, scope: Scope) -> ContextT_co:
-        """The context of a request. Raises domain errors, for instance for a bad access token."""
+    async def from_http(self, scope: Scope) -> ContextT_co:
+        """Return the context of a request. Raises domain errors, for instance for a bad access token."""
 
 
 class GraphQLEndpoint(Generic[ContextT]):
     """An ASGI application: queries by GET and POST, mutations by POST, subscriptions as streams.
 
-    Which status goes with which answer is written down in `app.transport.http.responses`. Every answer is JSON (streams
-    apart), and no request makes it raise.
+    `app.transport.http.responses` lists the status of each kind of reply. Every reply except a stream is JSON, and no
+    request makes the endpoint raise.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        operations: Operations,
         contexts: Contexts[ContextT],
-        documents: Documents,
         streams: Streams[ContextT],
         *,
-        admit: Callable[[ContextT, Operation | None], Awaitable[None]],
         render_error: Callable[[Exception], Mapping[str, Any]],
         response_cache: ResponseCache | None = None,
-        longest_body: int = 65_536,
+        max_body_bytes: int = 65_536,
         body_timeout: float = 10.0,
-        execution_timeout: float = 10.0,
     ) -> None:
-        """`admit` is asked before anything is executed and raises a domain error to refuse; None in place of the
-        operation stands for a document that was refused, which cost time too. `render_error` formats any exception
-        for clients and masks the unexpected ones. Without `response_cache` every query is executed. `longest_body` is
-        in bytes and also bounds query strings; the timeouts are in seconds.
+        """Create the endpoint.
+
+        Args:
+            operations: Prepares, admits and executes operations.
+            contexts: Makes the contexts of requests.
+            streams: Serves subscriptions.
+            render_error: Formats any exception for clients and masks the unexpected ones.
+            response_cache: Without it every query is executed.
+            max_body_bytes: The limit of request bodies and query strings.
+            body_timeout: Seconds that a request body may take to arrive.
         """
-        self._engine = engine
+        self._engine = operations.engine
+        self._operations = operations
         self._contexts = contexts
-        self._documents = documents
         self._streams = streams
-        self._admit = admit
         self._render_error = render_error
         self._response_cache = response_cache
-        self._longest_body = longest_body
+        self._max_body_bytes = max_body_bytes
         self._body_timeout = body_timeout
-        self._execution_timeout = execution_timeout
-        self._known: LRUCache[bytes, Bound] = LRUCache(BODIES, BYTES)
+        self._operation_of_body: LRUCache[bytes, BoundOperation] = LRUCache(MAX_CACHED_BODIES, MAX_CACHED_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         headers = _headers(scope)
         accepted = negotiate(headers.get(b"accept"))
         reply: Reply | None
@@ -105,141 +107,108 @@ class GraphQLEndpoint(Generic[ContextT]):
         except ClientDisconnected:
             return
         except Exception as error:
-            reply = self._refused(error, accepted)
+            reply = self._error_reply(error, accepted)
         if reply is not None:
             await reply.send(send, without_body=scope["method"] == "HEAD")
 
     async def answer(self, body: bytes, accepted: Accepted, context: ContextT) -> Reply:
-        """The reply to a POST of this body by a client that accepts single results. Raises nothing."""
+        """Return the reply to a POST of `body` by a client that accepts single results. Raises nothing."""
         try:
-            bound = self._known.get(body)
+            bound = self._operation_of_body.get(body)
             if bound is not None:
-                await self._admit(context, bound.operation)
-                return (await self._executed(bound, accepted, context))[0]
+                await self._operations.admit(context, bound.operation)
+                reply, _ = await self._execute(bound, accepted, context)
+                return reply
             request = parameters_of_json(body)
-            operation = await self._prepared(request, context)
-            await self._admit(context, operation)
+            operation = await self._operations.prepare(request, context)
             if operation.kind is OperationType.SUBSCRIPTION:
-                raise BadRequest(406, NO_STREAM)
+                raise BadRequest(406, STREAM_REQUIRED)
             bound = operation.bind(request.variables)
-            reply, whole = await self._executed(bound, accepted, context)
-            if whole and operation.cacheable and not request.extensions:
-                self._known.put(body, bound, len(body) + OVERHEAD)
+            reply, has_no_errors = await self._execute(bound, accepted, context)
+            if has_no_errors and operation.cacheable and not request.extensions:
+                self._operation_of_body.put(body, bound, len(body) + CACHED_BODY_OVERHEAD)
         except Exception as error:
-            reply = self._refused(error, accepted)
+            reply = self._error_reply(error, accepted)
         return reply
 
     async def _reply(
         self, scope: Scope, headers: Mapping[bytes, bytes], accepted: Accepted, receive: Receive, send: Send
     ) -> Reply | None:
-        """The answer, or None when it has been streamed."""
+        """Return the reply, or None after a stream has been sent."""
         method = scope["method"]
         if method == "OPTIONS":
             return Reply(204, (ALLOW,), b"")
         request = await self._parameters(scope, headers, receive)
         if accepted.result is None and accepted.stream is None:
             raise BadRequest(406, "Accept application/graphql-response+json, application/json or text/event-stream.")
-        context = await self._contexts.of_http(scope)
-        operation = await self._prepared(request, context)
-        if method != "POST" and operation.kind not in SAFE[method]:
-            raise BadRequest(405, f"A {operation.kind.value} cannot be executed by {method}.", (ALLOW_POST,))
-        await self._admit(context, operation)
+        context = await self._contexts.from_http(scope)
+        operation = await self._operations.prepare(request, context, partial(_check_method, method))
         if operation.kind is OperationType.SUBSCRIPTION:
-            await self._stream(operation, request, accepted, context, receive, send)
+            if accepted.stream is None:
+                raise BadRequest(406, STREAM_REQUIRED)
+            framing = FRAMINGS[accepted.stream]
+            await self._streams.serve(framing, operation, request.variables, context, receive, send)
             return None
-        reply, cacheable = await self._executed(operation.bind(request.variables), accepted, context)
-        if cacheable and method != "POST":
-            return replies.revalidated(reply, headers.get(b"if-none-match"))
-        if cacheable and accepted.result is not None and accepted.stream is None:
+        reply, has_no_errors = await self._execute(operation.bind(request.variables), accepted, context)
+        if has_no_errors and method != "POST":
+            return responses.with_etag(reply, headers.get(b"if-none-match"))
+        if has_no_errors and accepted.result is not None and accepted.stream is None:
             scope.setdefault("state", {})[CACHEABLE_REPLY] = CacheableReply(reply, accepted, context)
         return reply
 
-    def _refused(self, error: Exception, accepted: Accepted) -> Reply:
+    def _error_reply(self, error: Exception, accepted: Accepted) -> Reply:
         match error:
             case BadRequest():
-                return replies.malformed(error, accepted)
+                return responses.bad_request_reply(error, accepted)
             case RequestError():
-                return replies.refusal(self._engine.encode(Response.of(error)), accepted)
+                return responses.error_reply(self._engine.encode(Response.of(error)), accepted)
             case DocumentRefused():
                 formatted: Mapping[str, Any] = {"message": error.message, "extensions": {"code": error.code}}
             case _:
                 formatted = self._render_error(error)
-        return replies.refusal(replies.error_body(formatted), accepted)
+        return responses.error_reply(responses.error_body(formatted), accepted)
 
     async def _parameters(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Parameters:
         method = scope["method"]
         if method not in ("GET", "HEAD", "POST"):
             raise BadRequest(405, "The method must be GET or POST.", (ALLOW,))
         if may_be_forged(method, headers):
-            raise BadRequest(400, BLOCKED)
+            raise BadRequest(400, CSRF_MESSAGE)
         if method == "POST":
             _check_content(headers)
-            return parameters_of_json(
-                await read_body(receive, headers, most=self._longest_body, seconds=self._body_timeout)
-            )
-        if len(scope["query_string"]) > self._longest_body:
-            raise BadRequest(414, f"The query string must be at most {self._longest_body} bytes.")
+            body = await read_body(receive, headers, max_bytes=self._max_body_bytes, timeout=self._body_timeout)
+            return parameters_of_json(body)
+        if len(scope["query_string"]) > self._max_body_bytes:
+            raise BadRequest(414, f"The query string must be at most {self._max_body_bytes} bytes.")
         return parameters_of_query_string(scope["query_string"])
 
-    async def _prepared(self, request: Parameters, context: ContextT) -> Operation:
-        try:
-            query = await self._documents.resolve(request)
-            operation = self._engine.prepare(query, request.operation_name)
-        except (DocumentRefused, RequestError):
-            await self._admit(context, None)
-            raise
-        if request.extensions:
-            await self._documents.remember(request)
-        return operation
-
-    async def _executed(self, bound: Bound, accepted: Accepted, context: ContextT) -> tuple[Reply, bool]:
-        """The reply, and whether it may be cached: it is free of errors."""
+    async def _execute(self, bound: BoundOperation, accepted: Accepted, context: ContextT) -> tuple[Reply, bool]:
+        """Return the reply, and whether the response has no errors."""
         response_cache = self._response_cache if bound.operation.cacheable else None
         if response_cache is None:
-            response = await self._execute(bound, context)
+            response = await self._operations.execute(bound, context)
             body = self._engine.encode(response)
         else:
-            known = response_cache.get(bound.key)
-            if known is not None:
-                return replies.result(known, accepted), True
+            cached = response_cache.get(bound.key)
+            if cached is not None:
+                return responses.data_reply(cached, accepted), True
             dependencies = Dependencies()
-            response = await self._execute(bound, response_cache.public(dependencies))
+            response = await self._operations.execute(bound, response_cache.make_context(dependencies))
             body = self._engine.encode(response)
             response_cache.put(bound.key, response, body, dependencies)
         if not response.errors:
-            return replies.result(body, accepted), True
-        return (replies.partial_result if response.has_data else replies.refusal)(body, accepted), False
+            return responses.data_reply(body, accepted), True
+        return (responses.partial_reply if response.has_data else responses.error_reply)(body, accepted), False
 
-    async def _execute(self, bound: Bound, context: object) -> Response:
-        execution = self._engine.execute_bound(bound, context)
-        try:
-            # What memory answers is done at the first step, and needs no timer.
-            first = execution.send(None)
-        except StopIteration as done:
-            response: Response = done.value
-            return response
-        try:
-            async with asyncio.timeout(self._execution_timeout):
-                return await rest_of(execution, first)
-        except TimeoutError:
-            raise ServiceUnavailable(retry_after=1) from None
 
-    async def _stream(
-        self,
-        operation: Operation,
-        request: Parameters,
-        accepted: Accepted,
-        context: ContextT,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        if accepted.stream is None:
-            raise BadRequest(406, NO_STREAM)
-        await self._streams.serve(FRAMINGS[accepted.stream], operation, request.variables, context, receive, send)
+def _check_method(method: str, operation: Operation) -> None:
+    """Raise BadRequest (405) unless `method` may execute the operation."""
+    if method != "POST" and operation.kind not in SAFE_METHOD_OPERATIONS[method]:
+        raise BadRequest(405, f"A {operation.kind.value} cannot be executed by {method}.", (ALLOW_POST,))
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:
-    """The headers by lower-case name; of repeated ones the last, but lists that were split over lines are joined."""
+    """Return the headers by lower-case name: the last of repeated ones, but split lists are joined."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     if len(headers) < len(scope["headers"]):
         for name in (b"accept", b"if-none-match"):
@@ -249,14 +218,14 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
 
 
 def _check_content(headers: Mapping[bytes, bytes]) -> None:
-    """Raises MalformedRequest (415) unless the body is uncompressed JSON in UTF-8."""
+    """Raise BadRequest (415) unless the body is uncompressed JSON in UTF-8."""
     content_type = headers.get(b"content-type", b"")
     if content_type != b"application/json":
         essence, _, parameters = content_type.lower().partition(b";")
         if essence.strip() != b"application/json":
             raise BadRequest(415, "The body must be application/json.", (ACCEPT_POST,))
         charset = parameters.partition(b"charset=")[2].partition(b";")[0].strip(b' "')
-        if charset and charset not in UTF_8:
+        if charset and charset not in UTF_8_CHARSETS:
             raise BadRequest(415, "The body must be in UTF-8.", (ACCEPT_POST,))
     if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise BadRequest(415, "The body must not be compressed.", ((b"accept-encoding", b"identity"),))

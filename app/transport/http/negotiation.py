@@ -1,4 +1,4 @@
-"""Which media types a client takes, from its `Accept` header (GraphQL over HTTP, graphql-sse, Apollo multipart)."""
+"""Content negotiation by the `Accept` header (GraphQL over HTTP, graphql-sse, Apollo multipart)."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ MULTIPART = "multipart/mixed"
 
 
 class Accepted(NamedTuple):
-    """The best type for a single result and the best one for a stream of them; None where none will do.
+    """The best media type for a single result and the best one for a stream of results; None where none is acceptable.
 
-    A single result can also go out as a stream of one, for a client that takes nothing else.
+    A single result can also be sent as a stream of one, for a client that accepts nothing else.
     """
 
     result: str | None
     stream: str | None
 
 
-# Without a word from the client it gets what clients understood before the standard.
-UNSPECIFIED = Accepted(JSON, None)
+# A client without `Accept` gets the media type from before the standard.
+DEFAULT_ACCEPTED = Accepted(JSON, None)
 
-# What nearly every request carries, so that nearly none is parsed.
-COMMON: dict[bytes, Accepted] = {
-    b"": UNSPECIFIED,
-    b"*/*": UNSPECIFIED,
-    b"application/json": UNSPECIFIED,
+# The values of nearly every request, so that few are parsed.
+COMMON_ACCEPTED: dict[bytes, Accepted] = {
+    b"": DEFAULT_ACCEPTED,
+    b"*/*": DEFAULT_ACCEPTED,
+    b"application/json": DEFAULT_ACCEPTED,
     b"application/graphql-response+json": Accepted(GRAPHQL_RESPONSE, None),
     b"application/graphql-response+json,application/json;q=0.9": Accepted(GRAPHQL_RESPONSE, None),
     b"text/event-stream": Accepted(None, EVENT_STREAM),
 }
 
-RESULTS = {
+RESULT_TYPES = {
     GRAPHQL_RESPONSE: GRAPHQL_RESPONSE,
     JSON: JSON,
     "application/*": JSON,
@@ -42,8 +42,8 @@ RESULTS = {
 
 
 def negotiate(accept: bytes | None) -> Accepted:
-    """The types to answer with. Of equally welcome ones the first listed wins; what cannot be read is skipped."""
-    common = COMMON.get(accept or b"")
+    """Return the media types to answer with: among equal qualities the first listed; invalid entries are skipped."""
+    common = COMMON_ACCEPTED.get(accept or b"")
     return common if common is not None else _parsed(accept or b"")
 
 
@@ -53,8 +53,8 @@ def _parsed(accept: bytes) -> Accepted:
     for part in accept.decode("latin-1").split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = _quality(parameters)
-        if name in RESULTS and quality > result_quality:
-            result, result_quality = RESULTS[name], quality
+        if name in RESULT_TYPES and quality > result_quality:
+            result, result_quality = RESULT_TYPES[name], quality
         elif _is_stream(name, parameters) and quality > stream_quality:
             stream, stream_quality = name, quality
     return Accepted(result, stream)

@@ -1,4 +1,4 @@
-"""Reading a request body within bounds of size and time."""
+"""The reading of request bodies, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ from starlette.types import Receive
 
 from app.transport.errors import BadRequest, ClientDisconnected
 
-# The rest of such a body is not worth reading, and nothing after it can be trusted to be a new request.
-CLOSE = ((b"connection", b"close"),)
+# The rest of such a body is not read, so nothing after it can be trusted to be a new request.
+CLOSE_CONNECTION = ((b"connection", b"close"),)
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, most: int, seconds: float) -> bytes:
-    """The whole body, at most `most` bytes, within `seconds`.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, max_bytes: int, timeout: float) -> bytes:
+    """Read the whole body.
 
-    Raises MalformedRequest with 413 or 408, the former as early as `Content-Length` or the chunks so far
-    tell, and ClientGone when the client leaves first.
+    Raises:
+        BadRequest: With 413 for more than `max_bytes`, as early as `Content-Length` or the chunks so far tell, or with
+            408 for a body that takes more than `timeout` seconds.
+        ClientDisconnected: The client left first.
     """
     declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared[:20]) > most:
-        raise _too_large(most)
+    if declared.isdigit() and int(declared[:20]) > max_bytes:
+        raise _too_large(max_bytes)
     try:
-        async with asyncio.timeout(seconds):
-            return await _joined(receive, most)
+        async with asyncio.timeout(timeout):
+            return await _read_chunks(receive, max_bytes)
     except TimeoutError:
-        raise BadRequest(408, f"The body took longer than {seconds:g} s to arrive.", CLOSE) from None
+        raise BadRequest(408, f"The body took longer than {timeout:g} s to arrive.", CLOSE_CONNECTION) from None
 
 
-async def _joined(receive: Receive, most: int) -> bytes:
+async def _read_chunks(receive: Receive, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -38,12 +40,12 @@ async def _joined(receive: Receive, most: int) -> bytes:
             raise ClientDisconnected
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size > most:
-            raise _too_large(most)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
         if not message.get("more_body", False):
             return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
 
 
-def _too_large(most: int) -> BadRequest:
-    return BadRequest(413, f"The body is larger than {most} bytes.", CLOSE)
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest(413, f"The body must be at most {max_bytes} bytes.", CLOSE_CONNECTION)

@@ -1,4 +1,4 @@
-"""Answers: encoded results of queries, given again for as long as what they rest on is unchanged."""
+"""The cache of encoded responses to queries, valid while their dependencies are unchanged."""
 
 from __future__ import annotations
 
@@ -7,39 +7,41 @@ from collections.abc import Callable, Hashable
 from app.execution import Dependencies, Response
 from app.execution.lru_cache import LRUCache
 
-ENTRIES = 10_000
-OVERHEAD = 1000
-"""About the bytes that an answer takes besides its body: key, grounds and places in tables."""
+MAX_ENTRIES = 10_000
+ENTRY_OVERHEAD = 1000
+"""About the bytes that an entry takes besides its body: key, dependencies and slots in tables."""
 
 
 class ResponseCache:
-    """Keeps bodies by `Operation.key`, for operations that are `cacheable`.
+    """Caches bodies by `BoundOperation.key`, for operations that are `cacheable`.
 
-    Guarantees: a body is given out only while all that its execution rested on is the very same; only whole results
-    without errors are kept, and none that could be different for another viewer. What is kept is bounded; what was used
-    longest ago is dropped first.
+    Guarantees: a body is returned only while all dependencies of its execution are unchanged; only complete results
+    without errors are cached, and none that could differ for another viewer. The cache is bounded, and evicts the least
+    recently used entries.
     """
 
-    def __init__(self, public: Callable[[Dependencies], object], size: int) -> None:
-        """Keep about `size` bytes.
+    def __init__(self, make_context: Callable[[Dependencies], object], max_bytes: int) -> None:
+        """Create a cache.
 
-        `public` makes the contexts in which such operations are executed: without a viewer, so that not even a resolver
-        with a wrong mark could show one viewer what belongs to another.
+        Args:
+            make_context: Returns the context in which cacheable operations are executed. It has no viewer, so that even
+                a resolver with wrong metadata cannot return the data of one viewer to another.
+            max_bytes: About the memory that the cache takes.
         """
-        self.public = public
-        self.repeated = 0
-        """How often a body was given out again."""
-        self._kept: LRUCache[Hashable, tuple[bytes, Dependencies]] = LRUCache(ENTRIES, size)
+        self.make_context = make_context
+        self.hits = 0
+        """How often a cached body was returned."""
+        self._bodies: LRUCache[Hashable, tuple[bytes, Dependencies]] = LRUCache(MAX_ENTRIES, max_bytes)
 
     def get(self, key: Hashable) -> bytes | None:
-        """The body kept under `key`, or None when there is none that still holds."""
-        found = self._kept.get(key)
+        """Return the body cached under `key` if it is still valid, else None."""
+        found = self._bodies.get(key)
         if found is None or not found[1].are_current():
             return None
-        self.repeated += 1
+        self.hits += 1
         return found[0]
 
     def put(self, key: Hashable, response: Response, body: bytes, dependencies: Dependencies) -> None:
-        """Keep `body`, which encodes `response`, if it may be given again. It takes the place of what was there."""
-        if response.data is not None and not response.errors and dependencies.complete(len(response.data)):
-            self._kept.put(key, (body, dependencies), len(body) + OVERHEAD)
+        """Cache `body`, which encodes `response`, if it may be cached. It replaces an older entry."""
+        if response.data is not None and not response.errors and dependencies.is_complete(len(response.data)):
+            self._bodies.put(key, (body, dependencies), len(body) + ENTRY_OVERHEAD)

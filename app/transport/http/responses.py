@@ -1,6 +1,6 @@
-"""What goes back over HTTP, and with which status (GraphQL over HTTP).
+"""HTTP replies and their status (GraphQL over HTTP).
 
-| answer                                   | application/graphql-response+json | application/json |
+| reply                                    | application/graphql-response+json | application/json |
 |------------------------------------------|-----------------------------------|------------------|
 | has a `data` entry, even null            | 200                               | 200              |
 | no `data`: refused document or variables | 400                               | 200              |
@@ -11,8 +11,8 @@
 | no `data`: INTERNAL_SERVER_ERROR         | 500                               | 200              |
 | not a GraphQL request at all             | 4xx                               | 4xx              |
 
-`application/json` keeps 200 for every well-formed request because its readers take other statuses for
-answers of something in between and do not look into the body.
+`application/json` keeps 200 for every well-formed request because its clients take other statuses for replies of an
+intermediary and do not read the body.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from starlette.types import Send
 
 from app.transport.errors import BadRequest, Header
 from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
-from app.transport.http.stream_framing import EVENTS
+from app.transport.http.stream_framing import SSE_FRAMING
 
 STATUS_OF_CODE = {
     "UNAUTHENTICATED": 401,
@@ -42,19 +42,19 @@ CONTENT_TYPE: dict[str, Header] = {
 }
 VARY: Header = (b"vary", b"Accept")
 NO_STORE: Header = (b"cache-control", b"no-store")
-# Who asks decides what is answered: a shared cache must keep out, a private one must ask each time.
+# The reply depends on the caller: a shared cache must not store it, a private one must revalidate it each time.
 REVALIDATE: tuple[Header, ...] = ((b"cache-control", b"private, no-cache"), (b"vary", b"Accept, Authorization"))
 
 
 class Reply(NamedTuple):
-    """A complete response. `Content-Length` is added when it is sent, except to 304, which describes no body."""
+    """A complete HTTP response. `Content-Length` is added when it is sent, except to 304, which has no body."""
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
 
     async def send(self, send: Send, *, without_body: bool = False) -> None:
-        """Send it whole; `without_body` answers a HEAD request."""
+        """Send the response; `without_body` for a HEAD request."""
         headers = list(self.headers)
         if self.status != 304:
             headers.append((b"content-length", b"%d" % len(self.body)))
@@ -62,45 +62,45 @@ class Reply(NamedTuple):
         await send({"type": "http.response.body", "body": b"" if without_body else self.body})
 
 
-PLAIN = {media: (CONTENT_TYPE[media], VARY, NO_STORE) for media in (GRAPHQL_RESPONSE, JSON)}
+RESULT_HEADERS = {media: (CONTENT_TYPE[media], VARY, NO_STORE) for media in (GRAPHQL_RESPONSE, JSON)}
 
 
-def result(body: bytes, accepted: Accepted) -> Reply:
-    """A response with a `data` entry."""
+def data_reply(body: bytes, accepted: Accepted) -> Reply:
+    """Return the reply for a response with a `data` entry."""
     if accepted.result is None:
         return _stream_of_one(body)
-    return Reply(200, PLAIN[accepted.result], body)
+    return Reply(200, RESULT_HEADERS[accepted.result], body)
 
 
-def partial_result(body: bytes, accepted: Accepted) -> Reply:
-    """A response with `data` and errors: 200, but a client told to wait is told so in a header too."""
-    reply = result(body, accepted)
+def partial_reply(body: bytes, accepted: Accepted) -> Reply:
+    """Return the reply for a response with `data` and errors: 200, with `Retry-After` where an error says to wait."""
+    reply = data_reply(body, accepted)
     return reply._replace(headers=(*reply.headers, *_headers_of_error(_first_error(body))))
 
 
-def refusal(body: bytes, accepted: Accepted) -> Reply:
-    """A response without `data`."""
+def error_reply(body: bytes, accepted: Accepted) -> Reply:
+    """Return the reply for a response without `data`."""
     if accepted.result is None and accepted.stream == EVENT_STREAM:
         return _stream_of_one(body)
     media = accepted.result or GRAPHQL_RESPONSE
     error = _first_error(body)
     status = STATUS_OF_CODE.get(_extensions(error).get("code", ""), 400) if media == GRAPHQL_RESPONSE else 200
-    return Reply(status, (*PLAIN[media], *_headers_of_error(error)), body)
+    return Reply(status, (*RESULT_HEADERS[media], *_headers_of_error(error)), body)
 
 
-def malformed(problem: BadRequest, accepted: Accepted) -> Reply:
-    """The answer to what is not a GraphQL request: its own status, and JSON whatever was asked for."""
-    body = error_body({"message": problem.message, "extensions": {"code": problem.code}})
-    return Reply(problem.status, (*PLAIN[accepted.result or JSON], *problem.headers), body)
+def bad_request_reply(error: BadRequest, accepted: Accepted) -> Reply:
+    """Return the reply to a request that is not a GraphQL request: its own status, and JSON for every client."""
+    body = error_body({"message": error.message, "extensions": {"code": error.code}})
+    return Reply(error.status, (*RESULT_HEADERS[accepted.result or JSON], *error.headers), body)
 
 
 def error_body(error: Mapping[str, Any]) -> bytes:
-    """One formatted error as a response without `data`."""
+    """Encode one formatted error as a response without `data`."""
     return orjson.dumps({"errors": [error]}, default=str)
 
 
-def revalidated(reply: Reply, if_none_match: bytes | None) -> Reply:
-    """A result with its weak ETag, or 304 when the client holds the same."""
+def with_etag(reply: Reply, if_none_match: bytes | None) -> Reply:
+    """Return a reply with its weak ETag, or 304 when the client has the same."""
     tag = b'W/"%s"' % blake2b(reply.body, digest_size=12).hexdigest().encode()
     headers: tuple[Header, ...] = ((b"etag", tag), *REVALIDATE)
     if if_none_match is not None and _matches(tag, if_none_match):
@@ -109,19 +109,19 @@ def revalidated(reply: Reply, if_none_match: bytes | None) -> Reply:
 
 
 def _matches(tag: bytes, if_none_match: bytes) -> bool:
-    # Weak comparison: a proxy that compresses turns strong tags weak and may drop the prefix of weak ones.
+    # Weak comparison: a compressing proxy turns strong tags weak and may drop the prefix of weak ones.
     opaque = tag.removeprefix(b"W/")
     held = (candidate.strip().removeprefix(b"W/") for candidate in if_none_match.split(b","))
     return any(candidate in (opaque, b"*") for candidate in held)
 
 
 def _stream_of_one(body: bytes) -> Reply:
-    headers = ((b"content-type", EVENTS.content_type), VARY, NO_STORE)
-    return Reply(200, headers, EVENTS.result(body) + EVENTS.closing)
+    headers = ((b"content-type", SSE_FRAMING.content_type), VARY, NO_STORE)
+    return Reply(200, headers, SSE_FRAMING.result(body) + SSE_FRAMING.closing)
 
 
 def _first_error(body: bytes) -> dict[str, Any]:
-    # Read back from the bytes, so that status and headers can never say other than the body does.
+    # Decoded from the bytes, so that status and headers always agree with the body.
     error: dict[str, Any] = json.loads(body)["errors"][0]
     return error
 

@@ -1,4 +1,4 @@
-"""How a stream of results is written into an HTTP body."""
+"""The framing of a stream of results in an HTTP body."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from app.transport.http.negotiation import EVENT_STREAM, MULTIPART
 
-PART = b"content-type: application/json\r\n\r\n"
+MULTIPART_PART = b"content-type: application/json\r\n\r\n"
 
-RESTARTING = (
+RESTART_PART_BODY = (
     b'{"payload":null,"errors":[{"message":"The server restarts.","extensions":{"code":"SERVICE_UNAVAILABLE"}}]}'
 )
 
 
 class Framing(NamedTuple):
-    """The bytes around results. Each piece is complete in itself: a client can act on it as soon as it is there."""
+    """The bytes around results. Each piece is complete: a client can handle it as soon as it has arrived."""
 
     content_type: bytes
     opening: bytes
@@ -22,18 +22,18 @@ class Framing(NamedTuple):
     after: bytes
     heartbeat: bytes
     closing: bytes
-    """After the last result: do not come back."""
+    """After the last result: the client does not reconnect."""
     interruption: bytes
-    """Instead of `closing` when the server stops: come back."""
+    """Instead of `closing` when the server stops: the client reconnects."""
 
     def result(self, body: bytes) -> bytes:
-        """One encoded result. `body` has no line breaks."""
+        """Frame one encoded result. `body` has no line breaks."""
         return b"".join((self.before, body, self.after))
 
 
 # https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md, distinct connections mode.
 # A browser ignores an event without a data line. A stream that ends without `complete` is resumed by clients.
-EVENTS = Framing(
+SSE_FRAMING = Framing(
     content_type=b"text/event-stream; charset=utf-8",
     opening=b":\n\n",
     before=b"event: next\ndata: ",
@@ -43,16 +43,16 @@ EVENTS = Framing(
     interruption=b"",
 )
 
-# Apollo's multipart protocol for subscriptions. A part is only known to be complete by the boundary behind it,
-# so that boundary goes out together with the part and not with the next one.
-PARTS = Framing(
+# Apollo's multipart protocol for subscriptions. The boundary after a part says that it is complete, so it is sent with
+# the part and not with the next one.
+MULTIPART_FRAMING = Framing(
     content_type=b'multipart/mixed; boundary="-"; subscriptionSpec="1.0"',
     opening=b"\r\n---\r\n",
-    before=PART + b'{"payload":',
+    before=MULTIPART_PART + b'{"payload":',
     after=b"}\r\n---\r\n",
-    heartbeat=PART + b"{}\r\n---\r\n",
-    closing=PART + b"{}\r\n-----\r\n",
-    interruption=PART + RESTARTING + b"\r\n-----\r\n",
+    heartbeat=MULTIPART_PART + b"{}\r\n---\r\n",
+    closing=MULTIPART_PART + b"{}\r\n-----\r\n",
+    interruption=MULTIPART_PART + RESTART_PART_BODY + b"\r\n-----\r\n",
 )
 
-FRAMINGS = {EVENT_STREAM: EVENTS, MULTIPART: PARTS}
+FRAMINGS = {EVENT_STREAM: SSE_FRAMING, MULTIPART: MULTIPART_FRAMING}

@@ -18,51 +18,60 @@ from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 
 ContextT = TypeVar("ContextT")
 
-HEADERS = (
+STREAM_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept"),
-    # nginx would collect small writes otherwise.
+    # nginx would buffer small writes otherwise.
     (b"x-accel-buffering", b"no"),
 )
 
 
-async def always(_: object) -> Unauthenticated:
-    """Wait for ever: the caller may stay as long as they like."""
+async def wait_forever(_: object) -> Unauthenticated:
+    """Wait forever: the validity of a caller without expiry."""
     never: asyncio.Future[Unauthenticated] = asyncio.get_running_loop().create_future()
     return await never
 
 
 class Streams(Generic[ContextT]):
-    """Runs subscriptions whose results go into the body of one HTTP response each.
+    """Serves subscriptions, each as the body of one HTTP response.
 
     Operations that allow it join a shared execution, and then a slow reader gets the newest state only. A stream
-    ends with its source, when the client leaves or stops reading for `stall` seconds, when the caller's access
+    ends with its source, when the client leaves or stops reading for `stall_timeout` seconds, when the caller's access
     token is no longer good, and at once when `stop` is set: an open response would hold up the server's shutdown.
     """
 
     def __init__(
         self,
         engine: Engine,
-        shared: SubscriptionMultiplexer,
+        multiplexer: SubscriptionMultiplexer,
         stop: asyncio.Event,
         *,
         render_error: Callable[[Exception], Mapping[str, Any]],
-        validity: Callable[[ContextT], Awaitable[Unauthenticated]] = always,
-        most: int = 1000,
-        heartbeat: float = 12.0,
-        stall: float = 10.0,
+        validity: Callable[[ContextT], Awaitable[Unauthenticated]] = wait_forever,
+        max_streams: int = 1000,
+        heartbeat_interval: float = 12.0,
+        stall_timeout: float = 10.0,
     ) -> None:
-        """At most `most` streams at a time. `validity` waits until the caller's access token is no longer good, and
-        returns why; `heartbeat` is the longest silence in seconds, for proxies that close quiet responses.
+        """Create the server of streams.
+
+        Args:
+            engine: Executes subscriptions whose results depend on the viewer.
+            multiplexer: Executes all other subscriptions.
+            stop: Ends all streams when it is set.
+            render_error: Formats any exception for clients.
+            validity: Waits until the caller's access token is no longer valid, and returns the error.
+            max_streams: How many streams may be open at a time.
+            heartbeat_interval: The most seconds without a message, for proxies that close quiet responses.
+            stall_timeout: Seconds until a client that does not read is disconnected.
         """
         self._engine = engine
-        self._shared = shared
+        self._multiplexer = multiplexer
         self._stop = stop
         self._render_error = render_error
         self._validity = validity
-        self._most = most
-        self._heartbeat = heartbeat
-        self._stall = stall
+        self._max_streams = max_streams
+        self._heartbeat_interval = heartbeat_interval
+        self._stall_timeout = stall_timeout
         self.open = 0
         """Streams being served."""
 
@@ -75,24 +84,25 @@ class Streams(Generic[ContextT]):
         receive: Receive,
         send: Send,
     ) -> None:
-        """Answer the request with a stream. The request body must have been read.
+        """Answer a request, whose body has been read, with a stream. Later failures are part of the stream.
 
-        What goes wrong from here on is told in the stream. Raises ServiceUnavailable, before anything is sent, when
-        there are too many streams or the server is stopping.
+        Raises:
+            ServiceUnavailable: Before anything is sent: there are too many streams or the server is stopping.
         """
-        if self.open >= self._most or self._stop.is_set():
+        if self.open >= self._max_streams or self._stop.is_set():
             raise ServiceUnavailable(retry_after=5)
         self.open += 1
-        ending = asyncio.create_task(self._ending(receive, context))
+        ending = asyncio.create_task(self._wait_for_ending(receive, context))
         try:
             async with aclosing(self._bodies(operation, variables, context)) as bodies:
                 await self._write(framing, bodies, ending, send)
         except OSError:
-            # Gone, or (TimeoutError) no longer reading: the unfinished response makes the server drop the connection.
+            # Disconnected, or (TimeoutError) not reading: after an unfinished response the server closes the
+            # connection.
             return
         finally:
             self.open -= 1
-            await _cancelled(ending)
+            await _cancel_and_wait(ending)
 
     async def _write(
         self,
@@ -101,19 +111,19 @@ class Streams(Generic[ContextT]):
         ending: asyncio.Task[Unauthenticated | None],
         send: Send,
     ) -> None:
-        headers = [(b"content-type", framing.content_type), *HEADERS]
+        headers = [(b"content-type", framing.content_type), *STREAM_HEADERS]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._put(send, framing.opening)
+        await self._send_chunk(send, framing.opening)
         step: asyncio.Future[bytes] | None = None
         try:
             while True:
                 step = step or asyncio.ensure_future(anext(bodies))
-                await asyncio.wait((step, ending), timeout=self._heartbeat, return_when="FIRST_COMPLETED")
+                await asyncio.wait((step, ending), timeout=self._heartbeat_interval, return_when="FIRST_COMPLETED")
                 if ending.done():
-                    last = self._last_words(framing, ending.result())
+                    last = self._final_chunk(framing, ending.result())
                     break
                 if not step.done():
-                    await self._put(send, framing.heartbeat)
+                    await self._send_chunk(send, framing.heartbeat)
                     continue
                 try:
                     body = step.result()
@@ -121,41 +131,41 @@ class Streams(Generic[ContextT]):
                     last = framing.closing
                     break
                 step = None
-                await self._put(send, framing.result(body))
-            await self._put(send, last, more=False)
+                await self._send_chunk(send, framing.result(body))
+            await self._send_chunk(send, last, more=False)
         finally:
             # A generator cannot be closed while a step of it runs.
             if step is not None:
-                await _cancelled(step)
+                await _cancel_and_wait(step)
 
-    def _last_words(self, framing: Framing, ending: Unauthenticated | None) -> bytes:
+    def _final_chunk(self, framing: Framing, ending: Unauthenticated | None) -> bytes:
         if ending is None:
             return framing.interruption
         return framing.result(error_body(self._render_error(ending))) + framing.closing
 
-    async def _put(self, send: Send, chunk: bytes, *, more: bool = True) -> None:
-        async with asyncio.timeout(self._stall):
+    async def _send_chunk(self, send: Send, chunk: bytes, *, more: bool = True) -> None:
+        async with asyncio.timeout(self._stall_timeout):
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
-    async def _ending(self, receive: Receive, context: ContextT) -> Unauthenticated | None:
-        """Wait until the stream has to end before its source does: with that error, or None without a word."""
-        gone = asyncio.create_task(_disconnect(receive))
+    async def _wait_for_ending(self, receive: Receive, context: ContextT) -> Unauthenticated | None:
+        """Wait until the stream must end before its source does, and return the error to end with, if any."""
+        disconnected = asyncio.create_task(_disconnect(receive))
         stopped = asyncio.create_task(self._stop.wait())
         invalid = asyncio.ensure_future(self._validity(context))
         try:
-            await asyncio.wait({gone, stopped, invalid}, return_when="FIRST_COMPLETED")
-            return None if gone.done() or stopped.done() else invalid.result()
+            await asyncio.wait({disconnected, stopped, invalid}, return_when="FIRST_COMPLETED")
+            return None if disconnected.done() or stopped.done() else invalid.result()
         finally:
-            for waiting in (gone, stopped, invalid):
-                await _cancelled(waiting)
+            for waiting in (disconnected, stopped, invalid):
+                await _cancel_and_wait(waiting)
 
     async def _bodies(
         self, operation: Operation, variables: Mapping[str, Any] | None, context: ContextT
     ) -> AsyncGenerator[bytes, None]:
-        """Encoded results. What fails is the last one of them."""
+        """Yield encoded results. A failure is the last one of them."""
         try:
             if operation.shared:
-                async with aclosing(MultiplexedStream(self._shared, operation, variables)) as bodies:
+                async with aclosing(MultiplexedStream(self._multiplexer, operation, variables)) as bodies:
                     async for body in bodies:
                         yield body
             else:
@@ -163,7 +173,7 @@ class Streams(Generic[ContextT]):
                     async for response in responses:
                         yield self._engine.encode(response)
         except Exception as error:
-            yield self._shared.failure(error)
+            yield self._multiplexer.encode_failure(error)
 
 
 async def _disconnect(receive: Receive) -> None:
@@ -171,7 +181,7 @@ async def _disconnect(receive: Receive) -> None:
         pass
 
 
-async def _cancelled(future: asyncio.Future[Any]) -> None:
+async def _cancel_and_wait(future: asyncio.Future[Any]) -> None:
     future.cancel()
     await asyncio.wait({future})
     if not future.cancelled():

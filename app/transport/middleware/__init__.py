@@ -1,0 +1,1 @@
+"""ASGI middleware, and what it needs to know about clients."""

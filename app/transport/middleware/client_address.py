@@ -1,7 +1,7 @@
 """The address of a client behind proxies.
 
-Only `X-Forwarded-For` is read. Supporting `Forwarded` as well would let a client choose: a proxy rewrites
-the header it knows and passes the other one through untouched.
+Only `X-Forwarded-For` is read. Reading `Forwarded` as well would let clients forge their address: a proxy rewrites
+the header it knows and passes the other one through unchanged.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ Address = IPv4Address | IPv6Address
 UNIX_SOCKET = "unix"
 """Stands for a peer without an address: among the trusted proxies, and as the key of such a client."""
 
-# 45 characters are the longest address; the rest is for brackets, quotes, a zone and a port.
-LONGEST_HOP = 80
+# An address has at most 45 characters; the rest is for brackets, quotes, a zone and a port.
+MAX_HOP_LENGTH = 80
 
 SUBSCRIBER_PREFIX = (1 << 128) - (1 << 64)
 
 
 class TrustedProxies(NamedTuple):
-    """The peers whose word about their own peer is believed."""
+    """The proxies whose `X-Forwarded-For` header is trusted."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     unix_socket: bool = False
 
     @classmethod
     def of(cls, names: Iterable[str]) -> TrustedProxies:
-        """From addresses, CIDR blocks and the word "unix". Raises ValueError naming what is neither."""
+        """Parse addresses, CIDR blocks and the word "unix". Raises ValueError naming the first invalid one."""
         listed = [name.strip() for name in names if name.strip()]
         return cls(
             tuple(ip_network(name, strict=False) for name in listed if name != UNIX_SOCKET),
@@ -38,27 +38,27 @@ class TrustedProxies(NamedTuple):
         )
 
     def trusts(self, address: Address | None) -> bool:
-        """Whether this hop is ours; None is a peer on a unix socket."""
+        """Return whether a hop is a trusted proxy; None is a peer on a unix socket."""
         if address is None:
             return self.unix_socket
         return any(address in network for network in self.networks)
 
 
 def client_address(scope: Mapping[str, Any], trusted: TrustedProxies) -> str:
-    """The key that limits count this client by. See `address_key`.
+    """Return the key by which limits count a client, see `address_key`.
 
-    It is the rightmost hop that is not one of our proxies. What stands left of it was written by the
-    client and is not looked at; neither is anything left of a hop that cannot be read.
+    It is that of the rightmost hop that is not a trusted proxy. Hops to the left of it were written by the client and
+    are ignored, as are those to the left of an invalid hop.
     """
     client = scope.get("client")
     peer = parse_address(client[0]) if client else None
     if not trusted.trusts(peer):
         return address_key(peer)
     forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
-    return address_key(_rightmost_untrusted(peer, forwarded.decode("latin-1").split(","), trusted))
+    return address_key(_find_rightmost_untrusted(peer, forwarded.decode("latin-1").split(","), trusted))
 
 
-def _rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: TrustedProxies) -> Address | None:
+def _find_rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: TrustedProxies) -> Address | None:
     nearest = peer
     for hop in reversed(hops):
         address = parse_address(hop)
@@ -72,8 +72,8 @@ def _rightmost_untrusted(peer: Address | None, hops: Sequence[str], trusted: Tru
 
 @lru_cache(maxsize=4096)  # a connection brings the same one with each of its requests
 def parse_address(text: str) -> Address | None:
-    """The address in a hop, without port, brackets, quotes or zone, IPv4-mapped IPv6 as IPv4. None if there is none."""
-    if len(text) > LONGEST_HOP:
+    """Parse a hop, without port, brackets, quotes or zone, IPv4-mapped IPv6 as IPv4. Returns None if it is invalid."""
+    if len(text) > MAX_HOP_LENGTH:
         return None
     bare = text.strip().strip('"')
     if bare.startswith("["):
@@ -90,7 +90,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def address_key(address: Address | None) -> str:
-    """One key per subscriber line: an IPv4 address, or the /64 of an IPv6 one, which a single household owns whole."""
+    """Return one key per subscriber line: an IPv4 address, or the /64 network of an IPv6 address."""
     if address is None:
         return UNIX_SOCKET
     if isinstance(address, IPv4Address):

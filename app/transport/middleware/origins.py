@@ -1,7 +1,7 @@
-"""From which sites browsers may talk to us, and under which names we are spoken to.
+"""Checks of the `Origin` and `Host` headers.
 
-CORS does not cover WebSockets, so their `Origin` is checked here. The `Host` check is the other half: a page
-whose name was made to resolve to our address (DNS rebinding) is same-origin with us, and only its name tells.
+CORS does not cover WebSockets, so their `Origin` is checked here. The `Host` check prevents DNS rebinding: a page whose
+name was made to resolve to our address is same-origin with us, and only the name in `Host` shows it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Origins:
         self._any = "*" in self._allowed
 
     def allows(self, scope: Mapping[str, Any]) -> bool:
-        """Whether this socket or request may be served: no browser, our own page, or a listed one.
+        """Return whether a handshake or request may be served: it has no origin, our own, or a listed one.
 
-        The opaque origin "null" (sandboxed frames, local files) is nobody's and never allowed by name.
+        The opaque origin "null" (sandboxed frames, local files) cannot be listed.
         """
         headers: dict[bytes, bytes] = dict(scope["headers"])
         origin = headers.get(b"origin")
@@ -46,22 +46,25 @@ def _is_own(origin: str, host: str) -> bool:
 
 
 class AllowedHosts:
-    """ASGI middleware: answers 421 (sockets: refuses the handshake) when `Host` is not one of our names.
-
-    `hosts` are names without port, "*.example.org" for all subdomains, or "*" for any. Paths in `exempt` are
-    served under every name: a load balancer probes by address.
-    """
+    """ASGI middleware: answers 421 (sockets: refuses the handshake) when `Host` is not an allowed name."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], exempt: Iterable[str] = ()) -> None:
+        """Wrap `app`.
+
+        Args:
+            app: The next application.
+            hosts: Names without port, "*.example.org" for all subdomains, or "*" for any.
+            exempt: Paths that are served under every name: load balancers probe by address.
+        """
         listed = [host.strip().lower() for host in hosts]
-        self._app = app
+        self.app = app
         self._any = "*" in listed
         self._names = frozenset(listed)
         self._suffixes = tuple(host[1:] for host in listed if host.startswith("*."))
         self._exempt = frozenset(exempt)
 
     def allows(self, scope: Mapping[str, Any]) -> bool:
-        """Whether the request is addressed to us. Exactly one `Host` header must say so."""
+        """Return whether the request has exactly one `Host` header, with an allowed name."""
         if self._any:
             return True
         hosts = [value for name, value in scope["headers"] if name == b"host"]
@@ -71,8 +74,9 @@ class AllowedHosts:
         return name in self._names or name.endswith(self._suffixes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a request with an allowed host, and refuse any other."""
         if scope["type"] == "lifespan" or scope["path"] in self._exempt or self.allows(scope):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
             # Closed before it was accepted: the server answers the handshake with 403.
             await send({"type": "websocket.close", "code": 1008, "reason": "Unknown host"})

@@ -1,4 +1,4 @@
-"""Requests get an id: the client's own if it sent one, in every log line and in the answer."""
+"""Request ids: the client's own or a new one, in every log line and in the response."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.transport.errors import Header
 
-HEADER = b"x-request-id"
-USABLE = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
+REQUEST_ID_HEADER = b"x-request-id"
+VALID_REQUEST_ID = re.compile(rb"[A-Za-z0-9_.:-]{1,64}")
 
 
-def given_id(headers: Sequence[Header]) -> bytes | None:
-    """The id that a client gave its request, if it is one that can be used."""
-    given = next((value for name, value in headers if name == HEADER), b"")
-    return given if USABLE.fullmatch(given) else None
+def client_request_id(headers: Sequence[Header]) -> bytes | None:
+    """Return the id that a client gave its request, if it is valid."""
+    given = next((value for name, value in headers if name == REQUEST_ID_HEADER), b"")
+    return given if VALID_REQUEST_ID.fullmatch(given) else None
 
 
 class RequestIds:
-    """ASGI middleware. Puts the id into `scope["state"]["request_id"]`, the logs and the answer; opens a span."""
+    """ASGI middleware: puts the id into `scope["state"]["request_id"]`, the logs and the response; opens a span."""
 
-    def __init__(self, app: ASGIApp, new_id: Callable[[], str], tracer: Any = None) -> None:
-        """`tracer`: of OpenTelemetry, or None."""
-        self._app = app
-        self._new_id = new_id
+    def __init__(self, app: ASGIApp, make_request_id: Callable[[], str], tracer: Any = None) -> None:
+        """Wrap `app`. `make_request_id` names requests without an id; `tracer` is OpenTelemetry's, or None."""
+        self.app = app
+        self._make_request_id = make_request_id
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with an id."""
         if scope["type"] not in ("http", "websocket"):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
-        request_id = given_id(scope["headers"]) or self._new_id().encode()
+        request_id = client_request_id(scope["headers"]) or self._make_request_id().encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
 
-        async def answer(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (HEADER, request_id)]
+                message["headers"] = [*message.get("headers", ()), (REQUEST_ID_HEADER, request_id)]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         with self._span(scope):
-            await self._app(scope, receive, answer)
+            await self.app(scope, receive, send_with_id)
 
     def _span(self, scope: Scope) -> Any:
         if self._tracer is None:

@@ -13,7 +13,7 @@ PAGE_POLICY = "; ".join(
         # The editor in GraphiQL sets style attributes and starts its workers from blobs.
         "style-src 'self' 'unsafe-inline'",
         "worker-src 'self' blob:",
-        # Avatars live wherever the identity provider keeps them.
+        # Avatars are served by hosts that the identity provider chooses.
         "img-src 'self' data: https:",
         "font-src 'self' data:",
         # 'self' covers ws: to the own origin in current browsers, but not in Safari before 15.4.
@@ -25,9 +25,9 @@ PAGE_POLICY = "; ".join(
     )
 )
 
-ANSWER_POLICY = "default-src 'none'; frame-ancestors 'none'"
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-COMMON: tuple[Header, ...] = (
+COMMON_HEADERS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -40,30 +40,35 @@ TRANSPORT_SECURITY: Header = (b"strict-transport-security", b"max-age=31536000; 
 
 
 class SecurityHeaders:
-    """ASGI middleware. `page_policy` is the CSP of HTML; everything else gets one that allows nothing.
-
-    With `https_only`, browsers are told to come by HTTPS for a year.
-    """
+    """ASGI middleware: adds security headers to every response."""
 
     def __init__(self, app: ASGIApp, *, page_policy: str = PAGE_POLICY, https_only: bool = False) -> None:
-        self._app = app
-        common = (*COMMON, TRANSPORT_SECURITY) if https_only else COMMON
+        """Wrap `app`.
+
+        Args:
+            app: The next application.
+            page_policy: The content security policy of HTML; that of all other responses allows nothing.
+            https_only: Send `Strict-Transport-Security` for a year.
+        """
+        self.app = app
+        common = (*COMMON_HEADERS, TRANSPORT_SECURITY) if https_only else COMMON_HEADERS
         self._page = (*common, (b"content-security-policy", page_policy.encode()))
-        self._answer = (*common, (b"content-security-policy", ANSWER_POLICY.encode()))
+        self._api = (*common, (b"content-security-policy", API_POLICY.encode()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and add headers to its response."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message.get("headers", ())
-                secured = self._page if _is_page(headers) else self._answer
+                secured = self._page if _is_page(headers) else self._api
                 message = {**message, "headers": [*headers, *secured]}
             await send(message)
 
-        await self._app(scope, receive, send_secured)
+        await self.app(scope, receive, send_secured)
 
 
 def _is_page(headers: list[Header]) -> bool:

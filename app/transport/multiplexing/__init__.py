@@ -1,0 +1,1 @@
+"""Shared executions of equal subscriptions."""

@@ -1,4 +1,4 @@
-"""A shared execution as an asynchronous iterator, for transports that write at their reader's pace."""
+"""A shared execution as an asynchronous iterator, for transports that write at the pace of their reader."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ class MultiplexedStream(AsyncIterator[bytes]):
     """The encoded execution results of one subscriber of a shared operation.
 
     It begins with a snapshot. A reader that is slower than the source gets the newest state, not a queue. A failed
-    execution gives one last body that has `errors` and no `data`. Whoever made it closes it with `aclose`.
+    execution gives one last body that has `errors` and no `data`. Close the stream with `aclose`.
     """
 
     def __init__(
-        self, shared: SubscriptionMultiplexer, operation: Operation, variables: Mapping[str, Any] | None
+        self, multiplexer: SubscriptionMultiplexer, operation: Operation, variables: Mapping[str, Any] | None
     ) -> None:
-        """Subscribe. Raises Refusal when the variables do not fit."""
-        self._shared = shared
+        """Subscribe. Raises RequestError when the variables do not fit."""
+        self._counters = multiplexer.counters
         self._pending: tuple[Payload, ...] = ()
         self._failure: bytes | None = None
         self._ended = False
-        self._news = asyncio.Event()
-        self._group = shared.join(operation, variables, self)
+        self._changed = asyncio.Event()
+        self._group = multiplexer.join(operation, variables, self)
 
     def __aiter__(self) -> Self:
+        """Return the stream itself."""
         return self
 
     async def __anext__(self) -> bytes:
-        """The next encoded result. Raises StopAsyncIteration when the source has ended or the stream was closed."""
+        """Return the next result. Raises StopAsyncIteration when the source has ended or the stream was closed."""
         while not self._pending:
             if self._failure is not None:
                 failure, self._failure = self._failure, None
                 return failure
             if self._ended:
                 raise StopAsyncIteration
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
         payload, *rest = self._pending
         self._pending = tuple(rest)
         return payload.body
@@ -53,15 +54,18 @@ class MultiplexedStream(AsyncIterator[bytes]):
         self.complete()
 
     def next(self, payload: Payload) -> None:
+        """Keep a state until it is read, in place of older ones."""
         pending = conflate(self._pending, payload)
-        self._shared.superseded += len(self._pending) + 1 - len(pending)
+        self._counters.superseded += len(self._pending) + 1 - len(pending)
         self._pending = pending
-        self._news.set()
+        self._changed.set()
 
     def fail(self, body: bytes) -> None:
+        """End with `body` as the last result."""
         self._failure = body
         self.complete()
 
     def complete(self) -> None:
+        """End when all has been read."""
         self._ended = True
-        self._news.set()
+        self._changed.set()

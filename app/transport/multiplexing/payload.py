@@ -1,21 +1,21 @@
-"""Encoded execution results, made once for all who receive them."""
+"""Encoded execution results, made once for all subscribers."""
 
 from __future__ import annotations
 
-TEXT_AND_FINAL = 0x81
+FINAL_TEXT_FRAME = 0x81
 
 
 def text_header(length: int) -> bytes:
-    """The header of an unfragmented, unmasked text frame of `length` bytes."""
+    """Return the header of an unfragmented, unmasked text frame of `length` bytes."""
     if length < 126:
-        return bytes((TEXT_AND_FINAL, length))
+        return bytes((FINAL_TEXT_FRAME, length))
     if length < 65536:
-        return bytes((TEXT_AND_FINAL, 126)) + length.to_bytes(2, "big")
-    return bytes((TEXT_AND_FINAL, 127)) + length.to_bytes(8, "big")
+        return bytes((FINAL_TEXT_FRAME, 126)) + length.to_bytes(2, "big")
+    return bytes((FINAL_TEXT_FRAME, 127)) + length.to_bytes(8, "big")
 
 
 class Payload:
-    """One encoded execution result, made once for however many clients receive it.
+    """One encoded execution result, made once for any number of clients.
 
     `opening` marks the first event of an execution: a snapshot, which must not be conflated away.
     """
@@ -29,9 +29,9 @@ class Payload:
         self._headers: dict[int, bytes] = {}
 
     def frame(self, prefix: bytes) -> bytes:
-        """The `next` message of the operation that `prefix` was made for.
+        """Return the frame of the `next` message that begins with `prefix`.
 
-        The header depends on the length alone, and ids are mostly of one length, so it is made once per length.
+        The header depends on the length alone, and most ids have the same length, so it is made once per length.
         """
         length = len(prefix)
         header = self._headers.get(length)
@@ -41,7 +41,7 @@ class Payload:
 
 
 def conflate(pending: tuple[Payload, ...], payload: Payload) -> tuple[Payload, ...]:
-    """What is owed to a slow reader once `payload` is: the newest state, after the snapshot if that is still unsent."""
+    """Return the pending payloads of a slow reader with `payload`: the newest, after the snapshot if that is unsent."""
     if pending and pending[0].opening:
         return pending[0], payload
     return (payload,)

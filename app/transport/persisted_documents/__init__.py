@@ -1,0 +1,1 @@
+"""Documents that requests name by a hash or an id."""

@@ -1,4 +1,4 @@
-"""Which document a request means: its own text, a trusted one by id, or one persisted under its hash (APQ)."""
+"""The document that a request names: its own text, a trusted one by id, or one persisted under its hash (APQ)."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.trusted import TrustedDocuments
 
-HASH = re.compile(r"[0-9a-f]{64}")
+SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 
-# Clients compare these words.
+# Clients compare these strings.
 NOT_FOUND = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
 NOT_SUPPORTED = ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
 
 
 class DocumentStore(Protocol):
-    """Keeps documents by the SHA-256 of their text, for a while. It may forget, and never raises."""
+    """Stores documents by the SHA-256 of their text, for a while. It may lose them, and never raises."""
 
     async def get(self, digest: str) -> str | None:
-        """The text stored under `digest`, or None."""
+        """Return the text stored under `digest`, or None."""
 
     async def put(self, digest: str, text: str) -> None:
         """Store a text. Afterwards `get` on any instance *may* find it."""
 
 
 class Documents:
-    """Turns requests into document texts. Used by every transport.
+    """Resolves requests to document texts, for every transport.
 
-    With `DocumentMode.ENFORCE` nothing but the trusted documents passes, whether named by id, by hash or by text;
-    with LOG the others pass and `on_untrusted` is told each one's id or text. Without a `store` there are no
+    With `DocumentMode.ENFORCE` only trusted documents are allowed, whether named by id, by hash or by text; with LOG
+    others are allowed and `on_untrusted` is called with the id or text of each. Without a `store` there are no
     automatic persisted queries.
     """
 
@@ -51,14 +51,15 @@ class Documents:
         self._on_untrusted = on_untrusted
 
     async def resolve(self, request: Parameters) -> str:
-        """The text of the document to execute.
+        """Return the text of the document to execute.
 
-        Raises DocumentRefused (with Apollo's codes) when it is unknown, not trusted or does not match its
-        hash, and MalformedRequest when the request names no document, or names it wrongly.
+        Raises:
+            DocumentRefused: With Apollo's codes: it is unknown, not trusted or does not match its hash.
+            BadRequest: The request names no document, or names it wrongly.
         """
         digest = _digest(request.extensions) if request.extensions else None
         if not request.query:
-            return await self._named(_name(request, digest))
+            return await self._find_by_name(_name(request, digest))
         if request.document_id is not None:
             raise BadRequest(400, "Send either 'query' or 'documentId'.")
         if digest is not None:
@@ -66,25 +67,25 @@ class Documents:
                 raise DocumentRefused(*NOT_SUPPORTED)
             if _sha256(request.query) != digest:
                 raise DocumentRefused("PERSISTED_QUERY_HASH_MISMATCH", "provided sha does not match query")
-        self._judge(request.query)
+        self._check_trusted(request.query)
         return request.query
 
-    async def remember(self, request: Parameters) -> None:
-        """Store the document of a request that carries both text and hash. Call it once the document proved valid."""
+    async def persist(self, request: Parameters) -> None:
+        """Store the document of a request that has both text and hash. Call it only for valid documents."""
         if self._store is None or not request.extensions or not request.query:
             return
         digest = _digest(request.extensions)
         if digest is not None:
             await self._store.put(digest, request.query)
 
-    def _judge(self, text: str) -> None:
+    def _check_trusted(self, text: str) -> None:
         if self._mode is DocumentMode.OFF or self._trusted.approves(text):
             return
         if self._mode is DocumentMode.ENFORCE:
             raise DocumentRefused("QUERY_NOT_IN_SAFELIST", "The document is not in the safelist.")
         self._on_untrusted(text)
 
-    async def _named(self, name: str) -> str:
+    async def _find_by_name(self, name: str) -> str:
         trusted = self._trusted.get(name)
         if trusted is not None:
             return trusted
@@ -92,8 +93,8 @@ class Documents:
             raise DocumentRefused("PERSISTED_QUERY_NOT_IN_LIST", "The persisted document is not in the list.")
         if self._store is None:
             raise DocumentRefused(*NOT_SUPPORTED)
-        text = await self._store.get(name) if HASH.fullmatch(name) else None
-        # Whoever can write to the store still cannot make a hash stand for another document.
+        text = await self._store.get(name) if SHA256_PATTERN.fullmatch(name) else None
+        # Write access to the store is not enough to make a hash name another document.
         if text is None or _sha256(text) != name:
             raise DocumentRefused(*NOT_FOUND)
         if self._mode is DocumentMode.LOG:
@@ -109,14 +110,14 @@ def _name(request: Parameters, digest: str | None) -> str:
 
 
 def _digest(extensions: dict[str, Any]) -> str | None:
-    """The hash in `extensions.persistedQuery`, or None without that. Raises MalformedRequest for another version."""
+    """Return the hash in `extensions.persistedQuery`, or None without one. Raises BadRequest for another version."""
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return None
     if type(persisted) is not dict or persisted.get("version") != 1:
         raise BadRequest(400, "Unsupported persisted query version")
     digest = persisted.get("sha256Hash")
-    if type(digest) is not str or not HASH.fullmatch(digest):
+    if type(digest) is not str or not SHA256_PATTERN.fullmatch(digest):
         raise BadRequest(400, "'sha256Hash' must be a SHA-256 in lower-case hexadecimal digits.")
     return digest
 

@@ -1,4 +1,4 @@
-"""Where automatic persisted queries are kept: in Redis for all instances, and lately used ones in the process."""
+"""The stores of automatic persisted queries: Redis for all instances, and a cache in the process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from redis.exceptions import RedisError
 from app.execution.lru_cache import LRUCache
 from app.transport.persisted_documents.resolve import DocumentStore
 
-SCRIPT = Path(__file__).with_name("put_document.lua")
+PUT_SCRIPT = Path(__file__).with_name("put_document.lua")
 
 
 class RedisDocuments:
-    """Documents in Redis, for `ttl` seconds, at most `entries` of them and none longer than `longest` bytes.
+    """Documents in Redis, up to `max_entries` of them for `ttl` seconds each.
 
-    Redis is a convenience here: while it is away nothing is found, clients send whole texts, and `on_failure`
-    hears of it.
+    The store is optional: while Redis is unreachable no document is found, clients send whole texts, and `on_failure`
+    is called with the error.
     """
 
     def __init__(
@@ -29,32 +29,32 @@ class RedisDocuments:
         *,
         prefix: str,
         ttl: int = 86_400,
-        entries: int = 10_000,
-        longest: int = 65_536,
+        max_entries: int = 10_000,
+        max_document_bytes: int = 65_536,
         timeout: float = 0.25,
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         # The braces keep all keys in one slot of a Redis Cluster, as the script demands.
         self.index = f"{prefix}:{{documents}}"
         self._redis = redis
-        self._put = redis.register_script(SCRIPT.read_text())
+        self._put = redis.register_script(PUT_SCRIPT.read_text())
         self._ttl = ttl
-        self._entries = entries
-        self._longest = longest
+        self._max_entries = max_entries
+        self._max_document_bytes = max_document_bytes
         self._timeout = timeout
         self._on_failure = on_failure
 
     async def get(self, digest: str) -> str | None:
-        """The text stored under `digest`, or None; also when Redis does not answer in time."""
+        """Return the text stored under `digest`, or None; also when Redis does not answer in time."""
         stored: Any = await self._attempt(self._redis.get(f"{self.index}:{digest}"))
         return stored.decode(errors="replace") if isinstance(stored, bytes) else stored
 
     async def put(self, digest: str, text: str) -> None:
-        """Store a text, dropping the oldest when there are too many. Overlong ones are not kept."""
+        """Store a text of up to `max_document_bytes`, and delete the oldest ones beyond `max_entries`."""
         encoded = text.encode()
-        if len(encoded) <= self._longest:
+        if len(encoded) <= self._max_document_bytes:
             keys = [f"{self.index}:{digest}", self.index]
-            await self._attempt(self._put(keys=keys, args=[encoded, self._ttl, self._entries, digest]))
+            await self._attempt(self._put(keys=keys, args=[encoded, self._ttl, self._max_entries, digest]))
 
     async def _attempt(self, call: Any) -> Any:
         try:
@@ -66,14 +66,14 @@ class RedisDocuments:
 
 
 class RecentDocuments:
-    """The documents used last, in front of a slower store. `weight` bounds their text in bytes."""
+    """A cache of the documents used last, in front of a slower store. `max_bytes` limits the total of their texts."""
 
-    def __init__(self, store: DocumentStore, *, entries: int = 1024, weight: int = 8 * 1024 * 1024) -> None:
+    def __init__(self, store: DocumentStore, *, max_entries: int = 1024, max_bytes: int = 8 * 1024 * 1024) -> None:
         self._store = store
-        self._recent: LRUCache[str, str] = LRUCache(entries, weight)
+        self._recent: LRUCache[str, str] = LRUCache(max_entries, max_bytes)
 
     async def get(self, digest: str) -> str | None:
-        """The text stored under `digest`, or None."""
+        """Return the text stored under `digest`, or None."""
         text = self._recent.get(digest)
         if text is None and (text := await self._store.get(digest)) is not None:
             self._recent.put(digest, text, len(text) * 4)

@@ -17,7 +17,7 @@ class ManifestError(ValueError):
 
 
 class TrustedDocuments:
-    """Approved documents by id; an unnamed one is approved by its text."""
+    """Approved documents by id; a document without id is approved by its text."""
 
     def __init__(self, documents: Mapping[str, str] = MappingProxyType({})) -> None:
         self._texts = dict(documents)
@@ -27,18 +27,19 @@ class TrustedDocuments:
         return len(self._texts)
 
     def get(self, document_id: str) -> str | None:
-        """The document's text, or None when no such id is approved."""
+        """Return the text of a document, or None when no such id is approved."""
         return self._texts.get(document_id)
 
     def approves(self, text: str) -> bool:
-        """Whether this is, to the letter, an approved document."""
+        """Return whether the text is exactly that of an approved document."""
         return text in self._approved
 
 
 def load_manifest(path: Path) -> TrustedDocuments:
     """Read Apollo's manifest (`operations` with `id` and `body`) or Relay's (an object of id and text).
 
-    Raises ManifestError when the file is not there or is neither.
+    Raises:
+        ManifestError: The file is missing or has another format.
     """
     try:
         manifest = orjson.loads(path.read_bytes())

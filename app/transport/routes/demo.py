@@ -72,11 +72,11 @@ def is_from_this_machine(scope: Scope) -> bool:
 
 
 async def _user_in(request: Request) -> str:
-    """The name that was asked for. Raises MalformedRequest, BadUserInput, ClientGone."""
+    """The name that was asked for. Raises BadRequest, BadUserInput, ClientDisconnected."""
     # A content type that other sites cannot send without asking first.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadRequest(415, "The body must be application/json.")
-    body = await read_body(request.receive, dict(request.scope["headers"]), most=MOST, seconds=PATIENCE)
+    body = await read_body(request.receive, dict(request.scope["headers"]), max_bytes=MOST, timeout=PATIENCE)
     try:
         user = orjson.loads(body)["user"]
     except (orjson.JSONDecodeError, KeyError, TypeError):

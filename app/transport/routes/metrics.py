@@ -210,15 +210,15 @@ def _operations(engine: Engine, shared: SubscriptionMultiplexer, response_cache:
         Reading(
             "answers_repeated",
             "Queries that were answered without an execution.",
-            lambda: response_cache.repeated if response_cache else 0,
+            lambda: response_cache.hits if response_cache else 0,
             counts=True,
         ),
         Reading("shared_groups", "Executions that many subscribers share.", lambda: shared.groups),
-        Reading("shared_members", "Subscribers of shared executions.", lambda: shared.members),
+        Reading("shared_members", "Subscribers of shared executions.", lambda: shared.counters.members),
         Reading(
             "frames_superseded",
             "Messages that a slow reader never got, for newer ones.",
-            lambda: shared.superseded,
+            lambda: shared.counters.superseded,
             counts=True,
         ),
     ]

@@ -1,0 +1,1 @@
+"""uvicorn's HTTP protocol, extended."""

@@ -1,4 +1,4 @@
-"""A response's head and body leave in one packet."""
+"""Coalescing of a response's head and body into one packet."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 
 
 class CoalescingTransport:
-    """The transport of a connection, as far as responses use it.
+    """The transport of a connection, with the methods that responses use.
 
-    uvicorn writes the head, then the body: two system calls, and the client is woken for the first only to wait for
-    the second. Here a first write is held until the second, though never beyond the present turn of the event loop:
-    the head of a stream goes out before its first event. Order and content stay as they are.
+    uvicorn writes the head, then the body: two system calls, and a client that wakes up for the first only to wait for
+    the second. This transport holds the first write until the second, but never beyond the present turn of the event
+    loop, so that the head of a stream goes out before its first event. Order and content stay as they are.
     """
 
     __slots__ = ("_held", "_loop", "_transport")
@@ -21,7 +21,7 @@ class CoalescingTransport:
         self._held = b""
 
     def write(self, data: bytes) -> None:
-        """Send `data`, now or before the loop turns to anything new."""
+        """Send `data`, now or before the next turn of the event loop."""
         if self._held:
             held, self._held = self._held, b""
             self._transport.write(held + data)
@@ -36,10 +36,10 @@ class CoalescingTransport:
             self._transport.write(held)
 
     def is_closing(self) -> bool:
-        """Whether the connection is on its way down."""
+        """Return whether the connection is closing."""
         return self._transport.is_closing()
 
     def close(self) -> None:
-        """Close the connection when all has been sent."""
+        """Close the connection when everything has been sent."""
         self.flush()
         self._transport.close()

@@ -1,1 +1,1 @@
-"""graphql-transport-ws: the endpoint, the protocol below it, and what a socket may do."""
+"""GraphQL over WebSockets (graphql-transport-ws): endpoint, protocol, and operations of sockets."""

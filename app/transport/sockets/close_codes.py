@@ -13,7 +13,7 @@ from app.domain.errors import DomainError, Failure, RateLimited, ServiceUnavaila
 
 
 class CloseCode(IntEnum):
-    """Why the server closed a socket. `retry` tells whether coming back with the same request can help."""
+    """Why the server closed a socket. `retry` says whether reconnecting can help."""
 
     IDLE = 1000
     """The socket carried no operation for a long time. Open a new one when there is something to subscribe to."""
@@ -51,12 +51,12 @@ class CloseCode(IntEnum):
 
     @property
     def retry(self) -> bool:
-        """True when the client should come back by itself."""
+        """Return whether the client should reconnect by itself."""
         return self in (CloseCode.RESTART, CloseCode.TRY_AGAIN_LATER, CloseCode.FORBIDDEN, CloseCode.INIT_TIMEOUT)
 
 
 def code_for(error: Exception) -> CloseCode:
-    """The code for a `connection_init` that failed with `error`. Anything unexpected may pass, so: try again later."""
+    """Return the code for a failed `connection_init`. Unexpected errors may be temporary: TRY_AGAIN_LATER."""
     match error:
         case Unauthenticated(expired=True):
             return CloseCode.FORBIDDEN
@@ -69,5 +69,5 @@ def code_for(error: Exception) -> CloseCode:
 
 
 def reason_for(error: Exception) -> str:
-    """What the client may read about it: the message of a domain error, which is written for readers, and no other."""
+    """Return the reason for the client: the message of a domain error, which is public, and of no other error."""
     return error.message if isinstance(error, DomainError) else "Try again later"

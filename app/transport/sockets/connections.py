@@ -1,4 +1,4 @@
-"""The sockets of this process: how many there may be, which are whose, and what they cost."""
+"""The open sockets of this process: their limits, their users and their counters."""
 
 from __future__ import annotations
 
@@ -14,37 +14,35 @@ from app.transport.sockets.timer_wheel import Timer, TimerWheel
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    """What one process and one socket may take up. Times are in seconds."""
+    """The limits of one process and of one socket. Times are in seconds."""
 
-    sockets: int = 10_000
-    operations: int = 20
+    max_sockets: int = 10_000
+    max_operations: int = 20
     """Operations that run at the same time on one socket."""
     init_timeout: float = 5.0
     """From the handshake to `connection_ack`, authentication included."""
     idle_timeout: float = 300.0
     ping_interval: float = 30.0
-    execution_timeout: float = 10.0
-    """For a query or a mutation."""
     messages_per_second: float = 20.0
     message_burst: int = 100
-    """Messages, pings and pongs that may come at once before the rate counts."""
+    """Messages, pings and pongs that may come at once before the rate is enforced."""
 
 
 class SocketRegistry(Protocol):
-    """Knows the sockets of each user on all instances. Fails open: a store that is away is no reason to raise."""
+    """The sockets of each user on all instances. Fails open: it does not raise when its store is unreachable."""
 
     async def add(self, user_id: str, socket_id: str) -> Sequence[str]:
         """Register a socket. Returns the ids of the user's oldest sockets beyond the limit, which must be closed.
 
-        Those of other instances are told by the registry; calling it for the sockets of this one is harmless.
+        The registry notifies other instances of theirs.
         """
 
     async def remove(self, user_id: str, socket_id: str) -> None:
-        """Forget a socket, which may be forgotten already."""
+        """Remove a socket, which may have been removed already."""
 
 
 class Connection(Timer, Protocol):
-    """What `Connections` knows of a socket."""
+    """A socket, as `Connections` sees it."""
 
     id: str
 
@@ -53,16 +51,18 @@ class Connection(Timer, Protocol):
 
 
 class Connections:
-    """All open sockets of this process.
-
-    The counters are plain numbers for whoever exports them.
-    """
+    """All open sockets of this process. The counters are plain numbers, for export as metrics."""
 
     def __init__(
         self, limits: SocketLimits, registry: SocketRegistry, *, instance: str, clock: Callable[[], float]
     ) -> None:
-        """`instance` makes the ids of sockets unique among all processes; `clock` tells Unix time in seconds. Needs a
-        running loop.
+        """Create the collection. Needs a running loop.
+
+        Args:
+            limits: The limits of this process.
+            registry: The sockets of each user on all instances.
+            instance: The prefix of socket ids, unique among all processes.
+            clock: Returns Unix time in seconds.
         """
         self.limits = limits
         self.loop = asyncio.get_running_loop()
@@ -75,7 +75,7 @@ class Connections:
         self.operations = 0
         """Operations that run now, on all sockets."""
         self.closed: Counter[int | None] = Counter()
-        """How many sockets the server closed with which code; under None those that clients closed or lost."""
+        """How many sockets the server closed, by close code; under None those that clients closed or lost."""
         self.stopping = False
         self._registry = registry
         self._instance = instance
@@ -83,30 +83,31 @@ class Connections:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        """How many sockets are open now."""
+        """Return how many sockets are open now."""
         return len(self._open)
 
     def refusal(self) -> CloseCode | None:
-        """Why there may be no further socket, or None when there may."""
+        """Return the code to refuse a further socket with, or None when it may be opened."""
         if self.stopping:
             return CloseCode.RESTART
-        if len(self._open) >= self.limits.sockets:
+        if len(self._open) >= self.limits.max_sockets:
             return CloseCode.TRY_AGAIN_LATER
         return None
 
     def new_id(self) -> str:
-        """An id for the next socket, unique among all instances."""
+        """Return an id for the next socket, unique among all instances."""
         self.opened += 1
         return f"{self._instance}:{self.opened}"
 
     def add(self, connection: Connection) -> None:
+        """Add a socket that was opened."""
         self._open[connection.id] = connection
 
     def remove(self, connection: Connection, user_id: str | None, code: int | None) -> None:
-        """Forget a socket that is closing with `code`, and its registration under `user_id`."""
+        """Remove a socket that is closing with `code`, and its registration under `user_id`."""
         self.closed[code] += 1
         self._open.pop(connection.id, None)
-        self.timer_wheel.drop(connection)
+        self.timer_wheel.cancel(connection)
         if user_id is not None:
             self.run(self._registry.remove(user_id, connection.id))
 
@@ -116,7 +117,7 @@ class Connections:
             self.close(socket_id)
 
     def close(self, socket_id: str) -> None:
-        """Close a socket that had to make room for a newer one of the same user. Other instances' ids are ignored."""
+        """Close a socket that exceeds the limit of its user. Ids of other instances are ignored."""
         connection = self._open.get(socket_id)
         if connection is not None:
             connection.close(CloseCode.TOO_MANY, "Too many sockets of this user")
@@ -129,7 +130,7 @@ class Connections:
         return task
 
     async def stop(self, timeout: float = 5.0) -> None:
-        """Close every socket with 1012, take no more, and let running mutations finish for `timeout` seconds."""
+        """Close every socket with 1012, accept no more, and wait up to `timeout` seconds for running mutations."""
         self.stopping = True
         for number, connection in enumerate(list(self._open.values())):
             connection.close(CloseCode.RESTART, "Server restart")

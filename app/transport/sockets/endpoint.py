@@ -1,4 +1,4 @@
-"""Where sockets come in: an ASGI application for the WebSocket side of `/graphql`."""
+"""The GraphQL endpoint over WebSockets, an ASGI application."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SUBPROTOCOL = "graphql-transport-ws"
 
 
 class SocketEndpoint:
-    """Accepts a socket and hands it over to a `Socket`; the ASGI call is over when that is done.
+    """Accepts a socket and attaches a `Socket` to its protocol; then the ASGI call returns.
 
-    The server must run with `SocketProtocol` (`uvicorn --ws`): plain ASGI sockets cannot be written to without a task
-    for each, nor freed of a client that stopped reading.
+    The server must run with `SocketProtocol` (`uvicorn --ws`): plain ASGI sockets need a task each to be written to,
+    and cannot be aborted when a client stops reading.
     """
 
-    def __init__(self, services: SocketDependencies, *, allowed: Callable[[Scope], bool]) -> None:
-        """`allowed` judges Host and Origin of the handshake; what it does not allow gets HTTP 403."""
-        self._services = services
+    def __init__(self, dependencies: SocketDependencies, *, allowed: Callable[[Scope], bool]) -> None:
+        """Create the endpoint. `allowed` checks the origin of a handshake, which is refused with HTTP 403 otherwise."""
+        self._dependencies = dependencies
         self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,17 +38,17 @@ class SocketEndpoint:
         elif SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             await self._refuse(send, CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Only {SUBPROTOCOL} is spoken here")
-        elif (code := self._services.connections.refusal()) is not None:
-            self._services.connections.refused += 1
+        elif (code := self._dependencies.connections.refusal()) is not None:
+            self._dependencies.connections.refused += 1
             await send(self._accept())
             await self._refuse(send, code, "Try again later")
         else:
-            Socket(self._services, protocol, scope)
+            Socket(self._dependencies, protocol, scope)
             await send(self._accept())
 
     def _accept(self) -> dict[str, Any]:
         return {"type": "websocket.accept", "subprotocol": SUBPROTOCOL}
 
     async def _refuse(self, send: Send, code: CloseCode, reason: str) -> None:
-        # A browser learns nothing of a handshake that fails, so it succeeds and the code tells.
+        # A browser hides why a handshake failed, so the handshake succeeds and the close code says why.
         await send(cast("dict[str, Any]", {"type": "websocket.close", "code": int(code), "reason": reason}))

@@ -1,4 +1,4 @@
-"""Messages to clients as WebSocket frames, ready to be written to a transport."""
+"""Messages to clients, encoded as WebSocket frames."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from app.transport.multiplexing.payload import text_header
 
 
 def text_frame(text: bytes) -> bytes:
-    """One unfragmented, unmasked text frame."""
+    """Return one unfragmented, unmasked text frame."""
     return text_header(len(text)) + text
 
 
-ACK = text_frame(b'{"type":"connection_ack"}')
-PONG = text_frame(b'{"type":"pong"}')
+ACK_FRAME = text_frame(b'{"type":"connection_ack"}')
+PONG_FRAME = text_frame(b'{"type":"pong"}')
 
 
 def next_prefix(operation_id: str) -> bytes:
-    """What comes before the payload in every `next` message of an operation."""
+    """Return the bytes before the payload in every `next` message of an operation."""
     return b'{"id":' + orjson.dumps(operation_id) + b',"type":"next","payload":'
 
 
 def error_frame(operation_id: str, body: bytes) -> bytes:
-    """The `error` message of an operation whose encoded response is `body`, which has `errors` and nothing else."""
+    """Return the `error` message for an encoded response that has `errors` and nothing else."""
     errors = body.removeprefix(b'{"errors":')[:-1]
     return text_frame(b'{"id":' + orjson.dumps(operation_id) + b',"type":"error","payload":' + errors + b"}")
 
 
 def complete_frame(operation_id: str) -> bytes:
-    """The `complete` message of an operation."""
+    """Return the `complete` message of an operation."""
     return text_frame(b'{"id":' + orjson.dumps(operation_id) + b',"type":"complete"}')

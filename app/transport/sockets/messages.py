@@ -1,4 +1,4 @@
-"""What clients may say on a socket, checked."""
+"""The messages of clients, decoded and checked."""
 
 from __future__ import annotations
 
@@ -9,40 +9,46 @@ import orjson
 from app.transport.errors import BadRequest
 from app.transport.parameters import Parameters, parameters_of
 
-ID_LENGTH = 256
-"""The longest operation id in characters. An id is repeated in every message, so it is bounded."""
+MAX_ID_LENGTH = 256
+"""In characters. Every message repeats the id of its operation, so ids are bounded."""
 
 
 class InvalidMessage(Exception):
-    """The message breaks the protocol. The text says how, in words for the client's developer."""
+    """The message violates the protocol. The text says how, for the developer of the client."""
 
 
 class ConnectionInit(NamedTuple):
+    """The first message, with the access token in its payload."""
+
     payload: dict[str, Any]
 
 
 class Subscribe(NamedTuple):
+    """The start of an operation of any kind."""
+
     id: str
     request: Parameters
 
 
 class Complete(NamedTuple):
+    """The cancellation of an operation."""
+
     id: str
 
 
 class Ping(NamedTuple):
-    pass
+    """A ping of the subprotocol, to be answered by a pong."""
 
 
 class Pong(NamedTuple):
-    pass
+    """A pong of the subprotocol."""
 
 
 ClientMessage = ConnectionInit | Subscribe | Complete | Ping | Pong
 
 
 def decode(text: bytes) -> ClientMessage:
-    """The message in `text`. Raises InvalidMessage for anything the protocol does not know; unknown keys may be."""
+    """Decode a message, ignoring unknown keys. Raises InvalidMessage when it violates the protocol."""
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -69,8 +75,8 @@ def _subscribe(message: dict[str, Any]) -> Subscribe:
     operation_id = _id(message)
     try:
         request = parameters_of(message.get("payload"))
-    except BadRequest as problem:
-        raise InvalidMessage(problem.message) from None
+    except BadRequest as error:
+        raise InvalidMessage(error.message) from None
     if request.query is None and request.document_id is None and not request.extensions:
         raise InvalidMessage("'query' must be a string.")
     return Subscribe(operation_id, request)
@@ -78,8 +84,8 @@ def _subscribe(message: dict[str, Any]) -> Subscribe:
 
 def _id(message: dict[str, Any]) -> str:
     operation_id = message.get("id")
-    if type(operation_id) is not str or not 0 < len(operation_id) <= ID_LENGTH:
-        raise InvalidMessage(f"id must be a string of 1 to {ID_LENGTH} characters")
+    if type(operation_id) is not str or not 0 < len(operation_id) <= MAX_ID_LENGTH:
+        raise InvalidMessage(f"id must be a string of 1 to {MAX_ID_LENGTH} characters")
     return operation_id
 
 

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from copy import copy
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Protocol
 
 from graphql import GraphQLError, OperationType
 
-from app.domain.errors import ServiceUnavailable
 from app.execution import Operation, RequestError
 from app.transport.errors import BadRequest, DocumentRefused
+from app.transport.multiplexing.group import SubscriberGroup
 from app.transport.multiplexing.payload import Payload, conflate
 from app.transport.sockets.close_codes import CloseCode
+from app.transport.sockets.dependencies import SocketContext, SocketDependencies
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
 from app.transport.sockets.messages import Subscribe
-
-if TYPE_CHECKING:
-    from app.transport.multiplexing.group import SubscriberGroup
-    from app.transport.sockets.socket import Socket
+from app.transport.sockets.websocket_protocol import SocketProtocol
 
 
-class Running(Protocol):
+class RunningOperation(Protocol):
     """An operation that runs on a socket."""
 
     def cancel(self) -> None:
-        """Nobody is interested any more: write nothing, and end it where that is safe."""
+        """Write nothing more, and end the operation where that is safe."""
 
     def flush(self) -> None:
-        """The socket can be written to again."""
+        """Write what is pending: the socket is writable again."""
+
+
+class OperationHost(Protocol):
+    """The socket, as its operations see it."""
+
+    dependencies: SocketDependencies
+    protocol: SocketProtocol
+    context: SocketContext | None
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Close the socket with `code`, unless it is closing."""
+
+    async def wait_until_writable(self) -> None:
+        """Wait until the socket can be written to again, or is closed."""
+
+    def join_shared_execution(self, operation_id: str, operation: Operation, variables: dict[str, Any] | None) -> None:
+        """Continue an operation as a member of its shared execution. Raises RequestError."""
+
+    def remove_operation(self, operation_id: str, operation: RunningOperation) -> None:
+        """Remove an operation that has ended by itself."""
 
 
 class MultiplexedOperation:
@@ -38,35 +55,44 @@ class MultiplexedOperation:
     While the kernel holds back what was written before, it keeps the newest state instead of writing.
     """
 
-    __slots__ = ("_id", "_pending", "_prefix", "_socket", "_transport", "group")
+    __slots__ = ("_host", "_id", "_pending", "_prefix", "_transport", "group")
 
-    def __init__(self, socket: Socket, operation_id: str) -> None:
-        self._socket = socket
+    def __init__(self, host: OperationHost, operation_id: str) -> None:
+        self._host = host
         self._id = operation_id
         self._prefix = next_prefix(operation_id)
-        self._transport = socket.protocol.transport
+        self._transport = host.protocol.transport
         self._pending: tuple[Payload, ...] = ()
         self.group: SubscriberGroup | None = None
 
     def next(self, payload: Payload) -> None:
+        """Write a state, or keep it while the transport is congested."""
         if self._pending or self._transport.get_write_buffer_size():
             pending = conflate(self._pending, payload)
-            self._socket.services.shared.superseded += len(self._pending) + 1 - len(pending)
+            self._host.dependencies.multiplexer.counters.superseded += len(self._pending) + 1 - len(pending)
             self._pending = pending
         else:
             self._transport.write(payload.frame(self._prefix))
 
     def flush(self) -> None:
+        """Write pending states until the transport is congested again."""
         while self._pending and not self._transport.get_write_buffer_size():
             payload, *rest = self._pending
             self._pending = tuple(rest)
             self._transport.write(payload.frame(self._prefix))
 
     def fail(self, body: bytes) -> None:
+        """Write the `error` message."""
         self._end(error_frame(self._id, body))
 
     def complete(self) -> None:
+        """Write the `complete` message."""
         self._end(complete_frame(self._id))
+
+    def cancel(self) -> None:
+        """Leave the shared execution."""
+        if self.group is not None:
+            self.group.leave(self)
 
     def _end(self, frame: bytes) -> None:
         # Written however slow the client is: it happens once, and the last state comes before it.
@@ -74,106 +100,87 @@ class MultiplexedOperation:
             self._transport.write(payload.frame(self._prefix))
         self._pending = ()
         self._transport.write(frame)
-        self._socket.forget(self._id, self)
-
-    def cancel(self) -> None:
-        if self.group is not None:
-            self.group.leave(self)
+        self._host.remove_operation(self._id, self)
 
 
 class PrivateOperation:
     """An operation in a task of its own: prepared and admitted there, then executed or joined to a shared execution.
 
-    Executed here are queries, mutations, and subscriptions that show a viewer what others may not see. Each gets a
-    context of its own, because fields of one operation must not meet the state of another.
+    Executed here are queries, mutations, and subscriptions whose results depend on the viewer. Each gets a context of
+    its own, because operations must not share the state of a context.
     """
 
-    __slots__ = ("_changing", "_id", "_listening", "_request", "_socket", "_task")
+    __slots__ = ("_host", "_id", "_is_mutating", "_is_wanted", "_request", "_task")
 
-    def __init__(self, socket: Socket, message: Subscribe) -> None:
-        self._socket = socket
+    def __init__(self, host: OperationHost, message: Subscribe) -> None:
+        self._host = host
         self._id = message.id
         self._request = message.request
-        self._listening = True
-        self._changing = False
-        """A mutation has begun: it is finished whether or not anybody waits for the result."""
-        self._task = socket.services.connections.run(self._run())
+        self._is_wanted = True
+        """The client has not cancelled the operation, and the socket is open."""
+        self._is_mutating = False
+        """A mutation has begun: it is finished whether or not its result is wanted."""
+        self._task = host.dependencies.connections.run(self._run())
 
     def cancel(self) -> None:
-        self._listening = False
-        if not self._changing:
+        """Write nothing more, and cancel the task unless a mutation has begun."""
+        self._is_wanted = False
+        if not self._is_mutating:
             self._task.cancel()
 
     def flush(self) -> None:
-        """Its task waits for the socket by itself."""
+        """Do nothing: the task waits for the socket by itself."""
 
     async def _run(self) -> None:
         try:
             await self._execute()
-        except BadRequest as problem:
-            if self._listening:
-                self._socket.close(CloseCode.BAD_REQUEST, problem.message)
+        except BadRequest as error:
+            if self._is_wanted:
+                self._host.close(CloseCode.BAD_REQUEST, error.message)
         except DocumentRefused as refused:
-            self._fail(RequestError.because(GraphQLError(refused.message), refused.code))
+            self._fail(RequestError.from_error(GraphQLError(refused.message), refused.code))
         except Exception as error:
             self._fail(error)
 
     async def _execute(self) -> None:
-        services = self._socket.services
-        context = copy(self._socket.context)
-        operation = await self._prepared(context)
-        await services.admit(context, operation)
+        context = copy(self._host.context)
+        operation = await self._host.dependencies.operations.prepare(self._request, context)
         if operation.kind is not OperationType.SUBSCRIPTION:
-            await self._answer(operation, context)
+            await self._execute_once(operation, context)
         elif operation.shared:
-            self._socket.share(self._id, operation, self._request.variables)
+            self._host.join_shared_execution(self._id, operation, self._request.variables)
         else:
             await self._stream(operation, context)
 
-    async def _prepared(self, context: object) -> Operation:
-        services = self._socket.services
-        try:
-            query = await services.documents.resolve(self._request)
-            operation = services.engine.prepare(query, self._request.operation_name)
-        except (DocumentRefused, RequestError):
-            await services.admit(context, None)
-            raise
-        if self._request.extensions:
-            await services.documents.remember(self._request)
-        return operation
-
-    async def _answer(self, operation: Operation, context: object) -> None:
-        services = self._socket.services
-        self._changing = operation.kind is OperationType.MUTATION
-        try:
-            async with asyncio.timeout(services.connections.limits.execution_timeout):
-                response = await services.engine.execute(operation, self._request.variables, context)
-        except TimeoutError:
-            raise ServiceUnavailable(retry_after=1) from None
-        await self._next(services.engine.encode(response))
+    async def _execute_once(self, operation: Operation, context: object) -> None:
+        operations = self._host.dependencies.operations
+        bound = operation.bind(self._request.variables)
+        self._is_mutating = operation.kind is OperationType.MUTATION
+        response = await operations.execute(bound, context)
+        await self._write_next(operations.engine.encode(response))
         self._end(complete_frame(self._id))
 
     async def _stream(self, operation: Operation, context: object) -> None:
-        engine = self._socket.services.engine
+        engine = self._host.dependencies.operations.engine
         async with aclosing(await engine.subscribe(operation, self._request.variables, context)) as stream:
             async for response in stream:
                 if not response.has_data:
                     self._end(error_frame(self._id, engine.encode(response)))
                     return
-                await self._next(engine.encode(response))
+                await self._write_next(engine.encode(response))
         self._end(complete_frame(self._id))
 
-    async def _next(self, body: bytes) -> None:
+    async def _write_next(self, body: bytes) -> None:
         # While this waits, the source conflates: a slow reader costs no queue here either.
-        while self._listening and self._socket.protocol.pending:
-            await self._socket.drained()
-        if self._listening:
-            self._socket.protocol.write(Payload(body).frame(next_prefix(self._id)))
+        while self._is_wanted and self._host.protocol.pending:
+            await self._host.wait_until_writable()
+        if self._is_wanted:
+            self._host.protocol.write(Payload(body).frame(next_prefix(self._id)))
 
     def _fail(self, error: Exception) -> None:
-        self._end(error_frame(self._id, self._socket.services.shared.failure(error)))
+        self._end(error_frame(self._id, self._host.dependencies.multiplexer.encode_failure(error)))
 
     def _end(self, frame: bytes) -> None:
-        if self._listening:
-            self._socket.protocol.write(frame)
-            self._socket.forget(self._id, self)
+        if self._is_wanted:
+            self._host.protocol.write(frame)
+            self._host.remove_operation(self._id, self)

@@ -1,4 +1,4 @@
-"""What the protocol tells whoever a socket belongs to."""
+"""The interface by which the WebSocket protocol hands events to the owner of a socket."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from typing import Protocol
 
 
 class Session(Protocol):
-    """Who a socket belongs to once it is adopted. Called from the event loop; nothing here may block or raise."""
+    """The owner of an attached socket. Called from the event loop; no method may block or raise."""
 
     def received(self, text: bytes) -> None:
-        """A text message of at most `ws_max_size` bytes; not checked to be UTF-8."""
+        """Handle a text message of at most `ws_max_size` bytes; it is not checked to be UTF-8."""
 
     def received_binary(self) -> None:
-        """A binary message."""
+        """Handle a binary message."""
 
     def pinged(self) -> None:
-        """A ping, which is answered already, or a pong."""
+        """Handle a ping, which is answered already, or a pong."""
 
     def resumed(self) -> None:
-        """All that was written has been taken by the kernel, after a time when it was not."""
+        """Handle that the kernel has taken everything written, after a time when it had not."""
 
     def closed(self, code: int | None) -> None:
-        """The socket is closing, and from now on nothing may be written. Called once.
+        """Handle that the socket is closing; from now on nothing may be written. Called once.
 
-        `code` is what the server closes it with, None when the client closed or was lost.
+        Args:
+            code: The close code that the server sends, None when the client closed or was lost.
         """

@@ -1,4 +1,4 @@
-"""Requests whose heads came before: answered the short way, and no differently."""
+"""Requests with cached heads: answered without parsing the head, and no differently."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ MIDDLEWARE = (
     partial(allow_origins, origins=["https://game.example"]),
     partial(SecurityHeaders, https_only=True),
     partial(AllowedHosts, hosts=["x"]),
-    partial(RequestIds, new_id=lambda: "made-here"),
+    partial(RequestIds, make_request_id=lambda: "made-here"),
 )
 
 
@@ -44,14 +44,14 @@ def lines(head: bytes) -> list[bytes]:
     return sorted(head.split(b"\r\n"))
 
 
-async def test_the_second_request_with_the_same_head_takes_the_short_way():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_the_second_request_with_the_same_head_is_answered_from_the_cache():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
-        assert toy.request_head_cache.hits == 0
+        assert sample.request_head_cache.hits == 0
         _, body = await connection.asks(post('{hello(name:"you")}'))
     assert json.loads(body) == {"data": {"hello": "hello you"}}
-    assert toy.request_head_cache.hits == 1
+    assert sample.request_head_cache.hits == 1
 
 
 KINDS: Sequence[tuple[bytes, ...]] = [
@@ -88,23 +88,23 @@ FOLLOWING = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: b" ".join(kind).decode() or "plain")
-async def test_the_short_way_answers_as_the_long_way_does(kind: tuple[bytes, ...]):
+async def test_a_cached_head_is_answered_as_a_parsed_one(kind: tuple[bytes, ...]):
     answers = {}
     hits = {}
-    for learning in (False, True):
-        toy = SampleApp(middleware=MIDDLEWARE)
-        async with serve_http(toy, use_head_cache=learning) as url, connected(url) as connection:
+    for caching in (False, True):
+        sample = SampleApp(middleware=MIDDLEWARE)
+        async with serve_http(sample, use_head_cache=caching) as url, connected(url) as connection:
             requests = [
                 request.replace(b"content-length", b"\r\n".join((*kind, b"content-length")), 1)
                 for request in (HELLO, *FOLLOWING)
             ]
-            answers[learning] = []
+            answers[caching] = []
             for request in requests:
                 head, body = await connection.asks(request)
-                answers[learning].append((lines(head), body))
-            hits[learning] = toy.request_head_cache.hits
+                answers[caching].append((lines(head), body))
+            hits[caching] = sample.request_head_cache.hits
     assert answers[True] == answers[False]
-    # A client that also takes streams is always looked at anew, and a body of another length is another head.
+    # The head of a client that also accepts streams is not cached, and a body of another length has another head.
     assert hits == {False: 0, True: 0 if any(b"event-stream" in line for line in kind) else len(FOLLOWING) - 1}
 
 
@@ -117,91 +117,91 @@ async def test_the_short_way_answers_as_the_long_way_does(kind: tuple[bytes, ...
         b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ],
 )
-async def test_what_is_special_about_a_head_keeps_it_on_the_long_way(special: bytes):
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url:
+async def test_a_head_with_a_special_header_is_not_cached(special: bytes):
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url:
         for _ in range(2):
             async with connected(url) as connection:
                 await connection.send(post("{hello}", special))
                 head, _ = await connection.response()
                 if b" 100 " in head:
                     await connection.response()
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
-async def test_other_methods_and_chunked_bodies_stay_on_the_long_way():
-    toy = SampleApp()
+async def test_other_methods_and_chunked_bodies_are_not_cached():
+    sample = SampleApp()
     get = b"GET /?query=%7Bhello%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n"
     body = b'{"query":"{hello}"}'
     chunked = (
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
         b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     )
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         for request in (get, get, chunked, chunked):
             _, answer = await connection.asks(request)
             assert json.loads(answer) == {"data": {"hello": "hello world"}}
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
-async def test_a_request_that_was_refused_teaches_nothing():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_the_head_of_a_refused_request_is_not_cached():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         for _ in range(2):
             await connection.asks(post("{viewer}", b"authorization: Bearer bad"))
             await connection.asks(post("{nothing}"))
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
-async def test_a_head_from_another_address_is_another_head():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url:
+async def test_a_head_from_another_address_is_cached_separately():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url:
         async with connected(url) as connection:
             await connection.asks(HELLO)
         async with connected(url, source="127.0.0.2") as elsewhere:
             await elsewhere.asks(HELLO)
-            assert toy.request_head_cache.hits == 0
+            assert sample.request_head_cache.hits == 0
             await elsewhere.asks(HELLO)
-            assert toy.request_head_cache.hits == 1
+            assert sample.request_head_cache.hits == 1
 
 
-async def test_a_caller_who_must_be_looked_into_again_goes_the_long_way():
-    toy = SampleApp()
+async def test_the_head_of_a_caller_who_must_be_checked_again_is_parsed():
+    sample = SampleApp()
     request = post("{viewer}", b"authorization: Bearer ann")
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(request)
-        toy.not_renewable.add("ann")
+        sample.not_renewable.add("ann")
         _, body = await connection.asks(request)
     assert json.loads(body) == {"data": {"viewer": "ann"}}
-    assert toy.request_head_cache.hits == 0
+    assert sample.request_head_cache.hits == 0
 
 
 async def test_each_token_gets_the_answer_of_its_own_bearer():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         for _ in range(3):
             for name in ("ann", "bob"):
                 _, body = await connection.asks(post("{viewer}", b"authorization: Bearer " + name.encode()))
                 assert json.loads(body) == {"data": {"viewer": name}}
-    assert toy.request_head_cache.hits == 4
+    assert sample.request_head_cache.hits == 4
 
 
-async def test_every_request_on_the_short_way_is_guarded():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_every_request_with_a_cached_head_is_admitted():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.asks(HELLO)
-        assert len(toy.admitted) == 2
-        toy.refuse_with = RateLimited(7)
+        assert len(sample.admitted) == 2
+        sample.refuse_with = RateLimited(7)
         head, body = await connection.asks(HELLO)
-    assert toy.request_head_cache.hits == 2
+    assert sample.request_head_cache.hits == 2
     assert b"retry-after: 7" in head
     assert json.loads(body)["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
 
 
-async def test_a_query_that_is_known_to_the_byte_is_executed_by_what_is_there_now():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_a_query_with_a_cached_body_is_executed_on_the_present_state():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         seen = []
         for _ in range(3):
             _, body = await connection.asks(post("{counter}"))
@@ -210,35 +210,35 @@ async def test_a_query_that_is_known_to_the_byte_is_executed_by_what_is_there_no
     assert seen == [0, 1, 2]
 
 
-async def test_requests_behind_a_known_one_are_answered_in_order():
-    toy = SampleApp()
+async def test_requests_after_one_with_a_cached_head_are_answered_in_order():
+    sample = SampleApp()
     toy_slow = post("{slow}")
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(toy_slow + HELLO + post("{counter}"))
         await connection.send(b"GET /?query=%7Bcounter%7D HTTP/1.1\r\nhost: x\r\napollo-require-preflight: 1\r\n\r\n")
-        await until(lambda: len(toy.admitted) == 2)
-        toy.counter.released.set()
+        await until(lambda: len(sample.admitted) == 2)
+        sample.counter.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(4)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"counter": 0}, {"counter": 0}]
 
 
-async def test_what_comes_while_a_known_request_is_answered_waits_its_turn():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_requests_that_arrive_during_an_answer_are_answered_in_order():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.admitted) == 2)
+        await until(lambda: len(sample.admitted) == 2)
         await connection.send(HELLO[:50])
         await connection.send(HELLO[50:] + HELLO)
-        toy.counter.released.set()
+        sample.counter.released.set()
         bodies = [json.loads((await connection.response())[1])["data"] for _ in range(3)]
     assert bodies == [{"slow": "done"}, {"hello": "hello world"}, {"hello": "hello world"}]
 
 
-async def test_a_known_request_in_pieces_is_answered_as_well():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_a_request_with_a_cached_head_may_arrive_in_pieces():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         await connection.asks(HELLO)
         for cut in (1, 30, HELLO.index(b"\r\n\r\n") + 4, len(HELLO) - 1):
             await connection.send(HELLO[:cut])
@@ -247,12 +247,12 @@ async def test_a_known_request_in_pieces_is_answered_as_well():
             assert json.loads(body) == {"data": {"hello": "hello world"}}
 
 
-async def test_a_connection_is_kept_for_as_long_after_a_known_request_as_after_any_other():
-    toy = SampleApp()
+async def test_a_connection_is_kept_alive_after_a_request_with_a_cached_head():
+    sample = SampleApp()
     loop = asyncio.get_running_loop()
     keep_alive = 3
     async with (
-        serve_http(toy, use_head_cache=True, timeout_keep_alive=keep_alive) as url,
+        serve_http(sample, use_head_cache=True, timeout_keep_alive=keep_alive) as url,
         connected(url) as connection,
     ):
         await connection.asks(HELLO)
@@ -261,38 +261,38 @@ async def test_a_connection_is_kept_for_as_long_after_a_known_request_as_after_a
         await connection.asks(HELLO)
         assert await connection.is_closed()
         assert loop.time() >= asked + keep_alive
-    assert toy.request_head_cache.hits == 1
+    assert sample.request_head_cache.hits == 1
 
 
 async def test_an_answer_under_way_is_finished_before_the_server_stops():
-    toy = SampleApp()
-    server = serve_http(toy, use_head_cache=True)
+    sample = SampleApp()
+    server = serve_http(sample, use_head_cache=True)
     async with connected(await server.__aenter__()) as connection:
         await connection.asks(HELLO)
         await connection.send(post("{slow}"))
-        await until(lambda: len(toy.admitted) == 2)
+        await until(lambda: len(sample.admitted) == 2)
         stopping = asyncio.create_task(server.__aexit__(None, None, None))
-        asyncio.get_running_loop().call_later(0.2, toy.counter.released.set)
+        asyncio.get_running_loop().call_later(0.2, sample.counter.released.set)
         _, body = await connection.response()
         assert json.loads(body) == {"data": {"slow": "done"}}
         assert await connection.is_closed()
         await stopping
 
 
-async def test_a_client_that_leaves_does_not_stop_what_it_has_asked_for():
-    toy = SampleApp()
-    async with serve_http(toy, use_head_cache=True) as url:
+async def test_a_client_that_disconnects_does_not_stop_its_mutation():
+    sample = SampleApp()
+    async with serve_http(sample, use_head_cache=True) as url:
         async with connected(url) as connection:
             await connection.asks(HELLO)
             await connection.send(post("mutation{move}"))
-            await until(lambda: len(toy.admitted) == 2)
-        await until(lambda: toy.counter.value == 1)
+            await until(lambda: len(sample.admitted) == 2)
+        await until(lambda: sample.counter.value == 1)
 
 
-async def test_answers_that_are_kept_are_not_another_viewers():
-    toy = SampleApp()
-    toy.endpoint._response_cache = ResponseCache(lambda dependencies: SampleContext(toy.counter), 100_000)
-    async with serve_http(toy, use_head_cache=True) as url, connected(url) as connection:
+async def test_cached_responses_do_not_contain_the_data_of_another_viewer():
+    sample = SampleApp()
+    sample.endpoint._response_cache = ResponseCache(lambda dependencies: SampleContext(sample.counter), 100_000)
+    async with serve_http(sample, use_head_cache=True) as url, connected(url) as connection:
         for name in ("ann", "bob", "ann", "bob"):
             request = post("{viewer hello}", b"authorization: Bearer " + name.encode())
             _, body = await connection.asks(request)
@@ -309,13 +309,13 @@ def real(service: Service, query: str, token: str) -> bytes:
 
 
 async def hits(service: Service) -> int:
-    """How many requests took the short way so far."""
+    """How many requests were answered from the cache so far."""
     found = re.search(r"^\w*known_heads\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
     assert found
     return int(found[1])
 
 
-async def test_the_service_answers_known_heads_the_short_way_and_counts_them(service: Service):
+async def test_the_service_answers_cached_heads_and_counts_them(service: Service):
     token = access_token(service.settings, "alice")
     async with connected(service.url) as connection:
         for query in ("{ me { user { username } } }", "{ leaderboard { totalUsers } }", "{ me { user { username } } }"):
@@ -325,7 +325,7 @@ async def test_the_service_answers_known_heads_the_short_way_and_counts_them(ser
     assert await hits(service) == 2
 
 
-async def test_a_token_that_expires_is_refused_on_a_known_head_too(service: Service):
+async def test_an_expired_token_is_refused_with_a_cached_head_too(service: Service):
     request = real(service, "{ leaderboard { totalUsers } }", access_token(service.settings, "alice", ttl=2))
     async with connected(service.url) as connection:
         for _ in range(2):
@@ -336,7 +336,7 @@ async def test_a_token_that_expires_is_refused_on_a_known_head_too(service: Serv
     assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED", "reason": "TOKEN_EXPIRED"}
 
 
-async def test_limits_count_requests_with_known_heads_to_the_last(settings: Settings):
+async def test_limits_count_every_request_with_a_cached_head(settings: Settings):
     limited = settings.model_copy(update={"rate_limit_enabled": True, "rate_limit_query_per_user": 5})
     async with serving(limited) as service, connected(service.url) as connection:
         request = real(service, "{ leaderboard { totalUsers } }", access_token(limited, "alice"))
@@ -344,3 +344,33 @@ async def test_limits_count_requests_with_known_heads_to_the_last(settings: Sett
         assert await hits(service) == 6
     codes = [answer["errors"][0]["extensions"]["code"] if "errors" in answer else None for answer in answers]
     assert codes == [None] * 5 + ["RATE_LIMITED"] * 2
+
+
+async def test_the_service_answers_the_same_with_the_cache_on_and_off(settings: Settings):
+    token = access_token(settings, "alice")
+    queries = (
+        "{ me { user { username } } }",
+        "{ leaderboard { totalUsers entries { rank score } } }",
+        "{ actions { id points } }",
+        "{ nothing }",
+        "{",
+        'mutation { submitScore(input: {actionToken: "none"}) { ... on UserError { code } } }',
+        "{ me { user { username } } }",
+    )
+    answers, counts = {}, {}
+    for enabled in (True, False):
+        async with (
+            serving(settings.model_copy(update={"request_head_cache": enabled})) as service,
+            connected(service.url) as connection,
+        ):
+            requests = [
+                real(service, query, token).replace(b"content-length", b"x-request-id: mine\r\ncontent-length", 1)
+                for query in queries
+            ]
+            answers[enabled] = []
+            for request in requests:
+                head, body = await connection.asks(request)
+                answers[enabled].append((lines(head), body))
+            counts[enabled] = await hits(service)
+    assert answers[True] == answers[False]
+    assert counts == {True: len(queries) - 1, False: 0}

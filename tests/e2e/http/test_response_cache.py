@@ -15,7 +15,7 @@ MINE = "{ me { user { username } } leaderboard { totalUsers } }"
 AROUND = "query A($id: ID!) { leaderboard { around(userId: $id) { rank user { username } } } }"
 
 
-async def repeated(service: Service) -> int:
+async def hits(service: Service) -> int:
     """How many queries were answered without an execution so far."""
     found = re.search(r"^\w*answers_repeated\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
     assert found
@@ -43,10 +43,10 @@ async def test_equal_queries_of_different_people_are_executed_once(service: Serv
     async with asyncio.timeout(TIMEOUT):
         # A board that was opened a moment ago may be read once more, when its channel is: then the answers begin anew.
         while True:
-            before = await repeated(service)
+            before = await hits(service)
             answers = [await service.player(name).ask(BOARD, limit=10) for name in ("carol", "dave")]
             answers.append(await service.anonymous.ask(BOARD))
-            if await repeated(service) >= before + 2:
+            if await hits(service) >= before + 2:
                 break
     assert answers == [answers[0]] * 3
     assert answers[0]["leaderboard"]["entries"] == first["leaderboard"]["entries"]
@@ -72,27 +72,27 @@ async def test_a_new_name_is_in_the_next_answer_although_the_board_has_not_moved
 
 async def test_a_document_that_reads_the_viewer_is_executed_for_each(service: Service) -> None:
     await service.player("alice").play()
-    before = await repeated(service)
+    before = await hits(service)
     for name in ("alice", "bob", "alice"):
         assert (await service.player(name).ask(MINE))["me"]["user"]["username"] == name
     assert (await service.anonymous.fails(MINE))["code"] == "UNAUTHENTICATED"
-    assert await repeated(service) == before
+    assert await hits(service) == before
 
 
 async def test_what_only_a_store_can_answer_is_asked_of_the_store_each_time(service: Service) -> None:
     outcome = await service.player("alice").play()
-    before = await repeated(service)
+    before = await hits(service)
     for _ in range(3):
         (entry,) = (await service.anonymous.ask(AROUND, id=outcome["user"]["id"]))["leaderboard"]["around"]
         assert entry["user"]["username"] == "alice"
-    assert await repeated(service) == before
+    assert await hits(service) == before
 
 
 async def test_a_refusal_is_not_remembered(service: Service) -> None:
-    before = await repeated(service)
+    before = await hits(service)
     for _ in range(3):
         assert (await service.anonymous.fails(BOARD, limit=0))["code"] == "BAD_USER_INPUT"
-    assert await repeated(service) == before
+    assert await hits(service) == before
 
 
 async def test_an_answer_given_again_keeps_its_etag(service: Service) -> None:

@@ -17,13 +17,13 @@ from tests.support.wait_until import TIMEOUT, until
 
 
 @pytest.fixture
-async def toy() -> SampleApp:
+async def sample() -> SampleApp:
     return SampleApp()
 
 
 class Impatient(BoundedHttpProtocol):
-    stall_seconds: ClassVar[float] = 0.2
-    head_seconds: ClassVar[float] = 0.2
+    stall_timeout: ClassVar[float] = 0.2
+    head_timeout: ClassVar[float] = 0.2
 
 
 @asynccontextmanager
@@ -44,9 +44,9 @@ async def raw_connection(url: str) -> AsyncIterator[sockets.socket]:
         b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost:",  # not the first of its connection
     ],
 )
-async def test_a_head_that_is_not_finished_is_not_waited_for(toy: SampleApp, head: bytes):
+async def test_a_head_that_is_not_finished_is_not_waited_for(sample: SampleApp, head: bytes):
     loop = asyncio.get_running_loop()
-    async with serve_http(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(TIMEOUT):
+    async with serve_http(sample, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(TIMEOUT):
         await loop.sock_sendall(connection, head)
         with contextlib.suppress(ConnectionResetError):
             while await loop.sock_recv(connection, 1000):
@@ -54,10 +54,10 @@ async def test_a_head_that_is_not_finished_is_not_waited_for(toy: SampleApp, hea
 
 
 async def test_a_body_that_is_not_finished_is_answered_with_408():
-    toy = SampleApp(settings={"body_timeout": 0.1})
+    sample = SampleApp(settings={"body_timeout": 0.1})
     loop = asyncio.get_running_loop()
     received = b""
-    async with serve_http(toy, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(TIMEOUT):
+    async with serve_http(sample, Impatient) as url, raw_connection(url) as connection, asyncio.timeout(TIMEOUT):
         head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
         await loop.sock_sendall(connection, head + b'{"query":')
         while chunk := await loop.sock_recv(connection, 10_000):
@@ -67,20 +67,20 @@ async def test_a_body_that_is_not_finished_is_answered_with_408():
     assert b'"code":"BAD_REQUEST"' in received
 
 
-async def test_a_slow_answer_to_a_fast_client_is_not_cut_off(toy: SampleApp):
-    async with serve_http(toy, Impatient) as url, httpx2.AsyncClient() as client:
+async def test_a_slow_answer_to_a_fast_client_is_not_cut_off(sample: SampleApp):
+    async with serve_http(sample, Impatient) as url, httpx2.AsyncClient() as client:
         asking = asyncio.create_task(client.post(url, json={"query": "{slow}"}))
-        await until(lambda: len(toy.admitted) == 1)
-        asyncio.get_running_loop().call_later(3 * Impatient.stall_seconds, toy.counter.released.set)
+        await until(lambda: len(sample.admitted) == 1)
+        asyncio.get_running_loop().call_later(3 * Impatient.stall_timeout, sample.counter.released.set)
         assert (await asking).json() == {"data": {"slow": "done"}}
 
 
 async def test_a_client_that_stops_reading_is_cut_off():
-    toy = SampleApp(streaming={"stall": 60.0})
+    sample = SampleApp(streaming={"stall_timeout": 60.0})
     body = json.dumps({"query": "subscription{flood}"}).encode()
     head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\naccept: text/event-stream\r\n"
     loop = asyncio.get_running_loop()
-    async with serve_http(toy, Impatient) as url, raw_connection(url) as connection:
+    async with serve_http(sample, Impatient) as url, raw_connection(url) as connection:
         await loop.sock_sendall(connection, head + b"content-length: %d\r\n\r\n" % len(body) + body)
-        await until(lambda: toy.streams.open == 1)
-        await until(lambda: toy.streams.open == 0)
+        await until(lambda: sample.streams.open == 1)
+        await until(lambda: sample.streams.open == 0)

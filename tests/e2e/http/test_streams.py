@@ -73,32 +73,32 @@ def value(number: int) -> tuple[str, Any]:
 
 
 @pytest.fixture
-async def toy() -> SampleApp:
+async def sample() -> SampleApp:
     return SampleApp()
 
 
-async def test_events_carry_a_snapshot_and_then_every_change(toy: SampleApp):
-    async with serve_http(toy) as url, subscribed(url, "subscription{counter}") as reader:
+async def test_events_carry_a_snapshot_and_then_every_change(sample: SampleApp):
+    async with serve_http(sample) as url, subscribed(url, "subscription{counter}") as reader:
         assert reader.response.status_code == 200
         assert reader.response.headers["content-type"] == "text/event-stream; charset=utf-8"
         assert reader.response.headers["x-accel-buffering"] == "no"
         assert reader.response.headers["cache-control"] == "no-store"
         assert await reader.event() == value(0)
-        await toy.counter.increment()
+        await sample.counter.increment()
         assert await reader.event() == value(1)
 
 
-async def test_events_end_with_complete_when_the_source_does(toy: SampleApp):
-    async with serve_http(toy) as url, subscribed(url, "subscription{countdown}") as reader:
+async def test_events_end_with_complete_when_the_source_does(sample: SampleApp):
+    async with serve_http(sample) as url, subscribed(url, "subscription{countdown}") as reader:
         events = [await reader.event() for _ in range(4)]
     assert [event and event[0] for event in events][-2:] == ["complete", None]
     assert events[-3] == ("next", {"data": {"countdown": 1}})
 
 
-async def test_an_event_source_may_subscribe_by_get(toy: SampleApp):
+async def test_an_event_source_may_subscribe_by_get(sample: SampleApp):
     headers = {"accept": "text/event-stream", "sec-fetch-mode": "cors"}
     async with (
-        serve_http(toy) as url,
+        serve_http(sample) as url,
         httpx2.AsyncClient() as client,
         client.stream("GET", url, params={"query": "subscription{counter}"}, headers=headers) as response,
     ):
@@ -114,8 +114,10 @@ async def test_an_event_source_may_subscribe_by_get(toy: SampleApp):
         ("subscription{refused}", "RATE_LIMITED"),
     ],
 )
-async def test_a_refusal_is_told_in_an_event_because_browsers_hide_anything_else(toy: SampleApp, query: str, code: str):
-    async with serve_http(toy) as url, subscribed(url, query) as reader:
+async def test_a_refusal_is_told_in_an_event_because_browsers_hide_anything_else(
+    sample: SampleApp, query: str, code: str
+):
+    async with serve_http(sample) as url, subscribed(url, query) as reader:
         assert reader.response.status_code == 200
         event = await reader.event()
         assert event is not None
@@ -125,34 +127,34 @@ async def test_a_refusal_is_told_in_an_event_because_browsers_hide_anything_else
         assert await reader.event() is None
 
 
-async def test_queries_and_mutations_are_streams_of_one(toy: SampleApp):
-    async with serve_http(toy) as url:
+async def test_queries_and_mutations_are_streams_of_one(sample: SampleApp):
+    async with serve_http(sample) as url:
         for query, data in (("{hello}", {"hello": "hello world"}), ("mutation{move}", {"move": 1})):
             async with subscribed(url, query) as reader:
                 events = [await reader.event(), await reader.event(), await reader.event()]
                 assert events == [("next", {"data": data}), ("complete", None), None]
 
 
-async def test_equal_subscriptions_are_executed_once(toy: SampleApp):
+async def test_equal_subscriptions_are_executed_once(sample: SampleApp):
     query = "subscription{counter}"
     async with (
-        serve_http(toy) as url,
+        serve_http(sample) as url,
         subscribed(url, query) as one,
         subscribed(url, query) as other,
         subscribed(url, query, MULTIPART) as third,
     ):
         assert [await one.event(), await other.event()] == [value(0), value(0)]
         assert await third.payload() == {"payload": {"data": {"counter": 0}}}
-        assert toy.counter.watchers == 1
-        await toy.counter.increment()
+        assert sample.counter.watchers == 1
+        await sample.counter.increment()
         assert [await one.event(), await other.event()] == [value(1), value(1)]
         assert await third.payload() == {"payload": {"data": {"counter": 1}}}
 
 
-async def test_what_depends_on_the_viewer_is_not_shared(toy: SampleApp):
+async def test_what_depends_on_the_viewer_is_not_shared(sample: SampleApp):
     query = "subscription{whisper}"
     async with (
-        serve_http(toy) as url,
+        serve_http(sample) as url,
         subscribed(url, query, authorization="Bearer ann") as ann,
         subscribed(url, query, authorization="Bearer bob") as bob,
     ):
@@ -160,23 +162,23 @@ async def test_what_depends_on_the_viewer_is_not_shared(toy: SampleApp):
         assert await bob.event() == ("next", {"data": {"whisper": "bob:0"}})
 
 
-async def test_a_client_that_leaves_ends_its_execution(toy: SampleApp):
-    async with serve_http(toy) as url:
+async def test_a_client_that_leaves_ends_its_execution(sample: SampleApp):
+    async with serve_http(sample) as url:
         for query in ("subscription{counter}", "subscription{whisper}"):
             for accept in ("text/event-stream", MULTIPART):
                 async with subscribed(url, query, accept) as reader:
                     await (reader.event() if accept == "text/event-stream" else reader.payload())
-                    assert (toy.counter.watchers, toy.streams.open) == (1, 1)
-                await until(lambda: (toy.counter.watchers, toy.streams.open) == (0, 0))
-        assert toy.shared.groups == 0
+                    assert (sample.counter.watchers, sample.streams.open) == (1, 1)
+                await until(lambda: (sample.counter.watchers, sample.streams.open) == (0, 0))
+        assert sample.multiplexer.groups == 0
 
 
-async def test_a_stop_ends_streams_at_once_and_asks_clients_to_come_back(toy: SampleApp):
+async def test_a_stop_ends_streams_at_once_and_asks_clients_to_come_back(sample: SampleApp):
     query = "subscription{counter}"
-    async with serve_http(toy) as url, subscribed(url, query) as events, subscribed(url, query, MULTIPART) as parts:
+    async with serve_http(sample) as url, subscribed(url, query) as events, subscribed(url, query, MULTIPART) as parts:
         await events.event()
         await parts.payload()
-        toy.stop.set()
+        sample.stop.set()
         assert await events.event() is None  # no `complete`: that would mean not to come back
         assert (await parts.payload())["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
         async with httpx2.AsyncClient() as client:
@@ -184,12 +186,12 @@ async def test_a_stop_ends_streams_at_once_and_asks_clients_to_come_back(toy: Sa
                 url, json={"query": query}, headers={"accept": "multipart/mixed;subscriptionSpec=1.0"}
             )
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        await until(lambda: toy.counter.watchers == 0)
+        await until(lambda: sample.counter.watchers == 0)
 
 
 async def test_there_are_only_so_many_streams():
-    toy = SampleApp(streaming={"most": 1})
-    async with serve_http(toy) as url, subscribed(url, "subscription{counter}") as first:
+    sample = SampleApp(streaming={"max_streams": 1})
+    async with serve_http(sample) as url, subscribed(url, "subscription{counter}") as first:
         await first.event()
         async with subscribed(url, "subscription{counter}") as second:
             event = await second.event()
@@ -198,9 +200,9 @@ async def test_there_are_only_so_many_streams():
 
 
 async def test_a_quiet_stream_shows_that_it_is_alive():
-    toy = SampleApp(streaming={"heartbeat": 0.05})
+    sample = SampleApp(streaming={"heartbeat_interval": 0.05})
     async with (
-        serve_http(toy) as url,
+        serve_http(sample) as url,
         subscribed(url, "subscription{counter}") as events,
         subscribed(url, "subscription{counter}", MULTIPART) as parts,
     ):
@@ -219,22 +221,22 @@ async def test_a_quiet_stream_shows_that_it_is_alive():
     ids=["expired", "withdrawn"],
 )
 async def test_a_stream_ends_when_the_access_token_is_no_longer_good(
-    toy: SampleApp, why: Unauthenticated, extensions: dict[str, str]
+    sample: SampleApp, why: Unauthenticated, extensions: dict[str, str]
 ):
     async with (
-        serve_http(toy) as url,
+        serve_http(sample) as url,
         subscribed(url, "subscription{whisper}", authorization="Bearer ann") as reader,
     ):
         await reader.event()
-        toy.invalid["ann"].set_result(why)
+        sample.invalid["ann"].set_result(why)
         event = await reader.event()
         assert event is not None
         assert event[1]["errors"][0]["extensions"] == extensions
         assert await reader.event() == ("complete", None)
 
 
-async def test_parts_follow_apollos_protocol(toy: SampleApp):
-    async with serve_http(toy) as url, subscribed(url, "subscription{countdown}", MULTIPART) as reader:
+async def test_parts_follow_apollos_protocol(sample: SampleApp):
+    async with serve_http(sample) as url, subscribed(url, "subscription{countdown}", MULTIPART) as reader:
         content_type = 'multipart/mixed; boundary="-"; subscriptionSpec="1.0"'
         assert reader.response.headers["content-type"] == content_type
         body = b"".join([chunk async for chunk in reader.response.aiter_raw()])
@@ -244,8 +246,8 @@ async def test_parts_follow_apollos_protocol(toy: SampleApp):
     assert payloads[-2:] == [{"payload": {"data": {"countdown": 1}}}, {}]
 
 
-async def test_a_refusal_before_the_first_part_is_a_plain_answer(toy: SampleApp):
-    async with serve_http(toy) as url, httpx2.AsyncClient() as client:
+async def test_a_refusal_before_the_first_part_is_a_plain_answer(sample: SampleApp):
+    async with serve_http(sample) as url, httpx2.AsyncClient() as client:
         response = await client.post(url, json={"query": "subscription{nothing}"}, headers={"accept": MULTIPART})
     assert response.headers["content-type"].startswith("application/json")
     assert response.json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"

@@ -13,7 +13,7 @@ from tests.support.graphql.socket_client import connecting
 from tests.support.wait_until import TIMEOUT, until
 
 HANDSHAKE = (
-    b"GET /graphql HTTP/1.1\r\nHost: sample\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /graphql HTTP/1.1\r\nHost: toy\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n"
 )

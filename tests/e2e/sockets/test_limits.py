@@ -16,7 +16,7 @@ from tests.support.wait_until import TIMEOUT, until
 
 
 async def test_sockets_beyond_the_limit_are_asked_to_try_again_later() -> None:
-    async with serve_sockets(limits=SocketLimits(sockets=2)) as server:
+    async with serve_sockets(limits=SocketLimits(max_sockets=2)) as server:
         async with connected(server.url), connected(server.url) as last:
             async with connecting(server.url) as refused:
                 assert (await refused.close_code())[0] == 1013
@@ -51,7 +51,7 @@ async def test_a_closed_socket_is_taken_off_the_registry() -> None:
 
 
 async def test_operations_beyond_the_limit_are_errors_and_the_others_go_on() -> None:
-    async with serve_sockets(limits=SocketLimits(operations=3)) as server, connected(server.url) as client:
+    async with serve_sockets(limits=SocketLimits(max_operations=3)) as server, connected(server.url) as client:
         for id in "abc":
             await client.subscribe(id=id)
             await client.hear_tick(id)
@@ -169,7 +169,7 @@ async def test_quiet_sockets_are_pinged_and_stay() -> None:
 
 async def test_a_client_that_does_not_answer_pings_is_cut_off() -> None:
     class Impatient(SocketProtocol):
-        cut_grace = 0.1
+        abort_delay = 0.1
 
     limits = SocketLimits(ping_interval=0.3)
     async with (

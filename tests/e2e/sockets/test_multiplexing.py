@@ -35,7 +35,11 @@ async def test_equal_subscriptions_are_executed_once(server: SampleServer, clien
         await server.counter.increment()
         for number, client in enumerate(clients):
             assert await client.hear_tick(f"{number}") == ("UPDATE", version)
-    assert (server.shared.groups, server.shared.members, server.shared.executions) == (1, 5, 1)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.multiplexer.counters.executions) == (
+        1,
+        5,
+        1,
+    )
     assert server.counter.subscriptions == 1
 
 
@@ -51,7 +55,7 @@ async def test_variables_that_differ_in_order_defaults_or_leftovers_share(
     ):
         await client.subscribe(query, variables=variables)
         await client.hear_tick()
-    assert (server.shared.groups, server.shared.executions) == (1, 1)
+    assert (server.multiplexer.groups, server.multiplexer.counters.executions) == (1, 1)
 
 
 async def test_different_variables_and_documents_do_not_share(
@@ -63,7 +67,7 @@ async def test_different_variables_and_documents_do_not_share(
     await clients[2].subscribe()
     boards = [(await client.hear_next())["data"]["ticks"].get("board") for client in clients[:3]]
     assert boards == ["a", "b", None]
-    assert server.shared.groups == 3
+    assert server.multiplexer.groups == 3
 
 
 async def test_nobody_sees_what_belongs_to_another_viewer(server: SampleServer) -> None:
@@ -77,7 +81,7 @@ async def test_nobody_sees_what_belongs_to_another_viewer(server: SampleServer) 
                 secret = (await viewer.hear_next())["data"]["secrets"]
                 assert secret == {"owner": name, "version": version}
             await server.counter.increment()
-        assert server.shared.groups == 0
+        assert server.multiplexer.groups == 0
 
 
 async def test_one_hidden_field_is_enough_to_keep_an_execution_private(server: SampleServer) -> None:
@@ -99,7 +103,7 @@ async def test_a_late_joiner_gets_a_snapshot_first(server: SampleServer, clients
     assert await late.hear_tick() == ("SNAPSHOT", 2)
     await server.counter.increment()
     assert await late.hear_tick() == await early.hear_tick() == ("UPDATE", 3)
-    assert server.shared.groups == 1
+    assert server.multiplexer.groups == 1
     assert server.counter.watchers == 1
 
 
@@ -118,7 +122,7 @@ async def test_a_herd_of_a_thousand_is_served_by_two_reads_a_second(server: Samp
             kinds = [(await client.hear())["payload"]["data"]["ticks"]["kind"] for _ in range(19)]
             assert kinds == ["SNAPSHOT"] * 19
         seconds = asyncio.get_running_loop().time() - begin
-        assert server.shared.members == 1 + 53 * 19
+        assert server.multiplexer.counters.members == 1 + 53 * 19
         assert server.counter.subscriptions - reads <= 1 + 2 * seconds
 
 
@@ -128,7 +132,7 @@ async def test_two_operations_of_one_socket_join_the_same_execution(
     await clients[0].subscribe(id="a")
     await clients[0].subscribe(id="b")
     assert {(await clients[0].hear())["id"] for _ in range(2)} == {"a", "b"}
-    assert (server.shared.groups, server.shared.members) == (1, 2)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members) == (1, 2)
 
 
 async def test_an_error_in_a_shared_execution_reaches_every_member(
@@ -141,7 +145,7 @@ async def test_an_error_in_a_shared_execution_reaches_every_member(
     for client in clients:
         assert (await client.hear_error())["path"] == ["ticks"]
         assert await client.is_alive()
-    assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 async def test_a_source_that_fails_at_once_is_an_error_for_everyone_who_asked(clients: list[SocketClient]) -> None:
@@ -158,7 +162,7 @@ async def test_the_end_of_the_source_completes_every_member(server: SampleServer
     await server.counter.finish()
     for client in clients:
         assert await client.hear() == {"id": "1", "type": "complete"}
-    assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("query", ["subscription { ticks { version } }", SECRETS], ids=["shared", "own"])
@@ -174,7 +178,7 @@ async def test_the_last_to_leave_closes_the_source(
     assert server.counter.watchers == 1
     await clients[-1].complete()
     await asyncio.wait_for(server.counter.wait_for_watchers(0), TIMEOUT)
-    assert (server.shared.groups, server.shared.members, server.connections.operations) == (0, 0, 0)
+    assert (server.multiplexer.groups, server.multiplexer.counters.members, server.connections.operations) == (0, 0, 0)
 
 
 async def test_who_left_hears_nothing_more(server: SampleServer, clients: list[SocketClient]) -> None:
@@ -197,7 +201,7 @@ async def test_a_group_starts_anew_after_its_last_member_left(
         await client.subscribe()
         assert (await client.hear_tick())[0] == "SNAPSHOT"
         await client.complete()
-        await until(lambda: server.shared.groups == 0)
+        await until(lambda: server.multiplexer.groups == 0)
         await server.counter.increment()
 
 

@@ -317,7 +317,7 @@ async def test_only_trusted_documents_pass_where_that_is_enforced() -> None:
         await client.hear_tick()
         await client.say({"id": "2", "type": "subscribe", "payload": {"documentId": "ticks"}})
         await client.hear_tick("2")
-        assert server.shared.groups == 1
+        assert server.multiplexer.groups == 1
 
 
 async def test_a_document_is_persisted_and_then_named_by_its_hash() -> None:
@@ -330,7 +330,7 @@ async def test_a_document_is_persisted_and_then_named_by_its_hash() -> None:
         await client.hear_tick()
         await client.say({"id": "2", "type": "subscribe", "payload": {"extensions": hashed}})
         await client.hear_tick("2")
-        assert server.shared.groups == 1
+        assert server.multiplexer.groups == 1
 
 
 async def test_a_wrongly_named_persisted_document_closes_with_4400(client: SocketClient) -> None:
@@ -339,8 +339,7 @@ async def test_a_wrongly_named_persisted_document_closes_with_4400(client: Socke
 
 
 async def test_a_query_that_takes_too_long_is_given_up() -> None:
-    limits = SocketLimits(execution_timeout=0.1)
-    async with serve_sockets(limits=limits) as server, connected(server.url) as client:
+    async with serve_sockets(execution_timeout=0.1) as server, connected(server.url) as client:
         await client.subscribe("{ slow }")
         assert "temporarily unavailable" in (await client.hear_error())["message"]
         assert server.counter.cancelled.is_set()

@@ -20,7 +20,7 @@ async def test_the_end_of_the_server_closes_every_socket_with_1012() -> None:
         server.server.should_exit = True
         for client in [*clients, fresh]:
             assert (await client.close_code())[0] == 1012
-        assert (len(server.connections), server.shared.groups, server.connections.operations) == (0, 0, 0)
+        assert (len(server.connections), server.multiplexer.groups, server.connections.operations) == (0, 0, 0)
         assert server.connections.closed[1012] == 21
 
 

@@ -55,7 +55,7 @@ async def test_a_slow_reader_gets_the_newest_state_and_never_an_older_one(server
             versions.append((await slow.hear_next())["data"]["ticks"]["version"])
         assert versions == sorted(set(versions))
         assert len(versions) < 30
-        assert server.shared.superseded > 30
+        assert server.multiplexer.counters.superseded > 30
 
 
 async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: SampleServer) -> None:
@@ -66,7 +66,7 @@ async def test_a_snapshot_is_never_left_out_for_a_slow_reader(server: SampleServ
             await server.counter.increment(text=LARGE)
             await until(lambda: server.counter.last_sent == server.counter.value)
         await slow.subscribe("subscription { ticks { kind version } }", id="late")
-        await until(lambda: server.shared.members == 2)
+        await until(lambda: server.multiplexer.counters.members == 2)
         for _ in range(5):
             await server.counter.increment(text=LARGE)
             await until(lambda: server.counter.last_sent == server.counter.value)
@@ -147,13 +147,13 @@ async def test_nobody_waits_for_clients_that_have_stopped_reading() -> None:
             await server.counter.increment(text=LARGE)
             for client in good:
                 assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.value
-        assert server.shared.members == len(good) + len(bad)
+        assert server.multiplexer.counters.members == len(good) + len(bad)
 
 
 async def test_clients_that_stop_reading_are_disconnected_and_the_others_stay(server: SampleServer) -> None:
     async with AsyncExitStack() as stack:
         good, bad = await _half_of_them_stopped(stack, server)
-        while server.shared.members > len(good):
+        while server.multiplexer.counters.members > len(good):
             await server.counter.increment(text=LARGE)
             for client in good:
                 assert (await client.hear_next())["data"]["ticks"]["version"] == server.counter.value
@@ -186,7 +186,7 @@ async def test_a_thousand_abrupt_disconnects_leave_nothing_behind(server: Sample
             len(server.connections),
             len(server.connections.timer_wheel),
             server.connections.operations,
-            server.shared.members,
+            server.multiplexer.counters.members,
             server.counter.watchers,
         )
 

@@ -30,4 +30,4 @@ async def test_gql_subscribes_queries_and_is_told_of_errors() -> None:
             await server.counter.increment()
             assert await anext(ticks) == {"ticks": {"kind": "UPDATE", "version": 2}}
             await ticks.aclose()
-        assert server.shared.groups == 0
+        assert server.multiplexer.groups == 0

@@ -27,7 +27,7 @@ async def test_documents_in_redis_are_seen_by_every_instance_and_expire(redis_ur
 
 async def test_redis_keeps_no_more_documents_than_allowed_and_no_overlong_ones(redis_url: str):
     async with Redis.from_url(redis_url) as redis:
-        store = RedisDocuments(redis, prefix="t", entries=3, longest=10)
+        store = RedisDocuments(redis, prefix="t", max_entries=3, max_document_bytes=10)
         texts = [f"{{f{n}}}" for n in range(5)]
         for text in texts:
             await store.put(sha256(text), text)

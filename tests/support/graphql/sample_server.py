@@ -21,6 +21,7 @@ from app.execution.limits.limits import DocumentLimits
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.streams import Streams
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operations import Operations
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.server.head_cache import RequestHeadCache
 from app.transport.server.http_protocol import REQUEST_HEAD_CACHE, BoundedHttpProtocol
@@ -68,7 +69,7 @@ class HttpContexts:
     def __init__(self, sample: SampleApp) -> None:
         self._sample = sample
 
-    async def of_http(self, scope: Mapping[str, Any]) -> SampleContext:
+    async def from_http(self, scope: Mapping[str, Any]) -> SampleContext:
         """Return a context; the tokens `expired`, `bad` and `crash` raise errors."""
         authorization = dict(scope["headers"]).get(b"authorization", b"").decode()
         if authorization == "Bearer expired":
@@ -92,6 +93,8 @@ class SampleApp:
     documents: Documents = field(default_factory=Documents)
     settings: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the endpoint."""
+    operations: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of `Operations`."""
     streaming: dict[str, Any] = field(default_factory=dict)
     """Further arguments of the streams."""
     middleware: Sequence[Callable[[ASGIApp], ASGIApp]] = ()
@@ -109,10 +112,10 @@ class SampleApp:
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
         """For each viewer, the error by which the token becomes invalid."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
-        self.shared = SubscriptionMultiplexer(self.engine, lambda: SampleContext(self.counter))
+        self.multiplexer = SubscriptionMultiplexer(self.engine, lambda: SampleContext(self.counter))
         self.streams: Streams[SampleContext] = Streams(
             self.engine,
-            self.shared,
+            self.multiplexer,
             self.stop,
             render_error=render_error,
             validity=self._wait_until_invalid,
@@ -120,11 +123,9 @@ class SampleApp:
         )
         contexts = HttpContexts(self)
         self.endpoint: GraphQLEndpoint[SampleContext] = GraphQLEndpoint(
-            self.engine,
+            Operations(self.engine, self.documents, self._admit, **self.operations),
             contexts,
-            self.documents,
             self.streams,
-            admit=self._admit,
             render_error=render_error,
             **self.settings,
         )
@@ -189,7 +190,7 @@ class SocketContexts:
         """Return a context without a caller."""
         return SampleContext(self._counter)
 
-    async def of_socket(self, scope: Any, payload: dict[str, Any]) -> SampleContext:
+    async def from_socket(self, scope: Any, payload: dict[str, Any]) -> SampleContext:
         """Return the context of a socket."""
         headers = dict(scope["headers"])
         name = payload.get("authorization") or headers.get(b"authorization", b"").decode() or None
@@ -244,7 +245,7 @@ class SampleServer:
     counter: Counter
     contexts: SocketContexts
     registry: InMemoryRegistry
-    shared: SubscriptionMultiplexer
+    multiplexer: SubscriptionMultiplexer
     connections: Connections
     server: uvicorn.Server
     refused_documents: list[SampleContext]
@@ -263,6 +264,7 @@ async def serve_sockets(
     protocol: type[SocketProtocol] | Literal["websockets-sansio"] = SocketProtocol,
     ping_timeout: float = 10.0,
     allowed: bool = True,
+    execution_timeout: float = 10.0,
     wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     documents: Documents | None = None,
 ) -> AsyncIterator[SampleServer]:
@@ -270,7 +272,7 @@ async def serve_sockets(
     counter = Counter(1)
     engine = Engine(SCHEMA)
     contexts, registry = SocketContexts(counter), InMemoryRegistry()
-    shared = SubscriptionMultiplexer(engine, contexts.public)
+    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
     connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     refused_documents: list[SampleContext] = []
 
@@ -280,7 +282,8 @@ async def serve_sockets(
         elif operation.name == "Flood":
             raise RateLimited(retry_after=7)
 
-    dependencies = SocketDependencies(engine, shared, contexts, admit, connections, documents or Documents())
+    operations = Operations(engine, documents or Documents(), admit, execution_timeout=execution_timeout)
+    dependencies = SocketDependencies(operations, multiplexer, contexts, connections)
     config = uvicorn.Config(
         wrap(SocketEndpoint(dependencies, allowed=lambda scope: allowed)),  # type: ignore[arg-type]
         ws=protocol,
@@ -293,4 +296,4 @@ async def serve_sockets(
         timeout_graceful_shutdown=5,
     )
     async with run_uvicorn(config) as (server, port):
-        yield SampleServer(port, counter, contexts, registry, shared, connections, server, refused_documents)
+        yield SampleServer(port, counter, contexts, registry, multiplexer, connections, server, refused_documents)

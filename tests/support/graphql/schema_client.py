@@ -10,7 +10,7 @@ import orjson
 
 from app.context import Context
 from app.domain.users import Caller
-from app.execution import Engine, Executions, RequestError, Response
+from app.execution import Engine, ExecutionCounts, RequestError, Response
 from app.graphql import build_engine
 from app.wiring import App
 
@@ -24,7 +24,7 @@ class Asker:
         self._engine: Engine = build_engine(introspection=True, compile=compiled)
 
     @property
-    def executions(self) -> Executions:
+    def executions(self) -> ExecutionCounts:
         """How many operations were executed, by kind of executor."""
         return self._engine.executions
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 import strawberry
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationType
+from graphql import GraphQLError, OperationType
 from strawberry.extensions import SchemaExtension
 
 from app.execution import Engine, RequestError
+from app.execution.limits.limits import DocumentLimits
 from app.execution.lru_cache import LRUCache
 from tests.unit.execution.library import Query, schema
 
@@ -111,19 +112,13 @@ def test_a_kind_of_operation_the_schema_lacks_is_refused() -> None:
     assert error.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
 
 
-def test_limits_judge_a_new_document_once_and_before_validation() -> None:
-    judged = []
-
-    def limits(graphql: GraphQLSchema, document: DocumentNode, length: int) -> GraphQLError | None:
-        judged.append(length)
-        return GraphQLError("too much", document) if length > 20 else None
-
-    engine = Engine(schema, limits=limits)
-    for _ in range(2):
-        engine.prepare("{ constant }")
-        error = refusal(engine, "{ not_even_a_field_here }")
-        assert (error.message, error.extensions) == ("too much", {"code": "QUERY_TOO_COMPLEX"})
-    assert judged == [12, 25]
+def test_limits_are_checked_once_and_before_validation() -> None:
+    engine = Engine(schema, limits=DocumentLimits(max_length=20))
+    engine.prepare("{ constant }")
+    error = refusal(engine, "{ not_even_a_field_here }")
+    assert error.message == "The document must have at most 20 characters."
+    assert error.extensions == {"code": "QUERY_TOO_COMPLEX"}
+    assert refusal(engine, "{ not_even_a_field_here }") is error
 
 
 def test_a_flood_of_bad_documents_does_not_push_out_the_good() -> None:
@@ -176,7 +171,7 @@ def test_doubled_nested_fragments_are_walked_once() -> None:
 
 
 def test_the_cache_drops_what_was_used_longest_ago() -> None:
-    cache: LRUCache[str, int] = LRUCache(entries=2, weight=100)
+    cache: LRUCache[str, int] = LRUCache(max_entries=2, max_weight=100)
     cache.put("a", 1, 10)
     cache.put("b", 2, 10)
     assert cache.get("a") == 1
@@ -185,7 +180,7 @@ def test_the_cache_drops_what_was_used_longest_ago() -> None:
 
 
 def test_the_cache_is_bounded_by_weight_too() -> None:
-    cache: LRUCache[str, int] = LRUCache(entries=100, weight=100)
+    cache: LRUCache[str, int] = LRUCache(max_entries=100, max_weight=100)
     for number in range(10):
         cache.put(str(number), number, 40)
     cache.put("9", 9, 60)

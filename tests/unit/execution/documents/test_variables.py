@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.execution import Engine, RequestError
-from app.execution.documents.variables import frozen
+from app.execution.documents.variables import freeze
 
 ECHO = "query Q($number: Int = 5, $text: String) { echo(number: $number, text: $text) }"
 WINDOW = "query Q($window: Window!) { window(window: $window) }"
@@ -73,11 +73,11 @@ async def test_execution_refuses_bad_variables_too(engine: Engine) -> None:
 
 
 def test_equal_numbers_of_different_types_are_told_apart() -> None:
-    assert len({frozen(value) for value in (1, 1.0, True, "1", None, [1], {"a": 1}, {"a": True})}) == 8
+    assert len({freeze(value) for value in (1, 1.0, True, "1", None, [1], {"a": 1}, {"a": True})}) == 8
 
 
 def test_what_cannot_be_hashed_equals_only_itself() -> None:
     strange = bytearray(b"x")
-    assert frozen(strange) == frozen(strange)
-    assert frozen(strange) != frozen(bytearray(b"x"))
-    assert hash(frozen([strange]))
+    assert freeze(strange) == freeze(strange)
+    assert freeze(strange) != freeze(bytearray(b"x"))
+    assert hash(freeze([strange]))

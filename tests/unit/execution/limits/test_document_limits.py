@@ -3,6 +3,7 @@ from graphql import build_schema, get_introspection_query, parse
 
 from app.execution import Engine, RequestError
 from app.execution.limits.limits import DocumentLimits
+from app.execution.limits.measure import check
 from tests.support.graphql.sample_schema import SCHEMA
 from tests.support.hostile.documents import MAX_LENGTH, hostile_documents
 from tests.support.work_count import Steps
@@ -25,30 +26,30 @@ BOARDS = build_schema("""
 
 def verdict(document: str, **limits: int | bool) -> str | None:
     """The reason a document is refused, or None."""
-    error = DocumentLimits(**limits)(BOARDS, parse(document), len(document))  # type: ignore[arg-type]
+    error = check(BOARDS, parse(document), len(document), DocumentLimits(**limits))  # type: ignore[arg-type]
     return error.message if error else None
 
 
 @pytest.mark.parametrize(
     ("document", "within", "over"),
     [
-        ("{me{friends{id}}}", {"depth": 3}, {"depth": 2}),
-        ("{me{...A}} fragment A on User{friends{id}}", {"depth": 3}, {"depth": 2}),
-        ("{me{...on User{friends{id}}}}", {"depth": 3}, {"depth": 2}),
-        ("{a:me{b:id} c:me{id}}", {"aliases": 3}, {"aliases": 2}),
-        ("{a:me{...A} b:me{...A}} fragment A on User{x:id}", {"aliases": 4}, {"aliases": 3}),
-        ("{me{id} actions{id}}", {"root_fields": 2}, {"root_fields": 1}),
-        ("{...A ...A} fragment A on Query{me{id} ...on Query{me{id}}}", {"root_fields": 4}, {"root_fields": 3}),
-        ("{me{id id friends{id}}}", {"fields": 5}, {"fields": 4}),
-        ("{me{...A ...A}} fragment A on User{id id}", {"fields": 5}, {"fields": 4}),
-        ("query A{me{id}} query B{me{id}}", {"fields": 4}, {"fields": 3}),
-        ("{me{id @skip(if:true) @include(if:true)}}", {"directives": 2}, {"directives": 1}),
-        ("query @x{me{id}}", {"directives": 1}, {"directives": 0}),
-        ("{me{...A @x}} fragment A on User @x{...on User @x{id}}", {"directives": 3}, {"directives": 2}),
-        ("query A{me{id}} query B{me{id}}", {"operations": 2}, {"operations": 1}),
-        ("{me{...A}} fragment A on User{id}", {"fragments": 1}, {"fragments": 0}),
-        ("query($a:Int,$b:Int){me{id}}", {"variables": 2}, {"variables": 1}),
-        ("{me{id}}", {"length": 8}, {"length": 7}),
+        ("{me{friends{id}}}", {"max_depth": 3}, {"max_depth": 2}),
+        ("{me{...A}} fragment A on User{friends{id}}", {"max_depth": 3}, {"max_depth": 2}),
+        ("{me{...on User{friends{id}}}}", {"max_depth": 3}, {"max_depth": 2}),
+        ("{a:me{b:id} c:me{id}}", {"max_aliases": 3}, {"max_aliases": 2}),
+        ("{a:me{...A} b:me{...A}} fragment A on User{x:id}", {"max_aliases": 4}, {"max_aliases": 3}),
+        ("{me{id} actions{id}}", {"max_root_fields": 2}, {"max_root_fields": 1}),
+        ("{...A ...A} fragment A on Query{me{id} ...on Query{me{id}}}", {"max_root_fields": 4}, {"max_root_fields": 3}),
+        ("{me{id id friends{id}}}", {"max_fields": 5}, {"max_fields": 4}),
+        ("{me{...A ...A}} fragment A on User{id id}", {"max_fields": 5}, {"max_fields": 4}),
+        ("query A{me{id}} query B{me{id}}", {"max_fields": 4}, {"max_fields": 3}),
+        ("{me{id @skip(if:true) @include(if:true)}}", {"max_directives": 2}, {"max_directives": 1}),
+        ("query @x{me{id}}", {"max_directives": 1}, {"max_directives": 0}),
+        ("{me{...A @x}} fragment A on User @x{...on User @x{id}}", {"max_directives": 3}, {"max_directives": 2}),
+        ("query A{me{id}} query B{me{id}}", {"max_operations": 2}, {"max_operations": 1}),
+        ("{me{...A}} fragment A on User{id}", {"max_fragments": 1}, {"max_fragments": 0}),
+        ("query($a:Int,$b:Int){me{id}}", {"max_variables": 2}, {"max_variables": 1}),
+        ("{me{id}}", {"max_length": 8}, {"max_length": 7}),
     ],
 )
 def test_a_document_passes_at_a_limit_and_not_over_it(document: str, within: dict[str, int], over: dict[str, int]):
@@ -83,12 +84,12 @@ def test_a_document_passes_at_a_limit_and_not_over_it(document: str, within: dic
     ],
 )
 def test_the_cost_is_the_number_of_fields_that_may_be_resolved(document: str, cost: int):
-    assert verdict(document, cost=cost) is None
-    assert "costs too much" in str(verdict(document, cost=cost - 1))
+    assert verdict(document, max_cost=cost) is None
+    assert "costs too much" in str(verdict(document, max_cost=cost - 1))
 
 
 def test_the_refusal_names_its_code():
-    error = DocumentLimits(depth=1)(BOARDS, parse("{me{id}}"), 8)
+    error = check(BOARDS, parse("{me{id}}"), 8, DocumentLimits(max_depth=1))
     assert error is not None
     assert error.extensions == {"code": "QUERY_TOO_COMPLEX"}
 
@@ -100,7 +101,7 @@ def test_introspection_can_be_switched_off_wherever_it_hides():
         "{...A} fragment A on Query{__schema{types{name}}}",
         "{me{id}} fragment A on Query{__schema{types{name}}}",
     ):
-        error = DocumentLimits(introspection=False)(BOARDS, parse(document), len(document))
+        error = check(BOARDS, parse(document), len(document), DocumentLimits(introspection=False))
         assert error is not None
         assert error.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
     assert verdict("{__typename me{__typename}}", introspection=False) is None
@@ -133,7 +134,7 @@ def test_fragments_that_double_at_every_level_are_refused_without_being_expanded
     levels = 29
     parts = "".join(f"fragment F{n} on User{{friends{{...F{n + 1} ...F{n + 1}}}}}" for n in range(levels))
     document = f"{{me{{...F0}}}}{parts}fragment F{levels} on User{{id}}"
-    assert verdict(document, depth=100) is not None
+    assert verdict(document, max_depth=100) is not None
 
 
 MAX_STEPS = 180_000

@@ -20,11 +20,11 @@ class Line:
 
 @strawberry.type
 class Query:
-    @strawberry.field(metadata={"grounded": True})
+    @strawberry.field(metadata={"cacheable": True})
     def top(self) -> Line:
         return Line(score=1)
 
-    @strawberry.field(metadata={"grounded": True, "viewer": True})
+    @strawberry.field(metadata={"cacheable": True, "viewer": True})
     def mine(self) -> Line:
         return Line(score=2)
 
@@ -58,7 +58,7 @@ def test_an_answer_is_given_again_while_its_grounds_hold() -> None:
     kept, (_, dependencies) = answers(), grounds_of(object())
     kept.put("key", result(top=1), b"body", dependencies)
     assert kept.get("key") == b"body"
-    assert kept.repeated == 1
+    assert kept.hits == 1
 
 
 def test_an_answer_ends_when_anything_it_rests_on_is_replaced_even_by_an_equal() -> None:
@@ -104,7 +104,7 @@ def test_the_answers_used_longest_ago_make_room() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "grounded"),
+    ("document", "cacheable"),
     [
         ("{ top { score } }", True),
         ("{ a: top { ...F } } fragment F on Line { score }", True),
@@ -115,7 +115,7 @@ def test_the_answers_used_longest_ago_make_room() -> None:
         ("query ($no: Boolean = false) { top { score } mine @include(if: $no) { score } }", False),
     ],
 )
-def test_only_queries_whose_every_resolver_tells_its_grounds_and_none_the_viewer_are_grounded(
+def test_only_queries_whose_every_resolver_names_its_dependencies_and_none_the_viewer_are_cacheable(
     document: str, cacheable: bool
 ) -> None:
     assert prepared(document).cacheable is cacheable

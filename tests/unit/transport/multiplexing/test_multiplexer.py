@@ -86,6 +86,10 @@ class Subscription:
         yield float("inf")
 
 
+ENGINE = Engine(strawberry.Schema(Query, None, Subscription))
+SNAPSHOT_INTERVAL = 0.1
+
+
 class Subscriber:
     """Notes what it is told."""
 
@@ -108,13 +112,12 @@ async def script() -> Script:
 
 
 @pytest.fixture
-async def shared(script: Script) -> AsyncIterator[SubscriptionMultiplexer]:
-    engine = Engine(strawberry.Schema(Query, None, Subscription))
-    shared = SubscriptionMultiplexer(engine, lambda: script, snapshot_interval=0.1)
-    yield shared
+async def multiplexer(script: Script) -> AsyncIterator[SubscriptionMultiplexer]:
+    multiplexer = SubscriptionMultiplexer(ENGINE, lambda: script, snapshot_interval=SNAPSHOT_INTERVAL)
+    yield multiplexer
     script.finish()
     script.first.set()
-    await until(lambda: shared.groups == script.open == 0)
+    await until(lambda: multiplexer.groups == script.open == 0)
 
 
 async def turn_by_turn(condition: Callable[[], bool]) -> None:
@@ -125,71 +128,71 @@ async def turn_by_turn(condition: Callable[[], bool]) -> None:
 
 
 def _join(
-    shared: SubscriptionMultiplexer, number: int = 1, variables: dict[str, Any] | None = None
+    multiplexer: SubscriptionMultiplexer, number: int = 1, variables: dict[str, Any] | None = None
 ) -> list[Subscriber]:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     members = [Subscriber() for _ in range(number)]
     for subscriber in members:
-        shared.join(operation, variables, subscriber)
+        multiplexer.join(operation, variables, subscriber)
     return members
 
 
 async def test_everyone_who_joins_before_the_first_event_gets_it(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    members = _join(shared, 2000)
+    members = _join(multiplexer, 2000)
     await until(lambda: all(subscriber.heard == ["SNAPSHOT 1"] for subscriber in members))
     assert script.opened == 1
 
 
 async def test_who_comes_while_nothing_happened_gets_the_same_snapshot(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    (early,) = _join(shared)
+    (early,) = _join(multiplexer)
     await until(lambda: early.heard == ["SNAPSHOT 1"])
-    (late,) = _join(shared)
+    (late,) = _join(multiplexer)
     assert late.heard == ["SNAPSHOT 1"]
     assert script.opened == 1
 
 
-async def test_late_joiners_share_one_greeting(shared: SubscriptionMultiplexer, script: Script) -> None:
-    (early,) = _join(shared)
+async def test_late_joiners_share_one_greeting(multiplexer: SubscriptionMultiplexer, script: Script) -> None:
+    (early,) = _join(multiplexer)
     await until(lambda: early.heard == ["SNAPSHOT 1"])
     script.move()
     await until(lambda: early.heard == ["SNAPSHOT 1", "UPDATE 2"])
-    late = _join(shared, 1000)
+    late = _join(multiplexer, 1000)
     await until(lambda: all(subscriber.heard == ["SNAPSHOT 2"] for subscriber in late))
-    assert (script.opened, shared.executions) == (2, 2)
+    assert (script.opened, multiplexer.counters.executions) == (2, 2)
     await until(lambda: script.open == 1)
-    assert _join(shared)[0].heard == ["SNAPSHOT 2"]
+    assert _join(multiplexer)[0].heard == ["SNAPSHOT 2"]
     script.move()
     await until(lambda: all(subscriber.heard == ["SNAPSHOT 2", "UPDATE 3"] for subscriber in late))
     assert early.heard == ["SNAPSHOT 1", "UPDATE 2", "UPDATE 3"]
 
 
-async def test_greetings_keep_their_distance(shared: SubscriptionMultiplexer, script: Script) -> None:
+async def test_greetings_keep_their_distance(multiplexer: SubscriptionMultiplexer, script: Script) -> None:
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    (early,) = _join(shared)
+    (early,) = _join(multiplexer)
     for version in range(2, 7):
         await until(lambda: bool(early.heard))
         script.move()
         await until(lambda: early.heard[-1] == f"UPDATE {version}")  # noqa: B023
-        (late,) = _join(shared)
+        (late,) = _join(multiplexer)
         await until(lambda: late.heard == [f"SNAPSHOT {version}"])  # noqa: B023
-    assert loop.time() - begin >= 5 * shared.snapshot_interval
+    assert loop.time() - begin >= 5 * SNAPSHOT_INTERVAL
 
 
 async def test_a_snapshot_that_raced_with_an_event_is_read_again(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    (early,) = _join(shared)
+    (early,) = _join(multiplexer)
     await until(lambda: bool(early.heard))
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 2")
     script.first.clear()
     script.reading.clear()
-    (late,) = _join(shared)
+    (late,) = _join(multiplexer)
     await asyncio.wait_for(script.reading.wait(), TIMEOUT)
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 3")
@@ -200,14 +203,14 @@ async def test_a_snapshot_that_raced_with_an_event_is_read_again(
 
 
 async def test_a_joiner_of_a_board_that_never_rests_is_served_all_the_same(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    (early,) = _join(shared)
+    (early,) = _join(multiplexer)
     await until(lambda: bool(early.heard))
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 2")
     script.first.clear()
-    (late,) = _join(shared)
+    (late,) = _join(multiplexer)
     while not late.heard:
         script.reading.clear()
         await asyncio.wait_for(script.reading.wait(), TIMEOUT)
@@ -223,9 +226,9 @@ async def test_a_joiner_of_a_board_that_never_rests_is_served_all_the_same(
 
 
 async def test_a_newer_state_overtakes_one_that_is_still_being_written(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    members = _join(shared, 20_000)
+    members = _join(multiplexer, 20_000)
     await until(lambda: all(subscriber.heard for subscriber in members))
     script.move()
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
@@ -234,15 +237,15 @@ async def test_a_newer_state_overtakes_one_that_is_still_being_written(
     await until(lambda: all(subscriber.heard[-1] == "UPDATE 3" for subscriber in members))
     assert members[0].heard == ["SNAPSHOT 1", "UPDATE 2", "UPDATE 3"]
     assert members[-1].heard == ["SNAPSHOT 1", "UPDATE 3"]
-    assert shared.superseded == sum(len(subscriber.heard) == 2 for subscriber in members) > 0
+    assert multiplexer.counters.superseded == sum(len(subscriber.heard) == 2 for subscriber in members) > 0
 
 
 async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     members = [Subscriber() for _ in range(1500)]
-    (group,) = {shared.join(operation, None, subscriber) for subscriber in members}
+    (group,) = {multiplexer.join(operation, None, subscriber) for subscriber in members}
     await until(lambda: all(subscriber.heard for subscriber in members))
     script.move()
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
@@ -250,11 +253,11 @@ async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(
     group.leave(members[-1])
     await until(lambda: members[-2].heard[-1] == "UPDATE 2")
     assert members[-1].heard == ["SNAPSHOT 1"]
-    assert shared.members == 1499
+    assert multiplexer.counters.members == 1499
 
 
 async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
     class Broken(Subscriber):
         def next(self, payload: Payload) -> None:
@@ -266,8 +269,8 @@ async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
     try:
-        shared.join(shared.engine.prepare(STATES), None, Broken())
-        (subscriber,) = _join(shared)
+        multiplexer.join(ENGINE.prepare(STATES), None, Broken())
+        (subscriber,) = _join(multiplexer)
         await until(lambda: bool(subscriber.heard))
         script.move()
         await until(lambda: subscriber.heard == ["SNAPSHOT 1", "UPDATE 2"])
@@ -278,110 +281,110 @@ async def test_one_member_that_breaks_does_not_keep_the_news_from_the_others(
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
 async def test_everyone_is_told_of_the_end_after_the_last_state(
-    shared: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
+    multiplexer: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
 ) -> None:
-    members = _join(shared, 1200)
+    members = _join(multiplexer, 1200)
     await until(lambda: all(subscriber.heard for subscriber in members))
     script.move()
     await turn_by_turn(lambda: members[0].heard[-1] == "UPDATE 2")
     script.finish(end)
     await until(lambda: all(subscriber.heard == ["SNAPSHOT 1", "UPDATE 2", words] for subscriber in members))
-    assert (shared.groups, shared.members, script.open) == (0, 0, 0)
+    assert (multiplexer.groups, multiplexer.counters.members, script.open) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
 async def test_a_source_that_ends_before_its_first_event_ends_everyone(
-    shared: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
+    multiplexer: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
 ) -> None:
     script.end = end
-    members = _join(shared, 3)
+    members = _join(multiplexer, 3)
     await until(lambda: all(subscriber.heard == [words] for subscriber in members))
-    assert (shared.groups, shared.members, script.open) == (0, 0, 0)
+    assert (multiplexer.groups, multiplexer.counters.members, script.open) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("end", "words"), [(True, "complete"), (ValueError("broken"), "broken")])
 async def test_a_greeting_that_fails_concerns_those_alone_who_wait_for_it(
-    shared: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
+    multiplexer: SubscriptionMultiplexer, script: Script, end: Exception | bool, words: str
 ) -> None:
-    (early,) = _join(shared)
+    (early,) = _join(multiplexer)
     await until(lambda: bool(early.heard))
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 2")
     script.end = end
-    late = _join(shared, 2)
+    late = _join(multiplexer, 2)
     await until(lambda: all(subscriber.heard == [words] for subscriber in late))
     script.end = False
     assert early.heard == ["SNAPSHOT 1", "UPDATE 2"]
-    (later,) = _join(shared)
+    (later,) = _join(multiplexer)
     await until(lambda: later.heard == ["SNAPSHOT 2"])
-    assert shared.members == 2
+    assert multiplexer.counters.members == 2
 
 
 async def test_the_end_of_the_source_ends_those_too_who_wait_for_a_greeting(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    (early,) = _join(shared)
+    (early,) = _join(multiplexer)
     await until(lambda: bool(early.heard))
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 2")
     script.first.clear()
-    (late,) = _join(shared)
+    (late,) = _join(multiplexer)
     await until(lambda: script.open == 2)
     script.finish()
     await until(lambda: early.heard[-1] == "complete")
     await until(lambda: late.heard == ["complete"])
-    assert (shared.groups, shared.members) == (0, 0)
+    assert (multiplexer.groups, multiplexer.counters.members) == (0, 0)
 
 
 async def test_the_last_to_leave_ends_the_execution_and_a_greeting_under_way(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     early, late = Subscriber(), Subscriber()
-    group = shared.join(operation, None, early)
+    group = multiplexer.join(operation, None, early)
     await until(lambda: bool(early.heard))
     script.move()
     await until(lambda: early.heard[-1] == "UPDATE 2")
     script.first.clear()
-    shared.join(operation, None, late)
+    multiplexer.join(operation, None, late)
     await until(lambda: script.open == 2)
     group.leave(early)
-    assert shared.groups == 1
+    assert multiplexer.groups == 1
     group.leave(late)
-    assert (shared.groups, shared.members) == (0, 0)
+    assert (multiplexer.groups, multiplexer.counters.members) == (0, 0)
     await until(lambda: script.open == 0)
 
 
 async def test_who_joins_after_the_last_has_left_gets_an_execution_of_its_own(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    operation = shared.engine.prepare(STATES)
+    operation = ENGINE.prepare(STATES)
     first, second = Subscriber(), Subscriber()
-    shared.join(operation, None, first).leave(first)
-    shared.join(operation, None, second)
+    multiplexer.join(operation, None, first).leave(first)
+    multiplexer.join(operation, None, second)
     await until(lambda: second.heard == ["SNAPSHOT 1"])
     assert first.heard == []
     await until(lambda: script.open == 1)
 
 
-async def test_bad_variables_are_refused_and_no_execution_starts(shared: SubscriptionMultiplexer) -> None:
+async def test_bad_variables_are_refused_and_no_execution_starts(multiplexer: SubscriptionMultiplexer) -> None:
     with pytest.raises(RequestError):
-        _join(shared, variables={"channel": 7})
-    assert (shared.groups, shared.members) == (0, 0)
+        _join(multiplexer, variables={"channel": 7})
+    assert (multiplexer.groups, multiplexer.counters.members) == (0, 0)
 
 
 async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    stream = MultiplexedStream(shared, shared.engine.prepare(STATES), None)
-    (other,) = _join(shared)
+    stream = MultiplexedStream(multiplexer, ENGINE.prepare(STATES), None)
+    (other,) = _join(multiplexer)
     await until(lambda: bool(other.heard))
     for version in (2, 3, 4):
         script.move()
         await until(lambda: other.heard[-1] == f"UPDATE {version}")  # noqa: B023
     assert await anext(stream) == b'{"data":{"states":"SNAPSHOT 1"}}'
     assert await anext(stream) == b'{"data":{"states":"UPDATE 4"}}'
-    assert shared.superseded == 2
+    assert multiplexer.counters.superseded == 2
     waiting = asyncio.create_task(anext(stream, None))
     await until(lambda: not waiting.done())
     script.move()
@@ -389,26 +392,28 @@ async def test_a_stream_begins_with_a_snapshot_and_skips_to_the_newest_state(
     await stream.aclose()
     await stream.aclose()
     assert await anext(stream, None) is None
-    assert shared.members == 1
+    assert multiplexer.counters.members == 1
 
 
 async def test_a_stream_ends_with_its_source_after_what_is_owed(
-    shared: SubscriptionMultiplexer, script: Script
+    multiplexer: SubscriptionMultiplexer, script: Script
 ) -> None:
-    stream = MultiplexedStream(shared, shared.engine.prepare(STATES), None)
+    stream = MultiplexedStream(multiplexer, ENGINE.prepare(STATES), None)
     assert await anext(stream) == b'{"data":{"states":"SNAPSHOT 1"}}'
     script.move()
-    await until(lambda: shared.groups == 1)
+    await until(lambda: multiplexer.groups == 1)
     script.finish()
     assert [body async for body in stream][-1:] in ([], [b'{"data":{"states":"UPDATE 2"}}'])
 
 
-async def test_a_failed_execution_is_the_last_body_of_a_stream(shared: SubscriptionMultiplexer, script: Script) -> None:
+async def test_a_failed_execution_is_the_last_body_of_a_stream(
+    multiplexer: SubscriptionMultiplexer, script: Script
+) -> None:
     script.end = ValueError("broken")
-    bodies = [body async for body in MultiplexedStream(shared, shared.engine.prepare(STATES), None)]
+    bodies = [body async for body in MultiplexedStream(multiplexer, ENGINE.prepare(STATES), None)]
     assert [orjson.loads(body)["errors"][0]["message"] for body in bodies] == ["broken"]
 
 
-async def test_a_stream_refuses_bad_variables_before_it_begins(shared: SubscriptionMultiplexer) -> None:
+async def test_a_stream_refuses_bad_variables_before_it_begins(multiplexer: SubscriptionMultiplexer) -> None:
     with pytest.raises(RequestError):
-        MultiplexedStream(shared, shared.engine.prepare(STATES), {"channel": None})
+        MultiplexedStream(multiplexer, ENGINE.prepare(STATES), {"channel": None})

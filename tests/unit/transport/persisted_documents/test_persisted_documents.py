@@ -54,7 +54,7 @@ async def test_a_hash_is_unknown_until_its_text_came_with_it():
     registration = apq(QUERY)
     assert await documents.resolve(registration) == QUERY
     assert await refusal(documents, apq()) == ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
-    await documents.remember(registration)  # once it proved to be valid
+    await documents.persist(registration)  # once it proved to be valid
     assert await documents.resolve(apq()) == QUERY
     assert await documents.resolve(Parameters(document_id=f"sha256:{sha256(QUERY)}")) == QUERY
 

@@ -31,7 +31,7 @@ def test_clients_come_back_by_themselves_exactly_when_they_should() -> None:
         (Forbidden(), CloseCode.UNAUTHORIZED),
         (RateLimited(5), CloseCode.TRY_AGAIN_LATER),
         (ServiceUnavailable(), CloseCode.TRY_AGAIN_LATER),
-        (ValueError("the inside of the house"), CloseCode.TRY_AGAIN_LATER),
+        (ValueError("an internal detail"), CloseCode.TRY_AGAIN_LATER),
     ],
 )
 def test_a_failed_authentication_has_the_code_that_helps_and_tells_nothing_of_the_inside(

@@ -123,8 +123,8 @@ def test_who_is_dropped_is_not_woken_even_by_another_in_the_same_moment(
     dropped, first = Timer(), Timer()
     when = loop.now + 0.05
     timer_wheel.set(dropped, when)
-    timer_wheel.drop(dropped)
-    timer_wheel.drop(dropped)
+    timer_wheel.cancel(dropped)
+    timer_wheel.cancel(dropped)
     timer_wheel.set(first, when)
     loop.advance(10)
     assert len(first.woken) == 1

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.execution.compiler.eager_start import rest_of
+from app.transport.operations import finish_coroutine
 
 
 def stepped(coroutine: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
-    return rest_of(coroutine, coroutine.send(None))
+    return finish_coroutine(coroutine, coroutine.send(None))
 
 
 async def test_the_rest_gives_the_result_of_the_whole():
