@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.boards.periods import Period, Window, window_of
@@ -23,25 +24,18 @@ class Source(StrEnum):
     POSTGRES = "POSTGRES"
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(NamedTuple):
     """One ranking: a category in one window.
 
-    `as_of` makes it the board as it stood at that instant, which only the ledger can tell. None: as it stands now.
+    A tuple, because boards are the keys of many dictionaries and a tuple is hashed without a call of Python code.
+
+    Attributes:
+        as_of: The instant as of which the ledger reconstructs the board. None: the board as it stands now.
     """
 
     category: str
     window: Window
     as_of: datetime | None = None
-    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
-
-    def __hash__(self) -> int:
-        # Boards are keys everywhere, and mostly the same few objects.
-        known = self._hash
-        if known is None:
-            known = hash((self.category, self.window, self.as_of))
-            object.__setattr__(self, "_hash", known)
-        return known
 
     @property
     def key(self) -> str:

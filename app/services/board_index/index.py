@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index.layout import Keys, reached, ttl_seconds
+from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys, reached
 from app.stores.redis import RedisCaller
 
 SCRIPTS = Path(__file__).parent
@@ -71,7 +72,7 @@ class BoardIndex:
         self._redis = redis
         self._redis_caller = redis_caller
         self._keys = keys
-        self._channel = channel
+        self._channel = lru_cache(maxsize=1024)(channel)
         self._clock = clock
         self._put = redis.register_script((SCRIPTS / "put.lua").read_text())
         self._views = redis.register_script((SCRIPTS / "views.lua").read_text())
@@ -125,16 +126,23 @@ class BoardIndex:
     async def _write(self, mode: str, score_changes: Sequence[ScoreChange]) -> Sequence[Any] | None:
         boards = list(dict.fromkeys(standing.board for standing in score_changes))
         number = {board: index for index, board in enumerate(boards, 1)}
-        category = boards[0].category
-        keys = [self._keys.meta(category)]
         now = self._clock()
-        arguments: list[Any] = [mode, self._channel(category), micros(now), TOP, len(boards)]
+        arguments: list[Any] = [mode, self._channel(boards[0].category), micros(now), TOP, len(boards)]
+        keys = [board_keys(self._keys, boards[0]).meta]
         for board in boards:
-            keys += (self._keys.order(board), self._keys.members(board))
-            arguments += (board.window.key, ttl_seconds(board, now), int(board.window.is_closed(now)))
+            names = board_keys(self._keys, board)
+            keys += (names.order, names.members)
+            arguments += (names.window, *_lifetime(names, now))
         arguments.append(b"".join(_packed(standing, number[standing.board]) for standing in score_changes))
         answer: Sequence[Any] | None = await self._redis_caller(lambda: self._put(keys=keys, args=arguments))
         return answer
+
+
+def _lifetime(names: BoardKeys, now: datetime) -> tuple[int, int]:
+    """In how many seconds a board leaves Redis, at least 1 (0: never), and 1 when its window is closed, else 0."""
+    if names.ends_at is None:
+        return 0, 0
+    return max(1, int((names.ends_at + RETENTION - now).total_seconds())), int(now >= names.ends_at)
 
 
 def _packed(standing: ScoreChange, board: int) -> bytes:

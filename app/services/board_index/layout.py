@@ -13,9 +13,9 @@ ZRANK. Doubles hold every int32 score exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.boards.board import Board
@@ -41,8 +41,24 @@ def split_member(member: bytes) -> tuple[datetime, UUID]:
     return instant(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class BoardKeys(NamedTuple):
+    """The Redis keys of one board, and the end of its window (None for ALL_TIME): computed once per board."""
+
+    window: str
+    meta: str
+    order: str
+    members: str
+    ends_at: datetime | None
+
+
+@lru_cache(maxsize=4096)
+def board_keys(keys: Keys, board: Board) -> BoardKeys:
+    """Return the keys of a board. Writes need them for every posting, so they are cached."""
+    window = board.window
+    return BoardKeys(window.key, keys.meta(board.category), keys.order(board), keys.members(board), window.ends_at)
+
+
+class Keys(NamedTuple):
     """The names of everything, under the installation's prefix."""
 
     prefix: str
@@ -62,12 +78,6 @@ class Keys:
     def rebuild_lock(self, category: str) -> str:
         """Held by the process that loads the category."""
         return f"{self.prefix}:{{{category}}}:rebuild"
-
-
-def ttl_seconds(board: Board, now: datetime) -> int:
-    """In how many seconds a board leaves Redis, at least 1; 0 for never."""
-    ends = board.window.ends_at
-    return 0 if ends is None else max(1, int((ends + RETENTION - now).total_seconds()))
 
 
 def is_evicted(board: Board, now: datetime) -> bool:
