@@ -16,7 +16,7 @@ from app.resolvers.arguments import Info
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.submissions.action_tokens import SubmitScoreResult
 from app.schema.submissions.signed_actions import RecordActionInput, SigningSession, SubmitSignedActionInput
-from app.services.submissions.record_action import Report
+from app.services.submissions.record_action import ActionReport
 
 
 @strawberry.type
@@ -73,7 +73,7 @@ class ReportMutations:
     ) -> SubmitScoreResult:
         context = info.context
         server = context.require_role(Role.SERVER)
-        report = Report(
+        report = ActionReport(
             user_id=_player(context, input),
             action_type=input.action_type,
             idempotency_key=input.idempotency_key,

@@ -12,6 +12,7 @@ from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
+from app.runtime import Runtime
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances
@@ -89,7 +90,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         award_service=writing.award_service,
         signing_sessions=writing.signing_sessions,
         submit_signed_action=SubmitSignedAction(
-            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, clock
+            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, Runtime(clock=clock)
         ),
         record_action=RecordAction(catalogue, writing.users, writing.ledger),
         moderation=writing.moderation,

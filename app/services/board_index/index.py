@@ -16,12 +16,12 @@ from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys, reached
+from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys
 from app.stores.redis import RedisCaller
 
 SCRIPTS = Path(__file__).parent
 
-ROW = Struct(">HBiQ8s16s")
+ROW = Struct(">HBiQQ16s")
 """A row as `put.lua` takes it: board, visible, sort key, revision, reached_at, user id."""
 
 Request = tuple[str, bytes | int, bytes | int | str]
@@ -148,4 +148,4 @@ def _lifetime(names: BoardKeys, now: datetime) -> tuple[int, int]:
 def _packed(standing: ScoreChange, board: int) -> bytes:
     row = standing.row
     user_id = standing.user_id.bytes
-    return ROW.pack(board, not row.hidden, standing.sort_key, row.revision, reached(row.reached_at), user_id)
+    return ROW.pack(board, not row.hidden, standing.sort_key, row.revision, micros(row.reached_at), user_id)

@@ -41,7 +41,7 @@ class Leaderboards:
         self._profiles = profiles
         self._catalogue = catalogue
         self._clock = clock
-        self._places = Batcher(self._locate, size=500, max_concurrent=4, key=None)
+        self._places = Batcher(self._locate, max_batch_size=500, max_concurrent=4, key=None)
 
     def category(self, category_id: str, period: Period) -> Category:
         """The category, when it keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""

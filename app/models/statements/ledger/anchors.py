@@ -63,13 +63,13 @@ class HeadsPage:
 
 
 async def last_anchor(connection: AsyncConnection) -> Anchor | None:
-    """The newest anchor."""
+    """Return the newest anchor, or None."""
     row = (await connection.execute(LAST)).one_or_none()
     return None if row is None else _anchor(row)
 
 
 async def read_heads(connection: AsyncConnection, after: UUID, since: datetime | None, limit: int) -> HeadsPage:
-    """The heads of the next `limit` users behind `after`, of those who had a transaction `since` (None: of all)."""
+    """Return the heads of the next `limit` users after `after` that had a transaction `since` (None: of all)."""
     values: dict[str, Any] = {"after": after, "limit": limit}
     statement = PAGE_OF_ALL if since is None else PAGE_SINCE
     rows = (await connection.execute(statement, values if since is None else values | {"since": since})).all()

@@ -24,7 +24,7 @@ class VerifierContext:
         self.has_notices = True
 
     def account_cache(self, capacity: int = 10) -> AccountCache:
-        return AccountCache(lambda: self.now, recent=5, capacity=capacity, has_notices=lambda: self.has_notices)
+        return AccountCache(lambda: self.now, max_history=5, capacity=capacity, has_notices=lambda: self.has_notices)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_neighbours_are_counted_again_every_minute(world: VerifierContext):
     world.now += 1
     assert account_cache.addresses_to_count([here]) == {HOME}
     assert account_cache.get(here, NOW) is None
-    account_cache.count({HOME: 30})
+    account_cache.set_accounts_per_address({HOME: 30})
     assert account_cache.get(here, NOW) == crowded(30)
 
 
@@ -99,7 +99,7 @@ def test_neighbours_are_those_of_the_address_that_the_claim_comes_from(world: Ve
     elsewhere = claim_from(CAFE)
     assert account_cache.get(elsewhere, NOW) is None
     assert account_cache.addresses_to_count([elsewhere, claim_from(HOME), claim_from(OFFICE), claim_from()]) == {CAFE}
-    account_cache.count({CAFE: 40})
+    account_cache.set_accounts_per_address({CAFE: 40})
     assert account_cache.get(elsewhere, NOW) == crowded(40)
     assert account_cache.get(claim_from(HOME), NOW) == crowded(3)
 

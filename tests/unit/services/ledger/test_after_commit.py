@@ -54,7 +54,7 @@ def ranked() -> RankedRow:
 
 @pytest.fixture
 def after_commit(copies: IndexRows, ranked: RankedRow) -> AfterCommit:
-    return AfterCommit(cast(BoardIndex, copies), lambda _: None, lambda: None, ranked, batch=10)
+    return AfterCommit(cast(BoardIndex, copies), lambda _: None, lambda: None, ranked, max_batch_size=10)
 
 
 def posting(category: str = "global") -> Posting:
