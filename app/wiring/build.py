@@ -53,7 +53,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     database, catalogue = stores.database, reading.catalogue
     reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, clock)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, clock)
-    anchors = Anchors(database, clock)
+    anchors = Anchors(database, Runtime(clock=clock))
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, random, stack)
     copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)

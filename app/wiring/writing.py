@@ -64,7 +64,7 @@ def open_writing(
         stores.standings, reading.hub.moved, reading.rebuild.request, milestones.handle_rank, max_batch_size=batch
     )
     max_history = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
-    account_cache = AccountCache(runtime.monotonic, max_history=max_history, has_notices=reading.backend.healthy.is_set)
+    account_cache = AccountCache(runtime, max_history=max_history, has_notices=reading.backend.healthy.is_set)
     ledger = Ledger(
         database,
         AccountLoader(database, account_cache, max_history=max_history),

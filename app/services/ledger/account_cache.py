@@ -27,6 +27,7 @@ from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import PLAYED, Kind
 from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
+from app.runtime import Runtime
 
 LIFETIME_SECONDS = 900.0
 """Seconds after which a cached account is loaded again."""
@@ -53,7 +54,7 @@ class AccountCache:
 
     def __init__(
         self,
-        monotonic: Callable[[], float],
+        runtime: Runtime,
         *,
         max_history: int,
         capacity: int = 20_000,
@@ -62,14 +63,14 @@ class AccountCache:
         """Create an empty cache.
 
         Args:
-            monotonic: Seconds of a clock that never goes back.
+            runtime: The source of monotonic time.
             max_history: How many completions of a player are kept for fraud detection.
             capacity: How many accounts, used tokens and addresses are kept.
             has_notices: Returns whether this process receives the notices of others.
         """
         self.hits = 0
         self.misses = 0
-        self._monotonic = monotonic
+        self._monotonic = runtime.monotonic
         self._max_history = max_history
         self._capacity = capacity
         self._accounts: OrderedDict[UUID, _CachedAccount] = OrderedDict()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.ledger.anchors import Anchor, anchor_hash
 from app.models.statements.ledger.anchors import add_anchor, last_anchor, read_heads
+from app.runtime import Runtime
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
@@ -28,9 +28,9 @@ FIRST_USER_ID = UUID(int=0)
 class Anchors:
     """Adds anchors. Repeating is harmless: a head that is anchored already is not anchored again."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, runtime: Runtime) -> None:
         self._database = database
-        self._clock = clock
+        self._runtime = runtime
         # Anchors are numbered: of two concurrent runs in this process one would stop half-way.
         self._lock = asyncio.Lock()
 
@@ -67,7 +67,7 @@ class Anchors:
                 return page.ends_at, 0
             last = await last_anchor(connection)
             number, previous_hash = (last.number + 1, last.hash) if last else (1, b"")
-            now = self._clock()
+            now = self._runtime.clock()
             digest = anchor_hash(number, previous_hash, now, page.heads)
             await add_anchor(connection, Anchor(number, len(page.heads), previous_hash, digest, now), page.heads)
         log.info("ledger_anchored", number=number, heads=len(page.heads), hash=digest.hex())
