@@ -124,7 +124,7 @@ def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, w
         Job("cleanup", 3600, 600, writing.action_tokens.delete_expired),
         Job("sessions", 3600, 600, writing.signing_sessions.delete_expired),
         Job("anchor", 300, 600, anchors.anchor),
-        Job("anchor-all", 21_600, 3600, anchors.anchor_everybody),
+        Job("anchor-all", 21_600, 3600, anchors.anchor_all),
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
     ]

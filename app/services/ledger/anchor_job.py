@@ -44,7 +44,7 @@ class Anchors:
             last = await last_anchor(connection)
         return await self._anchor(None if last is None else last.created_at - MAX_TRANSACTION_AGE)
 
-    async def anchor_everybody(self) -> int:
+    async def anchor_all(self) -> int:
         """Anchor every head that is not anchored yet, also of imported transactions, and return how many."""
         return await self._anchor(None)
 

@@ -47,19 +47,21 @@ CLEAR_SCORES = text(
 TOTALS = text(
     "SELECT category_id, score FROM scores WHERE user_id = :user AND period = 'ALL_TIME' AND score > 0 ORDER BY 1"
 )
-# The id is all that is left of the name, so that it can never meet a name that somebody chose.
-FORGET = text(
+# The new name contains the id, so that it differs from every name that users can choose.
+ANONYMIZE_USER = text(
     """
     UPDATE users SET username = 'deleted-' || id, claimed_username = 'deleted', avatar_url = NULL,
                      deleted_at = :now, hidden_at = coalesce(hidden_at, :now)
     WHERE id = :user RETURNING username, created_at
     """
 )
-# Used tokens stay until they expire, as those of anybody: the ledger speaks of them.
-FORGET_TOKENS = text("DELETE FROM action_tokens WHERE user_id = :user AND used_at IS NULL")
-FORGET_METADATA = text("UPDATE action_tokens SET attributes = NULL WHERE user_id = :user AND attributes IS NOT NULL")
-FORGET_MILESTONES = text("DELETE FROM milestones WHERE user_id = :user")
-FORGET_SESSIONS = text("DELETE FROM signing_sessions WHERE user_id = :user")
+# Used tokens stay until they expire, like those of all users: the ledger refers to them.
+DELETE_UNUSED_TOKENS = text("DELETE FROM action_tokens WHERE user_id = :user AND used_at IS NULL")
+DELETE_TOKEN_METADATA = text(
+    "UPDATE action_tokens SET attributes = NULL WHERE user_id = :user AND attributes IS NOT NULL"
+)
+DELETE_MILESTONES = text("DELETE FROM milestones WHERE user_id = :user")
+DELETE_SIGNING_SESSIONS = text("DELETE FROM signing_sessions WHERE user_id = :user")
 
 
 async def lock_account(connection: AsyncConnection, user_id: UUID) -> Account | None:
