@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 
-
-def utc_now() -> datetime:
-    """Return the current time of the system clock, in UTC."""
-    return datetime.now(UTC)
+utc_now: Callable[[], datetime] = partial(datetime.now, UTC)
+"""Return the current time of the system clock, in UTC, without a call of Python code."""
 
 
 @dataclass(frozen=True, slots=True)

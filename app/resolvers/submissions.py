@@ -23,7 +23,7 @@ from app.schema.submissions.action_tokens import (
     SubmitScoreResult,
 )
 from app.schema.submissions.signed_actions import RecordActionInput, SigningSession, SubmitSignedActionInput
-from app.services.submissions.record_action import Report
+from app.services.submissions.record_action import ActionReport
 
 
 @strawberry.type
@@ -133,7 +133,7 @@ class SubmissionMutationFields:
         """Record an action."""
         context = info.context
         server = context.require_role(Role.SERVER)
-        report = Report(
+        report = ActionReport(
             user_id=_user_id(context, input),
             action_type=input.action_type,
             idempotency_key=input.idempotency_key,

@@ -1,8 +1,7 @@
-"""Group commit: what arrives while a batch is under way forms the next one.
+"""Batching: what arrives while a batch is under way forms the next one.
 
-There is no waiting for a batch to fill: an idle queue starts at the next turn of the loop, with all that came in this
-one; a busy queue grows its batches by itself. So the cost of a round trip is shared exactly when there is something to
-share it with.
+No batch waits to be filled: an idle queue starts at the next turn of the event loop with all items of this turn, and
+the batches of a busy queue grow by themselves. The cost of a round trip is shared exactly when there is load.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.domain.errors import ServiceUnavailable
 
@@ -21,72 +21,75 @@ R = TypeVar("R")
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting(Generic[T, R]):
+class _QueuedItem(Generic[T, R]):
     item: T
     key: Hashable | None
     future: asyncio.Future[R]
 
 
 class Batcher(Generic[T, R]):
-    """Runs items in batches through `run`.
+    """Runs items in batches.
 
     Guarantees: every caller gets the result or the exception of its own item; items with the same key are never in
-    two batches at once, nor twice in one, and run in the order they came; a caller that is cancelled neither stops
-    its batch nor takes others with it.
+    two batches at once, nor twice in one, and run in the order in which they came; a caller that is cancelled neither
+    stops its batch nor affects others in it.
 
     When `run` raises ServiceUnavailable, every item of the batch gets it: the store cannot be used, and asking again
-    for each item would only add load. When `run` raises anything else, some item of the batch is to blame: both
-    halves run again, one after the other, and so on until the items that fail stand alone and get their own
-    exception. `n` items of which one fails take about `2 * log2(n)` more calls of `run`. So `run` must have changed
-    nothing when it raises, or must be safe to repeat.
+    for each item would only add load. When `run` raises anything else, an item of the batch is the cause: both halves
+    run again, one after the other, and so on until the items that fail are alone and get their own exception. `n`
+    items of which one fails take about `2 * log2(n)` more calls of `run`. So `run` must have changed nothing when it
+    raises, or must be safe to repeat.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]],
+        run: Callable[[Sequence[T]], Awaitable[Sequence[R | asyncio.Future[Any] | Exception]]],
         *,
-        size: int,
+        max_batch_size: int,
         max_concurrent: int,
         key: Callable[[T], Hashable] | None,
         min_second_batch: Callable[[], int] = lambda: 1,
     ) -> None:
-        """
+        """Create an idle batcher.
+
         Args:
-            run: gives one result, or one exception, per item.
-            size: the most items in a batch.
-            lanes: the most batches at once.
-            key: what an item concerns; items with equal keys exclude each other. None: no item excludes another.
-            worth: how many items must be ready before a batch is begun beside another one. Fewer do better to wait
-                for that, and share the cost of the next.
+            run: Returns for each item its result, its exception, or a future of its result: the batch is over without
+                waiting for that future.
+            max_batch_size: How many items a batch may have.
+            max_concurrent: How many batches may run at once.
+            key: What an item concerns; items with equal keys exclude each other. None: no item excludes another.
+            min_second_batch: How many items must be ready before a batch starts beside another one. Fewer wait until
+                that one ends, and share the cost of the next.
         """
         self._run = run
-        self._size = size
+        self._max_batch_size = max_batch_size
         self._max_concurrent = max_concurrent
         self._key = key
         self._min_second_batch = min_second_batch
-        self._ready: deque[_Waiting[T, R]] = deque()
+        self._ready: deque[_QueuedItem[T, R]] = deque()
         # A key is in here while an item with it is ready or running, with the items that wait for that one.
-        self._held: dict[Hashable, deque[_Waiting[T, R]]] = {}
+        self._held: dict[Hashable, deque[_QueuedItem[T, R]]] = {}
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: T) -> R:
-        """The result of `item`, when its batch has run."""
+        """Return the result of `item` when its batch has run."""
         return await self.enqueue(item)
 
     def enqueue(self, item: T) -> asyncio.Future[R]:
-        """As `submit`, for whoever wants to wait later, or not at all: `item` runs in any case."""
+        """Return the future result of `item`, which runs even if nobody awaits it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         key = None if self._key is None else self._key(item)
-        waiting = _Waiting(item, key, future)
+        queued = _QueuedItem(item, key, future)
         if key is not None:
             held = self._held.get(key)
             if held is not None:
-                held.append(waiting)
+                held.append(queued)
                 return future
             self._held[key] = deque()
-        self._ready.append(waiting)
-        if len(self._ready) in (1, self._min_second_batch()):
+        self._ready.append(queued)
+        ready = len(self._ready)
+        if ready == 1 or ready == self._min_second_batch():
             loop.call_soon(self._start)
         return future
 
@@ -96,51 +99,47 @@ class Batcher(Generic[T, R]):
             await (asyncio.wait(self._running) if self._running else asyncio.sleep(0))
 
     def _start(self) -> None:
-        while self._ready and self._may_start():
-            batch = [self._ready.popleft() for _ in range(min(self._size, len(self._ready)))]
+        while self._ready:
+            running = len(self._running)
+            if running and (running >= self._max_concurrent or len(self._ready) < self._min_second_batch()):
+                return
+            batch = [self._ready.popleft() for _ in range(min(self._max_batch_size, len(self._ready)))]
             task = asyncio.create_task(self._process(batch))
             self._running.add(task)
-            task.add_done_callback(self._finished)
+            task.add_done_callback(self._finish)
 
-    def _may_start(self) -> bool:
-        running = len(self._running)
-        return running == 0 or (running < self._max_concurrent and len(self._ready) >= self._min_second_batch())
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finish(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._start()
+        if self._ready:
+            self._start()
 
-    async def _process(self, batch: list[_Waiting[T, R]]) -> None:
-        try:
-            await self._run_in_parts(batch)
-        finally:
-            for waiting in batch:
-                self._release(waiting.key)
-
-    async def _run_in_parts(self, batch: list[_Waiting[T, R]]) -> None:
+    async def _process(self, batch: list[_QueuedItem[T, R]]) -> None:
         """Run the batch as a whole, and where that fails because of an item, its halves."""
         parts = [batch]
-        while parts:
-            part = parts.pop()
-            try:
-                results = await self._run([waiting.item for waiting in part])
-                for waiting, result in zip(part, results, strict=True):
-                    _settle(waiting.future, result)
-            except ServiceUnavailable as error:
-                for waiting in chain(part, *parts):
-                    _settle(waiting.future, error)
-                return
-            except Exception as error:
-                if len(part) == 1:
-                    _settle(part[0].future, error)
-                else:
-                    middle = len(part) // 2
-                    parts += (part[middle:], part[:middle])
+        try:
+            while parts:
+                part = parts.pop()
+                try:
+                    results = await self._run([queued.item for queued in part])
+                    for queued, result in zip(part, results, strict=True):
+                        _settle(queued.future, result)
+                except ServiceUnavailable as error:
+                    for queued in chain(part, *parts):
+                        _settle(queued.future, error)
+                    return
+                except Exception as error:
+                    if len(part) == 1:
+                        _settle(part[0].future, error)
+                    else:
+                        middle = len(part) // 2
+                        parts += (part[middle:], part[:middle])
+        finally:
+            for queued in batch:
+                if queued.key is not None:
+                    self._release(queued.key)
 
-    def _release(self, key: Hashable | None) -> None:
-        """Let the next item with this key run, behind the items that are ready: nobody's many keep others waiting."""
-        if key is None:
-            return
+    def _release(self, key: Hashable) -> None:
+        """Make the next item with this key ready, behind all that are: many items of one key delay no others."""
         held = self._held[key]
         if held:
             self._ready.append(held.popleft())
@@ -148,11 +147,20 @@ class Batcher(Generic[T, R]):
             del self._held[key]
 
 
-def _settle(future: asyncio.Future[R], result: R | Exception) -> None:
+def _settle(future: asyncio.Future[R], result: R | asyncio.Future[Any] | Exception) -> None:
     if future.done():
         return
-    if isinstance(result, Exception):
+    if isinstance(result, asyncio.Future):
+        result.add_done_callback(partial(_copy, future))
+    elif isinstance(result, Exception):
         future.set_exception(result)
         future.exception()  # The caller may be gone: an exception that nobody awaits is not worth a warning.
     else:
         future.set_result(result)
+
+
+def _copy(future: asyncio.Future[Any], source: asyncio.Future[Any]) -> None:
+    if source.cancelled():
+        future.cancel()
+    else:
+        _settle(future, source.exception() or source.result())

@@ -58,7 +58,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     database, catalogue = stores.database, reading.catalogue
     reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, runtime)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
-    anchors = Anchors(database, clock)
+    anchors = Anchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, random, stack)
     copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
@@ -96,7 +96,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         award_service=writing.award_service,
         signing_sessions=writing.signing_sessions,
         submit_signed_action=SubmitSignedAction(
-            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, clock
+            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, Runtime(clock=clock)
         ),
         record_action=RecordAction(catalogue, writing.users, writing.ledger),
         moderation=writing.moderation,
@@ -142,7 +142,7 @@ def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, w
         Job("cleanup", 3600, 600, writing.action_tokens.delete_expired),
         Job("sessions", 3600, 600, writing.signing_sessions.delete_expired),
         Job("anchor", 300, 600, anchors.anchor),
-        Job("anchor-all", 21_600, 3600, anchors.anchor_everybody),
+        Job("anchor-all", 21_600, 3600, anchors.anchor_all),
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -11,14 +10,16 @@ from datetime import datetime, timedelta
 from random import Random
 
 from app.config import Settings
+from app.runtime import Runtime
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.amend import Amendments
+from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.moderation.moderation import Moderation, moderation_of
 from app.services.players.provision import Users
-from app.services.submissions.action_token_codec import ActionClaims
+from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_tokens import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
@@ -37,7 +38,7 @@ class WritingSide:
     account_cache: AccountCache
     ledger: Ledger
     award_service: AwardService
-    action_claims: ActionClaims
+    action_claims: ActionTokenCodec
     action_tokens: ActionTokens
     signing_sessions: SigningSessions
     moderation: Moderation
@@ -52,6 +53,7 @@ def open_writing(
     stack: AsyncExitStack,
 ) -> WritingSide:
     """Everything that writes."""
+    runtime = Runtime(clock, time.monotonic, random)
     database, catalogue = stores.database, reading.catalogue
     # Without group commit every submission has a commit of its own, and many may be under way.
     batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
@@ -59,28 +61,30 @@ def open_writing(
     users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
     milestones = Milestones(database, reading.announce_milestone)
     after_commit = AfterCommit(
-        stores.standings, reading.hub.notify_changed, reading.rebuild.request, milestones.see_rank, batch=batch
+        stores.standings,
+        reading.hub.notify_changed,
+        reading.rebuild.request,
+        milestones.handle_rank,
+        max_batch_size=batch,
     )
-    recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
-    account_cache = AccountCache(time.monotonic, recent=recent, has_notices=reading.backend.healthy.is_set)
+    max_history = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
+    account_cache = AccountCache(runtime, max_history=max_history, has_notices=reading.backend.healthy.is_set)
     ledger = Ledger(
         database,
-        account_cache,
-        after_commit,
+        AccountLoader(database, account_cache, max_history=max_history),
         milestones,
-        clock,
-        os.urandom,
-        batch=batch,
+        after_commit,
+        runtime,
+        max_batch_size=batch,
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
-        recent=recent,
     )
-    amendments = Amendments(database, after_commit, milestones, catalogue, clock, os.urandom)
+    amendments = Amendments(database, after_commit, milestones, catalogue, runtime)
     award_service = AwardService(
         ledger,
         verifiers_of(settings, clock, stack),
         settings.fraud_thresholds if settings.fraud_enabled else None,
-        random.random,
+        runtime,
         spot_check_rate=settings.spot_check_rate,
     )
     secrets = secrets_of(settings.action_token_secret, settings.action_token_secret_previous)
@@ -88,20 +92,18 @@ def open_writing(
         database,
         secrets,
         users,
-        clock,
-        os.urandom,
+        runtime,
         lifetime=timedelta(seconds=settings.signing_session_seconds),
-        most=settings.max_signing_sessions,
+        max_sessions=settings.max_signing_sessions,
     )
-    action_claims = ActionClaims(secrets, clock)
+    action_claims = ActionTokenCodec(secrets, runtime)
     action_tokens = ActionTokens(
         database,
         action_claims,
-        clock,
-        os.urandom,
+        runtime,
         lifetime=timedelta(seconds=settings.token_expiration_seconds),
         max_open=settings.max_open_tokens,
-        batch=batch,
+        max_batch_size=batch,
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )

@@ -21,8 +21,9 @@ import redis
 from app.config import Settings, load_settings
 from app.embedded import Stores
 from app.models.migrate import upgrade
+from app.runtime import Runtime
 from app.services.auth.signing_keys import SigningKeys
-from app.services.submissions.action_token_codec import ActionClaims, ActionTokenClaims, hash_of
+from app.services.submissions.action_token_codec import ActionTokenClaims, ActionTokenCodec, hash_of
 from bench.subjects.processes import Server, start
 from bench.subjects.stores import Database, create_database
 from bench.workloads.documents import ACTION, POINTS
@@ -111,8 +112,8 @@ class Service:
     def action_tokens(self, players: Sequence[Player]) -> list[str]:
         """Return signed tokens, after inserting their rows by COPY."""
         now = datetime.now(UTC).replace(microsecond=0)
-        signer = ActionClaims(
-            SigningKeys(self.settings.action_token_secret.get_secret_value()), lambda: now, capacity=1
+        signer = ActionTokenCodec(
+            SigningKeys(self.settings.action_token_secret.get_secret_value()), Runtime(clock=lambda: now), capacity=1
         )
         tokens, rows = [], []
         for player in players:

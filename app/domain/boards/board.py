@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.boards.periods import Period, Window, window_of
@@ -23,9 +24,10 @@ class Source(StrEnum):
     POSTGRES = "POSTGRES"
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(NamedTuple):
     """One ranking: a category in one window.
+
+    A tuple, because boards are the keys of many dictionaries and a tuple is hashed without a call of Python code.
 
     Attributes:
         category: The id of the category.
@@ -36,15 +38,6 @@ class Board:
     category: str
     window: Window
     as_of: datetime | None = None
-    _hash: int | None = field(default=None, init=False, repr=False, compare=False)
-
-    def __hash__(self) -> int:
-        # Boards are keys of many dicts, and few objects are in use, so the hash is computed once.
-        hash_ = self._hash
-        if hash_ is None:
-            hash_ = hash((self.category, self.window, self.as_of))
-            object.__setattr__(self, "_hash", hash_)
-        return hash_
 
     @property
     def key(self) -> str:

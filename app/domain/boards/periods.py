@@ -6,9 +6,9 @@ the new window. Nothing is ever reset: a new window starts empty, an old one sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Period(StrEnum):
@@ -24,8 +24,7 @@ ALL_TIME_START = date(1970, 1, 1)
 """The `start` of the ALL_TIME window, because a primary key must not be null."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One interval of a period. `start` is the UTC day on which it begins."""
 
     period: Period

@@ -1,4 +1,4 @@
-"""History: a user's recent completions, and what looks wrong about them."""
+"""Activity: a user's recent completions, and the suspicion that they may raise."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What fraud is judged by: the newest completions, the newest first.
+    """The input of fraud detection.
 
-    `accounts_per_address` counts the accounts that played from the claim's address within the last hour, as far as it
-    was counted; `is_suspect` says that a flag on the user awaits a moderator.
+    Attributes:
+        recent: The last completions, the newest first.
+        accounts_per_address: How many accounts played from the address of the request within the last hour.
+        is_suspect: Whether a flag on the user awaits a moderator.
     """
 
     recent: tuple[Completion, ...] = ()
@@ -29,12 +31,12 @@ class History:
 
 
 class Verdict(IntEnum):
-    """What a rule thinks of a completion; the severest counts."""
+    """The verdict of a fraud rule on a completion; the severest counts."""
 
     ACCEPT = 0
-    """Nothing is wrong with it."""
+    """It is not suspicious."""
     FLAG = 1
-    """It is paid, a moderator is told, and from now on the user's completions are verified."""
+    """It is paid and shown to moderators, and from now on the user's completions are verified."""
     HOLD = 2
     """It is recorded, and paid only when a moderator releases it."""
 

@@ -1,8 +1,8 @@
-"""Anchors: a chain over the ends of all chains.
+"""Anchors: a chain over the heads of all chains.
 
-The chain of one user cannot show that its own end was cut off, together with what the user's row says of it. An anchor
-can: it holds the ends that moved since the anchor before, under a hash that covers that anchor's, too. Its hash is also
-written to the log, out of reach of whoever can change the database.
+The chain of one user cannot show that its last transactions were removed, together with the head in the user's row. An
+anchor can: it holds the heads that moved since the anchor before, under a hash that covers the hash of that anchor. The
+hash is also written to the log, which a change of the database does not reach.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.domain.ledger.transactions import Head
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """One record, without the heads that its `hash` covers. Numbers begin with 1 and have no gaps."""
+    """An anchor without the heads that its `hash` covers. Numbers begin with 1 and have no gaps."""
 
     number: int
     heads: int
@@ -29,7 +29,7 @@ class Anchor:
 
 
 def anchor_hash(number: int, previous_hash: bytes, created_at: datetime, heads: Iterable[tuple[UUID, Head]]) -> bytes:
-    """SHA-256 over an anchor's number, time and predecessor, and the heads in order of user id."""
+    """Return the SHA-256 over an anchor's number, time and predecessor, and the heads in order of user id."""
     digest = hashlib.sha256(previous_hash)
     digest.update(number.to_bytes(8, "big"))
     digest.update(micros(created_at).to_bytes(8, "big"))

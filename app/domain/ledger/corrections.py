@@ -1,6 +1,6 @@
-"""Corrections: what a moderator's decision does to scores, on the boards that are open.
+"""Corrections: the effect of a moderator's decision on the scores of the open boards.
 
-Closed windows stay as they were. On the ALL_TIME board a score remains the sum of its deltas, whatever the operator.
+Closed windows do not change. On the ALL_TIME board a score remains the sum of its deltas, whatever the operator.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from app.domain.ledger.scoring import next_score
 from app.domain.ledger.transactions import Kind
 
 AWARDS = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.SERVER_ACTION, Kind.RELEASE)
-"""The kinds by which points are won."""
+"""The kinds that award points."""
 
 REVERSIBLE = (*AWARDS, Kind.ADJUSTMENT)
-"""The kinds that can be taken back."""
+"""The kinds that can be reversed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriorTransaction:
-    """A transaction of before, as a correction needs it."""
+    """An earlier transaction, as a correction needs it."""
 
     id: UUID
     user_id: UUID
@@ -40,15 +40,17 @@ class PriorTransaction:
 
 
 def reversal_key(transaction_id: UUID) -> str:
-    """The request key of the one reversal that a transaction can have."""
+    """Return the request key of the reversal of a transaction, which can be reversed once."""
     return f"revert:{transaction_id}"
 
 
 def adjustment(category: Category, account: Account, delta: int, now: datetime) -> Correction:
-    """`delta` on the ALL_TIME board, cut to the range of scores, and the same on the open windows.
+    """Add `delta`, limited to the range of scores, to the ALL_TIME board, and as much to the open windows.
 
-    Where scores do not add up, only windows in which the user has a score take part. Raises BadUserInput when nothing
-    would change.
+    Where scores do not add up, only windows in which the user has a score change.
+
+    Raises:
+        BadUserInput: Nothing would change.
     """
     all_time, *windows = boards_for(category, now)
     before = _score(account, all_time)
@@ -62,23 +64,23 @@ def adjustment(category: Category, account: Account, delta: int, now: datetime) 
 def reversal(
     category: Category, account: Account, prior: PriorTransaction, chain: Iterable[PriorTransaction], now: datetime
 ) -> Correction:
-    """The open boards as they would be without `prior`.
+    """Return the correction that makes the open boards what they would be without `prior`.
 
-    Where scores add up, that is its delta less, on the boards that were open when it was made. Elsewhere the rest of
-    the user's `chain` (in order) decides: without a best, the second best is the best.
+    Where scores add up, its delta is subtracted on the boards that were open when it was made. Elsewhere the other
+    transactions of the user's `chain` (in order) decide: without the best, the second best is the best.
     """
     boards = boards_for(category, now)
     touched = [board for board in boards if window_of(board.window.period, prior.created_at) == board.window]
     if category.operator is Operator.SUM:
         return dict.fromkeys(touched, -prior.delta)
     entries = list(chain)
-    gone = {entry.request_key for entry in entries if entry.kind is Kind.REVERSAL} | {reversal_key(prior.id)}
-    kept = [entry for entry in entries if reversal_key(entry.id) not in gone]
+    reversed_keys = {entry.request_key for entry in entries if entry.kind is Kind.REVERSAL} | {reversal_key(prior.id)}
+    kept = [entry for entry in entries if reversal_key(entry.id) not in reversed_keys]
     return {board: _rescore(category, kept, board) - _score(account, board) for board in touched}
 
 
 def _rescore(category: Category, entries: Collection[PriorTransaction], board: Board) -> int:
-    """What the entries that fall into the board's window make of an empty board."""
+    """Return the score that the transactions in the board's window make."""
     period = board.window.period
     score = 0
     for entry in entries:

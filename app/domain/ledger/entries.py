@@ -1,4 +1,4 @@
-"""Entries of the ledger, as the player and moderators see them."""
+"""Entries of the ledger, as players and moderators see them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.domain.ledger.transactions import Kind
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A transaction without what only the audit needs: where it came from, and the hashes."""
+    """A transaction without the fields that only an audit needs: its origin and its hashes."""
 
     id: UUID
     seq: int

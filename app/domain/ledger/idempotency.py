@@ -1,4 +1,4 @@
-"""What comes with a request besides its subject: reasons, and the keys by which a repeat is known."""
+"""Idempotency: reasons, keys and content hashes, by which the repeat of a request is recognised."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from uuid import UUID
 
 from app.domain.errors import BadUserInput
 
-REASON_MAX = 500
-KEY_MAX = 100
+MAX_REASON_LENGTH = 500
+MAX_KEY_LENGTH = 100
 
 
 def clean_reason(raw: str) -> str:
-    """`raw` trimmed. Raises BadUserInput when it is empty, longer than 500 characters, or not plain text."""
-    return _clean(raw, "A reason", REASON_MAX)
+    """Return a reason without surrounding space. Raises BadUserInput unless it is 1 to 500 characters of plain text."""
+    return _clean(raw, "A reason", MAX_REASON_LENGTH)
 
 
 def clean_key(raw: str) -> str:
-    """An idempotency key, trimmed. Raises BadUserInput when it is empty, longer than 100 characters, or no text."""
-    return _clean(raw, "An idempotency key", KEY_MAX)
+    """Return a key without surrounding space. Raises BadUserInput unless it is 1 to 100 characters of plain text."""
+    return _clean(raw, "An idempotency key", MAX_KEY_LENGTH)
 
 
 def json_text(value: Any, name: str, max_bytes: int) -> str:
-    """The argument `name`, a decoded JSON value, as JSON. Raises BadUserInput when it has more than `max_bytes`."""
+    """Encode the argument `name`. Raises BadUserInput for a value without JSON text, or with more than `max_bytes`."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
@@ -36,17 +36,17 @@ def json_text(value: Any, name: str, max_bytes: int) -> str:
 
 
 def request_key(kind: str, owner: UUID, key: str) -> str:
-    """The name of a request in the ledger. Keys of different owners and kinds never meet."""
+    """Return the request key for the ledger, in which keys of different owners and kinds are different."""
     return f"{kind}:{owner}:{key}"
 
 
 def content_hash(*content: str | int | None) -> bytes:
-    """What tells a repeat of a request from another request under the same key."""
+    """Return the hash by which a repeat differs from another request with the same key."""
     return hashlib.sha256(json.dumps(content).encode()).digest()
 
 
-def _clean(raw: str, name: str, longest: int) -> str:
+def _clean(raw: str, name: str, max_length: int) -> str:
     cleaned = raw.strip()
-    if not 1 <= len(cleaned) <= longest or not cleaned.isprintable():
-        raise BadUserInput(f"{name} must be 1 to {longest} characters of plain text.")
+    if not 1 <= len(cleaned) <= max_length or not cleaned.isprintable():
+        raise BadUserInput(f"{name} must be 1 to {max_length} characters of plain text.")
     return cleaned

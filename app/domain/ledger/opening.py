@@ -1,4 +1,4 @@
-"""Opening balances: the scores that users bring along from another system."""
+"""Opening balances: scores taken over from another system, as the first transactions of accounts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACTOR = Actor(None, "operator")
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """One user's score. `reached_at` decides ties; None: when it is imported, in the order of the lines."""
+    """One user's score. `reached_at` decides ties; None: the time of the import, in the order of the lines."""
 
     user_id: UUID
     username: str
@@ -25,8 +25,8 @@ class Balance:
     reached_at: datetime | None = None
 
 
-def opening_claim(category: Category, balance: Balance, reason: str) -> ScoreRequest:
-    """The wish to open a user's account in a category, which comes true once, however often it is uttered."""
+def opening_request(category: Category, balance: Balance, reason: str) -> ScoreRequest:
+    """Return the request to open a user's account in a category, which is posted once however often it is repeated."""
     return ScoreRequest(
         user_id=balance.user_id,
         category=category,
@@ -38,8 +38,8 @@ def opening_claim(category: Category, balance: Balance, reason: str) -> ScoreReq
     )
 
 
-def opened(request: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
-    """The claim with its effect: on the all-time board alone, by the category's operator; a window has no past."""
+def with_opening(request: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
+    """Return the request with its correction: of the all-time board alone, by the category's operator."""
     (all_time, *_) = boards_for(request.category, now)
     row = account.rows.get(all_time)
     before = row.score if row else 0
@@ -47,9 +47,9 @@ def opened(request: ScoreRequest, account: Account, now: datetime) -> ScoreReque
     return replace(request, correction={all_time: after - before})
 
 
-def opened_at(balance: Balance, account: Account, turn: datetime, now: datetime) -> datetime:
-    """When the score counts as reached: when it was, else at the balance's `turn` in its file.
+def reached_at(balance: Balance, account: Account, turn: datetime, now: datetime) -> datetime:
+    """Return when the score counts as reached: at the time of the balance, else at its `turn` in the file.
 
-    For a user who has a score in the category (`account.rows` are of it) it is now: what adds up has no earlier time.
+    For a user who has a score in the category (`account.rows` are of it) it is now, because scores are combined.
     """
     return now if account.rows else balance.reached_at or turn

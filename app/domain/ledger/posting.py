@@ -1,4 +1,4 @@
-"""The ledger: claims become transactions, and transactions move scores."""
+"""Posting: score requests become transactions, and transactions change scores."""
 
 from __future__ import annotations
 
@@ -33,17 +33,21 @@ __all__ = [
 ]
 
 Correction = Mapping[Board, int]
-"""What is added to the scores of some boards, by decision and not by play. Empty: nothing is, on any board."""
+"""The changes of scores, by board, that a decision makes. Empty: no score changes."""
 
 UNCHANGED: Correction = {}
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """A wish to change one user's score in one category. Nothing has been checked against the user's state yet.
+    """A request to change one user's score in one category, not yet checked against the user's state.
 
-    `points` is an award, subject to the category's operator, unless a `correction` says what to add where.
-    `started_at` is the earliest moment at which the action can have begun, if that is known.
+    Attributes:
+        points: The award, subject to the category's operator, unless there is a `correction`.
+        started_at: The earliest time at which the action can have begun; None if that is not known.
+        token_hash: Identifies the action token to consume; None if there is none.
+        request_key: Identifies the request, so that a repeat is refused; None if a token does.
+        request_hash: Hash of the content, by which a repeat differs from another request with the same key.
     """
 
     user_id: UUID
@@ -61,13 +65,13 @@ class ScoreRequest:
     suspicion: Suspicion | None = None
 
     def held(self, suspicion: Suspicion) -> ScoreRequest:
-        """The same claim, recorded for a review instead of paid."""
+        """Return the same request, recorded for a review instead of paid."""
         return replace(self, kind=Kind.HELD, correction=UNCHANGED, suspicion=suspicion)
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What the rules need to know of a user's past with one action."""
+    """A user's past completions of one action, as the rules need them."""
 
     last_at: datetime | None = None
     done_today: int = 0
@@ -76,7 +80,7 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user's state as one claim needs it, all of one moment: the one at which the chain ended in `head`."""
+    """A user's state as one request needs it, all of the time at which the chain ended in `head`."""
 
     profile: Profile
     head: Head
@@ -88,7 +92,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """A user's new state on one board, as the copies of that board need it."""
+    """A user's new state on one board, as the board index needs it."""
 
     board: Board
     user_id: UUID
@@ -107,16 +111,23 @@ class Posting:
     suspicion: Suspicion | None = None
 
     def receipt(self, previous_rank: int | None = None, current_rank: int | None = None) -> Receipt:
-        """What the caller gets."""
-        entry = self.transaction
-        before = entry.score - entry.delta
-        held = entry.kind is Kind.HELD
-        category = entry.category_id or ""
-        return Receipt(entry.id, self.profile, category, before, entry.score, previous_rank, current_rank, held)
+        """Return the receipt for the caller, with the ranks around the posting."""
+        transaction = self.transaction
+        return Receipt(
+            transaction.id,
+            self.profile,
+            transaction.category_id or "",
+            transaction.score - transaction.delta,
+            transaction.score,
+            previous_rank,
+            current_rank,
+            transaction.kind is Kind.HELD,
+            self.suspicion,
+        )
 
 
 def boards_for(category: Category, now: datetime) -> tuple[Board, ...]:
-    """The open boards of a category at `now`, ALL_TIME first: the ledger counts by it, so it is always kept."""
+    """Return the open boards of a category at `now`, ALL_TIME first, which every category has."""
     return _boards_of_day(category.id, category.periods, now.astimezone(UTC).date())
 
 
@@ -128,7 +139,7 @@ def _boards_of_day(category_id: str, periods: frozenset[Period], day: date) -> t
 
 
 def post(request: ScoreRequest, account: Account, now: datetime, transaction_id: UUID) -> Posting:
-    """What `request` makes of `account`. Pure: storing the posting is what makes it true."""
+    """Return the posting of `request` to `account`. Pure: nothing changes until the posting is stored."""
     boards = boards_for(request.category, now)
     row = account.rows.get(boards[0])
     before = row.score if row else 0
@@ -137,16 +148,11 @@ def post(request: ScoreRequest, account: Account, now: datetime, transaction_id:
     else:
         scores = _correct(request.category, request.correction, account, boards)
     after = scores.get(boards[0], before)
-    order = request.category.sort_order
-    score_changes = tuple(
-        ScoreChange(
-            board,
-            request.user_id,
-            revise(request.category, account.rows.get(board), score, now, hidden=account.hidden),
-            sort_key(order, score),
-        )
-        for board, score in scores.items()
-    )
+    score_changes = []
+    for board, score in scores.items():
+        new_row = revise(request.category, account.rows.get(board), score, now, hidden=account.hidden)
+        key = sort_key(request.category.sort_order, score)
+        score_changes.append(ScoreChange(board, request.user_id, new_row, key))
     transaction = Transaction(
         id=transaction_id,
         user_id=request.user_id,
@@ -165,11 +171,11 @@ def post(request: ScoreRequest, account: Account, now: datetime, transaction_id:
         created_at=now,
         previous_hash=account.head.hash,
     )
-    return Posting(transaction, account.head, account.profile, score_changes, request.suspicion)
+    return Posting(transaction, account.head, account.profile, tuple(score_changes), request.suspicion)
 
 
 def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime, transaction_id: UUID) -> Posting:
-    """An entry that moves no score, about the user as a whole."""
+    """Return the posting of a transaction that concerns the user as a whole and changes no score."""
     transaction = Transaction(
         id=transaction_id,
         user_id=account.profile.id,
@@ -192,11 +198,11 @@ def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime,
 
 
 def _award(request: ScoreRequest, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:
-    """The new scores, ALL_TIME first."""
+    """Return the new scores after an award, ALL_TIME first."""
     category, (all_time, *windows) = request.category, boards
     row = account.rows.get(all_time)
     after = next_score(category, row.score if row else None, request.points)
-    # An award is cut to the room left under the cap, and the boards of the windows get the same cut.
+    # The cap of the all-time score limits an award, and the boards of the windows get the limited award, too.
     points = request.points if category.operator is not Operator.SUM else after - (row.score if row else 0)
     scores = {all_time: after}
     for board in windows:
@@ -208,7 +214,7 @@ def _award(request: ScoreRequest, account: Account, boards: tuple[Board, ...]) -
 def _correct(
     category: Category, correction: Correction, account: Account, boards: tuple[Board, ...]
 ) -> dict[Board, int]:
-    """The new scores of those boards that the correction changes, ALL_TIME first if it is among them."""
+    """Return the new scores of the boards that the correction changes, ALL_TIME first if it is one of them."""
     scores = {}
     for board in boards:
         row = account.rows.get(board)

@@ -1,4 +1,4 @@
-"""Replay: from a user's ledger to the user's scores on every board, by the same rules that made them."""
+"""Rescoring: the scores of a user on every board, computed again from the ledger by the rules that made them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from app.domain.users import Profile
 
 
 class Rescoring:
-    """One user's boards, as the entries of the user's chain make them, one after the other.
+    """The scores of one user, to which the transactions of the chain are applied one after the other.
 
-    The all-time score is what the entry says. The windows are those of the periods that the category has today.
+    The all-time score is that of the transaction. Windows are those of the periods that the category has today.
     """
 
     def __init__(self, user: Profile, categories: Mapping[str, Category]) -> None:
@@ -37,12 +37,12 @@ class Rescoring:
         self._past: dict[str, list[PriorTransaction]] = {}
 
     def add(self, entry: Transaction) -> None:
-        """Take the next entry of the chain. Raises KeyError for a category that is not known."""
+        """Apply the next transaction of the chain. Raises KeyError for an unknown category."""
         if entry.category_id is None:
             return
         category = self._categories[entry.category_id]
         if category.operator is Operator.SUM:
-            # What was awarded was cut by the cap of its time: that of today has no say in it.
+            # Awards were limited by the cap of their time; the cap of today does not apply.
             category = replace(category, score_cap=MAX_SCORE)
         account = Account(self._user, Head(), self._rows)
         request = ScoreRequest(
@@ -56,10 +56,10 @@ class Rescoring:
         for standing in post(request, account, entry.created_at, entry.id).score_changes:
             self._rows[standing.board] = standing.row
         self._take_ledger_score(entry, category)
-        self._remember(entry)
+        self._append(entry)
 
     def score_changes(self, *, hidden: bool, deleted: bool) -> Iterator[ScoreChange]:
-        """Where the user stands after the last entry. Of a deleted user no score is left."""
+        """Yield the scores after the last transaction. Those of a deleted user are 0."""
         for board, row in self._rows.items():
             category = self._categories[board.category]
             score = 0 if deleted else row.score
@@ -67,7 +67,7 @@ class Rescoring:
             yield ScoreChange(board, self._user.id, final, sort_key(category.sort_order, score))
 
     def _correction(self, entry: Transaction, category: Category, account: Account) -> Correction | None:
-        """What the entry added to which board; None for an award, which the operator of the category decides on."""
+        """Return the changes of an entry by board; None for an award, whose effect the category's operator decides."""
         all_time = board_of(category.id, Period.ALL_TIME, entry.created_at)
         if entry.kind in AWARDS:
             return None
@@ -85,13 +85,13 @@ class Rescoring:
         return next((prior for prior in chain if reversal_key(prior.id) == entry.request_key), None)
 
     def _take_ledger_score(self, entry: Transaction, category: Category) -> None:
-        """Where the rules of today lead elsewhere, the ledger is right about the all-time score."""
+        """Set the all-time score to that of the ledger, where the rules of today lead to another one."""
         board = board_of(category.id, Period.ALL_TIME, entry.created_at)
         row = self._rows.get(board)
         if (row.score if row else 0) != entry.score:
             self._rows[board] = revise(category, row, entry.score, entry.created_at, hidden=False)
 
-    def _remember(self, entry: Transaction) -> None:
+    def _append(self, entry: Transaction) -> None:
         prior = PriorTransaction(
             entry.id, entry.user_id, entry.category_id, entry.kind, entry.points, entry.delta, entry.created_at,
             entry.request_key,

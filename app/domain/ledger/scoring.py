@@ -1,4 +1,4 @@
-"""Scores: how an award changes one, and how it sorts."""
+"""Scoring: how an award changes a score, and how scores sort."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ MAX_SCORE = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """A user's state on one board. `reached_at` is when the score became what it is: the earlier stands higher.
+    """A user's state on one board.
 
-    `revision` counts the changes of the row; of two states the one with the higher revision is the newer. A score of 0
-    is no score, whatever leads the board: awards pay at least 1, so only a correction makes one, and its row is hidden.
+    A score of 0 is no score, whatever the order of the board: awards pay at least 1, so only a correction results in
+    one, and its row is hidden.
+
+    Attributes:
+        reached_at: When the score was reached; of equal scores the earlier ranks higher.
+        revision: The number of changes of the row. Of two states the one with the higher revision is newer.
     """
 
     score: int
@@ -26,12 +30,12 @@ class ScoreRow:
 
 
 def sort_key(order: SortOrder, score: int) -> int:
-    """The number by which boards sort, ascending."""
+    """Return the number by which boards sort in ascending order."""
     return -score if order is SortOrder.HIGH_FIRST else score
 
 
 def next_score(category: Category, current: int | None, points: int) -> int:
-    """What `points` make of `current` (None or 0: no score yet), between 0 and the category's cap."""
+    """Return the score after an award of `points` to `current` (None or 0: no score yet), from 0 to the cap."""
     match category.operator:
         case Operator.SUM:
             wanted = (current or 0) + points
@@ -44,7 +48,7 @@ def next_score(category: Category, current: int | None, points: int) -> int:
 
 
 def revise(category: Category, row: ScoreRow | None, score: int, now: datetime, *, hidden: bool) -> ScoreRow:
-    """The row with that score. An equal score keeps its seniority: who only repeats a best does not lose a tie."""
+    """Return the row with this score. An equal score keeps its `reached_at`, so that repeating a best loses no tie."""
     hidden = hidden or (score == 0 and not category.ranks_zero)
     if row is None:
         return ScoreRow(score, now, 1, hidden)

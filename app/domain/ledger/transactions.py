@@ -20,7 +20,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Kind(StrEnum):
-    """Why there is an entry in the ledger."""
+    """The reason of a transaction."""
 
     ACTION = "ACTION"
     """A player submitted an action token."""
@@ -31,25 +31,25 @@ class Kind(StrEnum):
     HELD = "HELD"
     """A player's action that waits for a review: it has points and no delta."""
     RELEASE = "RELEASE"
-    """A moderator let a held action count."""
+    """A moderator released a held action, which is paid now."""
     REJECTION = "REJECTION"
-    """A moderator decided that a held action does not count."""
+    """A moderator rejected a held action."""
     ADJUSTMENT = "ADJUSTMENT"
     """A moderator changed a score."""
     REVERSAL = "REVERSAL"
-    """A moderator took back what another transaction did."""
+    """A moderator reversed another transaction."""
     HIDING = "HIDING"
     """A moderator hid the user from every board."""
     UNHIDING = "UNHIDING"
     """A moderator showed the user again."""
     OPENING = "OPENING"
-    """The score that a user brought along from another system."""
+    """The score of a user was taken over from another system."""
     DELETION = "DELETION"
-    """A moderator deleted the user: the score goes to nothing."""
+    """A moderator deleted the user: the score becomes 0."""
 
 
 PLAYED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.HELD)
-"""What a player did, as opposed to what others did for or to the player."""
+"""The kinds that players themselves cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One entry of a chain. `category_id` is None for what concerns the user as a whole, and then `delta` is 0."""
+    """One entry of a chain. Without a `category_id` it concerns the user as a whole, and its `delta` is 0."""
 
     id: UUID
     user_id: UUID
@@ -93,9 +93,9 @@ class Transaction:
 
     @cached_property
     def hash(self) -> bytes:
-        """SHA-256 over the canonical content: a JSON array in the order of the fields, behind the previous hash.
+        """Return the SHA-256 of the previous hash and the content: a JSON array of the fields in their order.
 
-        Without white space, in UTF-8, with nothing escaped that need not be.
+        The JSON has no white space, is encoded as UTF-8, and escapes only the characters that must be escaped.
         """
         content: Sequence[object] = (
             str(self.id),
@@ -121,7 +121,7 @@ class Transaction:
 
     @property
     def head(self) -> Head:
-        """The end of the chain once this is the last of it."""
+        """Return the end of the chain while this is its last transaction."""
         return Head(self.seq, self.hash)
 
 

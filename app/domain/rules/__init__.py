@@ -1,0 +1,1 @@
+"""The rules that decide whether and how a score request is posted."""

@@ -1,4 +1,4 @@
-"""Flags: completions that look wrong, as moderators and their players see them."""
+"""Flags: suspicious completions, as moderators and their players see them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.domain.ledger.activity import Verdict
 
 
 class FlagStatus(StrEnum):
-    """What became of a flag."""
+    """The state of a flag."""
 
     OPEN = "OPEN"
     RELEASED = "RELEASED"
@@ -20,7 +20,7 @@ class FlagStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One suspicion, by the id of its transaction. `decided_*` and `reason` are None while it is open."""
+    """A suspicious completion, by the id of its transaction. `decided_*` and `reason` are None while it is open."""
 
     id: UUID
     user_id: UUID

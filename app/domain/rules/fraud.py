@@ -1,7 +1,7 @@
-"""Fraud: small judges over a completion and the player's recent past. The severest verdict wins.
+"""Fraud detection: rules over a completion and the player's recent completions. The severest verdict counts.
 
-They look for what people do not do: the beat of a machine, more than hands can do, two runs at the same time. None of
-them proves anything, so most only flag; what is held waits for a moderator and is not lost.
+The rules detect behaviour that people do not show: evenly spaced completions, too many of them, overlapping ones. None
+of them is a proof, so most only flag; a held completion waits for a moderator and is not lost.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from app.domain.ledger.posting import Account, ScoreRequest
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """How much is too much. Times are in seconds. A count of 0 switches its rule off."""
+    """The thresholds of the rules. Times are in seconds. A count of 0 switches its rule off."""
 
     history: int = 16
-    """How many completions are looked at, the new one among them."""
+    """How many completions the rules use, including the new one."""
 
     velocity_flag: int = 30
     """Completions per minute, kept up over the whole history."""
     velocity_hold: int = 0
-    """The same, held. Off: the rate limit refuses long before, and where there is none, somebody is measuring."""
+    """The same, held. Off, because the rate limit refuses earlier; installations without one are being measured."""
 
     even_length: int = 8
-    """How many completions in a row make a rhythm."""
+    """How many consecutive completions must be evenly spaced."""
     even_flag: float = 0.05
     """The spread of the intervals, as a share of their mean, below which they are even."""
     even_hold: float = 0.01
-    """The spread that no hand keeps up; it takes a full history to be held."""
+    """The spread below which completions are held, if the history is full."""
     even_shortest: float = 3.0
-    """Intervals below this are a question of speed; nobody plays that fast for long, but whoever measures does."""
+    """Shorter intervals are not evaluated here but by the rules about speed."""
     even_longest: float = 600.0
-    """Intervals above this are habit: coming back at the same hour is no crime."""
+    """Longer intervals are not evaluated: people may return at the same time every day."""
 
     overlap_flag: int = 1
     """Completions of the same action within its minimum duration before this one: runs at the same time."""
@@ -50,9 +50,9 @@ class Thresholds:
     spike_length: int = 5
     """How many of the newest completions are compared with those before them."""
     spike_factor: float = 50.0
-    """How many times as fast they came."""
+    """How many times as fast they must have come."""
     spike_interval: float = 3.0
-    """Slower than that is no spike, whatever was before."""
+    """Longer intervals are no spike, whatever the intervals before were."""
 
     accounts_per_address_flag: int = 25
     """Accounts that played from one public address within an hour."""
@@ -62,7 +62,7 @@ Rule = Callable[[ScoreRequest, History, datetime, Thresholds], Verdict]
 
 
 def velocity(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
-    """More completions a minute than anybody makes, kept up over the whole history."""
+    """Detect more completions a minute than people can make, over the whole history."""
     if len(history.recent) < limits.history - 1:
         return Verdict.ACCEPT
     span = max((now - history.recent[limits.history - 2].at).total_seconds(), 0.001)
@@ -71,18 +71,18 @@ def velocity(request: ScoreRequest, history: History, now: datetime, limits: Thr
 
 
 def even_spacing(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
-    """Intervals as even as a machine's."""
+    """Detect completions that are as evenly spaced as those of a program."""
     if limits.even_length < 3 or len(history.recent) < limits.even_length - 1:
         return Verdict.ACCEPT
     intervals = _intervals(history, now)
     if len(intervals) >= limits.history - 1 and _is_even(intervals, limits.even_hold, limits):
         return Verdict.HOLD
-    rhythm = intervals[: limits.even_length - 1]
-    return Verdict.FLAG if _is_even(rhythm, limits.even_flag, limits) else Verdict.ACCEPT
+    newest = intervals[: limits.even_length - 1]
+    return Verdict.FLAG if _is_even(newest, limits.even_flag, limits) else Verdict.ACCEPT
 
 
 def too_fast(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
-    """Completions of one action that lie closer together than the action takes: they cannot have run one by one."""
+    """Detect completions of one action at shorter intervals than its duration: they must have overlapped."""
     if request.action is None or not request.action.min_duration:
         return Verdict.ACCEPT
     begun = now - request.action.min_duration
@@ -91,7 +91,7 @@ def too_fast(request: ScoreRequest, history: History, now: datetime, limits: Thr
 
 
 def sudden_spike(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
-    """A player who all at once is many times as fast as before."""
+    """Detect a player who is suddenly many times as fast as before."""
     newest = limits.spike_length - 1
     if newest < 1 or len(history.recent) < newest + limits.spike_length:
         return Verdict.ACCEPT
@@ -103,7 +103,7 @@ def sudden_spike(request: ScoreRequest, history: History, now: datetime, limits:
 
 
 def crowded_address(request: ScoreRequest, history: History, now: datetime, limits: Thresholds) -> Verdict:
-    """Many accounts behind one address. Never more than a flag: a school or an office looks the same."""
+    """Detect many accounts behind one address. Only flags, because a school or an office looks the same."""
     return _grade(history.accounts_per_address, limits.accounts_per_address_flag, 0)
 
 
@@ -111,7 +111,7 @@ RULES: tuple[Rule, ...] = (velocity, even_spacing, too_fast, sudden_spike, crowd
 
 
 def judge(request: ScoreRequest, account: Account, now: datetime, limits: Thresholds) -> Suspicion | None:
-    """What is wrong with a completion: the severest verdict, and every rule that is not content. None: nothing."""
+    """Return the severest verdict on a completion with the rules that object to it; None if no rule does."""
     history = account.history
     verdicts = {rule.__name__: rule(request, history, now, limits) for rule in RULES}
     worst = max(verdicts.values())
@@ -122,7 +122,7 @@ def judge(request: ScoreRequest, account: Account, now: datetime, limits: Thresh
 
 @lru_cache(maxsize=4096)
 def is_public(address: str | None) -> bool:
-    """Whether an address (or an IPv6 /64) is of the public internet: behind any other, accounts say nothing."""
+    """Return whether an address (or an IPv6 /64) is public: other addresses do not identify a place."""
     try:
         return address is not None and ip_address(address.partition("/")[0]).is_global
     except ValueError:
@@ -130,7 +130,7 @@ def is_public(address: str | None) -> bool:
 
 
 def _intervals(history: History, now: datetime) -> list[float]:
-    """Seconds between completions, the newest first."""
+    """Return the seconds between completions, the newest first."""
     times = [now, *(done.at for done in history.recent)]
     return [(later - earlier).total_seconds() for later, earlier in pairwise(times)]
 

@@ -1,7 +1,7 @@
-"""Signed actions: how a client proves that an action comes from its signing session.
+"""Signed actions: the signature by which a client proves that an action belongs to its signing session.
 
-The signature is HMAC-SHA256 in lower-case hex. Its key is the session's `secret` as it was given, in ASCII; its message
-are six lines, joined by a line feed and without one at the end:
+The signature is HMAC-SHA256 in lower-case hex. The key is the session's `secret` in ASCII; the message is six
+lines, joined by a line feed and without one at the end:
 
     leaderboard-signed-action-v1
     <key id>
@@ -22,8 +22,8 @@ from uuid import UUID
 
 from app.domain.instants import micros
 
-TOLERANCE = timedelta(minutes=5)
-"""How far a timestamp may be from the server's clock, either way."""
+MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
+"""How far a timestamp may be from the server's clock, in either direction."""
 
 VERSION = "leaderboard-signed-action-v1"
 
@@ -40,21 +40,21 @@ class SignedAction:
 
     @property
     def canonical(self) -> str:
-        """The text that is signed."""
+        """Return the text to sign."""
         milliseconds = micros(self.timestamp) // 1000
         lines = (VERSION, self.key_id, self.action_id, self.action_type, self.difficulty or "", milliseconds)
         return "\n".join(map(str, lines))
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether the timestamp is further from `now` than clocks may differ."""
-        return abs(now - self.timestamp) > TOLERANCE
+        """Return whether the timestamp is further from `now` than clocks may differ."""
+        return abs(now - self.timestamp) > MAX_CLOCK_DIFFERENCE
 
 
 def sign(secret: str, action: SignedAction) -> str:
-    """The signature of an action."""
+    """Return the signature of an action."""
     return hmac.new(secret.encode(), action.canonical.encode(errors="replace"), "sha256").hexdigest()
 
 
 def is_signed_by(secret: str, action: SignedAction, signature: str) -> bool:
-    """Whether `signature` is the action's; takes the same time whatever is wrong with it."""
+    """Return whether `signature` is that of the action, in constant time."""
     return hmac.compare_digest(sign(secret, action).encode(), signature.encode(errors="replace"))

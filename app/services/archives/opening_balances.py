@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger.opening import Balance, opened, opened_at, opening_claim
+from app.domain.ledger.opening import Balance, opening_request, reached_at, with_opening
 from app.domain.ledger.posting import Posting, post
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import ChainMoved, store
@@ -37,7 +37,7 @@ class Opened:
 
 
 class OpeningBalances:
-    """Opens accounts, by transactions in the users' chains like all others.
+    """Opens accounts: a writer of scores beside the ledger, by transactions in the same chains.
 
     Guarantees: a balance counts once per user and category, however often it is imported; each thousand is one
     transaction, so an import that was interrupted is finished by repeating it. Players may play meanwhile. Milestones
@@ -102,14 +102,16 @@ class OpeningBalances:
                 "avatars": [one.avatar_url for one in batch],
             },
         )
-        claims = [opening_claim(category, balance, reason) for balance in batch]
+        claims = [opening_request(category, balance, reason) for balance in batch]
         loaded = await load(connection, claims, self._clock())
         postings: list[Posting] = []
         for balance, claim, state, turn in zip(batch, claims, loaded, turns, strict=True):
             if state.account is None or state.request_used:
                 continue
-            at = opened_at(balance, state.account, turn, self._clock())
-            postings.append(post(opened(claim, state.account, at), state.account, at, uuid7(at, self._random_bytes)))
+            at = reached_at(balance, state.account, turn, self._clock())
+            postings.append(
+                post(with_opening(claim, state.account, at), state.account, at, uuid7(at, self._random_bytes))
+            )
         if postings:
             await store(connection, postings)
             await self._milestones.award_scores(connection, postings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
@@ -15,12 +16,12 @@ from app.domain.instants import micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
 from app.runtime import Runtime
-from app.services.board_index.layout import Keys, encode_reached_at, ttl_seconds, version_field
+from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys, version_field
 from app.stores.redis import RedisCaller
 
 SCRIPT_FOLDER = Path(__file__).parent
 
-PACKED_ROW = Struct(">HBiQ8s16s")
+PACKED_ROW = Struct(">HBiQQ16s")
 """A row as `put.lua` takes it: board, visible, sort key, revision, reached_at, user id."""
 
 ViewRequest = tuple[str, bytes | int, bytes | int | str]
@@ -124,21 +125,27 @@ class BoardIndex:
     async def _write(self, mode: str, score_changes: Sequence[ScoreChange]) -> Sequence[Any] | None:
         boards = list(dict.fromkeys(change.board for change in score_changes))
         number = {board: index for index, board in enumerate(boards, 1)}
-        category = boards[0].category
-        keys = [self._keys.meta(category)]
         now = self._runtime.clock()
-        arguments: list[Any] = [mode, self._keys.channel(category), micros(now), TOP, len(boards)]
+        first = board_keys(self._keys, boards[0])
+        keys = [first.meta]
+        arguments: list[Any] = [mode, first.channel, micros(now), TOP, len(boards)]
         for board in boards:
-            keys += (self._keys.order(board), self._keys.members(board))
-            arguments += (board.window.key, ttl_seconds(board, now), int(board.window.is_closed(now)))
+            names = board_keys(self._keys, board)
+            keys += (names.order, names.members)
+            arguments += (names.window, *_lifetime(names, now))
         arguments.append(b"".join(_pack(change, number[change.board]) for change in score_changes))
         answer: Sequence[Any] | None = await self._redis_caller(lambda: self._put(keys=keys, args=arguments))
         return answer
 
 
+def _lifetime(names: BoardKeys, now: datetime) -> tuple[int, int]:
+    """Return the seconds until a board leaves Redis (at least 1; 0: never), and 1 if its window is closed, else 0."""
+    if names.ends_at is None:
+        return 0, 0
+    return max(1, int((names.ends_at + RETENTION - now).total_seconds())), int(now >= names.ends_at)
+
+
 def _pack(change: ScoreChange, board: int) -> bytes:
     row = change.row
     user_id = change.user_id.bytes
-    return PACKED_ROW.pack(
-        board, not row.hidden, change.sort_key, row.revision, encode_reached_at(row.reached_at), user_id
-    )
+    return PACKED_ROW.pack(board, not row.hidden, change.sort_key, row.revision, micros(row.reached_at), user_id)

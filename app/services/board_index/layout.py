@@ -13,9 +13,9 @@ ZRANK. Doubles hold every int32 score exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.boards.board import Board
@@ -42,8 +42,27 @@ def split_member(member: bytes) -> tuple[datetime, UUID]:
     return instant(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class BoardKeys(NamedTuple):
+    """The Redis keys and the channel of one board, and the end of its window (None for ALL_TIME)."""
+
+    window: str
+    meta: str
+    order: str
+    members: str
+    channel: str
+    ends_at: datetime | None
+
+
+@lru_cache(maxsize=4096)
+def board_keys(keys: Keys, board: Board) -> BoardKeys:
+    """Return the keys of a board. Writes need them for every posting, so they are cached."""
+    window, category = board.window, board.category
+    return BoardKeys(
+        window.key, keys.meta(category), keys.order(board), keys.members(board), keys.channel(category), window.ends_at
+    )
+
+
+class Keys(NamedTuple):
     """The names of all keys and channels of boards, under the prefix of the installation."""
 
     prefix: str
@@ -67,12 +86,6 @@ class Keys:
     def rebuild_lock(self, category: str) -> str:
         """Return the key of the lock of the process that loads a category."""
         return f"{self.prefix}:{{{category}}}:rebuild"
-
-
-def ttl_seconds(board: Board, now: datetime) -> int:
-    """Return in how many seconds a board is evicted from Redis, at least 1; 0 for never."""
-    ends = board.window.ends_at
-    return 0 if ends is None else max(1, int((ends + RETENTION - now).total_seconds()))
 
 
 def is_evicted(board: Board, now: datetime) -> bool:

@@ -44,7 +44,7 @@ class BoardQueries:
         self._profiles = profiles
         self._catalogue = catalogue
         self._runtime = runtime
-        self._standings_batcher = Batcher(self._read_standings, size=500, max_concurrent=4, key=None)
+        self._standings_batcher = Batcher(self._read_standings, max_batch_size=500, max_concurrent=4, key=None)
 
     def category(self, category_id: str, period: Period) -> Category:
         """Return a category that keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""

@@ -1,13 +1,13 @@
-"""Accounts that this process has just written: their state is known, and need not be loaded again.
+"""The account cache: the state of users that this process has just written, so that it need not be loaded again.
 
-What is remembered may be out of date, because other processes write too. That does no harm. What the chain tells,
-which are scores, completions, held ones, and whether the user is hidden or deleted: a posting is stored only if the
-chain still ends where the account says, so at worst it is computed twice. A refusal is stored nowhere; the ledger
-believes only one by an account that is `is_fresh`. What no chain tells:
+Cached accounts may be out of date, because other processes write too. For the state that the chain covers (scores,
+completions, held submissions, whether the user is hidden or deleted) this is harmless: a posting is stored only if the
+chain still ends where the account says, so at worst it is computed twice. A refusal is not stored; the ledger accepts
+one only from an account that `is_fresh`. The state that the chain does not cover:
 
-- the name and picture, and a flag that a moderator closes without an entry: processes tell each other, and where they
-  cannot, accounts are remembered for no longer than a refusal is believed. Opening a flag needs a posting.
-- how many accounts play from an address: it is counted again every minute.
+- the profile, and a flag that a moderator closes without a transaction: processes notify each other, and a process that
+  receives no notices keeps accounts only as long as they are fresh. Opening a flag needs a posting.
+- the number of accounts that play from an address: counted again every minute.
 - completions of today beyond the action's daily limit, which are not counted: another limit needs another count.
 """
 
@@ -27,12 +27,13 @@ from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import PLAYED, Kind
 from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
+from app.runtime import Runtime
 
 LIFETIME_SECONDS = 900.0
-"""Seconds for which an account is remembered after it was loaded, whatever was heard of it since."""
+"""Seconds after which a cached account is loaded again."""
 
 FRESH_SECONDS = 60.0
-"""Seconds for which what is remembered is a reason to refuse; a process that hears nothing remembers no longer."""
+"""Seconds after its loading for which a cached account may be the reason of a refusal."""
 
 
 @dataclass(slots=True)
@@ -43,39 +44,49 @@ class _CachedAccount:
     history: History
     loaded_at: float
     rows: dict[str, dict[Board, ScoreRow]]
-    """By category; a category that is missing was never loaded."""
+    """By category; a missing category was never loaded."""
     activities: dict[str, tuple[tuple[date, int | None], Activity]]
-    """By action, with the UTC day that `done_today` is about, and the limit up to which it was counted."""
+    """By action, with the UTC day of `done_today` and the limit up to which it was counted."""
 
 
 class AccountCache:
-    """Remembers accounts by user. The ones used least recently are forgotten first."""
+    """Caches accounts by user. The least recently used are evicted first."""
 
     def __init__(
         self,
-        monotonic: Callable[[], float],
+        runtime: Runtime,
         *,
-        recent: int,
+        max_history: int,
         capacity: int = 20_000,
         has_notices: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`recent`: how many completions of a player's history are kept. `has_notices`: whether notices arrive here."""
+        """Create an empty cache.
+
+        Args:
+            runtime: The source of monotonic time.
+            max_history: How many completions of a player are kept for fraud detection.
+            capacity: How many accounts, used tokens and addresses are kept.
+            has_notices: Returns whether this process receives the notices of others.
+        """
         self.hits = 0
         self.misses = 0
-        self._monotonic = monotonic
-        self._recent = recent
+        self._monotonic = runtime.monotonic
+        self._max_history = max_history
         self._capacity = capacity
-        self._memories: OrderedDict[UUID, _CachedAccount] = OrderedDict()
-        self._consumed: OrderedDict[bytes, None] = OrderedDict()
-        self._neighbours: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._accounts: OrderedDict[UUID, _CachedAccount] = OrderedDict()
+        self._used_tokens: OrderedDict[bytes, None] = OrderedDict()
+        self._address_counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._has_notices = has_notices
         self._invalidations = 0
 
-    def get(self, request: ScoreRequest, now: datetime) -> Account | None:
-        """The account that `request` is to be judged by, or None when it must be loaded.
+    def get_all(self, requests: Iterable[ScoreRequest], now: datetime) -> list[Account | None]:
+        """Return `get` of each request."""
+        return [self.get(request, now) for request in requests]
 
-        Only submissions of action tokens are answered from memory, and no repeats of those: the database alone knows
-        the first receipt.
+    def get(self, request: ScoreRequest, now: datetime) -> Account | None:
+        """Return the account to judge `request` by, or None if it must be loaded.
+
+        Only submissions of action tokens are served, and no repeats of those: the first receipt is in the database.
         """
         account = self._get(request, now)
         if account is None:
@@ -85,127 +96,131 @@ class AccountCache:
         return account
 
     def _get(self, request: ScoreRequest, now: datetime) -> Account | None:
-        memory = self._memories.get(request.user_id)
-        if memory is None or request.kind is not Kind.ACTION or request.token_hash in self._consumed:
+        cached = self._accounts.get(request.user_id)
+        if cached is None or request.kind is not Kind.ACTION or request.token_hash in self._used_tokens:
             return None
-        if self._monotonic() - memory.loaded_at > (LIFETIME_SECONDS if self._has_notices() else FRESH_SECONDS):
+        if self._monotonic() - cached.loaded_at > (LIFETIME_SECONDS if self._has_notices() else FRESH_SECONDS):
             return None
         assert request.action is not None
-        rows = memory.rows.get(request.category.id)
-        counted, activity = memory.activities.get(request.action.id, (None, None))
-        if rows is None or activity is None or counted != _counted(request, now):
+        rows = cached.rows.get(request.category.id)
+        counted, activity = cached.activities.get(request.action.id, (None, None))
+        if rows is None or activity is None or counted != _count_key(request, now):
             return None
-        history = memory.history
+        history = cached.history
         if self._is_counted(request):
-            accounts_per_address = self._counted_neighbours(request.actor.address)
+            accounts_per_address = self._fresh_address_count(request.actor.address)
             if accounts_per_address is None:
                 return None
             if accounts_per_address != history.accounts_per_address:
                 history = replace(history, accounts_per_address=accounts_per_address)
-        self._memories.move_to_end(request.user_id)
-        return Account(memory.profile, memory.head, rows, activity, history, memory.hidden)
+        self._accounts.move_to_end(request.user_id)
+        return Account(cached.profile, cached.head, rows, activity, history, cached.hidden)
 
     def is_fresh(self, request: ScoreRequest) -> bool:
-        """Whether `request` may be refused by what was recalled for it: that was loaded a moment ago, if anything
-        was."""
-        memory = self._memories.get(request.user_id) if request.kind is Kind.ACTION else None
-        return memory is None or self._monotonic() - memory.loaded_at <= FRESH_SECONDS
+        """Return whether the account of `request`, if it is cached, was loaded so recently that it may refuse it."""
+        cached = self._accounts.get(request.user_id) if request.kind is Kind.ACTION else None
+        return cached is None or self._monotonic() - cached.loaded_at <= FRESH_SECONDS
 
-    def addresses_to_count(self, claims: Iterable[ScoreRequest]) -> set[str]:
-        """Addresses on which accounts are to be counted, so that `get` has an answer for those it remembers."""
+    def addresses_to_count(self, requests: Iterable[ScoreRequest]) -> set[str]:
+        """Return the addresses whose accounts must be counted before `get` can serve these requests."""
         return {
             request.actor.address
-            for request in claims
+            for request in requests
             if request.actor.address is not None
             and request.kind is Kind.ACTION
-            and request.user_id in self._memories
+            and request.user_id in self._accounts
             and self._is_counted(request)
-            and self._counted_neighbours(request.actor.address) is None
+            and self._fresh_address_count(request.actor.address) is None
         }
 
-    def count(self, accounts_per_address: Mapping[str, int]) -> None:
-        """Remember how many accounts were just counted on each address."""
+    def set_accounts_per_address(self, accounts_per_address: Mapping[str, int]) -> None:
+        """Store how many accounts were just counted on each address."""
         now = self._monotonic()
         for address, accounts in accounts_per_address.items():
-            self._neighbours[address] = (now, accounts)
-            self._neighbours.move_to_end(address)
-        while len(self._neighbours) > self._capacity:
-            self._neighbours.popitem(last=False)
+            self._address_counts[address] = (now, accounts)
+            self._address_counts.move_to_end(address)
+        while len(self._address_counts) > self._capacity:
+            self._address_counts.popitem(last=False)
 
     @property
     def invalidations(self) -> int:
-        """Grows when something is forgotten: what was loaded before that is not to be learned."""
+        """How often accounts were invalidated: an account that was loaded before the last time must not be stored."""
         return self._invalidations
 
     def store(self, request: ScoreRequest, account: Account, now: datetime, invalidations: int | None = None) -> None:
-        """Remember an account that was just loaded for `request`, if it is of a kind that comes again.
+        """Store an account that was just loaded for `request`, if it is the submission of an action token.
 
-        `invalidations` is what the property was before the loading.
+        Args:
+            request: The request.
+            account: Its account.
+            now: The time of the loading.
+            invalidations: The property of this name before the loading; None skips the check.
         """
         if self._is_counted(request) and request.actor.address is not None:
-            self.count({request.actor.address: account.history.accounts_per_address})
+            self.set_accounts_per_address({request.actor.address: account.history.accounts_per_address})
         if (
             request.kind is not Kind.ACTION
             or request.action is None
             or invalidations not in (None, self._invalidations)
         ):
             return
-        memory = self._memories.get(request.user_id)
-        if memory is None or memory.head != account.head:
-            memory = self._memories[request.user_id] = _CachedAccount(
+        cached = self._accounts.get(request.user_id)
+        if cached is None or cached.head != account.head:
+            cached = self._accounts[request.user_id] = _CachedAccount(
                 account.profile, account.head, account.hidden, account.history, self._monotonic(), {}, {}
             )
-            if len(self._memories) > self._capacity:
-                self._memories.popitem(last=False)
+            if len(self._accounts) > self._capacity:
+                self._accounts.popitem(last=False)
         else:
-            memory.profile, memory.hidden, memory.history = account.profile, account.hidden, account.history
-            memory.loaded_at = self._monotonic()
-        self._memories.move_to_end(request.user_id)
-        memory.rows[request.category.id] = dict(account.rows)
-        memory.activities[request.action.id] = (_counted(request, now), account.activity)
+            cached.profile, cached.hidden, cached.history = account.profile, account.hidden, account.history
+            cached.loaded_at = self._monotonic()
+        self._accounts.move_to_end(request.user_id)
+        cached.rows[request.category.id] = dict(account.rows)
+        cached.activities[request.action.id] = (_count_key(request, now), account.activity)
 
     def apply(self, posting: Posting) -> None:
-        """Bring the account of a posting that was committed up to it."""
+        """Update the cached account with a posting that was committed, or evict it where that is not possible."""
         entry = posting.transaction
-        memory = self._memories.get(entry.user_id)
-        if memory is None or memory.head != posting.head or entry.kind not in (Kind.ACTION, Kind.HELD):
-            self._memories.pop(entry.user_id, None)
+        cached = self._accounts.get(entry.user_id)
+        if cached is None or cached.head != posting.head or entry.kind not in (Kind.ACTION, Kind.HELD):
+            self._accounts.pop(entry.user_id, None)
             return
         assert entry.category_id is not None
         assert entry.action_id is not None
-        if entry.category_id not in memory.rows or entry.action_id not in memory.activities:
-            del self._memories[entry.user_id]
+        if entry.category_id not in cached.rows or entry.action_id not in cached.activities:
+            del self._accounts[entry.user_id]
             return
-        memory.head = Head(entry.seq, entry.hash)
-        memory.rows[entry.category_id].update((one.board, one.row) for one in posting.score_changes)
-        counted, before = memory.activities[entry.action_id]
-        memory.activities[entry.action_id] = (counted, Activity(entry.created_at, before.done_today + 1, True))
-        recent = (Completion(entry.created_at, entry.action_id), *memory.history.recent)[: self._recent]
-        suspect = memory.history.is_suspect or posting.suspicion is not None
-        memory.history = History(recent, memory.history.accounts_per_address, suspect)
+        cached.head = Head(entry.seq, entry.hash)
+        cached.rows[entry.category_id].update((one.board, one.row) for one in posting.score_changes)
+        counted, before = cached.activities[entry.action_id]
+        cached.activities[entry.action_id] = (counted, Activity(entry.created_at, before.done_today + 1, True))
+        recent = (Completion(entry.created_at, entry.action_id), *cached.history.recent)[: self._max_history]
+        suspect = cached.history.is_suspect or posting.suspicion is not None
+        cached.history = History(recent, cached.history.accounts_per_address, suspect)
         if entry.token_hash is not None:
-            self._consumed[entry.token_hash] = None
-            if len(self._consumed) > self._capacity:
-                self._consumed.popitem(last=False)
+            self._used_tokens[entry.token_hash] = None
+            if len(self._used_tokens) > self._capacity:
+                self._used_tokens.popitem(last=False)
 
     def invalidate(self, user_id: UUID) -> None:
-        """Load this user's account next time."""
+        """Evict the account of a user."""
         self._invalidations += 1
-        self._memories.pop(user_id, None)
+        self._accounts.pop(user_id, None)
 
     def invalidate_all(self) -> None:
-        """Load every account next time."""
+        """Evict every account."""
         self._invalidations += 1
-        self._memories.clear()
+        self._accounts.clear()
 
     def _is_counted(self, request: ScoreRequest) -> bool:
-        """Whether anybody wants to know who else plays from where the claim comes from."""
-        return self._recent > 0 and request.kind in PLAYED and is_public(request.actor.address)
+        """Return whether fraud detection needs the number of accounts on the address of `request`."""
+        return self._max_history > 0 and request.kind in PLAYED and is_public(request.actor.address)
 
-    def _counted_neighbours(self, address: str | None) -> int | None:
-        at, accounts = self._neighbours.get(address or "", (-inf, 0))
+    def _fresh_address_count(self, address: str | None) -> int | None:
+        at, accounts = self._address_counts.get(address or "", (-inf, 0))
         return accounts if self._monotonic() - at <= FRESH_SECONDS else None
 
 
-def _counted(request: ScoreRequest, now: datetime) -> tuple[date, int | None]:
+def _count_key(request: ScoreRequest, now: datetime) -> tuple[date, int | None]:
+    """Return the UTC day and the limit that the count of today's completions depends on."""
     return now.date(), request.action.daily_limit if request.action else None

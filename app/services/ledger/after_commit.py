@@ -1,4 +1,8 @@
-"""After the commit: the copies in Redis are brought up to date, and with that every watcher is nudged."""
+"""After the commit: committed postings update the boards in Redis, and the ranks in its reply complete the receipts.
+
+The same script publishes the change to all processes. This process also reports it to its own hub at once, so that the
+readers of a process see what the process wrote.
+"""
 
 from __future__ import annotations
 
@@ -18,62 +22,68 @@ log = structlog.get_logger(__name__)
 
 
 class AfterCommit:
-    """Puts committed postings into the standings, many to a call.
+    """Puts committed postings into the board index, many to a call.
 
-    Nothing here can fail a posting: what Redis misses is counted, and repaired from PostgreSQL. When a
-    category is not loaded, `on_not_loaded` is called, which sees to a rebuild.
+    Nothing here can fail a posting: updates that Redis misses are counted, and repaired from PostgreSQL later.
     """
 
     def __init__(
         self,
-        score_changes: BoardIndex,
+        board_index: BoardIndex,
         on_moved: Callable[[Sequence[BoardMoved]], None],
         on_not_loaded: Callable[[], None],
         on_ranked: Callable[[Posting, int | None], None],
         *,
-        batch: int,
+        max_batch_size: int,
     ) -> None:
-        """`on_moved` hears of every put at once, so that this process's readers see what it wrote.
+        """Configure the updates.
 
-        `on_ranked` hears of the rank that each posting led to.
+        Args:
+            board_index: The boards in Redis.
+            on_moved: Called with the boards that a batch has changed.
+            on_not_loaded: Called when a category is not loaded in Redis, to request its rebuild.
+            on_ranked: Called with each posting and the rank that it led to.
+            max_batch_size: How many postings may share one call.
         """
         self.missed = 0
+        """How many postings Redis has missed."""
         self._missed_since: datetime | None = None
-        self._standings = score_changes
+        self._board_index = board_index
         self._on_moved = on_moved
-        self._on_cold = on_not_loaded
+        self._on_not_loaded = on_not_loaded
         self._on_ranked = on_ranked
-        self._queue = Batcher(self._put, size=batch, max_concurrent=1, key=None)
+        self._queue = Batcher(self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None)
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
-        """Start at once, whether or not anybody waits. The result has ranks if Redis answered."""
+        """Return the future receipt, which has ranks if Redis replies. The update runs even if nobody awaits it."""
         return self._queue.enqueue(posting)
 
-    async def repair(self, recent: Callable[[datetime], Awaitable[object]]) -> None:
-        """Have `recent` put right what Redis has missed, if anything: it is given the time of the first miss.
+    async def repair(self, reload_since: Callable[[datetime], Awaitable[object]]) -> None:
+        """Call `reload_since` with the time of the first update that Redis missed, if there is one.
 
-        Raises what `recent` raises, and then remembers the miss.
+        Raises:
+            Exception: What `reload_since` raises; the repair is due again then.
         """
         since, self._missed_since = self._missed_since, None
         if since is None:
             return
         try:
-            await recent(since)
+            await reload_since(since)
         except BaseException:
             self._missed_since = since
             raise
 
     async def drain(self) -> None:
-        """Return when nothing is under way."""
+        """Return when no update is under way."""
         await self._queue.drain()
 
     async def _put(self, postings: Sequence[Posting]) -> Sequence[Receipt]:
-        """Raises nothing: the postings are committed, and whoever made them is to hear so."""
+        """Return a receipt per posting. Raises nothing: the postings are committed, and their callers must know."""
         ranks: dict[int, Ranks] = {}
         by_category: dict[str, list[tuple[int, ScoreChange]]] = {}
         for index, posting in enumerate(postings):
-            for standing in posting.score_changes:
-                by_category.setdefault(standing.board.category, []).append((index, standing))
+            for change in posting.score_changes:
+                by_category.setdefault(change.board.category, []).append((index, change))
         for rows in by_category.values():
             try:
                 ranks |= await self._put_category(rows, postings)
@@ -91,10 +101,11 @@ class AfterCommit:
     async def _put_category(
         self, rows: Sequence[tuple[int, ScoreChange]], postings: Sequence[Posting]
     ) -> dict[int, Ranks]:
+        """Return the ranks of those postings, by their index, that Redis has taken."""
         try:
-            outcome = await self._standings.put([standing for _, standing in rows])
+            outcome = await self._board_index.put([change for _, change in rows])
         except BoardNotLoaded:
-            self._on_cold()
+            self._on_not_loaded()
         except RedisUnreachable:
             missed = {index for index, _ in rows}
             self.missed += len(missed)
@@ -103,8 +114,8 @@ class AfterCommit:
         else:
             self._on_moved(outcome.moves)
             # The ALL_TIME row comes first in each posting: its ranks are those of the receipt.
-            firsts: dict[int, Ranks] = {}
-            for (index, _), answer in zip(rows, outcome.ranks, strict=True):
-                firsts.setdefault(index, answer)
-            return firsts
+            first_ranks: dict[int, Ranks] = {}
+            for (index, _), row_ranks in zip(rows, outcome.ranks, strict=True):
+                first_ranks.setdefault(index, row_ranks)
+            return first_ranks
         return {}

@@ -1,8 +1,11 @@
-"""Amendments: changes by decision, to one user at a time, all or nothing."""
+"""Amendments: changes of a ledger by a moderator's decision, to one user at a time, all or nothing.
+
+Beside `post` the other writer of scores while the service runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -17,9 +20,10 @@ from app.domain.ids import uuid7
 from app.domain.ledger.posting import Account, Posting, ScoreChange, ScoreRequest, note, post
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
-from app.models.statements.ledger.amendments import lock, standings_of
+from app.models.statements.ledger.amendments import lock_account, score_changes_of
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import store
+from app.runtime import Runtime
 from app.services.board_index import is_evicted
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.after_commit import AfterCommit
@@ -28,37 +32,36 @@ from app.stores.postgres import Database
 
 
 class Amendment:
-    """One decision under way: the user is locked, and nothing is committed yet."""
+    """A decision in its transaction: the user is locked, and nothing is committed yet."""
 
-    def __init__(
-        self, connection: AsyncConnection, account: Account, now: datetime, random_bytes: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, connection: AsyncConnection, account: Account, runtime: Runtime) -> None:
         self.connection = connection
         self.account = account
-        self.now = now
+        # Read under the lock, so that the transactions of a chain are in order of time, too.
+        self.now = runtime.clock()
         self.postings: list[Posting] = []
         self.score_changes: list[ScoreChange] = []
-        self._random_bytes = random_bytes
+        self._runtime = runtime
 
     async def load(self, request: ScoreRequest) -> Account:
-        """The account with the scores in the claim's category."""
+        """Return the account with the scores in the category of `request`."""
         (loaded,) = await load(self.connection, [request], self.now)
         assert loaded.account is not None
         return loaded.account
 
     async def post(self, request: ScoreRequest, account: Account) -> Posting:
-        """Enter a claim into the ledger."""
+        """Store the transaction of a request, and return its posting."""
         return await self._store(post(request, account, self.now, self._new_id()))
 
     async def note(self, kind: Kind, actor: Actor, reason: str) -> Posting:
-        """Enter into the ledger what concerns the user as a whole."""
+        """Store a transaction that concerns the user as a whole, and return its posting."""
         return await self._store(note(kind, self.account, actor, reason, self.now, self._new_id()))
 
     async def change_all_scores(self, statement: TextClause, **values: Any) -> None:
-        """Run a statement over all of the user's scores, of closed windows too, that returns the changed rows."""
+        """Run a statement that changes all scores of the user, of closed windows too, and returns them."""
         user_id = self.account.profile.id
         rows = await self.connection.execute(statement, {"user": user_id, **values})
-        self.score_changes += standings_of(user_id, rows)
+        self.score_changes += score_changes_of(user_id, rows)
 
     async def _store(self, posting: Posting) -> Posting:
         await store(self.connection, [posting])
@@ -67,11 +70,11 @@ class Amendment:
         return posting
 
     def _new_id(self) -> UUID:
-        return uuid7(self.now, self._random_bytes)
+        return uuid7(self.now, self._runtime.random_bytes)
 
 
 class Amendments:
-    """Begins amendments, and makes what they changed visible everywhere as soon as they are committed."""
+    """Begins amendments, and updates Redis and the watchers as soon as they are committed."""
 
     def __init__(
         self,
@@ -79,28 +82,31 @@ class Amendments:
         after_commit: AfterCommit,
         milestones: Milestones,
         catalogue: CatalogueService,
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        runtime: Runtime,
     ) -> None:
         self._database = database
         self._after_commit = after_commit
         self._milestones = milestones
         self._catalogue = catalogue
-        self._clock = clock
-        self._random_bytes = random_bytes
+        self._runtime = runtime
 
     @asynccontextmanager
     async def begin(self, user_id: UUID, into: list[Receipt] | None = None) -> AsyncIterator[Amendment]:
-        """An amendment of a user. It is committed at the end of the block, and announced before this returns.
+        """Lock a user for an amendment, which is committed and announced at the end of the block.
 
-        The receipts of its entries are added to `into`. Raises UserNotFound, ServiceUnavailable.
+        Args:
+            user_id: The user.
+            into: A list to which the receipts of the amendment's transactions are added.
+
+        Raises:
+            UserNotFound: There is no such user, or it was deleted.
+            ServiceUnavailable: PostgreSQL cannot be used.
         """
         async with self._database.begin() as connection:
-            account = await lock(connection, user_id)
+            account = await lock_account(connection, user_id)
             if account is None:
                 raise UserNotFound
-            # The clock is read under the lock: entries of a chain are in order of time, too.
-            amendment = Amendment(connection, account, self._clock(), self._random_bytes)
+            amendment = Amendment(connection, account, self._runtime)
             yield amendment
             reached = await self._milestones.award_scores(connection, amendment.postings)
         self._milestones.announce(reached)
@@ -111,15 +117,15 @@ class Amendments:
     async def _announce(self, amendment: Amendment) -> list[Receipt]:
         postings = list(amendment.postings)
         if amendment.score_changes and postings:
-            shown = tuple(self._in_redis(amendment.score_changes, amendment.now))
-            postings[-1] = replace(postings[-1], score_changes=(*postings[-1].score_changes, *shown))
+            indexed = tuple(self._indexed(amendment.score_changes, amendment.now))
+            postings[-1] = replace(postings[-1], score_changes=(*postings[-1].score_changes, *indexed))
         return [await self._after_commit.announce(posting) for posting in postings]
 
-    def _in_redis(self, score_changes: Sequence[ScoreChange], now: datetime) -> Iterable[ScoreChange]:
-        """The rows of boards that Redis may hold."""
+    def _indexed(self, score_changes: Sequence[ScoreChange], now: datetime) -> Iterable[ScoreChange]:
+        """Return the changes of boards that Redis may hold."""
         categories = self._catalogue.current.categories
-        for standing in score_changes:
-            board = standing.board
+        for change in score_changes:
+            board = change.board
             category = categories.get(board.category)
             if category and board.window.period in category.periods and not is_evicted(board, now):
-                yield standing
+                yield change

@@ -1,157 +1,203 @@
-"""The ledger as a service: claims go in, committed transactions come out, many to a commit."""
+"""The ledger: the one writer of scores that are played.
+
+A batch of requests goes through three phases, each in a module of its own: *load* the accounts (`load`), *judge* each
+request by its account (`app.domain.rules.judge`, pure), *store* the postings with one statement (`store`). After the
+commit the ranks come from Redis (`after_commit`), and with them the receipts.
+
+Two processes may change the same user at the same time. Storing fails if an account is no longer what it was when it
+was loaded, and the batch is judged again. The retry ladder:
+
+| attempt | batch     | accounts from                  | lock                  | on conflict           |
+|---------|-----------|--------------------------------|-----------------------|-----------------------|
+| 1       | all       | the cache, else one SELECT     | none; optimistic      | attempt 2             |
+| 2       | all       | one SELECT                     | none; optimistic      | attempt 3             |
+| 3 to 7  | 1 request | SELECTs in the transaction     | the user's row        | again; at last `ServiceUnavailable` |
+
+A conflict is `ChainMoved`, an integrity error, a deadlock or a serialization failure. A refusal is stored nowhere and
+so cannot conflict: one that rests on an account cached for more than a minute is judged again from the database.
+
+Scores have other writers, each with its own transaction: `amend` (moderators' decisions), and in
+`app.services.archives` opening balances, the import of an archive and the seed. They extend the same chains.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import overload
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.domain.errors import (
-    ActionTokenNotYours,
-    ActionTokenUsed,
-    BadUserInput,
-    DomainError,
-    DuplicateAction,
-    InvalidActionToken,
-    ServiceUnavailable,
-    UnderReview,
-    UserNotFound,
-)
+from app.domain.errors import DomainError, ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger.posting import Account, Posting, ScoreRequest, post
+from app.domain.ledger.posting import Posting, ScoreRequest
 from app.domain.ledger.receipts import Receipt
-from app.domain.players.milestones import Milestone
-from app.models.statements.ledger.accounts_per_address import count_accounts_per_address
-from app.models.statements.ledger.load_accounts import Loaded, load
-from app.models.statements.ledger.store_postings import (
-    ChainMoved,
-    is_one_statement,
-    lock_user,
-    receipt_by_request,
-    receipt_by_token,
-    store,
-)
-from app.services.ledger.account_cache import AccountCache
+from app.domain.rules.judge import FinalPolicy, Judgement, NeedsVerification, Policy, judge
+from app.models.statements.ledger.store_postings import ChainMoved, lock_user
+from app.runtime import Runtime
 from app.services.ledger.after_commit import AfterCommit
+from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
+from app.services.ledger.repeats import refusal_of_request_key, refusal_of_token
+from app.services.ledger.store import PostingStore
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, is_repeatable
 
-Judge = Callable[[ScoreRequest, Account, datetime], ScoreRequest]
-"""Raises the refusal of a claim, or says what to post: the claim as it is, or as the judge would have it.
+MAX_LOCKED_ATTEMPTS = 5
+"""How often a single request is tried with its user locked, before the caller has to retry."""
 
-Pure: it may be asked again after a conflict. What it raises need not be a refusal; it reaches the caller as it is.
-"""
+_QueuedRequest = tuple[UUID, ScoreRequest, Policy]
+"""The user (whose requests run one after the other), the request, and the policy that judges it."""
 
-ATTEMPTS = 5
-"""How often a claim is judged anew because others changed the same user meanwhile, before the caller must come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class _QueuedRequest:
-    request: ScoreRequest
-    judge: Judge
-
-
-_Committed = asyncio.Future[Receipt]
-"""The receipt of what is committed, to come with its ranks."""
+_Outcome = Receipt | NeedsVerification
 
 
 class Ledger:
-    """The one way by which scores change.
+    """Posts score requests, many to a commit.
 
-    Guarantees: a claim is judged by the very state that it changes; what is acknowledged is committed; what is
+    Guarantees: a request is judged by the very state that it changes; what is acknowledged is committed; what is
     refused changed nothing; a token or request key pays once, whatever runs at the same time.
     """
 
     def __init__(
         self,
         database: Database,
-        account_cache: AccountCache,
-        after_commit: AfterCommit,
+        loader: AccountLoader,
         milestones: Milestones,
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        after_commit: AfterCommit,
+        runtime: Runtime,
         *,
-        batch: int,
+        max_batch_size: int,
         max_concurrent: int,
         min_second_batch: int = 1,
-        recent: int = 0,
     ) -> None:
-        """`batch`: the most claims that share one commit. `max_concurrent`: how many commits may be under way;
-        `min_second_batch`: how many claims must wait before one more is begun.
+        """Configure the ledger.
 
-        `recent`: how many completions of a player's history the judges want to see.
+        Args:
+            database: Where postings are stored.
+            loader: Loads the accounts.
+            milestones: Awards the milestones that a posting reaches.
+            after_commit: Makes receipts of postings that are committed.
+            runtime: The sources of time and of transaction ids.
+            max_batch_size: How many requests may share one commit.
+            max_concurrent: How many commits may be under way.
+            min_second_batch: How many requests must wait before another commit starts beside one under way.
         """
         self._database = database
-        self._account_cache = account_cache
-        self._after_commit = after_commit
+        self._loader = loader
+        self._store = PostingStore(database, milestones)
         self._milestones = milestones
-        self._clock = clock
-        self._random_bytes = random_bytes
-        self._recent = recent
-        self._queue = Batcher(
+        self._after_commit = after_commit
+        self._runtime = runtime
+        self._queue: Batcher[_QueuedRequest, _Outcome] = Batcher(
             self._commit,
-            size=batch,
+            max_batch_size=max_batch_size,
             max_concurrent=max_concurrent,
             min_second_batch=lambda: min_second_batch,
-            key=lambda item: item.request.user_id,
+            key=itemgetter(0),
         )
 
-    async def post(self, request: ScoreRequest, judge: Judge) -> Receipt:
-        """Carry out what `judge` makes of `request`.
+    @overload
+    def post(self, request: ScoreRequest, policy: FinalPolicy) -> asyncio.Future[Receipt]: ...
 
-        Raises what `judge` raises; ActionTokenUsed, ActionTokenNotYours or InvalidActionToken for a token that cannot
-        be consumed; DuplicateAction for a request key that has paid, BadUserInput when it did so for other content;
-        UnderReview for a repeat of what is held; UserNotFound; ServiceUnavailable. After the commit nothing is raised
-        any more: without Redis the receipt just has no ranks.
+    @overload
+    def post(self, request: ScoreRequest, policy: Policy) -> asyncio.Future[Receipt | NeedsVerification]: ...
+
+    def post(self, request: ScoreRequest, policy: Policy) -> asyncio.Future[Receipt] | asyncio.Future[_Outcome]:
+        """Post `request` as `policy` decides. It is posted even if nobody awaits the result.
+
+        After the commit nothing is raised any more: without Redis the receipt has no ranks.
+
+        Returns:
+            The receipt, or `NeedsVerification` if that is the decision of the policy: then nothing was posted.
+
+        Raises:
+            ActionTokenUsed, ActionTokenNotYours, InvalidActionToken: The token cannot be consumed.
+            DuplicateAction: The request key has paid; the error has the first receipt.
+            BadUserInput: The request key was used for other content.
+            UnderReview: The request is a repeat of one that is held.
+            UserNotFound: There is no such user.
+            ServiceUnavailable: PostgreSQL cannot be used, or the user is changed too often at the same time.
+            Exception: What `policy` raises.
         """
-        committed = await self._queue.submit(_QueuedRequest(request, judge))
-        return await committed
+        return self._queue.enqueue((request.user_id, request, policy))
 
-    async def refuse_repeats(self, request_key: str, request_hash: bytes | None) -> None:
-        """Raise what `post` would for a request key that has been used; pass a new one."""
-        async with self._database.connect() as connection:
-            found = await receipt_by_request(connection, request_key)
-        if found is not None:
-            raise _repetition(*found, request_hash)
+    async def refuse_used_request_key(self, request_key: str, request_hash: bytes | None) -> None:
+        """Raise what `post` raises for a request key that was used; return for a new one."""
+        if refusal := await refusal_of_request_key(self._database, request_key, request_hash):
+            raise refusal
 
-    async def refuse_replay(self, token_hash: bytes, user_id: UUID) -> None:
-        """Raise what `post` would for a token that this user has used; pass any other."""
-        async with self._database.connect() as connection:
-            receipt = await receipt_by_token(connection, token_hash)
-        if receipt is not None and receipt.user.id == user_id:
-            raise UnderReview if receipt.held else ActionTokenUsed(receipt)
+    async def refuse_used_token(self, token_hash: bytes, user_id: UUID) -> None:
+        """Raise what `post` raises for a token that this user has used; return for any other."""
+        if refusal := await refusal_of_token(self._database, token_hash, user_id):
+            raise refusal
 
     async def drain(self) -> None:
-        """Return when everything under way is committed and announced."""
+        """Return when everything under way is committed and its receipts are made."""
         await self._queue.drain()
         await self._after_commit.drain()
 
-    async def _commit(self, queued: Sequence[_QueuedRequest]) -> Sequence[_Committed | Exception]:
-        """First from memory, then from the database, and then each by itself."""
-        for from_memory in (True, False):
+    async def _commit(
+        self, batch: Sequence[_QueuedRequest]
+    ) -> Sequence[asyncio.Future[Receipt] | NeedsVerification | Exception]:
+        """Climb the retry ladder: from the cache, from the database, and then each request alone."""
+        for use_cache in (True, False):
             try:
-                return await self._attempt(queued, from_memory=from_memory)
+                judgements = await self._load_and_judge(batch, use_cache=use_cache)
+                postings = [judgement for judgement in judgements if isinstance(judgement, Posting)]
+                if postings:
+                    await self._store_all(postings)
             except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
                 if not is_repeatable(error):
                     raise
-        return [await self._alone(item) for item in queued]
+            else:
+                announce = self._after_commit.announce
+                return [announce(one) if isinstance(one, Posting) else one for one in judgements]
+        return [await self._commit_alone(request, policy) for _, request, policy in batch]
 
-    async def _alone(self, item: _QueuedRequest) -> _Committed | Exception:
-        """One claim by itself, so that no other's conflict can harm it.
+    async def _load_and_judge(self, batch: Sequence[_QueuedRequest], *, use_cache: bool) -> list[Judgement]:
+        """Return what becomes of each request. Judge again what only an old cached account refuses."""
+        now = self._runtime.clock()
+        requests = [request for _, request, _ in batch]
+        accounts = await self._loader.load(requests, now, use_cache=use_cache)
+        judgements: list[Judgement] = []
+        for (_, request, policy), account in zip(batch, accounts, strict=True):
+            if isinstance(account, Exception):
+                judgements.append(account)
+            else:
+                transaction_id = uuid7(now, self._runtime.random_bytes)
+                judgements.append(judge(request, policy, account, now, transaction_id))
+        if use_cache:
+            doubtful = [
+                index
+                for index, judgement in enumerate(judgements)
+                if not isinstance(judgement, Posting) and not self._loader.is_fresh(requests[index])
+            ]
+            if doubtful:
+                again = await self._load_and_judge([batch[index] for index in doubtful], use_cache=False)
+                for index, judgement in zip(doubtful, again, strict=True):
+                    judgements[index] = judgement
+        return judgements
 
-        The user is locked first: whoever is as eager on another instance waits, instead of being faster again.
-        """
-        for _ in range(ATTEMPTS):
+    async def _store_all(self, postings: Sequence[Posting]) -> None:
+        try:
+            await self._store.store(postings)
+        except BaseException:
+            self._loader.evict(posting.transaction.user_id for posting in postings)
+            raise
+        self._loader.apply(postings)
+
+    async def _commit_alone(
+        self, request: ScoreRequest, policy: Policy
+    ) -> asyncio.Future[Receipt] | NeedsVerification | Exception:
+        """Post one request by itself, so that no other's conflict can affect it."""
+        for _ in range(MAX_LOCKED_ATTEMPTS):
             try:
-                return await self._locked(item)
+                return await self._commit_locked(request, policy)
             except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
@@ -161,117 +207,20 @@ class Ledger:
                 return error
         return ServiceUnavailable()
 
-    async def _attempt(
-        self, queued: Sequence[_QueuedRequest], *, from_memory: bool
-    ) -> Sequence[_Committed | Exception]:
-        now = self._clock()
-        results = await self._judge_all(queued, now, from_memory=from_memory)
-        doubtful = [
-            index
-            for index, (item, result) in enumerate(zip(queued, results, strict=True))
-            if isinstance(result, Exception) and not self._account_cache.is_fresh(item.request)
-        ]
-        if doubtful:
-            again = await self._judge_all([queued[index] for index in doubtful], now, from_memory=False)
-            for index, result in zip(doubtful, again, strict=True):
-                results[index] = result
-        postings = [result for result in results if isinstance(result, Posting)]
-        if postings:
-            await self._store(postings)
-        return [self._after_commit.announce(result) if isinstance(result, Posting) else result for result in results]
-
-    async def _locked(self, item: _QueuedRequest) -> _Committed | Exception:
-        self._account_cache.invalidate(item.request.user_id)
+    async def _commit_locked(
+        self, request: ScoreRequest, policy: Policy
+    ) -> asyncio.Future[Receipt] | NeedsVerification | Exception:
+        """Lock the user first: other processes wait instead of being faster again."""
+        self._loader.evict([request.user_id])
         async with self._database.begin() as connection:
-            await lock_user(connection, item.request.user_id)
-            now = self._clock()
-            (state,) = await load(connection, [item.request], now, self._recent)
-            result = await self._judged(item, state, now)
-            if isinstance(result, Exception):
-                return result
-            await store(connection, [result])
-            reached = await self._milestones.award_scores(connection, [result])
+            await lock_user(connection, request.user_id)
+            now = self._runtime.clock()
+            account = await self._loader.load_locked(connection, request, now)
+            if isinstance(account, Exception):
+                return account
+            judgement = judge(request, policy, account, now, uuid7(now, self._runtime.random_bytes))
+            if not isinstance(judgement, Posting):
+                return judgement
+            reached = await self._store.store_in(connection, [judgement])
         self._milestones.announce(reached)
-        return self._after_commit.announce(result)
-
-    async def _judge_all(
-        self, queued: Sequence[_QueuedRequest], now: datetime, *, from_memory: bool
-    ) -> list[Posting | Exception]:
-        states = await self._states([item.request for item in queued], now, from_memory=from_memory)
-        return [await self._judged(item, state, now) for item, state in zip(queued, states, strict=True)]
-
-    async def _judged(self, item: _QueuedRequest, state: Loaded, now: datetime) -> Posting | Exception:
-        try:
-            account = await self._admit(item.request, state)
-            request = item.judge(item.request, account, now)
-            return post(request, account, now, self._new_id(now))
-        except Exception as refusal:  # One claim's misfortune, whatever it is, must not be its neighbours'.
-            return refusal
-
-    async def _states(self, claims: Sequence[ScoreRequest], now: datetime, *, from_memory: bool) -> list[Loaded]:
-        """What each claim is judged by: remembered where possible, else loaded."""
-        invalidations = self._account_cache.invalidations
-        if from_memory and (addresses := self._account_cache.addresses_to_count(claims)):
-            async with self._database.driver() as connection:
-                self._account_cache.count(await count_accounts_per_address(connection, addresses, now))
-        recalled = [self._account_cache.get(request, now) if from_memory else None for request in claims]
-        missing = [request for request, account in zip(claims, recalled, strict=True) if account is None]
-        loaded: Iterator[Loaded] = iter(())
-        if missing:
-            async with self._database.driver() as connection:
-                loaded = iter(await load(connection, missing, now, self._recent))
-        states = []
-        for request, account in zip(claims, recalled, strict=True):
-            if account is not None:
-                # Whether the token is good is left to the constraint: `store` consumes it, or fails.
-                states.append(Loaded(account, request.user_id, token_used=False, request_used=False))
-                continue
-            state = next(loaded)
-            if state.account is not None:
-                self._account_cache.store(request, state.account, now, invalidations)
-            states.append(state)
-        return states
-
-    async def _store(self, postings: Sequence[Posting]) -> None:
-        plain = is_one_statement(postings) and not self._milestones.are_crossed(postings)
-        reached: Sequence[Milestone] = ()
-        try:
-            if plain:
-                async with self._database.driver() as connection:
-                    await store(connection, postings)
-            else:
-                async with self._database.begin() as connection:
-                    await store(connection, postings)
-                    reached = await self._milestones.award_scores(connection, postings)
-        except BaseException:
-            for posting in postings:
-                self._account_cache.invalidate(posting.transaction.user_id)
-            raise
-        for posting in postings:
-            self._account_cache.apply(posting)
-        self._milestones.announce(reached)
-
-    async def _admit(self, request: ScoreRequest, state: Loaded) -> Account:
-        """The account, when the claim's token can be consumed by its claimant and its request key is new."""
-        if request.token_hash is not None:
-            if state.token_owner is None:
-                raise InvalidActionToken
-            if state.token_owner != request.user_id:
-                raise ActionTokenNotYours
-            if state.token_used:
-                await self.refuse_replay(request.token_hash, request.user_id)
-                raise InvalidActionToken
-        if request.request_key is not None and state.request_used:
-            await self.refuse_repeats(request.request_key, request.request_hash)
-        if state.account is None:
-            raise UserNotFound
-        return state.account
-
-    def _new_id(self, now: datetime) -> UUID:
-        return uuid7(now, self._random_bytes)
-
-
-def _repetition(receipt: Receipt, content: bytes | None, wanted: bytes | None) -> DomainError:
-    if content != wanted:
-        return BadUserInput("This idempotency key was used for a request with different content. Use a new key.")
-    return UnderReview() if receipt.held else DuplicateAction(receipt)
+        return self._after_commit.announce(judgement)

@@ -62,7 +62,7 @@ class RateLimiter:
         self._queue: Batcher[_Counting, Verdict] = Batcher(
             # The script judges one hit after the other, so hits of the same caller may share a call.
             self._judge,
-            size=BATCH,
+            max_batch_size=BATCH,
             max_concurrent=MAX_CONCURRENT,
             key=None,
             min_second_batch=lambda: 1 if redis_caller.breaker.is_open else MIN_SECOND_BATCH,

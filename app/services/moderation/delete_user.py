@@ -12,12 +12,12 @@ from app.domain.ledger.posting import ScoreRequest, boards_for
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.statements.ledger.amendments import (
+    ANONYMIZE_USER,
     CLEAR_SCORES,
-    FORGET,
-    FORGET_METADATA,
-    FORGET_MILESTONES,
-    FORGET_SESSIONS,
-    FORGET_TOKENS,
+    DELETE_MILESTONES,
+    DELETE_SIGNING_SESSIONS,
+    DELETE_TOKEN_METADATA,
+    DELETE_UNUSED_TOKENS,
     totals,
 )
 from app.models.statements.players.export_user import export
@@ -60,9 +60,9 @@ class Deletion:
             content = await export(amendment.connection, user_id)
             await self._enter(amendment, moderator, reason)
             await amendment.change_all_scores(CLEAR_SCORES)
-            for statement in (FORGET_TOKENS, FORGET_METADATA, FORGET_SESSIONS, FORGET_MILESTONES):
+            for statement in (DELETE_UNUSED_TOKENS, DELETE_TOKEN_METADATA, DELETE_SIGNING_SESSIONS, DELETE_MILESTONES):
                 await amendment.connection.execute(statement, {"user": user_id})
-            forgotten = await amendment.connection.execute(FORGET, {"user": user_id, "now": amendment.now})
+            forgotten = await amendment.connection.execute(ANONYMIZE_USER, {"user": user_id, "now": amendment.now})
             row = forgotten.one()
         profile = Profile(user_id, row.username, None, row.created_at)
         await self._profiles.replace(profile)

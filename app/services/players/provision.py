@@ -43,7 +43,7 @@ class Users:
         self._capacity = capacity
         self._known: OrderedDict[UUID, Claimed] = OrderedDict()
         self._finding: Batcher[UUID, Claimed | None] = Batcher(
-            self._find_all, size=BATCH, max_concurrent=MAX_CONCURRENT, key=None
+            self._find_all, max_batch_size=BATCH, max_concurrent=MAX_CONCURRENT, key=None
         )
 
     async def ensure(self, caller: Caller) -> None:

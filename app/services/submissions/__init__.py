@@ -1,0 +1,1 @@
+"""Submissions: the ways in which players and game servers request points."""

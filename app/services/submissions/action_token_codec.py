@@ -1,16 +1,17 @@
-"""Action tokens as text: what they claim, signed and verified."""
+"""The codec of action tokens: claims are signed and verified as JSON Web Tokens."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from app.domain.errors import ActionTokenExpired, InvalidActionToken
+from app.runtime import Runtime
 from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header
 from app.services.auth.signing_keys import ALGORITHM, SigningKeys
 
@@ -20,7 +21,7 @@ AUDIENCE = "leaderboard-actions"
 
 @dataclass(frozen=True, slots=True)
 class ActionTokenClaims:
-    """What a verified action token says."""
+    """The claims of a verified action token."""
 
     user_id: UUID
     action_id: str
@@ -30,21 +31,27 @@ class ActionTokenClaims:
     expires_at: datetime
 
 
-class ActionClaims:
-    """Turns claims into tokens and back.
+class ActionTokenCodec:
+    """Encodes claims as tokens and decodes them.
 
-    A token that this process signed is known by its text, and need not be decoded when it comes back.
+    Tokens that this process signed are cached with their claims, and need no decoding.
     """
 
-    def __init__(self, secrets: SigningKeys, clock: Callable[[], datetime], capacity: int = 50_000) -> None:
-        """`capacity`: how many tokens of its own the process remembers; the oldest are forgotten first."""
+    def __init__(self, secrets: SigningKeys, runtime: Runtime, capacity: int = 50_000) -> None:
+        """Create a codec with an empty cache.
+
+        Args:
+            secrets: The keys that sign and verify tokens.
+            runtime: The source of time, for the expiry of tokens.
+            capacity: How many tokens are cached; the oldest are evicted first.
+        """
         self._secrets = secrets
-        self._clock = clock
+        self._runtime = runtime
         self._capacity = capacity
         self._signed: OrderedDict[str, ActionTokenClaims] = OrderedDict()
 
     def sign(self, claims: ActionTokenClaims, category: str, nonce: str) -> str:
-        """The token for `claims`; `nonce` is what `token_hash` is the hash of."""
+        """Return the token of `claims`; `nonce` is the text whose hash is `token_hash`."""
         token = self._secrets.sign(
             {
                 "sub": str(claims.user_id),
@@ -53,7 +60,8 @@ class ActionClaims:
                 "pts": claims.points,
                 "jti": nonce,
                 "aud": AUDIENCE,
-                "iat": claims.issued_at.timestamp(),  # With its fraction: an action of one second takes a whole one.
+                # With its fraction, so that a minimum duration of one second is exact.
+                "iat": claims.issued_at.timestamp(),
                 "exp": int(claims.expires_at.timestamp()),
             },
             TYPE,
@@ -64,16 +72,18 @@ class ActionClaims:
         return token
 
     def verify(self, token: str) -> ActionTokenClaims:
-        """What `token` claims. Raises InvalidActionToken, with one answer for all that is wrong, or ActionTokenExpired.
+        """Return the claims of `token`. The caller checks whose it is, the ledger whether it was used.
 
-        Whether it was used, and whether it is the caller's, is not looked at here.
+        Raises:
+            InvalidActionToken: The token is not one of this service; the error does not say why.
+            ActionTokenExpired: The token is valid and expired.
         """
-        known = self._signed.get(token)
-        if known is None:
+        cached = self._signed.get(token)
+        if cached is None:
             return self._decode(token)
-        if known.expires_at <= self._clock():
-            raise ActionTokenExpired(known.token_hash)
-        return known
+        if cached.expires_at <= self._runtime.clock():
+            raise ActionTokenExpired(cached.token_hash)
+        return cached
 
     def _decode(self, token: str) -> ActionTokenClaims:
         try:
@@ -81,7 +91,7 @@ class ActionClaims:
             if header.typ != TYPE or header.algorithm != ALGORITHM:
                 raise BadToken
             keys = self._secrets.candidates(header.kid)
-            now = self._clock().timestamp()
+            now = self._runtime.clock().timestamp()
             try:
                 return _claims(read_claims(token, keys, algorithm=ALGORITHM, audience=AUDIENCE, now=now)[0])
             except ExpiredToken as late:
@@ -91,12 +101,12 @@ class ActionClaims:
 
 
 def hash_of(nonce: str) -> bytes:
-    """What stands for a token in the database."""
+    """Return the hash that identifies a token in the database."""
     return hashlib.sha256(nonce.encode()).digest()
 
 
 def _claims(claims: Mapping[str, Any]) -> ActionTokenClaims:
-    """Raises BadToken, ValueError."""
+    """Return typed claims. Raises BadToken, ValueError."""
     action_id, points, nonce = claims.get("act"), claims.get("pts"), claims.get("jti")
     if type(action_id) is not str or type(points) is not int or type(nonce) is not str:
         raise BadToken

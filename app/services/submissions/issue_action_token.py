@@ -1,4 +1,4 @@
-"""Issue an action token: the permission is given before the action starts."""
+"""Issue an action token, before the action starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.domain.ledger.idempotency import json_text
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.provision import Users
-from app.services.submissions.action_tokens import ActionTokens, Issued
+from app.services.submissions.action_tokens import ActionTokens, IssuedActionToken
 
 MAX_METADATA_BYTES = 2048
 
@@ -23,10 +23,13 @@ class IssueToken:
 
     async def __call__(
         self, caller: Caller, action_id: str, difficulty: str | None = None, metadata: Any = None
-    ) -> Issued:
-        """A new token for `caller`.
+    ) -> IssuedActionToken:
+        """Issue a token to `caller`.
 
-        Raises InvalidAction, TooManyOpenTokens; BadUserInput for metadata of more than 2 KiB as JSON.
+        Raises:
+            InvalidAction: There is no such action or difficulty.
+            TooManyOpenTokens: The user has too many unused tokens.
+            BadUserInput: The metadata is larger than 2 KiB as JSON.
         """
         action = self._catalogue.current.action(action_id)
         action.points_for(difficulty)

@@ -1,17 +1,16 @@
-"""Record an action: a game's back-end reports what one of its players has done."""
+"""Record an action: a game's back-end reports an action of one of its players."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from app.domain.errors import DuplicateAction
 from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
-from app.domain.ledger.posting import Account, ScoreRequest
+from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
-from app.domain.rules import eligibility as rules
+from app.domain.rules.judge import server_policy
 from app.domain.users import Caller
 from app.domain.validation import clean_username
 from app.services.catalogue.cache import CatalogueService
@@ -20,8 +19,8 @@ from app.services.players.provision import Users
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a back-end says. With a `username` the player need not be known."""
+class ActionReport:
+    """The report of a back-end. With a `username` the player is created if there is none."""
 
     user_id: UUID
     action_type: str
@@ -40,13 +39,17 @@ class RecordAction:
         self._ledger = ledger
 
     async def __call__(
-        self, server: Caller, report: Report, *, address: str | None = None, user_agent: str | None = None
+        self, server: Caller, report: ActionReport, *, address: str | None = None, user_agent: str | None = None
     ) -> Receipt:
-        """Pay the player. A repeat with the same key and content gets the first receipt.
+        """Award the points to the player, and return the receipt; a repeat returns the first receipt.
 
-        The rules of the action hold here too, but for its duration; fraud and verifier are the back-end's business.
-        Raises their refusals; BadUserInput for a key that was used for something else; UserNotFound for a player that
-        is not known, unless there is a username and provisioning is on; Forbidden for one who was deleted.
+        The rules of the action apply except its duration. Fraud detection and verification are up to the back-end.
+
+        Raises:
+            BadUserInput: The key was used for other content.
+            UserNotFound: There is no such player, and no username or no provisioning.
+            Forbidden: The player was deleted.
+            DomainError: The refusals of the rules.
         """
         key = clean_key(report.idempotency_key)
         reason = None if report.reason is None else clean_reason(report.reason)
@@ -55,7 +58,7 @@ class RecordAction:
         points = action.points_for(report.difficulty)
         if report.username is not None:
             await self._users.introduce(report.user_id, clean_username(report.username))
-        claim = ScoreRequest(
+        request = ScoreRequest(
             user_id=report.user_id,
             category=catalogue.category(action.category),
             kind=Kind.SERVER_ACTION,
@@ -67,11 +70,6 @@ class RecordAction:
             reason=reason,
         )
         try:
-            return await self._ledger.post(claim, _judge)
+            return await self._ledger.post(request, server_policy)
         except DuplicateAction as repeat:
             return repeat.receipt
-
-
-def _judge(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
-    rules.check(claim, account, now)
-    return claim

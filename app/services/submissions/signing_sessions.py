@@ -1,9 +1,8 @@
-"""Signing sessions: a key by which a player's client signs actions, for clients that are not always online."""
+"""Signing sessions: a client that is not always online gets a key to sign the actions of its player."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,15 +11,20 @@ from app.domain.errors import InvalidSignature
 from app.domain.ids import uuid7
 from app.domain.rules.signed_actions import SignedAction, is_signed_by
 from app.domain.users import Caller
-from app.models.statements.submissions.signing_sessions import DELETE_EXPIRED, FIND, OPEN
+from app.models.statements.submissions.signing_sessions import (
+    DELETE_EXPIRED_SESSIONS,
+    FIND_SESSION,
+    OPEN_SESSION,
+)
+from app.runtime import Runtime
 from app.services.auth.signing_keys import SigningKeys
 from app.services.players.provision import Users
 from app.stores.postgres import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """A new session, with its secret: the one time that it is told."""
+class NewSigningSession:
+    """A new session with its secret, which is not shown again."""
 
     key_id: UUID
     secret: str
@@ -29,10 +33,10 @@ class Opened:
 
 
 class SigningSessions:
-    """Opens sessions, and checks what is signed in them.
+    """Opens sessions, and verifies signatures.
 
-    Secrets are derived from the key id and the secrets of the server, and stored nowhere: who reads the database
-    cannot sign.
+    Session secrets are derived from the key id and the secrets of the server, and stored nowhere: a copy of the
+    database is not enough to sign.
     """
 
     def __init__(
@@ -40,57 +44,56 @@ class SigningSessions:
         database: Database,
         secrets: SigningKeys,
         users: Users,
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        runtime: Runtime,
         *,
         lifetime: timedelta,
-        most: int,
+        max_sessions: int,
     ) -> None:
-        """`most`: how many sessions a user can have; one more ends the oldest."""
+        """`max_sessions`: how many sessions a user may have; one more deletes the oldest."""
         self._database = database
         self._secrets = secrets
         self._users = users
-        self._clock = clock
-        self._random_bytes = random_bytes
+        self._runtime = runtime
         self._lifetime = lifetime
-        self._most = most
+        self._max_sessions = max_sessions
 
-    async def open(self, caller: Caller) -> Opened:
-        """A new session of `caller`. Raises UserNotFound, Forbidden, ServiceUnavailable."""
+    async def open(self, caller: Caller) -> NewSigningSession:
+        """Open a session of `caller`. Raises UserNotFound, Forbidden, ServiceUnavailable."""
         await self._users.ensure(caller)
-        now = self._clock()
-        key_id, expires_at = uuid7(now, self._random_bytes), now + self._lifetime
+        now = self._runtime.clock()
+        key_id, expires_at = uuid7(now, self._runtime.random_bytes), now + self._lifetime
         async with self._database.begin() as connection:
             values = {
                 "key_id": key_id,
                 "user": caller.user_id,
                 "now": now,
                 "expires_at": expires_at,
-                "most": self._most,
+                "max_sessions": self._max_sessions,
             }
-            await connection.execute(OPEN, values)
-        return Opened(key_id, self._derive(key_id)[0], now, expires_at)
+            await connection.execute(OPEN_SESSION, values)
+        return NewSigningSession(key_id, self._derive(key_id)[0], now, expires_at)
 
     async def check(self, caller: Caller, action: SignedAction, signature: str) -> datetime:
-        """When the session was opened in which `caller` signed `action`.
+        """Return when the session was opened in which `caller` signed `action`.
 
-        Raises InvalidSignature, with one answer for a wrong signature, an unknown or expired key, and another's.
+        Raises:
+            InvalidSignature: The signature is wrong, or the key is unknown, expired or another user's.
         """
         if not any(is_signed_by(secret, action, signature) for secret in self._derive(action.key_id)):
             raise InvalidSignature
-        values = {"key_id": action.key_id, "user": caller.user_id, "now": self._clock()}
+        values = {"key_id": action.key_id, "user": caller.user_id, "now": self._runtime.clock()}
         async with self._database.connect() as connection:
-            opened_at: datetime | None = (await connection.execute(FIND, values)).scalar_one_or_none()
+            opened_at: datetime | None = (await connection.execute(FIND_SESSION, values)).scalar_one_or_none()
         if opened_at is None:
             raise InvalidSignature
         return opened_at
 
     async def delete_expired(self) -> int:
-        """Delete the sessions that are over. Returns how many."""
+        """Delete the expired sessions, and return how many."""
         async with self._database.begin() as connection:
-            return (await connection.execute(DELETE_EXPIRED, {"now": self._clock()})).rowcount
+            return (await connection.execute(DELETE_EXPIRED_SESSIONS, {"now": self._runtime.clock()})).rowcount
 
     def _derive(self, key_id: UUID) -> list[str]:
-        """The session's secret from each secret of the server, the current one's first."""
+        """Return the session's secret by each secret of the server, the current one first."""
         name = f"signing-session:{key_id}".encode()
         return [hmac.new(one, name, "sha256").hexdigest() for one in self._secrets.candidates(None)]

@@ -1,10 +1,12 @@
-"""Submit a score: an action token is turned into points."""
+"""Submit a score: an action token is exchanged for points.
+
+The types along the way: ActionTokenClaims (of the token), ScoreRequest, Posting (in the ledger), Receipt.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.domain.catalogue.catalogue import Catalogue
 from app.domain.errors import ActionTokenExpired, ActionTokenNotYours
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
@@ -13,7 +15,7 @@ from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import Users
-from app.services.submissions.action_token_codec import ActionClaims
+from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.award import AwardService
 
 
@@ -22,13 +24,13 @@ class SubmitScore:
 
     def __init__(
         self,
-        tokens: ActionClaims,
+        codec: ActionTokenCodec,
         catalogue: CatalogueService,
         users: Users,
         award_service: AwardService,
         ledger: Ledger,
     ) -> None:
-        self._tokens = tokens
+        self._codec = codec
         self._catalogue = catalogue
         self._users = users
         self._award_service = award_service
@@ -43,21 +45,31 @@ class SubmitScore:
         address: str | None = None,
         user_agent: str | None = None,
     ) -> Receipt:
-        """Pay `caller` for the action that `token` permitted. `data` goes to the action's verifier.
+        """Award the points of the action that `token` permitted, and return the receipt.
 
-        Raises the refusals of `app.domain.errors` that concern tokens and actions, and what `AwardService.award`
-        raises. A refused submission changes nothing; a repeat, however late, raises ActionTokenUsed with the first
-        receipt.
+        A refused submission changes nothing.
+
+        Args:
+            caller: The user that the token was issued to.
+            token: The action token.
+            data: JSON for the verifier of the action.
+            address: The address of the client.
+            user_agent: The user agent of the client.
+
+        Raises:
+            ActionTokenUsed: The token was used, however long ago; the error has the first receipt.
+            ActionTokenExpired, ActionTokenNotYours, InvalidActionToken: The token cannot be used.
+            DomainError: What `AwardService.award` raises.
         """
         try:
-            claims = self._tokens.verify(token)
-        except ActionTokenExpired as late:
-            await self._ledger.refuse_replay(late.token_hash, caller.user_id)
+            claims = self._codec.verify(token)
+        except ActionTokenExpired as expired:
+            await self._ledger.refuse_used_token(expired.token_hash, caller.user_id)
             raise
         if claims.user_id != caller.user_id:
             raise ActionTokenNotYours
         await self._users.ensure(caller)
-        catalogue: Catalogue = self._catalogue.current
+        catalogue = self._catalogue.current
         action = catalogue.action(claims.action_id)
         request = ScoreRequest(
             user_id=caller.user_id,

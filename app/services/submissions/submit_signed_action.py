@@ -1,9 +1,7 @@
-"""Submit a signed action: an action that was not announced by a token, but signed by the player's client."""
+"""Submit a signed action: an action without a token, signed by the player's client."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from app.domain.errors import StaleTimestamp
@@ -13,6 +11,7 @@ from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Caller
+from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.submissions.award import AwardService
@@ -28,13 +27,13 @@ class SubmitSignedAction:
         catalogue: CatalogueService,
         award_service: AwardService,
         ledger: Ledger,
-        clock: Callable[[], datetime],
+        runtime: Runtime,
     ) -> None:
         self._sessions = sessions
         self._catalogue = catalogue
         self._award_service = award_service
         self._ledger = ledger
-        self._clock = clock
+        self._runtime = runtime
 
     async def __call__(
         self,
@@ -46,20 +45,24 @@ class SubmitSignedAction:
         address: str | None = None,
         user_agent: str | None = None,
     ) -> Receipt:
-        """Pay `caller` for `action`.
+        """Award the points of `action` to `caller`, and return the receipt.
 
-        Raises InvalidSignature; StaleTimestamp; DuplicateAction with the first receipt for an action id that has paid,
-        however old; InvalidAction; and what `AwardService.award` raises.
+        Raises:
+            InvalidSignature: The action is not signed in a session of the caller.
+            StaleTimestamp: The timestamp is too far from the server's clock.
+            DuplicateAction: The action id has paid, however long ago; the error has the first receipt.
+            InvalidAction: There is no such action or difficulty.
+            DomainError: What `AwardService.award` raises.
         """
         opened_at = await self._sessions.check(caller, action, signature)
         key = request_key("signed", caller.user_id, str(action.action_id))
         content = content_hash(action.action_type, action.difficulty)
-        if action.is_stale(self._clock()):
-            await self._ledger.refuse_repeats(key, content)
+        if action.is_stale(self._runtime.clock()):
+            await self._ledger.refuse_used_request_key(key, content)
             raise StaleTimestamp
         catalogue = self._catalogue.current
         kind = catalogue.action(action.action_type)
-        claim = ScoreRequest(
+        request = ScoreRequest(
             user_id=caller.user_id,
             category=catalogue.category(kind.category),
             kind=Kind.SIGNED_ACTION,
@@ -70,4 +73,4 @@ class SubmitSignedAction:
             request_key=key,
             request_hash=content,
         )
-        return await self._award_service.award(claim, data)
+        return await self._award_service.award(request, data)

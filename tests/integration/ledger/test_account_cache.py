@@ -1,4 +1,4 @@
-"""What a process remembers of accounts is what the database would say."""
+"""A cached account equals the account that would be loaded."""
 
 import time
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.support.wait_until import until
 ACTIONS = ("COMPLETE_LEVEL", "COMPLETE_QUIZ", "COMPLETE_LEVEL", "COMPLETE_MISSION", "COMPLETE_LEVEL", "COMPLETE_QUIZ")
 
 
-def claim_for(app: App, who: Caller, action_id: str) -> ScoreRequest:
+def request_for(app: App, who: Caller, action_id: str) -> ScoreRequest:
     catalogue: CatalogueService = app.catalogue
     action = catalogue.current.action(action_id)
     category = catalogue.current.category(action.category)
@@ -35,23 +35,23 @@ async def play(app: App, who: Caller, action: str = "COMPLETE_LEVEL") -> str:
     return token
 
 
-async def test_what_is_remembered_is_what_would_be_loaded(app: App):
+async def test_a_cached_account_equals_the_loaded_one(app: App):
     alice = caller()
     recent = app.settings.fraud_thresholds.history - 1
     for action in (*ACTIONS, *ACTIONS, *ACTIONS):
         await play(app, alice, action)
-        request = claim_for(app, alice, action)
-        remembered = app.account_cache.get(request, app.clock())
+        request = request_for(app, alice, action)
+        cached = app.account_cache.get(request, app.clock())
         async with app.database.connect() as connection:
             (loaded,) = await load(connection, [request], app.clock(), recent)
-        assert remembered is not None
+        assert cached is not None
         assert loaded.account is not None
         # The database counts a day's completions only as far as a limit asks for it.
-        done = remembered.activity.done_today
-        assert remembered == replace(loaded.account, activity=replace(loaded.account.activity, done_today=done))
+        done = cached.activity.done_today
+        assert cached == replace(loaded.account, activity=replace(loaded.account.activity, done_today=done))
 
 
-async def test_a_player_who_comes_again_is_paid_without_being_loaded(app: App):
+async def test_a_second_submission_needs_no_loading(app: App):
     alice = caller()
     await play(app, alice)
     hits = app.account_cache.hits
@@ -59,7 +59,7 @@ async def test_a_player_who_comes_again_is_paid_without_being_loaded(app: App):
     assert app.account_cache.hits == hits + 1
 
 
-async def test_a_repeat_of_a_remembered_player_gets_the_first_receipt(app: App):
+async def test_a_repeat_of_a_cached_player_gets_the_first_receipt(app: App):
     alice = caller()
     tokens = [await play(app, alice) for _ in range(3)]
     with pytest.raises(ActionTokenUsed) as again:
@@ -67,7 +67,7 @@ async def test_a_repeat_of_a_remembered_player_gets_the_first_receipt(app: App):
     assert again.value.receipt.new_score == 50
 
 
-async def test_what_another_process_did_meanwhile_counts(app: App):
+async def test_submissions_to_another_process_count(app: App):
     alice = caller()
     await play(app, alice)
     async with opened(app.settings) as other:
@@ -81,7 +81,7 @@ async def test_what_another_process_did_meanwhile_counts(app: App):
     assert scores == [200]
 
 
-async def test_limits_hold_for_players_who_are_remembered(app: App):
+async def test_limits_hold_for_players_who_are_cached(app: App):
     alice = caller()
     await play(app, alice, "DAILY_LOGIN")
     with pytest.raises(DailyLimitReached):
@@ -94,7 +94,7 @@ async def test_limits_hold_for_players_who_are_remembered(app: App):
         await play(app, alice, "COMPLETE_QUIZ")
 
 
-async def test_after_a_minute_a_player_is_still_remembered_and_the_neighbours_are_counted_again(
+async def test_after_a_minute_an_account_is_still_cached_and_its_address_is_counted_again(
     app: App, monkeypatch: pytest.MonkeyPatch
 ):
     alice, bob, address = caller("alice"), caller("bob"), "93.184.216.34"
@@ -105,16 +105,16 @@ async def test_after_a_minute_a_player_is_still_remembered_and_the_neighbours_ar
     hits, token = app.account_cache.hits, (await app.issue_token(alice, "COMPLETE_LEVEL")).token
     await app.submit_score(alice, token, address=address)
     assert app.account_cache.hits == hits + 1
-    request = replace(claim_for(app, alice, "COMPLETE_LEVEL"), actor=Actor(alice.user_id, "player", address))
-    remembered = app.account_cache.get(request, app.clock())
+    request = replace(request_for(app, alice, "COMPLETE_LEVEL"), actor=Actor(alice.user_id, "player", address))
+    cached = app.account_cache.get(request, app.clock())
     async with app.database.connect() as connection:
         (loaded,) = await load(connection, [request], app.clock(), 15)
-    assert remembered is not None
+    assert cached is not None
     assert loaded.account is not None
-    assert remembered.history.accounts_per_address == loaded.account.history.accounts_per_address == 2
+    assert cached.history.accounts_per_address == loaded.account.history.accounts_per_address == 2
 
 
-async def test_nobody_is_refused_by_what_was_so_long_ago(app: App, monkeypatch: pytest.MonkeyPatch):
+async def test_no_refusal_rests_on_an_account_that_was_loaded_long_ago(app: App, monkeypatch: pytest.MonkeyPatch):
     alice = caller()
     await play(app, alice)
     async with app.database.begin() as connection:
@@ -133,7 +133,7 @@ async def test_nobody_is_refused_by_what_was_so_long_ago(app: App, monkeypatch: 
     assert scores == [50]
 
 
-async def test_a_flag_that_another_process_closes_is_forgotten(app: App):
+async def test_an_account_is_evicted_when_another_process_closes_its_flag(app: App):
     alice = caller()
     await play(app, alice)
     async with app.database.begin() as connection:
@@ -145,10 +145,10 @@ async def test_a_flag_that_another_process_closes_is_forgotten(app: App):
         )
     app.account_cache.invalidate_all()
     await play(app, alice)
-    request = claim_for(app, alice, "COMPLETE_LEVEL")
-    remembered = app.account_cache.get(request, app.clock())
-    assert remembered is not None
-    assert remembered.history.is_suspect
+    request = request_for(app, alice, "COMPLETE_LEVEL")
+    cached = app.account_cache.get(request, app.clock())
+    assert cached is not None
+    assert cached.history.is_suspect
     async with opened(app.settings) as other:
         (flag,) = await other.moderation.reviews.flags(FlagStatus.OPEN, 10, None)
         await other.moderation.reviews.release(Actor(uuid4(), "moderator"), flag.id, "a school")

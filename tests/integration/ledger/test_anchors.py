@@ -44,7 +44,7 @@ async def alice(app: App) -> Caller:
 
 async def test_nothing_new_makes_no_anchor(app: App, alice: Caller):
     assert await app.anchors.anchor() == 0
-    assert await app.anchors.anchor_everybody() == 0
+    assert await app.anchors.anchor_all() == 0
 
 
 async def test_what_never_passed_by_the_service_is_anchored_in_the_end(app: App, alice: Caller):
@@ -52,7 +52,7 @@ async def test_what_never_passed_by_the_service_is_anchored_in_the_end(app: App,
     carol = caller("carol")
     await play(app, carol)
     await tamper(app, old)
-    assert (await app.anchors.anchor(), await app.anchors.anchor_everybody()) == (0, 1)
+    assert (await app.anchors.anchor(), await app.anchors.anchor_all()) == (0, 1)
 
 
 @pytest.mark.parametrize(

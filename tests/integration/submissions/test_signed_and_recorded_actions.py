@@ -27,8 +27,8 @@ from app.domain.errors import (
 from app.domain.ledger.receipts import Receipt
 from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Caller, Role
-from app.services.submissions.record_action import Report
-from app.services.submissions.signing_sessions import Opened
+from app.services.submissions.record_action import ActionReport
+from app.services.submissions.signing_sessions import NewSigningSession
 from app.wiring import App
 from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened
@@ -53,12 +53,12 @@ async def count(app: App) -> int:
         return found
 
 
-def act(session: Opened, clock: WallClock, **more: Any) -> SignedAction:
+def act(session: NewSigningSession, clock: WallClock, **more: Any) -> SignedAction:
     action = SignedAction(session.key_id, uuid4(), "COMPLETE_LEVEL", None, clock())
     return replace(action, **more)
 
 
-async def submit(app: App, who: Caller, session: Opened, action: SignedAction) -> Receipt:
+async def submit(app: App, who: Caller, session: NewSigningSession, action: SignedAction) -> Receipt:
     return await app.submit_signed_action(who, action, sign(session.secret, action))
 
 
@@ -178,8 +178,8 @@ class TestSignedActions:
 class TestServerWrites:
     SERVER = caller("the game", Role.SERVER)
 
-    def report(self, **more: Any) -> Report:
-        return replace(Report(uuid4(), "COMPLETE_LEVEL", "key 1", username="alice"), **more)
+    def report(self, **more: Any) -> ActionReport:
+        return replace(ActionReport(uuid4(), "COMPLETE_LEVEL", "key 1", username="alice"), **more)
 
     async def test_the_same_key_and_content_get_the_same_receipt(self, app: App):
         report = self.report()

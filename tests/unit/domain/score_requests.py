@@ -1,4 +1,4 @@
-"""Claims and accounts to judge, with nothing in them that a test does not ask for."""
+"""Score requests and accounts to judge, with defaults for everything that a test does not set."""
 
 from __future__ import annotations
 
@@ -52,4 +52,4 @@ def history(*seconds_ago: float, action_id: str = "LEVEL", **more: Any) -> Histo
 
 
 def scores_of(score_changes: Any) -> dict[str, int]:
-    return {standing.board.window.period.value: standing.row.score for standing in score_changes}
+    return {change.board.window.period.value: change.row.score for change in score_changes}

@@ -38,7 +38,7 @@ def submit(queue: Batcher[str, str], *items: str) -> list[asyncio.Task[str]]:
 
 
 async def test_an_idle_queue_starts_at_once_and_a_busy_one_collects(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     first = submit(queue, "a")
     await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     rest = submit(queue, "b", "c", "d")
@@ -50,7 +50,7 @@ async def test_an_idle_queue_starts_at_once_and_a_busy_one_collects(recorder: Re
 
 
 async def test_a_batch_is_never_larger_than_its_size(recorder: Recorder):
-    queue = Batcher(recorder.run, size=2, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=2, max_concurrent=1, key=None)
     tasks = submit(queue, "a", "b", "c", "d", "e")
     recorder.go.set()
     await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT)
@@ -58,7 +58,7 @@ async def test_a_batch_is_never_larger_than_its_size(recorder: Recorder):
 
 
 async def test_everybody_gets_their_own_result_or_error(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     tasks = submit(queue, "a", "bad", "c")
     recorder.go.set()
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), TIMEOUT)
@@ -67,7 +67,7 @@ async def test_everybody_gets_their_own_result_or_error(recorder: Recorder):
 
 
 async def test_a_store_that_is_away_is_asked_once_for_the_whole_batch(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     recorder.failure = ServiceUnavailable()
     doomed = submit(queue, "a", "b")
     recorder.go.set()
@@ -89,7 +89,7 @@ async def test_an_item_that_makes_its_batch_fail_fails_alone(bad: set[int]):
             raise ValueError(min(blamed))
         return items
 
-    queue: Batcher[int, int] = Batcher(run, size=64, max_concurrent=1, key=lambda item: item)
+    queue: Batcher[int, int] = Batcher(run, max_batch_size=64, max_concurrent=1, key=lambda item: item)
     results = await asyncio.wait_for(asyncio.gather(*map(queue.submit, range(64)), return_exceptions=True), 5)
     for item, result in enumerate(results):
         assert str(result) == str(item)
@@ -106,14 +106,14 @@ async def test_a_store_that_goes_away_while_a_batch_is_taken_apart_is_not_asked_
             raise ValueError("one of these")
         raise ServiceUnavailable
 
-    queue: Batcher[int, int] = Batcher(run, size=8, max_concurrent=1, key=None)
+    queue: Batcher[int, int] = Batcher(run, max_batch_size=8, max_concurrent=1, key=None)
     results = await asyncio.wait_for(asyncio.gather(*map(queue.submit, range(8)), return_exceptions=True), 5)
     assert all(isinstance(result, ServiceUnavailable) for result in results)
     assert len(asked) == 2
 
 
 async def test_equal_items_share_a_batch_unless_a_key_says_otherwise(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     tasks = submit(queue, "a", "a", "a")
     recorder.go.set()
     assert await asyncio.wait_for(asyncio.gather(*tasks), 5) == ["A", "A", "A"]
@@ -128,7 +128,7 @@ async def test_many_items_of_one_key_keep_nobody_else_waiting():
         await asyncio.sleep(0)
         return items
 
-    queue: Batcher[str, str] = Batcher(run, size=4, max_concurrent=1, key=lambda item: item[0])
+    queue: Batcher[str, str] = Batcher(run, max_batch_size=4, max_concurrent=1, key=lambda item: item[0])
     futures = [queue.enqueue(f"x{n}") for n in range(50)] + [queue.enqueue(letter) for letter in "abcde"]
     await asyncio.wait_for(asyncio.gather(*futures), 5)
     assert batches[0] == ["x0", "a", "b", "c"]
@@ -137,7 +137,7 @@ async def test_many_items_of_one_key_keep_nobody_else_waiting():
 
 
 async def test_items_with_the_same_key_are_never_under_way_together(recorder: Recorder):
-    queue: Batcher[str, str] = Batcher(recorder.run, size=10, max_concurrent=5, key=lambda item: item[0])
+    queue: Batcher[str, str] = Batcher(recorder.run, max_batch_size=10, max_concurrent=5, key=lambda item: item[0])
     tasks = submit(queue, "x1", "x2", "y1", "x3")
     await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     recorder.go.set()
@@ -148,7 +148,7 @@ async def test_items_with_the_same_key_are_never_under_way_together(recorder: Re
 
 
 async def test_a_caller_who_leaves_takes_nobody_along(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     leaver, stayer = submit(queue, "a", "b")
     await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     leaver.cancel()
@@ -159,7 +159,7 @@ async def test_a_caller_who_leaves_takes_nobody_along(recorder: Recorder):
 
 
 async def test_what_comes_in_the_same_turn_of_the_loop_shares_a_batch_from_the_first_on(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=3, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=3, key=None)
     tasks = submit(queue, "a", "b", "c")
     recorder.go.set()
     await asyncio.wait_for(queue.drain(), TIMEOUT)
@@ -168,7 +168,7 @@ async def test_what_comes_in_the_same_turn_of_the_loop_shares_a_batch_from_the_f
 
 
 async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=1, key=None)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     recorder.go.set()
     waiting = asyncio.ensure_future(queue.submit("a"))
     await asyncio.sleep(0)
@@ -179,7 +179,7 @@ async def test_draining_waits_for_what_has_not_even_started(recorder: Recorder):
 
 
 async def test_another_batch_is_begun_beside_one_only_when_enough_wait(recorder: Recorder):
-    queue = Batcher(recorder.run, size=10, max_concurrent=2, key=None, min_second_batch=lambda: 3)
+    queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=2, key=None, min_second_batch=lambda: 3)
     tasks = submit(queue, "a")
     await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
     tasks += submit(queue, "b", "c")
@@ -195,7 +195,7 @@ async def test_another_batch_is_begun_beside_one_only_when_enough_wait(recorder:
     assert await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT) == list("ABCDEFGHI")
 
 
-@pytest.mark.parametrize("worth", [1, 2, 3, 50])
+@pytest.mark.parametrize("min_second_batch", [1, 2, 3, 50])
 @pytest.mark.parametrize("keys", [1, 3, 100])
 async def test_nothing_waits_for_ever_whatever_it_is_worth_to_begin(min_second_batch: int, keys: int):
     done: list[int] = []
@@ -206,7 +206,7 @@ async def test_nothing_waits_for_ever_whatever_it_is_worth_to_begin(min_second_b
         return items
 
     queue: Batcher[int, int] = Batcher(
-        run, size=4, max_concurrent=3, min_second_batch=lambda: min_second_batch, key=lambda item: item % keys
+        run, max_batch_size=4, max_concurrent=3, min_second_batch=lambda: min_second_batch, key=lambda item: item % keys
     )
     tasks = []
     for item in range(60):
@@ -216,3 +216,25 @@ async def test_nothing_waits_for_ever_whatever_it_is_worth_to_begin(min_second_b
     assert await asyncio.wait_for(asyncio.gather(*tasks), TIMEOUT) == list(range(60))
     for key in range(keys):
         assert [item for item in done if item % keys == key] == list(range(key, 60, keys))
+
+
+async def test_a_batch_is_over_before_the_futures_that_it_returns():
+    later: list[asyncio.Future[str]] = []
+
+    async def run(items: Sequence[str]) -> Sequence[asyncio.Future[str]]:
+        futures = [asyncio.get_running_loop().create_future() for _ in items]
+        later.extend(futures)
+        return futures
+
+    queue: Batcher[str, str] = Batcher(run, max_batch_size=10, max_concurrent=1, key=lambda item: item)
+    result, failure, left = (queue.enqueue(item) for item in "abc")
+    await asyncio.wait_for(queue.drain(), TIMEOUT)
+    assert not result.done()
+    left.cancel()
+    later[0].set_result("A")
+    later[1].set_exception(ValueError("b"))
+    later[2].set_result("C")
+    assert await asyncio.wait_for(result, TIMEOUT) == "A"
+    with pytest.raises(ValueError, match="b"):
+        await asyncio.wait_for(failure, TIMEOUT)
+    assert left.cancelled()

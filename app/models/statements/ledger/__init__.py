@@ -1,0 +1,1 @@
+"""Statements about the ledger: load accounts, store postings, amend, anchor."""

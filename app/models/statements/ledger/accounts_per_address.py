@@ -1,4 +1,4 @@
-"""Neighbours: how many accounts play from an address."""
+"""Count the accounts that play from an address."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from app.models.statements.executor import Executor
 ADDRESS_WINDOW = timedelta(hours=1)
 """How far back accounts on one address are counted."""
 
-ON_ADDRESS = """
+ACCOUNTS_ON_ADDRESS = """
         SELECT count(DISTINCT t.user_id) AS accounts
         FROM (
             SELECT user_id FROM score_transactions
-            WHERE address = i.address AND created_at >= :neighbourhood AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
+            WHERE address = i.address AND created_at >= :address_window_start
+                AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
             ORDER BY created_at DESC LIMIT 200
         ) t
 """
-"""A query for the accounts that have played from `i.address` since `:neighbourhood`, as far as they are counted."""
+"""A query for the number of accounts that have played from `i.address` since `:address_window_start`, up to 200."""
 
-COUNT = text(
+COUNT_ACCOUNTS_PER_ADDRESS = text(
     f"""
     SELECT i.address, n.accounts
     FROM unnest(CAST(:addresses AS text[])) AS i(address)
-    CROSS JOIN LATERAL ({ON_ADDRESS}) n
+    CROSS JOIN LATERAL ({ACCOUNTS_ON_ADDRESS}) n
     """  # noqa: S608 - the piece is a constant
 )
 
@@ -34,7 +35,7 @@ COUNT = text(
 async def count_accounts_per_address(
     connection: Executor, addresses: Collection[str], now: datetime
 ) -> Mapping[str, int]:
-    """How many accounts played from each address within the last hour."""
-    values = {"addresses": list(addresses), "neighbourhood": now - ADDRESS_WINDOW}
-    rows = await connection.execute(COUNT, values)
+    """Return how many accounts have played from each address within the last hour."""
+    values = {"addresses": list(addresses), "address_window_start": now - ADDRESS_WINDOW}
+    rows = await connection.execute(COUNT_ACCOUNTS_PER_ADDRESS, values)
     return {row.address: row.accounts for row in rows}

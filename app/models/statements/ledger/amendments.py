@@ -1,4 +1,4 @@
-"""The statements behind a moderator's decisions. All of them run while the user's row is locked."""
+"""Statements of moderators' decisions. All of them run while the user's row is locked."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.domain.ledger.transactions import Head, Kind
 from app.domain.users import Profile
 from app.models.tables.scores import NOTHING_LEFT
 
-LOCK = text(
+LOCK_ACCOUNT = text(
     """
     SELECT username, avatar_url, created_at, hidden_at IS NOT NULL AS hidden, ledger_seq, ledger_hash
     FROM users WHERE id = :user AND deleted_at IS NULL FOR NO KEY UPDATE
     """
 )
 
-_PAST = "SELECT id, user_id, category_id, kind, points, delta, created_at, request_key FROM score_transactions"
-TRANSACTION = text(f"{_PAST} WHERE id = :id")
-CHAIN = text(f"{_PAST} WHERE user_id = :user AND category_id = :category ORDER BY seq")
+_TRANSACTIONS = "SELECT id, user_id, category_id, kind, points, delta, created_at, request_key FROM score_transactions"
+TRANSACTION = text(f"{_TRANSACTIONS} WHERE id = :id")
+CHAIN = text(f"{_TRANSACTIONS} WHERE user_id = :user AND category_id = :category ORDER BY seq")
 HAS_REQUEST = text("SELECT EXISTS (SELECT 1 FROM score_transactions WHERE request_key = :key)")
 
 HIDE = text("UPDATE users SET hidden_at = :hidden_at WHERE id = :user")
@@ -47,24 +47,26 @@ CLEAR_SCORES = text(
 TOTALS = text(
     "SELECT category_id, score FROM scores WHERE user_id = :user AND period = 'ALL_TIME' AND score > 0 ORDER BY 1"
 )
-# The id is all that is left of the name, so that it can never meet a name that somebody chose.
-FORGET = text(
+# The new name contains the id, so that it differs from every name that users can choose.
+ANONYMIZE_USER = text(
     """
     UPDATE users SET username = 'deleted-' || id, claimed_username = 'deleted', avatar_url = NULL,
                      deleted_at = :now, hidden_at = coalesce(hidden_at, :now)
     WHERE id = :user RETURNING username, created_at
     """
 )
-# Used tokens stay until they expire, as those of anybody: the ledger speaks of them.
-FORGET_TOKENS = text("DELETE FROM action_tokens WHERE user_id = :user AND used_at IS NULL")
-FORGET_METADATA = text("UPDATE action_tokens SET attributes = NULL WHERE user_id = :user AND attributes IS NOT NULL")
-FORGET_MILESTONES = text("DELETE FROM milestones WHERE user_id = :user")
-FORGET_SESSIONS = text("DELETE FROM signing_sessions WHERE user_id = :user")
+# Used tokens stay until they expire, like those of all users: the ledger refers to them.
+DELETE_UNUSED_TOKENS = text("DELETE FROM action_tokens WHERE user_id = :user AND used_at IS NULL")
+DELETE_TOKEN_METADATA = text(
+    "UPDATE action_tokens SET attributes = NULL WHERE user_id = :user AND attributes IS NOT NULL"
+)
+DELETE_MILESTONES = text("DELETE FROM milestones WHERE user_id = :user")
+DELETE_SIGNING_SESSIONS = text("DELETE FROM signing_sessions WHERE user_id = :user")
 
 
-async def lock(connection: AsyncConnection, user_id: UUID) -> Account | None:
-    """The account of a user, without scores, and from now on nobody else changes it. None for nobody."""
-    row = (await connection.execute(LOCK, {"user": user_id})).one_or_none()
+async def lock_account(connection: AsyncConnection, user_id: UUID) -> Account | None:
+    """Lock a user until the end of the transaction, and return the account without scores; None for no such user."""
+    row = (await connection.execute(LOCK_ACCOUNT, {"user": user_id})).one_or_none()
     if row is None:
         return None
     profile = Profile(user_id, row.username, row.avatar_url, row.created_at)
@@ -72,30 +74,30 @@ async def lock(connection: AsyncConnection, user_id: UUID) -> Account | None:
 
 
 async def find(connection: AsyncConnection, transaction_id: UUID) -> PriorTransaction | None:
-    """A transaction of anybody."""
+    """Return a transaction of any user, or None."""
     row = (await connection.execute(TRANSACTION, {"id": transaction_id})).one_or_none()
-    return None if row is None else _past(row)
+    return None if row is None else _prior_transaction(row)
 
 
 async def chain(connection: AsyncConnection, user_id: UUID, category_id: str) -> list[PriorTransaction]:
-    """All of a user's transactions in a category, in order."""
+    """Return all transactions of a user in a category, in order."""
     rows = await connection.execute(CHAIN, {"user": user_id, "category": category_id})
-    return [_past(row) for row in rows]
+    return [_prior_transaction(row) for row in rows]
 
 
 async def has_request(connection: AsyncConnection, key: str) -> bool:
-    """Whether a transaction bears that request key."""
+    """Return whether there is a transaction with this request key."""
     return bool((await connection.execute(HAS_REQUEST, {"key": key})).scalar_one())
 
 
 async def totals(connection: AsyncConnection, user_id: UUID) -> dict[str, int]:
-    """A user's all-time score in every category that has one."""
+    """Return the all-time scores of a user by category, without those of 0."""
     rows = await connection.execute(TOTALS, {"user": user_id})
     return {row.category_id: row.score for row in rows}
 
 
-def standings_of(user_id: UUID, rows: Any) -> list[ScoreChange]:
-    """The rows that a statement about all of a user's scores returned."""
+def score_changes_of(user_id: UUID, rows: Any) -> list[ScoreChange]:
+    """Return the changes that a statement about all scores of a user has made, from the rows that it returned."""
     return [
         ScoreChange(
             Board(row.category_id, Window(Period(row.period), row.window_start)),
@@ -107,7 +109,7 @@ def standings_of(user_id: UUID, rows: Any) -> list[ScoreChange]:
     ]
 
 
-def _past(row: Row[Any]) -> PriorTransaction:
+def _prior_transaction(row: Row[Any]) -> PriorTransaction:
     return PriorTransaction(
         row.id, row.user_id, row.category_id, Kind(row.kind), row.points, row.delta, row.created_at, row.request_key
     )

@@ -15,18 +15,20 @@ from app.domain.ledger.anchors import Anchor
 from app.domain.ledger.transactions import Head
 
 ANCHORS = "SELECT number, heads, previous_hash, hash, created_at FROM ledger_anchors"
-LAST = text(f"{ANCHORS} ORDER BY number DESC LIMIT 1")
-ALL = text(f"{ANCHORS} ORDER BY number")
+LAST_ANCHOR = text(f"{ANCHORS} ORDER BY number DESC LIMIT 1")
+ALL_ANCHORS = text(f"{ANCHORS} ORDER BY number")
 HEADS_OF = text("SELECT user_id, seq, hash FROM ledger_anchor_heads WHERE anchor = :anchor ORDER BY user_id")
 
 # A page of users; those whose head is anchored already are in it, so that the next page is known.
-PAGE = """
+HEADS_PAGE = """
     SELECT u.id, u.ledger_seq, u.ledger_hash,
            EXISTS (SELECT FROM ledger_anchor_heads h WHERE h.user_id = u.id AND h.seq = u.ledger_seq) AS is_anchored
     FROM users u WHERE u.id > :after AND u.ledger_seq > 0 {moved} ORDER BY u.id LIMIT :limit
 """
-PAGE_OF_ALL = text(PAGE.format(moved=""))
-PAGE_SINCE = text(PAGE.format(moved="AND u.id IN (SELECT user_id FROM score_transactions WHERE created_at >= :since)"))
+HEADS_PAGE_OF_ALL_USERS = text(HEADS_PAGE.format(moved=""))
+PAGE_SINCE = text(
+    HEADS_PAGE.format(moved="AND u.id IN (SELECT user_id FROM score_transactions WHERE created_at >= :since)")
+)
 
 ADD = text(
     """
@@ -49,7 +51,7 @@ LOST_HEADS = text(
     SELECT h.user_id, h.seq, h.anchor, t.id, (SELECT max(seq) FROM score_transactions WHERE user_id = h.user_id) AS last
     FROM ledger_anchor_heads h LEFT JOIN score_transactions t ON t.user_id = h.user_id AND t.seq = h.seq
     WHERE t.hash IS DISTINCT FROM h.hash
-    ORDER BY h.user_id, h.seq LIMIT :most
+    ORDER BY h.user_id, h.seq LIMIT :limit
     """
 )
 
@@ -63,15 +65,15 @@ class HeadsPage:
 
 
 async def last_anchor(connection: AsyncConnection) -> Anchor | None:
-    """The newest anchor."""
-    row = (await connection.execute(LAST)).one_or_none()
+    """Return the newest anchor, or None."""
+    row = (await connection.execute(LAST_ANCHOR)).one_or_none()
     return None if row is None else _anchor(row)
 
 
 async def read_heads(connection: AsyncConnection, after: UUID, since: datetime | None, limit: int) -> HeadsPage:
-    """The heads of the next `limit` users behind `after`, of those who had a transaction `since` (None: of all)."""
+    """Return the heads of the next `limit` users after `after` that had a transaction `since` (None: of all)."""
     values: dict[str, Any] = {"after": after, "limit": limit}
-    statement = PAGE_OF_ALL if since is None else PAGE_SINCE
+    statement = HEADS_PAGE_OF_ALL_USERS if since is None else PAGE_SINCE
     rows = (await connection.execute(statement, values if since is None else values | {"since": since})).all()
     heads = [(row.id, Head(row.ledger_seq, row.ledger_hash)) for row in rows if not row.is_anchored]
     return HeadsPage(rows[-1].id if len(rows) == limit else None, heads)
@@ -97,22 +99,22 @@ async def add_anchor(connection: AsyncConnection, anchor: Anchor, heads: Sequenc
 
 
 async def stream_anchors(connection: AsyncConnection) -> AsyncIterator[tuple[Anchor, list[tuple[UUID, Head]]]]:
-    """Every anchor with its heads, in order."""
-    anchors = [_anchor(row) for row in await connection.execute(ALL)]
+    """Yield every anchor with its heads, in order."""
+    anchors = [_anchor(row) for row in await connection.execute(ALL_ANCHORS)]
     for anchor in anchors:
         rows = await connection.execute(HEADS_OF, {"anchor": anchor.number})
         yield anchor, [(row.user_id, Head(row.seq, row.hash)) for row in rows]
 
 
 async def count_heads(connection: AsyncConnection) -> int:
-    """How many heads are anchored."""
+    """Return how many heads are anchored."""
     count: int = (await connection.execute(COUNT_HEADS)).scalar_one()
     return count
 
 
-async def lost_heads(connection: AsyncConnection, most: int) -> Sequence[Row[Any]]:
-    """Anchored heads that the ledger does not have, or has with another hash (then `id` is not None)."""
-    return (await connection.execute(LOST_HEADS, {"most": most})).all()
+async def lost_heads(connection: AsyncConnection, limit: int) -> Sequence[Row[Any]]:
+    """Return anchored heads that the ledger does not have, or has with another hash (then `id` is not None)."""
+    return (await connection.execute(LOST_HEADS, {"limit": limit})).all()
 
 
 def _anchor(row: Row[Any]) -> Anchor:

@@ -1,4 +1,4 @@
-"""Loading accounts: what claims must know of their users, many at a time."""
+"""Load accounts: the state that score requests are judged by, for many requests at a time."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from app.domain.ledger.transactions import PLAYED
 from app.domain.rules.fraud import is_public
 from app.domain.users import Profile
 from app.models.statements.executor import Executor
-from app.models.statements.ledger.accounts_per_address import ADDRESS_WINDOW, ON_ADDRESS
+from app.models.statements.ledger.accounts_per_address import ACCOUNTS_ON_ADDRESS, ADDRESS_WINDOW
 from app.models.tables.scores import window_key
 
 # Every piece is bounded, and found by an index: the history of a user may be long. One array stands in a SELECT of its
-# own, so that one plan serves batches of all sizes: see `app.models.statements.ledger.store_postings.STORE`.
+# own, so that one plan serves batches of all sizes: see `app.models.statements.ledger.store_postings.STORE_POSTINGS`.
 LOAD_ACCOUNTS = text(
     f"""
     SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
@@ -39,7 +39,7 @@ LOAD_ACCOUNTS = text(
         FROM (
             SELECT created_at FROM score_transactions
             WHERE user_id = i.user_id AND action_id = i.action_id
-            ORDER BY created_at DESC LIMIT :most
+            ORDER BY created_at DESC LIMIT :max_today
         ) t
     ) a ON i.action_id IS NOT NULL
     LEFT JOIN LATERAL (
@@ -48,11 +48,11 @@ LOAD_ACCOUNTS = text(
         FROM (
             SELECT seq, kind, created_at, action_id FROM score_transactions
             WHERE i.played AND user_id = i.user_id
-            ORDER BY seq DESC LIMIT :recent
+            ORDER BY seq DESC LIMIT :max_history
         ) t
         WHERE t.kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
     ) h ON true
-    LEFT JOIN LATERAL ({ON_ADDRESS}) n ON i.address IS NOT NULL
+    LEFT JOIN LATERAL ({ACCOUNTS_ON_ADDRESS}) n ON i.address IS NOT NULL
     ORDER BY i.ord
     """  # noqa: S608 - the piece is a constant
 )
@@ -68,11 +68,14 @@ LOAD_ROWS = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What the database says about one claim. `account` is None for a user that does not exist, or was deleted.
+class AccountState:
+    """The state that one score request depends on.
 
-    `token_owner` is None for a token that was never issued; `token_used` says whether it was consumed, `request_used`
-    whether there is a transaction with the claim's request key.
+    Attributes:
+        account: The user's account; None for a user that does not exist or was deleted.
+        token_owner: The user that the action token was issued to; None for a token that was never issued.
+        token_used: Whether the token was consumed.
+        request_used: Whether there is a transaction with the request key.
     """
 
     account: Account | None
@@ -81,50 +84,54 @@ class Loaded:
     request_used: bool
 
 
-async def load(connection: Executor, claims: Sequence[ScoreRequest], now: datetime, recent: int = 0) -> list[Loaded]:
-    """The state that each claim is judged by. `recent`: how many completions of a player's history are wanted.
+async def load(
+    connection: Executor, requests: Sequence[ScoreRequest], now: datetime, max_history: int = 0
+) -> list[AccountState]:
+    """Return the state that each request is judged by, with at most `max_history` completions of a player's history.
 
-    The heads are read before the rows: rows that are newer than their head are caught by `store`, older ones cannot be.
+    Heads are read before rows: `store` detects rows that are newer than their head, and older ones cannot occur.
     """
-    accounts = list(await connection.execute(LOAD_ACCOUNTS, _parameters(claims, now, recent)))
-    rows = await _load_rows(connection, claims, now)
+    accounts = list(await connection.execute(LOAD_ACCOUNTS, _parameters(requests, now, max_history)))
+    rows = await _load_rows(connection, requests, now)
     return [
-        Loaded(
+        AccountState(
             None
             if found.username is None
-            else _account(claim, found, rows.get((claim.user_id, claim.category.id), {})),
+            else _account(request, found, rows.get((request.user_id, request.category.id), {})),
             found.token_owner,
             found.used_at is not None,
             found.request_used,
         )
-        for claim, found in zip(claims, accounts, strict=True)
+        for request, found in zip(requests, accounts, strict=True)
     ]
 
 
-def _parameters(claims: Sequence[ScoreRequest], now: datetime, recent: int) -> dict[str, Any]:
-    played = [recent > 0 and claim.kind in PLAYED for claim in claims]
-    limits = [claim.action.daily_limit for claim in claims if claim.action and claim.action.daily_limit]
+def _parameters(requests: Sequence[ScoreRequest], now: datetime, max_history: int) -> dict[str, Any]:
+    played = [max_history > 0 and request.kind in PLAYED for request in requests]
+    limits = [request.action.daily_limit for request in requests if request.action and request.action.daily_limit]
     return {
-        "users": [claim.user_id for claim in claims],
-        "actions": [claim.action.id if claim.action else None for claim in claims],
-        "tokens": [claim.token_hash for claim in claims],
-        "requests": [claim.request_key for claim in claims],
+        "users": [request.user_id for request in requests],
+        "actions": [request.action.id if request.action else None for request in requests],
+        "tokens": [request.token_hash for request in requests],
+        "requests": [request.request_key for request in requests],
         "addresses": [
-            claim.actor.address if judged and is_public(claim.actor.address) else None
-            for claim, judged in zip(claims, played, strict=True)
+            request.actor.address if judged and is_public(request.actor.address) else None
+            for request, judged in zip(requests, played, strict=True)
         ],
         "played": played,
         "midnight": datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), tzinfo=UTC),
-        "neighbourhood": now - ADDRESS_WINDOW,
-        "most": max(limits, default=1),  # Enough to tell whether the day's limit is reached, and when the last was.
-        "recent": recent,
+        "address_window_start": now - ADDRESS_WINDOW,
+        "max_today": max(
+            limits, default=1
+        ),  # Enough to tell whether the day's limit is reached, and when the last was.
+        "max_history": max_history,
     }
 
 
-def _account(claim: ScoreRequest, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:
+def _account(request: ScoreRequest, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:
     completions = tuple(map(Completion, found.times or (), found.actions or ()))
     return Account(
-        profile=Profile(claim.user_id, found.username, found.avatar_url, found.created_at),
+        profile=Profile(request.user_id, found.username, found.avatar_url, found.created_at),
         head=Head(found.ledger_seq, found.ledger_hash),
         rows=rows,
         activity=Activity(found.last_at, found.today or 0, found.last_at is not None),
@@ -134,9 +141,9 @@ def _account(claim: ScoreRequest, found: Any, rows: Mapping[Board, ScoreRow]) ->
 
 
 async def _load_rows(
-    connection: Executor, claims: Sequence[ScoreRequest], now: datetime
+    connection: Executor, requests: Sequence[ScoreRequest], now: datetime
 ) -> Mapping[tuple[UUID, str], dict[Board, ScoreRow]]:
-    wanted = [(board, claim.user_id) for claim in claims for board in boards_for(claim.category, now)]
+    wanted = [(board, request.user_id) for request in requests for board in boards_for(request.category, now)]
     boards = {(board.category, *window_key(board.window)): board for board, _ in wanted}
     answers = await connection.execute(
         LOAD_ROWS,

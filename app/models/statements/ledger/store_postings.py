@@ -1,4 +1,4 @@
-"""The statements of the ledger: store what became of claims, many at a time, and find the receipts of before."""
+"""Statements of the ledger: store postings, many at a time, and find the receipts of earlier ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.domain.users import Profile
 from app.models.statements.executor import Executor
 
 CHAIN_MOVED = "LB001"
-"""The SQLSTATE with which `STORE` fails when what it would write was computed from an old state."""
+"""The SQLSTATE with which `STORE_POSTINGS` fails when what it would write was computed from an old state."""
 
 # The head of each user's chain is moved only from where the posting saw it; the rows are locked in order of id, so
 # that two batches with users in common queue up instead of deadlocking. Where the counts differ from what was asked
@@ -29,7 +29,7 @@ CHAIN_MOVED = "LB001"
 # through a common unpacking from its beginning for every row. That it does not know is on purpose: one array of each
 # unpacking stands in a SELECT of its own, which hides its length. Else a plan made for a single posting looks cheaper
 # than one for all lengths, and PostgreSQL plans every small batch anew, which costs more than to carry it out.
-STORE = text(
+STORE_POSTINGS = text(
     f"""
     WITH locked AS (
         SELECT u.id, e.seq, e.hash
@@ -86,7 +86,7 @@ STORE = text(
     """  # noqa: S608 - the piece is a constant
 )
 
-FLAG = text(
+INSERT_FLAG = text(
     """
     INSERT INTO flags (id, user_id, category_id, verdict, rules, points, created_at)
     VALUES (:id, :user_id, :category_id, :verdict, CAST(:rules AS text[]), :points, :created_at)
@@ -107,20 +107,22 @@ RECEIPT_BY_REQUEST = text(_RECEIPT.format(key="request_key"))
 
 
 class ChainMoved(Exception):
-    """The optimistic lock of a posting failed: what it was computed from has changed. Load again, and judge again."""
+    """The optimistic lock of a posting failed: its account has changed since. Load and judge again."""
 
 
 async def lock_user(connection: AsyncConnection, user_id: UUID) -> None:
-    """Have all others who would change this user's ledger wait for the end of the transaction."""
+    """Lock a user: other writers of this user's ledger wait for the end of the transaction."""
     await connection.execute(LOCK_USER, {"user": user_id})
 
 
 async def store(connection: Executor, postings: Sequence[Posting]) -> None:
-    """Make `postings` true, all of them or none. At most one posting per user.
+    """Store `postings`, at most one per user: all of them or none.
 
-    One statement, so that it may stand outside of a transaction, unless a posting is suspicious: `is_one_statement`.
-    Raises ChainMoved when a chain has moved on or a token was consumed meanwhile. IntegrityError says the same of a
-    token, request key or chain position that another transaction has just taken.
+    This is one statement, which needs no transaction, unless a posting is suspicious: see `is_one_statement`.
+
+    Raises:
+        ChainMoved: A chain has moved, or a token was consumed meanwhile.
+        IntegrityError: Another transaction has just taken a token, a request key or a place in a chain.
     """
     expected = {
         "moved": len(postings),
@@ -128,28 +130,28 @@ async def store(connection: Executor, postings: Sequence[Posting]) -> None:
         "scored": sum(len(posting.score_changes) for posting in postings),
     }
     try:
-        await connection.execute(STORE, _columns(postings) | expected)
+        await connection.execute(STORE_POSTINGS, _columns(postings) | expected)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == CHAIN_MOVED:
             raise ChainMoved from None
         raise
     if flags := [_flag(posting, posting.suspicion) for posting in postings if posting.suspicion]:
-        await connection.execute(FLAG, flags)
+        await connection.execute(INSERT_FLAG, flags)
 
 
 def is_one_statement(postings: Sequence[Posting]) -> bool:
-    """Whether `store` is atomic by itself."""
+    """Return whether `store` is atomic by itself."""
     return all(posting.suspicion is None for posting in postings)
 
 
 async def receipt_by_token(connection: AsyncConnection, token_hash: bytes) -> Receipt | None:
-    """The receipt of the transaction that consumed a token, if any."""
+    """Return the receipt of the transaction that consumed a token, or None."""
     found = await _receipt(connection, RECEIPT_BY_TOKEN, token_hash)
     return found[0] if found else None
 
 
 async def receipt_by_request(connection: AsyncConnection, request_key: str) -> tuple[Receipt, bytes | None] | None:
-    """The receipt of the transaction with that request key, and the hash of the request's content, if any."""
+    """Return the receipt of the transaction with a request key, and the hash of the request's content, or None."""
     return await _receipt(connection, RECEIPT_BY_REQUEST, request_key)
 
 
@@ -180,7 +182,7 @@ def _flag(posting: Posting, suspicion: Suspicion) -> dict[str, Any]:
 
 def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
     entries = [posting.transaction for posting in postings]
-    rows = [standing for posting in postings for standing in posting.score_changes]
+    rows = [change for posting in postings for change in posting.score_changes]
     plain = (
         "id", "user_id", "seq", "category_id", "action_id", "points", "delta", "score", "token_hash", "request_key",
         "request_hash", "reason", "created_at", "previous_hash", "hash",
@@ -192,13 +194,13 @@ def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
         "actor_role": [entry.actor.role for entry in entries],
         "address": [entry.actor.address for entry in entries],
         "user_agent": [entry.actor.user_agent for entry in entries],
-        "s_category": [standing.board.category for standing in rows],
-        "s_period": [standing.board.window.period.value for standing in rows],
-        "s_start": [standing.board.window.start for standing in rows],
-        "s_user": [standing.user_id for standing in rows],
-        "s_score": [standing.row.score for standing in rows],
-        "s_sort_key": [standing.sort_key for standing in rows],
-        "s_reached_at": [standing.row.reached_at for standing in rows],
-        "s_revision": [standing.row.revision for standing in rows],
-        "s_hidden": [standing.row.hidden for standing in rows],
+        "s_category": [change.board.category for change in rows],
+        "s_period": [change.board.window.period.value for change in rows],
+        "s_start": [change.board.window.start for change in rows],
+        "s_user": [change.user_id for change in rows],
+        "s_score": [change.row.score for change in rows],
+        "s_sort_key": [change.sort_key for change in rows],
+        "s_reached_at": [change.row.reached_at for change in rows],
+        "s_revision": [change.row.revision for change in rows],
+        "s_hidden": [change.row.hidden for change in rows],
     }

@@ -1,0 +1,1 @@
+"""Statements about action tokens and signing sessions."""

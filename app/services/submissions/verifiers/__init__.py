@@ -1,4 +1,4 @@
-"""Verifiers: the seam by which an installation checks, with its own game state, that an action really happened."""
+"""Verifiers: plug-ins that ask the game of an installation whether an action really happened."""
 
 from app.services.submissions.verifiers.accept_all import AcceptAllVerifier
 from app.services.submissions.verifiers.protocol import CompletionReport, CompletionVerifier, VerifierContext

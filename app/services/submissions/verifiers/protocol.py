@@ -1,4 +1,4 @@
-"""What a verifier is, what it is told, and what it may use."""
+"""The protocol of verifiers: their input, and the objects that they may use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import httpx2
 
 @dataclass(frozen=True, slots=True)
 class CompletionReport:
-    """A completion as it was reported. Nothing has been paid for it yet.
+    """A completion as it was submitted. Nothing has been paid for it yet.
 
-    `evidence` is the client's own JSON, as little to be trusted as the client. `suspect`: something about the player
-    looks wrong, as opposed to a check at random.
+    Attributes:
+        evidence: JSON of the client, which can be forged.
+        suspect: Whether the player is suspicious; otherwise this is a spot check.
     """
 
     user_id: UUID
@@ -29,19 +30,22 @@ class CompletionReport:
 
 
 class CompletionVerifier(Protocol):
-    """Says whether a completion really happened.
+    """Decides whether a completion really happened.
 
-    It is called outside of any database transaction, possibly more than once for one completion, and is given up
-    a moment after the time limit of the settings.
+    It is called outside of any database transaction, possibly more than once for one completion, and is cancelled
+    shortly after the time limit of the settings.
     """
 
     async def verify(self, report: CompletionReport) -> bool:
-        """False refuses the completion; the player may submit again. Raises ServiceUnavailable when it cannot tell."""
+        """Return whether the completion happened. Raises ServiceUnavailable when that is not known.
+
+        A submission whose completion did not happen is refused; its token can be submitted again.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class VerifierContext:
-    """What a verifier may be made of. The client is closed with the application; `timeout` is in seconds."""
+    """The objects for verifiers. The client is closed with the application; `timeout` is in seconds."""
 
     http: httpx2.AsyncClient
     clock: Callable[[], datetime]
@@ -52,4 +56,4 @@ class VerifierContext:
 
 
 Factory = Callable[[VerifierContext], CompletionVerifier]
-"""What an import path in the settings names."""
+"""The object that an import path in the settings names."""

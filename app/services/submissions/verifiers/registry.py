@@ -1,4 +1,4 @@
-"""Which verifier checks which action."""
+"""The registry of verifiers by action."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from app.domain.errors import ServiceUnavailable
 from app.services.submissions.verifiers.accept_all import AcceptAllVerifier
 from app.services.submissions.verifiers.protocol import CompletionReport, CompletionVerifier, VerifierContext
 
-ANY = "*"
-"""Stands for every action without a verifier of its own."""
+ANY_ACTION = "*"
+"""The key of the verifier for all actions without one of their own."""
 
-GRACE = 0.25
-"""Seconds by which a verifier may overrun its time before it is cut off: its own end comes first, and is counted."""
+CANCEL_DELAY_SECONDS = 0.25
+"""Seconds after its time limit until a verifier is cancelled: its own time-out comes first, and is counted."""
 
 
 class Verifiers:
-    """Verifiers by action. Actions without one are believed."""
+    """Verifiers by action. Completions of actions without one are accepted."""
 
     def __init__(self, by_action: Mapping[str, CompletionVerifier], timeout: float) -> None:
-        """`timeout`: how many seconds a verifier has for its answer."""
+        """`timeout`: the time limit of a verifier, in seconds."""
         self._by_action = by_action
-        self._fallback = by_action.get(ANY) or AcceptAllVerifier()
+        self._fallback = by_action.get(ANY_ACTION) or AcceptAllVerifier()
         self._timeout = timeout
 
     def accepts_without_asking(self, action_id: str) -> bool:
-        """Whether asking about this action would be idle."""
+        """Return whether the action has no verifier to ask."""
         return isinstance(self._of(action_id), AcceptAllVerifier)
 
     async def verify(self, report: CompletionReport) -> bool:
-        """What the action's verifier says. Raises ServiceUnavailable when it does not answer in time."""
+        """Return the decision of the action's verifier. Raises ServiceUnavailable when it does not decide in time."""
         try:
-            async with asyncio.timeout(self._timeout + GRACE):
+            async with asyncio.timeout(self._timeout + CANCEL_DELAY_SECONDS):
                 return await self._of(report.action_id).verify(report)
         except TimeoutError:
             raise ServiceUnavailable from None
@@ -43,7 +43,7 @@ class Verifiers:
 
 
 def load_verifiers(paths: Mapping[str, str], context: VerifierContext) -> Verifiers:
-    """Verifiers from import paths (`package.module:factory`) by action. Raises ValueError naming what is wrong."""
+    """Load verifiers from import paths (`package.module:factory`) by action. Raises ValueError for a wrong path."""
     made = {}
     for action_id, path in paths.items():
         module, _, name = path.partition(":")

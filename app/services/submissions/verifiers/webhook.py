@@ -1,12 +1,12 @@
 """The verifier that asks an HTTP service of the installation.
 
-Request: POST, JSON, with two headers that prove where it comes from and that it is not an old one played again:
+The request is a POST of JSON with two headers that prove its origin and its time:
 
     X-Leaderboard-Timestamp: 1767225600                  Unix seconds
     X-Leaderboard-Signature: v1=<hex HMAC-SHA256 of "<timestamp>.<body>", keyed with VERIFIER_WEBHOOK_SECRET>
 
-Answer: status 200 and `{"completed": true}` or `{"completed": false}`. Everything else, slowness included, counts as
-no answer: the submission is refused as a passing fault, and its token stays usable.
+The response is status 200 with `{"completed": true}` or `{"completed": false}`. Everything else, a time-out included,
+is a failure: the submission is refused with a temporary error, and its token stays usable.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from app.domain.errors import ServiceUnavailable
 from app.services.submissions.verifiers.protocol import CompletionReport, VerifierContext
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
-LONGEST_ANSWER = 4096
+MAX_RESPONSE_BYTES = 4096
 
 
-class NoAnswer(Exception):
-    """The service answered, but not the question."""
+class InvalidResponse(Exception):
+    """The service responded, but not as the protocol demands."""
 
 
-FAILURES: tuple[type[Exception], ...] = (httpx2.HTTPError, OSError, TimeoutError, NoAnswer)
-NOT_ASKED_OR_FAILED: tuple[type[Exception], ...] = (CircuitOpen, *FAILURES)
+FAILURES: tuple[type[Exception], ...] = (httpx2.HTTPError, OSError, TimeoutError, InvalidResponse)
+UNAVAILABLE: tuple[type[Exception], ...] = (CircuitOpen, *FAILURES)
 
 
 class WebhookVerifier:
-    """Asks behind a breaker: a service that is down is not asked by every submission."""
+    """Asks the service through a circuit breaker: a service that is down is not asked by every submission."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class WebhookVerifier:
         self._timeout = timeout
 
     async def verify(self, report: CompletionReport) -> bool:
-        """What the service says. Raises ServiceUnavailable when it says nothing that can be understood."""
-        question = {
+        """Return the decision of the service. Raises ServiceUnavailable when there is no valid response."""
+        report_fields = {
             "userId": str(report.user_id),
             "actionType": report.action_id,
             "category": report.category_id,
@@ -65,12 +65,12 @@ class WebhookVerifier:
             "data": report.evidence,
             "suspect": report.suspect,
         }
-        body = json.dumps(question).encode()  # Not orjson: a client's integers may be of any size.
+        body = json.dumps(report_fields).encode()  # Not orjson: a client's integers may be of any size.
         try:
             with self._breaker.call():
                 async with asyncio.timeout(self._timeout):
                     return await self._ask(body)
-        except NOT_ASKED_OR_FAILED as failure:
+        except UNAVAILABLE as failure:
             raise ServiceUnavailable from failure
 
     async def _ask(self, body: bytes) -> bool:
@@ -82,12 +82,12 @@ class WebhookVerifier:
         }
         async with self._http.stream("POST", self._url, content=body, headers=headers) as response:
             if response.status_code != httpx2.codes.OK:
-                raise NoAnswer(f"status {response.status_code}")
+                raise InvalidResponse(f"status {response.status_code}")
             return _completed(await _read(response))
 
 
 def webhook(context: VerifierContext) -> WebhookVerifier:
-    """The factory for the settings. Raises ValueError without VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET."""
+    """Create the verifier. Raises ValueError without VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET."""
     if not context.webhook_url or not context.webhook_secret:
         raise ValueError("VERIFIER_WEBHOOK_URL and VERIFIER_WEBHOOK_SECRET must be set for the webhook verifier")
     return WebhookVerifier(
@@ -101,7 +101,7 @@ def webhook(context: VerifierContext) -> WebhookVerifier:
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
-    """What the header carries, for senders and receivers."""
+    """Return the signature for the header, for senders and receivers."""
     return hmac.new(secret, f"{timestamp}.".encode() + body, "sha256").hexdigest()
 
 
@@ -109,8 +109,8 @@ async def _read(response: httpx2.Response) -> bytes:
     answer = b""
     async for chunk in response.aiter_bytes():
         answer += chunk
-        if len(answer) > LONGEST_ANSWER:
-            raise NoAnswer("an answer of more than 4 KiB")
+        if len(answer) > MAX_RESPONSE_BYTES:
+            raise InvalidResponse("a response of more than 4 KiB")
     return answer
 
 
@@ -118,8 +118,8 @@ def _completed(answer: bytes) -> bool:
     try:
         content = json.loads(answer)
     except (ValueError, RecursionError):
-        raise NoAnswer("not JSON") from None
+        raise InvalidResponse("not JSON") from None
     completed = content.get("completed") if isinstance(content, dict) else None
     if not isinstance(completed, bool):
-        raise NoAnswer("no `completed`")
+        raise InvalidResponse("no `completed`")
     return completed

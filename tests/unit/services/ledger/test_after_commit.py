@@ -1,4 +1,4 @@
-"""After the commit nothing fails any more, whatever happens to the copies."""
+"""After the commit nothing fails any more, whatever happens to the board index."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from app.services.ledger.after_commit import AfterCommit
 from tests.unit.domain.score_requests import CATEGORY, NOW, account, request
 
 
-class IndexRows:
-    """Copies that answer with rank 7, or fail as they are told to."""
+class FakeBoardIndex:
+    """A board index that returns rank 7, or fails as configured."""
 
     def __init__(self) -> None:
         self.failures: dict[str, Exception] = {}
@@ -29,8 +29,8 @@ class IndexRows:
         return PutResult([Ranks(None, 7) for _ in score_changes], [])
 
 
-class RankedRow:
-    """Hears of ranks, and may have trouble with it."""
+class RankRecorder:
+    """Records ranks, and may fail."""
 
     def __init__(self) -> None:
         self.ranks: list[int | None] = []
@@ -43,25 +43,25 @@ class RankedRow:
 
 
 @pytest.fixture
-def copies() -> IndexRows:
-    return IndexRows()
+def board_index() -> FakeBoardIndex:
+    return FakeBoardIndex()
 
 
 @pytest.fixture
-def ranked() -> RankedRow:
-    return RankedRow()
+def ranked() -> RankRecorder:
+    return RankRecorder()
 
 
 @pytest.fixture
-def after_commit(copies: IndexRows, ranked: RankedRow) -> AfterCommit:
-    return AfterCommit(cast(BoardIndex, copies), lambda _: None, lambda: None, ranked, batch=10)
+def after_commit(board_index: FakeBoardIndex, ranked: RankRecorder) -> AfterCommit:
+    return AfterCommit(cast(BoardIndex, board_index), lambda _: None, lambda: None, ranked, max_batch_size=10)
 
 
 def posting(category: str = "global") -> Posting:
     return post(request(10, replace(CATEGORY, id=category)), account(), NOW, uuid4())
 
 
-async def test_receipts_tell_the_rank(after_commit: AfterCommit, ranked: RankedRow):
+async def test_receipts_have_the_rank(after_commit: AfterCommit, ranked: RankRecorder):
     receipts = await asyncio.gather(*(after_commit.announce(posting()) for _ in range(3)))
     assert [(receipt.previous_rank, receipt.current_rank) for receipt in receipts] == [(None, 7)] * 3
     assert ranked.ranks == [7, 7, 7]
@@ -70,26 +70,26 @@ async def test_receipts_tell_the_rank(after_commit: AfterCommit, ranked: RankedR
 @pytest.mark.parametrize(
     "failure", [RedisUnreachable("away"), BoardNotLoaded("global"), RuntimeError("a fault in here")]
 )
-async def test_what_goes_wrong_with_one_category_leaves_its_receipts_without_ranks(
-    after_commit: AfterCommit, copies: IndexRows, failure: Exception
+async def test_a_failure_in_one_category_leaves_its_receipts_without_ranks(
+    after_commit: AfterCommit, board_index: FakeBoardIndex, failure: Exception
 ):
-    copies.failures["global"] = failure
+    board_index.failures["global"] = failure
     receipts = await asyncio.gather(*(after_commit.announce(posting(category)) for category in ("global", "other")))
     assert [receipt.current_rank for receipt in receipts] == [None, 7]
 
 
-async def test_trouble_with_a_rank_is_no_trouble_of_the_player(after_commit: AfterCommit, ranked: RankedRow):
+async def test_a_failure_to_handle_a_rank_does_not_affect_the_receipt(after_commit: AfterCommit, ranked: RankRecorder):
     ranked.failure = RuntimeError("a fault in here")
     receipts = await asyncio.gather(*(after_commit.announce(posting()) for _ in range(2)))
     assert [receipt.current_rank for receipt in receipts] == [7, 7]
 
 
-async def test_a_caller_who_does_not_wait_changes_nothing(
-    after_commit: AfterCommit, copies: IndexRows, ranked: RankedRow
+async def test_a_caller_that_is_cancelled_stops_no_update(
+    after_commit: AfterCommit, board_index: FakeBoardIndex, ranked: RankRecorder
 ):
-    impatient = [after_commit.announce(posting()) for _ in range(3)]
-    impatient[1].cancel()
+    receipts = [after_commit.announce(posting()) for _ in range(3)]
+    receipts[1].cancel()
     await after_commit.drain()
     assert len(ranked.ranks) == 3
-    assert len(copies.put_rows) == 12
-    assert [receipt.done() for receipt in impatient] == [True] * 3
+    assert len(board_index.put_rows) == 12
+    assert [receipt.done() for receipt in receipts] == [True] * 3
