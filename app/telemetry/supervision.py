@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import structlog
+
+from app.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +31,9 @@ class Work:
 class Supervisor:
     """Keeps coroutines running that should never end, each for itself, with growing pauses between failures."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self.works: list[Work] = []
-        self._random = random
+        self._random = runtime.random
 
     async def keep(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
         """Run `run` again whenever it ends or fails. Returns only by cancellation."""

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
 
 from app.config import Settings
 from app.domain.errors import ServiceUnavailable
+from app.runtime import Runtime
 from app.wiring.app import App
 from app.wiring.background import running
 from app.wiring.build import build
 
-__all__ = ["App", "open_app", "utc_now"]
-
-
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
+__all__ = ["App", "open_app"]
 
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, *, housekeeping: bool = True
+    settings: Settings, runtime: Runtime | None = None, *, housekeeping: bool = True
 ) -> AsyncIterator[App]:
     """Open everything, run the background work, and close all of it at the end.
 
@@ -31,7 +26,7 @@ async def open_app(
     PostgreSQL must answer once, for the catalogue: raises ServiceUnavailable otherwise. Redis may be away.
     """
     async with AsyncExitStack() as stack:
-        app = await build(settings, clock, stack)
+        app = await build(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
         await app.catalogue.refresh()
         await stack.enter_async_context(running(app, housekeeping=housekeeping))

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
-from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
+from app.runtime import Runtime
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances
@@ -43,27 +39,26 @@ from app.wiring.stores import open_stores
 from app.wiring.writing import WritingSide, open_writing
 
 
-async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
+async def build(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> App:
     """The application, its clients open until `stack` closes them; nothing runs yet."""
-    random = Random()
-    stores = open_stores(settings, clock, stack)
-    reading = await open_reading(settings, stores, clock, random, stack)
-    writing = open_writing(settings, stores, reading, clock, random, stack)
+    stores = open_stores(settings, runtime, stack)
+    reading = await open_reading(settings, stores, runtime, stack)
+    writing = open_writing(settings, stores, reading, runtime, stack)
     database, catalogue = stores.database, reading.catalogue
-    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, clock)
-    close_windows = CloseWindows(database, stores.index_loader, catalogue, clock)
-    anchors = Anchors(database, clock)
+    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, runtime.clock)
+    close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime.clock)
+    anchors = Anchors(database, runtime.clock)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
-    jwks = jwks_of(settings, random, stack)
+    jwks = jwks_of(settings, runtime, stack)
     copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     return App(
         settings=settings,
-        clock=clock,
+        runtime=runtime,
         database=database,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=RateLimiter(
-            stores.redis, stores.redis_caller, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+            stores.redis, stores.redis_caller, limits_of(settings), runtime.monotonic, prefix=settings.redis_prefix
         ),
         jwks=jwks,
         access_tokens=AccessTokens(
@@ -74,10 +69,12 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         ),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
-        catalogue_changes=CatalogueChanges(database, catalogue, reading.announce_catalogue, limits, clock, os.urandom),
-        export=Export(database, clock),
-        import_archive=Import(database, catalogue, reading.announce_catalogue, clock, os.urandom),
-        opening_balances=OpeningBalances(database, writing.milestones, catalogue, clock, os.urandom),
+        catalogue_changes=CatalogueChanges(
+            database, catalogue, reading.announce_catalogue, limits, runtime.clock, runtime.random_bytes
+        ),
+        export=Export(database, runtime.clock),
+        import_archive=Import(database, catalogue, reading.announce_catalogue, runtime.clock, runtime.random_bytes),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime.clock, runtime.random_bytes),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
@@ -89,7 +86,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         award_service=writing.award_service,
         signing_sessions=writing.signing_sessions,
         submit_signed_action=SubmitSignedAction(
-            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, clock
+            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, runtime.clock
         ),
         record_action=RecordAction(catalogue, writing.users, writing.ledger),
         moderation=writing.moderation,
@@ -97,21 +94,25 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         ledger=writing.ledger,
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
-        leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, clock),
-        history=PlayerHistory(stores.replicas, reading.profiles, clock),
+        leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, runtime.clock),
+        history=PlayerHistory(stores.replicas, reading.profiles, runtime.clock),
         close_windows=close_windows,
         boards=reading.boards,
         rebuild=reading.rebuild,
         reconcile=reconcile,
-        seeding=Seed(database, catalogue, clock, random),
+        seeding=Seed(database, catalogue, runtime.clock, runtime.random),
         verify=Verify(
-            database, CheckBoards(database, copies, stores.index_loader, catalogue, clock), cap=settings.score_cap
+            database,
+            CheckBoards(database, copies, stores.index_loader, catalogue, runtime.clock),
+            cap=settings.score_cap,
         ),
-        jobs=Jobs(LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), clock, time.monotonic),
+        jobs=Jobs(
+            LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), runtime.clock, runtime.monotonic
+        ),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,
-        supervisor=Supervisor(random),
+        supervisor=Supervisor(runtime),
         stopping=asyncio.Event(),
     )
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from random import Random
 from uuid import UUID
 
 from broadcaster import Broadcast
@@ -21,6 +16,7 @@ from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import OUTAGES, RedisBackend
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
+from app.runtime import Runtime
 from app.services.board_index.rebuild import Rebuild
 from app.services.boards.postgres_reader import PostgresBoards
 from app.services.boards.reader import ReadBoard
@@ -58,28 +54,32 @@ class ReadingSide:
             await self.notices.publish(CatalogueChanged())
 
 
-async def open_reading(
-    settings: Settings, stores: Stores, clock: Callable[[], datetime], random: Random, stack: AsyncExitStack
-) -> ReadingSide:
+async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack) -> ReadingSide:
     """Everything that reads. Nothing moves before its background work runs."""
-    backend = RedisBackend(lambda: new_redis(settings), prefix=f"{settings.redis_prefix}:", random=random)
+    backend = RedisBackend(lambda: new_redis(settings), prefix=f"{settings.redis_prefix}:", random=runtime.random)
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
     profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
     rebuild = Rebuild(
-        stores.database, stores.bulk, stores.index_loader, catalogue, lambda _: hub.invalidate(), clock, os.urandom
+        stores.database,
+        stores.bulk,
+        stores.index_loader,
+        catalogue,
+        lambda _: hub.invalidate(),
+        runtime.clock,
+        runtime.random_bytes,
     )
-    epoch = f"pg-{uuid7(clock(), os.urandom).hex}"
+    epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     boards = ReadBoard(
-        RedisBoards(stores.standings, profiles, clock),
-        PostgresBoards(stores.replicas, profiles, clock, epoch),
+        RedisBoards(stores.standings, profiles, runtime.clock),
+        PostgresBoards(stores.replicas, profiles, runtime.clock, epoch),
         stores.standings,
         rebuild.request,
         lambda: stores.database.breaker.is_open,
-        time.monotonic,
-        clock,
+        runtime.monotonic,
+        runtime.clock,
     )
-    hub = Hub(boards, broadcast, notices, clock=SystemClock(clock))
+    hub = Hub(boards, broadcast, notices, clock=SystemClock(runtime.clock))
     stores.database.breaker.on_change = stores.redis_caller.breaker.on_change = hub.invalidate
     return ReadingSide(backend, notices, catalogue, profiles, boards, rebuild, hub)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from random import Random
+from datetime import timedelta
 
 from app.config import Settings
+from app.runtime import Runtime
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.amend import Amendments
@@ -47,8 +44,7 @@ def open_writing(
     settings: Settings,
     stores: Stores,
     reading: ReadingSide,
-    clock: Callable[[], datetime],
-    random: Random,
+    runtime: Runtime,
     stack: AsyncExitStack,
 ) -> WritingSide:
     """Everything that writes."""
@@ -62,25 +58,25 @@ def open_writing(
         stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
     )
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
-    account_cache = AccountCache(time.monotonic, recent=recent, has_notices=reading.backend.healthy.is_set)
+    account_cache = AccountCache(runtime.monotonic, recent=recent, has_notices=reading.backend.healthy.is_set)
     ledger = Ledger(
         database,
         account_cache,
         after_commit,
         milestones,
-        clock,
-        os.urandom,
+        runtime.clock,
+        runtime.random_bytes,
         batch=batch,
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
         recent=recent,
     )
-    amendments = Amendments(database, after_commit, milestones, catalogue, clock, os.urandom)
+    amendments = Amendments(database, after_commit, milestones, catalogue, runtime.clock, runtime.random_bytes)
     award_service = AwardService(
         ledger,
-        verifiers_of(settings, clock, stack),
+        verifiers_of(settings, runtime, stack),
         settings.fraud_thresholds if settings.fraud_enabled else None,
-        random.random,
+        runtime.random.random,
         spot_check_rate=settings.spot_check_rate,
     )
     secrets = secrets_of(settings.action_token_secret, settings.action_token_secret_previous)
@@ -88,17 +84,17 @@ def open_writing(
         database,
         secrets,
         users,
-        clock,
-        os.urandom,
+        runtime.clock,
+        runtime.random_bytes,
         lifetime=timedelta(seconds=settings.signing_session_seconds),
         most=settings.max_signing_sessions,
     )
-    action_claims = ActionClaims(secrets, clock)
+    action_claims = ActionClaims(secrets, runtime.clock)
     action_tokens = ActionTokens(
         database,
         action_claims,
-        clock,
-        os.urandom,
+        runtime.clock,
+        runtime.random_bytes,
         lifetime=timedelta(seconds=settings.token_expiration_seconds),
         max_open=settings.max_open_tokens,
         batch=batch,
