@@ -12,7 +12,9 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
 from app.domain import errors as domain
+from app.domain.rate_limits import Activity
 from app.execution import Engine
+from app.execution.documents.selection import DEFINITION
 from app.execution.limits.limits import DocumentLimits
 from app.resolvers.mutation import Mutation
 from app.resolvers.query import Query
@@ -20,6 +22,9 @@ from app.resolvers.subscription import Subscription
 from app.schema import errors
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.scalars import DATE_TIME
+
+ACTIVITY = "activity"
+"""The metadata of a root field: the rate limit that it counts against."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,20 +73,44 @@ class Schema(strawberry.Schema):
 
 
 def build_schema() -> Schema:
-    """The one schema of the service."""
-    return Schema(
+    """Build the GraphQL schema of the service.
+
+    Raises:
+        TypeError: A mutation does not say which rate limit it counts against.
+    """
+    schema = Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(disable_field_suggestions=True, scalar_map={datetime: DATE_TIME}),
         exception_handlers=[Outcome(refusal, outcome) for refusal, outcome in OUTCOMES.items()],
     )
+    activities_of(schema)
+    return schema
 
 
-def build_engine(*, introspection: bool, compile: bool) -> Engine:
-    """The engine behind every transport."""
+def activities_of(schema: strawberry.Schema) -> dict[str, Activity]:
+    """Return the activity that each root field counts as, where its metadata names one.
+
+    Raises:
+        TypeError: A mutation names none. A field of the other operations without one counts as a query.
+    """
+    activities: dict[str, Activity] = {}
+    core = schema._schema
+    for root in (core.query_type, core.mutation_type, core.subscription_type):
+        for name, field in root.fields.items() if root else ():
+            activity = field.extensions[DEFINITION].metadata.get(ACTIVITY)
+            if activity is not None:
+                activities[name] = activity
+            elif root is core.mutation_type:
+                raise TypeError(f'The mutation `{name}` must have `metadata={{"{ACTIVITY}": …}}`.')
+    return activities
+
+
+def build_engine(schema: Schema, *, introspection: bool, compile: bool) -> Engine:
+    """Build the engine that executes operations on `schema` for every transport."""
     return Engine(
-        build_schema(),
+        schema,
         limits=DocumentLimits(introspection=introspection),
         format_error=format_error,
         compile=compile,

@@ -12,6 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 from app.context import Context
 from app.domain.errors import BadUserInput
 from app.domain.ledger.transactions import Actor
+from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.resolvers.arguments import Info
 from app.schema.catalogue.catalogue import Action, Category
@@ -39,7 +40,7 @@ class CatalogueQueries:
         ] = None,
     ) -> list[CatalogueChange]:
         info.context.require_role(Role.MODERATOR)
-        changes = await info.context.app.catalogue_changes.changes(first, _change_id(before))
+        changes = await info.context.services.catalogue_changes.changes(first, _change_id(before))
         return [CatalogueChange.of(change) for change in changes]
 
 
@@ -49,7 +50,8 @@ class CatalogueMutations:
         description=(
             "Create a category, or change the given fields of an existing one. All instances of the service "
             "apply the change within a second. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def save_category(
         self,
@@ -58,16 +60,17 @@ class CatalogueMutations:
             SaveCategoryInput, strawberry.argument(description="The category to create, or the fields to change.")
         ],
     ) -> Category:
-        app, actor = info.context.app, _moderator(info.context)
-        await app.catalogue_changes.apply([_given(input)], [], actor, input.reason)
-        return Category.of(app.catalogue.current.category(input.id))
+        services, actor = info.context.services, _moderator(info.context)
+        await services.catalogue_changes.apply([_given(input)], [], actor, input.reason)
+        return Category.of(services.catalogue.current.category(input.id))
 
     @strawberry.mutation(
         description=(
             "Create an action, or change the given fields of an existing one. All instances of the service apply "
             "the change within a second. Action tokens that were issued before keep the points they were issued "
             "with. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def save_action(
         self,
@@ -76,12 +79,12 @@ class CatalogueMutations:
             SaveActionInput, strawberry.argument(description="The action to create, or the fields to change.")
         ],
     ) -> Action:
-        app, actor = info.context.app, _moderator(info.context)
+        services, actor = info.context.services, _moderator(info.context)
         document = _given(input)
         if document.get("difficulties"):
             document["difficulties"] = {one.name: one.points for one in document["difficulties"]}
-        await app.catalogue_changes.apply([], [document], actor, input.reason)
-        catalogue = app.catalogue.current
+        await services.catalogue_changes.apply([], [document], actor, input.reason)
+        catalogue = services.catalogue.current
         action = catalogue.actions[input.id]
         return Action.of(action, catalogue.category(action.category))
 

@@ -53,10 +53,10 @@ class HistoryQueries:
         category: CategoryId = "global",
         step: StepOf = Step.DAY,
     ) -> ScoreHistory:
-        app = info.context.app
-        kind = app.catalogue.current.category(category)
-        profile, history = await app.history.scores(parse_user_id(user_id), kind, begin, end, step)
-        return ScoreHistory.of(history, profile, kind, app.clock())
+        services = info.context.services
+        kind = services.catalogue.current.category(category)
+        profile, history = await services.history.scores(parse_user_id(user_id), kind, begin, end, step)
+        return ScoreHistory.of(history, profile, kind, services.clock())
 
     @strawberry.field(
         description=(
@@ -73,9 +73,9 @@ class HistoryQueries:
         category: CategoryId = "global",
         period: PeriodOf = Period.DAILY,
     ) -> RankHistory:
-        app = info.context.app
-        kind = app.leaderboards.category(category, period)
-        profile, points = await app.history.ranks(parse_user_id(user_id), kind, period, begin, end)
+        services = info.context.services
+        kind = services.leaderboards.category(category, period)
+        profile, points = await services.history.ranks(parse_user_id(user_id), kind, period, begin, end)
         return RankHistory.of(points, profile, kind, period)
 
     @strawberry.field(
@@ -86,7 +86,7 @@ class HistoryQueries:
         self, info: Info, user_id: UserId, first: First = 20, after: After = None
     ) -> TransactionConnection:
         caller, player = info.context.require_caller(), parse_user_id(user_id)
-        entries, has_more = await info.context.app.history.transactions(caller, player, first, after)
+        entries, has_more = await info.context.services.history.transactions(caller, player, first, after)
         return TransactionConnection.of(
             player,
             entries,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import strawberry
 
+from app.domain.rate_limits import Activity
 from app.resolvers.arguments import Info
 from app.resolvers.catalogue import CatalogueMutations
 from app.resolvers.moderation import ModerationMutations
@@ -33,21 +34,22 @@ class Mutation(ReportMutations, ModerationMutations, CatalogueMutations):
         description=(
             "Request an action token. Call this before the action starts; submit the token with `submitScore` "
             "when the action is completed. Requires an access token."
-        )
+        ),
+        metadata={"activity": Activity.ISSUE},
     )
     async def issue_action_token(
         self,
         info: Info,
         input: Annotated[IssueActionTokenInput, strawberry.argument(description="The action that is about to start.")],
     ) -> IssueActionTokenResult:
-        app, caller = info.context.app, info.context.require_caller()
-        issued = await app.issue_token(caller, input.action_type, input.difficulty, input.metadata)
+        services, caller = info.context.services, info.context.require_caller()
+        issued = await services.issue_token(caller, input.action_type, input.difficulty, input.metadata)
         return ActionTokenIssued(
             action_token=issued.token,
             score_value=issued.points,
             issued_at=issued.issued_at,
             expires_at=issued.expires_at,
-            action=Action.of(issued.action, app.catalogue.current.category(issued.action.category)),
+            action=Action.of(issued.action, services.catalogue.current.category(issued.action.category)),
         )
 
     @strawberry.mutation(
@@ -55,7 +57,8 @@ class Mutation(ReportMutations, ModerationMutations, CatalogueMutations):
             "Submit the action token of a completed action and receive its points. A token pays exactly once: "
             "submitting it again is safe and returns `ActionTokenUsed` with the first receipt. Requires the "
             "access token of the user to whom the action token was issued."
-        )
+        ),
+        metadata={"activity": Activity.SUBMIT},
     )
     async def submit_score(
         self,
@@ -66,7 +69,7 @@ class Mutation(ReportMutations, ModerationMutations, CatalogueMutations):
         ],
     ) -> SubmitScoreResult:
         context = info.context
-        receipt = await context.app.submit_score(
+        receipt = await context.services.submit_score(
             context.require_caller(),
             input.action_token,
             input.data,

@@ -19,6 +19,6 @@ class PlayerQueries:
         metadata={"viewer": True},  # A hidden player is seen by themselves and moderators alone.
     )
     async def user(self, info: Info, id: UserId) -> PlayerProfile | None:
-        app = info.context.app
-        profile = await app.player_profile(parse_user_id(id), info.context.caller)
-        return None if profile is None else PlayerProfile.of(profile, app.catalogue.current)
+        services = info.context.services
+        profile = await services.player_profile(parse_user_id(id), info.context.caller)
+        return None if profile is None else PlayerProfile.of(profile, services.catalogue.current)

@@ -39,7 +39,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         limit: Limit = 10,
         offset: Offset = 0,
     ) -> Leaderboard:
-        boards, catalogue = info.context.app.leaderboards, info.context.app.catalogue
+        boards, catalogue = info.context.services.leaderboards, info.context.services.catalogue
         kind = boards.category(category, period)
         board = boards.board(kind, period, at)
         extra_views = views_below(info, board)
@@ -59,7 +59,7 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         period: PeriodOf = Period.ALL_TIME,
         at: At = None,
     ) -> UserRank | None:
-        boards = info.context.app.leaderboards
+        boards = info.context.services.leaderboards
         kind = boards.category(category, period)
         place, profile = await boards.place(boards.board(kind, period, at), parse_user_id(user_id))
         return UserRank.of(place, User.of(profile))
@@ -69,29 +69,29 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
         metadata={"viewer": True},
     )
     async def me(self, info: Info) -> Viewer:
-        app, caller = info.context.app, info.context.require_caller()
-        profile = (await app.profiles.get([caller.user_id])).get(caller.user_id)
+        services, caller = info.context.services, info.context.require_caller()
+        profile = (await services.profiles.get([caller.user_id])).get(caller.user_id)
         user = User.of(profile or Profile(caller.user_id, caller.username, caller.avatar_url, None))
-        board = board_of("global", Period.ALL_TIME, app.clock())
-        (place,) = await app.boards.places(board, [caller.user_id])
-        allowances = await app.rate_limiter.allowances(caller)
+        board = board_of("global", Period.ALL_TIME, services.clock())
+        (place,) = await services.boards.places(board, [caller.user_id])
+        allowances = await services.rate_limiter.allowances(caller)
         return Viewer(
             user=user,
             role=caller.role,
             rank=UserRank.of(place, user),
-            open_tokens=await app.action_tokens.count_open(caller.user_id),
-            max_open_tokens=app.settings.max_open_tokens,
+            open_tokens=await services.action_tokens.count_open(caller.user_id),
+            max_open_tokens=services.max_open_tokens,
             limits=[Allowance.of(activity, left) for activity, left in allowances.items()],
-            held=lambda: app.moderation.reviews.held(caller.user_id),
+            held=lambda: services.moderation.reviews.held(caller.user_id),
         )
 
     @strawberry.field(
         description="The actions that users can complete, and the points they pay.", metadata={"grounded": True}
     )
     async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
-        app = info.context.app
-        info.context.depends_on(lambda: app.catalogue.current)
-        catalogue = app.catalogue.current
+        services = info.context.services
+        info.context.depends_on(lambda: services.catalogue.current)
+        catalogue = services.catalogue.current
         if category is not None:
             catalogue.category(category)
         return [
@@ -102,6 +102,6 @@ class Query(PlayerQueries, HistoryQueries, CatalogueQueries, ModerationQueries):
 
     @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={"grounded": True})
     async def categories(self, info: Info) -> list[Category]:
-        app = info.context.app
-        info.context.depends_on(lambda: app.catalogue.current)
-        return [Category.of(category) for category in app.catalogue.current.categories.values()]
+        services = info.context.services
+        info.context.depends_on(lambda: services.catalogue.current)
+        return [Category.of(category) for category in services.catalogue.current.categories.values()]

@@ -10,6 +10,7 @@ import strawberry
 from app.context import Context
 from app.domain.errors import BadUserInput, InvalidSignature
 from app.domain.ids import parse_user_id
+from app.domain.rate_limits import Activity
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Role, user_id_of
 from app.resolvers.arguments import Info
@@ -26,10 +27,11 @@ class ReportMutations:
             "Open a signing session, for clients that cannot request an action token before each action: the "
             "client signs its actions with the secret of the session. The number of sessions per user is "
             "limited; opening another one closes the oldest. Requires an access token."
-        )
+        ),
+        metadata={"activity": Activity.ISSUE},
     )
     async def open_signing_session(self, info: Info) -> SigningSession:
-        opened = await info.context.app.signing_sessions.open(info.context.require_caller())
+        opened = await info.context.services.signing_sessions.open(info.context.require_caller())
         return SigningSession(
             key_id=strawberry.ID(str(opened.key_id)), secret=opened.secret, expires_at=opened.expires_at
         )
@@ -38,7 +40,8 @@ class ReportMutations:
         description=(
             "Submit an action that was signed in a signing session and receive its points, exactly once per "
             "`actionId`. Requires the access token of the user who opened the session."
-        )
+        ),
+        metadata={"activity": Activity.SUBMIT},
     )
     async def submit_signed_action(
         self,
@@ -48,7 +51,7 @@ class ReportMutations:
         ],
     ) -> SubmitScoreResult:
         context = info.context
-        receipt = await context.app.submit_signed_action(
+        receipt = await context.services.submit_signed_action(
             context.require_caller(),
             _signed(input),
             input.signature,
@@ -62,7 +65,8 @@ class ReportMutations:
         description=(
             "Record a completed action for a user, from a game's back end. A user who is new to the service "
             "needs a `username`. Requires an access token with the role `server`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def record_action(
         self,
@@ -81,7 +85,7 @@ class ReportMutations:
             username=input.username,
             reason=input.reason,
         )
-        receipt = await context.app.record_action(
+        receipt = await context.services.record_action(
             server, report, address=context.address, user_agent=context.user_agent
         )
         return ScoreAccepted.of(receipt)
@@ -107,4 +111,4 @@ def _player(context: Context, input: RecordActionInput) -> UUID:
         raise BadUserInput("Exactly one of `userId` and `subject` must be given.")
     if input.user_id is not None:
         return parse_user_id(input.user_id)
-    return user_id_of(context.app.settings.jwt_issuer, input.subject or "")
+    return user_id_of(context.services.jwt_issuer, input.subject or "")

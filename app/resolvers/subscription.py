@@ -57,17 +57,17 @@ class Subscription:
         around_user_id: AroundUserId = None,
         radius: Radius = 5,
     ) -> AsyncGenerator[LeaderboardUpdate, None]:
-        app = info.context.app
-        kind = app.leaderboards.category(category, period)
-        extra_views = views_below(info, app.leaderboards.board(kind, period), "leaderboard")
+        services = info.context.services
+        kind = services.leaderboards.category(category, period)
+        extra_views = views_below(info, services.leaderboards.board(kind, period), "leaderboard")
         if around_user_id is None:
             check_limit(limit)
             stretch = f"offset=0&limit={limit}"
-            watched = app.hub.watch(category, period, limit, extra_views)
+            watched = services.hub.watch(category, period, limit, extra_views)
         else:
             view = around_view(around_user_id, radius)
             stretch = f"around={view.user_id}&radius={radius}"
-            watched = app.hub.watch_around(category, period, view.user_id, radius, extra_views)
+            watched = services.hub.watch_around(category, period, view.user_id, radius, extra_views)
         async with aclosing(watched) as updates:
             async for update in updates:
                 yield LeaderboardUpdate.of(update, kind, stretch)
@@ -85,10 +85,10 @@ class Subscription:
         category: CategoryId = "global",
         period: PeriodOf = Period.ALL_TIME,
     ) -> AsyncGenerator[UserUpdate, None]:
-        app = info.context.app
-        app.leaderboards.category(category, period)
-        profile = await app.leaderboards.profile(parse_user_id(user_id))
-        async with aclosing(app.hub.watch_user(profile.id, category, period)) as changes:
+        services = info.context.services
+        services.leaderboards.category(category, period)
+        profile = await services.leaderboards.profile(parse_user_id(user_id))
+        async with aclosing(services.hub.watch_user(profile.id, category, period)) as changes:
             async for change in changes:
                 yield UserUpdate.of(change, profile)
 
@@ -96,8 +96,8 @@ class Subscription:
         description="Milestones at the moment they are reached, by one user or by all. There is no initial message."
     )
     async def milestones(self, info: Info, user_id: MilestonesOf = None) -> AsyncGenerator[Milestone, None]:
-        app = info.context.app
-        player = None if user_id is None else (await app.leaderboards.profile(parse_user_id(user_id))).id
-        async with aclosing(app.hub.watch_milestones(player)) as reached:
+        services = info.context.services
+        player = None if user_id is None else (await services.leaderboards.profile(parse_user_id(user_id))).id
+        async with aclosing(services.hub.watch_milestones(player)) as reached:
             async for milestone in reached:
-                yield Milestone.of(milestone, app.catalogue.current.category(milestone.category))
+                yield Milestone.of(milestone, services.catalogue.current.category(milestone.category))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.context import Context
+from app.context import Context, Services
 from app.domain.errors import Unauthenticated
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
@@ -25,6 +25,7 @@ class Contexts:
     ) -> None:
         """`new_id` names requests that do not bring an id. `clock`: seconds since the epoch."""
         self._app = app
+        self._services = Services.of(app)
         self._clock = clock
         self._proxies = proxies
         self._new_id = new_id
@@ -55,11 +56,11 @@ class Contexts:
             return None
         if self._app.rate_limiter.is_blocked(context.address):
             return None
-        return Context(self._app, caller, context.address, context.user_agent, request_id)
+        return Context(self._services, caller, context.address, context.user_agent, request_id)
 
     def public(self, dependencies: Dependencies | None = None) -> Context:
         """The context of an execution that many viewers share; its resolvers tell `dependencies` what they rest on."""
-        return Context(self._app, dependencies=dependencies)
+        return Context(self._services, dependencies=dependencies)
 
     async def _context(
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None
@@ -69,7 +70,7 @@ class Contexts:
         # Before anything else: to whoever is blocked, not even a look at the token is owed.
         self._app.rate_limiter.refuse_blocked(address)
         return Context(
-            self._app,
+            self._services,
             caller=None if authorization is None else await self._caller(authorization, address),
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],

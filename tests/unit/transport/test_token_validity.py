@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from app.context import Context
 from app.domain.users import Caller, Role, SigningKey
-from app.main import until_invalid
+from app.transport.token_validity import until_invalid
 
 
 def context(key: SigningKey, seconds_left: int) -> Context:

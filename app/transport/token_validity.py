@@ -1,0 +1,29 @@
+"""How long the access token of a stream remains valid."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from app.context import Context
+from app.domain.errors import Unauthenticated
+from app.transport.http.streams import always
+
+
+async def until_invalid(context: Context) -> Unauthenticated:
+    """Wait until the caller's access token expires or its signing key is withdrawn, and return the error to send.
+
+    Never returns for an anonymous request.
+    """
+    if context.caller is None:
+        return await always(context)
+    key, withdrawn = context.caller.signing_key, asyncio.Event()
+    key.listen(withdrawn.set)
+    try:
+        async with asyncio.timeout(context.caller.expires_at - time.time() if key.is_trusted else 0):
+            await withdrawn.wait()
+    except TimeoutError:
+        return Unauthenticated(expired=key.is_trusted)
+    finally:
+        key.unlisten(withdrawn.set)
+    return Unauthenticated()
