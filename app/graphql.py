@@ -13,6 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from app.domain import errors as domain
 from app.domain.rate_limits import Activity
+from app.error_codes import ErrorCode
 from app.execution import Engine
 from app.execution.documents.selection import DEFINITION
 from app.execution.limits.limits import DocumentLimits
@@ -124,7 +125,7 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         original = original.original_error
     formatted: dict[str, Any] = dict(error.formatted)
     if original is None or isinstance(original, GraphQLError):
-        code = (error.extensions or {}).get("code", domain.ErrorCode.BAD_USER_INPUT.value)
+        code = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
         return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
     return formatted | render_error(original)
 
@@ -135,7 +136,7 @@ def render_error(error: Exception) -> dict[str, Any]:
         return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
     error_id = secrets.token_hex(8)
     log.error("unexpected_error", error_id=error_id, exc_info=error)
-    code = domain.ErrorCode.INTERNAL_SERVER_ERROR.value
+    code = ErrorCode.INTERNAL_SERVER_ERROR.value
     return {"message": "Something went wrong on our side.", "extensions": {"code": code, "errorId": error_id}}
 
 

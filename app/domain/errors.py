@@ -17,38 +17,10 @@ An error knows no transport. `message` is written for the person who reads it an
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import ClassVar
 
 from app.domain.ledger.receipts import Receipt
-
-
-class ErrorCode(StrEnum):
-    """The stable, machine-readable name of an error."""
-
-    INVALID_ACTION_TOKEN = "INVALID_ACTION_TOKEN"
-    ACTION_TOKEN_EXPIRED = "ACTION_TOKEN_EXPIRED"
-    ACTION_TOKEN_USED = "ACTION_TOKEN_USED"
-    ACTION_TOKEN_NOT_YOURS = "ACTION_TOKEN_NOT_YOURS"
-    INVALID_ACTION = "INVALID_ACTION"
-    ALREADY_COMPLETED = "ALREADY_COMPLETED"
-    COOLDOWN_ACTIVE = "COOLDOWN_ACTIVE"
-    DAILY_LIMIT_REACHED = "DAILY_LIMIT_REACHED"
-    TOO_EARLY = "TOO_EARLY"
-    INVALID_SIGNATURE = "INVALID_SIGNATURE"
-    STALE_TIMESTAMP = "STALE_TIMESTAMP"
-    DUPLICATE_ACTION = "DUPLICATE_ACTION"
-    SCORE_CAP_REACHED = "SCORE_CAP_REACHED"
-    VERIFICATION_FAILED = "VERIFICATION_FAILED"
-    UNDER_REVIEW = "UNDER_REVIEW"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    FORBIDDEN = "FORBIDDEN"
-    USER_NOT_FOUND = "USER_NOT_FOUND"
-    CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
-    RATE_LIMITED = "RATE_LIMITED"
-    BAD_USER_INPUT = "BAD_USER_INPUT"
-    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+from app.error_codes import ErrorCode as ErrorCode
 
 
 class DomainError(Exception):

@@ -32,11 +32,10 @@ from graphql import (
 )
 from strawberry.types.field import StrawberryField
 
+from app.execution.request_error import TOO_COMPLEX, VALIDATION_FAILED
+
 if TYPE_CHECKING:
     from app.execution.limits.limits import DocumentLimits
-
-TOO_COMPLEX = "QUERY_TOO_COMPLEX"
-VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 
 SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
 
