@@ -54,7 +54,7 @@ from app.telemetry.supervision import Supervisor
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What resolvers and commands work with. Everything in it is open until `open_app` ends."""
+    """All services of the open application, for commands, operations and tests; valid until `open_app` ends."""
 
     settings: Settings
     runtime: Runtime

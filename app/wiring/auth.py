@@ -1,4 +1,4 @@
-"""Whom the service trusts: keys of access tokens, secrets of its own, verifiers of completions."""
+"""Wiring of keys and secrets for tokens, and of completion verifiers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.services.submissions.verifiers import VerifierContext, Verifiers, load_
 
 
 def jwks_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> JwksKeys | None:
-    """The keys of the identity provider that the settings name; None where access tokens have a shared secret."""
+    """Create the key set of the identity provider; None if access tokens are signed with a shared secret."""
     if settings.jwt_jwks_url is None:
         return None
     http = httpx2.AsyncClient(timeout=5.0)
@@ -24,12 +24,16 @@ def jwks_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Jwks
 
 
 def secrets_of(current: SecretStr, previous: SecretStr | None) -> SigningKeys:
-    """The pair that signs and verifies."""
+    """Return the current and the previous secret as signing keys."""
     return SigningKeys(current.get_secret_value(), previous.get_secret_value() if previous else None)
 
 
 def verifiers_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Verifiers:
-    """The verifiers that the settings name. Raises SettingsError for a path that leads nowhere."""
+    """Load the completion verifiers that the settings name.
+
+    Raises:
+        SettingsError: A path does not lead to a verifier.
+    """
     http = httpx2.AsyncClient(timeout=settings.verifier_timeout)
     stack.push_async_callback(http.aclose)
     secret = settings.verifier_webhook_secret

@@ -1,4 +1,4 @@
-"""From settings to the application: every service, with what it stands on."""
+"""Creation of the application: every service with its dependencies."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ from app.wiring.writing import WritingSide, open_writing
 
 
 async def build(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> App:
-    """The application, its clients open until `stack` closes them; nothing runs yet."""
+    """Create the application; `stack` closes its clients. Its background work is not started."""
     stores = open_stores(settings, runtime, stack)
     reading = await open_reading(settings, stores, runtime, stack)
     writing = open_writing(settings, stores, reading, runtime, stack)
-    database, catalogue = stores.database, reading.catalogue
+    database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
     reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, runtime.clock)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime.clock)
     anchors = Anchors(database, runtime.clock)
@@ -70,10 +70,12 @@ async def build(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
         catalogue_changes=CatalogueChanges(
-            database, catalogue, reading.announce_catalogue, limits, runtime.clock, runtime.random_bytes
+            database, catalogue, announcements.catalogue_changed, limits, runtime.clock, runtime.random_bytes
         ),
         export=Export(database, runtime.clock),
-        import_archive=Import(database, catalogue, reading.announce_catalogue, runtime.clock, runtime.random_bytes),
+        import_archive=Import(
+            database, catalogue, announcements.catalogue_changed, runtime.clock, runtime.random_bytes
+        ),
         opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime.clock, runtime.random_bytes),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),

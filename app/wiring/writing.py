@@ -1,4 +1,4 @@
-"""The writing side: the ledger, and everything by which scores change."""
+"""Wiring of the ledger and of everything that changes scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.wiring.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class WritingSide:
-    """What issues, pays and corrects."""
+    """The objects that issue action tokens, post to the ledger and correct scores."""
 
     users: Users
     milestones: Milestones
@@ -47,13 +47,13 @@ def open_writing(
     runtime: Runtime,
     stack: AsyncExitStack,
 ) -> WritingSide:
-    """Everything that writes."""
-    database, catalogue = stores.database, reading.catalogue
-    # Without group commit every submission has a commit of its own, and many may be under way.
+    """Create everything that writes."""
+    database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
+    # Without group commit every submission is a transaction of its own, and many may run at the same time.
     batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
     min_second_batch = (batch + 1) // 2
-    users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
-    milestones = Milestones(database, reading.announce_milestone)
+    users = Users(database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision)
+    milestones = Milestones(database, announcements.milestone_reached)
     after_commit = AfterCommit(
         stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
     )
@@ -101,7 +101,7 @@ def open_writing(
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )
-    moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, reading.announce_profile)
+    moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, announcements.profile_changed)
     return WritingSide(
         users,
         milestones,
