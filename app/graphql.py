@@ -1,4 +1,4 @@
-"""The product's GraphQL schema, and how its errors look."""
+"""The GraphQL schema of the service, and the rendering of errors."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
     domain.VerificationFailed: errors.VerificationFailed,
     domain.UnderReview: errors.UnderReview,
 }
-"""Which refusal becomes which member of a result union."""
+"""The member of a result union that each refusal becomes."""
 
 
 class Outcome:
-    """A Strawberry exception handler: turns one kind of refusal into its type, where a result can be that type."""
+    """A Strawberry exception handler that turns one kind of refusal into its type in a result union."""
 
     def __init__(self, refusal: type[domain.Refusal], outcome: type[errors.UserError]) -> None:
         self.exception_type = refusal
         self.error_type = outcome
 
     def handle(self, exception: domain.Refusal, *, field: object, info: object) -> errors.UserError:
-        """The member of the union, with the refusal's facts."""
+        """Return the member of the union, with the facts of the refusal."""
         facts: dict[str, Any] = {"code": exception.code, "message": exception.message}
         if isinstance(exception, domain.Wait):
             facts["retry_after"] = exception.retry_after
@@ -70,7 +70,7 @@ class Schema(strawberry.Schema):
     """A schema that leaves the reporting of errors to `format_error`."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: object = None) -> None:
-        """Log nothing: expected errors are no news, and unexpected ones are logged where they are masked."""
+        """Log nothing: expected errors need no log line, and `render_error` logs unexpected ones."""
 
 
 def build_schema() -> Schema:
@@ -119,7 +119,7 @@ def build_engine(schema: Schema, *, introspection: bool, compile: bool) -> Engin
 
 
 def format_error(error: GraphQLError) -> dict[str, Any]:
-    """What a client sees of an error: always a code, never a word about the inside."""
+    """Return an error as clients see it: with a code, and without internal details."""
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
@@ -131,7 +131,7 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
 
 
 def render_error(error: Exception) -> dict[str, Any]:
-    """Message and extensions for an exception; an unexpected one is logged, and named by an id that is in the log."""
+    """Return the message and extensions of an exception; log an unexpected one under the id in its extensions."""
     if isinstance(error, domain.DomainError):
         return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
     error_id = secrets.token_hex(8)
@@ -141,5 +141,5 @@ def render_error(error: Exception) -> dict[str, Any]:
 
 
 def print_sdl() -> str:
-    """The schema in SDL, as committed in `schema.graphql`."""
+    """Return the schema in SDL, as committed in `schema.graphql`."""
     return build_schema().as_str().rstrip() + "\n"

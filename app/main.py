@@ -9,7 +9,8 @@ from starlette.routing import Router
 from starlette.types import ASGIApp
 
 from app.config import Settings
-from app.serving import build_serving, new_request_id
+from app.runtime import Runtime
+from app.serving import build_serving
 from app.telemetry.reporting import open_tracer
 from app.transport.middleware.cors import allow_origins
 from app.transport.middleware.origins import AllowedHosts
@@ -23,17 +24,26 @@ PROBES = ("/livez", "/readyz", "/metrics")
 """Paths that are answered whatever the `Host` header says: probes address instances by IP."""
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """Create the ASGI application. Nothing is opened before the server starts its lifespan."""
+def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
+    """Create the ASGI application. Nothing is opened before the server starts its lifespan.
+
+    Args:
+        settings: The settings of the installation.
+        runtime: The sources of time and randomness; the real ones by default.
+    """
+    runtime = runtime or Runtime()
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
-        async with open_app(settings) as app:
-            serving = build_serving(app, request_head_cache)
+        async with open_app(settings, runtime) as app:
+            serving = build_serving(app, request_head_cache, new_request_id)
             router.routes.extend(serving.routes)
             state: dict[str, object] = {"app": app, "stop": serving.stop}
             # A trace starts in the middleware, so with tracing no request may bypass it.
             yield state if tracing else state | {REQUEST_HEAD_CACHE: request_head_cache}
+
+    def new_request_id() -> str:
+        return f"{runtime.random.getrandbits(64):016x}"
 
     tracing = settings.otel_exporter_otlp_endpoint
     router = Router(lifespan=lifespan)

@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
 
 
 def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
-    """uvicorn's configuration for `app`, or for the service itself."""
+    """Return the configuration of uvicorn for `app`, or for the service itself."""
     return uvicorn.Config(
         app or create_app(settings),  # type: ignore[arg-type]
         host=settings.host,
@@ -78,7 +78,7 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
 
 
 def set_up_process(settings: Settings) -> None:
-    """Logs, and error reports where configured: once per process, before anything is served."""
+    """Configure logs and error reports, once per process and before anything is served."""
     configure_logging(settings.log_level, json=settings.is_production)
     if settings.sentry_dsn is not None:
         report_errors(settings.sentry_dsn.get_secret_value(), settings.environment.value)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +55,14 @@ class Serving:
         self.app.hub.close()
 
 
-def new_request_id() -> str:
-    """Return a random id for a request; unique, and not a secret."""
-    return f"{random.getrandbits(64):016x}"
+def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id: Callable[[], str]) -> Serving:
+    """Build every endpoint on the open services of `app`.
 
-
-def build_serving(app: App, request_head_cache: RequestHeadCache) -> Serving:
-    """Build every endpoint on the open services of `app`, and let `request_head_cache` answer for the HTTP endpoint."""
+    Args:
+        app: The open application.
+        request_head_cache: Answers requests with known heads through the HTTP endpoint that is built here.
+        new_request_id: Returns an id for a request that brings none.
+    """
     settings = app.settings
     schema = build_schema()
     engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
@@ -126,7 +126,7 @@ def _connections(app: App) -> Connections:
         idle_timeout=settings.ws_idle_timeout,
         ping_interval=settings.ws_heartbeat_interval,
     )
-    connections = Connections(limits, registry, instance=secrets.token_hex(4), clock=time.time)
+    connections = Connections(limits, registry, instance=app.runtime.random_bytes(4).hex(), clock=time.time)
 
     def close_socket(notice: Notice) -> None:
         if isinstance(notice, SocketClosed):
