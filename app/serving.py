@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +103,7 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
             *health.routes(app),
             metrics.route(app, engine, multiplexer, streams, connections, response_cache, request_head_cache),
             *pages.routes(settings.is_production),
-            *demo.routes(settings),
+            *demo.routes(settings, app.clock),
         ],
     )
 
@@ -126,7 +125,9 @@ def _connections(app: App) -> Connections:
         idle_timeout=settings.ws_idle_timeout,
         ping_interval=settings.ws_heartbeat_interval,
     )
-    connections = Connections(limits, registry, instance=app.runtime.random_bytes(4).hex(), clock=time.time)
+    connections = Connections(
+        limits, registry, instance=app.runtime.random_bytes(4).hex(), clock=lambda: app.clock().timestamp()
+    )
 
     def close_socket(notice: Notice) -> None:
         if isinstance(notice, SocketClosed):

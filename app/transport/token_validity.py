@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from app.context import Context
 from app.domain.errors import Unauthenticated
@@ -18,9 +17,10 @@ async def until_invalid(context: Context) -> Unauthenticated:
     if context.caller is None:
         return await always(context)
     key, withdrawn = context.caller.signing_key, asyncio.Event()
+    seconds_left = context.caller.expires_at - context.services.clock().timestamp()
     key.listen(withdrawn.set)
     try:
-        async with asyncio.timeout(context.caller.expires_at - time.time() if key.is_trusted else 0):
+        async with asyncio.timeout(seconds_left if key.is_trusted else 0):
             await withdrawn.wait()
     except TimeoutError:
         return Unauthenticated(expired=key.is_trusted)

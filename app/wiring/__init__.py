@@ -11,7 +11,7 @@ from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
 from app.wiring.app import App
 from app.wiring.background import background_work
-from app.wiring.build import build
+from app.wiring.build import build_app
 
 __all__ = ["App", "open_app"]
 
@@ -34,7 +34,7 @@ async def open_app(
         SettingsError: A setting names a completion verifier that cannot be loaded.
     """
     async with AsyncExitStack() as stack:
-        app = await build(settings, runtime or Runtime(), stack)
+        app = await build_app(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
         await app.catalogue.refresh()
         await stack.enter_async_context(background_work(app, housekeeping=housekeeping))

@@ -34,23 +34,23 @@ from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
-from app.wiring.reading import open_reading
+from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
-from app.wiring.writing import WritingSide, open_writing
+from app.wiring.writing import WriteServices, create_write_services
 
 
-async def build(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> App:
+async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> App:
     """Create the application; `stack` closes its clients. Its background work is not started."""
     stores = open_stores(settings, runtime, stack)
-    reading = await open_reading(settings, stores, runtime, stack)
-    writing = open_writing(settings, stores, reading, runtime, stack)
+    reading = await create_read_services(settings, stores, runtime, stack)
+    writing = create_write_services(settings, stores, reading, runtime, stack)
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
-    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, runtime.clock)
+    reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, runtime.clock)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime.clock)
     anchors = Anchors(database, runtime.clock)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, runtime, stack)
-    copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
+    index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     return App(
         settings=settings,
         runtime=runtime,
@@ -105,7 +105,7 @@ async def build(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         seeding=Seed(database, catalogue, runtime.clock, runtime.random),
         verify=Verify(
             database,
-            CheckBoards(database, copies, stores.index_loader, catalogue, runtime.clock),
+            CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime.clock),
             cap=settings.score_cap,
         ),
         jobs=Jobs(
@@ -119,7 +119,7 @@ async def build(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     )
 
 
-def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WritingSide) -> list[Job]:
+def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WriteServices) -> list[Job]:
     return [
         Job("repair", 5, 60, reconcile.recent),
         Job("reconcile", 300, 3600, reconcile.everything),

@@ -26,7 +26,7 @@ from app.wiring.stores import Stores, new_redis
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingSide:
+class ReadServices:
     """The objects that answer queries and subscriptions."""
 
     backend: RedisBackend
@@ -39,7 +39,9 @@ class ReadingSide:
     hub: Hub
 
 
-async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack) -> ReadingSide:
+async def create_read_services(
+    settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack
+) -> ReadServices:
     """Create everything that reads; its background work is not started."""
     backend = RedisBackend(lambda: new_redis(settings), prefix=f"{settings.redis_prefix}:", random=runtime.random)
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
@@ -49,7 +51,7 @@ async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, sta
     boards_replaced = Signal()
     rebuild = Rebuild(
         stores.database,
-        stores.bulk,
+        stores.housekeeping_index,
         stores.index_loader,
         catalogue,
         lambda _: boards_replaced(),
@@ -58,9 +60,9 @@ async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, sta
     )
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     boards = ReadBoard(
-        RedisBoards(stores.standings, profiles, runtime.clock),
+        RedisBoards(stores.board_index, profiles, runtime.clock),
         PostgresBoards(stores.replicas, profiles, runtime.clock, epoch),
-        stores.standings,
+        stores.board_index,
         rebuild.request,
         lambda: stores.database.breaker.is_open,
         runtime.monotonic,
@@ -69,4 +71,4 @@ async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, sta
     hub = Hub(boards, broadcast, notices, clock=SystemClock(runtime.clock))
     boards_replaced.connect(hub.invalidate)
     stores.availability_changed.connect(hub.invalidate)
-    return ReadingSide(backend, notices, Announcements(notices), catalogue, profiles, boards, rebuild, hub)
+    return ReadServices(backend, notices, Announcements(notices), catalogue, profiles, boards, rebuild, hub)

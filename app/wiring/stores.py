@@ -31,8 +31,8 @@ class Stores:
 
     Attributes:
         replicas: For reads that may be slightly behind the primary.
-        bulk: The board index for housekeeping, which moves many rows per call and has a longer timeout.
-        index_loader: Loads whole categories, with the same timeout as `bulk`.
+        housekeeping_index: The board index for housekeeping, which moves many rows per call and has a longer timeout.
+        index_loader: Loads whole categories, with the same timeout as `housekeeping_index`.
         availability_changed: Called when PostgreSQL or Redis becomes unavailable or available again.
     """
 
@@ -41,8 +41,8 @@ class Stores:
     redis: Redis
     redis_caller: RedisCaller
     keys: RedisKeys
-    standings: BoardIndex
-    bulk: BoardIndex
+    board_index: BoardIndex
+    housekeeping_index: BoardIndex
     index_loader: IndexLoader
     availability_changed: Signal
 

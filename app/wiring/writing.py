@@ -20,12 +20,12 @@ from app.services.submissions.action_tokens import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
 from app.wiring.auth import secrets_of, verifiers_of
-from app.wiring.reading import ReadingSide
+from app.wiring.reading import ReadServices
 from app.wiring.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
-class WritingSide:
+class WriteServices:
     """The objects that issue action tokens, post to the ledger and correct scores."""
 
     users: Users
@@ -40,13 +40,13 @@ class WritingSide:
     moderation: Moderation
 
 
-def open_writing(
+def create_write_services(
     settings: Settings,
     stores: Stores,
-    reading: ReadingSide,
+    reading: ReadServices,
     runtime: Runtime,
     stack: AsyncExitStack,
-) -> WritingSide:
+) -> WriteServices:
     """Create everything that writes."""
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
     # Without group commit every submission is a transaction of its own, and many may run at the same time.
@@ -55,7 +55,7 @@ def open_writing(
     users = Users(database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision)
     milestones = Milestones(database, announcements.milestone_reached)
     after_commit = AfterCommit(
-        stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
+        stores.board_index, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch
     )
     recent = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
     account_cache = AccountCache(runtime.monotonic, recent=recent, has_notices=reading.backend.healthy.is_set)
@@ -102,7 +102,7 @@ def open_writing(
         min_second_batch=min_second_batch,
     )
     moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, announcements.profile_changed)
-    return WritingSide(
+    return WriteServices(
         users,
         milestones,
         after_commit,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -35,7 +35,7 @@ FORWARDED = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"))
 OWN_PAGES = Origins(())
 
 
-def routes(settings: Settings) -> list[Route]:
+def routes(settings: Settings, clock: Callable[[], datetime]) -> list[Route]:
     """Return the routes `/environment.json`, which lists the optional features for the page, and `/demo/token`.
 
     `/demo/token` does not exist in production, nor if an identity provider signs the access tokens. It answers the
@@ -51,7 +51,7 @@ def routes(settings: Settings) -> list[Route]:
         if not is_from_this_machine(request.scope) or not OWN_PAGES.allows(request.scope):
             return _json({"message": "Demo tokens are for this machine alone."}, 403)
         try:
-            return _json({"token": _mint(settings, await _user_in(request))})
+            return _json({"token": _mint(settings, await _user_in(request), clock())})
         except BadRequest as problem:
             return _json({"message": problem.message}, problem.status)
         except BadUserInput as error:
@@ -92,7 +92,7 @@ async def _user_in(request: Request) -> str:
     return clean_username(user)
 
 
-def _mint(settings: Settings, user: str) -> str:
+def _mint(settings: Settings, user: str, now: datetime) -> str:
     return mint(
         SigningKeys(settings.jwt_secret.get_secret_value()),
         subject=user,
@@ -100,7 +100,7 @@ def _mint(settings: Settings, user: str) -> str:
         ttl=min(TOKEN_LIFETIME, settings.access_token_max_lifetime),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
-        now=int(time.time()),
+        now=int(now.timestamp()),
     )
 
 
