@@ -1,4 +1,4 @@
-"""Settings: the only reader of the environment and of `.env`. All problems are listed at once."""
+"""Settings: the only module that reads the environment and `.env`. All problems are reported at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
 DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
 WordList = Annotated[tuple[str, ...], NoDecode]
-"""A setting that is a list: words separated by commas."""
+"""A setting that is a list of words separated by commas."""
 
 
 class Environment(StrEnum):
@@ -29,7 +29,7 @@ class Environment(StrEnum):
 
 
 class DocumentMode(StrEnum):
-    """What happens to a document that is not in the manifest of trusted documents."""
+    """What is done with a document that is not in the manifest of trusted documents."""
 
     OFF = "off"
     LOG = "log"
@@ -37,7 +37,7 @@ class DocumentMode(StrEnum):
 
 
 class SettingsError(Exception):
-    """The settings are unusable. `problems` has one line each, names in capitals as in the environment."""
+    """The settings are not valid. `problems` has one line per problem, with names as in the environment."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def is_production(self) -> bool:
-        """Whether the service faces the public."""
+        """Whether the service runs in production."""
         return self.environment is Environment.PRODUCTION
 
     def _contradictions(self) -> list[str]:
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
         return problems
 
     def _weak_secrets(self) -> list[str]:
-        """Every secret that must not be used, and why. What signs must be long enough in development too."""
+        """Return why secrets must not be used. Signing secrets must be long enough in development too."""
         problems = []
         seen: dict[str, str] = {}
         names = (
@@ -194,7 +194,11 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from `overrides`, else the environment, else `.env`, else the defaults. Raises SettingsError."""
+    """Load the settings from `overrides`, else the environment, else `.env`, else the defaults.
+
+    Raises:
+        SettingsError: A setting is not valid, or settings contradict each other.
+    """
     problems: list[str] = []
     while True:
         try:
@@ -205,8 +209,8 @@ def load_settings(**overrides: object) -> Settings:
             broken = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
         if not broken - overrides.keys():
             break
-        # What contradicts what is looked at last, and only when each value is sound by itself: put the defaults in
-        # place of those that are not, so that nobody has to start once per problem.
+        # Contradictions are checked last, and only if every value is valid by itself. Replace the invalid values by
+        # their defaults and validate again, so that one start reports all problems.
         overrides |= {name: Settings.model_fields[name].default for name in broken}
     if problems:
         raise SettingsError(problems)

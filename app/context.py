@@ -1,28 +1,99 @@
-"""What a resolver may see of the request it works for."""
+"""The context of one operation: the services that resolvers call, and the caller."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role
 from app.execution import Dependencies
+from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.queries import BoardQueries
 from app.services.cacheable import Cacheable
+from app.services.catalogue.cache import CatalogueService
+from app.services.catalogue.changes import CatalogueChanges
+from app.services.catalogue.lists import CatalogueLists
+from app.services.moderation.flag_reviews import FlagReviews
+from app.services.moderation.moderation import Moderation
+from app.services.players.read_history import PlayerHistory
+from app.services.players.read_profile import ReadPlayerProfile
+from app.services.submissions.issue_action_token import IssueToken
+from app.services.submissions.record_action import RecordAction
+from app.services.submissions.signing_sessions import SigningSessions
+from app.services.submissions.submit_score import SubmitScore
+from app.services.submissions.submit_signed_action import SubmitSignedAction
+from app.services.viewer import ReadViewer
 from app.wiring import App
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Context:
-    """One operation's view: the services, and who asks from where. `caller` is None for an anonymous request.
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that resolvers may call: services and no stores.
 
-    An execution that is shared by many viewers has no caller and no address either. `dependencies` is there when its
-    result may be used again for as long as they hold.
+    Attributes:
+        clock: The wall clock, in UTC.
+        jwt_issuer: The issuer of access tokens, from which user ids are derived.
     """
 
-    app: App
+    clock: Callable[[], datetime]
+    jwt_issuer: str
+    board_queries: BoardQueries
+    catalogue: CatalogueService
+    catalogue_changes: CatalogueChanges
+    catalogue_lists: CatalogueLists
+    flag_reviews: FlagReviews
+    history: PlayerHistory
+    issue_token: IssueToken
+    live_updates: LiveUpdates
+    moderation: Moderation
+    player_profile: ReadPlayerProfile
+    record_action: RecordAction
+    signing_sessions: SigningSessions
+    submit_score: SubmitScore
+    submit_signed_action: SubmitSignedAction
+    viewer: ReadViewer
+
+    @classmethod
+    def of(cls, app: App) -> Services:
+        """Select the services of `app` that resolvers call."""
+        return cls(
+            clock=app.clock,
+            jwt_issuer=app.settings.jwt_issuer,
+            board_queries=app.board_queries,
+            catalogue=app.catalogue,
+            catalogue_changes=app.catalogue_changes,
+            catalogue_lists=app.catalogue_lists,
+            flag_reviews=app.flag_reviews,
+            history=app.history,
+            issue_token=app.issue_token,
+            live_updates=app.live_updates,
+            moderation=app.moderation,
+            player_profile=app.player_profile,
+            record_action=app.record_action,
+            signing_sessions=app.signing_sessions,
+            submit_score=app.submit_score,
+            submit_signed_action=app.submit_signed_action,
+            viewer=app.viewer,
+        )
+
+
+@dataclass(slots=True)
+class Context:
+    """What a resolver knows of the operation that it is part of.
+
+    Attributes:
+        services: The services that it may call.
+        caller: The authenticated user; None for an anonymous request, and for an execution that many viewers share.
+        address: The client's network address; empty for a shared execution.
+        dependencies: Collects what the result depends on, if it may be cached; None otherwise.
+    """
+
+    services: Services
     caller: Caller | None = None
     address: str = ""
     user_agent: str | None = None
@@ -41,13 +112,22 @@ class Context:
         return result.value
 
     def require_caller(self) -> Caller:
-        """The caller. Raises Unauthenticated for an anonymous request."""
+        """Return the caller.
+
+        Raises:
+            Unauthenticated: The request is anonymous.
+        """
         if self.caller is None:
             raise Unauthenticated
         return self.caller
 
     def require_role(self, *roles: Role) -> Caller:
-        """The caller, who has one of `roles`. Raises Unauthenticated or Forbidden."""
+        """Return the caller if they have one of `roles`.
+
+        Raises:
+            Unauthenticated: The request is anonymous.
+            Forbidden: The caller has another role.
+        """
         caller = self.require_caller()
         if caller.role not in roles:
             raise Forbidden

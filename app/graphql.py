@@ -1,4 +1,4 @@
-"""The product's GraphQL schema, and how its errors look."""
+"""The GraphQL schema of the service, and the rendering of errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
 
 from app.domain import errors as domain
+from app.domain.rate_limits import Activity
+from app.error_codes import ErrorCode
 from app.execution import Engine
+from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.limits.limits import DocumentLimits
 from app.resolvers.mutation import Mutation
 from app.resolvers.query import Query
@@ -20,6 +23,9 @@ from app.resolvers.subscription import Subscription
 from app.schema import errors
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.scalars import DATE_TIME
+
+ACTIVITY = "activity"
+"""The metadata of a root field: the rate limit that it counts against."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,18 +46,18 @@ OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
     domain.VerificationFailed: errors.VerificationFailed,
     domain.UnderReview: errors.UnderReview,
 }
-"""Which refusal becomes which member of a result union."""
+"""The member of a result union that each refusal becomes."""
 
 
 class Outcome:
-    """A Strawberry exception handler: turns one kind of refusal into its type, where a result can be that type."""
+    """A Strawberry exception handler that turns one kind of refusal into its type in a result union."""
 
     def __init__(self, refusal: type[domain.Refusal], outcome: type[errors.UserError]) -> None:
         self.exception_type = refusal
         self.error_type = outcome
 
     def handle(self, exception: domain.Refusal, *, field: object, info: object) -> errors.UserError:
-        """The member of the union, with the refusal's facts."""
+        """Return the member of the union, with the facts of the refusal."""
         facts: dict[str, Any] = {"code": exception.code, "message": exception.message}
         if isinstance(exception, domain.Wait):
             facts["retry_after"] = exception.retry_after
@@ -64,24 +70,48 @@ class Schema(strawberry.Schema):
     """A schema that leaves the reporting of errors to `format_error`."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: object = None) -> None:
-        """Log nothing: expected errors are no news, and unexpected ones are logged where they are masked."""
+        """Log nothing: expected errors need no log line, and `render_error` logs unexpected ones."""
 
 
 def build_schema() -> Schema:
-    """The one schema of the service."""
-    return Schema(
+    """Build the GraphQL schema of the service.
+
+    Raises:
+        TypeError: A mutation does not say which rate limit it counts against.
+    """
+    schema = Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(disable_field_suggestions=True, scalar_map={datetime: DATE_TIME}),
         exception_handlers=[Outcome(refusal, outcome) for refusal, outcome in OUTCOMES.items()],
     )
+    activities_of(schema)
+    return schema
 
 
-def build_engine(*, introspection: bool, compile: bool) -> Engine:
-    """The engine behind every transport."""
+def activities_of(schema: strawberry.Schema) -> dict[str, Activity]:
+    """Return the activity that each root field counts as, where its metadata names one.
+
+    Raises:
+        TypeError: A mutation names none. A field of the other operations without one counts as a query.
+    """
+    activities: dict[str, Activity] = {}
+    core = schema._schema
+    for root in (core.query_type, core.mutation_type, core.subscription_type):
+        for name, field in root.fields.items() if root else ():
+            activity = field.extensions[STRAWBERRY_DEFINITION].metadata.get(ACTIVITY)
+            if activity is not None:
+                activities[name] = activity
+            elif root is core.mutation_type:
+                raise TypeError(f'The mutation `{name}` must have `metadata={{"{ACTIVITY}": …}}`.')
+    return activities
+
+
+def build_engine(schema: Schema, *, introspection: bool, compile: bool) -> Engine:
+    """Build the engine that executes operations on `schema` for every transport."""
     return Engine(
-        build_schema(),
+        schema,
         limits=DocumentLimits(introspection=introspection),
         format_error=format_error,
         compile=compile,
@@ -89,27 +119,27 @@ def build_engine(*, introspection: bool, compile: bool) -> Engine:
 
 
 def format_error(error: GraphQLError) -> dict[str, Any]:
-    """What a client sees of an error: always a code, never a word about the inside."""
+    """Return an error as clients see it: with a code, and without internal details."""
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
     formatted: dict[str, Any] = dict(error.formatted)
     if original is None or isinstance(original, GraphQLError):
-        code = (error.extensions or {}).get("code", domain.ErrorCode.BAD_USER_INPUT.value)
+        code = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
         return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
     return formatted | render_error(original)
 
 
 def render_error(error: Exception) -> dict[str, Any]:
-    """Message and extensions for an exception; an unexpected one is logged, and named by an id that is in the log."""
+    """Return the message and extensions of an exception; log an unexpected one under the id in its extensions."""
     if isinstance(error, domain.DomainError):
         return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
     error_id = secrets.token_hex(8)
     log.error("unexpected_error", error_id=error_id, exc_info=error)
-    code = domain.ErrorCode.INTERNAL_SERVER_ERROR.value
+    code = ErrorCode.INTERNAL_SERVER_ERROR.value
     return {"message": "Something went wrong on our side.", "extensions": {"code": code, "errorId": error_id}}
 
 
 def print_sdl() -> str:
-    """The schema in SDL, as committed in `schema.graphql`."""
+    """Return the schema in SDL, as committed in `schema.graphql`."""
     return build_schema().as_str().rstrip() + "\n"

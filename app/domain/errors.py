@@ -1,4 +1,4 @@
-"""Everything that can go wrong for a caller, as facts.
+"""Every error that a caller can cause or meet, as facts.
 
     DomainError
     ├── Refusal                      an outcome a well-behaved client acts on: a member of a result union
@@ -12,47 +12,24 @@
         ├── UserNotFound  CategoryNotFound  BadUserInput
         └── RateLimited(retry_after)  TooManyOpenTokens  ServiceUnavailable(retry_after)
 
-An error knows no transport. `message` is written for the person who reads it and never carries a secret.
+An error is independent of the transport. `message` is written for people and never contains a secret.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import ClassVar
 
 from app.domain.ledger.receipts import Receipt
-
-
-class ErrorCode(StrEnum):
-    """The stable, machine-readable name of an error."""
-
-    INVALID_ACTION_TOKEN = "INVALID_ACTION_TOKEN"
-    ACTION_TOKEN_EXPIRED = "ACTION_TOKEN_EXPIRED"
-    ACTION_TOKEN_USED = "ACTION_TOKEN_USED"
-    ACTION_TOKEN_NOT_YOURS = "ACTION_TOKEN_NOT_YOURS"
-    INVALID_ACTION = "INVALID_ACTION"
-    ALREADY_COMPLETED = "ALREADY_COMPLETED"
-    COOLDOWN_ACTIVE = "COOLDOWN_ACTIVE"
-    DAILY_LIMIT_REACHED = "DAILY_LIMIT_REACHED"
-    TOO_EARLY = "TOO_EARLY"
-    INVALID_SIGNATURE = "INVALID_SIGNATURE"
-    STALE_TIMESTAMP = "STALE_TIMESTAMP"
-    DUPLICATE_ACTION = "DUPLICATE_ACTION"
-    SCORE_CAP_REACHED = "SCORE_CAP_REACHED"
-    VERIFICATION_FAILED = "VERIFICATION_FAILED"
-    UNDER_REVIEW = "UNDER_REVIEW"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    FORBIDDEN = "FORBIDDEN"
-    USER_NOT_FOUND = "USER_NOT_FOUND"
-    CATEGORY_NOT_FOUND = "CATEGORY_NOT_FOUND"
-    RATE_LIMITED = "RATE_LIMITED"
-    BAD_USER_INPUT = "BAD_USER_INPUT"
-    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
-    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+from app.error_codes import ErrorCode as ErrorCode
 
 
 class DomainError(Exception):
-    """The root of the tree. `code` is the class's, `message` the default sentence unless one is given."""
+    """The base class of all errors.
+
+    Attributes:
+        code: The code of the class.
+        default: The message of an error that is created without one.
+    """
 
     code: ClassVar[ErrorCode]
     default: ClassVar[str]
@@ -62,12 +39,12 @@ class DomainError(Exception):
         super().__init__(self.message)
 
     def facts(self) -> dict[str, object]:
-        """What a client may act on besides the code, for `extensions`."""
+        """Return what a client may act on besides the code, for `extensions`."""
         return {}
 
 
 class Refusal(DomainError):
-    """A submission or an issue was refused, and nothing changed."""
+    """A submission, or the issue of a token, was refused; nothing has changed."""
 
 
 class Failure(DomainError):
@@ -75,12 +52,14 @@ class Failure(DomainError):
 
 
 class InvalidActionToken(Refusal):
+    """The action token is malformed, has a wrong signature, or is unknown."""
+
     code = ErrorCode.INVALID_ACTION_TOKEN
     default = "This action token is not valid. Request a new one."
 
 
 class ActionTokenExpired(Refusal):
-    """`token_hash` is what the ledger would know the token by, had it been used in time."""
+    """The action token has expired. `token_hash` identifies it in the ledger if it was used before."""
 
     code = ErrorCode.ACTION_TOKEN_EXPIRED
     default = "This action token has expired. Request a new one before the action starts."
@@ -91,7 +70,7 @@ class ActionTokenExpired(Refusal):
 
 
 class ActionTokenUsed(Refusal):
-    """A replay. `receipt` is what the first submission of this token was answered with."""
+    """The token was submitted before. `receipt` is the result of its first submission."""
 
     code = ErrorCode.ACTION_TOKEN_USED
     default = "This action token has already been used. Its points were added once; the first receipt is attached."
@@ -102,58 +81,75 @@ class ActionTokenUsed(Refusal):
 
 
 class ActionTokenNotYours(Refusal):
+    """The action token was issued to another user."""
+
     code = ErrorCode.ACTION_TOKEN_NOT_YOURS
     default = "This action token was issued to another user."
 
 
 class InvalidAction(Refusal):
+    """The action or its difficulty does not exist, or the action is switched off."""
+
     code = ErrorCode.INVALID_ACTION
     default = "This action does not exist, has no such difficulty, or is switched off."
 
 
 class AlreadyCompleted(Refusal):
+    """The action pays once per user, and the user has completed it."""
+
     code = ErrorCode.ALREADY_COMPLETED
     default = "This action can be completed only once, and you have already completed it."
 
 
 class Wait(Refusal):
-    """Refused for a passing reason; a token stays usable. `retry_after` is in whole seconds, at least 1."""
+    """A temporary refusal; a token stays valid. `retry_after` is in whole seconds, at least 1."""
 
     def __init__(self, retry_after: int) -> None:
         self.retry_after = max(1, retry_after)
         super().__init__()
 
     def facts(self) -> dict[str, object]:
+        """Return the time to wait."""
         return {"retryAfter": self.retry_after}
 
 
 class CooldownActive(Wait):
+    """The user completed the action too recently."""
+
     code = ErrorCode.COOLDOWN_ACTIVE
     default = "You completed this action very recently. Wait before you complete it again."
 
 
 class DailyLimitReached(Wait):
+    """The user has completed the action as often as a UTC day allows."""
+
     code = ErrorCode.DAILY_LIMIT_REACHED
     default = "You have reached the daily limit of this action."
 
 
 class TooEarly(Wait):
+    """Less time has passed since the token was issued than the action takes."""
+
     code = ErrorCode.TOO_EARLY
     default = "The action was submitted too soon after it was started."
 
 
 class InvalidSignature(Refusal):
+    """The signature of an action does not match, or its key is not valid."""
+
     code = ErrorCode.INVALID_SIGNATURE
     default = "The signature does not match the action."
 
 
 class StaleTimestamp(Refusal):
+    """The timestamp of a signed action is too far from the server's clock."""
+
     code = ErrorCode.STALE_TIMESTAMP
     default = "The action's timestamp must be within five minutes of the server's clock."
 
 
 class DuplicateAction(Refusal):
-    """The client's own action id was seen before. `receipt` is what the first one was answered with."""
+    """The client's action id was submitted before. `receipt` is the result of its first submission."""
 
     code = ErrorCode.DUPLICATE_ACTION
     default = "This action id has already been submitted. Its points were added once; the first receipt is attached."
@@ -164,24 +160,28 @@ class DuplicateAction(Refusal):
 
 
 class ScoreCapReached(Refusal):
+    """The user's score in the category is at its maximum."""
+
     code = ErrorCode.SCORE_CAP_REACHED
     default = "Your score in this category has reached its maximum."
 
 
 class VerificationFailed(Refusal):
+    """The game did not confirm the completion."""
+
     code = ErrorCode.VERIFICATION_FAILED
     default = "The game could not confirm that the action was completed."
 
 
 class UnderReview(Refusal):
-    """Recorded and held back: a moderator decides. The token is consumed."""
+    """The completion was recorded and is held until a moderator decides. The token is used up."""
 
     code = ErrorCode.UNDER_REVIEW
     default = "The action was recorded. Its points count once a moderator has approved them."
 
 
 class Unauthenticated(Failure):
-    """One answer for every kind of bad token; only an expired one says so, because the client can act on it."""
+    """The access token is missing or not valid. Only an expired one is told apart: the client can refresh it."""
 
     code = ErrorCode.UNAUTHENTICATED
     default = "A valid access token is required."
@@ -191,31 +191,40 @@ class Unauthenticated(Failure):
         super().__init__("The access token has expired." if expired else None)
 
     def facts(self) -> dict[str, object]:
+        """Return the reason if the token has expired."""
         return {"reason": "TOKEN_EXPIRED"} if self.expired else {}
 
 
 class Forbidden(Failure):
+    """The caller's role does not allow the operation."""
+
     code = ErrorCode.FORBIDDEN
     default = "Your role does not allow this."
 
 
 class UserNotFound(Failure):
+    """No user has the given id."""
+
     code = ErrorCode.USER_NOT_FOUND
     default = "No user with this id exists."
 
 
 class CategoryNotFound(Failure):
+    """No category has the given id."""
+
     code = ErrorCode.CATEGORY_NOT_FOUND
     default = "No category with this id exists."
 
 
 class BadUserInput(Failure):
+    """An argument is not valid; the message states what must be the case."""
+
     code = ErrorCode.BAD_USER_INPUT
     default = "An argument is not valid."
 
 
 class RateLimited(Failure):
-    """Over a limit. `retry_after` is in whole seconds, >= 1: after that much time the same request passes."""
+    """A rate limit was exceeded. The same request passes after `retry_after` whole seconds, at least 1."""
 
     code = ErrorCode.RATE_LIMITED
     default = "Too many requests."
@@ -225,17 +234,18 @@ class RateLimited(Failure):
         super().__init__(f"{message or self.default} Try again in {self.retry_after} s.")
 
     def facts(self) -> dict[str, object]:
+        """Return the time to wait."""
         return {"retryAfter": self.retry_after}
 
 
 class TooManyOpenTokens(RateLimited):
-    """`retry_after` is when the first of the open tokens expires; using one makes room at once."""
+    """The user has too many open action tokens. The first of them expires after `retry_after` seconds."""
 
     default = "You have the maximum number of open action tokens. Submit one, or wait until one expires."
 
 
 class ServiceUnavailable(Failure):
-    """A store is away. Nothing was acknowledged and repeating is safe. `retry_after` is in whole seconds."""
+    """A store is unavailable. Nothing was changed; the request can be repeated after `retry_after` whole seconds."""
 
     code = ErrorCode.SERVICE_UNAVAILABLE
     default = "The service is temporarily unavailable. Try again in a moment."
@@ -245,4 +255,5 @@ class ServiceUnavailable(Failure):
         super().__init__()
 
     def facts(self) -> dict[str, object]:
+        """Return the time to wait."""
         return {"retryAfter": self.retry_after}

@@ -51,7 +51,7 @@ class BoardQueryFields:
         offset: Offset = 0,
     ) -> Leaderboard:
         """Read a page of a board with its nested fields."""
-        boards = info.context.app.board_queries
+        boards = info.context.services.board_queries
         kind = boards.category(category, period)
         board = boards.board(kind, period, at)
         query = BoardQuery(kind, board, page_view(limit, offset), nested_views(info, board))
@@ -70,7 +70,7 @@ class BoardQueryFields:
         at: At = None,
     ) -> UserRank | None:
         """Read a user's standing."""
-        boards = info.context.app.board_queries
+        boards = info.context.services.board_queries
         kind = boards.category(category, period)
         standing, profile = await boards.standing(boards.board(kind, period, at), parse_id("userId", user_id))
         return UserRank.of(standing, User.of(profile))
@@ -98,12 +98,12 @@ class BoardSubscriptionFields:
         radius: Radius = 5,
     ) -> AsyncGenerator[LeaderboardUpdate, None]:
         """Watch a board with its nested fields."""
-        app = info.context.app
-        kind = app.board_queries.category(category, period)
-        board = app.board_queries.board(kind, period)
+        services = info.context.services
+        kind = services.board_queries.category(category, period)
+        board = services.board_queries.board(kind, period)
         view = page_view(limit) if around_user_id is None else around_view(around_user_id, radius, "aroundUserId")
         query = BoardQuery(kind, board, view, nested_views(info, board, "leaderboard"))
-        async with aclosing(app.live_updates.board(query)) as updates:
+        async with aclosing(services.live_updates.board(query)) as updates:
             async for update in updates:
                 yield LeaderboardUpdate.of(update, query)
 
@@ -121,7 +121,7 @@ class BoardSubscriptionFields:
         period: PeriodOf = Period.ALL_TIME,
     ) -> AsyncGenerator[UserUpdate, None]:
         """Watch a user's standing."""
-        changes = info.context.app.live_updates.user(parse_id("userId", user_id), category, period)
+        changes = info.context.services.live_updates.user(parse_id("userId", user_id), category, period)
         async with aclosing(changes):
             async for change in changes:
                 yield UserUpdate.of(change)

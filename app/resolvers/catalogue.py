@@ -9,6 +9,7 @@ from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
 from app.domain.ids import parse_id
+from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import InCategory, Info, moderator_of
@@ -25,13 +26,13 @@ class CatalogueQueryFields:
     )
     async def actions(self, info: Info, category: InCategory = None) -> list[Action]:
         """List actions."""
-        actions = info.context.cached(info.context.app.catalogue_lists.actions(category))
+        actions = info.context.cached(info.context.services.catalogue_lists.actions(category))
         return [Action.of(action, category) for action, category in actions]
 
     @strawberry.field(description="All categories. Each has its own set of leaderboards.", metadata={CACHEABLE: True})
     async def categories(self, info: Info) -> list[Category]:
         """List categories."""
-        categories = info.context.cached(info.context.app.catalogue_lists.categories())
+        categories = info.context.cached(info.context.services.catalogue_lists.categories())
         return [Category.of(category) for category in categories]
 
     @strawberry.field(
@@ -55,7 +56,7 @@ class CatalogueQueryFields:
         """Read the audit log of the catalogue."""
         info.context.require_role(Role.MODERATOR)
         last = None if before is None else parse_id("before", before)
-        changes = await info.context.app.catalogue_changes.changes(first, last)
+        changes = await info.context.services.catalogue_changes.changes(first, last)
         return [CatalogueChange.of(change) for change in changes]
 
 
@@ -67,7 +68,8 @@ class CatalogueMutationFields:
         description=(
             "Create a category, or change the given fields of an existing one. All instances of the service "
             "apply the change within a second. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def save_category(
         self,
@@ -77,16 +79,17 @@ class CatalogueMutationFields:
         ],
     ) -> Category:
         """Create or change a category."""
-        app, actor = info.context.app, moderator_of(info.context)
-        await app.catalogue_changes.apply([_given_fields(input)], [], actor, input.reason)
-        return Category.of(app.catalogue.current.category(input.id))
+        services, actor = info.context.services, moderator_of(info.context)
+        await services.catalogue_changes.apply([_given_fields(input)], [], actor, input.reason)
+        return Category.of(services.catalogue.current.category(input.id))
 
     @strawberry.mutation(
         description=(
             "Create an action, or change the given fields of an existing one. All instances of the service apply "
             "the change within a second. Action tokens that were issued before keep the points they were issued "
             "with. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def save_action(
         self,
@@ -96,12 +99,12 @@ class CatalogueMutationFields:
         ],
     ) -> Action:
         """Create or change an action."""
-        app, actor = info.context.app, moderator_of(info.context)
+        services, actor = info.context.services, moderator_of(info.context)
         document = _given_fields(input)
         if document.get("difficulties"):
             document["difficulties"] = {one.name: one.points for one in document["difficulties"]}
-        await app.catalogue_changes.apply([], [document], actor, input.reason)
-        catalogue = app.catalogue.current
+        await services.catalogue_changes.apply([], [document], actor, input.reason)
+        catalogue = services.catalogue.current
         action = catalogue.actions[input.id]
         return Action.of(action, catalogue.category(action.category))
 

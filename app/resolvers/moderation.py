@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.domain.ids import parse_id
+from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.resolvers.arguments import Info, UserId, moderator_of
 from app.schema.enums import FlagStatus
@@ -50,7 +51,7 @@ class ModerationQueryFields:
         context = info.context
         context.require_role(Role.MODERATOR)
         last = None if after is None else parse_id("after", after)
-        flags = await context.app.flag_reviews.read(status, first, last)
+        flags = await context.services.flag_reviews.read(status, first, last)
         return [Flag.of(flag, User.of(profile)) for flag, profile in flags]
 
 
@@ -63,7 +64,8 @@ class ModerationMutationFields:
             "Add points to a user's score or subtract them, on the all-time board and on the boards of the "
             "current windows. In categories whose operator is not SUM, a current window changes only if the user "
             "has a score in it. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def adjust_score(
         self,
@@ -73,7 +75,7 @@ class ModerationMutationFields:
         ],
     ) -> ScoreAccepted:
         """Adjust a user's score."""
-        receipt = await info.context.app.moderation.corrections.adjust(
+        receipt = await info.context.services.moderation.corrections.adjust(
             moderator_of(info.context),
             parse_id("userId", input.user_id),
             input.category,
@@ -87,7 +89,8 @@ class ModerationMutationFields:
         description=(
             "Reverse the effect of a transaction on the all-time board and on those of its windows that are "
             "still open. A transaction can be reversed once. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def revert_transaction(
         self,
@@ -99,18 +102,19 @@ class ModerationMutationFields:
     ) -> ScoreAccepted:
         """Revert a transaction."""
         moderator = moderator_of(info.context)
-        corrections = info.context.app.moderation.corrections
+        corrections = info.context.services.moderation.corrections
         return ScoreAccepted.of(await corrections.revert(moderator, parse_id("transactionId", transaction_id), reason))
 
     @strawberry.mutation(
         description=(
             "Remove a user from all boards, including those of past windows. The users below move up. Requires "
             "the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def hide_user(self, info: Info, user_id: UserId, reason: Reason) -> ModeratedUser:
         """Hide a user."""
-        moderator, visibility = moderator_of(info.context), info.context.app.moderation.visibility
+        moderator, visibility = moderator_of(info.context), info.context.services.moderation.visibility
         profile = await visibility.hide(moderator, parse_id("userId", user_id), reason)
         return ModeratedUser(user=User.of(profile), hidden=True)
 
@@ -118,11 +122,12 @@ class ModerationMutationFields:
         description=(
             "Show a hidden user on the boards again, with the same scores and tie-breaking times as before. "
             "Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def unhide_user(self, info: Info, user_id: UserId, reason: Reason) -> ModeratedUser:
         """Show a hidden user."""
-        moderator, visibility = moderator_of(info.context), info.context.app.moderation.visibility
+        moderator, visibility = moderator_of(info.context), info.context.services.moderation.visibility
         profile = await visibility.unhide(moderator, parse_id("userId", user_id), reason)
         return ModeratedUser(user=User.of(profile), hidden=False)
 
@@ -131,23 +136,25 @@ class ModerationMutationFields:
             "Permanently delete a user and return the data that was stored. The user is removed from all boards, "
             "the name and picture are erased, and the same id can never play again. This cannot be undone. "
             "Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def delete_user(self, info: Info, user_id: UserId, reason: Reason) -> DeletedUser:
         """Delete a user."""
         moderator = moderator_of(info.context)
-        deleted = await info.context.app.moderation.deletion(moderator, parse_id("userId", user_id), reason)
+        deleted = await info.context.services.moderation.deletion(moderator, parse_id("userId", user_id), reason)
         return DeletedUser(user=User.of(deleted.profile), export=JSON(deleted.content))
 
     @strawberry.mutation(
         description=(
             "Decide that a flagged completion is legitimate. If its points were held, they are added now, to the "
             "boards that are still open. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def release_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
         """Release a flagged completion."""
-        moderator, reviews = moderator_of(info.context), info.context.app.flag_reviews
+        moderator, reviews = moderator_of(info.context), info.context.services.flag_reviews
         flag, profile = await reviews.release(moderator, parse_id("flagId", flag_id), reason)
         return Flag.of(flag, User.of(profile))
 
@@ -155,10 +162,11 @@ class ModerationMutationFields:
         description=(
             "Decide that a flagged completion is not legitimate. If its points were held, they are never added; "
             "if they were paid, they are taken back. Requires the role `moderator`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def reject_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
         """Reject a flagged completion."""
-        moderator, reviews = moderator_of(info.context), info.context.app.flag_reviews
+        moderator, reviews = moderator_of(info.context), info.context.services.flag_reviews
         flag, profile = await reviews.reject(moderator, parse_id("flagId", flag_id), reason)
         return Flag.of(flag, User.of(profile))

@@ -59,9 +59,9 @@ class PlayerQueryFields:
     )
     async def user(self, info: Info, id: UserId) -> PlayerProfile | None:
         """Read a profile."""
-        app = info.context.app
-        profile = await app.player_profile(parse_id("id", id), info.context.caller)
-        return None if profile is None else PlayerProfile.of(profile, app.catalogue.current)
+        services = info.context.services
+        profile = await services.player_profile(parse_id("id", id), info.context.caller)
+        return None if profile is None else PlayerProfile.of(profile, services.catalogue.current)
 
     @strawberry.field(
         description=(
@@ -79,10 +79,10 @@ class PlayerQueryFields:
         step: StepOf = Step.DAY,
     ) -> ScoreHistory:
         """Read a user's scores over time."""
-        app = info.context.app
-        kind = app.catalogue.current.category(category)
-        profile, history = await app.history.scores(parse_id("userId", user_id), kind, begin, end, step)
-        return ScoreHistory.of(history, profile, kind, app.clock())
+        services = info.context.services
+        kind = services.catalogue.current.category(category)
+        profile, history = await services.history.scores(parse_id("userId", user_id), kind, begin, end, step)
+        return ScoreHistory.of(history, profile, kind, services.clock())
 
     @strawberry.field(
         description=(
@@ -100,9 +100,9 @@ class PlayerQueryFields:
         period: PeriodOf = Period.DAILY,
     ) -> RankHistory:
         """Read a user's final ranks."""
-        app = info.context.app
-        kind = app.board_queries.category(category, period)
-        profile, points = await app.history.ranks(parse_id("userId", user_id), kind, period, begin, end)
+        services = info.context.services
+        kind = services.board_queries.category(category, period)
+        profile, points = await services.history.ranks(parse_id("userId", user_id), kind, period, begin, end)
         return RankHistory.of(points, profile, kind, period)
 
     @strawberry.field(
@@ -114,7 +114,7 @@ class PlayerQueryFields:
     ) -> TransactionConnection:
         """Read a user's transactions."""
         caller, player = info.context.require_caller(), parse_id("userId", user_id)
-        entries, has_more = await info.context.app.history.transactions(caller, player, first, after)
+        entries, has_more = await info.context.services.history.transactions(caller, player, first, after)
         return TransactionConnection.of(
             player,
             entries,
@@ -129,8 +129,8 @@ class PlayerQueryFields:
     )
     async def me(self, info: Info) -> Viewer:
         """Read the viewer."""
-        viewer = await info.context.app.viewer(info.context.require_caller())
-        return Viewer.of(viewer, partial(info.context.app.viewer.held_scores, viewer.caller.user_id))
+        viewer = await info.context.services.viewer(info.context.require_caller())
+        return Viewer.of(viewer, partial(info.context.services.viewer.held_scores, viewer.caller.user_id))
 
 
 @strawberry.type
@@ -143,6 +143,6 @@ class PlayerSubscriptionFields:
     async def milestones(self, info: Info, user_id: MilestonesOf = None) -> AsyncGenerator[Milestone, None]:
         """Watch milestones."""
         player = None if user_id is None else parse_id("userId", user_id)
-        async with aclosing(info.context.app.live_updates.milestones(player)) as milestones:
+        async with aclosing(info.context.services.live_updates.milestones(player)) as milestones:
             async for milestone, category in milestones:
                 yield Milestone.of(milestone, category)

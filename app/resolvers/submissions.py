@@ -10,6 +10,7 @@ import strawberry
 from app.context import Context
 from app.domain.errors import BadUserInput, InvalidSignature
 from app.domain.ids import parse_id
+from app.domain.rate_limits import Activity
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Role, user_id_of
 from app.resolvers.arguments import Info
@@ -34,7 +35,8 @@ class SubmissionMutationFields:
         description=(
             "Request an action token. Call this before the action starts; submit the token with `submitScore` "
             "when the action is completed. Requires an access token."
-        )
+        ),
+        metadata={"activity": Activity.ISSUE},
     )
     async def issue_action_token(
         self,
@@ -42,14 +44,14 @@ class SubmissionMutationFields:
         input: Annotated[IssueActionTokenInput, strawberry.argument(description="The action that is about to start.")],
     ) -> IssueActionTokenResult:
         """Issue an action token."""
-        app, caller = info.context.app, info.context.require_caller()
-        issued = await app.issue_token(caller, input.action_type, input.difficulty, input.metadata)
+        services, caller = info.context.services, info.context.require_caller()
+        issued = await services.issue_token(caller, input.action_type, input.difficulty, input.metadata)
         return ActionTokenIssued(
             action_token=issued.token,
             score_value=issued.points,
             issued_at=issued.issued_at,
             expires_at=issued.expires_at,
-            action=Action.of(issued.action, app.catalogue.current.category(issued.action.category)),
+            action=Action.of(issued.action, services.catalogue.current.category(issued.action.category)),
         )
 
     @strawberry.mutation(
@@ -57,7 +59,8 @@ class SubmissionMutationFields:
             "Submit the action token of a completed action and receive its points. A token pays exactly once: "
             "submitting it again is safe and returns `ActionTokenUsed` with the first receipt. Requires the "
             "access token of the user to whom the action token was issued."
-        )
+        ),
+        metadata={"activity": Activity.SUBMIT},
     )
     async def submit_score(
         self,
@@ -69,7 +72,7 @@ class SubmissionMutationFields:
     ) -> SubmitScoreResult:
         """Submit an action token."""
         context = info.context
-        receipt = await context.app.submit_score(
+        receipt = await context.services.submit_score(
             context.require_caller(),
             input.action_token,
             input.data,
@@ -83,11 +86,12 @@ class SubmissionMutationFields:
             "Open a signing session, for clients that cannot request an action token before each action: the "
             "client signs its actions with the secret of the session. The number of sessions per user is "
             "limited; opening another one closes the oldest. Requires an access token."
-        )
+        ),
+        metadata={"activity": Activity.ISSUE},
     )
     async def open_signing_session(self, info: Info) -> SigningSession:
         """Open a signing session."""
-        opened = await info.context.app.signing_sessions.open(info.context.require_caller())
+        opened = await info.context.services.signing_sessions.open(info.context.require_caller())
         return SigningSession(
             key_id=strawberry.ID(str(opened.key_id)), secret=opened.secret, expires_at=opened.expires_at
         )
@@ -96,7 +100,8 @@ class SubmissionMutationFields:
         description=(
             "Submit an action that was signed in a signing session and receive its points, exactly once per "
             "`actionId`. Requires the access token of the user who opened the session."
-        )
+        ),
+        metadata={"activity": Activity.SUBMIT},
     )
     async def submit_signed_action(
         self,
@@ -107,7 +112,7 @@ class SubmissionMutationFields:
     ) -> SubmitScoreResult:
         """Submit a signed action."""
         context = info.context
-        receipt = await context.app.submit_signed_action(
+        receipt = await context.services.submit_signed_action(
             context.require_caller(),
             _signed_action(input),
             input.signature,
@@ -121,7 +126,8 @@ class SubmissionMutationFields:
         description=(
             "Record a completed action for a user, from a game's back end. A user who is new to the service "
             "needs a `username`. Requires an access token with the role `server`."
-        )
+        ),
+        metadata={"activity": Activity.QUERY},
     )
     async def record_action(
         self,
@@ -141,7 +147,7 @@ class SubmissionMutationFields:
             username=input.username,
             reason=input.reason,
         )
-        receipt = await context.app.record_action(
+        receipt = await context.services.record_action(
             server, report, address=context.address, user_agent=context.user_agent
         )
         return ScoreAccepted.of(receipt)
@@ -165,4 +171,4 @@ def _user_id(context: Context, input: RecordActionInput) -> UUID:
         raise BadUserInput("Exactly one of `userId` and `subject` must be given.")
     if input.user_id is not None:
         return parse_id("userId", input.user_id)
-    return user_id_of(context.app.settings.jwt_issuer, input.subject or "")
+    return user_id_of(context.services.jwt_issuer, input.subject or "")

@@ -13,7 +13,6 @@ from app.domain.boards.board import Source, UpdateKind
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Operator, SortOrder
 from app.domain.catalogue.changes import CatalogueSubject
-from app.domain.errors import ErrorCode
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.transactions import Kind as TransactionKind
 from app.domain.players.milestones import MilestoneKind
@@ -21,6 +20,7 @@ from app.domain.players.score_history import Step, Trend
 from app.domain.rate_limits import Activity
 from app.domain.rules.flags import FlagStatus
 from app.domain.users import Role
+from app.error_codes import ErrorCode
 
 E = TypeVar("E", bound=Enum)
 
@@ -183,6 +183,15 @@ _publish(
             "`extensions.retryAfter` seconds."
         ),
         ErrorCode.INTERNAL_SERVER_ERROR: "An unexpected error in the service. Report its `extensions.errorId`.",
+        ErrorCode.GRAPHQL_PARSE_FAILED: "The document is not valid GraphQL syntax.",
+        ErrorCode.GRAPHQL_VALIDATION_FAILED: "The document does not fit the schema.",
+        ErrorCode.QUERY_TOO_COMPLEX: "The document exceeds a limit, which the message states.",
+        ErrorCode.BAD_REQUEST: "The request is not a well-formed GraphQL request.",
+        ErrorCode.PERSISTED_QUERY_NOT_FOUND: "No document is stored under this hash. Send the document with its hash.",
+        ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED: "Persisted documents are switched off. Send the document.",
+        ErrorCode.PERSISTED_QUERY_HASH_MISMATCH: "The hash does not belong to the document.",
+        ErrorCode.PERSISTED_QUERY_NOT_IN_LIST: "The document id is not in the list of trusted documents.",
+        ErrorCode.QUERY_NOT_IN_SAFELIST: "The document is not in the list of trusted documents.",
     },
 )
 

@@ -21,11 +21,12 @@ class CircuitBreaker:
         *,
         threshold: int = 3,
         pause: float = 0.5,
+        on_change: Callable[[], object] = lambda: None,
     ) -> None:
+        """Close the circuit; `on_change` is called whenever it opens or closes."""
         self.name = name
         self.trips = 0
-        self.on_change: Callable[[], object] = lambda: None
-        """Called when the circuit opens or closes."""
+        self._on_change = on_change
         self._failures = failures
         self._monotonic = monotonic
         self._threshold = threshold
@@ -53,9 +54,9 @@ class CircuitBreaker:
                 self._retry_at = self._monotonic() + self._pause
             if self._in_a_row == self._threshold:
                 self.trips += 1
-                self.on_change()
+                self._on_change()
             raise
         else:
             was_open, self._in_a_row = self.is_open, 0
             if was_open:
-                self.on_change()
+                self._on_change()

@@ -1,1 +1,1 @@
-"""Logs, metrics and traces: what the service tells about itself. A leaf: it knows nothing of the house."""
+"""Logs, metrics, traces and the supervision of background work; independent of the rest of the service."""

@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line where machines read them, short coloured lines where people do."""
+"""Logs: one JSON object per line in production, short coloured lines in development."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import structlog
 
 
 def configure_logging(level: str, *, json: bool) -> None:
-    """Send everything, the standard library's loggers too, through one renderer to standard error."""
+    """Send all log records, including those of the standard library's loggers, to standard error in one format.
+
+    Args:
+        level: The lowest level that is logged, such as `INFO`.
+        json: Whether to write JSON instead of coloured text.
+    """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -18,12 +23,12 @@ def configure_logging(level: str, *, json: bool) -> None:
     ]
     renderer: list[structlog.types.Processor]
     if json:
-        # Without the values of variables: they are tokens, addresses and names.
+        # Values of variables are left out: they contain tokens, addresses and names.
         traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         renderer = [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
     else:
-        plain = structlog.dev.plain_traceback
-        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        formatter = structlog.dev.plain_traceback
+        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=formatter)]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -34,8 +39,8 @@ def configure_logging(level: str, *, json: bool) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "httpx2", "httpcore2", "websockets", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for verbose in ("uvicorn.access", "httpx2", "httpcore2", "websockets", "alembic"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

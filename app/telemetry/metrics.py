@@ -1,4 +1,4 @@
-"""Metrics in Prometheus' text format, read from the counters that the parts of the service keep anyway."""
+"""Metrics in the text format of Prometheus, read from the counters of the services when they are scraped."""
 
 from __future__ import annotations
 
@@ -6,51 +6,52 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as MetricFamily
 from prometheus_client.registry import Collector
 
 Samples = Mapping[tuple[str, ...], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One metric, and how to read it now: a number, or one per combination of label values."""
+class Metric:
+    """One metric, and the function that reads it: a number, or one number per combination of label values."""
 
     name: str
     help: str
     read: Callable[[], float | Samples]
     labels: tuple[str, ...] = ()
     counts: bool = False
-    """Whether it only grows."""
+    """Whether it is a counter, which only grows; otherwise it is a gauge."""
 
 
-class Readings(Collector):
-    """Asks for every reading when scraped, and at no other time."""
+class MetricsCollector(Collector):
+    """Reads every metric when it is scraped, and at no other time."""
 
-    def __init__(self, readings: Iterable[Reading]) -> None:
-        self._readings = tuple(readings)
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = tuple(metrics)
 
-    def collect(self) -> Iterator[Metric]:
-        """The metrics as they stand."""
-        for reading in self._readings:
-            family = CounterMetricFamily if reading.counts else GaugeMetricFamily
-            metric = family(f"leaderboard_{reading.name}", reading.help, labels=reading.labels)
-            value = reading.read()
+    def collect(self) -> Iterator[MetricFamily]:
+        """Yield the current metrics."""
+        for metric in self._metrics:
+            kind = CounterMetricFamily if metric.counts else GaugeMetricFamily
+            family = kind(f"leaderboard_{metric.name}", metric.help, labels=metric.labels)
+            value = metric.read()
             for labels, number in value.items() if isinstance(value, Mapping) else [((), value)]:
-                metric.add_metric(list(labels), number)
-            yield metric
+                family.add_metric(list(labels), number)
+            yield family
 
 
 class Metrics:
-    """A registry of one application: nothing global, so that several can live in one process."""
+    """The metrics registry of one application; not global, because tests run several in one process."""
 
-    def __init__(self, readings: Iterable[Reading]) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
-        self._registry.register(Readings(readings))
+        self._registry.register(MetricsCollector(metrics))
 
     def render(self) -> bytes:
-        """The page that Prometheus scrapes."""
+        """Return the metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""Reporting to outside services, where an installation has them: errors to Sentry, traces by OpenTelemetry."""
+"""Optional reports to other services: errors to Sentry, traces by OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import Any
 
 
 class ReportingUnavailable(Exception):
-    """A service is configured whose client is not installed."""
+    """A service is configured, but its client library is not installed."""
 
     def __init__(self, setting: str, package: str) -> None:
         super().__init__(f"{setting} is set, but {package} is not installed: install leaderboard[observability]")
 
 
 def report_errors(dsn: str, environment: str) -> None:
-    """Send every logged error to Sentry, without anything about the user. Raises ReportingUnavailable."""
+    """Send every logged error to Sentry, without data about users.
+
+    Raises:
+        ReportingUnavailable: The client library is not installed.
+    """
     try:
         import sentry_sdk
         from sentry_sdk.integrations.strawberry import StrawberryIntegration
@@ -24,13 +28,17 @@ def report_errors(dsn: str, environment: str) -> None:
         environment=environment,
         send_default_pii=False,
         traces_sample_rate=0,
-        # It would add an extension to the schema, and the engine runs none.
+        # It would add an extension to the schema; the execution engine runs no extensions.
         disabled_integrations=[StrawberryIntegration],
     )
 
 
 def open_tracer(endpoint: str) -> Any:
-    """A tracer that exports by OTLP over HTTP. Raises ReportingUnavailable."""
+    """Return a tracer that exports to `endpoint` by OTLP over HTTP.
+
+    Raises:
+        ReportingUnavailable: The client library is not installed.
+    """
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource

@@ -1,26 +1,28 @@
-"""Supervision: background work is seen to fail, and starts again."""
+"""Supervision of background work: failures are logged, and failed work is started again."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 import structlog
 
+from app.runtime import Runtime
+
 log = structlog.get_logger(__name__)
 
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 10.0
+MIN_PAUSE = 0.1
+MAX_PAUSE = 10.0
+"""Seconds between a failure and the next start."""
 CANCEL_INTERVAL = 0.5
 """Seconds until a task that was cancelled and still runs is cancelled again."""
 
 
 @dataclass(slots=True)
 class Work:
-    """How a piece of background work is doing."""
+    """The state of one piece of background work."""
 
     name: str
     failures: int = 0
@@ -28,17 +30,17 @@ class Work:
 
 
 class Supervisor:
-    """Keeps coroutines running that should never end, each for itself, with growing pauses between failures."""
+    """Runs coroutines that should never end, independently of each other, and starts them again with growing pauses."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self.works: list[Work] = []
-        self._random = random
+        self._random = runtime.random
 
     async def keep(self, name: str, run: Callable[[], Awaitable[object]]) -> None:
-        """Run `run` again whenever it ends or fails. Returns only by cancellation."""
+        """Run `run`, and run it again whenever it ends or fails, until cancelled."""
         work = Work(name)
         self.works.append(work)
-        pause = FIRST_PAUSE
+        pause = MIN_PAUSE
         logged: str | None = None
         while True:
             started = asyncio.get_running_loop().time()
@@ -49,21 +51,21 @@ class Supervisor:
             except (Exception, asyncio.CancelledError) as error:
                 if is_cancelled():
                     raise
-                # The traceback of a cause once: until it is removed, work that starts again fails in the same way.
+                # Log the traceback of a cause once: work that starts again usually fails in the same way.
                 cause = repr(error)
                 log.error("background_work_failed", work=name, cause=cause, exc_info=cause != logged)
                 logged = cause
             finally:
                 work.running = False
             work.failures += 1
-            if asyncio.get_running_loop().time() - started > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
+            if asyncio.get_running_loop().time() - started > MAX_PAUSE:
+                pause = MIN_PAUSE
             await asyncio.sleep(pause * (0.5 + self._random.random()))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, MAX_PAUSE)
 
 
 def is_cancelled() -> bool:
-    """Whether the current task was cancelled. A CancelledError may also come from something that it awaits."""
+    """Return whether the current task was cancelled; a CancelledError can also come from an awaited future."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from graphql import OperationType
 
@@ -12,22 +12,24 @@ from app.domain.rate_limits import Activity
 from app.execution import Operation
 from app.services.limits.rate_limiter import RateLimiter
 
-ACTIVITIES = {
-    "issueActionToken": Activity.ISSUE,
-    "openSigningSession": Activity.ISSUE,
-    "submitScore": Activity.SUBMIT,
-    "submitSignedAction": Activity.SUBMIT,
-}
-"""The activity that root fields count as. All others count as queries."""
-
 REFUSED_DOCUMENT: Mapping[Activity, int] = {Activity.QUERY: 1}
 
 
 class Admission:
     """Admits an operation, or raises a domain error."""
 
-    def __init__(self, limiter: RateLimiter, *, anonymous_subscriptions: bool) -> None:
+    def __init__(
+        self, limiter: RateLimiter, activities: Mapping[str, Activity], *, anonymous_subscriptions: bool
+    ) -> None:
+        """Initialise the admission control.
+
+        Args:
+            limiter: Counts the fields of each request.
+            activities: The activity that each root field counts as; fields that are not listed count as queries.
+            anonymous_subscriptions: Whether a subscription needs no access token.
+        """
         self._limiter = limiter
+        self._costs_of = lru_cache(maxsize=1024)(partial(costs_of, activities))
         self._anonymous_subscriptions = anonymous_subscriptions
 
     async def __call__(self, context: Context, operation: Operation | None) -> None:
@@ -42,7 +44,7 @@ class Admission:
             BadUserInput: The operation has more fields than any limit allows at once.
             Unauthenticated: Anonymous subscriptions are not allowed.
         """
-        costs = REFUSED_DOCUMENT if operation is None else costs_of(operation.root_fields)
+        costs = REFUSED_DOCUMENT if operation is None else self._costs_of(operation.root_fields)
         await self._limiter.charge(context.caller, context.address, costs)
         if operation is None:
             return
@@ -50,11 +52,10 @@ class Admission:
             context.require_caller()
 
 
-@lru_cache(maxsize=1024)
-def costs_of(root_fields: tuple[str, ...]) -> Mapping[Activity, int]:
-    """Return the number of fields per activity. Every response key counts, so that aliases cannot evade a limit."""
+def costs_of(activities: Mapping[str, Activity], root_fields: tuple[str, ...]) -> Mapping[Activity, int]:
+    """Count the fields per activity. Every response key counts, so that aliases do not multiply what a limit allows."""
     costs: dict[Activity, int] = {}
     for name in root_fields:
-        activity = ACTIVITIES.get(name, Activity.QUERY)
+        activity = activities.get(name, Activity.QUERY)
         costs[activity] = costs.get(activity, 0) + 1
     return costs or REFUSED_DOCUMENT

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app.context import Context
+from app.context import Context, Services
 from app.domain.errors import Unauthenticated
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
@@ -36,6 +36,7 @@ class Contexts:
             clock: Returns Unix time in seconds.
         """
         self._app = app
+        self._services = Services.of(app)
         self._clock = clock
         self._proxies = proxies
         self._make_request_id = make_request_id
@@ -66,11 +67,11 @@ class Contexts:
             return None
         if self._app.rate_limiter.is_blocked(context.address):
             return None
-        return Context(self._app, caller, context.address, context.user_agent, request_id)
+        return Context(self._services, caller, context.address, context.user_agent, request_id)
 
     def public(self, dependencies: Dependencies | None = None) -> Context:
         """Return the context of an execution that many viewers share. Its resolvers add to `dependencies`."""
-        return Context(self._app, dependencies=dependencies)
+        return Context(self._services, dependencies=dependencies)
 
     async def _context(
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None
@@ -80,7 +81,7 @@ class Contexts:
         # Check the block list before verifying the token.
         self._app.rate_limiter.refuse_blocked(address)
         return Context(
-            self._app,
+            self._services,
             caller=None if authorization is None else await self._caller(authorization, address),
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.error_codes import ErrorCode
+
 Header = tuple[bytes, bytes]
 
-BAD_REQUEST = "BAD_REQUEST"
+BAD_REQUEST = ErrorCode.BAD_REQUEST.value
 
 
 class BadRequest(Exception):

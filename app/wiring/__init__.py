@@ -1,40 +1,43 @@
-"""Wiring: everything long-lived is opened and closed here. The only package that names concrete classes."""
+"""Dependency wiring: opens and closes all long-lived objects below the transport."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
 
 from app.config import Settings
 from app.domain.errors import ServiceUnavailable
+from app.runtime import Runtime
 from app.wiring.app import App
-from app.wiring.background import running
-from app.wiring.build import build
+from app.wiring.background import background_work
+from app.wiring.build import build_app
 
-__all__ = ["App", "open_app", "utc_now"]
-
-
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
+__all__ = ["App", "open_app"]
 
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, *, housekeeping: bool = True
+    settings: Settings, runtime: Runtime | None = None, *, housekeeping: bool = True
 ) -> AsyncIterator[App]:
-    """Open everything, run the background work, and close all of it at the end.
+    """Open the application with its background work, and close it at the end of the block.
 
-    Without `housekeeping` the work that is there for all instances is left to them: jobs, and keeping Redis loaded.
-    PostgreSQL must answer once, for the catalogue: raises ServiceUnavailable otherwise. Redis may be away.
+    Redis may be unavailable.
+
+    Args:
+        settings: The settings of the installation.
+        runtime: The sources of time and randomness; the real ones by default.
+        housekeeping: Whether to run also what one instance does for all: jobs, and keeping Redis loaded.
+
+    Raises:
+        ServiceUnavailable: PostgreSQL does not answer, so the catalogue cannot be read.
+        SettingsError: A setting names a completion verifier that cannot be loaded.
     """
     async with AsyncExitStack() as stack:
-        app = await build(settings, clock, stack)
+        app = await build_app(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
         await app.catalogue.refresh()
-        await stack.enter_async_context(running(app, housekeeping=housekeeping))
+        await stack.enter_async_context(background_work(app, housekeeping=housekeeping))
         try:
             yield app
         finally:

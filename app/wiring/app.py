@@ -13,6 +13,7 @@ from app.config import Settings
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.hub import Hub
+from app.runtime import Runtime
 from app.services.archives.export import Export
 from app.services.archives.import_archive import Import
 from app.services.archives.opening_balances import OpeningBalances
@@ -57,10 +58,10 @@ from app.telemetry.supervision import Supervisor
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """What resolvers and commands work with. Everything in it is open until `open_app` ends."""
+    """All services of the open application, for commands, operations and tests; valid until `open_app` ends."""
 
     settings: Settings
-    clock: Callable[[], datetime]
+    runtime: Runtime
     database: Database
     redis: Redis
     redis_caller: RedisCaller
@@ -106,3 +107,8 @@ class App:
     backend: RedisBackend
     supervisor: Supervisor
     stopping: asyncio.Event
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The wall clock of `runtime`."""
+        return self.runtime.clock

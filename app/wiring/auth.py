@@ -1,45 +1,46 @@
-"""Whom the service trusts: keys of access tokens, secrets of its own, verifiers of completions."""
+"""Wiring of keys and secrets for tokens, and of completion verifiers."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
-from random import Random
 
 import httpx2
 from pydantic import SecretStr
 
 from app.config import Settings, SettingsError
+from app.runtime import Runtime
 from app.services.auth.jwks import JwksKeys
 from app.services.auth.signing_keys import SigningKeys
 from app.services.submissions.verifiers import VerifierContext, Verifiers, load_verifiers
 
 
-def jwks_of(settings: Settings, random: Random, stack: AsyncExitStack) -> JwksKeys | None:
-    """The keys of the identity provider that the settings name; None where access tokens have a shared secret."""
+def jwks_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> JwksKeys | None:
+    """Create the key set of the identity provider; None if access tokens are signed with a shared secret."""
     if settings.jwt_jwks_url is None:
         return None
     http = httpx2.AsyncClient(timeout=5.0)
     stack.push_async_callback(http.aclose)
-    return JwksKeys(settings.jwt_jwks_url, http, time.monotonic, random)
+    return JwksKeys(settings.jwt_jwks_url, http, runtime.monotonic, runtime.random)
 
 
 def secrets_of(current: SecretStr, previous: SecretStr | None) -> SigningKeys:
-    """The pair that signs and verifies."""
+    """Return the current and the previous secret as signing keys."""
     return SigningKeys(current.get_secret_value(), previous.get_secret_value() if previous else None)
 
 
-def verifiers_of(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Verifiers:
-    """The verifiers that the settings name. Raises SettingsError for a path that leads nowhere."""
+def verifiers_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Verifiers:
+    """Load the completion verifiers that the settings name.
+
+    Raises:
+        SettingsError: A path does not lead to a verifier.
+    """
     http = httpx2.AsyncClient(timeout=settings.verifier_timeout)
     stack.push_async_callback(http.aclose)
     secret = settings.verifier_webhook_secret
     context = VerifierContext(
         http,
-        clock,
-        time.monotonic,
+        runtime.clock,
+        runtime.monotonic,
         settings.verifier_timeout,
         settings.verifier_webhook_url,
         secret.get_secret_value() if secret else None,

@@ -1,14 +1,9 @@
-"""From settings to the application: every service, with what it stands on."""
+"""Creation of the application: every service with its dependencies."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
-from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
@@ -43,31 +38,29 @@ from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
-from app.wiring.reading import open_reading
+from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
-from app.wiring.writing import WritingSide, open_writing
+from app.wiring.writing import WriteServices, create_write_services
 
 
-async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
-    """The application, its clients open until `stack` closes them; nothing runs yet."""
-    random = Random()
-    runtime = Runtime(clock=clock, random=random)
+async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> App:
+    """Create the application; `stack` closes its clients. Its background work is not started."""
     stores = open_stores(settings, runtime, stack)
-    reading = await open_reading(settings, stores, runtime, stack)
-    writing = open_writing(settings, stores, reading, clock, random, stack)
-    database, catalogue = stores.database, reading.catalogue
-    reconcile = Reconcile(database, stores.bulk, stores.index_loader, catalogue, runtime)
+    reading = await create_read_services(settings, stores, runtime, stack)
+    writing = create_write_services(settings, stores, reading, runtime, stack)
+    database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
+    reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, runtime)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
     anchors = Anchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
-    jwks = jwks_of(settings, random, stack)
-    copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
+    jwks = jwks_of(settings, runtime, stack)
+    index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     rate_limiter = RateLimiter(
-        stores.redis, stores.redis_caller, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+        stores.redis, stores.redis_caller, limits_of(settings), runtime.monotonic, prefix=settings.redis_prefix
     )
     return App(
         settings=settings,
-        clock=clock,
+        runtime=runtime,
         database=database,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
@@ -81,10 +74,14 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         ),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
-        catalogue_changes=CatalogueChanges(database, catalogue, reading.announce_catalogue, limits, clock, os.urandom),
-        export=Export(database, clock),
-        import_archive=Import(database, catalogue, reading.announce_catalogue, clock, os.urandom),
-        opening_balances=OpeningBalances(database, writing.milestones, catalogue, clock, os.urandom),
+        catalogue_changes=CatalogueChanges(
+            database, catalogue, announcements.catalogue_changed, limits, runtime.clock, runtime.random_bytes
+        ),
+        export=Export(database, runtime.clock),
+        import_archive=Import(
+            database, catalogue, announcements.catalogue_changed, runtime.clock, runtime.random_bytes
+        ),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime.clock, runtime.random_bytes),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
@@ -96,7 +93,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         award_service=writing.award_service,
         signing_sessions=writing.signing_sessions,
         submit_signed_action=SubmitSignedAction(
-            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, Runtime(clock=clock)
+            writing.signing_sessions, catalogue, writing.award_service, writing.ledger, runtime
         ),
         record_action=RecordAction(catalogue, writing.users, writing.ledger),
         moderation=writing.moderation,
@@ -105,7 +102,7 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
         board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, runtime),
-        history=PlayerHistory(stores.replicas, reading.profiles, clock),
+        history=PlayerHistory(stores.replicas, reading.profiles, runtime.clock),
         close_windows=close_windows,
         board_reader=reading.board_reader,
         live_updates=LiveUpdates(reading.hub, reading.profiles, catalogue),
@@ -122,20 +119,24 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         catalogue_lists=CatalogueLists(catalogue),
         rebuild=reading.rebuild,
         reconcile=reconcile,
-        seeding=Seed(database, catalogue, clock, random),
+        seeding=Seed(database, catalogue, runtime.clock, runtime.random),
         verify=Verify(
-            database, CheckBoards(database, copies, stores.index_loader, catalogue, clock), cap=settings.score_cap
+            database,
+            CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime.clock),
+            cap=settings.score_cap,
         ),
-        jobs=Jobs(LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), clock, time.monotonic),
+        jobs=Jobs(
+            LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), runtime.clock, runtime.monotonic
+        ),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,
-        supervisor=Supervisor(random),
+        supervisor=Supervisor(runtime),
         stopping=asyncio.Event(),
     )
 
 
-def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WritingSide) -> list[Job]:
+def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WriteServices) -> list[Job]:
     return [
         Job("repair", 5, 60, reconcile.recent),
         Job("reconcile", 300, 3600, reconcile.everything),

@@ -1,76 +1,67 @@
-"""The reading side: boards from memory, Redis or PostgreSQL, and what keeps them current."""
+"""Wiring of everything that reads boards, and of the channels between processes."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from uuid import UUID
 
 from broadcaster import Broadcast
 
 from app.config import Settings
 from app.domain.ids import uuid7
-from app.domain.players.milestones import Milestone
-from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, ProfileChanged
 from app.pubsub.channels.notices import Notices
-from app.pubsub.channels.redis_backend import OUTAGES, RedisBackend
+from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
+from app.services.announcements import Announcements
 from app.services.board_index.rebuild import Rebuild
 from app.services.boards.fallback_reader import FallbackReader
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import Profiles
+from app.stores.signal import Signal
 from app.wiring.stores import Stores, new_redis
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingSide:
-    """What answers and watches, and the channels between the processes."""
+class ReadServices:
+    """The objects that answer queries and subscriptions."""
 
     backend: RedisBackend
     notices: Notices
+    announcements: Announcements
     catalogue: CatalogueService
     profiles: Profiles
     board_reader: FallbackReader
     rebuild: Rebuild
     hub: Hub
 
-    async def announce_profile(self, user_id: UUID) -> None:
-        """Tell all processes that what boards show of a user is different now."""
-        with suppress(*OUTAGES):
-            await self.notices.publish(ProfileChanged(user_id))
 
-    async def announce_milestone(self, milestone: Milestone) -> None:
-        """Tell all processes, and so everybody who watches."""
-        with suppress(*OUTAGES):
-            await self.notices.publish(MilestoneReached(milestone))
-
-    async def announce_catalogue(self) -> None:
-        """Tell all processes to read the catalogue anew."""
-        with suppress(*OUTAGES):
-            await self.notices.publish(CatalogueChanged())
-
-
-async def open_reading(settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack) -> ReadingSide:
-    """Everything that reads. Nothing moves before its background work runs."""
+async def create_read_services(
+    settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack
+) -> ReadServices:
+    """Create everything that reads; its background work is not started."""
     backend = RedisBackend(lambda: new_redis(settings), runtime, prefix=f"{settings.redis_prefix}:")
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
     profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
-    rebuild = Rebuild(stores.database, stores.bulk, stores.index_loader, catalogue, lambda: hub.invalidate(), runtime)
+    boards_replaced = Signal()
+    rebuild = Rebuild(
+        stores.database, stores.housekeeping_index, stores.index_loader, catalogue, boards_replaced, runtime
+    )
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = FallbackReader(
-        RedisReader(stores.standings, profiles, runtime),
+        RedisReader(stores.board_index, profiles, runtime),
         PostgresReader(stores.replicas, profiles, runtime, epoch),
-        stores.standings,
+        stores.board_index,
         rebuild.request,
         lambda: stores.database.breaker.is_open,
         runtime,
     )
     hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime))
-    stores.database.breaker.on_change = stores.redis_caller.breaker.on_change = hub.invalidate
-    return ReadingSide(backend, notices, catalogue, profiles, board_reader, rebuild, hub)
+    boards_replaced.connect(hub.invalidate)
+    stores.availability_changed.connect(hub.invalidate)
+    return ReadServices(backend, notices, Announcements(notices), catalogue, profiles, board_reader, rebuild, hub)

@@ -1,8 +1,7 @@
-"""The stores: PostgreSQL with its replicas, Redis, and the boards in it."""
+"""Wiring of the stores: PostgreSQL with its replicas, Redis, and the board index in it."""
 
 from __future__ import annotations
 
-import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, cast
@@ -19,17 +18,21 @@ from app.services.board_index import Keys as RedisKeys
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.replicas import Replicas
+from app.stores.signal import Signal
 
-PATIENCE = 3.0
-"""Seconds that housekeeping waits for Redis: a thousand rows take their time on a busy machine."""
+MIN_HOUSEKEEPING_TIMEOUT = 3.0
+"""The minimum timeout of housekeeping calls to Redis, in seconds: one call writes a thousand rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Connections, and what speaks to them directly.
+    """The clients of all stores, and the adapters on top of them.
 
-    `replicas` reads where a moment's delay does no harm. `bulk` and `index_loader` are for housekeeping, which moves
-    much at a time while nobody waits for it.
+    Attributes:
+        replicas: For reads that may be slightly behind the primary.
+        housekeeping_index: The board index for housekeeping, which moves many rows per call and has a longer timeout.
+        index_loader: Loads whole categories, with the same timeout as `housekeeping_index`.
+        availability_changed: Called when PostgreSQL or Redis becomes unavailable or available again.
     """
 
     database: Database
@@ -37,20 +40,25 @@ class Stores:
     redis: Redis
     redis_caller: RedisCaller
     keys: RedisKeys
-    standings: BoardIndex
-    bulk: BoardIndex
+    board_index: BoardIndex
+    housekeeping_index: BoardIndex
     index_loader: IndexLoader
+    availability_changed: Signal
 
 
 def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Stores:
-    """Clients of all stores; nothing is connected before it is used. `stack` closes them."""
+    """Create the clients of all stores, which connect when they are used; `stack` closes them."""
     assert settings.database_url is not None
-    database = _database(settings.database_url, settings, stack)
-    replicas = [_database(url, settings, stack) for url in settings.database_replica_urls]
-    redis = _commands(settings, stack)
-    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, time.monotonic))
-    patient = _commands(settings.model_copy(update={"redis_timeout": max(PATIENCE, settings.redis_timeout)}), stack)
-    patient_guard = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, time.monotonic))
+    availability_changed = Signal()
+    database = _database(settings.database_url, settings, runtime, stack, availability_changed)
+    replicas = [_database(url, settings, runtime, stack, Signal()) for url in settings.database_replica_urls]
+    redis = _command_client(settings, stack)
+    redis_caller = RedisCaller(
+        CircuitBreaker("redis", REDIS_FAILURES, runtime.monotonic, on_change=availability_changed)
+    )
+    housekeeping_timeout = max(MIN_HOUSEKEEPING_TIMEOUT, settings.redis_timeout)
+    housekeeping_redis = _command_client(settings.model_copy(update={"redis_timeout": housekeeping_timeout}), stack)
+    housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime.monotonic))
     keys = RedisKeys(settings.redis_prefix)
 
     return Stores(
@@ -60,21 +68,22 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         redis_caller,
         keys,
         BoardIndex(redis, redis_caller, keys, runtime),
-        BoardIndex(patient, patient_guard, keys, runtime),
-        IndexLoader(patient, patient_guard, keys),
+        BoardIndex(housekeeping_redis, housekeeping_caller, keys, runtime),
+        IndexLoader(housekeeping_redis, housekeeping_caller, keys),
+        availability_changed,
     )
 
 
-def _commands(settings: Settings, stack: AsyncExitStack) -> Redis:
+def _command_client(settings: Settings, stack: AsyncExitStack) -> Redis:
     redis = _new_cluster(settings) if settings.redis_cluster_enabled else new_redis(settings)
     stack.push_async_callback(redis.aclose)
     return redis
 
 
 def new_redis(settings: Settings) -> Redis:
-    """A client of one server that repeats nothing by itself and waits for nothing long.
+    """Create a client of one server, without retries and with short timeouts.
 
-    For channels also in a cluster: what is published on one node is heard on all.
+    Channels use it in a cluster too, because a cluster delivers published messages on every node.
     """
     assert settings.redis_url is not None
     pool = BlockingConnectionPool.from_url(
@@ -89,7 +98,7 @@ def new_redis(settings: Settings) -> Redis:
 
 
 def _new_cluster(settings: Settings) -> Redis:
-    """The same for a cluster. It speaks the same language, and every call of ours stays within one slot."""
+    """Create a client of a cluster. It has the same interface, and every call of the service uses keys of one slot."""
     assert settings.redis_url is not None
     cluster: Any = RedisCluster.from_url(
         settings.redis_url,
@@ -100,7 +109,7 @@ def _new_cluster(settings: Settings) -> Redis:
     return cast(Redis, cluster)
 
 
-def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
+def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal) -> Database:
     engine = open_engine(
         url,
         maximum=settings.db_pool_max,
@@ -108,4 +117,4 @@ def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
+    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime.monotonic, on_change=on_change))

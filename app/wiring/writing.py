@@ -1,13 +1,10 @@
-"""The writing side: the ledger, and everything by which scores change."""
+"""Wiring of the ledger and of everything that changes scores."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from random import Random
+from datetime import timedelta
 
 from app.config import Settings
 from app.runtime import Runtime
@@ -24,13 +21,13 @@ from app.services.submissions.action_tokens import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
 from app.wiring.auth import secrets_of, verifiers_of
-from app.wiring.reading import ReadingSide
+from app.wiring.reading import ReadServices
 from app.wiring.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
-class WritingSide:
-    """What issues, pays and corrects."""
+class WriteServices:
+    """The objects that issue action tokens, post to the ledger and correct scores."""
 
     users: Users
     milestones: Milestones
@@ -44,24 +41,22 @@ class WritingSide:
     moderation: Moderation
 
 
-def open_writing(
+def create_write_services(
     settings: Settings,
     stores: Stores,
-    reading: ReadingSide,
-    clock: Callable[[], datetime],
-    random: Random,
+    reading: ReadServices,
+    runtime: Runtime,
     stack: AsyncExitStack,
-) -> WritingSide:
-    """Everything that writes."""
-    runtime = Runtime(clock, time.monotonic, random)
-    database, catalogue = stores.database, reading.catalogue
-    # Without group commit every submission has a commit of its own, and many may be under way.
+) -> WriteServices:
+    """Create everything that writes."""
+    database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
+    # Without group commit every submission is a transaction of its own, and many may run at the same time.
     batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
     min_second_batch = (batch + 1) // 2
-    users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
-    milestones = Milestones(database, reading.announce_milestone)
+    users = Users(database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision)
+    milestones = Milestones(database, announcements.milestone_reached)
     after_commit = AfterCommit(
-        stores.standings,
+        stores.board_index,
         reading.hub.notify_changed,
         reading.rebuild.request,
         milestones.handle_rank,
@@ -82,7 +77,7 @@ def open_writing(
     amendments = Amendments(database, after_commit, milestones, catalogue, runtime)
     award_service = AwardService(
         ledger,
-        verifiers_of(settings, clock, stack),
+        verifiers_of(settings, runtime, stack),
         settings.fraud_thresholds if settings.fraud_enabled else None,
         runtime,
         spot_check_rate=settings.spot_check_rate,
@@ -107,8 +102,8 @@ def open_writing(
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )
-    moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, reading.announce_profile)
-    return WritingSide(
+    moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, announcements.profile_changed)
+    return WriteServices(
         users,
         milestones,
         after_commit,

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy import make_url
 
+from app.runtime import utc_now
 from app.services.jobs import Job, Jobs
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.leader_lock import LeaderLock, Lease
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.telemetry.supervision import end
-from app.wiring import utc_now
 
 QUICK = Lease(check_interval=0.2, check_timeout=2.0, idle_timeout=10.0)
 """A leader that does not answer for two seconds loses the lock, which is enough for a busy machine."""

@@ -15,10 +15,12 @@ import httpx2
 
 from app.config import Settings, load_settings
 from app.domain.users import Caller, Role
+from app.runtime import utc_now
 from app.server import Server, config
 from app.services.auth.access_tokens import mint
 from app.services.auth.signing_keys import SigningKeys
-from app.wiring import App, open_app, utc_now
+from app.wiring import App, open_app
+from tests.support.runtime import runtime_for
 
 ISSUE = """
 mutation Issue($input: IssueActionTokenInput!) {
@@ -89,7 +91,7 @@ def access_token(settings: Settings, subject: str = "alice", role: Role = Role.P
 @asynccontextmanager
 async def opened(settings: Settings, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[App]:
     """The service's objects, with every category loaded in Redis."""
-    async with open_app(settings, clock) as app:
+    async with open_app(settings, runtime_for(clock)) as app:
         await app.rebuild.ensure_loaded()
         yield app
 

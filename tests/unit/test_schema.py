@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import strawberry
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -15,7 +17,8 @@ from graphql import (
     specified_scalar_types,
 )
 
-from app.graphql import build_schema, print_sdl
+from app.domain.rate_limits import Activity
+from app.graphql import activities_of, build_schema, print_sdl
 
 SDL = Path(__file__).parents[2] / "schema.graphql"
 
@@ -69,3 +72,36 @@ def test_a_list_of_what_the_first_clients_rely_on_is_there():
         "Query.rankHistory(to:)",
         "Query.transactions(after:)",
     } <= fields
+
+
+def test_every_mutation_names_the_rate_limit_it_counts_against():
+    schema = build_schema()
+    activities = activities_of(schema)
+    assert set(schema._schema.mutation_type.fields) <= set(activities)
+    assert {name for name, activity in activities.items() if activity is Activity.SUBMIT} == {
+        "submitScore",
+        "submitSignedAction",
+    }
+    assert {name for name, activity in activities.items() if activity is Activity.ISSUE} == {
+        "issueActionToken",
+        "openSigningSession",
+    }
+
+
+def test_a_schema_does_not_build_with_a_mutation_that_names_no_rate_limit():
+    @strawberry.type
+    class Query:
+        present: bool = True
+
+    @strawberry.type
+    class Mutation:
+        @strawberry.mutation(metadata={"activity": Activity.QUERY})
+        def counted(self) -> bool:
+            return True
+
+        @strawberry.mutation
+        def uncounted(self) -> bool:
+            return True
+
+    with pytest.raises(TypeError, match="`uncounted` must have"):
+        activities_of(strawberry.Schema(query=Query, mutation=Mutation))

@@ -82,10 +82,10 @@ def ensure_supported_redis(settings: Settings) -> None:
     """
     from app.pubsub.channels.redis_backend import OUTAGES
     from app.stores.redis_version import UnsupportedRedis, require_supported_version
-    from app.wiring.stores import PATIENCE, new_redis
+    from app.wiring.stores import MIN_HOUSEKEEPING_TIMEOUT, new_redis
 
     async def check() -> None:
-        async with new_redis(settings.model_copy(update={"redis_timeout": PATIENCE})) as redis:
+        async with new_redis(settings.model_copy(update={"redis_timeout": MIN_HOUSEKEEPING_TIMEOUT})) as redis:
             await require_supported_version(redis)
 
     try:

@@ -25,16 +25,17 @@ from typing import Any, NamedTuple
 import orjson
 from starlette.types import Send
 
+from app.error_codes import ErrorCode
 from app.transport.errors import BadRequest, Header
 from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
 from app.transport.http.stream_framing import SSE_FRAMING
 
 STATUS_OF_CODE = {
-    "UNAUTHENTICATED": 401,
-    "FORBIDDEN": 403,
-    "RATE_LIMITED": 429,
-    "SERVICE_UNAVAILABLE": 503,
-    "INTERNAL_SERVER_ERROR": 500,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.SERVICE_UNAVAILABLE: 503,
+    ErrorCode.INTERNAL_SERVER_ERROR: 500,
 }
 
 CONTENT_TYPE: dict[str, Header] = {
@@ -135,7 +136,7 @@ def _headers_of_error(error: dict[str, Any]) -> tuple[Header, ...]:
     headers: list[Header] = []
     if isinstance(wait := extensions.get("retryAfter"), int):
         headers.append((b"retry-after", b"%d" % wait))
-    if extensions.get("code") == "UNAUTHENTICATED":
+    if extensions.get("code") == ErrorCode.UNAUTHENTICATED:
         expired = b' error="invalid_token", error_description="expired"'
         challenge = b"Bearer" + (expired if extensions.get("reason") == "TOKEN_EXPIRED" else b"")
         headers.append((b"www-authenticate", challenge))

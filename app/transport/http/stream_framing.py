@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.error_codes import ErrorCode
 from app.transport.http.negotiation import EVENT_STREAM, MULTIPART
 
 MULTIPART_PART = b"content-type: application/json\r\n\r\n"
 
 RESTART_PART_BODY = (
-    b'{"payload":null,"errors":[{"message":"The server restarts.","extensions":{"code":"SERVICE_UNAVAILABLE"}}]}'
+    b'{"payload":null,"errors":[{"message":"The server restarts.","extensions":{"code":"%b"}}]}'
+    % ErrorCode.SERVICE_UNAVAILABLE.encode()
 )
 
 

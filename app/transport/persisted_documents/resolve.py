@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from app.config import DocumentMode
+from app.error_codes import ErrorCode
 from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.trusted import TrustedDocuments
@@ -15,8 +16,8 @@ from app.transport.persisted_documents.trusted import TrustedDocuments
 SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 # Clients compare these strings.
-NOT_FOUND = ("PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
-NOT_SUPPORTED = ("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+NOT_FOUND = (ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")
+NOT_SUPPORTED = (ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
 
 
 class DocumentStore(Protocol):
@@ -66,7 +67,7 @@ class Documents:
             if self._store is None and self._mode is DocumentMode.OFF:
                 raise DocumentRefused(*NOT_SUPPORTED)
             if _sha256(request.query) != digest:
-                raise DocumentRefused("PERSISTED_QUERY_HASH_MISMATCH", "provided sha does not match query")
+                raise DocumentRefused(ErrorCode.PERSISTED_QUERY_HASH_MISMATCH, "provided sha does not match query")
         self._check_trusted(request.query)
         return request.query
 
@@ -82,7 +83,7 @@ class Documents:
         if self._mode is DocumentMode.OFF or self._trusted.approves(text):
             return
         if self._mode is DocumentMode.ENFORCE:
-            raise DocumentRefused("QUERY_NOT_IN_SAFELIST", "The document is not in the safelist.")
+            raise DocumentRefused(ErrorCode.QUERY_NOT_IN_SAFELIST, "The document is not in the safelist.")
         self._on_untrusted(text)
 
     async def _find_by_name(self, name: str) -> str:
@@ -90,7 +91,7 @@ class Documents:
         if trusted is not None:
             return trusted
         if self._mode is DocumentMode.ENFORCE:
-            raise DocumentRefused("PERSISTED_QUERY_NOT_IN_LIST", "The persisted document is not in the list.")
+            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_IN_LIST, "The persisted document is not in the list.")
         if self._store is None:
             raise DocumentRefused(*NOT_SUPPORTED)
         text = await self._store.get(name) if SHA256_PATTERN.fullmatch(name) else None

@@ -1,0 +1,1 @@
+"""HTTP routes beside the GraphQL endpoint: probes, metrics, pages and the demo."""

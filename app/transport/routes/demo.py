@@ -1,9 +1,9 @@
-"""Trying it out: access tokens for made-up players, in development and on this machine alone."""
+"""The demo: access tokens for invented players, in development and for this machine only."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -23,23 +23,23 @@ from app.transport.http.request_body import read_body
 from app.transport.middleware.client_address import parse_address
 from app.transport.middleware.origins import Origins
 
-TTL = 3600
-"""Seconds for which a demo token is good; the page renews it in time."""
+TOKEN_LIFETIME = 3600
+"""Seconds for which a demo token is valid; the page renews it in time."""
 
-MOST = 1024
-PATIENCE = 5.0
+MAX_BODY_SIZE = 1024
+BODY_TIMEOUT = 5.0
 
-# Any of them means that somebody else's request was passed on to us by a proxy on this machine.
+# Any of these headers means that a proxy on this machine forwarded the request of another client.
 FORWARDED = frozenset((b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"))
 
 OWN_PAGES = Origins(())
 
 
-def routes(settings: Settings) -> list[Route]:
-    """`/environment.json`, which tells the page what there is beside the board, and `/demo/token`.
+def routes(settings: Settings, clock: Callable[[], datetime]) -> list[Route]:
+    """Return the routes `/environment.json`, which lists the optional features for the page, and `/demo/token`.
 
-    The latter does not exist in production, nor where access tokens are signed by somebody else. It answers our own
-    pages and programs on this machine, and it makes players only.
+    `/demo/token` does not exist in production, nor if an identity provider signs the access tokens. It answers the
+    pages of the service and programs on this machine, and issues tokens with the role `player` only.
     """
     offered = not settings.is_production and settings.jwt_jwks_url is None
 
@@ -51,7 +51,7 @@ def routes(settings: Settings) -> list[Route]:
         if not is_from_this_machine(request.scope) or not OWN_PAGES.allows(request.scope):
             return _json({"message": "Demo tokens are for this machine alone."}, 403)
         try:
-            return _json({"token": _minted(settings, await _user_in(request))})
+            return _json({"token": _mint(settings, await _user_in(request), clock())})
         except BadRequest as problem:
             return _json({"message": problem.message}, problem.status)
         except BadUserInput as error:
@@ -64,7 +64,7 @@ def routes(settings: Settings) -> list[Route]:
 
 
 def is_from_this_machine(scope: Scope) -> bool:
-    """Whether the peer is a loopback address and speaks for itself."""
+    """Return whether the request comes from a loopback address and was not forwarded by a proxy."""
     client = scope.get("client")
     address = parse_address(client[0]) if client else None
     is_forwarded = any(name in FORWARDED for name, _ in scope["headers"])
@@ -72,11 +72,19 @@ def is_from_this_machine(scope: Scope) -> bool:
 
 
 async def _user_in(request: Request) -> str:
-    """The name that was asked for. Raises BadRequest, BadUserInput, ClientDisconnected."""
-    # A content type that other sites cannot send without asking first.
+    """Return the requested user name.
+
+    Raises:
+        BadRequest: The body is not JSON with a name.
+        BadUserInput: The name is not valid.
+        ClientDisconnected: The client left.
+    """
+    # Other sites cannot send this content type without a CORS preflight.
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise BadRequest(415, "The body must be application/json.")
-    body = await read_body(request.receive, dict(request.scope["headers"]), max_bytes=MOST, timeout=PATIENCE)
+    body = await read_body(
+        request.receive, dict(request.scope["headers"]), max_bytes=MAX_BODY_SIZE, timeout=BODY_TIMEOUT
+    )
     try:
         user = orjson.loads(body)["user"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -86,15 +94,15 @@ async def _user_in(request: Request) -> str:
     return clean_username(user)
 
 
-def _minted(settings: Settings, user: str) -> str:
+def _mint(settings: Settings, user: str, now: datetime) -> str:
     return mint(
         SigningKeys(settings.jwt_secret.get_secret_value()),
         subject=user,
         role=Role.PLAYER,
-        ttl=min(TTL, settings.access_token_max_lifetime),
+        ttl=min(TOKEN_LIFETIME, settings.access_token_max_lifetime),
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
-        now=int(time.time()),
+        now=int(now.timestamp()),
     )
 
 

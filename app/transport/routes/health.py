@@ -1,9 +1,8 @@
-"""Health: for whoever starts, stops and balances instances."""
+"""Health probes for orchestrators and load balancers."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Awaitable
 from typing import Any
 
@@ -21,11 +20,12 @@ from app.wiring import App
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 2.0
+CHECK_TIMEOUT = 2.0
+"""Seconds within which each check must pass."""
 
 
 def routes(app: App) -> list[Route]:
-    """`/livez`, which touches nothing, and `/readyz`, which tries everything an answer needs."""
+    """Return the routes `/livez`, which checks nothing else, and `/readyz`, which checks the stores."""
 
     async def livez(_: Request) -> Response:
         return _json({"status": "ok"})
@@ -35,7 +35,7 @@ def routes(app: App) -> list[Route]:
         checks = (_postgres(app), _redis(app), _canary(app))
         results = dict(zip(names, await asyncio.gather(*map(_passes, checks)), strict=True))
         work = {one.name: {"running": one.running, "failures": one.failures} for one in app.supervisor.works}
-        # Redis may be away: PostgreSQL alone can answer everything, if slower.
+        # Without Redis the service is degraded but ready: PostgreSQL can answer everything.
         ready = results["postgres"] and not app.stopping.is_set()
         degraded = ready and not all(results.values())
         status = "stopping" if app.stopping.is_set() else "degraded" if degraded else "ok" if ready else "unavailable"
@@ -58,13 +58,13 @@ async def _redis(app: App) -> None:
 
 
 async def _canary(app: App) -> None:
-    """An event that goes out through Redis comes back to this process."""
-    await app.notices.canary(secrets.token_hex(8), PATIENCE)
+    """Check that a message published through Redis reaches this process."""
+    await app.notices.canary(app.runtime.random_bytes(8).hex(), CHECK_TIMEOUT)
 
 
 async def _passes(check: Awaitable[None]) -> bool:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(CHECK_TIMEOUT):
             await check
     except (ServiceUnavailable, *OUTAGES):
         return False

@@ -1,4 +1,4 @@
-"""What `/metrics` tells: the counters of every part, by name."""
+"""The metrics of the service, by name, at `/metrics`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from app.context import Context
 from app.execution import Engine
-from app.telemetry.metrics import Metrics, Reading
+from app.telemetry.metrics import Metric, Metrics
 from app.transport.http.response_cache import ResponseCache
 from app.transport.http.streams import Streams
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
@@ -28,7 +28,7 @@ def route(
     response_cache: ResponseCache | None,
     request_head_cache: RequestHeadCache,
 ) -> Route:
-    """`/metrics`, in Prometheus' text format."""
+    """Return the route `/metrics`, in the text format of Prometheus."""
     metrics = Metrics(
         [
             *_stores(app),
@@ -47,49 +47,49 @@ def route(
     return Route("/metrics", page)
 
 
-def _stores(app: App) -> list[Reading]:
+def _stores(app: App) -> list[Metric]:
     breakers = {"postgres": app.database.breaker, "redis": app.redis_caller.breaker}
     return [
-        Reading(
+        Metric(
             "store_circuit_open",
-            "1 while a store is left alone because it failed.",
+            "1 while the circuit breaker of a store is open.",
             lambda: {(name,): breaker.is_open for name, breaker in breakers.items()},
             ("store",),
         ),
-        Reading(
+        Metric(
             "store_circuit_trips",
-            "How often a store failed so much that it was left alone.",
+            "How often the circuit breaker of a store opened.",
             lambda: {(name,): breaker.trips for name, breaker in breakers.items()},
             ("store",),
             counts=True,
         ),
-        Reading(
+        Metric(
             "puts_missed",
-            "Postings that Redis missed and repair put right.",
+            "Postings whose update of Redis failed and was repaired later.",
             lambda: app.after_commit.missed,
             counts=True,
         ),
-        Reading(
+        Metric(
             "accounts_recalled",
-            "Submissions judged by what memory knows of the player, and those for which it had to be loaded.",
+            "Submissions by the source of the account: the cache in memory, or the database.",
             lambda: {("memory",): app.account_cache.hits, ("database",): app.account_cache.misses},
             ("source",),
             counts=True,
         ),
-        Reading(
+        Metric(
             "completions",
-            "Completions by what was thought of them: paid, flagged, held, and verified or not_verified on the way.",
+            "Completions by outcome: paid, flagged or held; and verified or not_verified where a verifier was asked.",
             lambda: {(outcome,): count for outcome, count in app.award_service.outcomes.items()},
             ("outcome",),
             counts=True,
         ),
-        Reading(
+        Metric(
             "milestones_dropped",
-            "Milestones that were not awarded at once or not announced, as too many waited.",
+            "Milestones that were not awarded at once or not announced because the queue was full.",
             lambda: app.milestones.dropped,
             counts=True,
         ),
-        Reading(
+        Metric(
             "background_failures",
             "How often background work had to be started again.",
             lambda: {(work.name,): work.failures for work in app.supervisor.works},
@@ -99,43 +99,43 @@ def _stores(app: App) -> list[Reading]:
     ]
 
 
-def _jobs(app: App) -> list[Reading]:
+def _jobs(app: App) -> list[Metric]:
     states = app.jobs.states
     return [
-        Reading("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
-        Reading(
+        Metric("jobs_leader", "1 on the instance that runs the jobs.", lambda: app.jobs.is_leader),
+        Metric(
             "job_runs",
             "Runs of a job on this instance that ended, whatever their outcome.",
             lambda: {(name,): state.runs for name, state in states.items()},
             ("job",),
             counts=True,
         ),
-        Reading(
+        Metric(
             "job_failures",
             "Runs of a job on this instance that failed, timed out or were postponed.",
             lambda: {(name,): state.failures for name, state in states.items()},
             ("job",),
             counts=True,
         ),
-        Reading(
+        Metric(
             "job_running",
             "1 while the job runs on this instance.",
             lambda: {(name,): state.running for name, state in states.items()},
             ("job",),
         ),
-        Reading(
+        Metric(
             "job_interval_seconds",
             "Time between two runs of a job.",
             lambda: {(job.name,): job.interval for job in app.jobs.all},
             ("job",),
         ),
-        Reading(
+        Metric(
             "job_last_success_timestamp_seconds",
             "When a run of the job last succeeded on this instance, in Unix time; absent before the first success.",
             lambda: {(name,): state.last_success.timestamp() for name, state in states.items() if state.last_success},
             ("job",),
         ),
-        Reading(
+        Metric(
             "job_last_duration_seconds",
             "How long the last run of the job on this instance took; absent before the first run.",
             lambda: {(name,): state.last_duration for name, state in states.items() if state.last_duration is not None},
@@ -144,107 +144,115 @@ def _jobs(app: App) -> list[Reading]:
     ]
 
 
-def _boards(app: App) -> list[Reading]:
+def _boards(app: App) -> list[Metric]:
     counters = app.hub.counters
     return [
-        Reading("feeds", "Boards that this process follows.", lambda: app.hub.feeds),
-        Reading("watchers", "Open iterators over boards, users and milestones.", lambda: app.hub.watchers),
-        Reading("board_reads", "Readings of boards by feeds.", lambda: counters.reads, counts=True),
-        Reading("board_polls", "Checks of the version of a board by feeds.", lambda: counters.polls, counts=True),
-        Reading("board_read_failures", "Readings that neither store answered.", lambda: counters.failures, counts=True),
-        Reading("nudges", "Announcements that a board moved.", lambda: counters.notifications, counts=True),
-        Reading("gaps", "Times at which announcements may have been lost.", lambda: counters.gaps, counts=True),
+        Metric("feeds", "Boards with a feed in this process.", lambda: app.hub.feeds),
+        Metric("watchers", "Open subscriptions to boards, users and milestones.", lambda: app.hub.watchers),
+        Metric("board_reads", "Reads of boards by feeds.", lambda: counters.reads, counts=True),
+        Metric("board_polls", "Checks of the version of a board by feeds.", lambda: counters.polls, counts=True),
+        Metric(
+            "board_read_failures",
+            "Reads that neither store answered.",
+            lambda: counters.failures,
+            counts=True,
+        ),
+        Metric("nudges", "Change notifications of boards.", lambda: counters.notifications, counts=True),
+        Metric("gaps", "Times at which change notifications may have been lost.", lambda: counters.gaps, counts=True),
     ]
 
 
-def _channels(app: App) -> list[Reading]:
+def _channels(app: App) -> list[Metric]:
     backend, notices, counters = app.backend, app.notices, app.hub.counters
     return [
-        Reading("channel_messages_received", "Messages that Redis delivered.", lambda: backend.received, counts=True),
-        Reading(
+        Metric("channel_messages_received", "Messages that Redis delivered.", lambda: backend.received, counts=True),
+        Metric(
             "channel_messages_published",
-            "Messages of this process that Redis took; announcements of boards are published by its scripts.",
+            "Messages that this process published; change notifications are published by scripts in Redis.",
             lambda: backend.published,
             counts=True,
         ),
-        Reading(
+        Metric(
             "channel_messages_unreadable",
-            "Announcements of boards that could not be decoded.",
+            "Change notifications that could not be decoded.",
             lambda: counters.unreadable,
             counts=True,
         ),
-        Reading(
+        Metric(
             "channel_gaps",
             "Times at which messages of a channel may have been lost, its first subscription included.",
             lambda: backend.gaps,
             counts=True,
         ),
-        Reading(
+        Metric(
             "channel_overflows",
             "Times at which waiting messages were discarded, as they arrived faster than they were processed.",
             lambda: backend.overflows,
             counts=True,
         ),
-        Reading("channel_outages", "Lost connections of the channels.", lambda: backend.outages, counts=True),
-        Reading("notices_heard", "Notices that were received and decoded.", lambda: notices.received, counts=True),
-        Reading("notices_unreadable", "Notices that could not be decoded.", lambda: notices.unreadable, counts=True),
-        Reading(
+        Metric("channel_outages", "Lost connections of the channels.", lambda: backend.outages, counts=True),
+        Metric("notices_heard", "Notices that were received and decoded.", lambda: notices.received, counts=True),
+        Metric("notices_unreadable", "Notices that could not be decoded.", lambda: notices.unreadable, counts=True),
+        Metric(
             "notices_lost",
-            "How often notices may have been missed, and all that rests on them was looked at anew.",
+            "How often notices may have been lost, so that all caches were invalidated.",
             lambda: notices.losses,
             counts=True,
         ),
     ]
 
 
-def _operations(engine: Engine, shared: SubscriptionMultiplexer, response_cache: ResponseCache | None) -> list[Reading]:
+def _operations(engine: Engine, shared: SubscriptionMultiplexer, response_cache: ResponseCache | None) -> list[Metric]:
     ways = engine.executions
     return [
-        Reading(
+        Metric(
             "executions",
-            "Executions, events of subscriptions included, by executor.",
+            "Executions by executor, including those of subscription events.",
             lambda: {("compiled",): ways.compiled, ("interpreted",): ways.interpreted},
             ("executor",),
             counts=True,
         ),
-        Reading(
+        Metric(
             "answers_repeated",
-            "Queries that were answered without an execution.",
+            "Queries that were answered from the response cache.",
             lambda: response_cache.hits if response_cache else 0,
             counts=True,
         ),
-        Reading("shared_groups", "Executions that many subscribers share.", lambda: shared.groups),
-        Reading("shared_members", "Subscribers of shared executions.", lambda: shared.counters.members),
-        Reading(
+        Metric("shared_groups", "Executions that several subscribers share.", lambda: shared.groups),
+        Metric("shared_members", "Subscribers of shared executions.", lambda: shared.counters.members),
+        Metric(
             "frames_superseded",
-            "Messages that a slow reader never got, for newer ones.",
+            "Messages to slow consumers that were replaced by newer ones.",
             lambda: shared.counters.superseded,
             counts=True,
         ),
     ]
 
 
-def _requests(request_head_cache: RequestHeadCache, streams: Streams[Context]) -> list[Reading]:
+def _requests(request_head_cache: RequestHeadCache, streams: Streams[Context]) -> list[Metric]:
     return [
-        Reading("streams", "Open subscriptions over plain HTTP.", lambda: streams.open),
-        Reading(
+        Metric("streams", "Open subscriptions over plain HTTP.", lambda: streams.open),
+        Metric(
             "known_heads",
-            "HTTP requests that took the short way, because their head was known.",
+            "HTTP requests whose head was found in the request head cache.",
             lambda: request_head_cache.hits,
             counts=True,
         ),
     ]
 
 
-def _sockets(connections: Connections) -> list[Reading]:
+def _sockets(connections: Connections) -> list[Metric]:
     return [
-        Reading("sockets", "Open sockets.", lambda: len(connections)),
-        Reading("socket_operations", "Operations on open sockets.", lambda: connections.operations),
-        Reading("sockets_opened", "Sockets that were accepted.", lambda: connections.opened, counts=True),
-        Reading(
-            "sockets_refused", "Sockets that were refused for lack of room.", lambda: connections.refused, counts=True
+        Metric("sockets", "Open sockets.", lambda: len(connections)),
+        Metric("socket_operations", "Operations on open sockets.", lambda: connections.operations),
+        Metric("sockets_opened", "Sockets that were accepted.", lambda: connections.opened, counts=True),
+        Metric(
+            "sockets_refused",
+            "Sockets over the limit that were refused.",
+            lambda: connections.refused,
+            counts=True,
         ),
-        Reading(
+        Metric(
             "sockets_closed",
             "Closed sockets by the code the server closed them with; 0 when the client left.",
             lambda: {(str(int(code or 0)),): number for code, number in connections.closed.items()},

@@ -1,4 +1,4 @@
-"""Pages for people: the live board and the IDE, built from `web/`, and a plain page until they are."""
+"""The live board and the IDE, built from `web/`, and a placeholder page until they are built."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ run <code>make web</code> and see what it says.</p>
 
 
 def routes(production: bool, static: Path = STATIC) -> list[Route]:
-    """`/`, `/graphiql` (not in production), and the files they load. `static` may be filled or replaced at any time."""
+    """Return the routes `/`, `/graphiql` (not in production), and the files that the pages load.
+
+    The files in `static` may be created or replaced at any time.
+    """
 
     async def page(request: Request) -> Response:
         name = "graphiql.html" if request.url.path == "/graphiql" else "index.html"
@@ -55,7 +58,7 @@ def routes(production: bool, static: Path = STATIC) -> list[Route]:
 
 
 def _file(request: Request, path: Path, caching: str) -> Response:
-    """The file, or what the build has compressed of it when the client takes that."""
+    """Respond with the file, or with a compressed copy from the build if the client accepts it."""
     media_type = guess_type(path.name)[0] or "application/octet-stream"
     headers = {"cache-control": caching, "vary": "Accept-Encoding"}
     compressed = path.with_name(f"{path.name}.gz")

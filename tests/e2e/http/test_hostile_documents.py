@@ -16,10 +16,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis_graphql import mutations, queries
 
-from app.context import Context
+from app.context import Context, Services
 from app.domain.users import Role
 from app.execution import RequestError
-from app.graphql import build_engine, print_sdl
+from app.graphql import build_engine, build_schema, print_sdl
 from app.services.archives.seed import Seed
 from app.wiring import App
 from tests.support.hostile.documents import hostile_documents
@@ -217,8 +217,8 @@ async def test_the_dearest_documents_that_pass_hold_the_loop_for_a_bounded_numbe
     seeding = Seed(app.database, app.catalogue, app.clock, Random(1))
     await seeding.seed("global", 300, 900, 5, lambda _: None)
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
-    engine = build_engine(introspection=True, compile=compiled)
-    context = Context(app, caller=caller(), address="192.0.2.1")
+    engine = build_engine(build_schema(), introspection=True, compile=compiled)
+    context = Context(Services.of(app), caller=caller(), address="192.0.2.1")
     await engine.execute(engine.prepare("{ leaderboard(limit: 100) { entries { score } } }"), {}, context)
     async with LongestTurn() as longest:
         response = await engine.execute(engine.prepare(DEAREST[dearest]), {}, context)
@@ -230,7 +230,7 @@ async def test_the_dearest_documents_that_pass_hold_the_loop_for_a_bounded_numbe
 
 
 def test_documents_dearer_than_that_do_not_pass():
-    engine = build_engine(introspection=True, compile=True)
+    engine = build_engine(build_schema(), introspection=True, compile=True)
     for document in DEAREST[:3]:
         dearer = (
             document[:-2]

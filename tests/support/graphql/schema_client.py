@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from app.context import Context
+from app.context import Context, Services
 from app.domain.users import Caller
 from app.execution import Engine, ExecutionCounts, RequestError, Response
-from app.graphql import build_engine
+from app.graphql import build_engine, build_schema
 from app.wiring import App
 
 
@@ -19,9 +19,9 @@ class Asker:
     """A client that executes operations as `caller`, or anonymously."""
 
     def __init__(self, app: App, caller: Caller | None = None, *, compiled: bool = True) -> None:
-        self._app = app
+        self._services = Services.of(app)
         self._caller = caller
-        self._engine: Engine = build_engine(introspection=True, compile=compiled)
+        self._engine: Engine = build_engine(build_schema(), introspection=True, compile=compiled)
 
     @property
     def executions(self) -> ExecutionCounts:
@@ -47,7 +47,7 @@ class Asker:
             RequestError: The subscription is refused.
         """
         operation = self._engine.prepare(query)
-        responses = await self._engine.subscribe(operation, variables, Context(self._app, self._caller))
+        responses = await self._engine.subscribe(operation, variables, Context(self._services, self._caller))
         async with aclosing(responses):
             async for response in responses:
                 data, errors = self._parts(response)
@@ -58,7 +58,7 @@ class Asker:
         """Return the error code of a subscription, which must be refused."""
         operation = self._engine.prepare(query)
         try:
-            async for _ in await self._engine.subscribe(operation, variables, Context(self._app, self._caller)):
+            async for _ in await self._engine.subscribe(operation, variables, Context(self._services, self._caller)):
                 break
         except RequestError as refusal:
             _, (error,) = self._parts(Response.of(refusal))
@@ -67,7 +67,7 @@ class Asker:
         raise AssertionError("the subscription was not refused")
 
     async def _execute(self, query: str, variables: dict[str, Any]) -> Response:
-        context = Context(self._app, self._caller)
+        context = Context(self._services, self._caller)
         return await self._engine.execute(self._engine.prepare(query), variables, context)
 
     def _parts(self, response: Response) -> tuple[dict[str, Any], list[Any]]:

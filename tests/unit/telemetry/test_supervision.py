@@ -6,11 +6,12 @@ from random import Random
 from structlog.testing import capture_logs
 
 from app.telemetry.supervision import Supervisor, end
+from tests.support.runtime import runtime_for
 
 
 async def started_again(failure: BaseException, *, times: int) -> Supervisor:
     """A supervisor whose work has failed with `failure` so often."""
-    supervisor = Supervisor(Random(1))
+    supervisor = Supervisor(runtime_for(random=Random(1)))
     enough = asyncio.Event()
     begun = 0
 

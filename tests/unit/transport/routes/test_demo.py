@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from app.config import Settings, load_settings
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role
+from app.runtime import utc_now
 from app.services.auth.access_tokens import AccessTokens, SecretKeys
 from app.services.auth.signing_keys import SigningKeys
 from app.transport.routes import demo
@@ -27,7 +28,7 @@ def settings(**more: Any) -> Settings:
 
 
 def visitor(settings: Settings, address: str = "127.0.0.1") -> httpx2.AsyncClient:
-    app = Starlette(routes=demo.routes(settings))
+    app = Starlette(routes=demo.routes(settings, utc_now))
     transport = httpx2.ASGITransport(app=app, client=(address, 50_000))
     return httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000")
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import cast
 from uuid import uuid4
 
-from app.context import Context
+from app.context import Context, Services
 from app.domain.users import Caller, Role, SigningKey
-from app.main import until_invalid
+from app.runtime import utc_now
+from app.transport.token_validity import until_invalid
 
 
 def context(key: SigningKey, seconds_left: int) -> Context:
     caller = Caller(uuid4(), "alice", None, Role.PLAYER, int(time.time()) + seconds_left, key)
-    return Context(cast("Any", None), caller)
+    return Context(cast(Services, SimpleNamespace(clock=utc_now)), caller)
 
 
 async def test_an_expired_token_says_so():

@@ -1,0 +1,32 @@
+"""Invalidation: caches of this process drop what another process has changed."""
+
+from __future__ import annotations
+
+from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
+from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.account_cache import AccountCache
+from app.services.players.profile_cache import Profiles
+from app.services.players.provision import Users
+
+
+class Invalidation:
+    """A listener for notices that invalidates the caches of profiles, users and accounts, and the catalogue."""
+
+    def __init__(
+        self, profiles: Profiles, users: Users, account_cache: AccountCache, catalogue: CatalogueService
+    ) -> None:
+        self._per_user = (profiles, users, account_cache)
+        self._catalogue = catalogue
+
+    def __call__(self, notice: Notice) -> None:
+        """Invalidate what `notice` says has changed; everything after notices may have been lost."""
+        match notice:
+            case ProfileChanged(user_id):
+                for cache in self._per_user:
+                    cache.invalidate(user_id)
+            case NoticesLost():
+                for cache in self._per_user:
+                    cache.invalidate_all()
+                self._catalogue.outdated.set()
+            case CatalogueChanged():
+                self._catalogue.outdated.set()

@@ -1,0 +1,146 @@
+"""Everything that serves requests: built from the open services, above all layers that it puts together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from app.context import Context
+from app.graphql import activities_of, build_engine, build_schema, render_error
+from app.pubsub.channels.events import Notice, SocketClosed
+from app.services.limits.socket_registry import RedisSocketRegistry
+from app.transport.admission import Admission
+from app.transport.contexts import Contexts
+from app.transport.http.endpoint import GraphQLEndpoint
+from app.transport.http.response_cache import ResponseCache
+from app.transport.http.streams import Streams
+from app.transport.middleware.client_address import TrustedProxies
+from app.transport.middleware.origins import Origins
+from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operations import Operations
+from app.transport.persisted_documents.resolve import Documents
+from app.transport.persisted_documents.store import RecentDocuments, RedisDocuments
+from app.transport.persisted_documents.trusted import load_manifest
+from app.transport.routes import demo, health, metrics, pages
+from app.transport.server.head_cache import RequestHeadCache
+from app.transport.sockets.connections import Connections, SocketLimits
+from app.transport.sockets.dependencies import SocketDependencies
+from app.transport.sockets.endpoint import SocketEndpoint
+from app.transport.token_validity import until_invalid
+from app.wiring import App
+
+log = structlog.get_logger(__name__)
+
+MAX_LOGGED_DOCUMENT = 2000
+"""Characters of an untrusted document that are logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The routes of the open application, and its sockets."""
+
+    app: App
+    connections: Connections
+    routes: list[BaseRoute]
+
+    async def stop(self) -> None:
+        """Report not ready, close sockets with 1012 and end streams, before the server waits for open connections."""
+        self.app.stopping.set()
+        # Sockets first: a client does not repeat a subscription that was completed before its socket closed.
+        await self.connections.stop()
+        self.app.hub.close()
+
+
+def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id: Callable[[], str]) -> Serving:
+    """Build every endpoint on the open services of `app`.
+
+    Args:
+        app: The open application.
+        request_head_cache: Answers requests with known heads through the HTTP endpoint that is built here.
+        new_request_id: Returns an id for a request that brings none.
+    """
+    settings = app.settings
+    schema = build_schema()
+    engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
+    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id)
+    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
+    admission = Admission(
+        app.rate_limiter, activities_of(schema), anonymous_subscriptions=settings.anonymous_subscriptions
+    )
+    operations = Operations(engine, _documents(app), admission, execution_timeout=settings.request_timeout)
+    streams: Streams[Context] = Streams(
+        engine, multiplexer, app.stopping, render_error=render_error, validity=until_invalid
+    )
+    response_cache = (
+        ResponseCache(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
+    )
+    http = GraphQLEndpoint(
+        operations,
+        contexts,
+        streams,
+        render_error=render_error,
+        response_cache=response_cache,
+        max_body_bytes=settings.max_body_size,
+    )
+    request_head_cache.open(http, contexts)
+    connections = _connections(app)
+    sockets = SocketEndpoint(
+        SocketDependencies(operations, multiplexer, contexts, connections),
+        allowed=Origins(settings.allowed_origins).allows,
+    )
+    return Serving(
+        app,
+        connections,
+        [
+            Route("/graphql", http),
+            WebSocketRoute("/graphql", sockets),
+            *health.routes(app),
+            metrics.route(app, engine, multiplexer, streams, connections, response_cache, request_head_cache),
+            *pages.routes(settings.is_production),
+            *demo.routes(settings, app.clock),
+        ],
+    )
+
+
+def _connections(app: App) -> Connections:
+    settings = app.settings
+    registry = RedisSocketRegistry(
+        app.redis,
+        app.redis_caller,
+        app.notices,
+        app.clock,
+        prefix=settings.redis_prefix,
+        most=settings.ws_max_connections_per_user,
+    )
+    limits = SocketLimits(
+        max_sockets=settings.ws_max_connections,
+        max_operations=settings.ws_max_operations,
+        init_timeout=settings.ws_init_timeout,
+        idle_timeout=settings.ws_idle_timeout,
+        ping_interval=settings.ws_heartbeat_interval,
+    )
+    connections = Connections(
+        limits, registry, instance=app.runtime.random_bytes(4).hex(), clock=lambda: app.clock().timestamp()
+    )
+
+    def close_socket(notice: Notice) -> None:
+        if isinstance(notice, SocketClosed):
+            connections.close(notice.socket_id)
+
+    app.notices.listen(close_socket)
+    return connections
+
+
+def _documents(app: App) -> Documents:
+    settings = app.settings
+    manifest = settings.trusted_documents_file
+    return Documents(
+        store=RecentDocuments(RedisDocuments(app.redis, prefix=settings.redis_prefix)),
+        trusted=load_manifest(Path(manifest)) if manifest else None,
+        mode=settings.trusted_documents_mode,
+        on_untrusted=lambda document: log.warning("untrusted_document", document=document[:MAX_LOGGED_DOCUMENT]),
+    )

@@ -1,0 +1,29 @@
+"""A signal connects objects that are created one after the other."""
+
+from __future__ import annotations
+
+from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.signal import Signal
+
+
+def test_every_listener_is_called_each_time_in_the_order_of_connection():
+    signal, calls = Signal(), []
+    signal.connect(lambda: calls.append("first"))
+    signal.connect(lambda: calls.append("second"))
+    signal()
+    signal()
+    assert calls == ["first", "second"] * 2
+
+
+def test_a_circuit_breaker_signals_that_it_opens_and_that_it_closes():
+    signal, states = Signal(), []
+    breaker = CircuitBreaker("store", (OSError,), lambda: 0.0, threshold=1, pause=0, on_change=signal)
+    signal.connect(lambda: states.append(breaker.is_open))
+    try:
+        with breaker.call():
+            raise OSError
+    except OSError:
+        pass
+    with breaker.call():
+        pass
+    assert states == [True, False]
