@@ -8,11 +8,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def micros(instant: datetime) -> int:
+def to_micros(from_micros: datetime) -> int:
     """Microseconds since the epoch."""
-    return (instant - EPOCH) // MICROSECOND
+    return (from_micros - EPOCH) // MICROSECOND
 
 
-def instant(raw: int) -> datetime:
-    """The inverse of `micros`."""
+def from_micros(raw: int) -> datetime:
+    """The inverse of `to_micros`."""
     return EPOCH + timedelta(microseconds=raw)

@@ -53,7 +53,7 @@ class Hit(NamedTuple):
     charges: tuple[Charge, ...]
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """Whether a hit passes: it does when `wait`, in seconds, is 0.
 
     A hit that is repeated `wait` seconds later passes, if nothing else was counted meanwhile. `limit` is the one that
@@ -64,7 +64,7 @@ class Verdict(NamedTuple):
     limit: Limit | None = None
 
 
-PASSED = Verdict(0.0)
+ALLOWED = Decision(0.0)
 
 
 class Allowance(NamedTuple):
@@ -75,7 +75,7 @@ class Allowance(NamedTuple):
     resets_in: float
 
 
-class Blocking(NamedTuple):
+class BlockingRule(NamedTuple):
     """An address with `overruns` refused hits within `within` seconds is refused everything for `seconds`."""
 
     overruns: int
@@ -90,8 +90,8 @@ class Limits:
     user: Mapping[Activity, Limit]
     address: Mapping[Activity, Limit]
     anonymous: Limit
-    everybody: Limit
-    blocking: Blocking
+    service_wide: Limit
+    blocking: BlockingRule
 
     def hit(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> Hit:
         """What a request counts for. `caller` is None for an anonymous one; `costs` are fields per activity.
@@ -112,7 +112,7 @@ class Limits:
                 for activity, cost in costs.items()
                 if (limit := self.address.get(activity)) is not None
             ]
-        return Hit(address, (*charges, _charge(self.everybody, "", total)))
+        return Hit(address, (*charges, _charge(self.service_wide, "", total)))
 
 
 def _charge(limit: Limit, subject: str, cost: int) -> Charge:

@@ -135,7 +135,7 @@ class Jobs:
                 group.create_task(self._repeat(job, not_before), name=f"job {job.name}") for job in self._jobs.values()
             ]
             try:
-                reason = await held.until_lost()
+                reason = await held.wait_until_lost()
             finally:
                 self.is_leader = False
                 await end(tasks)

@@ -70,7 +70,7 @@ class HeldLock:
         self._terminated = asyncio.Event()
         driver.add_termination_listener(lambda _: self._terminated.set())
 
-    async def until_lost(self) -> str:
+    async def wait_until_lost(self) -> str:
         """Wait until the lock is no longer held for certain.
 
         Returns:

@@ -30,16 +30,16 @@ POSTGRES_FAILURES: tuple[type[Exception], ...] = (
 _REPEATABLE = ("40001", "40P01")
 
 
-def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEngine:
+def open_engine(url: str, *, max_connections: int, timeout: float, name: str) -> AsyncEngine:
     """An engine whose every wait ends: for a connection, for a lock, for a statement. `timeout` is in seconds."""
     milliseconds = str(int(timeout * 1000))
-    kept = max(1, maximum // 2)
+    kept = max(1, max_connections // 2)
     engine = create_async_engine(
         url,
         # What overflows is closed after each use, and opening costs more than most statements; but what is kept open
         # is taken from all other instances.
         pool_size=kept,
-        max_overflow=maximum - kept,
+        max_overflow=max_connections - kept,
         pool_timeout=timeout,
         pool_use_lifo=True,
         pool_pre_ping=False,
@@ -119,7 +119,7 @@ class Database:
             raise ServiceUnavailable from error
 
 
-def is_repeatable(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """Whether the whole transaction may simply be tried again: a deadlock or a serialisation failure."""
     return isinstance(error, DBAPIError) and _sqlstate(error) in _REPEATABLE
 

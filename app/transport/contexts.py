@@ -67,7 +67,7 @@ class Contexts:
         agent = headers.get(b"user-agent")
         address = client_address(scope, self._proxies)
         # Before anything else: to whoever is blocked, not even a look at the token is owed.
-        self._app.rate_limiter.refuse_blocked(address)
+        self._app.rate_limiter.raise_if_blocked(address)
         return Context(
             self._app,
             caller=None if authorization is None else await self._caller(authorization, address),

@@ -12,11 +12,11 @@ from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
-from app.services.archives.export import Export
-from app.services.archives.import_archive import Import
+from app.services.archives.export_archive import ArchiveExport
+from app.services.archives.import_archive import ArchiveImport
 from app.services.archives.opening_balances import OpeningBalances
 from app.services.archives.seed import Seed
-from app.services.auth.access_tokens import AccessTokens, SecretKeys
+from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
 from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
 from app.services.boards.close_windows import CloseWindows
@@ -24,7 +24,7 @@ from app.services.boards.queries import Leaderboards
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
-from app.services.limits.from_settings import limits_of
+from app.services.limits.from_settings import rate_limits_of
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -63,11 +63,11 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=RateLimiter(
-            stores.redis, stores.redis_caller, limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+            stores.redis, stores.redis_caller, rate_limits_of(settings), time.monotonic, prefix=settings.redis_prefix
         ),
         jwks=jwks,
         access_tokens=AccessTokens(
-            jwks or SecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
+            jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             max_lifetime=settings.access_token_max_lifetime,
@@ -75,8 +75,8 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
         catalogue_changes=CatalogueChanges(database, catalogue, reading.announce_catalogue, limits, clock, os.urandom),
-        export=Export(database, clock),
-        import_archive=Import(database, catalogue, reading.announce_catalogue, clock, os.urandom),
+        export=ArchiveExport(database, clock),
+        import_archive=ArchiveImport(database, catalogue, reading.announce_catalogue, clock, os.urandom),
         opening_balances=OpeningBalances(database, writing.milestones, catalogue, clock, os.urandom),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),

@@ -26,7 +26,7 @@ from app.services.boards.postgres_reader import PostgresBoards
 from app.services.boards.reader import ReadBoard
 from app.services.boards.redis_reader import RedisBoards
 from app.services.catalogue.cache import CatalogueService
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.wiring.stores import Stores, new_redis
 
 
@@ -37,7 +37,7 @@ class ReadingSide:
     backend: RedisBackend
     notices: Notices
     catalogue: CatalogueService
-    profiles: Profiles
+    profiles: ProfileCache
     boards: ReadBoard
     rebuild: Rebuild
     hub: Hub
@@ -66,7 +66,7 @@ async def open_reading(
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
-    profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
+    profiles = ProfileCache(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
     rebuild = Rebuild(
         stores.database, stores.bulk, stores.index_loader, catalogue, lambda _: hub.invalidate(), clock, os.urandom
     )

@@ -108,7 +108,7 @@ def _new_cluster(settings: Settings) -> Redis:
 def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
     engine = open_engine(
         url,
-        maximum=settings.db_pool_max,
+        max_connections=settings.db_pool_max,
         timeout=settings.db_timeout,
         name="leaderboard",
     )

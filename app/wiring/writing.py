@@ -17,7 +17,7 @@ from app.services.ledger.amend import Amendments
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.moderation.moderation import Moderation, moderation_of
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionClaims
 from app.services.submissions.action_tokens import ActionTokens
 from app.services.submissions.award import AwardService
@@ -31,7 +31,7 @@ from app.wiring.stores import Stores
 class WritingSide:
     """What issues, pays and corrects."""
 
-    users: Users
+    users: UserProvisioning
     milestones: Milestones
     after_commit: AfterCommit
     account_cache: AccountCache
@@ -56,7 +56,9 @@ def open_writing(
     # Without group commit every submission has a commit of its own, and many may be under way.
     batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
     min_second_batch = (batch + 1) // 2
-    users = Users(database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision)
+    users = UserProvisioning(
+        database, reading.profiles, reading.announce_profile, auto_provision=settings.auto_provision
+    )
     milestones = Milestones(database, reading.announce_milestone)
     after_commit = AfterCommit(
         stores.standings, reading.hub.moved, reading.rebuild.request, milestones.see_rank, batch=batch

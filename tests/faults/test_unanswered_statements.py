@@ -72,7 +72,7 @@ async def outside(postgres_server: BreakableServer) -> AsyncIterator[asyncpg.Con
 
 @pytest.fixture
 async def engine(postgres_server: BreakableServer) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(postgres_server.url, maximum=2, timeout=1.0, name="test")
+    engine = open_engine(postgres_server.url, max_connections=2, timeout=1.0, name="test")
     yield engine
     await engine.dispose()
 

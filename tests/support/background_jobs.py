@@ -29,7 +29,7 @@ WHERE locktype = 'advisory' AND granted AND datname = current_database()
 @asynccontextmanager
 async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Database]:
     """A database with a pool of its own."""
-    engine = open_engine(url, maximum=4, timeout=timeout, name="test")
+    engine = open_engine(url, max_connections=4, timeout=timeout, name="test")
     try:
         yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
     finally:

@@ -6,9 +6,9 @@ import time
 
 from redis.asyncio import Redis
 
-from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 
-NO_BLOCKING = Blocking(overruns=100_000, within=MINUTE, seconds=300)
+NO_BLOCKING = BlockingRule(overruns=100_000, within=MINUTE, seconds=300)
 
 
 def limits(
@@ -19,8 +19,8 @@ def limits(
     issue_address: int = 1000,
     submit_address: int = 1000,
     anonymous: int = 1000,
-    everybody: int = 100_000,
-    blocking: Blocking = NO_BLOCKING,
+    service_wide: int = 100_000,
+    blocking: BlockingRule = NO_BLOCKING,
 ) -> Limits:
     """Limits that are in nobody's way but for those a test names."""
     return Limits(
@@ -34,7 +34,7 @@ def limits(
             Activity.SUBMIT: Limit("address-submit", "submissions", submit_address, MINUTE),
         },
         anonymous=Limit("anonymous", "anonymous requests", anonymous, MINUTE),
-        everybody=Limit("everybody", "requests", everybody, 1),
+        service_wide=Limit("everybody", "requests", service_wide, 1),
         blocking=blocking,
     )
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from app.domain.boards.board import Board
 from app.domain.boards.views import Position
 from app.domain.errors import BadUserInput
-from app.domain.instants import instant, micros
+from app.domain.instants import from_micros, to_micros
 
 _POSITION = struct.Struct(">iQ16s")
 _SEQUENCE = struct.Struct(">Q")
@@ -24,14 +24,14 @@ _CHECK = 8
 
 def board_cursor(board: Board, position: Position) -> str:
     """The name of a position on `board`."""
-    return _seal(board.key, _POSITION.pack(position.sort_key, micros(position.reached_at), position.user_id.bytes))
+    return _seal(board.key, _POSITION.pack(position.sort_key, to_micros(position.reached_at), position.user_id.bytes))
 
 
 def parse_board_cursor(board: Board, cursor: str) -> Position:
     """The inverse of `board_cursor`. Raises BadUserInput for one that is damaged or of another board or window."""
     sort_key, reached_at, user_id = _POSITION.unpack(_unseal(board.key, cursor, _POSITION.size))
     try:
-        return Position(sort_key, instant(reached_at), UUID(bytes=user_id))
+        return Position(sort_key, from_micros(reached_at), UUID(bytes=user_id))
     except OverflowError:  # No instant of the calendar: the cursor was made up.
         raise BadUserInput(_FOREIGN) from None
 

@@ -17,7 +17,7 @@ from app.domain.ids import uuid7
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.rescoring import Rescoring
 from app.models.statements.archives.archive import transaction_of
-from app.models.statements.archives.import_staging import Affected, Staging
+from app.models.statements.archives.import_staging import AffectedUser, Staging
 from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record
 from app.services.archives.archive_reader import ArchiveError, ArchiveReader
 from app.services.catalogue.cache import CatalogueService
@@ -30,7 +30,7 @@ USERS = 500
 """How many users' chains are replayed at a time."""
 
 
-class Import:
+class ArchiveImport:
     """Reads archives.
 
     Guarantees: every hash is computed anew and every chain is whole, or nothing is imported; a user's chain is only
@@ -116,7 +116,7 @@ class Import:
 
 
 def _standings(
-    users: Sequence[Affected], chains: Sequence[Mapping[str, Any]], categories: Mapping[str, Category]
+    users: Sequence[AffectedUser], chains: Sequence[Mapping[str, Any]], categories: Mapping[str, Category]
 ) -> list[ScoreChange]:
     by_user = {user_id: list(rows) for user_id, rows in groupby(chains, key=lambda row: row["user_id"])}
     score_changes: list[ScoreChange] = []

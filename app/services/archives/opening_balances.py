@@ -16,7 +16,7 @@ from app.domain.ledger.opening import Balance, opened, opened_at, opening_claim
 from app.domain.ledger.posting import Posting, post
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import ChainMoved, store
-from app.models.statements.players.users import ADD_USERS
+from app.models.statements.players.users import INSERT_USERS
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.milestones import Milestones
 from app.stores.postgres import Database
@@ -26,14 +26,14 @@ ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpeningResult:
     """What came of the balances: `opened` are new, `known` were opened before or are of deleted users."""
 
     opened: int = 0
     known: int = 0
 
-    def __add__(self, other: Opened) -> Opened:
-        return Opened(self.opened + other.opened, self.known + other.known)
+    def __add__(self, other: OpeningResult) -> OpeningResult:
+        return OpeningResult(self.opened + other.opened, self.known + other.known)
 
 
 class OpeningBalances:
@@ -60,14 +60,14 @@ class OpeningBalances:
 
     async def __call__(
         self, category_id: str, balances: Iterable[Balance], reason: str, progress: Callable[[int], object]
-    ) -> Opened:
+    ) -> OpeningResult:
         """Open the accounts; `progress` is called with the number of balances of each batch.
 
         Raises CategoryNotFound, ServiceUnavailable, and what iterating `balances` raises; what was opened until then
         stays.
         """
         category = self._catalogue.current.category(category_id)
-        started, total, line = self._clock(), Opened(), 0
+        started, total, line = self._clock(), OpeningResult(), 0
         for batch in _batches(balances):
             turns = [started + timedelta(microseconds=line + index) for index in range(len(batch))]
             total += await self._open(category, batch, turns, reason)
@@ -77,7 +77,7 @@ class OpeningBalances:
 
     async def _open(
         self, category: Category, batch: Sequence[Balance], turns: Sequence[datetime], reason: str
-    ) -> Opened:
+    ) -> OpeningResult:
         for _ in range(ATTEMPTS):
             try:
                 async with self._database.begin() as connection:
@@ -93,9 +93,9 @@ class OpeningBalances:
         batch: Sequence[Balance],
         turns: Sequence[datetime],
         reason: str,
-    ) -> Opened:
+    ) -> OpeningResult:
         await connection.execute(
-            ADD_USERS,
+            INSERT_USERS,
             {
                 "ids": [one.user_id for one in batch],
                 "usernames": [one.username for one in batch],
@@ -113,7 +113,7 @@ class OpeningBalances:
         if postings:
             await store(connection, postings)
             await self._milestones.award_scores(connection, postings)
-        return Opened(len(postings), len(batch) - len(postings))
+        return OpeningResult(len(postings), len(batch) - len(postings))
 
 
 def _batches(balances: Iterable[Balance]) -> Iterator[list[Balance]]:

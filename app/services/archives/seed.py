@@ -31,15 +31,17 @@ DEMO_NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seeded:
+class SeedingResult:
     """What a seeding added."""
 
     users: int = 0
     transactions: int = 0
     scores: int = 0
 
-    def __add__(self, other: Seeded) -> Seeded:
-        return Seeded(self.users + other.users, self.transactions + other.transactions, self.scores + other.scores)
+    def __add__(self, other: SeedingResult) -> SeedingResult:
+        return SeedingResult(
+            self.users + other.users, self.transactions + other.transactions, self.scores + other.scores
+        )
 
 
 class Seed:
@@ -58,21 +60,21 @@ class Seed:
 
     async def seed(
         self, category_id: str, users: int, actions: int, days: int, progress: Callable[[int], object]
-    ) -> Seeded:
+    ) -> SeedingResult:
         """Add `users` strangers who share `actions` completed actions of the last `days` days.
 
         `progress` is called with the number of users of each chunk. Raises CategoryNotFound, BadUserInput,
         ServiceUnavailable.
         """
         category = self._catalogue.current.category(category_id)
-        total = Seeded()
+        total = SeedingResult()
         async for players in _chunks(self._population(category, days), users, actions):
             async with self._database.begin() as connection:
                 total += await _store(connection, category, players)
             progress(len(players))
         return total
 
-    async def seed_demo(self, issuer: str) -> Seeded:
+    async def seed_demo(self, issuer: str) -> SeedingResult:
         """Add a few dozen named players with a past of a month, if there are no users at all; atomically, once.
 
         They have the ids that access tokens of `issuer` for their names have. Raises ServiceUnavailable.
@@ -81,7 +83,7 @@ class Seed:
         async with self._database.begin() as connection:
             await lock_until_commit(connection, AdvisoryLock.SEEDING)
             if await has_users(connection):
-                return Seeded()
+                return SeedingResult()
             crowd = self._population(category, DEMO_DAYS)
             players = [
                 crowd.player(user_id_of(issuer, name), name, self._random.randint(*DEMO_ACTIONS)) for name in DEMO_NAMES
@@ -92,9 +94,9 @@ class Seed:
         return SyntheticPlayers(category, self._catalogue.current.actions.values(), self._clock(), days, self._random)
 
 
-async def _store(connection: AsyncConnection, category: Category, players: Sequence[Player]) -> Seeded:
+async def _store(connection: AsyncConnection, category: Category, players: Sequence[Player]) -> SeedingResult:
     scores = await store_players(connection, category, players)
-    return Seeded(len(players), sum(len(player.transactions) for player in players), scores)
+    return SeedingResult(len(players), sum(len(player.transactions) for player in players), scores)
 
 
 async def _chunks(synthetic_players: SyntheticPlayers, users: int, actions: int) -> AsyncIterator[Sequence[Player]]:

@@ -13,7 +13,7 @@ from app.domain.validation import clean_avatar_url, clean_username
 from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header
 from app.services.auth.signing_keys import ALGORITHM, SigningKeys
 
-TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
+TOKEN_TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
 """Types of an access token, in lower case; many identity providers leave it out."""
 
 MAX_SUBJECT_LENGTH = 255
@@ -37,7 +37,7 @@ class Keys(Protocol):
         """The keys that may have signed a token with that `kid`; none for a strange one. Raises ServiceUnavailable."""
 
 
-class SecretKeys:
+class SharedSecretKeys:
     """Keys from the pair of shared secrets. They are trusted as long as the process lives: settings never change."""
 
     algorithms = [ALGORITHM]  # noqa: RUF012 - never changed
@@ -97,7 +97,7 @@ class AccessTokens:
 
     async def _read(self, token: str) -> Caller:
         header = read_header(token)
-        if (header.typ or "").lower() not in TYPES or header.algorithm not in self._keys.algorithms:
+        if (header.typ or "").lower() not in TOKEN_TYPES or header.algorithm not in self._keys.algorithms:
             raise BadToken
         candidates = await self._keys.candidates(header.kid)
         claims, place = read_claims(

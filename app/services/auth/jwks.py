@@ -23,7 +23,7 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 REFRESH_INTERVAL = 20.0
 """Seconds between two fetches by the clock, give or take a quarter: instances must not ask all at once."""
 
-MIN_PAUSE = 5.0
+MIN_REFRESH_INTERVAL = 5.0
 """The least seconds between two fetches that unknown key ids ask for."""
 
 FETCH_TIMEOUT = 5.0
@@ -86,11 +86,11 @@ class JwksKeys:
         if (self._keys is None or kid not in self._keys) and (self._fetching is not None or self._may_ask()):
             await self.refresh()
         if self._keys is None:
-            raise ServiceUnavailable(int(MIN_PAUSE))
+            raise ServiceUnavailable(int(MIN_REFRESH_INTERVAL))
         return (self._keys[kid],) if kid in self._keys else ()
 
     def _may_ask(self) -> bool:
-        return self._tried_at is None or self._monotonic() - self._tried_at >= MIN_PAUSE
+        return self._tried_at is None or self._monotonic() - self._tried_at >= MIN_REFRESH_INTERVAL
 
     async def _fetch(self) -> None:
         self._tried_at = self._monotonic()

@@ -20,19 +20,19 @@ from jwt.algorithms import HMACAlgorithm
 
 MAX_TOKEN_LENGTH = 4096
 
-COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+COMPACT_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 """Three parts in base64url. PyJWT would take padding as well, so that one token had several spellings."""
 
 CLOCK_SKEW = 10
 """Seconds by which a token may seem to come from the future. Nothing is added to its end."""
 
-LATEST = 253_402_300_799
+MAX_TIMESTAMP = 253_402_300_799
 """The last second of the year 9999: times beyond it are no times."""
 
-HARMFUL_HEADERS = frozenset({"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"})
+FORBIDDEN_HEADERS = frozenset({"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"})
 """Headers by which a token would choose its own key, or ask for a reading of itself that is not this one."""
 
-SHARED_SECRET = "HS256"
+SHARED_SECRET_ALGORITHM = "HS256"
 """The one algorithm whose keys are secrets. A key of any other kind never stands for a secret, nor the reverse."""
 
 _signatures = jwt.PyJWS(options={"enforce_minimum_key_length": True})
@@ -61,7 +61,7 @@ class Header(NamedTuple):
 
 def read_header(token: str) -> Header:
     """The header of `token`. Raises BadToken."""
-    if len(token) > MAX_TOKEN_LENGTH or not COMPACT.fullmatch(token):
+    if len(token) > MAX_TOKEN_LENGTH or not COMPACT_JWT.fullmatch(token):
         raise BadToken
     return _header(token.partition(".")[0])
 
@@ -73,7 +73,7 @@ def _header(segment: str) -> Header:
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if type(algorithm) is not str or not (kid is None or type(kid) is str) or not (typ is None or type(typ) is str):
         raise BadToken
-    if ("kid" in header and kid is None) or ("typ" in header and typ is None) or header.keys() & HARMFUL_HEADERS:
+    if ("kid" in header and kid is None) or ("typ" in header and typ is None) or header.keys() & FORBIDDEN_HEADERS:
         raise BadToken
     return Header(algorithm, kid, typ)
 
@@ -135,7 +135,7 @@ def shared_secret(text: str) -> bytes:
 def _is_signed_by(key: Any, token: str, content: str, signature: bytes, algorithm: str) -> bool:
     """Whether `key` made `signature`. Raises BadToken for a key that is of another kind than `algorithm`."""
     if type(key) is bytes:
-        if algorithm != SHARED_SECRET:
+        if algorithm != SHARED_SECRET_ALGORITHM:
             raise BadToken
         return _hmac.verify(content.encode(), key, signature)
     try:
@@ -200,7 +200,7 @@ def _time(claim: object) -> float:
     """A NumericDate. Raises BadToken for anything else, a number in a string and a boolean among it."""
     if type(claim) not in (int, float):
         raise BadToken
-    time = float(claim) if abs(claim) <= LATEST else math.inf  # type: ignore[arg-type]
-    if not 0 <= time <= LATEST:
+    time = float(claim) if abs(claim) <= MAX_TIMESTAMP else math.inf  # type: ignore[arg-type]
+    if not 0 <= time <= MAX_TIMESTAMP:
         raise BadToken
     return time

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 
 from app.domain.boards.board import TOP, Board, Version
-from app.domain.instants import micros
+from app.domain.instants import to_micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
 from app.services.board_index.layout import Keys, reached, ttl_seconds
@@ -128,7 +128,7 @@ class BoardIndex:
         category = boards[0].category
         keys = [self._keys.meta(category)]
         now = self._clock()
-        arguments: list[Any] = [mode, self._channel(category), micros(now), TOP, len(boards)]
+        arguments: list[Any] = [mode, self._channel(category), to_micros(now), TOP, len(boards)]
         for board in boards:
             keys += (self._keys.order(board), self._keys.members(board))
             arguments += (board.window.key, ttl_seconds(board, now), int(board.window.is_closed(now)))

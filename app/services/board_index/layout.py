@@ -19,7 +19,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from app.domain.boards.board import Board
-from app.domain.instants import instant, micros
+from app.domain.instants import from_micros, to_micros
 
 RETENTION = timedelta(days=2)
 """How long a closed window stays in Redis; later it is read from PostgreSQL."""
@@ -28,7 +28,7 @@ RETENTION = timedelta(days=2)
 @lru_cache(maxsize=1024)
 def reached(at: datetime) -> bytes:
     """`reached_at` as it stands in a member. Rows that change together have it in common."""
-    return micros(at).to_bytes(8, "big")
+    return to_micros(at).to_bytes(8, "big")
 
 
 def join_member(reached_at: datetime, user_id: UUID) -> bytes:
@@ -38,7 +38,7 @@ def join_member(reached_at: datetime, user_id: UUID) -> bytes:
 
 def split_member(member: bytes) -> tuple[datetime, UUID]:
     """A member's `reached_at` and user id."""
-    return instant(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
+    return from_micros(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from app.domain.boards.overtaking import UserView
 from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import Player, State, View
 from app.domain.users import Profile
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 NEIGHBOURS = 3
 """How many entries above a watched user are read along, to tell who passed."""
@@ -32,7 +32,7 @@ class Reading:
     source: Source
     total: int
 
-    async def states(self, found: Sequence[Found], profiles: Profiles) -> list[State]:
+    async def states(self, found: Sequence[Found], profiles: ProfileCache) -> list[State]:
         """The state of each view; names come from `profiles`, or stand in for names that cannot be had now."""
         ranked = [[one for slice_ in stretches for one in assign_ranks(slice_)] for _, stretches in found]
         players = [view.user_id for view, _ in found if isinstance(view, Player)]

@@ -17,7 +17,7 @@ from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Slice, State, UserSelection, View
 from app.models.statements.boards.read_boards import count_before, read_places, read_slices
 from app.services.boards.assemble import Found, Reading
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 
@@ -29,7 +29,7 @@ class PostgresBoards:
     """
 
     def __init__(
-        self, database: Database | Replicas, profiles: Profiles, clock: Callable[[], datetime], epoch: str
+        self, database: Database | Replicas, profiles: ProfileCache, clock: Callable[[], datetime], epoch: str
     ) -> None:
         self._database = database
         self._profiles = profiles

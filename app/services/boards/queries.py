@@ -16,7 +16,7 @@ from app.domain.users import Profile
 from app.pubsub.hub import Hub
 from app.services.boards.reader import ReadBoard
 from app.services.catalogue.cache import CatalogueService
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.batching import Batcher
 
 MAX_OFFSET = 10_000
@@ -32,7 +32,7 @@ class Leaderboards:
         self,
         hub: Hub,
         boards: ReadBoard,
-        profiles: Profiles,
+        profiles: ProfileCache,
         catalogue: CatalogueService,
         clock: Callable[[], datetime],
     ) -> None:

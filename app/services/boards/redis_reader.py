@@ -11,16 +11,16 @@ from uuid import UUID
 from app.domain.boards.board import TOP, Board, Source
 from app.domain.boards.ranking import BoardRow, BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
-from app.domain.instants import instant
+from app.domain.instants import from_micros
 from app.services.board_index import Answer, BoardIndex, Request, join_member, split_member
 from app.services.boards.assemble import NEIGHBOURS, Reading
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 
 class RedisBoards:
     """Reads views from the standings. Raises Cold and Unreachable as they do."""
 
-    def __init__(self, standings: BoardIndex, profiles: Profiles, clock: Callable[[], datetime]) -> None:
+    def __init__(self, standings: BoardIndex, profiles: ProfileCache, clock: Callable[[], datetime]) -> None:
         self._standings = standings
         self._profiles = profiles
         self._clock = clock
@@ -43,7 +43,7 @@ class RedisBoards:
         return self._reading(board, answer), [assign_ranks(one)[-1] if one else None for one in stretches]
 
     def _reading(self, board: Board, answer: Answer) -> Reading:
-        as_of = instant(answer.changed_at) if answer.changed_at else self._clock()
+        as_of = from_micros(answer.changed_at) if answer.changed_at else self._clock()
         return Reading(board, answer.version, as_of, Source.REDIS, answer.total)
 
 

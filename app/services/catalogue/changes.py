@@ -33,7 +33,7 @@ from app.models.statements.catalogue.catalogue_documents import (
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
-MOST_CHANGES = 100
+MAX_CHANGES_PER_PAGE = 100
 
 
 class CatalogueChanges:
@@ -92,8 +92,8 @@ class CatalogueChanges:
 
     async def changes(self, limit: int, before: UUID | None = None) -> list[RecordedChange]:
         """The newest changes, or those before `before`, the newest first. Raises BadUserInput, ServiceUnavailable."""
-        if not 1 <= limit <= MOST_CHANGES:
-            raise BadUserInput(f"`first` must be between 1 and {MOST_CHANGES}.")
+        if not 1 <= limit <= MAX_CHANGES_PER_PAGE:
+            raise BadUserInput(f"`first` must be between 1 and {MAX_CHANGES_PER_PAGE}.")
         async with self._database.connect() as connection:
             return await read_changes(connection, before, limit)
 

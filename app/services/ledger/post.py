@@ -39,7 +39,7 @@ from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.milestones import Milestones
 from app.stores.batching import Batcher
-from app.stores.postgres import Database, is_repeatable
+from app.stores.postgres import Database, is_retryable
 
 Judge = Callable[[ScoreRequest, Account, datetime], ScoreRequest]
 """Raises the refusal of a claim, or says what to post: the claim as it is, or as the judge would have it.
@@ -140,7 +140,7 @@ class Ledger:
             except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
-                if not is_repeatable(error):
+                if not is_retryable(error):
                     raise
         return [await self._alone(item) for item in queued]
 
@@ -155,7 +155,7 @@ class Ledger:
             except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
-                if not is_repeatable(error):
+                if not is_retryable(error):
                     return error
             except DomainError as error:
                 return error

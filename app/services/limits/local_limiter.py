@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from app.domain.rate_limits import PASSED, Allowance, Blocking, Hit, Limit, SlidingWindow, Verdict
+from app.domain.rate_limits import ALLOWED, Allowance, BlockingRule, Decision, Hit, Limit, SlidingWindow
 
 OVERRUNS = "overruns"
 
@@ -16,7 +16,7 @@ class LocalLimiter:
     It remembers the accounts used last; with the limit of everybody together that is a bound in time as well.
     """
 
-    def __init__(self, blocking: Blocking, monotonic: Callable[[], float], *, accounts: int = 50_000) -> None:
+    def __init__(self, blocking: BlockingRule, monotonic: Callable[[], float], *, accounts: int = 50_000) -> None:
         """`accounts`: how many windows, and how many blocks, are kept."""
         self._blocking = blocking
         self._overruns = Limit(OVERRUNS, OVERRUNS, blocking.overruns, blocking.within)
@@ -25,22 +25,22 @@ class LocalLimiter:
         self._windows: OrderedDict[tuple[str, str], SlidingWindow] = OrderedDict()
         self._blocks = Blocks(monotonic, accounts)
 
-    def judge(self, hit: Hit) -> Verdict:
+    def judge(self, hit: Hit) -> Decision:
         """Count the hit, or refuse it."""
         blocked = self._blocks.left(hit.address)
         if blocked:
-            return Verdict(blocked)
+            return Decision(blocked)
         now = self._monotonic()
         windows = [self._window(charge.limit.halved(), charge.subject) for charge in hit.charges]
         waits = [window.wait(now, charge.cost) for window, charge in zip(windows, hit.charges, strict=True)]
         longest = max(waits)
         if any(waits[:-1]) and self._overrun(hit.address, now):
-            return Verdict(max(longest, self._blocking.seconds))
+            return Decision(max(longest, self._blocking.seconds))
         if longest > 0:
-            return Verdict(longest, hit.charges[waits.index(longest)].limit.halved())
+            return Decision(longest, hit.charges[waits.index(longest)].limit.halved())
         for window, charge in zip(windows, hit.charges, strict=True):
             window.add(now, charge.cost)
-        return PASSED
+        return ALLOWED
 
     def allowance(self, limit: Limit, subject: str) -> Allowance:
         """What is left of the half of `limit`."""

@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from app.domain.errors import RateLimited
-from app.domain.rate_limits import PASSED, Activity, Allowance, Hit, Limit, Limits, Verdict, allowance
+from app.domain.rate_limits import ALLOWED, Activity, Allowance, Decision, Hit, Limit, Limits, allowance
 from app.domain.users import Caller
 from app.services.limits.local_limiter import Blocks, LocalLimiter
 from app.stores.batching import Batcher
@@ -59,7 +59,7 @@ class RateLimiter:
         self._limits = limits
         self._prefix = f"{prefix}:{{limits}}:"
         self._script = redis.register_script(SCRIPT.read_text())
-        self._queue: Batcher[_Counting, Verdict] = Batcher(
+        self._queue: Batcher[_Counting, Decision] = Batcher(
             # The script judges one hit after the other, so hits of the same caller may share a call.
             self._judge,
             size=BATCH,
@@ -76,11 +76,11 @@ class RateLimiter:
         """Whether an address is known to be blocked."""
         return bool(self._blocks.left(address))
 
-    def refuse_blocked(self, address: str) -> None:
+    def raise_if_blocked(self, address: str) -> None:
         """Raise RateLimited at once for an address that is known to be blocked."""
         left = self._blocks.left(address)
         if left:
-            raise _refusal(Verdict(left))
+            raise _refusal(Decision(left))
 
     async def charge(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> None:
         """Count a request of `caller`, None for an anonymous one, from `address`; `costs` are fields per activity.
@@ -89,9 +89,9 @@ class RateLimiter:
         """
         if self._limits is None:
             return
-        self.refuse_blocked(address)
+        self.raise_if_blocked(address)
         verdict = await self._queue.enqueue(self._counting(caller, address, tuple(costs.items())))
-        if verdict is PASSED:
+        if verdict is ALLOWED:
             return
         if verdict.limit is None:
             self._blocks.add(address, verdict.wait)
@@ -126,7 +126,7 @@ class RateLimiter:
             numbers += (limit.most, limit.seconds * MICROSECONDS, cost)
         return _Counting(hit, [key.encode() for key in keys], numbers)
 
-    async def _judge(self, countings: Sequence[_Counting]) -> Sequence[Verdict]:
+    async def _judge(self, countings: Sequence[_Counting]) -> Sequence[Decision]:
         assert self._limits is not None
         blocking = self._limits.blocking
         keys: list[bytes] = []
@@ -139,7 +139,7 @@ class RateLimiter:
         except RedisUnreachable:
             return [self._local.judge(counting.hit) for counting in countings]
         return [
-            PASSED if wait == 0 else _refused(counting.hit, wait, which)
+            ALLOWED if wait == 0 else _refused(counting.hit, wait, which)
             for counting, wait, which in zip(countings, raw[::2], raw[1::2], strict=True)
         ]
 
@@ -147,11 +147,11 @@ class RateLimiter:
         return f"{self._prefix}{limit.name}:{subject}"
 
 
-def _refused(hit: Hit, wait: int, which: int) -> Verdict:
-    return Verdict(wait / MICROSECONDS, hit.charges[which - 1].limit if which else None)
+def _refused(hit: Hit, wait: int, which: int) -> Decision:
+    return Decision(wait / MICROSECONDS, hit.charges[which - 1].limit if which else None)
 
 
-def _refusal(verdict: Verdict) -> RateLimited:
+def _refusal(verdict: Decision) -> RateLimited:
     retry_after = math.ceil(verdict.wait)
     if verdict.limit is None:
         return RateLimited(retry_after, "Too many requests over the limits came from your address.")

@@ -23,25 +23,25 @@ from app.models.statements.ledger.amendments import (
 from app.models.statements.players.export_user import export
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class DeletedUser:
     """What is left of a user, and what there was."""
 
     profile: Profile
     content: dict[str, Any]
 
 
-class Deletion:
+class UserDeletion:
     """The use case behind `deleteUser`."""
 
     def __init__(
         self,
         amendments: Amendments,
         catalogue: CatalogueService,
-        profiles: Profiles,
+        profiles: ProfileCache,
         announce: Callable[[UUID], Awaitable[None]],
     ) -> None:
         """`announce` tells all processes that what boards show of a user is different."""
@@ -50,7 +50,7 @@ class Deletion:
         self._profiles = profiles
         self._announce = announce
 
-    async def __call__(self, moderator: Actor, user_id: UUID, reason: str) -> Deleted:
+    async def __call__(self, moderator: Actor, user_id: UUID, reason: str) -> DeletedUser:
         """Delete a user for good: off every board, without a name, never to come back under this id.
 
         Raises BadUserInput for the reason; UserNotFound; ServiceUnavailable.
@@ -67,7 +67,7 @@ class Deletion:
         profile = Profile(user_id, row.username, None, row.created_at)
         await self._profiles.replace(profile)
         await self._announce(user_id)
-        return Deleted(profile, content)
+        return DeletedUser(profile, content)
 
     async def _enter(self, amendment: Amendment, moderator: Actor, reason: str) -> None:
         """One entry for each category with a score, or one for the user when there is none."""

@@ -10,10 +10,10 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendments
 from app.services.ledger.post import Ledger
 from app.services.moderation.corrections import Corrections
-from app.services.moderation.delete_user import Deletion
+from app.services.moderation.delete_user import UserDeletion
 from app.services.moderation.reviews import Reviews
 from app.services.moderation.visibility import Visibility
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
 
 
@@ -24,7 +24,7 @@ class Moderation:
     corrections: Corrections
     reviews: Reviews
     visibility: Visibility
-    deletion: Deletion
+    deletion: UserDeletion
 
 
 def moderation_of(
@@ -32,7 +32,7 @@ def moderation_of(
     ledger: Ledger,
     amendments: Amendments,
     catalogue: CatalogueService,
-    profiles: Profiles,
+    profiles: ProfileCache,
     announce: Callable[[UUID], Awaitable[None]],
 ) -> Moderation:
     """The use cases together. `announce` tells all processes that what boards show of a user is different."""
@@ -41,5 +41,5 @@ def moderation_of(
         corrections,
         Reviews(database, amendments, corrections, catalogue, announce),
         Visibility(amendments, announce),
-        Deletion(amendments, catalogue, profiles, announce),
+        UserDeletion(amendments, catalogue, profiles, announce),
     )

@@ -21,7 +21,7 @@ from app.stores.redis import RedisCaller, RedisUnreachable
 REDIS_SECONDS = 3600
 
 
-class Profiles:
+class ProfileCache:
     """Reads many profiles at once.
 
     After a change has been committed, `replace` puts it into Redis, and every process that hears of it calls

@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
-from app.models.statements.players.users import FIND_CLAIMED, UPSERT
-from app.services.players.profile_cache import Profiles
+from app.models.statements.players.users import SELECT_CLAIMED_PROFILES, UPSERT_USER
+from app.services.players.profile_cache import ProfileCache
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, violated_constraint
 
@@ -23,13 +23,13 @@ Claimed = tuple[str, str | None]
 """The name and picture that an access token said."""
 
 
-class Users:
+class UserProvisioning:
     """Keeps the table of users in step with what access tokens say."""
 
     def __init__(
         self,
         database: Database,
-        profiles: Profiles,
+        profiles: ProfileCache,
         announce: Callable[[UUID], Awaitable[None]],
         *,
         auto_provision: bool,
@@ -68,7 +68,7 @@ class Users:
         if len(self._known) > self._capacity:
             self._known.popitem(last=False)
 
-    async def introduce(self, user_id: UUID, username: str) -> None:
+    async def ensure_exists(self, user_id: UUID, username: str) -> None:
         """See to it that a user exists of whom a server speaks. A name that is known already is left alone.
 
         Raises UserNotFound for a new user when provisioning is off.
@@ -90,12 +90,12 @@ class Users:
     async def _find_all(self, user_ids: Sequence[UUID]) -> Sequence[Claimed | None]:
         """What the access token of each said last; None for one who has no row."""
         async with self._database.driver() as connection:
-            rows = await connection.execute(FIND_CLAIMED, {"users": user_ids})
+            rows = await connection.execute(SELECT_CLAIMED_PROFILES, {"users": user_ids})
         found = {user_id: (claimed, avatar_url) for user_id, claimed, avatar_url in rows}
         return [found.get(user_id) for user_id in user_ids]
 
     async def _write(self, user_id: UUID, claimed: str, avatar_url: str | None) -> Profile:
-        for username in spellings(claimed, user_id):
+        for username in candidate_usernames(claimed, user_id):
             try:
                 async with self._database.begin() as connection:
                     values = {
@@ -104,7 +104,7 @@ class Users:
                         "claimed": claimed,
                         "avatar_url": avatar_url,
                     }
-                    row = (await connection.execute(UPSERT, values)).one_or_none()
+                    row = (await connection.execute(UPSERT_USER, values)).one_or_none()
             except IntegrityError as error:
                 if violated_constraint(error) != "uq_users_username":
                     raise
@@ -115,6 +115,6 @@ class Users:
         raise Forbidden
 
 
-def spellings(username: str, user_id: UUID) -> tuple[str, ...]:
+def candidate_usernames(username: str, user_id: UUID) -> tuple[str, ...]:
     """The names to try for a user, the plain one first. The last cannot be taken by accident."""
     return username, f"{username}-{user_id.hex[:4]}", f"{username[:50]}-{user_id.hex[:9]}", user_id.hex

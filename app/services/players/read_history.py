@@ -14,8 +14,8 @@ from app.domain.ledger.entries import LedgerEntry
 from app.domain.players.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
 from app.models.statements.boards.closed_windows import read_ranks
-from app.models.statements.players.score_history import BEYOND_ALL, read_chain, read_score_changes
-from app.services.players.profile_cache import Profiles
+from app.models.statements.players.score_history import AFTER_LAST_TRANSACTION, read_chain, read_score_changes
+from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 
@@ -25,7 +25,7 @@ MAX_TRANSACTIONS = 100
 class PlayerHistory:
     """The use cases behind `scoreHistory`, `rankHistory` and `transactions`. All of them raise ServiceUnavailable."""
 
-    def __init__(self, database: Database | Replicas, profiles: Profiles, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database | Replicas, profiles: ProfileCache, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._profiles = profiles
         self._clock = clock
@@ -73,7 +73,7 @@ class PlayerHistory:
             raise Forbidden
         if not 1 <= first <= MAX_TRANSACTIONS:
             raise BadUserInput(f"`first` must be between 1 and {MAX_TRANSACTIONS}.")
-        before = BEYOND_ALL if after is None else parse_ledger_cursor(user_id, after)
+        before = AFTER_LAST_TRANSACTION if after is None else parse_ledger_cursor(user_id, after)
         if caller.user_id != user_id:
             await self._profile(user_id)
         async with self._database.connect() as connection:

@@ -14,7 +14,7 @@ from app.domain.rules.signed_actions import SignedAction, is_signed_by
 from app.domain.users import Caller
 from app.models.statements.submissions.signing_sessions import DELETE_EXPIRED, FIND, OPEN
 from app.services.auth.signing_keys import SigningKeys
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 from app.stores.postgres import Database
 
 
@@ -39,7 +39,7 @@ class SigningSessions:
         self,
         database: Database,
         secrets: SigningKeys,
-        users: Users,
+        users: UserProvisioning,
         clock: Callable[[], datetime],
         random_bytes: Callable[[int], bytes],
         *,

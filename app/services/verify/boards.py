@@ -15,7 +15,7 @@ from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.board_index.rebuild import CHUNK, live_boards
 from app.services.board_index.row_reader import IndexRows, expected_row
 from app.services.catalogue.cache import CatalogueService
-from app.services.verify.findings import Finding, Progress
+from app.services.verify.check_result import CheckResult, Progress
 from app.stores.postgres import Database
 
 PATIENCE = 5.0
@@ -42,9 +42,9 @@ class CheckBoards:
         self._catalogue = catalogue
         self._clock = clock
 
-    async def run(self, progress: Progress) -> Finding:
+    async def run(self, progress: Progress) -> CheckResult:
         """Compare everything. Raises ServiceUnavailable when PostgreSQL does not answer."""
-        finding = Finding("boards", "Redis equals PostgreSQL on every live board: members, scores, order")
+        result = CheckResult("boards", "Redis equals PostgreSQL on every live board: members, scores, order")
         boards = list(live_boards(self._catalogue, self._clock()))
         async with self._database.connect() as connection:
             total = sum([await count_rows(connection, board) for board in boards])
@@ -53,29 +53,31 @@ class CheckBoards:
             run_id = await self._index_loader.run_id()
             for board in boards:
                 if await self._index_loader.is_complete(board.category, run_id):
-                    await self._board(board, finding, patience, lambda: progress("boards", finding.checked, total))
+                    await self._board(board, result, patience, lambda: progress("boards", result.checked, total))
                 else:
-                    finding.breach(f"board {board.key}: Redis has not loaded it")
+                    result.add_violation(f"board {board.key}: Redis has not loaded it")
         except RedisUnreachable as error:
-            finding.breach(f"Redis does not answer: {error}")
+            result.add_violation(f"Redis does not answer: {error}")
         progress("boards", total, total)
-        return finding
+        return result
 
-    async def _board(self, board: Board, finding: Finding, patience: _Patience, advance: Callable[[], object]) -> None:
+    async def _board(
+        self, board: Board, result: CheckResult, patience: _Patience, advance: Callable[[], object]
+    ) -> None:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, CHUNK)
-            await self._rows(board, rows, finding, patience)
-            finding.checked += len(rows)
+            await self._rows(board, rows, result, patience)
+            result.checked += len(rows)
             advance()
             if len(rows) < CHUNK:
                 break
             after = rows[-1]
         # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
-        await patience.settle(finding, lambda: self._differences_of_board(board))
+        await patience.settle(result, lambda: self._differences_of_board(board))
 
-    async def _rows(self, board: Board, rows: Sequence[ScoreChange], finding: Finding, patience: _Patience) -> None:
+    async def _rows(self, board: Board, rows: Sequence[ScoreChange], result: CheckResult, patience: _Patience) -> None:
         differing = await self._differences(board, rows)
         if not differing:
             return
@@ -85,7 +87,7 @@ class CheckBoards:
                 rows = await read_rows_of(connection, board, list(differing))
             return list((await self._differences(board, rows)).values())
 
-        await patience.settle(finding, again)
+        await patience.settle(result, again)
 
     async def _differences(self, board: Board, rows: Sequence[ScoreChange]) -> dict[UUID, str]:
         copies = await self._copies.of(board, [row.user_id for row in rows])
@@ -114,14 +116,14 @@ class _Patience:
     def __init__(self) -> None:
         self._left = PATIENCE
 
-    async def settle(self, finding: Finding, differences: Callable[[], Awaitable[list[str]]]) -> None:
+    async def settle(self, result: CheckResult, differences: Callable[[], Awaitable[list[str]]]) -> None:
         """Look until there is no difference, or it has lasted too long to be a score on its way."""
         clock = asyncio.get_running_loop().time
         began = clock()
         while sentences := await differences():
             if clock() - began > max(self._left, LEAST_PATIENCE):
                 for sentence in sentences:
-                    finding.breach(sentence)
+                    result.add_violation(sentence)
                 break
             await asyncio.sleep(PAUSE)
         self._left -= clock() - began

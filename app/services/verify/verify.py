@@ -6,7 +6,7 @@ from app.models.statements.verify.invariants import INVARIANTS, examine
 from app.services.verify.anchors import check_anchors
 from app.services.verify.boards import CheckBoards
 from app.services.verify.chains import check_chains
-from app.services.verify.findings import Finding, Progress
+from app.services.verify.check_result import CheckResult, Progress
 from app.stores.postgres import Database
 
 
@@ -19,24 +19,24 @@ class Verify:
         self._boards = boards
         self._cap = cap
 
-    async def run(self, progress: Progress) -> list[Finding]:
+    async def run(self, progress: Progress) -> list[CheckResult]:
         """Check everything. Raises ServiceUnavailable when PostgreSQL does not answer; Redis not answering is a breach.
 
         Statements over a large ledger take long: `database` should allow for it.
         """
-        findings = await self._statements(progress)
+        results = await self._statements(progress)
         async with self._database.snapshot() as connection:
-            findings.append(await check_chains(connection, progress))
-            findings.append(await check_anchors(connection, progress))
-        findings.append(await self._boards.run(progress))
-        return findings
+            results.append(await check_chains(connection, progress))
+            results.append(await check_anchors(connection, progress))
+        results.append(await self._boards.run(progress))
+        return results
 
-    async def _statements(self, progress: Progress) -> list[Finding]:
-        findings = []
+    async def _statements(self, progress: Progress) -> list[CheckResult]:
+        results = []
         async with self._database.snapshot() as connection:
             for done, invariant in enumerate(INVARIANTS):
                 progress("rows", done, len(INVARIANTS))
-                size, breaches = await examine(connection, invariant, self._cap)
-                findings.append(Finding(invariant.name, invariant.promise, size, breaches))
+                size, violations = await examine(connection, invariant, self._cap)
+                results.append(CheckResult(invariant.name, invariant.promise, size, violations))
         progress("rows", len(INVARIANTS), len(INVARIANTS))
-        return findings
+        return results

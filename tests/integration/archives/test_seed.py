@@ -13,20 +13,20 @@ from app.config import Settings
 from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound
 from app.domain.users import user_id_of
-from app.services.archives.seed import CHUNK, DEMO_NAMES, Seed, Seeded
+from app.services.archives.seed import CHUNK, DEMO_NAMES, Seed, SeedingResult
 from app.wiring import App, open_app
 from tests.support.boards.ledgers import award, breaches, rows
 from tests.support.service import caller, opened
 
 
-async def seed(app: App, users: int, actions: int, days: int = 1) -> Seeded:
+async def seed(app: App, users: int, actions: int, days: int = 1) -> SeedingResult:
     """Seed, and bring Redis up to it, as the command does."""
     seeded = await app.seeding.seed("global", users, actions, days, lambda done: None)
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
     return seeded
 
 
-async def seed_demo(app: App) -> Seeded:
+async def seed_demo(app: App) -> SeedingResult:
     """The same for the demo players."""
     seeded = await app.seeding.seed_demo("leaderboard")
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
@@ -88,7 +88,7 @@ async def test_demo_players_come_once_and_to_an_empty_database_only(app: App):
     first = await seed_demo(app)
     again = await app.seeding.seed_demo("leaderboard")
     assert first.users == len(DEMO_NAMES)
-    assert again == Seeded()
+    assert again == SeedingResult()
     assert await breaches(app) == []
 
 

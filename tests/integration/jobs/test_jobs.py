@@ -132,7 +132,7 @@ async def test_a_session_that_asks_nothing_loses_the_lock(database_url: str):
         async with instance(database_url, other.job()):
             await other.has_begun(1)
         async with asyncio.timeout(10):
-            assert "Error" in await held.until_lost()
+            assert "Error" in await held.wait_until_lost()
 
 
 async def test_a_lease_must_outlast_the_notice_of_its_loss():
@@ -145,7 +145,7 @@ async def test_a_session_that_no_longer_holds_the_lock_is_noticed(database_url: 
         assert held is not None
         await held._driver.execute("SELECT pg_advisory_unlock_all()")
         async with asyncio.timeout(10):
-            assert await held.until_lost() == "the session does not hold the lock"
+            assert await held.wait_until_lost() == "the session does not hold the lock"
 
 
 async def test_the_session_of_the_lock_is_outside_of_the_pool_and_of_transactions(database_url: str):

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app.domain.errors import BadUserInput, RateLimited
-from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 from app.domain.users import Caller, Role
 from app.services.limits.local_limiter import LocalLimiter
 from app.services.limits.rate_limiter import BATCH, MAX_CONCURRENT, RateLimiter
@@ -89,7 +89,7 @@ async def test_one_callers_many_requests_at_once_share_calls_and_are_counted_exa
 ):
     limit = Limit("everybody", "requests", 200, MINUTE)
     limiter = limiters.make(
-        replace(limits(), everybody=limit) if who and who.role is Role.SERVER else limits(query=200, anonymous=200)
+        replace(limits(), service_wide=limit) if who and who.role is Role.SERVER else limits(query=200, anonymous=200)
     )
     before = await script_calls(limiters.redis)
     outcomes = await asyncio.gather(*(limiter.charge(who, HOME, QUERY) for _ in range(500)), return_exceptions=True)
@@ -162,7 +162,7 @@ async def test_anonymous_requests_count_by_address(limiters: Limiters):
 
 
 async def test_all_clients_together_have_a_limit_and_it_blocks_nobody(limiters: Limiters):
-    limiter = limiters.make(limits(everybody=5, blocking=Blocking(overruns=1, within=60, seconds=300)))
+    limiter = limiters.make(limits(service_wide=5, blocking=BlockingRule(overruns=1, within=60, seconds=300)))
     await passes(limiter, 5, caller())
     for _ in range(5):
         assert (await refused(limiter, caller())).retry_after == 1
@@ -171,7 +171,7 @@ async def test_all_clients_together_have_a_limit_and_it_blocks_nobody(limiters: 
 
 
 async def test_a_server_answers_to_the_common_limit_only(limiters: Limiters):
-    limiter = limiters.make(limits(submit=1, submit_address=1, query=1, everybody=50))
+    limiter = limiters.make(limits(submit=1, submit_address=1, query=1, service_wide=50))
     await passes(limiter, 50, caller(role=Role.SERVER), SUBMIT)
     await refused(limiter, caller(role=Role.SERVER), SUBMIT)
 
@@ -199,7 +199,7 @@ async def test_requests_at_the_same_time_get_exactly_what_is_left(limiters: Limi
 
 
 async def test_repeated_overruns_block_the_address_for_a_while(limiters: Limiters):
-    limiter = limiters.make(limits(query=1, blocking=Blocking(overruns=3, within=60, seconds=300)))
+    limiter = limiters.make(limits(query=1, blocking=BlockingRule(overruns=3, within=60, seconds=300)))
     other, alice = limiters.make(limits()), caller()
     await passes(limiter, 1, alice)
     for _ in range(2):
@@ -210,15 +210,15 @@ async def test_repeated_overruns_block_the_address_for_a_while(limiters: Limiter
         assert (await refused(limiter, anyone)).retry_after == 200
         assert (await refused(other, anyone)).retry_after == 200
     with pytest.raises(RateLimited):
-        limiter.refuse_blocked(HOME)
-    limiter.refuse_blocked("192.0.2.2")
+        limiter.raise_if_blocked(HOME)
+    limiter.raise_if_blocked("192.0.2.2")
     await limiters.time.passes(200)
     await passes(limiter, 1, caller("bob"))
     await passes(other, 1)
 
 
 async def test_old_overruns_are_forgiven(limiters: Limiters):
-    limiter, alice = limiters.make(limits(query=1, blocking=Blocking(2, 60, 300))), caller()
+    limiter, alice = limiters.make(limits(query=1, blocking=BlockingRule(2, 60, 300))), caller()
     for _ in range(5):
         await passes(limiter, 1, alice)
         assert (await refused(limiter, alice)).retry_after == 60
@@ -226,7 +226,7 @@ async def test_old_overruns_are_forgiven(limiters: Limiters):
 
 
 async def test_a_block_costs_redis_nothing_once_it_is_known(limiters: Limiters):
-    limiter = limiters.make(limits(anonymous=1, blocking=Blocking(1, 60, 300)))
+    limiter = limiters.make(limits(anonymous=1, blocking=BlockingRule(1, 60, 300)))
     await passes(limiter, 1)
     await refused(limiter)
     before = (await limiters.redis.info("stats"))["total_commands_processed"]
@@ -237,7 +237,7 @@ async def test_a_block_costs_redis_nothing_once_it_is_known(limiters: Limiters):
 
 
 async def test_everything_it_keeps_expires(limiters: Limiters):
-    limiter = limiters.make(limits(submit=1, blocking=Blocking(2, 60, 300)))
+    limiter = limiters.make(limits(submit=1, blocking=BlockingRule(2, 60, 300)))
     await passes(limiter, 1, caller(), SUBMIT)
     await passes(limiter, 1)
     mallory = caller()
@@ -292,18 +292,18 @@ async def test_without_limits_everything_passes(limiters: Limiters):
 
 def test_the_limit_of_a_name_is_unique():
     of = limits()
-    every: list[Limit] = [*of.user.values(), *of.address.values(), of.anonymous, of.everybody]
+    every: list[Limit] = [*of.user.values(), *of.address.values(), of.anonymous, of.service_wide]
     assert len({one.name for one in every}) == len(every)
 
 
 async def test_the_script_and_the_process_judge_alike(limiters: Limiters):
     random = Random(7)
-    strict = limits(submit=2, query=5, submit_address=4, anonymous=3, everybody=9, blocking=Blocking(6, 60, 90))
+    strict = limits(submit=2, query=5, submit_address=4, anonymous=3, service_wide=9, blocking=BlockingRule(6, 60, 90))
     double = Limits(
         {activity: one._replace(most=2 * one.most) for activity, one in strict.user.items()},
         {activity: one._replace(most=2 * one.most) for activity, one in strict.address.items()},
         strict.anonymous._replace(most=2 * strict.anonymous.most),
-        strict.everybody._replace(most=2 * strict.everybody.most),
+        strict.service_wide._replace(most=2 * strict.service_wide.most),
         strict.blocking,
     )
     shared, local = limiters.make(strict), LocalLimiter(strict.blocking, limiters.time.monotonic)

@@ -24,7 +24,7 @@ COUNT = text("SELECT count(*) AS count FROM milk")
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    engine = open_engine(database_url, maximum=8, timeout=1.0, name="test")
+    engine = open_engine(database_url, max_connections=8, timeout=1.0, name="test")
     database = Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, time.monotonic))
     async with database.begin() as connection:
         await connection.execute(text("CREATE TABLE milk (id int PRIMARY KEY)"))

@@ -122,7 +122,7 @@ CHAINS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Affected:
+class AffectedUser:
     """A user whose chain grew."""
 
     user: Profile
@@ -185,7 +185,7 @@ class Staging:
             merged[part.name] = await self._do(_insert(part))
         return merged
 
-    async def affected(self) -> list[Affected]:
+    async def affected(self) -> list[AffectedUser]:
         """The users whose scores are to be made anew, in order of id."""
         rows = await self._driver.fetch(
             "SELECT id, username, avatar_url, created_at, hidden_at, deleted_at FROM users "
@@ -193,7 +193,7 @@ class Staging:
             timeout=TIMEOUT,
         )
         return [
-            Affected(
+            AffectedUser(
                 Profile(row["id"], row["username"], row["avatar_url"], row["created_at"]),
                 hidden=row["hidden_at"] is not None,
                 deleted=row["deleted_at"] is not None,

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-MOST_TRANSACTIONS = 10_000
+MAX_EXPORTED_TRANSACTIONS = 10_000
 """How many transactions an export lists, the newest ones."""
 
 EXPORT = text(
@@ -54,6 +54,6 @@ EXPORT = text(
 
 async def export(connection: AsyncConnection, user_id: UUID) -> dict[str, Any]:
     """A user's profile, scores, newest transactions, action tokens, flags and milestones."""
-    values = {"user": user_id, "most": MOST_TRANSACTIONS}
+    values = {"user": user_id, "most": MAX_EXPORTED_TRANSACTIONS}
     content: dict[str, Any] = (await connection.execute(EXPORT, values)).scalar_one()
     return content

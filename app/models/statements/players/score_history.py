@@ -44,7 +44,7 @@ CHAIN = text(
     """
 )
 
-BEYOND_ALL = 2**63 - 1
+AFTER_LAST_TRANSACTION = 2**63 - 1
 """A position in a chain that no transaction reaches."""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-FIND_CLAIMED = text("SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
+SELECT_CLAIMED_PROFILES = text(
+    "SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))"
+)
 
-UPSERT = text(
+UPSERT_USER = text(
     """
     INSERT INTO users AS u (id, username, claimed_username, avatar_url)
     VALUES (:id, :username, :claimed, :avatar_url)
@@ -18,7 +20,7 @@ UPSERT = text(
 )
 
 # A name that somebody else bears, here or in the same batch, gets a suffix made from the user's id.
-ADD_USERS = text(
+INSERT_USERS = text(
     """
     INSERT INTO users (id, username, claimed_username, avatar_url)
     SELECT n.id,

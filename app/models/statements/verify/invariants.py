@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.models.tables.scores import NOTHING_LEFT
 
-MOST_NAMED = 20
+MAX_REPORTED_VIOLATIONS = 20
 """How many breaches of one invariant are named; the rest would say the same."""
 
 
@@ -20,13 +20,13 @@ MOST_NAMED = 20
 class Invariant:
     """A promise about the rows of the database.
 
-    `size` counts what it is about. `breaches` selects one column, a sentence for each row that breaks the promise.
+    `size` counts what it is about. `violations` selects one column, a sentence for each row that breaks the promise.
     """
 
     name: str
     promise: str
     size: TextClause
-    breaches: TextClause
+    violations: TextClause
 
 
 SUMS = Invariant(
@@ -195,8 +195,10 @@ CHAINS = text(
 async def examine(connection: AsyncConnection, invariant: Invariant, cap: int) -> tuple[int, list[str]]:
     """How many rows an invariant is about, and sentences about the first that break it. `cap` is the highest score."""
     size = (await connection.execute(invariant.size)).scalar_one()
-    values = {"most": MOST_NAMED} | ({"cap": cap} if "cap" in invariant.breaches.compile().params else {})
-    rows = await connection.execute(invariant.breaches, values)
+    values = {"most": MAX_REPORTED_VIOLATIONS} | (
+        {"cap": cap} if "cap" in invariant.violations.compile().params else {}
+    )
+    rows = await connection.execute(invariant.violations, values)
     return size, list(rows.scalars())
 
 

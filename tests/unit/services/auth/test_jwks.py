@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.domain.errors import ServiceUnavailable
-from app.services.auth.jwks import MIN_PAUSE, REFRESH_INTERVAL, JwksKeys
+from app.services.auth.jwks import MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, JwksKeys
 from tests.support.wait_until import TIMEOUT
 
 
@@ -108,7 +108,7 @@ async def test_an_unknown_id_makes_it_look_for_new_keys_but_not_often():
     for _ in range(20):
         assert await keys.candidates("k2") == ()
     assert provider.asked == 1
-    provider.now += MIN_PAUSE
+    provider.now += MIN_REFRESH_INTERVAL
     assert len(await keys.candidates("k2")) == 1
     assert provider.asked == 2
 
@@ -216,10 +216,10 @@ async def test_without_any_keys_it_is_asked_again_every_few_seconds_and_everybod
     for _ in range(20):
         with pytest.raises(ServiceUnavailable) as away:
             await keys.candidates("k1")
-        assert away.value.retry_after == MIN_PAUSE
+        assert away.value.retry_after == MIN_REFRESH_INTERVAL
     assert provider.asked == 1
     provider.away = False
-    provider.now += MIN_PAUSE
+    provider.now += MIN_REFRESH_INTERVAL
     assert len(await keys.candidates("k1")) == 1
 
 

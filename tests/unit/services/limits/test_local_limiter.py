@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from app.domain.rate_limits import Activity, Blocking, Hit, Limits, Verdict
+from app.domain.rate_limits import Activity, BlockingRule, Decision, Hit, Limits
 from app.services.limits.local_limiter import Blocks, LocalLimiter
 from tests.support.limits import limits
 from tests.support.service import caller
@@ -44,19 +44,19 @@ def test_a_refused_hit_consumes_nothing():
 
 
 def test_repeated_overruns_block_the_address_for_everybody_behind_it():
-    of, clock = limits(anonymous=2, blocking=Blocking(3, 60, 300)), Clock()
+    of, clock = limits(anonymous=2, blocking=BlockingRule(3, 60, 300)), Clock()
     local = limiter(of, clock)
     waits = [local.judge(query(of)).wait for _ in range(4)]
     assert waits == [0, 60, 60, 300]
     clock.now += 100
-    assert local.judge(of.hit(caller(), HOME, {Activity.QUERY: 1})) == Verdict(200)
+    assert local.judge(of.hit(caller(), HOME, {Activity.QUERY: 1})) == Decision(200)
     assert local.judge(query(of, "192.0.2.2")).wait == 0
     clock.now += 200
     assert local.judge(query(of)).wait == 0
 
 
 def test_the_limit_of_everybody_together_blocks_nobody():
-    of, clock = limits(everybody=2, blocking=Blocking(1, 60, 300)), Clock()
+    of, clock = limits(service_wide=2, blocking=BlockingRule(1, 60, 300)), Clock()
     local = limiter(of, clock)
     assert [local.judge(query(of)).wait for _ in range(5)] == [0, 1, 1, 1, 1]
 

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from app.config import Settings, load_settings
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role
-from app.services.auth.access_tokens import AccessTokens, SecretKeys
+from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
 from app.services.auth.signing_keys import SigningKeys
 from app.transport.routes import demo
 
@@ -44,12 +44,12 @@ async def test_a_demo_token_is_good_for_one_player():
     made = settings()
     async with visitor(made) as http:
         token = (await http.post("/demo/token", json={"user": " nova "})).json()["token"]
-    keys = SecretKeys(SigningKeys(made.jwt_secret.get_secret_value()))
+    keys = SharedSecretKeys(SigningKeys(made.jwt_secret.get_secret_value()))
     expected = {"issuer": made.jwt_issuer, "audience": made.jwt_audience}
     tokens = AccessTokens(keys, **expected, max_lifetime=made.access_token_max_lifetime)
     caller = await tokens.verify(token)
     assert (caller.username, caller.role) == ("nova", Role.PLAYER)
-    other = SecretKeys(SigningKeys("another secret of at least 32 bytes"))
+    other = SharedSecretKeys(SigningKeys("another secret of at least 32 bytes"))
     with pytest.raises(Unauthenticated):
         await AccessTokens(other, **expected, max_lifetime=made.access_token_max_lifetime).verify(token)
 

@@ -16,7 +16,7 @@ Progress = Callable[[str, int, int], object]
 EVERY = 1000
 
 
-class Export:
+class ArchiveExport:
     """Writes archives."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
