@@ -19,6 +19,7 @@ from app.context import Context
 from app.domain.errors import Unauthenticated
 from app.graphql import build_engine, render_error
 from app.pubsub.channels.events import Notice, SocketClosed
+from app.runtime import Runtime
 from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.reporting import open_tracer
 from app.transport.admission import Admission
@@ -88,9 +89,9 @@ def _connections(app: App) -> Connections:
         app.redis,
         app.redis_caller,
         app.notices,
-        app.clock,
+        Runtime(app.clock),
         prefix=settings.redis_prefix,
-        most=settings.ws_max_connections_per_user,
+        max_sockets=settings.ws_max_connections_per_user,
     )
     limits = SocketLimits(
         sockets=settings.ws_max_connections,

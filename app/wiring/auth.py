@@ -6,24 +6,24 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
-from random import Random
 
 import httpx2
 from pydantic import SecretStr
 
 from app.config import Settings, SettingsError
+from app.runtime import Runtime
 from app.services.auth.jwks import JwksKeys
 from app.services.auth.signing_keys import SigningKeys
 from app.services.submissions.verifiers import VerifierContext, Verifiers, load_verifiers
 
 
-def jwks_of(settings: Settings, random: Random, stack: AsyncExitStack) -> JwksKeys | None:
+def jwks_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> JwksKeys | None:
     """The keys of the identity provider that the settings name; None where access tokens have a shared secret."""
     if settings.jwt_jwks_url is None:
         return None
     http = httpx2.AsyncClient(timeout=5.0)
     stack.push_async_callback(http.aclose)
-    return JwksKeys(settings.jwt_jwks_url, http, time.monotonic, random)
+    return JwksKeys(settings.jwt_jwks_url, http, runtime)
 
 
 def secrets_of(current: SecretStr, previous: SecretStr | None) -> SigningKeys:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import datetime
-from random import Random
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
+from app.models.advisory_locks import AdvisoryLock
+from app.runtime import Runtime
 from app.services.archives.export_archive import ArchiveExport
 from app.services.archives.import_archive import ArchiveImport
 from app.services.archives.opening_balances import OpeningBalances
@@ -24,7 +23,6 @@ from app.services.boards.queries import Leaderboards
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
-from app.services.limits.from_settings import rate_limits_of
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -38,6 +36,7 @@ from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
+from app.wiring.limits import rate_limits_of
 from app.wiring.reading import open_reading
 from app.wiring.stores import open_stores
 from app.wiring.writing import WritingSide, open_writing
@@ -45,8 +44,9 @@ from app.wiring.writing import WritingSide, open_writing
 
 async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> App:
     """The application, its clients open until `stack` closes them; nothing runs yet."""
-    random = Random()
-    stores = open_stores(settings, clock, stack)
+    runtime = Runtime(clock)
+    random = runtime.random
+    stores = open_stores(settings, runtime, stack)
     reading = await open_reading(settings, stores, clock, random, stack)
     writing = open_writing(settings, stores, reading, clock, random, stack)
     database, catalogue = stores.database, reading.catalogue
@@ -54,8 +54,8 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     close_windows = CloseWindows(database, stores.index_loader, catalogue, clock)
     anchors = Anchors(database, clock)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
-    jwks = jwks_of(settings, random, stack)
-    copies = IndexRows(stores.redis, stores.redis_caller, stores.keys)
+    jwks = jwks_of(settings, runtime, stack)
+    index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     return App(
         settings=settings,
         clock=clock,
@@ -63,21 +63,22 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=RateLimiter(
-            stores.redis, stores.redis_caller, rate_limits_of(settings), time.monotonic, prefix=settings.redis_prefix
+            stores.redis, stores.redis_caller, rate_limits_of(settings), runtime, prefix=settings.redis_prefix
         ),
         jwks=jwks,
         access_tokens=AccessTokens(
             jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
+            runtime,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             max_lifetime=settings.access_token_max_lifetime,
         ),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
-        catalogue_changes=CatalogueChanges(database, catalogue, reading.announce_catalogue, limits, clock, os.urandom),
-        export=ArchiveExport(database, clock),
-        import_archive=ArchiveImport(database, catalogue, reading.announce_catalogue, clock, os.urandom),
-        opening_balances=OpeningBalances(database, writing.milestones, catalogue, clock, os.urandom),
+        catalogue_changes=CatalogueChanges(database, catalogue, reading.announce_catalogue, limits, runtime),
+        export=ArchiveExport(database, runtime),
+        import_archive=ArchiveImport(database, catalogue, reading.announce_catalogue, runtime),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
@@ -98,16 +99,16 @@ async def build(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
         leaderboards=Leaderboards(reading.hub, reading.boards, reading.profiles, catalogue, clock),
-        history=PlayerHistory(stores.replicas, reading.profiles, clock),
+        history=PlayerHistory(stores.replicas, reading.profiles, runtime),
         close_windows=close_windows,
         boards=reading.boards,
         rebuild=reading.rebuild,
         reconcile=reconcile,
-        seeding=Seed(database, catalogue, clock, random),
+        seeding=Seed(database, catalogue, runtime),
         verify=Verify(
-            database, CheckBoards(database, copies, stores.index_loader, catalogue, clock), cap=settings.score_cap
+            database, CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime), cap=settings.score_cap
         ),
-        jobs=Jobs(LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), clock, time.monotonic),
+        jobs=Jobs(LeaderLock(database, AdvisoryLock.JOBS), _jobs(reconcile, close_windows, anchors, writing), runtime),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,

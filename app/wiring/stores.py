@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -16,6 +13,7 @@ from redis.backoff import NoBackoff
 
 from app.config import Settings
 from app.pubsub.channels.events import boards_channel
+from app.runtime import Runtime
 from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
 from app.stores.circuit_breaker import CircuitBreaker
@@ -44,15 +42,15 @@ class Stores:
     index_loader: IndexLoader
 
 
-def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncExitStack) -> Stores:
+def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Stores:
     """Clients of all stores; nothing is connected before it is used. `stack` closes them."""
     assert settings.database_url is not None
-    database = _database(settings.database_url, settings, stack)
-    replicas = [_database(url, settings, stack) for url in settings.database_replica_urls]
+    database = _database(settings.database_url, settings, runtime, stack)
+    replicas = [_database(url, settings, runtime, stack) for url in settings.database_replica_urls]
     redis = _commands(settings, stack)
-    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, time.monotonic))
+    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime))
     patient = _commands(settings.model_copy(update={"redis_timeout": max(PATIENCE, settings.redis_timeout)}), stack)
-    patient_guard = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, time.monotonic))
+    patient_guard = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime))
     keys = RedisKeys(settings.redis_prefix)
 
     def channel(category: str) -> str:
@@ -64,8 +62,8 @@ def open_stores(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
         redis,
         redis_caller,
         keys,
-        BoardIndex(redis, redis_caller, keys, channel, clock),
-        BoardIndex(patient, patient_guard, keys, channel, clock),
+        BoardIndex(redis, redis_caller, keys, channel, runtime.clock),
+        BoardIndex(patient, patient_guard, keys, channel, runtime.clock),
         IndexLoader(patient, patient_guard, keys),
     )
 
@@ -105,7 +103,7 @@ def _new_cluster(settings: Settings) -> Redis:
     return cast(Redis, cluster)
 
 
-def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
+def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Database:
     engine = open_engine(
         url,
         max_connections=settings.db_pool_max,
@@ -113,4 +111,4 @@ def _database(url: str, settings: Settings, stack: AsyncExitStack) -> Database:
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
+    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime))

@@ -1,7 +1,6 @@
 """Rate limits while Redis is away: stricter, never none, and never slow."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -16,6 +15,7 @@ from app.services.limits.rate_limiter import RateLimiter
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
 from tests.support.limits import limits
+from tests.support.runtime import runtime_for
 from tests.support.service import caller
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT
@@ -53,7 +53,7 @@ async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[R
     )
     async with Redis.from_pool(pool) as redis:
         breaker = ImpatientBreaker()
-        yield RateLimiter(redis, RedisCaller(breaker), limits(query=query), time.monotonic, prefix="t"), breaker
+        yield RateLimiter(redis, RedisCaller(breaker), limits(query=query), runtime_for(), prefix="t"), breaker
 
 
 async def passing(limiter: RateLimiter, who: object, tries: int) -> int:
@@ -80,7 +80,7 @@ async def test_without_redis_half_of_the_limit_holds(
         alice = caller()
         assert await passing(limiter, alice, 25) == 10
         left = (await limiter.allowances(alice))[Activity.QUERY]
-        assert (left.limit.most, left.remaining) == (10, 0)
+        assert (left.limit.max_hits, left.remaining) == (10, 0)
 
 
 async def test_a_frozen_redis_is_waited_for_three_times_and_then_once_after_each_pause(redis_server: BreakableServer):

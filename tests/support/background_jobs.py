@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy import make_url
 
+from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, Jobs
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.leader_lock import LeaderLock, Lease
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.telemetry.supervision import end
-from app.wiring import utc_now
+from tests.support.runtime import runtime_for
 
 QUICK = Lease(check_interval=0.2, check_timeout=2.0, idle_timeout=10.0)
 """A new leader waits for two seconds; a busy machine has as long to answer."""
@@ -31,7 +31,7 @@ async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Databa
     """A database with a pool of its own."""
     engine = open_engine(url, max_connections=4, timeout=timeout, name="test")
     try:
-        yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
+        yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime_for()))
     finally:
         await engine.dispose()
 
@@ -41,7 +41,7 @@ async def competing(
     database: Database, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.5
 ) -> AsyncIterator[Jobs]:
     """Jobs that compete for the lock until the end of the block."""
-    made = Jobs(LeaderLock(database, lease), jobs, utc_now, time.monotonic, compete_interval)
+    made = Jobs(LeaderLock(database, AdvisoryLock.JOBS, lease), jobs, runtime_for(), compete_interval)
     task = asyncio.create_task(made.run())
     try:
         yield made

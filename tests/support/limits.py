@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 
-NO_BLOCKING = BlockingRule(overruns=100_000, within=MINUTE, seconds=300)
+NO_BLOCKING = BlockingRule(max_overruns=100_000, window_seconds=MINUTE, block_seconds=300)
 
 
 def limits(
@@ -40,28 +40,29 @@ def limits(
 
 
 class TimeMachine:
-    """A clock for a process, and a way to make what a rate limiter keeps in Redis older along with it."""
+    """A monotonic clock that can be advanced together with the state of a rate limiter in Redis."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
-        self._travelled = 0.0
+        self._advanced = 0.0
 
     def monotonic(self) -> float:
-        return time.monotonic() + self._travelled
+        return time.monotonic() + self._advanced
 
-    async def passes(self, seconds: float) -> None:
-        """Let time pass for this clock and for all keys of the prefix."""
-        self._travelled += seconds
+    async def advance(self, seconds: float) -> None:
+        """Advance this clock, and make all keys of the prefix older."""
+        self._advanced += seconds
+        microseconds = round(seconds * 1_000_000)
         async for key in self._redis.scan_iter(f"{self._prefix}:*"):
             left = await self._redis.pttl(key)
             if left <= seconds * 1000:
                 await self._redis.delete(key)
                 continue
             if await self._redis.type(key) == b"list":
-                instants = [
-                    int(instant) - round(seconds * 1_000_000) for instant in await self._redis.lrange(key, 0, -1)
-                ]
+                instants = [int(instant) - microseconds for instant in await self._redis.lrange(key, 0, -1)]
                 await self._redis.delete(key)
                 await self._redis.rpush(key, *instants)
+            else:
+                await self._redis.set(key, int(await self._redis.get(key)) - microseconds)
             await self._redis.pexpire(key, round(left - seconds * 1000))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from app.cli.terminal.errors import CommandError
 from app.config import Settings, load_settings
 from app.embedded import open_stores
-from app.models.migrate import UnknownRevision, revisions, upgrade
+from app.models.migrate import UnknownRevision, read_revisions, upgrade
 
 DATA = Path(".data")
 """Where private servers keep their files, in the folder a command is run in."""
@@ -47,7 +47,7 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
     """See to it that the database is at the newest revision: change it with `upgrading`, else raise CommandError."""
     url = str(settings.database_url)
     with reaching("PostgreSQL", url):
-        present, newest = revisions(url)
+        present, newest = read_revisions(url)
         if present != newest and upgrading:
             upgrade(url)
         elif present != newest:

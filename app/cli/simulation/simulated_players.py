@@ -14,8 +14,8 @@ import httpx2
 
 from app.cli.simulation.play_stats import ACCEPTED, SKIPPED, PlayStats
 from app.cli.terminal.errors import CommandError
-from app.domain.players.synthetic import ADJECTIVES, ANIMALS
 from app.services.archives.seed import DEMO_NAMES
+from app.services.archives.synthetic_players import ADJECTIVES, ANIMALS
 
 CONCURRENCY = 100
 """Actions under way at a time: beyond, a slow server is waited for instead of being buried."""

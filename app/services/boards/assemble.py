@@ -36,7 +36,7 @@ class Reading:
         """The state of each view; names come from `profiles`, or stand in for names that cannot be had now."""
         ranked = [[one for slice_ in stretches for one in assign_ranks(slice_)] for _, stretches in found]
         players = [view.user_id for view, _ in found if isinstance(view, Player)]
-        names = await profiles.names([*(one.line.user_id for lines in ranked for one in lines), *players])
+        names = await profiles.get_or_placeholders([*(one.line.user_id for lines in ranked for one in lines), *players])
         return [
             self._user_view(view.user_id, lines, names)
             if isinstance(view, Player)

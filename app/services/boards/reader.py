@@ -12,6 +12,7 @@ from app.domain.boards.board import Board, Page, UserStanding, Version
 from app.domain.boards.ranking import RankedRow
 from app.domain.boards.views import State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
+from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
 from app.services.boards.assemble import Reading
 from app.services.boards.postgres_reader import PostgresBoards
@@ -44,7 +45,7 @@ class ReadBoard:
         self._on_cold = on_not_loaded
         self._postgres_away = postgres_away
         self._clock = clock
-        self._shared: SingleFlight[list[State]] = SingleFlight(CACHE_SECONDS, monotonic)
+        self._shared: SingleFlight[list[State]] = SingleFlight(CACHE_SECONDS, Runtime(monotonic=monotonic))
 
     async def page(self, board: Board, view: View[Page]) -> Page:
         """The page that `view` asks for, with those beside it."""

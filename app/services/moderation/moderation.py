@@ -1,4 +1,4 @@
-"""Moderation: all that a moderator can decide."""
+"""All use cases of moderators as one object."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.stores.postgres import Database
 
 @dataclass(frozen=True, slots=True)
 class Moderation:
-    """The decisions by what they are about. Each is an entry in the ledger, with its moderator and reason."""
+    """The use cases by subject. Every decision is a transaction in the ledger, with its moderator and reason."""
 
     corrections: Corrections
     reviews: Reviews
@@ -33,13 +33,13 @@ def moderation_of(
     amendments: Amendments,
     catalogue: CatalogueService,
     profiles: ProfileCache,
-    announce: Callable[[UUID], Awaitable[None]],
+    publish_change: Callable[[UUID], Awaitable[None]],
 ) -> Moderation:
-    """The use cases together. `announce` tells all processes that what boards show of a user is different."""
+    """Create all use cases. `publish_change` notifies all processes that a user's boards and caches are out of date."""
     corrections = Corrections(ledger, amendments, catalogue, database)
     return Moderation(
         corrections,
-        Reviews(database, amendments, corrections, catalogue, announce),
-        Visibility(amendments, announce),
-        UserDeletion(amendments, catalogue, profiles, announce),
+        Reviews(database, amendments, corrections, catalogue, publish_change),
+        Visibility(amendments, publish_change),
+        UserDeletion(amendments, catalogue, profiles, publish_change),
     )

@@ -1,4 +1,4 @@
-"""Verify: every invariant of the data, checked on all of it."""
+"""The check of every invariant, on all data."""
 
 from app.services.verify.check_result import CheckResult, Progress
 from app.services.verify.verify import Verify

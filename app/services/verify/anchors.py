@@ -1,4 +1,4 @@
-"""The check of the anchors: what was once the end of a chain must still be in it."""
+"""The check of the anchors: every head that was anchored must still be in its chain."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from app.services.verify.check_result import CheckResult, Progress
 
 
 async def check_anchors(connection: AsyncConnection, progress: Progress) -> CheckResult:
-    """Check the chain of anchors, and every chain against them, within the transaction of `connection`."""
+    """Check the chain of anchors, and the users' chains against the anchors, within the transaction of `connection`."""
     result = CheckResult(
-        "anchors", "the anchors are gapless and unaltered, and the chains still hold what was anchored"
+        "anchors", "anchors are without gaps and unaltered, and all anchored heads are still in their chains"
     )
     total = await count_heads(connection)
     number, previous_hash = 0, b""
     async for anchor, heads in stream_anchors(connection):
         where = f"anchor {anchor.number}"
         if anchor.number != number + 1:
-            result.add_violation(f"{where}: the one before it is {number}, so some are missing")
+            result.add_violation(f"{where}: the anchor before it is {number}, so anchors are missing")
         elif anchor.previous_hash != previous_hash:
-            result.add_violation(f"{where}: it does not continue the one before it")
+            result.add_violation(f"{where}: its previous hash is not the hash of the anchor before it")
         if anchor_hash(anchor.number, anchor.previous_hash, anchor.created_at, heads) != anchor.hash:
             result.add_violation(f"{where}: its content does not match its hash ({len(heads)} of {anchor.heads} heads)")
         number, previous_hash = anchor.number, anchor.hash
@@ -31,10 +31,10 @@ async def check_anchors(connection: AsyncConnection, progress: Progress) -> Chec
     for lost in await lost_heads(connection, MAX_REPORTED_VIOLATIONS):
         where = f"user {lost.user_id}, transaction {lost.seq}"
         if lost.id is not None:
-            result.add_violation(f"{where} ({lost.id}): it is not the one that anchor {lost.anchor} saw")
+            result.add_violation(f"{where} ({lost.id}): it differs from the transaction in anchor {lost.anchor}")
         else:
             result.add_violation(
-                f"{where}: anchor {lost.anchor} saw it, but the chain ends with {lost.last or 'nothing'}"
+                f"{where}: it is in anchor {lost.anchor}, but the chain ends with {lost.last or 'no transaction'}"
             )
     progress("anchors", total, total)
     return result

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from dataclasses import dataclass, field
 from app.models.statements.verify.invariants import MAX_REPORTED_VIOLATIONS
 
 Progress = Callable[[str, int, int], object]
-"""Hears the name of a check, how far it is, and how far it has to go."""
+"""Called with the name of a check, the number of rows that are checked, and their total."""
 
 
 @dataclass(slots=True)
 class CheckResult:
-    """The result of one check: `checked` rows of what is promised, and a sentence for each of the first breaches."""
+    """The result of one check.
+
+    Attributes:
+        name: The name of the check.
+        invariant: What must be the case.
+        checked: How many rows were checked.
+        violations: A sentence for each of the first violations.
+    """
 
     name: str
     invariant: str
@@ -21,6 +28,6 @@ class CheckResult:
     violations: list[str] = field(default_factory=list)
 
     def add_violation(self, sentence: str) -> None:
-        """Note a breach. Of very many, the first say as much as all."""
+        """Add a violation; after `MAX_REPORTED_VIOLATIONS` further ones are dropped."""
         if len(self.violations) < MAX_REPORTED_VIOLATIONS:
             self.violations.append(sentence)

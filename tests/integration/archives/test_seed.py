@@ -16,6 +16,7 @@ from app.domain.users import user_id_of
 from app.services.archives.seed import CHUNK, DEMO_NAMES, Seed, SeedingResult
 from app.wiring import App, open_app
 from tests.support.boards.ledgers import award, breaches, rows
+from tests.support.runtime import runtime_for
 from tests.support.service import caller, opened
 
 
@@ -124,6 +125,6 @@ async def test_a_category_that_adds_nothing_up_is_refused(app: App):
     async with app.database.begin() as connection:
         await connection.exec_driver_sql("UPDATE categories SET operator = 'BEST' WHERE id = 'arcade'")
     await app.catalogue.refresh()
-    seeding = Seed(app.database, app.catalogue, app.clock, Random(1))
+    seeding = Seed(app.database, app.catalogue, runtime_for(app.clock, random=Random(1)))
     with pytest.raises(BadUserInput):
         await seeding.seed("arcade", 10, 10, 1, lambda done: None)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
+from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, JobTimedOut
 from app.stores.leader_lock import LeaderLock, Lease
 from app.wiring import App
@@ -127,7 +128,7 @@ async def test_a_session_that_asks_nothing_loses_the_lock(database_url: str):
     """As that of an instance which is frozen: the server does not wait for it."""
     brief = Lease(check_interval=0.2, check_timeout=0.2, idle_timeout=0.5)
     other = Work("other")
-    async with database_at(database_url) as database, LeaderLock(database, brief).attempt() as held:
+    async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, brief).attempt() as held:
         assert held is not None
         async with instance(database_url, other.job()):
             await other.has_begun(1)
@@ -141,7 +142,7 @@ async def test_a_lease_must_outlast_the_notice_of_its_loss():
 
 
 async def test_a_session_that_no_longer_holds_the_lock_is_noticed(database_url: str):
-    async with database_at(database_url) as database, LeaderLock(database, QUICK).attempt() as held:
+    async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
         assert held is not None
         await held._driver.execute("SELECT pg_advisory_unlock_all()")
         async with asyncio.timeout(10):
@@ -150,14 +151,14 @@ async def test_a_session_that_no_longer_holds_the_lock_is_noticed(database_url: 
 
 async def test_the_session_of_the_lock_is_outside_of_the_pool_and_of_transactions(database_url: str):
     async with database_at(database_url) as database:
-        async with LeaderLock(database, QUICK).attempt() as held:
+        async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
             assert held is not None
             assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
             state = await ask(
                 database_url, "SELECT state FROM pg_stat_activity WHERE pid = $1", await holder(database_url)
             )
             assert state == "idle"
-            async with LeaderLock(database, QUICK).attempt() as refused:
+            async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as refused:
                 assert refused is None
         async with asyncio.timeout(30):
             while await ask(database_url, SESSIONS):  # noqa: ASYNC110  an end of a session has no event

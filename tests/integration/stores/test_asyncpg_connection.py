@@ -1,7 +1,6 @@
 """The driver's own connection does what SQLAlchemy's does: same rows, same exceptions, same care for the pool."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
+from tests.support.runtime import runtime_for
 from tests.support.wait_until import TIMEOUT
 
 PID = text("SELECT pg_backend_pid()")
@@ -25,7 +25,7 @@ COUNT = text("SELECT count(*) AS count FROM milk")
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     engine = open_engine(database_url, max_connections=8, timeout=1.0, name="test")
-    database = Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, time.monotonic))
+    database = Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, runtime_for()))
     async with database.begin() as connection:
         await connection.execute(text("CREATE TABLE milk (id int PRIMARY KEY)"))
     yield database

@@ -15,7 +15,7 @@ from app.domain.boards.periods import Period
 from app.services.board_index import Keys
 from app.services.verify import CheckResult
 from app.wiring import App
-from tests.support.boards.ledgers import MovableClock, award, violations
+from tests.support.boards.ledgers import MovableClock, award, breaches
 from tests.support.service import Service, caller, opened
 from tests.support.stores import BreakableServer
 
@@ -138,7 +138,7 @@ async def test_a_removed_transaction_leaves_a_gap(app: App):
 async def test_a_removed_last_transaction_is_missed_by_the_users_row(app: App):
     await tamper(app, "DELETE FROM score_transactions WHERE user_id = :u AND seq = 2", u=BOB.user_id)
     (breach,) = (await findings(app))["chains"].violations
-    assert f"user {BOB.user_id}: the row says that the chain ends with 2" in breach
+    assert f"user {BOB.user_id}: the chain must end with 2" in breach
 
 
 async def test_a_ledger_that_was_emptied_is_noticed(app: App):
@@ -153,7 +153,7 @@ async def test_a_transaction_with_a_fitting_hash_of_its_own_does_not_fit_its_nei
         u=ALICE.user_id,
     )
     found = (await findings(app))["chains"].violations
-    assert any("does not continue the one before it" in breach for breach in found)
+    assert any("is not the hash of the transaction before it" in breach for breach in found)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ async def test_a_token_that_was_made_usable_again_is_named(service: Service, set
     async with opened(settings) as app:
         await tamper(app, "UPDATE action_tokens SET used_at = NULL")
         (breach,) = (await findings(app))["tokens"].violations
-        assert "consumed a token that is unused" in breach
+        assert "has a token that is unused" in breach
 
 
 async def test_a_token_that_was_used_without_a_transaction_is_named(service: Service, settings: Settings):
@@ -190,7 +190,7 @@ async def test_a_token_that_was_used_without_a_transaction_is_named(service: Ser
     async with opened(settings) as app:
         await tamper(app, "UPDATE action_tokens SET used_at = now()")
         (breach,) = (await findings(app))["tokens"].violations
-        assert "no transaction says so" in breach
+        assert "has no transaction" in breach
 
 
 async def test_a_transaction_of_a_token_that_nobody_issued_is_named(service: Service, settings: Settings):
@@ -213,7 +213,7 @@ async def test_a_user_whom_redis_lost_is_named(app: App):
     keys = Keys(app.settings.redis_prefix)
     await app.redis.hdel(keys.members(board(app)), ALICE.user_id.bytes)
     found = (await findings(app))["boards"].violations
-    assert any(f"user {ALICE.user_id}, board global/ALL_TIME" in breach and "nothing" in breach for breach in found)
+    assert any(f"user {ALICE.user_id}, board global/ALL_TIME" in breach and "no row" in breach for breach in found)
 
 
 async def test_another_score_in_redis_is_named(app: App):
@@ -229,7 +229,7 @@ async def test_a_stranger_in_redis_is_noticed(app: App):
     keys = Keys(app.settings.redis_prefix)
     await app.redis.zadd(keys.order(board(app)), {bytes(24): -1})
     (breach,) = (await findings(app))["boards"].violations
-    assert "PostgreSQL shows 2 of 2 users, Redis 3 of 2" in breach
+    assert "PostgreSQL has 2 visible of 2 users, but Redis has 3 of 2" in breach
 
 
 async def test_a_redis_that_does_not_answer_is_a_breach_and_the_rest_is_checked(
@@ -260,6 +260,6 @@ async def test_nothing_is_found_while_players_play(settings: Settings, monkeypat
             for number in range(len(people)):
                 crowd.create_task(play(number))
             try:
-                assert await violations(app) == []
+                assert await breaches(app) == []
             finally:
                 done.set()

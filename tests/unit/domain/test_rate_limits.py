@@ -42,7 +42,7 @@ def fill(window: SlidingWindow, *instants: float) -> SlidingWindow:
     ],
 )
 def test_the_wait_is_until_enough_hits_are_older_than_the_window(hits: tuple[int, ...], now: int, cost: int, wait: int):
-    assert fill(three_in_ten(), *hits).wait(now, cost) == wait
+    assert fill(three_in_ten(), *hits).retry_after(now, cost) == wait
 
 
 @given(STEPS)
@@ -53,7 +53,7 @@ def test_no_stretch_of_time_holds_more_than_the_limit_and_none_is_refused_withou
         now += pause
         recent = sum(1 for instant in passed if instant > now - 10)
         fits = recent + cost <= 3
-        assert (window.wait(now, cost) == 0) is fits
+        assert (window.retry_after(now, cost) == 0) is fits
         if fits:
             window.add(now, cost)
             passed += [now] * cost
@@ -64,12 +64,12 @@ def test_who_waits_as_told_passes_and_a_moment_earlier_does_not(steps: list[tupl
     window, now = three_in_ten(), 0
     for pause, size in steps:
         now += pause
-        if window.wait(now, size) == 0:
+        if window.retry_after(now, size) == 0:
             window.add(now, size)
-    wait = window.wait(now, cost)
-    assert window.wait(now + wait, cost) == 0
+    wait = window.retry_after(now, cost)
+    assert window.retry_after(now + wait, cost) == 0
     if wait:
-        assert window.wait(math.nextafter(now + wait, 0), cost) > 0
+        assert window.retry_after(math.nextafter(now + wait, 0), cost) > 0
 
 
 def test_what_is_left_and_when_all_of_it_is_back():

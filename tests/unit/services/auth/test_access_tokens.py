@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from app.domain.errors import Unauthenticated
 from app.domain.users import Role, SigningKey
 from app.services.auth.access_tokens import AccessTokens, Candidate, mint
 from app.services.auth.signing_keys import SigningKeys
+from tests.support.runtime import runtime_for
 
 SECRETS = SigningKeys("a secret of more than thirty-two bytes")
 
@@ -41,7 +43,12 @@ class Verifying:
         self.now = 1000.0
         self.keys = Keys()
         self.tokens = AccessTokens(
-            self.keys, issuer="me", audience="here", max_lifetime=3600, clock=lambda: self.now, capacity=2
+            self.keys,
+            runtime_for(lambda: datetime.fromtimestamp(self.now, UTC)),
+            issuer="me",
+            audience="here",
+            max_lifetime=3600,
+            capacity=2,
         )
 
     def token(self, subject: str = "alice", **more: Any) -> str:

@@ -1,4 +1,4 @@
-"""The rate limits of an installation."""
+"""The rate limits that the settings ask for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 
 
 def rate_limits_of(settings: Settings) -> Limits | None:
-    """The limits that the settings ask for; None when they are switched off."""
+    """Return the rate limits of an installation; None if they are switched off."""
     if not settings.rate_limit_enabled:
         return None
     issue, submit, query = "action tokens", "submissions", "queries"
