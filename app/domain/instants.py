@@ -1,4 +1,4 @@
-"""Instants as whole microseconds: exact, where a float of seconds would round."""
+"""Times as whole microseconds, which are exact; a float of seconds would be rounded."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def to_micros(from_micros: datetime) -> int:
-    """Microseconds since the epoch."""
-    return (from_micros - EPOCH) // MICROSECOND
+def to_micros(time: datetime) -> int:
+    """Return the microseconds since the epoch."""
+    return (time - EPOCH) // MICROSECOND
 
 
 def from_micros(raw: int) -> datetime:
-    """The inverse of `to_micros`."""
+    """Return the time that is `raw` microseconds after the epoch. Raises OverflowError after the year 9999."""
     return EPOCH + timedelta(microseconds=raw)

@@ -17,7 +17,7 @@ from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.rescoring import Rescoring
 from app.models.statements.archives.archive import transaction_of
 from app.models.statements.archives.import_staging import AffectedUser, Staging
-from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record
+from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record_change
 from app.runtime import Runtime
 from app.services.archives.archive_reader import ArchiveError, ArchiveReader
 from app.services.catalogue.cache import CatalogueService
@@ -110,7 +110,9 @@ class ArchiveImport:
                     now = self._runtime.clock()
                     change = Change(subject, known.get(document["id"]), document)
                     change_id = uuid7(now, self._runtime.random_bytes)
-                    await record(connection, RecordedChange(change_id, change, None, "operator", "Imported", now))
+                    await record_change(
+                        connection, RecordedChange(change_id, change, None, "operator", "Imported", now)
+                    )
         return merged
 
     async def _rescore(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:

@@ -26,7 +26,7 @@ from app.models.statements.catalogue.catalogue_documents import (
     read_changes,
     read_document,
     read_documents,
-    record,
+    record_change,
     write_document,
 )
 from app.runtime import Runtime
@@ -88,7 +88,7 @@ class CatalogueChanges:
                 await write_document(connection, change.subject, change.after)
                 now = self._runtime.clock()
                 change_id = uuid7(now, self._runtime.random_bytes)
-                await record(connection, RecordedChange(change_id, change, actor.id, actor.role, reason, now))
+                await record_change(connection, RecordedChange(change_id, change, actor.id, actor.role, reason, now))
         if changes:
             await self._catalogue.refresh()
             await self._publish_change()

@@ -20,7 +20,7 @@ from app.models.statements.ledger.amendments import (
     FORGET_TOKENS,
     totals,
 )
-from app.models.statements.players.export_user import export
+from app.models.statements.players.export_user import export_user
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
 from app.services.players.profile_cache import ProfileCache
@@ -67,7 +67,7 @@ class UserDeletion:
         """
         reason = clean_reason(reason)
         async with self._amendments.begin(user_id) as amendment:
-            content = await export(amendment.connection, user_id)
+            content = await export_user(amendment.connection, user_id)
             await self._post_deletions(amendment, moderator, reason)
             await amendment.change_all_scores(CLEAR_SCORES)
             for statement in (FORGET_TOKENS, FORGET_METADATA, FORGET_SESSIONS, FORGET_MILESTONES):

@@ -4,18 +4,28 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, JobTimedOut
 from app.stores.leader_lock import LeaderLock, Lease
+from app.stores.postgres import Database
+from app.telemetry.supervision import end
 from app.wiring import App
-from tests.support.background_jobs import QUICK, Work, ask, database_at, holder, instance
+from tests.support.background_jobs import QUICK, Work, ask, competing, database_at, holder, instance
 from tests.support.wait_until import until
 
 SESSIONS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'
 """
+
+
+LOCKS = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND datname = current_database()
+"""
+KEY = int(AdvisoryLock.JOBS)
 
 
 async def test_a_slow_job_does_not_delay_the_others(database_url: str):
@@ -162,6 +172,36 @@ async def test_the_session_of_the_lock_is_outside_of_the_pool_and_of_transaction
                 assert refused is None
         async with asyncio.timeout(30):
             while await ask(database_url, SESSIONS):  # noqa: ASYNC110  an end of a session has no event
+                await asyncio.sleep(0.05)
+
+
+async def test_a_cancelled_leader_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
+    async with database_at(database_url) as database:
+        for _ in range(3):
+            work = Work("work")
+            work.may_end.clear()
+            async with competing(database, work.job()) as jobs:
+                await until(lambda jobs=jobs: jobs.is_leader, timeout=30)
+            assert database.engine.pool.checkedin() == 0, "the pool must not have the session"  # type: ignore[attr-defined]
+            assert await ask(database_url, LOCKS) == 0
+
+
+async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
+    async def attempt(database: Database) -> None:
+        async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt():
+            await asyncio.Event().wait()
+
+    async with database_at(database_url) as database:
+        for turns in range(40):  # At each await of the attempt, and some after the last.
+            task = asyncio.create_task(attempt(database))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await end([task])
+            async with database.connect() as connection:
+                held = (await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})).scalar_one()
+            assert not held, f"a session of the pool has the lock after {turns} turns"
+        async with asyncio.timeout(30):
+            while await ask(database_url, LOCKS):  # noqa: ASYNC110  an end of a session has no event
                 await asyncio.sleep(0.05)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.transactions import Actor, Kind, Transaction
-from app.models.tables.scores import NOTHING_LEFT
+from app.models.tables.scores import UNRANKED_ZERO
 
 MAX_REPORTED_VIOLATIONS = 20
 """How many violations of one invariant are reported."""
@@ -107,7 +107,7 @@ ROWS = Invariant(
             (s.sort_key <> CASE c.sort_order WHEN 'HIGH_FIRST' THEN -s.score ELSE s.score END,
                 format('the score %s has the wrong sort key %s', s.score, s.sort_key)),
             (s.revision < 1, format('the revision is %s, but must be at least 1', s.revision)),
-            (s.hidden <> (u.hidden_at IS NOT NULL OR {NOTHING_LEFT}),
+            (s.hidden <> (u.hidden_at IS NOT NULL OR {UNRANKED_ZERO}),
                 CASE WHEN s.hidden THEN 'it is hidden, but its user is not'
                      ELSE 'it is shown, but it has no score or its user is hidden' END),
             (s.window_start <> CASE s.period

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.domain.errors import ServiceUnavailable
-from app.services.auth.jwks import MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, JwksKeys
+from app.services.auth.jwks import MAX_DOCUMENT_BYTES, MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, JwksKeys
 from tests.support.runtime import runtime_for
 from tests.support.wait_until import TIMEOUT
 
@@ -242,6 +242,21 @@ async def test_what_is_no_key_set_is_like_no_answer(document: bytes):
     keys = Provider().keys(lambda _: httpx2.Response(200, content=document))
     with pytest.raises(ServiceUnavailable):
         await keys.candidates("k1")
+
+
+async def test_a_document_without_an_end_is_read_up_to_its_maximum_size():
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100 * MAX_DOCUMENT_BYTES:
+            sent += 1024
+            yield b" " * 1024
+
+    keys = Provider().keys(lambda _: httpx2.Response(200, content=endless()))
+    with pytest.raises(ServiceUnavailable):
+        await keys.candidates("k1")
+    assert sent <= MAX_DOCUMENT_BYTES + 1024
 
 
 @pytest.mark.parametrize("document", [b'{"keys":[]}', b'{"keys":[{"kty":"RSA","n":7}]}', b'{"keys":[{"kty":"odd"}]}'])
