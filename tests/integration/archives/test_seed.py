@@ -13,7 +13,7 @@ from app.config import Settings
 from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound
 from app.domain.users import user_id_of
-from app.services.archives.seed import CHUNK, DEMO_NAMES, Seed, SeedingResult
+from app.services.archives.seed import CHUNK_SIZE, DEMO_NAMES, Seed, SeedingResult
 from app.wiring import App, open_app
 from tests.support.boards.ledgers import award, breaches, rows
 from tests.support.runtime import runtime_for
@@ -79,8 +79,8 @@ async def test_a_seeding_that_is_interrupted_leaves_whole_players_only(app: App)
         raise Stop
 
     with pytest.raises(Stop):
-        await app.seeding.seed("global", CHUNK + 10, CHUNK + 10, 1, stop)
-    assert await rows(app, "SELECT count(*) FROM users") == [(CHUNK,)]
+        await app.seeding.seed("global", CHUNK_SIZE + 10, CHUNK_SIZE + 10, 1, stop)
+    assert await rows(app, "SELECT count(*) FROM users") == [(CHUNK_SIZE,)]
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
     assert await breaches(app) == []
 
