@@ -81,7 +81,7 @@ async def test_a_run_that_reaches_its_time_out_is_cancelled_and_the_job_is_run_a
         assert jobs.states["stuck"].failures >= 2
 
 
-async def test_the_state_of_a_job_tells_of_its_last_run(database_url: str):
+async def test_the_state_of_a_job_describes_its_last_run(database_url: str):
     work = Work("work")
     before = datetime.now(UTC)
     async with instance(database_url, work.job(interval=3600), Work("after").job()) as jobs:
@@ -134,7 +134,7 @@ async def test_a_leader_whose_session_is_terminated_stops_before_the_next_one_be
     assert events == ["first begins", "first ends", "second begins", "second ends"]
 
 
-async def test_a_session_that_asks_nothing_loses_the_lock(database_url: str):
+async def test_an_idle_session_loses_the_lock(database_url: str):
     """As that of an instance which is frozen: the server does not wait for it."""
     brief = Lease(check_interval=0.2, check_timeout=0.2, idle_timeout=0.5)
     other = Work("other")
@@ -146,12 +146,12 @@ async def test_a_session_that_asks_nothing_loses_the_lock(database_url: str):
             assert "Error" in await held.wait_until_lost()
 
 
-async def test_a_lease_must_outlast_the_notice_of_its_loss():
+async def test_the_idle_timeout_must_be_longer_than_the_time_to_detect_a_loss():
     with pytest.raises(ValueError, match="must be longer"):
         Lease(check_interval=1, check_timeout=4, idle_timeout=5)
 
 
-async def test_a_session_that_no_longer_holds_the_lock_is_noticed(database_url: str):
+async def test_the_loss_of_the_lock_within_a_living_session_is_detected(database_url: str):
     async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
         assert held is not None
         await held._driver.execute("SELECT pg_advisory_unlock_all()")
@@ -205,7 +205,7 @@ async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_sess
                 await asyncio.sleep(0.05)
 
 
-async def test_a_job_on_demand_is_run_by_whichever_instance_is_asked(app: App):
+async def test_any_instance_can_run_a_job_on_demand(app: App):
     assert await app.jobs.run_one("close_windows") is None
     with pytest.raises(KeyError):
         await app.jobs.run_one("laundry")

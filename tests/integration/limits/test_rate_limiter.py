@@ -1,4 +1,4 @@
-"""The rate limiter on a real Redis. Time passes by making what Redis remembers older."""
+"""The rate limiter on a real Redis. Time is advanced by making the state in Redis older."""
 
 import asyncio
 import math
@@ -92,7 +92,7 @@ async def test_what_a_limit_allows_passes_and_the_next_is_refused(limiters: Limi
     assert "5 per minute" in refusal.message
 
 
-async def test_who_waits_as_told_passes_and_a_second_less_is_not_enough(limiters: Limiters):
+async def test_a_request_is_allowed_after_the_retry_time_and_refused_a_second_before(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=2)), caller()
     await passes(limiter, 1, alice)
     await limiters.time.advance(20)
@@ -158,7 +158,7 @@ async def test_a_refused_request_consumes_nothing_in_any_window(limiters: Limite
     await passes(limiter, 1, alice, {Activity.QUERY: 3})
 
 
-async def test_the_longest_wait_is_told(limiters: Limiters):
+async def test_the_longest_wait_is_reported(limiters: Limiters):
     limiter, alice = limiters.make(limits(submit=1, query=1)), caller()
     await passes(limiter, 1, alice, SUBMIT)
     await limiters.time.advance(30)
@@ -190,7 +190,7 @@ async def test_anonymous_requests_count_by_address(limiters: Limiters):
     await passes(limiter, 1, caller())
 
 
-async def test_all_clients_together_have_a_limit_and_it_blocks_nobody(limiters: Limiters):
+async def test_the_service_wide_limit_applies_to_all_clients_and_blocks_no_address(limiters: Limiters):
     limiter = limiters.make(
         limits(service_wide=5, blocking=BlockingRule(max_overruns=1, window_seconds=60, block_seconds=300))
     )
@@ -215,7 +215,7 @@ async def test_instances_count_together(limiters: Limiters):
     await refused(other, alice)
 
 
-async def test_requests_at_the_same_time_get_exactly_what_is_left(limiters: Limiters):
+async def test_concurrent_requests_get_exactly_the_remaining_allowance(limiters: Limiters):
     instances, alice = [limiters.make(limits(query=120)) for _ in range(3)], caller()
 
     async def ask(limiter: RateLimiter) -> bool:
@@ -250,7 +250,7 @@ async def test_repeated_overruns_block_the_address_for_a_while(limiters: Limiter
     await passes(other, 1)
 
 
-async def test_old_overruns_are_forgiven(limiters: Limiters):
+async def test_overruns_expire(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=1, blocking=BlockingRule(2, 60, 300))), caller()
     for _ in range(5):
         await passes(limiter, 1, alice)
@@ -258,7 +258,7 @@ async def test_old_overruns_are_forgiven(limiters: Limiters):
         await limiters.time.advance(60)
 
 
-async def test_a_block_costs_redis_nothing_once_it_is_known(limiters: Limiters):
+async def test_a_known_block_costs_no_calls_to_redis(limiters: Limiters):
     limiter = limiters.make(limits(anonymous=1, blocking=BlockingRule(1, 60, 300)))
     await passes(limiter, 1)
     await refused(limiter)
@@ -288,14 +288,14 @@ async def test_all_keys_of_a_call_are_in_one_slot_of_a_cluster(limiters: Limiter
     assert {key.partition(b"{")[2].partition(b"}")[0] for key in keys} == {b"limits"}
 
 
-async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_the_window(limiters: Limiters):
+async def test_after_the_clock_was_set_back_no_wait_is_longer_than_the_window(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=1)), caller()
     await passes(limiter, 1, alice)
     await limiters.time.advance(-3600)
     assert (await refused(limiter, alice)).retry_after == 60
 
 
-async def test_a_caller_can_look_at_what_is_left(limiters: Limiters):
+async def test_a_caller_can_read_the_remaining_allowances(limiters: Limiters):
     limiter, alice = limiters.make(limits(query=10)), caller()
     await passes(limiter, 1, alice, {Activity.QUERY: 3})
     await limiters.time.advance(50)
@@ -329,7 +329,7 @@ def test_the_limit_of_a_name_is_unique():
     assert len({one.name for one in every}) == len(every)
 
 
-async def test_the_script_and_the_process_judge_alike(limiters: Limiters):
+async def test_the_script_and_the_local_limiter_decide_equally(limiters: Limiters):
     random = Random(7)
     strict = limits(submit=2, query=5, submit_address=4, anonymous=3, service_wide=9, blocking=BlockingRule(6, 60, 90))
     double = Limits(

@@ -145,7 +145,7 @@ async def test_a_transaction_on_a_lost_connection_fails_as_one_that_was_not_begu
         assert await value(connection) == 0
 
 
-async def test_a_transaction_whose_failure_was_ignored_is_not_taken_for_committed(database: Database):
+async def test_a_transaction_whose_failure_was_ignored_raises_at_its_end(database: Database):
     async def ignore() -> None:
         async with database.driver() as connection, connection.transaction():
             await connection.execute(INSERT, {"id": 1})
@@ -182,7 +182,7 @@ async def test_a_connection_that_is_returned_within_a_transaction_is_discarded(d
 
 
 @pytest.mark.parametrize("lend", [Database.driver, Database.begin, Database.connect, Database.snapshot])
-async def test_a_connection_that_is_in_a_transaction_is_not_lent(database: Database, lend: Callable[..., Any]):
+async def test_a_connection_within_a_transaction_is_not_checked_out(database: Database, lend: Callable[..., Any]):
     async with database.driver() as connection:
         before = await value(connection, PID.text)
         driver = connection._driver
@@ -210,7 +210,7 @@ async def test_when_the_server_has_become_read_only_connections_are_opened_anew(
     await insert(database, 1)
 
 
-async def test_a_connection_is_lent_again_after_an_error_of_the_statement(database: Database):
+async def test_a_connection_is_reused_after_an_error_of_the_statement(database: Database):
     async with database.driver() as connection:
         before = await value(connection, PID.text)
     for lend in (Database.driver, Database.begin, Database.connect):

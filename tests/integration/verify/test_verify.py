@@ -86,7 +86,7 @@ async def test_a_score_that_is_missing_is_named(app: App):
     assert "missing" in breach
 
 
-async def test_a_score_of_a_day_that_the_ledger_does_not_bear_out_is_named(app: App):
+async def test_a_daily_score_that_is_not_the_sum_of_its_deltas_is_reported(app: App):
     await tamper(
         app, "UPDATE scores SET score = 1, sort_key = -1 WHERE user_id = :u AND period = 'DAILY'", u=BOB.user_id
     )
@@ -169,7 +169,7 @@ async def test_a_transaction_without_its_owner_is_named(app: App, statement: str
     assert named in breach
 
 
-async def test_a_token_of_nobody_is_named(service: Service, settings: Settings):
+async def test_a_token_of_an_unknown_user_is_reported(service: Service, settings: Settings):
     await service.player("carol").issue()
     async with opened(settings) as app:
         await tamper(app, "UPDATE action_tokens SET user_id = gen_random_uuid()")
@@ -193,7 +193,7 @@ async def test_a_token_that_was_used_without_a_transaction_is_named(service: Ser
         assert "has no transaction" in breach
 
 
-async def test_a_transaction_of_a_token_that_nobody_issued_is_named(service: Service, settings: Settings):
+async def test_a_transaction_with_a_token_that_was_never_issued_is_reported(service: Service, settings: Settings):
     await service.player("carol").play()
     async with opened(settings) as app:
         await tamper(app, "DELETE FROM action_tokens")
@@ -225,7 +225,7 @@ async def test_another_score_in_redis_is_named(app: App):
     assert str(UUID(bytes=first[8:])) in breach
 
 
-async def test_a_stranger_in_redis_is_noticed(app: App):
+async def test_a_user_who_is_in_redis_only_is_reported(app: App):
     keys = Keys(app.settings.redis_prefix)
     await app.redis.zadd(keys.order(board(app)), {bytes(24): -1})
     (breach,) = (await findings(app))["boards"].violations

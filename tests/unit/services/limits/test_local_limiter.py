@@ -44,7 +44,7 @@ def test_a_refused_hit_consumes_nothing():
     assert local.check(of.hit(alice, HOME, {Activity.QUERY: 2})).retry_after == 0
 
 
-def test_repeated_overruns_block_the_address_for_everybody_behind_it():
+def test_repeated_overruns_block_all_users_of_the_address():
     of, clock = limits(anonymous=2, blocking=BlockingRule(3, 60, 300)), Clock()
     local = limiter(of, clock)
     waits = [local.check(query(of)).retry_after for _ in range(4)]
@@ -56,13 +56,13 @@ def test_repeated_overruns_block_the_address_for_everybody_behind_it():
     assert local.check(query(of)).retry_after == 0
 
 
-def test_the_limit_of_everybody_together_blocks_nobody():
+def test_exceeding_the_service_wide_limit_blocks_no_address():
     of, clock = limits(service_wide=2, blocking=BlockingRule(1, 60, 300)), Clock()
     local = limiter(of, clock)
     assert [local.check(query(of)).retry_after for _ in range(5)] == [0, 1, 1, 1, 1]
 
 
-def test_what_is_left_is_told_of_the_stricter_limit():
+def test_the_allowance_is_that_of_half_of_the_limit():
     of, clock, alice = limits(query=10), Clock(), caller()
     local = limiter(of, clock)
     local.check(of.hit(alice, HOME, {Activity.QUERY: 2}))
@@ -70,7 +70,7 @@ def test_what_is_left_is_told_of_the_stricter_limit():
     assert (left.limit.max_hits, left.remaining, left.resets_in) == (5, 3, 60)
 
 
-def test_its_memory_is_bounded_and_forgets_the_accounts_used_longest_ago():
+def test_the_number_of_windows_is_bounded_and_those_used_least_recently_are_evicted():
     of, clock = limits(anonymous=2), Clock()
     local = limiter(of, clock, capacity=50)
     local.check(query(of))
