@@ -72,7 +72,7 @@ async def is_sound(app: App) -> bool:
     """Whether `leaderboard verify` has nothing to say."""
     await app.anchors.anchor()
     findings = await app.verify.run(lambda *_: None)
-    assert [breach for finding in findings for breach in finding.breaches] == []
+    assert [breach for finding in findings for breach in finding.violations] == []
     return True
 
 
