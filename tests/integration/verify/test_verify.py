@@ -40,7 +40,7 @@ async def app(settings: Settings) -> AsyncIterator[App]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is on its way: what differs between the stores will differ for good."""
-    monkeypatch.setattr("app.services.verify.boards.PATIENCE", 0.5)
+    monkeypatch.setattr("app.services.verify.boards.MAX_INDEX_DELAY", 0.5)
 
 
 async def tamper(app: App, statement: str, **values: object) -> None:
