@@ -97,11 +97,11 @@ async def test_a_daily_score_that_is_not_the_sum_of_its_deltas_is_reported(app: 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("sort_key = -sort_key", "has the sort key 60"),
-        ("hidden = true", "it is hidden, its user is not"),
+        ("sort_key = -sort_key", "has the wrong sort key 60"),
+        ("hidden = true", "it is hidden, but its user is not"),
         ("revision = 0", "the revision is 0"),
-        ("window_start = '2000-01-02'", "no such window"),
-        ("score = 2000000, sort_key = -2000000", "outside of 0 to 1000000"),
+        ("window_start = '2000-01-02'", "no window of this period"),
+        ("score = 2000000, sort_key = -2000000", "is not between 0 and 1000000"),
     ],
 )
 async def test_a_row_that_breaks_its_own_rules_is_named(app: App, change: str, says: str):
@@ -159,8 +159,8 @@ async def test_a_transaction_with_a_fitting_hash_of_its_own_does_not_fit_its_nei
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ("UPDATE score_transactions SET user_id = gen_random_uuid() WHERE user_id = :u AND seq = 3", "is of user"),
-        ("UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3", "is of category gone"),
+        ("UPDATE score_transactions SET user_id = gen_random_uuid() WHERE user_id = :u AND seq = 3", "belongs to user"),
+        ("UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3", "belongs to category gone"),
     ],
 )
 async def test_a_transaction_without_its_owner_is_named(app: App, statement: str, named: str):
