@@ -160,7 +160,10 @@ async def test_a_transaction_with_a_fitting_hash_of_its_own_does_not_fit_its_nei
     ("statement", "named"),
     [
         ("UPDATE score_transactions SET user_id = gen_random_uuid() WHERE user_id = :u AND seq = 3", "belongs to user"),
-        ("UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3", "belongs to category gone"),
+        (
+            "UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3",
+            "belongs to category gone",
+        ),
     ],
 )
 async def test_a_transaction_without_its_owner_is_named(app: App, statement: str, named: str):
