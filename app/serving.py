@@ -112,9 +112,9 @@ def _connections(app: App) -> Connections:
         app.redis,
         app.redis_caller,
         app.notices,
-        app.clock,
+        app.runtime,
         prefix=settings.redis_prefix,
-        most=settings.ws_max_connections_per_user,
+        max_sockets=settings.ws_max_connections_per_user,
     )
     limits = SocketLimits(
         max_sockets=settings.ws_max_connections,

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations over asyncpg, on the address that `app.models.migrate` put into the config."""
+"""Alembic's entry point: runs migrations over asyncpg, on the address that `app.models.migrate` has configured."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.models.migrate import check_revision
 
 
 def run(connection: Connection) -> None:
-    """Run the migrations that are asked for, in one transaction. Raises UnknownRevision."""
+    """Run the requested migrations in one transaction. Raises UnknownRevision."""
     context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
     with context.begin_transaction():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({int(AdvisoryLock.MIGRATIONS)})")
@@ -23,7 +23,7 @@ def run(connection: Connection) -> None:
 
 
 async def connect_and_run() -> None:
-    """Open a connection of our own: migrations may outlast the time limits of the service's pool."""
+    """Run the migrations on a separate connection, since they may exceed the timeouts of the service's pool."""
     url = context.config.get_main_option("sqlalchemy.url")
     if url is None:
         raise RuntimeError("sqlalchemy.url is not set: run `leaderboard migrate`")

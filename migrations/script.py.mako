@@ -16,8 +16,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Apply the migration."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """Revert the migration."""
     ${downgrades if downgrades else "pass"}

@@ -1,4 +1,4 @@
-"""Identifiers: new ones sort by the time they were made."""
+"""Identifiers: UUIDs that sort by time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.domain.errors import BadUserInput, DomainError
 
 
 def uuid7(now: datetime, random_bytes: Callable[[int], bytes]) -> UUID:
-    """A UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then randomness."""
+    """Return a UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then random bits."""
     milliseconds = int(now.timestamp() * 1000)
     value = (milliseconds << 80) | int.from_bytes(random_bytes(10), "big")
     value = (value & ~(0xF << 76)) | (0x7 << 76)

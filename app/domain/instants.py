@@ -1,4 +1,4 @@
-"""Instants as whole microseconds: exact, where a float of seconds would round."""
+"""Times as whole microseconds, which are exact; a float of seconds would be rounded."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=1024)
-def micros(instant: datetime) -> int:
+def to_micros(time: datetime) -> int:
     """Return the microseconds since the epoch. Cached, because the rows of one change have their time in common."""
-    return (instant - EPOCH) // MICROSECOND
+    return (time - EPOCH) // MICROSECOND
 
 
-def instant(raw: int) -> datetime:
-    """The inverse of `micros`."""
+def from_micros(raw: int) -> datetime:
+    """Return the time that is `raw` microseconds after the epoch. Raises OverflowError after the year 9999."""
     return EPOCH + timedelta(microseconds=raw)

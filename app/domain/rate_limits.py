@@ -1,4 +1,4 @@
-"""Rate limits: how much a caller, an address and everybody together may do in any stretch of time."""
+"""Rate limits by sliding window: how many hits a user, an address and the whole service may have in a period."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from app.domain.errors import BadUserInput
 from app.domain.users import Caller, Role
 
 MINUTE = 60
+"""Seconds in a minute."""
 
 
 class Activity(StrEnum):
-    """What a field of an operation counts as."""
+    """The kind of work that a field of an operation is counted as."""
 
     ISSUE = "issue"
     SUBMIT = "submit"
@@ -23,20 +24,27 @@ class Activity(StrEnum):
 
 
 class Limit(NamedTuple):
-    """At most `most` hits in any `seconds` in a row. `name` is unique; `what` says in the plural what is counted."""
+    """At most `max_hits` hits within any `seconds` consecutive seconds.
+
+    Attributes:
+        name: Unique among all limits; part of the keys in Redis.
+        noun: What is counted, in the plural, for messages.
+        max_hits: The number of hits that a window may hold.
+        seconds: The length of the window.
+    """
 
     name: str
-    what: str
-    most: int
+    noun: str
+    max_hits: int
     seconds: int
 
     def halved(self) -> Limit:
-        """The stricter limit of a process that counts alone: two of those together keep to this one."""
-        return self._replace(most=max(1, self.most // 2))
+        """Return the limit of a process that counts alone: two such processes together stay within this limit."""
+        return self._replace(max_hits=max(1, self.max_hits // 2))
 
 
 class Charge(NamedTuple):
-    """`cost` hits to be counted against `limit` on the account of `subject`."""
+    """`cost` hits to be counted for `subject` against `limit`."""
 
     limit: Limit
     subject: str
@@ -44,60 +52,78 @@ class Charge(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """One request. It is counted in full, or refused and not counted at all.
+    """One request. All of its charges are counted, or none.
 
-    The last charge is against the limit of everybody together: being over that one alone is nobody's fault.
+    The last charge is against the service-wide limit. Exceeding that limit alone is not an overrun of the caller.
     """
 
     address: str
     charges: tuple[Charge, ...]
 
 
-class Verdict(NamedTuple):
-    """Whether a hit passes: it does when `wait`, in seconds, is 0.
+class Decision(NamedTuple):
+    """The decision about a hit: it is allowed if `retry_after` is 0, and refused otherwise.
 
-    A hit that is repeated `wait` seconds later passes, if nothing else was counted meanwhile. `limit` is the one that
-    asks for the longest wait, or None when the address is blocked.
+    Attributes:
+        retry_after: Seconds after which the same hit is allowed, if nothing else is counted meanwhile.
+        limit: The limit with the longest wait; None if the address is blocked.
     """
 
-    wait: float
+    retry_after: float
     limit: Limit | None = None
 
 
-PASSED = Verdict(0.0)
+ALLOWED = Decision(0.0)
+"""The decision about every hit that is within all limits."""
 
 
 class Allowance(NamedTuple):
-    """What is left of a limit. After `resets_in` seconds without a hit all of it is there again."""
+    """What remains of a limit; all of it is available again after `resets_in` seconds without a hit."""
 
     limit: Limit
     remaining: int
     resets_in: float
 
 
-class Blocking(NamedTuple):
-    """An address with `overruns` refused hits within `within` seconds is refused everything for `seconds`."""
+class BlockingRule(NamedTuple):
+    """Block an address for `block_seconds` after `max_overruns` refused hits within `window_seconds`."""
 
-    overruns: int
-    within: int
-    seconds: int
+    max_overruns: int
+    window_seconds: int
+    block_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """All limits. Sliding windows: no stretch of time exceeds them, wherever it begins."""
+    """All limits of an installation.
+
+    Attributes:
+        user: The limits of each user, by activity.
+        address: The additional limits of each client address, by activity.
+        anonymous: The limit of each address for requests without an access token.
+        service_wide: The limit of all clients together.
+        blocking: When an address is blocked.
+    """
 
     user: Mapping[Activity, Limit]
     address: Mapping[Activity, Limit]
     anonymous: Limit
-    everybody: Limit
-    blocking: Blocking
+    service_wide: Limit
+    blocking: BlockingRule
 
     def hit(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> Hit:
-        """What a request counts for. `caller` is None for an anonymous one; `costs` are fields per activity.
+        """Return the charges of a request.
 
-        A game back-end reports for thousands of players from one address: it answers to the common limit only.
-        Raises BadUserInput for a request that could never pass, however long it waits.
+        A caller with the role SERVER reports for thousands of players from one address, so it is counted against the
+        service-wide limit only.
+
+        Args:
+            caller: The caller; None for an anonymous request.
+            address: The client's address.
+            costs: The number of fields per activity.
+
+        Raises:
+            BadUserInput: The request alone exceeds a limit, so it could never be allowed.
         """
         total = sum(costs.values())
         if caller is None:
@@ -112,33 +138,36 @@ class Limits:
                 for activity, cost in costs.items()
                 if (limit := self.address.get(activity)) is not None
             ]
-        return Hit(address, (*charges, _charge(self.everybody, "", total)))
+        return Hit(address, (*charges, _charge(self.service_wide, "", total)))
 
 
 def _charge(limit: Limit, subject: str, cost: int) -> Charge:
-    if cost > limit.most:
-        raise BadUserInput(f"A request must have at most {limit.most} {limit.what}.")
+    if cost > limit.max_hits:
+        raise BadUserInput(f"A request must have at most {limit.max_hits} {limit.noun}.")
     return Charge(limit, subject, cost)
 
 
 class SlidingWindow:
-    """The instants of the last hits against one limit.
+    """A log of the last `max_hits` instants at which hits were counted against one limit.
 
-    That many are enough: `cost` more fit in when the hit that they push out of the log is older than the limit's
-    stretch of time. Instants are seconds on any clock that does not go back.
+    No longer log is needed: `cost` more hits fit when the hit that they push out is older than the window is long.
+    Instants are seconds of any clock that never goes back.
     """
 
     __slots__ = ("_instants", "_limit")
 
     def __init__(self, limit: Limit) -> None:
         self._limit = limit
-        self._instants: deque[float] = deque(maxlen=limit.most)
+        self._instants: deque[float] = deque(maxlen=limit.max_hits)
 
-    def wait(self, now: float, cost: int) -> float:
-        """Seconds until `cost` hits fit in; 0 when they do now. More hits than the limit allows never really do."""
-        if cost > self._limit.most:
+    def retry_after(self, now: float, cost: int) -> float:
+        """Return the seconds until `cost` hits fit; 0 if they fit now.
+
+        A cost above the limit never fits; the length of the window is returned for it.
+        """
+        if cost > self._limit.max_hits:
             return self._limit.seconds
-        pushed_out = len(self._instants) - self._limit.most + cost - 1
+        pushed_out = len(self._instants) - self._limit.max_hits + cost - 1
         return max(0.0, self._instants[pushed_out] + self._limit.seconds - now) if pushed_out >= 0 else 0.0
 
     def add(self, now: float, cost: int) -> None:
@@ -146,12 +175,12 @@ class SlidingWindow:
         self._instants.extend([now] * cost)
 
     def allowance(self, now: float) -> Allowance:
-        """What is left."""
+        """Return what remains of the limit."""
         return allowance(self._limit, self._instants, now)
 
 
 def allowance(limit: Limit, instants: deque[float] | list[float], now: float) -> Allowance:
-    """What is left of `limit` after hits at these `instants`, oldest first."""
+    """Return what remains of `limit` after hits at `instants`, in ascending order."""
     used = sum(1 for instant in instants if instant + limit.seconds > now)
     resets_in = instants[-1] + limit.seconds - now if used else 0.0
-    return Allowance(limit, max(0, limit.most - used), resets_in)
+    return Allowance(limit, max(0, limit.max_hits - used), resets_in)

@@ -1,4 +1,4 @@
-"""Users: who they are on a board, and who is calling."""
+"""Users: their profiles on boards, and callers with their roles and signing keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 
 class Role(StrEnum):
-    """What a caller may do. A server records actions for others; a moderator corrects and reviews."""
+    """The role of a caller. A server records actions of others; a moderator corrects scores and reviews flags."""
 
     PLAYER = "player"
     SERVER = "server"
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a board shows of a user. `created_at` is None for a caller who has no row yet."""
+    """The public part of a user. `created_at` is None for a caller who has no row yet."""
 
     id: UUID
     username: str
@@ -28,7 +28,7 @@ class Profile:
 
 
 class SigningKey:
-    """Whether a key that signed access tokens is still trusted. What is remembered from such a token refers to it."""
+    """A key that signs access tokens, and whether it is still trusted. Whatever is cached for a token refers to it."""
 
     __slots__ = ("_listeners", "is_trusted")
 
@@ -37,15 +37,15 @@ class SigningKey:
         self._listeners: set[Callable[[], None]] = set()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener`, which must not raise, when the key is withdrawn."""
+        """Call `listener`, which must not raise, once the key is withdrawn."""
         self._listeners.add(listener)
 
     def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call `listener` no more, if it was to be called."""
+        """Remove a listener; removing an unknown one changes nothing."""
         self._listeners.discard(listener)
 
     def withdraw(self) -> None:
-        """Trust the key no longer. It cannot be trusted again: the same key is a new one when it comes back."""
+        """Withdraw the trust permanently, and call the listeners. If the key comes back, it is a new `SigningKey`."""
         self.is_trusted = False
         listeners, self._listeners = self._listeners, set()
         for listener in listeners:
@@ -54,7 +54,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who an access token speaks for. `expires_at` is the token's `exp`, seconds since the epoch."""
+    """The user whom an access token identifies. `expires_at` is its `exp`, in seconds since the epoch."""
 
     user_id: UUID
     username: str
@@ -64,15 +64,15 @@ class Caller:
     signing_key: SigningKey = field(default_factory=SigningKey, compare=False, repr=False)
 
     def is_valid_at(self, now: float) -> bool:
-        """Whether the token is good at `now`, in seconds since the epoch: not expired, and its key not withdrawn."""
+        """Return whether the token is valid at `now`, in seconds since the epoch: not expired, and its key trusted."""
         return now < self.expires_at and self.signing_key.is_trusted
 
     def __hash__(self) -> int:
-        return hash(self.user_id)  # Looked up with every request; a user has few of them at a time.
+        return hash(self.user_id)  # Computed with every request; a user has few tokens at a time.
 
 
 def user_id_of(issuer: str, subject: str) -> UUID:
-    """The id of a token's subject: the subject itself when it is a UUID, else a fixed UUIDv5 of (issuer, subject)."""
+    """Return the user id of a subject: the subject itself if it is a UUID, else the UUIDv5 of (issuer, subject)."""
     try:
         return UUID(subject)
     except ValueError:

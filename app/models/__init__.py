@@ -1,4 +1,4 @@
-"""Tables, and the SQL statements about them. Importing this package registers every table on `Base.metadata`."""
+"""Tables and SQL statements. Importing this package registers every table on `Base.metadata`."""
 
 from app.models.tables.action_tokens import ActionToken
 from app.models.tables.anchors import AnchoredHead, LedgerAnchor

@@ -19,7 +19,7 @@ class AdvisoryLock(IntEnum):
     MIGRATIONS = 7_220_310_455
     """One process migrates at a time; the others wait, and then find nothing left to do."""
     JOBS = 7_220_310_456
-    """Held for as long as an instance runs the periodic jobs."""
+    """Held by the instance that runs the periodic jobs."""
     SEEDING = 7_220_310_457
     """The demo players are added once."""
     CATALOGUE = 7_220_310_458
@@ -29,5 +29,5 @@ class AdvisoryLock(IntEnum):
 
 
 async def lock_until_commit(connection: AsyncConnection, lock: AdvisoryLock) -> None:
-    """Acquire `lock`, waiting for whoever holds it, and hold it until the end of the transaction."""
+    """Wait for `lock`, and hold it until the end of the transaction."""
     await connection.execute(_LOCK, {"lock": int(lock)})

@@ -1,4 +1,4 @@
-"""Migrations, run from the code: no alembic.ini, and the address is an argument."""
+"""Migrations, run by Alembic without an alembic.ini: the address of the database is an argument."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 
-HERE = Path(__file__).resolve().parent
-# In a checkout the scripts lie beside `app`; in a wheel they are shipped inside it.
-SCRIPTS = next(path for path in (HERE.parent / "migrations", HERE.parents[1] / "migrations") if path.is_dir())
+_HERE = Path(__file__).resolve().parent
+# In a checkout the scripts are next to `app`; in a wheel they are inside it.
+SCRIPTS_FOLDER = next(path for path in (_HERE.parent / "migrations", _HERE.parents[1] / "migrations") if path.is_dir())
 
 
 class UnknownRevision(Exception):
-    """The database is at a revision that these migrations do not have. The message says what to do."""
+    """The database is at a revision that is not among the migrations of this version. The message says what to do."""
 
     def __init__(self, revision: str) -> None:
         super().__init__(
@@ -28,40 +28,58 @@ class UnknownRevision(Exception):
         )
 
 
-def config(database_url: str) -> Config:
-    """Alembic's configuration for the database at `database_url` (`postgresql+asyncpg://…`)."""
+def alembic_config(database_url: str) -> Config:
+    """Return Alembic's configuration for the database at `database_url` (`postgresql+asyncpg://…`)."""
     cfg = Config()
-    cfg.set_main_option("script_location", str(SCRIPTS))
+    cfg.set_main_option("script_location", str(SCRIPTS_FOLDER))
     cfg.set_main_option("sqlalchemy.url", database_url.replace("%", "%%"))
     cfg.set_main_option("file_template", "%%(rev)s")
     return cfg
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the database up to `revision`. Must be called outside of a running event loop. Raises UnknownRevision."""
-    command.upgrade(config(database_url), revision)
+    """Upgrade the database to `revision`. Must not be called in a running event loop.
+
+    Raises:
+        UnknownRevision: The database is at a revision that is not among the migrations.
+    """
+    command.upgrade(alembic_config(database_url), revision)
 
 
 def downgrade(database_url: str, revision: str = "base") -> None:
-    """Take the database down to `revision`. Data of tables that go is lost. Raises UnknownRevision."""
-    command.downgrade(config(database_url), revision)
+    """Downgrade the database to `revision`; the data of tables that are dropped is lost.
+
+    Must not be called in a running event loop.
+
+    Raises:
+        UnknownRevision: The database is at a revision that is not among the migrations.
+    """
+    command.downgrade(alembic_config(database_url), revision)
 
 
-def revisions(database_url: str) -> tuple[str | None, str | None]:
-    """The revision of the database (None: it has no tables), and the newest. Must be called outside of a running loop.
+def read_revisions(database_url: str) -> tuple[str | None, str | None]:
+    """Return the revision of the database, and the newest revision. Must not be called in a running event loop.
 
-    Raises UnknownRevision, and what SQLAlchemy and asyncpg raise when the database does not answer within 10 s.
+    Returns:
+        The revision of the database, None if it has no tables; then the newest of the migrations.
+
+    Raises:
+        UnknownRevision: The database is at a revision that is not among the migrations.
+        SQLAlchemyError, OSError, TimeoutError: The database did not answer within 10 s.
     """
 
-    def present(connection: Connection) -> str | None:
+    def current(connection: Connection) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
     async def ask() -> str | None:
         engine = create_async_engine(database_url, poolclass=pool.NullPool, connect_args={"timeout": 10})
-        async with engine.connect() as connection:
-            return await connection.run_sync(present)
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(current)
+        finally:
+            await engine.dispose()
 
-    found, scripts = asyncio.run(ask()), ScriptDirectory.from_config(config(database_url))
+    found, scripts = asyncio.run(ask()), ScriptDirectory.from_config(alembic_config(database_url))
     check_revision(found, scripts)
     return found, scripts.get_current_head()
 
@@ -69,17 +87,17 @@ def revisions(database_url: str) -> tuple[str | None, str | None]:
 def check_revision(revision: str | None, scripts: ScriptDirectory) -> None:
     """Raise UnknownRevision unless `revision` is one of `scripts`, or None.
 
-    Alembic itself takes `0001` for `0001_baseline`, since it completes what is unambiguous.
+    Alembic alone would accept `0001` for `0001_baseline`, since it completes unambiguous prefixes.
     """
     if revision is not None and revision not in {script.revision for script in scripts.walk_revisions()}:
         raise UnknownRevision(revision)
 
 
-def revision(database_url: str, message: str) -> None:
+def create_revision(database_url: str, message: str) -> None:
     """Write the next migration from the difference between the models and the database at `database_url`.
 
-    Its name is a number and the beginning of `message`, in the 32 characters that Alembic's table has for it.
+    Its id is a number and the beginning of `message`, cut to the 32 characters of the column in Alembic's table.
     """
-    number = len(list(SCRIPTS.glob("versions/[0-9]*.py"))) + 1
+    number = len(list(SCRIPTS_FOLDER.glob("versions/[0-9]*.py"))) + 1
     name = f"{number:04d}_{re.sub('[^a-z0-9]+', '_', message.lower())}"[:32].strip("_")
-    command.revision(config(database_url), message, autogenerate=True, rev_id=name)
+    command.revision(alembic_config(database_url), message, autogenerate=True, rev_id=name)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.account_cache import AccountCache
-from app.services.players.profile_cache import Profiles
-from app.services.players.provision import Users
+from app.services.players.profile_cache import ProfileCache
+from app.services.players.provision import UserProvisioning
 
 
 class Invalidation:
     """A listener for notices that invalidates the caches of profiles, users and accounts, and the catalogue."""
 
     def __init__(
-        self, profiles: Profiles, users: Users, account_cache: AccountCache, catalogue: CatalogueService
+        self, profiles: ProfileCache, users: UserProvisioning, account_cache: AccountCache, catalogue: CatalogueService
     ) -> None:
         self._per_user = (profiles, users, account_cache)
         self._catalogue = catalogue

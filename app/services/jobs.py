@@ -1,4 +1,4 @@
-"""Jobs: background work that one instance, the leader, does for all."""
+"""Jobs: periodic work that one instance, the leader, does for all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
-from app.services.board_index import RedisUnreachable
+from app.runtime import Runtime
 from app.stores.leader_lock import HeldLock, LeaderLock
+from app.stores.redis import RedisUnreachable
 from app.telemetry.supervision import end, is_cancelled
 
 log = structlog.get_logger(__name__)
@@ -21,11 +22,11 @@ COMPETE_INTERVAL = 5.0
 """Seconds between attempts to become the leader."""
 
 MAX_FIRST_DELAY = 60.0
-"""Seconds after the start by which every job is due: instances may be replaced more often than a job's interval."""
+"""Seconds after the start by which every job is due, since instances may be replaced more often than its interval."""
 
 
 class JobTimedOut(Exception):
-    """A job reached its time-out, and was cancelled."""
+    """A job reached its timeout and was cancelled."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(f"the job {job.name} did not end within {job.timeout:g} s")
@@ -33,7 +34,7 @@ class JobTimedOut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work to be done every `interval` seconds, for at most `timeout` seconds. Doing it twice must do no harm."""
+    """Work that is done every `interval` seconds, for at most `timeout` seconds each. It must be idempotent."""
 
     name: str
     interval: float
@@ -43,14 +44,14 @@ class Job:
 
 @dataclass(slots=True)
 class JobState:
-    """What became of the runs of one job in this process. Durations are in seconds."""
+    """Statistics of one job in this process. Durations are in seconds."""
 
     due: float
-    """When the next run is due, in monotonic time."""
+    """When the next run is due, on the monotonic clock."""
     runs: int = 0
-    """Runs that have ended, whatever their outcome."""
+    """Runs that have ended, with any outcome."""
     failures: int = 0
-    """Runs that failed or reached their time-out."""
+    """Runs that failed or reached their timeout."""
     running: bool = False
     last_duration: float | None = None
     last_success: datetime | None = None
@@ -60,16 +61,15 @@ class Jobs:
     """Runs every job in a task of its own while this instance is the leader.
 
     A job starts again `interval` seconds after its last run ended, so it never overlaps itself, and no job waits for
-    another. When the lock is lost, all jobs are cancelled. A new leader waits as long as its predecessor may need to
-    notice the loss before it starts any job.
+    another. When the lock is lost, all jobs are cancelled. A new leader starts no job before its predecessor must have
+    detected the loss.
     """
 
     def __init__(
         self,
         lock: LeaderLock,
         jobs: Sequence[Job],
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
+        runtime: Runtime,
         compete_interval: float = COMPETE_INTERVAL,
     ) -> None:
         """Prepare the jobs; nothing runs yet.
@@ -77,17 +77,16 @@ class Jobs:
         Args:
             lock: Elects the leader.
             jobs: All jobs; their names must differ.
-            clock: The wall clock, for the time of the last success.
-            monotonic: The clock for intervals and durations, in seconds.
+            runtime: The source of time.
             compete_interval: Seconds between attempts to become the leader.
         """
         self._lock = lock
         self._jobs = {job.name: job for job in jobs}
-        self._clock = clock
-        self._monotonic = monotonic
+        self._clock = runtime.clock
+        self._monotonic = runtime.monotonic
         self._compete_interval = compete_interval
         self._is_outage_logged = False
-        now = monotonic()
+        now = runtime.monotonic()
         self.states: Mapping[str, JobState] = {
             job.name: JobState(due=now + min(job.interval, MAX_FIRST_DELAY)) for job in jobs
         }
@@ -95,11 +94,11 @@ class Jobs:
 
     @property
     def all(self) -> Sequence[Job]:
-        """Every job there is."""
+        """All jobs."""
         return tuple(self._jobs.values())
 
     async def run(self) -> None:
-        """Compete for the lock, and run the jobs while holding it. Never returns; to be supervised."""
+        """Compete for the lock, and run the jobs while holding it, until cancelled."""
         while True:
             try:
                 async with self._lock.attempt() as held:
@@ -111,14 +110,14 @@ class Jobs:
             await asyncio.sleep(self._compete_interval)
 
     async def run_one(self, name: str) -> None:
-        """Run one job now, whoever is the leader.
+        """Run one job now, whether or not this instance is the leader.
 
         Raises:
             KeyError: There is no such job.
-            JobTimedOut: The job reached its time-out.
-            Exception: Whatever the job raises.
+            JobTimedOut: The job reached its timeout.
+            Exception: Any exception of the job itself.
         """
-        await _bounded(self._jobs[name])
+        await _run_with_timeout(self._jobs[name])
 
     def _log_outage(self, error: ServiceUnavailable) -> None:
         """Log the cause once per outage: the attempts that follow fail for the same reason."""
@@ -129,13 +128,13 @@ class Jobs:
     async def _lead(self, held: HeldLock) -> None:
         self.is_leader = True
         log.info("jobs_started")
-        not_before = self._monotonic() + self._lock.lease.notice
+        not_before = self._monotonic() + self._lock.lease.max_detection_time
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._repeat(job, not_before), name=f"job {job.name}") for job in self._jobs.values()
             ]
             try:
-                reason = await held.until_lost()
+                reason = await held.wait_until_lost()
             finally:
                 self.is_leader = False
                 await end(tasks)
@@ -149,11 +148,11 @@ class Jobs:
             obey_cancellation()
 
     async def _run(self, job: Job, state: JobState) -> None:
-        """Run `job` once. What goes wrong is counted and logged; only a cancellation of the task itself is raised."""
+        """Run `job` once. Failures are counted and logged; only a cancellation of the task itself is raised."""
         started = self._monotonic()
         state.running = True
         try:
-            await _bounded(job)
+            await _run_with_timeout(job)
             state.last_success = self._clock()
         except (RedisUnreachable, ServiceUnavailable) as error:
             state.failures += 1
@@ -170,8 +169,8 @@ class Jobs:
             state.due = self._monotonic() + job.interval
 
 
-async def _bounded(job: Job) -> None:
-    """Do the work of `job`. Raises JobTimedOut, and whatever the job raises."""
+async def _run_with_timeout(job: Job) -> None:
+    """Do the work of `job` within its timeout. Raises JobTimedOut and the exceptions of the job."""
     limit = asyncio.timeout(job.timeout)
     try:
         async with limit:

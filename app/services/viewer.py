@@ -15,7 +15,7 @@ from app.runtime import Runtime
 from app.services.boards.fallback_reader import FallbackReader
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.reviews import Reviews
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.services.submissions.action_tokens import ActionTokens
 
 
@@ -24,7 +24,7 @@ class ReadViewer:
 
     def __init__(
         self,
-        profiles: Profiles,
+        profiles: ProfileCache,
         reader: FallbackReader,
         rate_limiter: RateLimiter,
         action_tokens: ActionTokens,

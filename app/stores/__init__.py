@@ -1,0 +1,1 @@
+"""Adapters of PostgreSQL and Redis, with circuit breakers, batching and single flight."""

@@ -1,4 +1,4 @@
-"""The driver's own connection, for the few statements that run so often that SQLAlchemy's part costs most of them."""
+"""Direct use of the driver's connection, for the few statements whose cost would mostly be that of SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.stores.connection_reuse import READ_ONLY, is_server_trouble
 T = TypeVar("T")
 
 PROBE = text("SELECT 1")
+"""A statement that fails on a lost connection."""
 
 _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 
@@ -26,39 +27,43 @@ _dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
 class DriverConnection:
     """Runs textual statements on a connection of SQLAlchemy's pool, and fails with SQLAlchemy's exceptions.
 
-    Outside of `transaction` every statement is a transaction of its own. A connection that is lost, or left in the
-    middle of something, does not go back into the pool.
+    Outside of `transaction` every statement is a transaction of its own. A connection that is lost, or has an
+    operation that is not completed, is not returned to the pool.
     """
 
     def __init__(self, connection: AsyncConnection) -> None:
-        """`connection` is open, and used by nobody else."""
+        """Wrap `connection`, which must be open and not be used for anything else meanwhile."""
         assert connection.sync_connection is not None
         self._connection = connection
-        self._lent = connection.sync_connection.connection
-        self._driver: Any = self._lent.driver_connection
+        self._pooled = connection.sync_connection.connection
+        self._driver: Any = self._pooled.driver_connection
 
     async def execute(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
-        """The rows that `statement` returns, as named tuples."""
+        """Execute `statement` and return its rows as named tuples."""
         sql, names = _compiled(statement)
         records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
         return list(map(_row_type(tuple(records[0].keys())), records)) if records else ()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """A transaction that is committed at the end of the block, or rolled back by an exception.
+        """Run the block in a transaction, which is committed at its end, or rolled back by an exception.
 
-        When the answer to the commit is lost, nobody knows whether it was carried out. Transactions do not nest.
+        If the connection fails during the commit, it is unknown whether the transaction was committed. Transactions do
+        not nest.
+
+        Raises:
+            RuntimeError: A transaction has already begun.
         """
         if self._driver.is_in_transaction():
             raise RuntimeError("a transaction must not begin within another one")
         try:
             await self._run(self._driver.execute("BEGIN"))
             yield
-            done = await self._run(self._driver.execute("COMMIT"))
+            tag = await self._run(self._driver.execute("COMMIT"))
         except BaseException:
             await self._roll_back()
             raise
-        if done != "COMMIT":  # So PostgreSQL answers when a statement had failed and the block went on regardless.
+        if tag != "COMMIT":  # PostgreSQL answers ROLLBACK if a statement had failed and the block ignored that.
             failed = asyncpg.InFailedSQLTransactionError("the transaction was rolled back, as a statement in it failed")
             raise DBAPIError(None, None, failed)
 
@@ -80,21 +85,21 @@ class DriverConnection:
             if self._driver.is_closed() or sqlstate == READ_ONLY:
                 await self._discard_all()
             elif isinstance(error, (TimeoutError, asyncpg.InternalClientError)) or is_server_trouble(sqlstate):
-                self._discard()  # What was sent may yet be carried out, and a request to cancel it is under way.
+                self._discard()  # The statement may still be executed, and a request to cancel it is under way.
             if isinstance(error, asyncpg.PostgresError):
                 kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
                 raise kind(None, None, error, connection_invalidated=self._driver.is_closed()) from error
             raise
         except BaseException:
-            self._discard()  # Cancelled: nobody waits for the answer that is still to come.
+            self._discard()  # Cancelled: the result that is still to come would be read by the next statement.
             raise
 
     def _discard(self) -> None:
-        if self._lent.is_valid:
-            self._lent.invalidate()
+        if self._pooled.is_valid:
+            self._pooled.invalidate()
 
     async def _discard_all(self) -> None:
-        """Let SQLAlchemy see for itself that the connection is lost: it forgets all that are as old as this one."""
+        """Make SQLAlchemy notice that the connection is lost, so that it discards all connections of the same age."""
         self._driver.terminate()
         with suppress(DBAPIError):
             await self._connection.execute(PROBE)
@@ -102,7 +107,7 @@ class DriverConnection:
 
 @lru_cache(maxsize=64)
 def _compiled(statement: TextClause) -> tuple[str, Sequence[str]]:
-    """The statement in the driver's words, and the names of its parameters in their order."""
+    """Return the statement in the driver's syntax, and the names of its parameters in order."""
     compiled: Any = statement.compile(dialect=_dialect)
     return compiled.string, tuple(compiled.positiontup or ())
 

@@ -1,62 +1,83 @@
-"""A circuit breaker: a store that is down must not hold every request until its timeout."""
+"""A circuit breaker, so that requests do not wait for the timeout of a store that is not reachable."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from app.runtime import Runtime
+
 
 class CircuitOpen(Exception):
-    """The circuit is open: the store failed a moment ago and is not asked now."""
+    """The circuit is open: the last calls failed, and the store is not called now."""
 
 
 class CircuitBreaker:
-    """Opens after `threshold` failures in a row, and lets one call try again every `pause` seconds."""
+    """Opens after `threshold` consecutive failures, then lets one trial call pass every `retry_interval` seconds.
+
+    Attributes:
+        name: The name of the store, for logs and metrics.
+        trips: How often the circuit has opened.
+        on_change: Called when the circuit opens or closes.
+    """
 
     def __init__(
         self,
         name: str,
         failures: tuple[type[Exception], ...],
-        monotonic: Callable[[], float],
+        runtime: Runtime,
         *,
         threshold: int = 3,
-        pause: float = 0.5,
+        retry_interval: float = 0.5,
         on_change: Callable[[], object] = lambda: None,
     ) -> None:
-        """Close the circuit; `on_change` is called whenever it opens or closes."""
+        """Create a closed circuit breaker.
+
+        Args:
+            name: The name of the store.
+            failures: The exceptions that count as failures of the store.
+            runtime: The source of time.
+            threshold: The number of consecutive failures that opens the circuit.
+            retry_interval: Seconds between trial calls while the circuit is open.
+            on_change: Is called whenever the circuit opens or closes.
+        """
         self.name = name
         self.trips = 0
         self._on_change = on_change
         self._failures = failures
-        self._monotonic = monotonic
+        self._monotonic = runtime.monotonic
         self._threshold = threshold
-        self._pause = pause
-        self._in_a_row = 0
+        self._retry_interval = retry_interval
+        self._consecutive_failures = 0
         self._retry_at = 0.0
 
     @property
     def is_open(self) -> bool:
-        """Whether the last calls failed. Half-open, with a trial under way, counts as open."""
-        return self._in_a_row >= self._threshold
+        """Whether the last calls failed. A circuit with a trial call under way counts as open."""
+        return self._consecutive_failures >= self._threshold
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Guard one call. Raises Open without trying while the circuit is open; exceptions pass through."""
+        """Guard one call to the store; its exceptions pass through.
+
+        Raises:
+            CircuitOpen: The circuit is open, and the call must not be made.
+        """
         if self.is_open:
             if self._monotonic() < self._retry_at:
                 raise CircuitOpen(self.name)
-            self._retry_at = self._monotonic() + self._pause
+            self._retry_at = self._monotonic() + self._retry_interval
         try:
             yield
         except self._failures:
-            self._in_a_row += 1
+            self._consecutive_failures += 1
             if self.is_open:
-                self._retry_at = self._monotonic() + self._pause
-            if self._in_a_row == self._threshold:
+                self._retry_at = self._monotonic() + self._retry_interval
+            if self._consecutive_failures == self._threshold:
                 self.trips += 1
                 self._on_change()
             raise
         else:
-            was_open, self._in_a_row = self.is_open, 0
+            was_open, self._consecutive_failures = self.is_open, 0
             if was_open:
                 self._on_change()

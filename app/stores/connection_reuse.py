@@ -1,9 +1,9 @@
 """Which connections of a pool may be used again.
 
-PostgreSQL carries out what it was sent even when nobody waits for the answer any more. A `BEGIN` that was given up
-leaves its connection in a transaction that nobody commits, so that whatever follows on that connection looks
-committed and is rolled back later; a request to cancel may reach the statement after the one it was meant for.
-Therefore a connection is closed after a call without an answer, and none is lent or taken back within a transaction.
+PostgreSQL executes a statement even if the client no longer waits for the result. A `BEGIN` whose result was not
+awaited leaves its connection in an open transaction: statements that follow on that connection seem to be committed and
+are rolled back later. A request to cancel may reach the statement after the one it was meant for. Therefore a
+connection is closed after a call without a result, and no connection is checked out or in within a transaction.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 log = structlog.get_logger(__name__)
 
 READ_ONLY = "25006"
-"""SQLSTATE of a write that a standby, or a server that was made read-only, refuses."""
+"""The SQLSTATE of a write that is refused by a standby, or by a server that was made read-only."""
 
-# Classes of SQLSTATE that say the server, not the statement, is in trouble: connection, resources, intervention.
+# Classes of SQLSTATE about the server instead of the statement: connection, resources, operator intervention, system.
 _SERVER_TROUBLE = ("08", "53", "57", "58")
 
 
 def is_server_trouble(sqlstate: str | None) -> bool:
-    """Whether an error is about the state of the server, and not about the statement."""
+    """Return whether an error is about the state of the server, and not about the statement."""
     return sqlstate is not None and (sqlstate == READ_ONLY or sqlstate[:2] in _SERVER_TROUBLE)
 
 
 def discard_unusable_connections(engine: AsyncEngine) -> None:
-    """Make the pool of `engine` close each connection that may be in a state that its next user does not expect."""
+    """Make the pool of `engine` close every connection that may be in a state that its next user does not expect."""
     event.listen(engine.sync_engine, "handle_error", _discard_after_error)
     event.listen(engine.sync_engine, "checkin", _discard_in_transaction)
     event.listen(engine.sync_engine, "checkout", _refuse_in_transaction)
@@ -56,7 +56,7 @@ def _discard_in_transaction(connection: Any, record: Any) -> None:
         record.invalidate()
 
 
-def _refuse_in_transaction(connection: Any, record: Any, lent: Any) -> None:
+def _refuse_in_transaction(connection: Any, record: Any, proxy: Any) -> None:
     if _driver(connection).is_in_transaction():
         log.error("connection_discarded", reason="it was within a transaction while it was in the pool")
         raise DisconnectionError

@@ -1,4 +1,4 @@
-"""The database: one engine with a time limit on everything, and one word for its failures."""
+"""PostgreSQL: an engine with a timeout on every operation, and a single exception for all failures."""
 
 from __future__ import annotations
 
@@ -25,21 +25,29 @@ POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # Such as when the server ended the session while a statement was about to be sent.
 )
-"""What a call raises when PostgreSQL is away, slow or shutting down."""
+"""The exceptions of a call when PostgreSQL is not reachable, too slow or shutting down."""
 
-_REPEATABLE = ("40001", "40P01")
+_RETRYABLE = ("40001", "40P01")
+"""The SQLSTATEs of a serialisation failure and of a deadlock."""
 
 
-def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEngine:
-    """An engine whose every wait ends: for a connection, for a lock, for a statement. `timeout` is in seconds."""
+def open_engine(url: str, *, max_connections: int, timeout: float, name: str) -> AsyncEngine:
+    """Create an engine; nothing is connected before it is used.
+
+    Args:
+        url: The address of the database.
+        max_connections: The size of the pool. Half of it stays open; the rest is opened on demand.
+        timeout: Seconds after which waiting for a connection, a lock or a statement ends.
+        name: The application name that PostgreSQL shows for the connections.
+    """
     milliseconds = str(int(timeout * 1000))
-    kept = max(1, maximum // 2)
+    pool_size = max(1, max_connections // 2)
     engine = create_async_engine(
         url,
-        # What overflows is closed after each use, and opening costs more than most statements; but what is kept open
-        # is taken from all other instances.
-        pool_size=kept,
-        max_overflow=maximum - kept,
+        # Connections beyond the pool size are closed after each use, and opening one costs more than most statements;
+        # but every connection that stays open is not available to other instances.
+        pool_size=pool_size,
+        max_overflow=max_connections - pool_size,
         pool_timeout=timeout,
         pool_use_lifo=True,
         pool_pre_ping=False,
@@ -60,7 +68,7 @@ def open_engine(url: str, *, maximum: int, timeout: float, name: str) -> AsyncEn
 
 
 class Database:
-    """Hands out connections. Raises ServiceUnavailable, and nothing else, when PostgreSQL cannot be used."""
+    """Provides connections. All methods raise ServiceUnavailable, and nothing else, if PostgreSQL cannot be used."""
 
     def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker) -> None:
         self.engine = engine
@@ -68,45 +76,45 @@ class Database:
         self.breaker = breaker
 
     async def warm(self, connections: int) -> None:
-        """Open so many connections ahead of need. Raises ServiceUnavailable."""
+        """Open `connections` connections in advance."""
         async with AsyncExitStack() as stack:
             for _ in range(connections):
                 await stack.enter_async_context(self.connect())
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction that is committed at the end of the block, or rolled back by an exception."""
-        async with self._translated(), self.engine.begin() as connection:
+        """Yield a connection in a transaction: committed at the end of the block, or rolled back on an exception."""
+        async with self._translate_failures(), self.engine.begin() as connection:
             yield connection
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading; each statement is a transaction of its own."""
-        async with self._translated(), self._autocommit.connect() as connection:
+        """Yield a connection for reading; each statement is a transaction of its own."""
+        async with self._translate_failures(), self._autocommit.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[DriverConnection]:
-        """A connection for what runs all the time; each statement is a transaction of its own."""
-        async with self._translated(), self.engine.connect() as connection:
+        """Yield a connection for the most frequent statements; each is a transaction of its own."""
+        async with self._translate_failures(), self.engine.connect() as connection:
             yield DriverConnection(connection)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for several reads that must agree: all see the database as of the first of them."""
-        async with self._translated(), self.engine.connect() as connection:
+        """Yield a connection for several consistent reads: all see the database as of the first of them."""
+        async with self._translate_failures(), self.engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield connection
 
     @asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
+    async def _translate_failures(self) -> AsyncIterator[None]:
         try:
             with self.breaker.call():
                 try:
                     yield
                 except (DBAPIError, asyncpg.InterfaceError) as error:
-                    if _is_refused_value(error):
+                    if _is_unencodable_value(error):
                         raise DataError(None, None, error) from error
                     if not isinstance(error, DBAPIError):
                         raise
@@ -119,19 +127,19 @@ class Database:
             raise ServiceUnavailable from error
 
 
-def is_repeatable(error: BaseException) -> bool:
-    """Whether the whole transaction may simply be tried again: a deadlock or a serialisation failure."""
-    return isinstance(error, DBAPIError) and _sqlstate(error) in _REPEATABLE
+def is_retryable(error: BaseException) -> bool:
+    """Return whether the whole transaction may be retried: after a deadlock or a serialisation failure."""
+    return isinstance(error, DBAPIError) and _sqlstate(error) in _RETRYABLE
 
 
 def violated_constraint(error: IntegrityError) -> str | None:
-    """The name of the constraint that an IntegrityError is about."""
+    """Return the name of the constraint that was violated, if the driver reports it."""
     name: str | None = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
     return name
 
 
-def _is_refused_value(error: DBAPIError | asyncpg.InterfaceError) -> bool:
-    """Whether the driver could not encode a parameter. It says so by an interface error, as of a broken connection."""
+def _is_unencodable_value(error: DBAPIError | asyncpg.InterfaceError) -> bool:
+    """Return whether the driver could not encode a parameter, which it reports like a broken connection."""
     cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
     return isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
 

@@ -1,4 +1,4 @@
-"""One way to call Redis: behind a breaker, with one exception for everything that can go wrong on the way."""
+"""Calls to Redis, behind a circuit breaker and with a single exception for every kind of failure."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from redis.exceptions import RedisError
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
-"""What a call raises when Redis is away, slow or broken."""
+"""The exceptions of a call when Redis is not reachable, too slow or failing."""
 
 
 class RedisUnreachable(Exception):
-    """Redis did not answer."""
+    """Redis did not answer, or answered with an error."""
 
 
 class RedisCaller:
-    """Calls Redis through a breaker. Time limits are those of the client."""
+    """Calls Redis through a circuit breaker. Timeouts are those of the client."""
 
     def __init__(self, breaker: CircuitBreaker) -> None:
         self.breaker = breaker
 
     async def __call__(self, call: Callable[[], Any]) -> Any:
-        """What awaiting `call()` gives. Raises Unreachable."""
+        """Await `call()` and return its result.
+
+        Raises:
+            RedisUnreachable: The call failed, or the circuit is open.
+        """
         try:
             with self.breaker.call():
                 return await call()

@@ -1,4 +1,4 @@
-"""The version of Redis that the service needs."""
+"""The check that Redis is new enough for the service."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 MIN_VERSION = (7, 0)
+"""The oldest supported version of Redis: major, minor."""
 
 
 class UnsupportedRedis(RedisError):
-    """The server answers, and is older than `MIN_VERSION`."""
+    """The server is older than `MIN_VERSION`."""
 
 
 async def require_supported_version(redis: Redis) -> None:
-    """Ask the server for its version. Valkey tells the version of Redis that it is compatible with: 7.2 or newer.
+    """Check the version of the server. Valkey reports the version of Redis that it is compatible with: 7.2 or newer.
 
     Raises:
         UnsupportedRedis: The server is too old.
-        RedisError, OSError, TimeoutError: It does not answer.
+        RedisError, OSError, TimeoutError: The server does not answer.
     """
     facts: dict[str, Any] = await redis.info("server")
     version = str(facts["redis_version"])

@@ -1,4 +1,4 @@
-"""Read replicas: copies of PostgreSQL that serve what may be a moment old."""
+"""Read replicas of PostgreSQL, for reads that may lag a little behind the primary."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.errors import ServiceUnavailable
 from app.stores.postgres import Database
 
-Connect = Callable[[Database], AbstractAsyncContextManager[AsyncConnection]]
+_Connect = Callable[[Database], AbstractAsyncContextManager[AsyncConnection]]
 
 
 class Replicas:
-    """Takes turns among the replicas. One that does not answer is passed over; the primary answers for all."""
+    """Uses the replicas in turn. One that does not answer is skipped; if none answers, the primary is used."""
 
     def __init__(self, replicas: Sequence[Database], primary: Database) -> None:
         self._replicas = replicas
         self._primary = primary
-        self._turns = count()
+        self._next = count()
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """As `Database.connect`."""
+        """Yield a connection of a replica, as `Database.connect` does."""
         async with AsyncExitStack() as stack:
             yield await self._enter(stack, Database.connect)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """As `Database.snapshot`."""
+        """Yield a connection of a replica, as `Database.snapshot` does."""
         async with AsyncExitStack() as stack:
             yield await self._enter(stack, Database.snapshot)
 
-    async def _enter(self, stack: AsyncExitStack, connect: Connect) -> AsyncConnection:
+    async def _enter(self, stack: AsyncExitStack, connect: _Connect) -> AsyncConnection:
         for _ in self._replicas:
-            replica = self._replicas[next(self._turns) % len(self._replicas)]
+            replica = self._replicas[next(self._next) % len(self._replicas)]
             try:
                 return await stack.enter_async_context(connect(replica))
             except ServiceUnavailable:

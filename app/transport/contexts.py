@@ -79,7 +79,7 @@ class Contexts:
         agent = headers.get(b"user-agent")
         address = client_address(scope, self._proxies)
         # Check the block list before verifying the token.
-        self._app.rate_limiter.refuse_blocked(address)
+        self._app.rate_limiter.raise_if_blocked(address)
         return Context(
             self._services,
             caller=None if authorization is None else await self._caller(authorization, address),

@@ -14,8 +14,8 @@ from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
-from app.services.archives.export import Export
-from app.services.archives.import_archive import Import
+from app.services.archives.export_archive import ArchiveExport
+from app.services.archives.import_archive import ArchiveImport
 from app.services.archives.opening_balances import OpeningBalances
 from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens
@@ -39,8 +39,8 @@ from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation import Moderation
-from app.services.players.profile_cache import Profiles
-from app.services.players.provision import Users
+from app.services.players.profile_cache import ProfileCache
+from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.submissions.action_tokens import ActionTokens
@@ -71,13 +71,13 @@ class App:
     action_tokens: ActionTokens
     catalogue: CatalogueService
     catalogue_changes: CatalogueChanges
-    export: Export
-    import_archive: Import
+    export: ArchiveExport
+    import_archive: ArchiveImport
     opening_balances: OpeningBalances
     milestones: Milestones
     player_profile: ReadPlayerProfile
-    profiles: Profiles
-    users: Users
+    profiles: ProfileCache
+    users: UserProvisioning
     issue_token: IssueToken
     submit_score: SubmitScore
     award_service: AwardService

@@ -20,7 +20,7 @@ def jwks_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Jwks
         return None
     http = httpx2.AsyncClient(timeout=5.0)
     stack.push_async_callback(http.aclose)
-    return JwksKeys(settings.jwt_jwks_url, http, runtime.monotonic, runtime.random)
+    return JwksKeys(settings.jwt_jwks_url, http, runtime)
 
 
 def secrets_of(current: SecretStr, previous: SecretStr | None) -> SigningKeys:

@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
+from app.models.advisory_locks import AdvisoryLock
 from app.runtime import Runtime
-from app.services.archives.export import Export
-from app.services.archives.import_archive import Import
+from app.services.archives.export_archive import ArchiveExport
+from app.services.archives.import_archive import ArchiveImport
 from app.services.archives.opening_balances import OpeningBalances
 from app.services.archives.seed import Seed
-from app.services.auth.access_tokens import AccessTokens, SecretKeys
+from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
 from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
 from app.services.boards.close_windows import CloseWindows
@@ -22,7 +23,6 @@ from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
-from app.services.limits.from_settings import limits_of
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
@@ -38,6 +38,7 @@ from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
+from app.wiring.limits import rate_limits_of
 from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
 from app.wiring.writing import WriteServices, create_write_services
@@ -56,7 +57,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     jwks = jwks_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     rate_limiter = RateLimiter(
-        stores.redis, stores.redis_caller, limits_of(settings), runtime.monotonic, prefix=settings.redis_prefix
+        stores.redis, stores.redis_caller, rate_limits_of(settings), runtime, prefix=settings.redis_prefix
     )
     return App(
         settings=settings,
@@ -67,21 +68,18 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         rate_limiter=rate_limiter,
         jwks=jwks,
         access_tokens=AccessTokens(
-            jwks or SecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
+            jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
+            runtime,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             max_lifetime=settings.access_token_max_lifetime,
         ),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
-        catalogue_changes=CatalogueChanges(
-            database, catalogue, announcements.catalogue_changed, limits, runtime.clock, runtime.random_bytes
-        ),
-        export=Export(database, runtime.clock),
-        import_archive=Import(
-            database, catalogue, announcements.catalogue_changed, runtime.clock, runtime.random_bytes
-        ),
-        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime.clock, runtime.random_bytes),
+        catalogue_changes=CatalogueChanges(database, catalogue, announcements.catalogue_changed, limits, runtime),
+        export=ArchiveExport(database, runtime),
+        import_archive=ArchiveImport(database, catalogue, announcements.catalogue_changed, runtime),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
@@ -102,7 +100,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
         board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, runtime),
-        history=PlayerHistory(stores.replicas, reading.profiles, runtime.clock),
+        history=PlayerHistory(stores.replicas, reading.profiles, runtime),
         close_windows=close_windows,
         board_reader=reading.board_reader,
         live_updates=LiveUpdates(reading.hub, reading.profiles, catalogue),
@@ -119,15 +117,13 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         catalogue_lists=CatalogueLists(catalogue),
         rebuild=reading.rebuild,
         reconcile=reconcile,
-        seeding=Seed(database, catalogue, runtime.clock, runtime.random),
+        seeding=Seed(database, catalogue, runtime),
         verify=Verify(
             database,
-            CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime.clock),
+            CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime),
             cap=settings.score_cap,
         ),
-        jobs=Jobs(
-            LeaderLock(database), _jobs(reconcile, close_windows, anchors, writing), runtime.clock, runtime.monotonic
-        ),
+        jobs=Jobs(LeaderLock(database, AdvisoryLock.JOBS), _jobs(reconcile, close_windows, anchors, writing), runtime),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,

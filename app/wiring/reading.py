@@ -20,7 +20,7 @@ from app.services.boards.fallback_reader import FallbackReader
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.signal import Signal
 from app.wiring.stores import Stores, new_redis
 
@@ -33,7 +33,7 @@ class ReadServices:
     notices: Notices
     announcements: Announcements
     catalogue: CatalogueService
-    profiles: Profiles
+    profiles: ProfileCache
     board_reader: FallbackReader
     rebuild: Rebuild
     hub: Hub
@@ -47,7 +47,7 @@ async def create_read_services(
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
-    profiles = Profiles(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
+    profiles = ProfileCache(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
     boards_replaced = Signal()
     rebuild = Rebuild(
         stores.database, stores.housekeeping_index, stores.index_loader, catalogue, boards_replaced, runtime

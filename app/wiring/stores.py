@@ -53,12 +53,10 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     database = _database(settings.database_url, settings, runtime, stack, availability_changed)
     replicas = [_database(url, settings, runtime, stack, Signal()) for url in settings.database_replica_urls]
     redis = _command_client(settings, stack)
-    redis_caller = RedisCaller(
-        CircuitBreaker("redis", REDIS_FAILURES, runtime.monotonic, on_change=availability_changed)
-    )
+    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed))
     housekeeping_timeout = max(MIN_HOUSEKEEPING_TIMEOUT, settings.redis_timeout)
     housekeeping_redis = _command_client(settings.model_copy(update={"redis_timeout": housekeeping_timeout}), stack)
-    housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime.monotonic))
+    housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime))
     keys = RedisKeys(settings.redis_prefix)
 
     return Stores(
@@ -112,9 +110,9 @@ def _new_cluster(settings: Settings) -> Redis:
 def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal) -> Database:
     engine = open_engine(
         url,
-        maximum=settings.db_pool_max,
+        max_connections=settings.db_pool_max,
         timeout=settings.db_timeout,
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime.monotonic, on_change=on_change))
+    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime, on_change=on_change))

@@ -15,7 +15,7 @@ from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.moderation.moderation import Moderation, moderation_of
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_tokens import ActionTokens
 from app.services.submissions.award import AwardService
@@ -29,7 +29,7 @@ from app.wiring.stores import Stores
 class WriteServices:
     """The objects that issue action tokens, post to the ledger and correct scores."""
 
-    users: Users
+    users: UserProvisioning
     milestones: Milestones
     after_commit: AfterCommit
     account_cache: AccountCache
@@ -53,7 +53,9 @@ def create_write_services(
     # Without group commit every submission is a transaction of its own, and many may run at the same time.
     batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
     min_second_batch = (batch + 1) // 2
-    users = Users(database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision)
+    users = UserProvisioning(
+        database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision
+    )
     milestones = Milestones(database, announcements.milestone_reached)
     after_commit = AfterCommit(
         stores.board_index,

@@ -17,22 +17,24 @@ depends_on = None
 
 
 def upgrade() -> None:
-    create_functions()
-    create_users()
-    create_catalogue()
-    create_catalogue_changes()
-    create_action_tokens()
-    create_signing_sessions()
-    create_ledger()
-    create_scores()
-    create_flags()
-    create_milestones()
-    create_anchors()
-    create_closed_windows()
-    insert_catalogue()
+    """Create everything."""
+    _create_functions()
+    _create_users()
+    _create_catalogue()
+    _create_catalogue_changes()
+    _create_action_tokens()
+    _create_signing_sessions()
+    _create_ledger()
+    _create_scores()
+    _create_flags()
+    _create_milestones()
+    _create_anchors()
+    _create_closed_windows()
+    _insert_catalogue()
 
 
 def downgrade() -> None:
+    """Drop everything."""
     # In the opposite order, so that no foreign key refers to a missing table. Indexes are dropped with their tables.
     for table in (
         "closing_scores",
@@ -54,8 +56,8 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION leaderboard_raise_if(boolean, text, text)")
 
 
-def create_functions() -> None:
-    # For a statement that must take back everything it did: SQL by itself has no way to raise an error.
+def _create_functions() -> None:
+    # For a statement that must roll back everything it did: plain SQL cannot raise an error.
     op.execute(
         """
         CREATE FUNCTION leaderboard_raise_if(condition boolean, error_code text, problem text) RETURNS void
@@ -67,7 +69,7 @@ def create_functions() -> None:
     )
 
 
-def create_users() -> None:
+def _create_users() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -90,7 +92,7 @@ def create_users() -> None:
     )
 
 
-def create_catalogue() -> None:
+def _create_catalogue() -> None:
     op.create_table(
         "categories",
         sa.Column("id", sa.String(length=50), nullable=False),
@@ -142,7 +144,7 @@ def create_catalogue() -> None:
     )
 
 
-def create_catalogue_changes() -> None:
+def _create_catalogue_changes() -> None:
     op.create_table(
         "catalogue_changes",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -165,8 +167,8 @@ def create_catalogue_changes() -> None:
     op.create_index("ix_catalogue_changes_subject", "catalogue_changes", ["subject", "subject_id", "id"])
 
 
-def create_action_tokens() -> None:
-    # The user is no foreign key: issuing a token locks the user's row, and users are never removed.
+def _create_action_tokens() -> None:
+    # The user is not a foreign key: issuing a token locks the user's row, and users are never removed.
     op.create_table(
         "action_tokens",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
@@ -190,7 +192,7 @@ def create_action_tokens() -> None:
     op.create_index("ix_action_tokens_expires_at", "action_tokens", ["expires_at"])
 
 
-def create_signing_sessions() -> None:
+def _create_signing_sessions() -> None:
     op.create_table(
         "signing_sessions",
         sa.Column("key_id", sa.Uuid(), nullable=False),
@@ -204,8 +206,8 @@ def create_signing_sessions() -> None:
     op.create_index("ix_signing_sessions_expires_at", "signing_sessions", ["expires_at"])
 
 
-def create_ledger() -> None:
-    # Users and categories are no foreign keys: to look both up costs nearly as much as to write the row, and the
+def _create_ledger() -> None:
+    # Users and categories are not foreign keys: looking both up costs nearly as much as writing the row, and the
     # statement that writes it has locked the user's row. `leaderboard verify` checks both.
     op.create_table(
         "score_transactions",
@@ -266,7 +268,7 @@ def create_ledger() -> None:
     op.create_index("ix_score_transactions_created_at", "score_transactions", ["created_at"], postgresql_using="brin")
 
 
-def create_scores() -> None:
+def _create_scores() -> None:
     op.create_table(
         "scores",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -291,7 +293,7 @@ def create_scores() -> None:
     )
 
 
-def create_flags() -> None:
+def _create_flags() -> None:
     op.create_table(
         "flags",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -326,7 +328,7 @@ def create_flags() -> None:
     )
 
 
-def create_milestones() -> None:
+def _create_milestones() -> None:
     op.create_table(
         "milestones",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -348,7 +350,7 @@ def create_milestones() -> None:
     )
 
 
-def create_anchors() -> None:
+def _create_anchors() -> None:
     op.create_table(
         "ledger_anchors",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -358,7 +360,7 @@ def create_anchors() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_ledger_anchors")),
     )
-    # The user is no foreign key: the row is evidence that a user was removed.
+    # The user is not a foreign key: the row is evidence that a user was removed.
     op.create_table(
         "ledger_anchor_heads",
         sa.Column("user_id", sa.Uuid(), nullable=False),
@@ -371,7 +373,7 @@ def create_anchors() -> None:
     op.create_index("ix_ledger_anchor_heads_anchor", "ledger_anchor_heads", ["anchor", "user_id"])
 
 
-def create_closed_windows() -> None:
+def _create_closed_windows() -> None:
     op.create_table(
         "window_closings",
         sa.Column("category_id", sa.String(length=50), nullable=False),
@@ -399,7 +401,7 @@ def create_closed_windows() -> None:
     )
 
 
-def insert_catalogue() -> None:
+def _insert_catalogue() -> None:
     op.execute(
         """
         INSERT INTO categories (id, name, description) VALUES

@@ -1,7 +1,6 @@
 """Rate limits while Redis is away: stricter, never none, and never slow."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -16,6 +15,7 @@ from app.services.limits.rate_limiter import RateLimiter
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
 from tests.support.limits import limits
+from tests.support.runtime import runtime_for
 from tests.support.service import caller
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT
@@ -23,16 +23,16 @@ from tests.support.wait_until import TIMEOUT
 REDIS_TIMEOUT = 0.25
 
 
-class ImpatientBreaker(CircuitBreaker):
-    """A breaker that counts the calls it lets through, and whose pause lasts until a test ends it."""
+class ManualBreaker(CircuitBreaker):
+    """A circuit breaker that counts the calls it allows, and whose retry interval ends when a test says so."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.tries = 0
-        super().__init__("redis", REDIS_FAILURES, lambda: self.now)
+        super().__init__("redis", REDIS_FAILURES, runtime_for(monotonic=lambda: self.now))
 
-    def skip_pause(self) -> None:
-        """Let the next call be the one that tries again."""
+    def end_retry_interval(self) -> None:
+        """Make the next call the trial call."""
         self.now += 1.0
 
     @contextmanager
@@ -43,7 +43,7 @@ class ImpatientBreaker(CircuitBreaker):
 
 
 @asynccontextmanager
-async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[RateLimiter, ImpatientBreaker]]:
+async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[RateLimiter, ManualBreaker]]:
     pool = BlockingConnectionPool.from_url(
         server.url,
         timeout=REDIS_TIMEOUT,
@@ -52,8 +52,8 @@ async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[R
         retry=Retry(NoBackoff(), 0),
     )
     async with Redis.from_pool(pool) as redis:
-        breaker = ImpatientBreaker()
-        yield RateLimiter(redis, RedisCaller(breaker), limits(query=query), time.monotonic, prefix="t"), breaker
+        breaker = ManualBreaker()
+        yield RateLimiter(redis, RedisCaller(breaker), limits(query=query), runtime_for(), prefix="t"), breaker
 
 
 async def passing(limiter: RateLimiter, who: object, tries: int) -> int:
@@ -80,27 +80,27 @@ async def test_without_redis_half_of_the_limit_holds(
         alice = caller()
         assert await passing(limiter, alice, 25) == 10
         left = (await limiter.allowances(alice))[Activity.QUERY]
-        assert (left.limit.most, left.remaining) == (10, 0)
+        assert (left.limit.max_hits, left.remaining) == (10, 0)
 
 
-async def test_a_frozen_redis_is_waited_for_three_times_and_then_once_after_each_pause(redis_server: BreakableServer):
+async def test_a_frozen_redis_is_called_three_times_and_then_once_per_retry_interval(redis_server: BreakableServer):
     async with limiting(redis_server, query=10_000) as (limiter, breaker):
         await passing(limiter, caller(), 1)
         redis_server.freeze()
         breaker.tries = 0
         await passing(limiter, caller(), 1000)
         assert breaker.tries == 3
-        breaker.skip_pause()
+        breaker.end_retry_interval()
         await passing(limiter, caller(), 1000)
         assert breaker.tries == 4
 
 
-async def test_while_one_call_tries_a_frozen_redis_the_others_do_not_wait(redis_server: BreakableServer):
+async def test_during_a_trial_call_to_a_frozen_redis_other_requests_do_not_wait(redis_server: BreakableServer):
     async with limiting(redis_server, query=10_000) as (limiter, breaker):
         redis_server.freeze()
         while not breaker.is_open:
             await passing(limiter, caller(), 1)
-        breaker.skip_pause()
+        breaker.end_retry_interval()
         trial = asyncio.create_task(passing(limiter, caller(), 1))
         await asyncio.sleep(0)
         await asyncio.gather(*(passing(limiter, caller(), 1) for _ in range(200)))
@@ -116,7 +116,7 @@ async def test_it_counts_in_redis_again_when_that_is_back(redis_server: Breakabl
         await redis_server.start()
         async with asyncio.timeout(TIMEOUT):
             while breaker.is_open:
-                breaker.skip_pause()
+                breaker.end_retry_interval()
                 await passing(limiter, caller(), 1)
                 await asyncio.sleep(0.01)
         assert await passing(limiter, caller(), 25) == 20

@@ -118,7 +118,7 @@ async def test_nothing_is_acknowledged_without_postgres_and_the_token_stays_good
         assert receipt.new_score == 100
 
 
-async def test_a_frozen_postgres_holds_nobody_for_long(
+async def test_requests_to_a_frozen_postgres_end_at_their_timeout(
     on_a_breakable_postgres: Settings, postgres_server: BreakableServer
 ):
     async with opened(on_a_breakable_postgres) as app:

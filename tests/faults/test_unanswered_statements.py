@@ -1,7 +1,6 @@
 """A connection on which PostgreSQL left something unanswered is not used again: what follows is really committed."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain.errors import ServiceUnavailable
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
+from tests.support.runtime import runtime_for
 from tests.support.stores import BreakableServer
 
 PID = text("SELECT pg_backend_pid() AS pid")
@@ -72,7 +72,7 @@ async def outside(postgres_server: BreakableServer) -> AsyncIterator[asyncpg.Con
 
 @pytest.fixture
 async def engine(postgres_server: BreakableServer) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(postgres_server.url, maximum=2, timeout=1.0, name="test")
+    engine = open_engine(postgres_server.url, max_connections=2, timeout=1.0, name="test")
     yield engine
     await engine.dispose()
 
@@ -80,7 +80,7 @@ async def engine(postgres_server: BreakableServer) -> AsyncIterator[AsyncEngine]
 @pytest.fixture
 def database(engine: AsyncEngine, outside: asyncpg.Connection) -> Database:
     """A pool that keeps one connection, so that whoever comes next gets the one before, if it was kept."""
-    return Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, time.monotonic, threshold=1000))
+    return Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, runtime_for(), threshold=1000))
 
 
 async def pid_of(database: Database) -> int:

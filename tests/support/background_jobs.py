@@ -1,26 +1,26 @@
-"""Run jobs of a test on several instances, with a real PostgreSQL."""
+"""Instances that compete to run jobs of a test, on a real PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import asyncpg
 from sqlalchemy import make_url
 
-from app.runtime import utc_now
+from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, Jobs
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.leader_lock import LeaderLock, Lease
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.telemetry.supervision import end
+from tests.support.runtime import runtime_for
 
 QUICK = Lease(check_interval=0.2, check_timeout=2.0, idle_timeout=10.0)
-"""A leader that does not answer for two seconds loses the lock, which is enough for a busy machine."""
+"""A new leader waits for two seconds; a busy machine has as long to answer."""
 
-SELECT_LOCK_HOLDER = """
+HOLDER = """
 SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
 WHERE locktype = 'advisory' AND granted AND datname = current_database()
 """
@@ -28,10 +28,10 @@ WHERE locktype = 'advisory' AND granted AND datname = current_database()
 
 @asynccontextmanager
 async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Database]:
-    """Open a database with its own pool during the block."""
-    engine = open_engine(url, maximum=4, timeout=timeout, name="test")
+    """A database with a pool of its own."""
+    engine = open_engine(url, max_connections=4, timeout=timeout, name="test")
     try:
-        yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, time.monotonic))
+        yield Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime_for()))
     finally:
         await engine.dispose()
 
@@ -40,8 +40,8 @@ async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Databa
 async def competing(
     database: Database, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.5
 ) -> AsyncIterator[Jobs]:
-    """Run jobs that compete for the lock during the block."""
-    made = Jobs(LeaderLock(database, lease), jobs, utc_now, time.monotonic, compete_interval)
+    """Jobs that compete for the lock until the end of the block."""
+    made = Jobs(LeaderLock(database, AdvisoryLock.JOBS, lease), jobs, runtime_for(), compete_interval)
     task = asyncio.create_task(made.run())
     try:
         yield made
@@ -51,13 +51,13 @@ async def competing(
 
 @asynccontextmanager
 async def instance(url: str, *jobs: Job, compete_interval: float = 0.5) -> AsyncIterator[Jobs]:
-    """Run an instance, with its own pool, that competes for the lock during the block."""
+    """An instance of its own that competes for the lock until the end of the block."""
     async with database_at(url) as database, competing(database, *jobs, compete_interval=compete_interval) as made:
         yield made
 
 
 class Work:
-    """The work of a job. A test can wait for its runs; `events` records the begin and end of each."""
+    """The work of a job. A test awaits its runs; every run is written down in `events` when it begins and ends."""
 
     def __init__(
         self, name: str, events: list[str] | None = None, *, outcome: Callable[[], BaseException | None] = lambda: None
@@ -73,11 +73,10 @@ class Work:
         self._changed = asyncio.Condition()
 
     def job(self, *, interval: float = 0.01, timeout: float = 60) -> Job:
-        """Return a job that does this work."""
+        """A job that does this work."""
         return Job(self.name, interval, timeout, self)
 
     async def __call__(self) -> None:
-        """Run the job once."""
         self.events.append(f"{self.name} begins")
         self.begun += 1
         self.concurrent += 1
@@ -93,13 +92,13 @@ class Work:
             self.events.append(f"{self.name} ends")
 
     async def has_begun(self, times: int) -> None:
-        """Wait until `times` runs have begun."""
+        """Wait until so many runs have begun."""
         async with asyncio.timeout(30), self._changed:
             await self._changed.wait_for(lambda: self.begun >= times)
 
 
 async def ask(url: str, statement: str, *arguments: object) -> object:
-    """Return the value of a statement, executed on a new connection."""
+    """The value of a statement on a connection of its own."""
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=30)
     try:
@@ -109,7 +108,7 @@ async def ask(url: str, statement: str, *arguments: object) -> object:
 
 
 async def holder(url: str) -> int:
-    """Return the id of the PostgreSQL process whose session holds the lock."""
-    pid = await ask(url, SELECT_LOCK_HOLDER)
-    assert isinstance(pid, int), "no session holds the lock"
+    """The process of PostgreSQL that serves the session with the lock."""
+    pid = await ask(url, HOLDER)
+    assert isinstance(pid, int), "nobody holds the lock"
     return pid

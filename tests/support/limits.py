@@ -1,4 +1,4 @@
-"""Rate limits for tests, and time that a test advances."""
+"""Rate limits for tests, and time that passes when a test says so."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 
 from redis.asyncio import Redis
 
-from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 
-NO_BLOCKING = Blocking(overruns=100_000, within=MINUTE, seconds=300)
+NO_BLOCKING = BlockingRule(max_overruns=100_000, window_seconds=MINUTE, block_seconds=300)
 
 
 def limits(
@@ -19,10 +19,10 @@ def limits(
     issue_address: int = 1000,
     submit_address: int = 1000,
     anonymous: int = 1000,
-    everybody: int = 100_000,
-    blocking: Blocking = NO_BLOCKING,
+    service_wide: int = 100_000,
+    blocking: BlockingRule = NO_BLOCKING,
 ) -> Limits:
-    """Return limits that no test reaches, except those that are given."""
+    """Limits that are in nobody's way but for those a test names."""
     return Limits(
         user={
             Activity.ISSUE: Limit("user-issue", "action tokens", issue, MINUTE),
@@ -34,35 +34,35 @@ def limits(
             Activity.SUBMIT: Limit("address-submit", "submissions", submit_address, MINUTE),
         },
         anonymous=Limit("anonymous", "anonymous requests", anonymous, MINUTE),
-        everybody=Limit("everybody", "requests", everybody, 1),
+        service_wide=Limit("everybody", "requests", service_wide, 1),
         blocking=blocking,
     )
 
 
 class ShiftableTime:
-    """A monotonic clock that can be advanced together with the ages of a rate limiter's entries in Redis."""
+    """A monotonic clock that can be advanced together with the state of a rate limiter in Redis."""
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
-        self._offset = 0.0
+        self._advanced = 0.0
 
     def monotonic(self) -> float:
-        """Return the time in seconds."""
-        return time.monotonic() + self._offset
+        return time.monotonic() + self._advanced
 
     async def advance(self, seconds: float) -> None:
-        """Advance this clock, and shorten the lifetime of all keys with the prefix."""
-        self._offset += seconds
+        """Advance this clock, and make all keys of the prefix older."""
+        self._advanced += seconds
+        microseconds = round(seconds * 1_000_000)
         async for key in self._redis.scan_iter(f"{self._prefix}:*"):
             left = await self._redis.pttl(key)
             if left <= seconds * 1000:
                 await self._redis.delete(key)
                 continue
             if await self._redis.type(key) == b"list":
-                instants = [
-                    int(instant) - round(seconds * 1_000_000) for instant in await self._redis.lrange(key, 0, -1)
-                ]
+                instants = [int(instant) - microseconds for instant in await self._redis.lrange(key, 0, -1)]
                 await self._redis.delete(key)
                 await self._redis.rpush(key, *instants)
+            else:
+                await self._redis.set(key, int(await self._redis.get(key)) - microseconds)
             await self._redis.pexpire(key, round(left - seconds * 1000))

@@ -89,9 +89,14 @@ def access_token(settings: Settings, subject: str = "alice", role: Role = Role.P
 
 
 @asynccontextmanager
-async def opened(settings: Settings, clock: Callable[[], datetime] = utc_now) -> AsyncIterator[App]:
-    """The service's objects, with every category loaded in Redis."""
-    async with open_app(settings, runtime_for(clock)) as app:
+async def opened(
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, housekeeping: bool = True
+) -> AsyncIterator[App]:
+    """Open the services, with every category loaded in Redis.
+
+    Without `housekeeping` no job runs in the background: a test that counts what a job does runs it by itself.
+    """
+    async with open_app(settings, runtime_for(clock), housekeeping=housekeeping) as app:
         await app.rebuild.ensure_loaded()
         yield app
 

@@ -32,11 +32,11 @@ def migrate(
     if down is not None and not yes:
         _confirm(down)
     from app.cli.process.stores import open_settings_with_stores, translate_store_errors
-    from app.models.migrate import downgrade, revisions, upgrade
+    from app.models.migrate import downgrade, read_revisions, upgrade
 
     with open_settings_with_stores() as settings, translate_store_errors("PostgreSQL", settings.database_url):
         url = str(settings.database_url)
-        before, newest = revisions(url)
+        before, newest = read_revisions(url)
         try:
             if down is None:
                 upgrade(url)
@@ -44,7 +44,7 @@ def migrate(
                 downgrade(url, down)
         except alembic.util.CommandError as error:
             raise CommandError(str(error)) from error
-        after, _ = revisions(url)
+        after, _ = read_revisions(url)
     console(stderr=True).print(
         f"The database is at revision {after or 'base'} (was {before or 'base'}, newest {newest})"
     )

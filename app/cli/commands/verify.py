@@ -12,7 +12,7 @@ from app.cli.terminal.output import console, examples, progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.services.verify import Finding
+    from app.services.verify import CheckResult
     from app.wiring import App
 
 
@@ -30,7 +30,7 @@ def verify() -> int:
     """
     from app.cli.process.open_services import with_services
 
-    async def work(app: App) -> Sequence[Finding]:
+    async def work(app: App) -> Sequence[CheckResult]:
         with progress() as bar:
             tasks = {}
 
@@ -44,17 +44,17 @@ def verify() -> int:
     return _show(with_services(work))
 
 
-def _show(findings: Sequence[Finding]) -> int:
+def _show(findings: Sequence[CheckResult]) -> int:
     from rich.table import Table
 
     table = Table("Check", "Invariant", "Checked", "Breaches", box=None)
     table.columns[2].justify = table.columns[3].justify = "right"
     for finding in findings:
-        breaches = f"[bold red]{len(finding.breaches)}[/]" if finding.breaches else "[green]none[/]"
-        table.add_row(finding.name, finding.promise, f"{finding.checked:,}", breaches)
+        found = f"[bold red]{len(finding.violations)}[/]" if finding.violations else "[green]none[/]"
+        table.add_row(finding.name, finding.invariant, f"{finding.checked:,}", found)
     out = console()
     out.print(table)
-    sentences = [sentence for finding in findings for sentence in finding.breaches]
-    for sentence in sentences:
+    broken = [sentence for finding in findings for sentence in finding.violations]
+    for sentence in broken:
         out.print(f"[bold red]✗[/] {sentence}", soft_wrap=True)
-    return FAILED if sentences else 0
+    return FAILED if broken else 0

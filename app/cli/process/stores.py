@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from app.cli.process.data_folder import DATA_FOLDER
 from app.cli.terminal.errors import CommandError
 from app.config import Settings, load_settings
-from app.models.migrate import UnknownRevision, revisions, upgrade
+from app.models.migrate import UnknownRevision, read_revisions, upgrade
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
     """
     url = str(settings.database_url)
     with translate_store_errors("PostgreSQL", url):
-        current, newest = revisions(url)
+        current, newest = read_revisions(url)
         if current != newest and upgrading:
             upgrade(url)
         elif current != newest:

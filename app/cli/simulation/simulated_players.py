@@ -14,8 +14,8 @@ import httpx2
 
 from app.cli.simulation.play_stats import ACCEPTED, SKIPPED, PlayStats
 from app.cli.terminal.errors import CommandError
-from app.domain.players.synthetic import ADJECTIVES, ANIMALS
 from app.services.archives.seed import DEMO_NAMES
+from app.services.archives.synthetic_players import ADJECTIVES, ANIMALS
 
 MAX_CONCURRENT_ACTIONS = 100
 """When this many actions are running, the next one waits, so that a slow server is not overloaded."""

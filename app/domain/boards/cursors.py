@@ -11,7 +11,7 @@ from uuid import UUID
 from app.domain.boards.board import Board
 from app.domain.boards.views import Position
 from app.domain.errors import BadUserInput
-from app.domain.instants import instant, micros
+from app.domain.instants import from_micros, to_micros
 
 _POSITION = struct.Struct(">iQ16s")
 _SEQUENCE = struct.Struct(">Q")
@@ -24,14 +24,14 @@ _CHECKSUM_SIZE = 8
 
 def board_cursor(board: Board, position: Position) -> str:
     """Encode a position on `board`."""
-    return _encode(board.key, _POSITION.pack(position.sort_key, micros(position.reached_at), position.user_id.bytes))
+    return _encode(board.key, _POSITION.pack(position.sort_key, to_micros(position.reached_at), position.user_id.bytes))
 
 
 def parse_board_cursor(board: Board, cursor: str) -> Position:
     """Decode a cursor of `board`. Raises BadUserInput for one of another board or window, or malformed."""
     sort_key, reached_at, user_id = _POSITION.unpack(_decode(board.key, cursor, _POSITION.size))
     try:
-        return Position(sort_key, instant(reached_at), UUID(bytes=user_id))
+        return Position(sort_key, from_micros(reached_at), UUID(bytes=user_id))
     except OverflowError:  # The client made up the cursor: there is no such instant.
         raise BadUserInput(FOREIGN_CURSOR) from None
 

@@ -1,0 +1,1 @@
+"""The catalogue of categories and actions, and the validation of its changes."""

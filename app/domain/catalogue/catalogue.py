@@ -1,4 +1,4 @@
-"""The catalogue: which categories there are, and what their actions pay."""
+"""The catalogue: the categories, and the points of their actions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound, InvalidAction
 
 DEFAULT_CATEGORY = "global"
+"""The category of every installation, used where none is given."""
 
 
 class SortOrder(StrEnum):
-    """Which score leads a board."""
+    """Which score is the best."""
 
     HIGH_FIRST = "HIGH_FIRST"
     LOW_FIRST = "LOW_FIRST"
 
 
 class Operator(StrEnum):
-    """How an award changes a score: it is added, it replaces a worse one, or it replaces any."""
+    """How an award changes a score: it is added, it replaces a worse score, or it replaces any score."""
 
     SUM = "SUM"
     BEST = "BEST"
@@ -30,7 +31,7 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A family of boards, one per period and window. `score_cap` is the highest score a user can have in it."""
+    """A separate ranking with one board per period and window. `score_cap` is the highest score of a user in it."""
 
     id: str
     name: str
@@ -43,21 +44,21 @@ class Category:
 
     @property
     def ranks_zero(self) -> bool:
-        """Whether a score of 0 stands on the boards, as the last.
+        """Whether a score of 0 is ranked, at the end.
 
-        Where scores do not add up, or the lowest leads, 0 cannot be won: there it means that nothing is left.
+        If scores are not added up, or the lowest is the best, 0 cannot be reached: it means that there is no score.
         """
         return self.operator is Operator.SUM and self.sort_order is SortOrder.HIGH_FIRST
 
     def require(self, period: Period) -> None:
-        """Raise BadUserInput when this category keeps no boards of `period`."""
+        """Raise BadUserInput if this category has no boards of `period`."""
         if period not in self.periods:
             raise BadUserInput(f"The category {self.id} has no {period.value} board.")
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something a player can complete. `points` is what it pays, unless one of its `difficulties` is named."""
+    """Something that players can complete. It is worth `points`, or those of one of its `difficulties`."""
 
     id: str
     name: str
@@ -72,7 +73,7 @@ class Action:
     enabled: bool = True
 
     def points_for(self, difficulty: str | None) -> int:
-        """The points for `difficulty`, or the plain ones for None. Raises InvalidAction for an unknown difficulty."""
+        """Return the points of `difficulty`, or `points` for None. Raises InvalidAction for an unknown difficulty."""
         if difficulty is None:
             return self.points
         try:
@@ -82,21 +83,21 @@ class Action:
 
 
 class Catalogue:
-    """One consistent reading of all categories and actions."""
+    """All categories and actions, consistent as of one moment."""
 
     def __init__(self, categories: Iterable[Category], actions: Iterable[Action]) -> None:
         self.categories = {category.id: category for category in categories}
         self.actions = {action.id: action for action in actions}
 
     def category(self, category_id: str) -> Category:
-        """The category of that id, enabled or not. Raises CategoryNotFound."""
+        """Return the category with this id, enabled or not. Raises CategoryNotFound."""
         try:
             return self.categories[category_id]
         except KeyError:
             raise CategoryNotFound from None
 
     def action(self, action_id: str) -> Action:
-        """The action of that id when it can be claimed now. Raises InvalidAction."""
+        """Return the action with this id. Raises InvalidAction if it or its category is disabled or does not exist."""
         action = self.actions.get(action_id)
         if action is None or not action.enabled or not self.categories[action.category].enabled:
             raise InvalidAction

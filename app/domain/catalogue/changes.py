@@ -1,7 +1,7 @@
-"""Changes of the catalogue: what an operator may write into it, and what becomes of it.
+"""Validation of changes of the catalogue.
 
-Categories and actions are written as documents: JSON objects with the names that the GraphQL schema gives their
-fields. A change gives some of the fields; the others stay, or take their defaults in something new.
+Categories and actions are written as documents: JSON objects whose fields have the names of the GraphQL schema. A
+change gives some of the fields; the others keep their values, or have their defaults in a new category or action.
 """
 
 from __future__ import annotations
@@ -19,19 +19,32 @@ from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Operator, SortOrder
 from app.domain.errors import BadUserInput
 
 Document = Mapping[str, Any]
+"""A category or action as a JSON object."""
 
 REQUIRED = object()
+"""Instead of a default: the field must be given for a new category or action."""
+
 DAY = 86_400
-NAME_MAX, DESCRIPTION_MAX, ID_MAX, REASON_MAX, DIFFICULTIES_MAX = 100, 1_000, 50, 500, 20
-DAILY_LIMIT_MAX = 1_000
-"""So many past completions are counted at most when one is judged."""
+"""Seconds in a day."""
+
+MAX_NAME, MAX_DESCRIPTION, MAX_ID, MAX_REASON = 100, 1_000, 50, 500
+"""Maximum characters of texts."""
+
+MAX_DIFFICULTIES = 20
+"""Maximum number of difficulties of an action."""
+
+MAX_DAILY_LIMIT = 1_000
+"""Maximum daily limit of an action: no more past completions are counted when one is judged."""
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+"""The form of the id of a category."""
+
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""The form of the id of an action, and of the name of a difficulty."""
 
 
 class CatalogueSubject(StrEnum):
-    """What is changed."""
+    """The kind of what is changed."""
 
     CATEGORY = "category"
     ACTION = "action"
@@ -39,7 +52,13 @@ class CatalogueSubject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueLimits:
-    """What this installation allows: the highest score, the most points of one action, a token's life in seconds."""
+    """The bounds of this installation.
+
+    Attributes:
+        score_cap: The highest score.
+        points: The maximum points of an action.
+        token_seconds: The lifetime of an action token.
+    """
 
     score_cap: int
     points: int
@@ -48,7 +67,7 @@ class CatalogueLimits:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One category or action as it was and as it is to be. `before` is None for a new one."""
+    """One category or action before and after a change. `before` is None for a new one."""
 
     subject: CatalogueSubject
     before: Document | None
@@ -62,14 +81,14 @@ class Change:
 
     @property
     def changes_order(self) -> bool:
-        """Whether existing scores would have to be ordered or counted anew."""
+        """Whether existing scores would have to be sorted or computed again."""
         before = self.before
         return before is not None and any(before.get(key) != self.after.get(key) for key in ("sortOrder", "operator"))
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """A change that was made, as the audit has it. `actor_id` is None for the command line."""
+    """A change in the audit log. `actor_id` is None for the command line."""
 
     id: UUID
     change: Change
@@ -80,11 +99,20 @@ class RecordedChange:
 
 
 def category_change(before: Document | None, given: Document, limits: CatalogueLimits) -> Change:
-    """What `given` makes of a category. Raises BadUserInput, with all problems in its message."""
+    """Validate a change of a category.
+
+    Args:
+        before: The present state; None for a new category.
+        given: The fields to change.
+        limits: The bounds of this installation.
+
+    Raises:
+        BadUserInput: The change is invalid. The message has all problems.
+    """
     fields = {
-        "id": (REQUIRED, _text(ID_MAX, SLUG)),
-        "name": (REQUIRED, _text(NAME_MAX)),
-        "description": ("", _text(DESCRIPTION_MAX, empty=True)),
+        "id": (REQUIRED, _text(MAX_ID, SLUG)),
+        "name": (REQUIRED, _text(MAX_NAME)),
+        "description": ("", _text(MAX_DESCRIPTION, empty=True)),
         "sortOrder": (SortOrder.HIGH_FIRST.value, _one_of(SortOrder)),
         "operator": (Operator.SUM.value, _one_of(Operator)),
         "scoreCap": (None, _optional(_whole(1, limits.score_cap))),
@@ -95,37 +123,45 @@ def category_change(before: Document | None, given: Document, limits: CatalogueL
 
 
 def action_change(before: Document | None, given: Document, limits: CatalogueLimits) -> Change:
-    """What `given` makes of an action. Raises BadUserInput, with all problems in its message.
+    """Validate a change of an action; the caller must check that its category exists.
 
-    Whether its category exists is for the caller to see.
+    Args:
+        before: The present state; None for a new action.
+        given: The fields to change.
+        limits: The bounds of this installation.
+
+    Raises:
+        BadUserInput: The change is invalid. The message has all problems.
     """
     fields = {
-        "id": (REQUIRED, _text(ID_MAX, WORD)),
-        "name": (REQUIRED, _text(NAME_MAX)),
-        "description": ("", _text(DESCRIPTION_MAX, empty=True)),
-        "category": (DEFAULT_CATEGORY, _text(ID_MAX, SLUG)),
+        "id": (REQUIRED, _text(MAX_ID, WORD)),
+        "name": (REQUIRED, _text(MAX_NAME)),
+        "description": ("", _text(MAX_DESCRIPTION, empty=True)),
+        "category": (DEFAULT_CATEGORY, _text(MAX_ID, SLUG)),
         "points": (REQUIRED, _whole(1, limits.points)),
         "difficulties": ({}, _difficulties(limits.points)),
         "repeatable": (True, _flag),
-        # A token that expires before the action may be finished would never pay.
+        # A token that expires before the action can be completed could never be used.
         "minDuration": (0, _whole(0, limits.token_seconds - 1)),
         "cooldown": (0, _whole(0, 366 * DAY)),
-        "dailyLimit": (None, _optional(_whole(1, DAILY_LIMIT_MAX))),
+        "dailyLimit": (None, _optional(_whole(1, MAX_DAILY_LIMIT))),
         "enabled": (True, _flag),
     }
     return Change(CatalogueSubject.ACTION, before, _merge("action", before, given, fields))
 
 
 def check_reason(reason: str) -> str:
-    """`reason` trimmed. Raises BadUserInput for one that says nothing, or too much."""
-    return str(_text(REASON_MAX)("reason", reason.strip()))
+    """Return `reason` without surrounding white space. Raises BadUserInput if it is empty or too long."""
+    return str(_text(MAX_REASON)("reason", reason.strip()))
 
 
-Parse = Callable[[str, Any], Any]
-"""Takes a field's name and the value given; returns the value to store, or raises BadUserInput."""
+FieldParser = Callable[[str, Any], Any]
+"""Takes the name of a field and the given value; returns the value to store, or raises BadUserInput."""
 
 
-def _merge(kind: str, before: Document | None, given: Document, fields: Mapping[str, tuple[Any, Parse]]) -> Document:
+def _merge(
+    kind: str, before: Document | None, given: Document, fields: Mapping[str, tuple[Any, FieldParser]]
+) -> Document:
     problems = [f"A {kind} has no field `{name}`." for name in given if name not in fields]
     after: dict[str, Any] = {}
     for name, (default, parse) in fields.items():
@@ -142,10 +178,10 @@ def _merge(kind: str, before: Document | None, given: Document, fields: Mapping[
     return after
 
 
-def _text(most: int, pattern: re.Pattern[str] | None = None, *, empty: bool = False) -> Parse:
+def _text(max_length: int, pattern: re.Pattern[str] | None = None, *, empty: bool = False) -> FieldParser:
     def parse(name: str, value: Any) -> str:
-        if not isinstance(value, str) or len(value) > most or not (empty or value.strip()):
-            raise BadUserInput(f"`{name}` must be a text of at most {most} characters.")
+        if not isinstance(value, str) or len(value) > max_length or not (empty or value.strip()):
+            raise BadUserInput(f"`{name}` must be a text of at most {max_length} characters.")
         if not all(char.isprintable() or char in "\n" for char in value):
             raise BadUserInput(f"`{name}` must not contain control or invisible characters.")
         if pattern is not None and not pattern.fullmatch(value):
@@ -155,16 +191,16 @@ def _text(most: int, pattern: re.Pattern[str] | None = None, *, empty: bool = Fa
     return parse
 
 
-def _whole(least: int, most: int) -> Parse:
+def _whole(minimum: int, maximum: int) -> FieldParser:
     def parse(name: str, value: Any) -> int:
-        if type(value) is not int or not least <= value <= most:
-            raise BadUserInput(f"`{name}` must be a whole number from {least} to {most}.")
+        if type(value) is not int or not minimum <= value <= maximum:
+            raise BadUserInput(f"`{name}` must be a whole number from {minimum} to {maximum}.")
         return value
 
     return parse
 
 
-def _optional(parse: Parse) -> Parse:
+def _optional(parse: FieldParser) -> FieldParser:
     return lambda name, value: None if value is None else parse(name, value)
 
 
@@ -174,7 +210,7 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def _one_of(enum: type[StrEnum]) -> Parse:
+def _one_of(enum: type[StrEnum]) -> FieldParser:
     def parse(name: str, value: Any) -> str:
         if value not in list(enum):
             raise BadUserInput(f"`{name}` must be one of {', '.join(enum)}.")
@@ -184,21 +220,19 @@ def _one_of(enum: type[StrEnum]) -> Parse:
 
 
 def _periods(name: str, value: Any) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(one, str) and one in list(Period) for one in value):
+    if not isinstance(value, list) or not all(isinstance(period, str) and period in list(Period) for period in value):
         raise BadUserInput(f"`{name}` must be a list of {', '.join(Period)}.")
-    # The ledger counts by the all-time board: it is always kept.
+    # The all-time board always exists, since the ledger is based on it.
     return [str(period) for period in Period if period in value or period is Period.ALL_TIME]
 
 
-def _difficulties(most_points: int) -> Parse:
-    points = _whole(1, most_points)
+def _difficulties(max_points: int) -> FieldParser:
+    points = _whole(1, max_points)
 
     def parse(name: str, value: Any) -> dict[str, int]:
-        if not isinstance(value, Mapping) or len(value) > DIFFICULTIES_MAX:
-            raise BadUserInput(f"`{name}` must map at most {DIFFICULTIES_MAX} difficulties to their points.")
-        word = _text(ID_MAX, WORD)
-        return {
-            word(name, key): points(f"{name}.{key!s:.50}", min_second_batch) for key, min_second_batch in value.items()
-        }
+        if not isinstance(value, Mapping) or len(value) > MAX_DIFFICULTIES:
+            raise BadUserInput(f"`{name}` must map at most {MAX_DIFFICULTIES} difficulties to their points.")
+        word = _text(MAX_ID, WORD)
+        return {word(name, key): points(f"{name}.{key!s:.50}", worth) for key, worth in value.items()}
 
     return parse

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.instants import micros
+from app.domain.instants import to_micros
 from app.domain.ledger.transactions import Head
 
 
@@ -32,7 +32,7 @@ def anchor_hash(number: int, previous_hash: bytes, created_at: datetime, heads: 
     """Return the SHA-256 over an anchor's number, time and predecessor, and the heads in order of user id."""
     digest = hashlib.sha256(previous_hash)
     digest.update(number.to_bytes(8, "big"))
-    digest.update(micros(created_at).to_bytes(8, "big"))
+    digest.update(to_micros(created_at).to_bytes(8, "big"))
     for user_id, head in heads:
         digest.update(user_id.bytes)
         digest.update(head.seq.to_bytes(8, "big"))

@@ -1,0 +1,1 @@
+"""Rules about players: profiles, milestones and score histories."""

@@ -1,4 +1,4 @@
-"""Milestones: what a player reaches once in a category."""
+"""Milestones: achievements that a player can reach once per category."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from app.domain.ledger.posting import Posting, ScoreChange
 from app.domain.users import Profile
 
 THRESHOLDS = (100, 500, 1_000, 5_000, 10_000)
-"""The all-time scores that are a milestone each."""
+"""The all-time scores each of which is a milestone."""
 
 TOP_TEN = 10
-"""The last rank of the first ten."""
+"""The last rank that is among the first ten."""
 
 
 class MilestoneKind(StrEnum):
-    """What was reached: a score, the first ten of the all-time board, or its first place."""
+    """The kind of a milestone: a score, the first ten of the all-time board, or its first place."""
 
     SCORE = "SCORE"
     TOP_TEN = "TOP_TEN"
@@ -27,7 +27,7 @@ class MilestoneKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """One achievement of one user. `threshold` is the score that was reached; None unless the kind is SCORE."""
+    """One milestone of one user. `threshold` is the score that was reached; None unless the kind is SCORE."""
 
     user: Profile
     category: str
@@ -37,12 +37,12 @@ class Milestone:
 
 
 def scores_reached(posting: Posting) -> tuple[Milestone, ...]:
-    """The thresholds that a posting takes the all-time score over, the lowest first.
+    """Return the milestones of the thresholds that the all-time score reaches by a posting, the lowest first.
 
-    None where the lowest score leads, and sort keys are positive: there a high score is no achievement.
+    There are none in categories where the lowest score is the best, which have positive sort keys.
     """
-    entry, standing = posting.transaction, _all_time(posting)
-    if entry.delta <= 0 or entry.category_id is None or standing is None or standing.sort_key > 0:
+    entry, change = posting.transaction, _all_time(posting)
+    if entry.delta <= 0 or entry.category_id is None or change is None or change.sort_key > 0:
         return ()
     before = entry.score - entry.delta
     return tuple(
@@ -53,7 +53,7 @@ def scores_reached(posting: Posting) -> tuple[Milestone, ...]:
 
 
 def ranks_reached(posting: Posting, rank: int | None) -> tuple[Milestone, ...]:
-    """What `rank`, the user's all-time rank after a posting, stands for. None: the user has none."""
+    """Return the milestones of `rank`, the all-time rank after a posting; None means that the user is not ranked."""
     entry = posting.transaction
     if rank is None or entry.category_id is None or _all_time(posting) is None:
         return ()
@@ -61,13 +61,13 @@ def ranks_reached(posting: Posting, rank: int | None) -> tuple[Milestone, ...]:
 
 
 def kinds_of_rank(rank: int) -> tuple[MilestoneKind, ...]:
-    """The milestones of standing at a rank."""
+    """Return the kinds of milestones of a rank."""
     if rank == 1:
         return MilestoneKind.TOP_TEN, MilestoneKind.FIRST_PLACE
     return (MilestoneKind.TOP_TEN,) if rank <= TOP_TEN else ()
 
 
 def _all_time(posting: Posting) -> ScoreChange | None:
-    """The new state on the all-time board, which comes first if it changed. None for a hidden user: nobody may hear."""
+    """Return the new row of the all-time board, if it changed. None for a hidden user, who gets no milestones."""
     first = posting.score_changes[0] if posting.score_changes else None
     return first if first and first.board.window.period is Period.ALL_TIME and not first.row.hidden else None

@@ -1,4 +1,4 @@
-"""Player profiles: what somebody wants to know of a player beyond a line on a board."""
+"""Player profiles: totals, last action and achievements of one player."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from app.domain.users import Profile
 
 @dataclass(frozen=True, slots=True)
 class CategoryTotals:
-    """What a player did in one category. `points` is what the `actions` paid in all; corrections are not in it.
+    """The totals of a player in one category.
 
-    `best_daily_rank` is the best rank that a day of play ended with, 1 + the users with a better score; None before
-    the first.
+    Attributes:
+        category: The category.
+        score: The all-time score.
+        actions: The number of completed actions.
+        points: The points of these actions, without corrections.
+        best_daily_rank: The best rank at the end of a day, 1 + the users with a better score; None before the first.
     """
 
     category: str
@@ -41,7 +45,7 @@ class CompletedAction:
 
 @dataclass(frozen=True, slots=True)
 class PlayerProfile:
-    """A player's totals, last action and achievements, all of one moment."""
+    """A player's totals, last action and achievements, consistent as of one moment."""
 
     user: Profile
     totals: tuple[CategoryTotals, ...]
@@ -50,10 +54,10 @@ class PlayerProfile:
 
     @property
     def actions(self) -> int:
-        """How many actions the player completed."""
-        return sum(one.actions for one in self.totals)
+        """The number of actions that the player has completed."""
+        return sum(totals.actions for totals in self.totals)
 
     @property
     def average(self) -> float | None:
         """Points per action over all categories; None without actions."""
-        return sum(one.points for one in self.totals) / self.actions if self.actions else None
+        return sum(totals.points for totals in self.totals) / self.actions if self.actions else None

@@ -1,4 +1,4 @@
-"""History: how a user's score and rank came about."""
+"""Histories of the score and rank of a user."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from app.domain.errors import BadUserInput
 from app.domain.instants import EPOCH
 
 MAX_POINTS = 750
-"""How many points one history has at most: a month of hours, two years of days."""
+"""Maximum points of a history: a month of hours, or two years of days."""
 
 FIRST_MONDAY = EPOCH + timedelta(days=4)
-"""Buckets of every step are counted from here: in UTC, weeks from Monday."""
+"""The origin of the buckets of every step: in UTC, with weeks from Monday."""
 
 
 class Step(StrEnum):
-    """How far apart the points of a history are."""
+    """The distance between the points of a history."""
 
     HOUR = "HOUR"
     DAY = "DAY"
@@ -26,12 +26,12 @@ class Step(StrEnum):
 
     @property
     def length(self) -> timedelta:
-        """In UTC there are no hours that come twice: every bucket is as long as the other."""
+        """The length of a bucket; all are equal, since no hour is repeated or skipped in UTC."""
         return {"HOUR": timedelta(hours=1), "DAY": timedelta(days=1), "WEEK": timedelta(weeks=1)}[self.value]
 
 
 class Trend(StrEnum):
-    """Where a score went between the beginning and the end of a history."""
+    """The direction of a score between the beginning and the end of a history."""
 
     INCREASING = "INCREASING"
     FLAT = "FLAT"
@@ -40,7 +40,7 @@ class Trend(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Consecutive stretches of time of one step: the first begins at `first`, the last ends at `end`."""
+    """`count` consecutive intervals of one step, of which the first begins at `first`."""
 
     step: Step
     first: datetime
@@ -59,7 +59,7 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True)
 class ScorePoint:
-    """One bucket: the all-time score at its end, and how it changed within."""
+    """One bucket: the all-time score at its end, and its change within the bucket."""
 
     starts_at: datetime
     score: int
@@ -76,25 +76,25 @@ class ScoreHistory:
 
     @property
     def gained(self) -> int:
-        """What the score gained from beginning to end."""
+        """The change of the score from beginning to end."""
         return self.points[-1].score - self.opening if self.points else 0
 
     @property
     def trend(self) -> Trend:
-        """Where the score went from beginning to end."""
+        """The direction of the score from beginning to end."""
         if self.gained == 0:
             return Trend.FLAT
         return Trend.INCREASING if self.gained > 0 else Trend.DECREASING
 
     def average_daily_gain(self, now: datetime) -> float:
-        """What was gained per day of 24 hours; what is still to come of the last bucket does not count as time."""
+        """Return the gain per 24 hours; the part of the last bucket after `now` is not counted as time."""
         time = min(self.buckets.end, now) - self.buckets.first
         return self.gained / (time / timedelta(days=1)) if time > timedelta(0) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RankPoint:
-    """A closed window on whose board the user had a row: the place in it when it was closed."""
+    """The user's rank in a closed window, as of its closing."""
 
     starts_at: datetime
     ends_at: datetime
@@ -105,24 +105,31 @@ class RankPoint:
 
 
 def buckets_between(begin: datetime, end: datetime, step: Step, now: datetime) -> Buckets:
-    """The buckets that hold `begin`, everything up to `end` (exclusive), and nothing that begins after `now`.
+    """Return the buckets that cover [begin, end), without those that begin after `now`.
 
-    Raises BadUserInput for an instant without a time zone, an empty or a backward stretch, and too many points.
+    Raises:
+        BadUserInput: A time has no time zone, the range is empty, or there are too many points.
     """
     if begin.tzinfo is None or end.tzinfo is None:
-        raise BadUserInput("`from` and `to` must have a time zone.")
+        raise BadUserInput("The beginning and the end of a range must have a time zone.")
     if begin >= end:
-        raise BadUserInput("`from` must be before `to`.")
+        raise BadUserInput("The beginning of a range must be before its end.")
     first = begin.astimezone(UTC) - (begin - FIRST_MONDAY) % step.length
     until = min(end, now + timedelta(microseconds=1))
     count = -((first - until) // step.length)
     if count > MAX_POINTS:
-        raise BadUserInput(f"A history has at most {MAX_POINTS} points: choose a longer step or a shorter range.")
+        raise BadUserInput(f"A history must have at most {MAX_POINTS} points: choose a longer step or a shorter range.")
     return Buckets(step, first, max(0, count))
 
 
 def history_of(buckets: Buckets, opening: int, changes: Mapping[datetime, tuple[int, int]]) -> ScoreHistory:
-    """The history with a point per bucket. `changes`: for the buckets with any, the score after them and the gain."""
+    """Return the history with a point per bucket.
+
+    Args:
+        buckets: The buckets.
+        opening: The score before the first bucket.
+        changes: By the start of a bucket with changes: the score at its end, and the gain within it.
+    """
     points = []
     score = opening
     for starts_at in buckets.starts:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.domain.instants import micros
+from app.domain.instants import to_micros
 
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=5)
 """How far a timestamp may be from the server's clock, in either direction."""
@@ -41,7 +41,7 @@ class SignedAction:
     @property
     def canonical(self) -> str:
         """Return the text to sign."""
-        milliseconds = micros(self.timestamp) // 1000
+        milliseconds = to_micros(self.timestamp) // 1000
         lines = (VERSION, self.key_id, self.action_id, self.action_type, self.difficulty or "", milliseconds)
         return "\n".join(map(str, lines))
 

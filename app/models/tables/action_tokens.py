@@ -1,4 +1,4 @@
-"""Action tokens: each a permission to claim one action once."""
+"""Action tokens: permissions to claim one action once."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from app.models.tables.base import Base
 
 
 class ActionToken(Base):
-    """A token by the SHA-256 of its `jti`; the token itself is never stored.
+    """A token, identified by the SHA-256 of its `jti`; the token itself is never stored.
 
-    It is consumed by `UPDATE … WHERE used_at IS NULL`: however many submit it, one of them gets the row.
-    Its user is no foreign key: the row of the user is locked when a token is issued, and users are never removed.
+    It is used by `UPDATE … WHERE used_at IS NULL`, so that only one of several concurrent submissions succeeds. Its
+    user is not a foreign key: the user's row is locked when a token is issued, and users are never removed.
     """
 
     __tablename__ = "action_tokens"

@@ -1,4 +1,4 @@
-"""Anchors: what the ends of all chains were, written down now and then, each record bound to the one before it."""
+"""Anchors: periodic records of the heads of all chains, which form a chain themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models.tables.base import Base
 
 
 class LedgerAnchor(Base):
-    """One record: a hash over the heads that moved since the record before, and over that record's hash."""
+    """An anchor: a hash over the heads that changed since the anchor before, and over the hash of that anchor."""
 
     __tablename__ = "ledger_anchors"
 
@@ -24,7 +24,7 @@ class LedgerAnchor(Base):
 
 
 class AnchoredHead(Base):
-    """The end of one user's chain as an anchor saw it. It has no foreign key to the user, whose removal it proves."""
+    """The head of one user's chain in an anchor. The user is not a foreign key, so that a removal can be detected."""
 
     __tablename__ = "ledger_anchor_heads"
 

@@ -1,4 +1,4 @@
-"""The declarative base: one naming convention, so that constraints have the same names in models and migrations."""
+"""The declarative base, whose naming convention gives constraints equal names in models and migrations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """The root of all tables."""
+    """The base class of all tables."""
 
     metadata = MetaData(
         naming_convention={

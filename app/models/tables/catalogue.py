@@ -1,4 +1,4 @@
-"""The catalogue: categories, and the actions that pay in them."""
+"""The catalogue: categories and their actions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.models.tables.base import Base
 
 
 class Category(Base):
-    """A family of boards, isolated from all others."""
+    """A separate ranking with boards of its own."""
 
     __tablename__ = "categories"
 
@@ -39,7 +39,7 @@ class Category(Base):
 
 
 class Action(Base):
-    """Something a player can complete, and what it pays. The server-side truth: a client never states points."""
+    """Something that players can complete, with its points. Clients never send points."""
 
     __tablename__ = "actions"
 

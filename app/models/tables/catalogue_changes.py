@@ -1,4 +1,4 @@
-"""Changes of the catalogue: who changed what, when, why, and what it was before."""
+"""The audit log of changes of the catalogue: actor, time, reason, and the states before and after."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.models.tables.base import Base
 
 
 class CatalogueChange(Base):
-    """One change of one category or action, append-only. Ids grow with time."""
+    """One change of one category or action; rows are never changed. Ids sort by time."""
 
     __tablename__ = "catalogue_changes"
 

@@ -1,4 +1,4 @@
-"""Closed windows: what is written down of a window once it is over."""
+"""Closed windows: the records that are made once a window is over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.models.tables.base import Base
 
 
 class ClosedWindow(Base):
-    """A window that was closed, and how many users its board ranked then. There is one row per window, for ever."""
+    """A window that was closed, with the number of ranked users at that time. There is one row per window."""
 
     __tablename__ = "window_closings"
 
@@ -23,10 +23,10 @@ class ClosedWindow(Base):
 
 
 class ScoreHistogramRow(Base):
-    """How the users of a closed window were spread over its scores: one row per score that anybody had.
+    """One row of the score histogram of a closed window: how many users had a score.
 
-    With it the rank of any user is a look-up and a count among equals, however many users there were; a rank per user
-    would be as many rows as there are users, every day.
+    The rank of a user is found by one look-up and a count among equal scores. A stored rank per user would be a row
+    per user and window.
     """
 
     __tablename__ = "closing_scores"

@@ -1,4 +1,4 @@
-"""Flags: completions that looked wrong, and what moderators decided about them."""
+"""Flags: suspicious completions, and the decisions of moderators about them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.models.tables.base import Base
 
 
 class Flag(Base):
-    """One suspicion. It bears the id of the transaction that it is about.
+    """A flag, whose id is that of the transaction it is about.
 
-    A user has at most one open flag that holds nothing: more of the same would tell a moderator nothing new.
+    A user has at most one open flag of a paid completion, since further ones would not help a moderator.
     """
 
     __tablename__ = "flags"

@@ -1,4 +1,4 @@
-"""Milestones: what users have reached, each once."""
+"""Milestones that users have reached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models.tables.base import Base
 
 
 class ReachedMilestone(Base):
-    """A milestone of a user in a category. The primary key is what makes it happen once."""
+    """A milestone of a user in a category; the primary key ensures that it is reached once."""
 
     __tablename__ = "milestones"
 

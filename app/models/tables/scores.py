@@ -13,13 +13,13 @@ from app.models.tables.base import Base
 
 
 class Score(Base):
-    """What a user has on one board (category, period, window).
+    """The score of a user on one board (category, period, window).
 
-    The key begins with the user: a submission changes the rows of one user on several boards, which so lie side by
-    side in it, and one comparison finds them. Whole boards are read in their order.
+    The primary key begins with the user, because a submission changes the rows of one user on several boards: they are
+    adjacent in the index. Whole boards are read by the index of the board order.
 
-    Board order is `sort_key, reached_at, user_id`, ascending; `sort_key` is the score, negated where the highest comes
-    first. `revision` grows with every change of the row: a copy that has seen a higher one ignores this state.
+    Board order is `sort_key, reached_at, user_id`, ascending; `sort_key` is the score, negated if the highest score is
+    the best. `revision` grows with every change of the row; copies with a higher revision ignore this state.
     """
 
     __tablename__ = "scores"
@@ -50,12 +50,12 @@ class Score(Base):
     )
 
 
-NOTHING_LEFT = """(s.score = 0 AND NOT EXISTS (
+UNRANKED_ZERO = """(s.score = 0 AND NOT EXISTS (
     SELECT FROM categories z WHERE z.id = s.category_id AND z.operator = 'SUM' AND z.sort_order = 'HIGH_FIRST'
 ))"""
-"""Whether row `s` has a 0 that is no score: see `app.domain.catalogue.catalogue.Category.ranks_zero`."""
+"""The SQL condition that row `s` has a score of 0 which is not ranked; see `Category.ranks_zero`."""
 
 
 def window_key(window: Window) -> tuple[str, date]:
-    """A window as the columns `period` and `window_start` hold it."""
+    """Return the values of the columns `period` and `window_start` for a window."""
     return window.period.value, window.start

@@ -1,4 +1,4 @@
-"""Signing sessions: with which key, and until when, a player's client may sign actions."""
+"""Signing sessions: the keys by which clients of players may sign actions, and their expiry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models.tables.base import Base
 
 
 class SigningSession(Base):
-    """A session by its key id. The secret is derived from the id and a secret of the server, and stored nowhere."""
+    """A signing session. Its secret is derived from the key id and a secret of the server, and never stored."""
 
     __tablename__ = "signing_sessions"
 

@@ -1,4 +1,4 @@
-"""The ledger: every change of a score, append-only, each row bound to the one before it by a hash."""
+"""The ledger: all changes of scores, append-only, chained by hashes per user."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from app.models.tables.base import Base
 
 
 class ScoreTransaction(Base):
-    """One entry of a user's ledger.
+    """One transaction of a user's ledger.
 
-    `delta` is what it did to the user's all-time score in the category, `score` that score afterwards: the sum of a
-    user's deltas is the score, at every moment. `hash` covers the content and `previous_hash`, so that an altered,
-    removed or inserted row breaks the user's chain.
+    `delta` is the change of the user's all-time score in the category, and `score` that score afterwards: the sum of a
+    user's deltas is always the score. `hash` covers the content and `previous_hash`, so that an altered, removed or
+    inserted row breaks the user's chain.
 
-    User and category are no foreign keys: the statement that writes an entry moves the head of its user's chain, and
-    categories are never removed. To look both up for each row costs nearly as much as to write it; `verify` does it.
+    User and category are not foreign keys: the statement that inserts a transaction updates the head in the user's
+    row, and categories are never removed. Looking both up costs nearly as much as inserting the row; `verify` does it.
     """
 
     __tablename__ = "score_transactions"

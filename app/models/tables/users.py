@@ -1,4 +1,4 @@
-"""Users: the profile, and the head of the user's ledger."""
+"""Users: their profiles and the heads of their ledgers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.models.tables.base import Base
 
 
 class User(Base):
-    """A player. The row is kept for ever; deleting a user strips it of everything personal.
+    """A player. The row is never removed; deleting a user removes all personal data from it.
 
     `ledger_seq` and `ledger_hash` are the head of the user's chain of transactions. Every change of a score moves the
-    head by one, guarded by its old value: that guard serialises the changes of one user, and of nobody else.
+    head by one if it still has its old value: an optimistic lock that serialises the changes of one user.
     """
 
     __tablename__ = "users"

@@ -37,7 +37,7 @@ class Allowance:
         limit, remaining, resets_in = left
         return Allowance(
             activity=activity,
-            limit=limit.most,
+            limit=limit.max_hits,
             window=limit.seconds,
             remaining=remaining,
             resets_in=math.ceil(resets_in),

@@ -1,4 +1,4 @@
-"""The lines of an archive, read with distrust: nothing is believed that the lines do not prove."""
+"""The validating reader of archives: head, end, counts and every hash chain are checked."""
 
 from __future__ import annotations
 
@@ -12,39 +12,40 @@ import orjson
 from app.domain.ledger.transactions import Head, Transaction
 from app.models.statements.archives.archive import FORMAT, PARTS, Part, decoders, transaction_of
 
-BATCH = 5000
+BATCH_SIZE = 5000
+"""Rows per batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one part, which all have the same columns."""
+    """Rows of one part with the same columns."""
 
     part: Part
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def takes(self, part: Part, columns: tuple[str, ...]) -> bool:
-        """Whether a row of that kind may be added."""
-        return self.part is part and self.columns == columns and len(self.rows) < BATCH
+    def accepts(self, part: Part, columns: tuple[str, ...]) -> bool:
+        """Return whether a row of that part and with those columns may be added."""
+        return self.part is part and self.columns == columns and len(self.rows) < BATCH_SIZE
 
 
 class ArchiveError(Exception):
-    """The archive cannot be imported. The text says why, in one line."""
+    """The archive cannot be imported. The message gives the reason in one line."""
 
 
 class ArchiveReader:
-    """Turns lines into rows for COPY, and checks on the way: the head, the end, the counts, and every chain."""
+    """Decodes lines to rows for COPY, and validates the head, the end, the counts and every chain."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
         self.expected: int | None = None
-        """How many rows the archive says it has, once its head was read."""
+        """The number of rows according to the head; None before the head was read."""
         self._lines = enumerate(lines, 1)
         self._chains = _Chains()
         self._decoders = {part.name: decoders(part) for part in PARTS}
         self._counts = {part.name: 0 for part in PARTS}
 
     def batches(self) -> Iterator[Batch]:
-        """The rows, part by part, a few thousand at a time. Raises ArchiveError."""
+        """Yield the rows, part by part, a few thousand at a time. Raises ArchiveError."""
         self._read_head()
         upcoming = iter(PARTS)
         batch: Batch | None = None
@@ -55,7 +56,7 @@ class ArchiveReader:
                 self._check_end(number, values)
                 return
             part, columns = self._part(number, name), tuple(values)
-            if batch is None or not batch.takes(part, columns):
+            if batch is None or not batch.accepts(part, columns):
                 if batch is not None:
                     yield batch
                 if (batch is None or batch.part is not part) and part not in upcoming:
@@ -107,13 +108,13 @@ class ArchiveReader:
 
 
 class _Chains:
-    """Follows the chains through the lines: users one after the other, each from the first transaction on."""
+    """Validates the chains: users in ascending order, each from the first transaction on."""
 
     def __init__(self) -> None:
         self._user: UUID | None = None
         self._head = Head()
 
-    def add(self, entry: Transaction, promised: bytes) -> None:
+    def add(self, entry: Transaction, expected_hash: bytes) -> None:
         """Check the next transaction. Raises ArchiveError."""
         if entry.user_id != self._user:
             if self._user is not None and entry.user_id < self._user:
@@ -123,8 +124,8 @@ class _Chains:
             raise ArchiveError(
                 f"user {entry.user_id}, transaction {entry.seq} ({entry.id}): it does not continue the one before it"
             )
-        if entry.hash != promised:
+        if entry.hash != expected_hash:
             raise ArchiveError(
                 f"user {entry.user_id}, transaction {entry.seq} ({entry.id}): its content does not match its hash"
             )
-        self._head = Head(entry.seq, promised)
+        self._head = Head(entry.seq, expected_hash)

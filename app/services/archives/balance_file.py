@@ -1,4 +1,4 @@
-"""Balances from a file: CSV with a line of names, or an object of JSON on each line."""
+"""Balances from a file: CSV with a header line, or JSON Lines."""
 
 from __future__ import annotations
 
@@ -14,23 +14,33 @@ from app.domain.ledger.opening import Balance
 from app.domain.users import user_id_of
 from app.domain.validation import clean_avatar_url, clean_username
 
-FIELDS = ("user", "username", "score", "reached_at", "avatar_url")
+BALANCE_FIELDS = ("user", "username", "score", "reached_at", "avatar_url")
 
 
 class BalanceError(Exception):
-    """A line is no balance. The text names the line and says why."""
+    """A line is not a valid balance. The message gives the line and the reason."""
 
 
-def read_csv(lines: Iterable[str], issuer: str, most: int, now: datetime) -> Iterator[Balance]:
-    """The balances of a CSV file, whose first line names the columns. Raises BalanceError while iterating."""
+def read_csv(lines: Iterable[str], issuer: str, max_score: int, now: datetime) -> Iterator[Balance]:
+    """Yield the balances of a CSV file whose first line names the columns.
+
+    Args:
+        lines: The lines of the file.
+        issuer: The issuer of access tokens, by which a subject becomes a user id.
+        max_score: The highest score that is allowed.
+        now: The time after which `reached_at` must not be.
+
+    Raises:
+        BalanceError: A line is invalid.
+    """
     rows = csv.DictReader(lines)
-    if not {"user", "score"} <= set(rows.fieldnames or ()) <= set(FIELDS):
+    if not {"user", "score"} <= set(rows.fieldnames or ()) <= set(BALANCE_FIELDS):
         raise BalanceError("line 1: the columns must be user and score; optional: username, reached_at, avatar_url")
-    yield from _read(((rows.line_num, row) for row in rows), issuer, most, now)
+    yield from _parse_rows(((rows.line_num, row) for row in rows), issuer, max_score, now)
 
 
-def read_json(lines: Iterable[str], issuer: str, most: int, now: datetime) -> Iterator[Balance]:
-    """The balances of a file with an object on each line. Raises BalanceError while iterating."""
+def read_json(lines: Iterable[str], issuer: str, max_score: int, now: datetime) -> Iterator[Balance]:
+    """Yield the balances of a file with a JSON object on each line. Arguments and errors are those of `read_csv`."""
 
     def objects() -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(lines, 1):
@@ -39,20 +49,20 @@ def read_json(lines: Iterable[str], issuer: str, most: int, now: datetime) -> It
             except ValueError:
                 raise BalanceError(f"line {number}: must be a JSON object") from None
 
-    yield from _read(objects(), issuer, most, now)
+    yield from _parse_rows(objects(), issuer, max_score, now)
 
 
-def _read(rows: Iterable[tuple[int, Any]], issuer: str, most: int, now: datetime) -> Iterator[Balance]:
+def _parse_rows(rows: Iterable[tuple[int, Any]], issuer: str, max_score: int, now: datetime) -> Iterator[Balance]:
     for number, row in rows:
         try:
-            if not isinstance(row, Mapping) or not set(row) <= set(FIELDS):
-                raise BadUserInput(f"the fields must be among {', '.join(FIELDS)}")
-            yield _balance(row, issuer, most, now)
+            if not isinstance(row, Mapping) or not set(row) <= set(BALANCE_FIELDS):
+                raise BadUserInput(f"the fields must be among {', '.join(BALANCE_FIELDS)}")
+            yield _parse_balance(row, issuer, max_score, now)
         except BadUserInput as problem:
             raise BalanceError(f"line {number}: {problem.message}") from None
 
 
-def _balance(row: Mapping[str, Any], issuer: str, most: int, now: datetime) -> Balance:
+def _parse_balance(row: Mapping[str, Any], issuer: str, max_score: int, now: datetime) -> Balance:
     user = row.get("user")
     if not isinstance(user, str) or not user.strip():
         raise BadUserInput("`user` must be the user's UUID, or the `sub` claim of the user's access tokens")
@@ -61,22 +71,22 @@ def _balance(row: Mapping[str, Any], issuer: str, most: int, now: datetime) -> B
         user_id=user_id_of(issuer, user),
         username=clean_username(str(row.get("username") or user)),
         avatar_url=clean_avatar_url(avatar_url if isinstance(avatar_url, str) else None),
-        score=_score(row.get("score"), most),
-        reached_at=_past(reached_at, now) if reached_at else None,
+        score=_parse_score(row.get("score"), max_score),
+        reached_at=_parse_past_time(reached_at, now) if reached_at else None,
     )
 
 
-def _score(raw: object, most: int) -> int:
+def _parse_score(raw: object, max_score: int) -> int:
     try:
         score = int(raw) if isinstance(raw, int | str) and not isinstance(raw, bool) else 0
     except ValueError:
         score = 0
-    if not 1 <= score <= most:
-        raise BadUserInput(f"`score` must be a whole number from 1 to {most}")
+    if not 1 <= score <= max_score:
+        raise BadUserInput(f"`score` must be a whole number from 1 to {max_score}")
     return score
 
 
-def _past(raw: object, now: datetime) -> datetime:
+def _parse_past_time(raw: object, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(raw) if isinstance(raw, str) else None
     except ValueError:

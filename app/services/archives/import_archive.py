@@ -1,10 +1,9 @@
-"""Import: an archive becomes part of the database, wholly or not at all, and a second time changes nothing."""
+"""The import of an archive: atomic, and idempotent when it is repeated."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -17,56 +16,66 @@ from app.domain.ids import uuid7
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.rescoring import Rescoring
 from app.models.statements.archives.archive import transaction_of
-from app.models.statements.archives.import_staging import Affected, Staging
-from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record
+from app.models.statements.archives.import_staging import AffectedUser, Staging
+from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record_change
+from app.runtime import Runtime
 from app.services.archives.archive_reader import ArchiveError, ArchiveReader
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
 Progress = Callable[[str, int, int | None], object]
-"""Hears what is being done, how far it is, and how far it has to go if that is known."""
+"""Called with the name of a step, the number of items that are done, and their total if it is known."""
 
-USERS = 500
-"""How many users' chains are replayed at a time."""
+USERS_PER_BATCH = 500
+"""Users whose scores are computed at a time."""
 
 
-class Import:
-    """Reads archives.
+class ArchiveImport:
+    """Imports archives.
 
-    Guarantees: every hash is computed anew and every chain is whole, or nothing is imported; a user's chain is only
-    ever continued: one that differs from the archive's is an error, one that is longer stays; names and settings of
-    users that exist stay as they are; scores are made from the ledger, with their `reached_at`. Of the catalogue the
-    archive is right. Redis is for the caller to rebuild.
+    Guarantees: nothing is imported unless every hash is correct and every chain is complete. The chain of an existing
+    user is only ever continued: a different chain is an error, a longer one stays. Names and settings of existing users
+    stay. Scores are computed from the ledger, with their `reached_at`. Categories and actions are replaced by those of
+    the archive. The caller must rebuild the board index in Redis afterwards.
     """
 
     def __init__(
         self,
         database: Database,
         catalogue: CatalogueService,
-        announce: Callable[[], Awaitable[None]],
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        publish_change: Callable[[], Awaitable[None]],
+        runtime: Runtime,
     ) -> None:
-        """`announce` tells all processes that the catalogue changed."""
+        """Create the use case.
+
+        Args:
+            database: The database to import into; the timeout of statements is lifted.
+            catalogue: The cache that is refreshed after an import.
+            publish_change: Notifies all processes that the catalogue has changed.
+            runtime: The source of time and of ids.
+        """
         self._database = database
         self._catalogue = catalogue
-        self._announce = announce
-        self._clock = clock
-        self._random_bytes = random_bytes
+        self._publish_change = publish_change
+        self._runtime = runtime
 
     async def __call__(self, lines: Iterable[bytes], progress: Progress) -> Mapping[str, int]:
-        """Import the lines of an archive; returns how many rows of each part are new or different.
+        """Import the lines of an archive; nothing is changed if an error is raised.
 
-        Raises ArchiveError, which says what is wrong with which line, or ServiceUnavailable; then nothing was changed.
-        The database should allow for statements that take long.
+        Returns:
+            The number of new or changed rows of each part.
+
+        Raises:
+            ArchiveError: The archive is invalid, or contradicts the database.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         async with self._database.begin() as connection:
             staging = await Staging.open(connection)
             try:
                 await self._stage(staging, lines, progress)
                 progress("Checking", 0, None)
-                await staging.index()
-                problem = await staging.problem()
+                await staging.build_indexes()
+                problem = await staging.find_problem()
                 if problem is not None:
                     raise ArchiveError(problem)
                 progress("Merging", 0, None)
@@ -76,21 +85,21 @@ class Import:
             catalogue = await self._catalogue.read(connection)
             merged["score"] = await self._rescore(staging, catalogue.categories, progress)
         await self._catalogue.refresh()
-        await self._announce()
+        await self._publish_change()
         return merged
 
     async def _stage(self, staging: Staging, lines: Iterable[bytes], progress: Progress) -> None:
         reader = ArchiveReader(lines)
         batches = reader.batches()
         done = 0
-        # In a thread, here and below: hashing and replaying thousands of entries would hold up the event loop.
+        # In a thread, here and below: hashing thousands of entries and computing scores would block the event loop.
         while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             await staging.add(batch.part, batch.columns, batch.rows)
             done += len(batch.rows)
             progress("Reading", done, reader.expected)
 
     async def _merge(self, staging: Staging, connection: AsyncConnection) -> Mapping[str, int]:
-        """Merge what is staged; what that does to the catalogue is written down as any change of it."""
+        """Merge the staged rows; changes of the catalogue are recorded like any other."""
         await lock_catalogue(connection)
         before = {subject: await read_documents(connection, subject) for subject in CatalogueSubject}
         merged = await staging.merge()
@@ -98,31 +107,33 @@ class Import:
             known = {document["id"]: document for document in documents}
             for document in await read_documents(connection, subject):
                 if document != known.get(document["id"]):
-                    now = self._clock()
+                    now = self._runtime.clock()
                     change = Change(subject, known.get(document["id"]), document)
-                    number = uuid7(now, self._random_bytes)
-                    await record(connection, RecordedChange(number, change, None, "operator", "Imported", now))
+                    change_id = uuid7(now, self._runtime.random_bytes)
+                    await record_change(
+                        connection, RecordedChange(change_id, change, None, "operator", "Imported", now)
+                    )
         return merged
 
     async def _rescore(self, staging: Staging, categories: Mapping[str, Category], progress: Progress) -> int:
-        """Make the scores of everybody whose chain grew."""
-        affected = await staging.affected()
-        for done in range(0, len(affected), USERS):
-            users = affected[done : done + USERS]
-            chains = await staging.chains([one.user.id for one in users])
-            await staging.add_scores(await asyncio.to_thread(_standings, users, chains, categories))
-            progress("Scores", done + len(users), len(affected))
+        """Compute the scores of all users whose chains have grown; return how many are new or changed."""
+        affected_users = await staging.affected_users()
+        for done in range(0, len(affected_users), USERS_PER_BATCH):
+            users = affected_users[done : done + USERS_PER_BATCH]
+            chains = await staging.chains([affected.user.id for affected in users])
+            await staging.add_scores(await asyncio.to_thread(_compute_scores, users, chains, categories))
+            progress("Scores", done + len(users), len(affected_users))
         return await staging.merge_scores()
 
 
-def _standings(
-    users: Sequence[Affected], chains: Sequence[Mapping[str, Any]], categories: Mapping[str, Category]
+def _compute_scores(
+    users: Sequence[AffectedUser], chains: Sequence[Mapping[str, Any]], categories: Mapping[str, Category]
 ) -> list[ScoreChange]:
     by_user = {user_id: list(rows) for user_id, rows in groupby(chains, key=lambda row: row["user_id"])}
     score_changes: list[ScoreChange] = []
-    for one in users:
-        replay = Rescoring(one.user, categories)
-        for row in by_user.get(one.user.id, ()):
-            replay.add(transaction_of(row))
-        score_changes += replay.score_changes(hidden=one.hidden, deleted=one.deleted)
+    for affected in users:
+        rescoring = Rescoring(affected.user, categories)
+        for row in by_user.get(affected.user.id, ()):
+            rescoring.add(transaction_of(row))
+        score_changes += rescoring.score_changes(hidden=affected.hidden, deleted=affected.deleted)
     return score_changes

@@ -1,4 +1,4 @@
-"""Opening balances: the board of another system becomes the beginning of a board here."""
+"""Opening balances: scores from another system become the first transactions of accounts here."""
 
 from __future__ import annotations
 
@@ -16,32 +16,36 @@ from app.domain.ledger.opening import Balance, opening_request, reached_at, with
 from app.domain.ledger.posting import Posting, post
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import ChainMoved, store
-from app.models.statements.players.users import ADD_USERS
+from app.models.statements.players.users import INSERT_USERS
+from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.milestones import Milestones
 from app.stores.postgres import Database
 
-BATCH = 1000
-ATTEMPTS = 5
+BATCH_SIZE = 1000
+"""Balances per database transaction."""
+
+MAX_ATTEMPTS = 5
+"""Attempts to store a batch while users in it are playing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """What came of the balances: `opened` are new, `known` were opened before or are of deleted users."""
+class OpeningResult:
+    """How many balances were stored (`opened`), and how many were stored before or are of deleted users (`known`)."""
 
     opened: int = 0
     known: int = 0
 
-    def __add__(self, other: Opened) -> Opened:
-        return Opened(self.opened + other.opened, self.known + other.known)
+    def __add__(self, other: OpeningResult) -> OpeningResult:
+        return OpeningResult(self.opened + other.opened, self.known + other.known)
 
 
 class OpeningBalances:
-    """Opens accounts: a writer of scores beside the ledger, by transactions in the same chains.
+    """Stores opening balances as ordinary transactions in the users' chains.
 
-    Guarantees: a balance counts once per user and category, however often it is imported; each thousand is one
-    transaction, so an import that was interrupted is finished by repeating it. Players may play meanwhile. Milestones
-    are awarded and not announced. Redis is for the caller to rebuild.
+    Guarantees: a balance is stored once per user and category, even if it is imported again. Each thousand balances are
+    one database transaction, so an interrupted import is completed by repeating it. Users may play meanwhile.
+    Milestones are awarded without a notice. The caller must rebuild the board index in Redis afterwards.
     """
 
     def __init__(
@@ -49,41 +53,48 @@ class OpeningBalances:
         database: Database,
         milestones: Milestones,
         catalogue: CatalogueService,
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        runtime: Runtime,
     ) -> None:
         self._database = database
         self._milestones = milestones
         self._catalogue = catalogue
-        self._clock = clock
-        self._random_bytes = random_bytes
+        self._clock = runtime.clock
+        self._random_bytes = runtime.random_bytes
 
     async def __call__(
         self, category_id: str, balances: Iterable[Balance], reason: str, progress: Callable[[int], object]
-    ) -> Opened:
-        """Open the accounts; `progress` is called with the number of balances of each batch.
+    ) -> OpeningResult:
+        """Store balances. If an error is raised, the batches that were stored before it stay.
 
-        Raises CategoryNotFound, ServiceUnavailable, and what iterating `balances` raises; what was opened until then
-        stays.
+        Args:
+            category_id: The category of the scores.
+            balances: The balances.
+            reason: The reason that the transactions give.
+            progress: Called with the number of balances of each batch.
+
+        Raises:
+            CategoryNotFound: There is no such category.
+            ServiceUnavailable: PostgreSQL does not answer.
+            Exception: Any exception raised by iterating `balances`.
         """
         category = self._catalogue.current.category(category_id)
-        started, total, line = self._clock(), Opened(), 0
+        started, total, position = self._clock(), OpeningResult(), 0
         for batch in _batches(balances):
-            turns = [started + timedelta(microseconds=line + index) for index in range(len(batch))]
-            total += await self._open(category, batch, turns, reason)
-            line += len(batch)
+            default_times = [started + timedelta(microseconds=position + index) for index in range(len(batch))]
+            total += await self._open(category, batch, default_times, reason)
+            position += len(batch)
             progress(len(batch))
         return total
 
     async def _open(
-        self, category: Category, batch: Sequence[Balance], turns: Sequence[datetime], reason: str
-    ) -> Opened:
-        for _ in range(ATTEMPTS):
+        self, category: Category, batch: Sequence[Balance], default_times: Sequence[datetime], reason: str
+    ) -> OpeningResult:
+        for _ in range(MAX_ATTEMPTS):
             try:
                 async with self._database.begin() as connection:
-                    return await self._attempt(connection, category, batch, turns, reason)
+                    return await self._attempt(connection, category, batch, default_times, reason)
             except (ChainMoved, IntegrityError):
-                continue  # Somebody among them plays at this very moment.
+                continue  # A user of this batch is playing.
         raise ServiceUnavailable
 
     async def _attempt(
@@ -91,38 +102,38 @@ class OpeningBalances:
         connection: AsyncConnection,
         category: Category,
         batch: Sequence[Balance],
-        turns: Sequence[datetime],
+        default_times: Sequence[datetime],
         reason: str,
-    ) -> Opened:
+    ) -> OpeningResult:
         await connection.execute(
-            ADD_USERS,
+            INSERT_USERS,
             {
-                "ids": [one.user_id for one in batch],
-                "usernames": [one.username for one in batch],
-                "avatars": [one.avatar_url for one in batch],
+                "ids": [balance.user_id for balance in batch],
+                "usernames": [balance.username for balance in batch],
+                "avatars": [balance.avatar_url for balance in batch],
             },
         )
-        claims = [opening_request(category, balance, reason) for balance in batch]
-        loaded = await load(connection, claims, self._clock())
+        requests = [opening_request(category, balance, reason) for balance in batch]
+        states = await load(connection, requests, self._clock())
         postings: list[Posting] = []
-        for balance, claim, state, turn in zip(batch, claims, loaded, turns, strict=True):
+        for balance, request, state, default_time in zip(batch, requests, states, default_times, strict=True):
             if state.account is None or state.request_used:
                 continue
-            at = reached_at(balance, state.account, turn, self._clock())
+            at = reached_at(balance, state.account, default_time, self._clock())
             postings.append(
-                post(with_opening(claim, state.account, at), state.account, at, uuid7(at, self._random_bytes))
+                post(with_opening(request, state.account, at), state.account, at, uuid7(at, self._random_bytes))
             )
         if postings:
             await store(connection, postings)
             await self._milestones.award_scores(connection, postings)
-        return Opened(len(postings), len(batch) - len(postings))
+        return OpeningResult(len(postings), len(batch) - len(postings))
 
 
 def _batches(balances: Iterable[Balance]) -> Iterator[list[Balance]]:
-    """Up to a thousand balances of as many users: of one user there is at most one in a batch."""
+    """Yield batches of up to `BATCH_SIZE` balances, with at most one balance of each user."""
     batch: dict[object, Balance] = {}
     for balance in balances:
-        if len(batch) == BATCH or balance.user_id in batch:
+        if len(batch) == BATCH_SIZE or balance.user_id in batch:
             yield list(batch.values())
             batch = {}
         batch[balance.user_id] = balance

@@ -1,28 +1,31 @@
-"""Seeding: made-up players, a few for a demonstration or a million for a test of size."""
+"""Seeding with synthetic players: a few for a demonstration, or a million for a load test."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Category
-from app.domain.players.synthetic import Player, SyntheticPlayers
 from app.domain.users import user_id_of
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
-from app.models.statements.archives.bulk_insert import has_users, store_players
+from app.models.statements.archives.bulk_insert import has_users, insert_users
+from app.runtime import Runtime
+from app.services.archives.synthetic_players import SyntheticPlayer, SyntheticPlayers
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
-CHUNK = 10_000
-"""How many players share a transaction: each is complete, so an interrupted seeding leaves nothing half done."""
+CHUNK_SIZE = 10_000
+"""Players per database transaction. Each chunk is complete, so an interrupted seeding leaves consistent data."""
 
 DEMO_DAYS = 30
+"""Days of history of the demonstration players."""
+
 DEMO_ACTIONS = (4, 60)
+"""Minimum and maximum number of actions of a demonstration player."""
+
 DEMO_NAMES = (
     "ada", "alan", "barbara", "blaise", "carol", "claude", "dennis", "donald", "dorothy", "edsger", "ellen", "evelyn",
     "fei-fei", "frances", "grace", "hedy", "ivan", "jean", "joan", "john", "karen", "katherine", "ken", "lynn",
@@ -31,83 +34,103 @@ DEMO_NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seeded:
-    """What a seeding added."""
+class SeedingResult:
+    """The number of rows that were added."""
 
     users: int = 0
     transactions: int = 0
     scores: int = 0
 
-    def __add__(self, other: Seeded) -> Seeded:
-        return Seeded(self.users + other.users, self.transactions + other.transactions, self.scores + other.scores)
+    def __add__(self, other: SeedingResult) -> SeedingResult:
+        return SeedingResult(
+            self.users + other.users, self.transactions + other.transactions, self.scores + other.scores
+        )
 
 
 class Seed:
-    """Adds made-up players. Every invariant holds for them as for real ones; only the copies in Redis come later.
+    """Adds synthetic players, for whom every invariant holds as for real ones.
 
-    Whoever seeds rebuilds the category afterwards.
+    The caller must rebuild the board index in Redis afterwards.
     """
 
     def __init__(
-        self, database: Database, catalogue: CatalogueService, clock: Callable[[], datetime], random: Random
+        self,
+        database: Database,
+        catalogue: CatalogueService,
+        runtime: Runtime,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
-        self._clock = clock
-        self._random = random
+        self._runtime = runtime
 
     async def seed(
         self, category_id: str, users: int, actions: int, days: int, progress: Callable[[int], object]
-    ) -> Seeded:
-        """Add `users` strangers who share `actions` completed actions of the last `days` days.
+    ) -> SeedingResult:
+        """Add players with a history.
 
-        `progress` is called with the number of users of each chunk. Raises CategoryNotFound, BadUserInput,
-        ServiceUnavailable.
+        Args:
+            category_id: The category they play in.
+            users: The number of players.
+            actions: The number of completed actions of all players together.
+            days: The number of days, up to today, in which the actions were completed.
+            progress: Called with the number of players of each chunk.
+
+        Raises:
+            CategoryNotFound: There is no such category.
+            BadUserInput: The category does not add scores up, or has no repeatable action.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         category = self._catalogue.current.category(category_id)
-        total = Seeded()
-        async for players in _chunks(self._population(category, days), users, actions):
+        total = SeedingResult()
+        async for players in _chunks(self._synthetic_players(category, days), users, actions):
             async with self._database.begin() as connection:
                 total += await _store(connection, category, players)
             progress(len(players))
         return total
 
-    async def seed_demo(self, issuer: str) -> Seeded:
-        """Add a few dozen named players with a past of a month, if there are no users at all; atomically, once.
+    async def seed_demo(self, issuer: str) -> SeedingResult:
+        """Add a few dozen players with a history of a month, atomically, if there are no users.
 
-        They have the ids that access tokens of `issuer` for their names have. Raises ServiceUnavailable.
+        Their ids are those of access tokens of `issuer` with their names as subject.
+
+        Raises:
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         category = self._catalogue.current.category(DEFAULT_CATEGORY)
         async with self._database.begin() as connection:
             await lock_until_commit(connection, AdvisoryLock.SEEDING)
             if await has_users(connection):
-                return Seeded()
-            crowd = self._population(category, DEMO_DAYS)
+                return SeedingResult()
+            synthetic = self._synthetic_players(category, DEMO_DAYS)
             players = [
-                crowd.player(user_id_of(issuer, name), name, self._random.randint(*DEMO_ACTIONS)) for name in DEMO_NAMES
+                synthetic.make_player(user_id_of(issuer, name), name, self._runtime.random.randint(*DEMO_ACTIONS))
+                for name in DEMO_NAMES
             ]
             return await _store(connection, category, players)
 
-    def _population(self, category: Category, days: int) -> SyntheticPlayers:
-        return SyntheticPlayers(category, self._catalogue.current.actions.values(), self._clock(), days, self._random)
+    def _synthetic_players(self, category: Category, days: int) -> SyntheticPlayers:
+        return SyntheticPlayers(category, self._catalogue.current.actions.values(), days, self._runtime)
 
 
-async def _store(connection: AsyncConnection, category: Category, players: Sequence[Player]) -> Seeded:
-    scores = await store_players(connection, category, players)
-    return Seeded(len(players), sum(len(player.transactions) for player in players), scores)
+async def _store(connection: AsyncConnection, category: Category, players: Sequence[SyntheticPlayer]) -> SeedingResult:
+    users = [(player.profile, player.transactions) for player in players]
+    scores = await insert_users(connection, category, users)
+    return SeedingResult(len(players), sum(len(player.transactions) for player in players), scores)
 
 
-async def _chunks(synthetic_players: SyntheticPlayers, users: int, actions: int) -> AsyncIterator[Sequence[Player]]:
-    """The players, a chunk at a time; while one is stored, the next is made up in another thread."""
+async def _chunks(
+    synthetic_players: SyntheticPlayers, users: int, actions: int
+) -> AsyncIterator[Sequence[SyntheticPlayer]]:
+    """Yield the players in chunks; while one is stored, the next is made in another thread."""
     plan = [
         (last - first, actions * last // users - actions * first // users)
-        for first, last in ((first, min(first + CHUNK, users)) for first in range(0, users, CHUNK))
+        for first, last in ((first, min(first + CHUNK_SIZE, users)) for first in range(0, users, CHUNK_SIZE))
     ]
-    upcoming: asyncio.Task[list[Player]] | None = None
+    upcoming: asyncio.Task[list[SyntheticPlayer]] | None = None
     try:
         for chunk in [*plan, None]:
             ready = upcoming and await upcoming
-            upcoming = chunk and asyncio.create_task(asyncio.to_thread(synthetic_players.make, *chunk))
+            upcoming = chunk and asyncio.create_task(asyncio.to_thread(synthetic_players.make_players, *chunk))
             if ready:
                 yield ready
     finally:

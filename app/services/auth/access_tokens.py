@@ -1,78 +1,98 @@
-"""Access tokens: who is calling. They are made elsewhere; here they are verified, and minted for development only."""
+"""Access tokens: verified here, issued by an identity provider. Tokens for development are minted here as well."""
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from app.domain.errors import BadUserInput, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey, user_id_of
 from app.domain.validation import clean_avatar_url, clean_username
-from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header
-from app.services.auth.signing_keys import ALGORITHM, SigningKeys
+from app.runtime import Runtime
+from app.services.auth.jwt_claims import (
+    SHARED_SECRET_ALGORITHM,
+    BadToken,
+    ExpiredToken,
+    read_claims,
+    read_header,
+)
+from app.services.auth.signing_keys import SigningKeys
 
-TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
-"""Types of an access token, in lower case; many identity providers leave it out."""
+TOKEN_TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
+"""Accepted values of the header `typ`, in lower case; many identity providers omit it."""
 
 MAX_SUBJECT_LENGTH = 255
+"""Maximum characters of the claim `sub`."""
+
+MAX_CACHED_TOKENS = 20_000
+"""Verified tokens that a process keeps."""
 
 
 class Candidate(NamedTuple):
     """A key that may have signed a token."""
 
     material: Any
-    """What verifies signatures: a key of PyJWT, or a shared secret."""
+    """A key of PyJWT, or a shared secret as bytes."""
     key: SigningKey
-    """What callers remember of it."""
+    """Whether the key is still trusted; callers refer to it."""
 
 
-class Keys(Protocol):
-    """Where the keys come from."""
+class KeySource(Protocol):
+    """The source of the keys that verify tokens."""
 
     algorithms: list[str]
 
     async def candidates(self, kid: str | None) -> Sequence[Candidate]:
-        """The keys that may have signed a token with that `kid`; none for a strange one. Raises ServiceUnavailable."""
+        """Return the keys that may have signed a token with this `kid`; none if it is unknown.
+
+        Raises:
+            ServiceUnavailable: The keys are not known yet.
+        """
 
 
-class SecretKeys:
-    """Keys from the pair of shared secrets. They are trusted as long as the process lives: settings never change."""
+class SharedSecretKeys:
+    """The pair of shared secrets from the settings, which are trusted for the lifetime of the process."""
 
-    algorithms = [ALGORITHM]  # noqa: RUF012 - never changed
+    algorithms = [SHARED_SECRET_ALGORITHM]  # noqa: RUF012 - never changed
 
     def __init__(self, secrets: SigningKeys) -> None:
         self._secrets = secrets
         self._key = SigningKey()
 
     async def candidates(self, kid: str | None) -> Sequence[Candidate]:
-        """The shared secrets that `kid` may mean."""
+        """Return the shared secrets that may have signed a token with this `kid`."""
         return [Candidate(secret, self._key) for secret in self._secrets.candidates(kid)]
 
 
 class AccessTokens:
     """Verifies access tokens.
 
-    Remembers good ones until they expire or their key is withdrawn, because decoding costs more than the rest.
+    Verified tokens are cached until they expire or their key is withdrawn.
     """
 
     def __init__(
         self,
-        keys: Keys,
+        keys: KeySource,
+        runtime: Runtime,
         *,
         issuer: str,
         audience: str,
         max_lifetime: int,
-        clock: Callable[[], float] = time.time,
-        capacity: int = 20_000,
+        capacity: int = MAX_CACHED_TOKENS,
     ) -> None:
-        """`max_lifetime`: the most seconds from a token's `iat` to its `exp`. `clock`: seconds since the epoch.
+        """Create a verifier.
 
-        `capacity`: how many verified tokens are remembered.
+        Args:
+            keys: The source of the keys.
+            runtime: The source of time.
+            issuer: The required `iss`.
+            audience: The required `aud`.
+            max_lifetime: Maximum seconds from `iat` to `exp`.
+            capacity: How many verified tokens are cached.
         """
         self._keys = keys
-        self._clock = clock
+        self._clock = runtime.clock
         self._issuer = issuer
         self._audience = audience
         self._max_lifetime = max_lifetime
@@ -80,9 +100,14 @@ class AccessTokens:
         self._verified: OrderedDict[str, Caller] = OrderedDict()
 
     async def verify(self, token: str) -> Caller:
-        """Who `token` speaks for. Raises Unauthenticated, with one and the same answer for every bad token."""
+        """Return the caller whom `token` identifies.
+
+        Raises:
+            Unauthenticated: The token is expired or invalid. The error does not say why it is invalid.
+            ServiceUnavailable: The keys are not known yet.
+        """
         caller = self._verified.get(token)
-        if caller is None or not caller.is_valid_at(self._clock()):
+        if caller is None or not caller.is_valid_at(self._now()):
             self._verified.pop(token, None)
             try:
                 caller = await self._read(token)
@@ -97,19 +122,22 @@ class AccessTokens:
 
     async def _read(self, token: str) -> Caller:
         header = read_header(token)
-        if (header.typ or "").lower() not in TYPES or header.algorithm not in self._keys.algorithms:
+        if (header.typ or "").lower() not in TOKEN_TYPES or header.algorithm not in self._keys.algorithms:
             raise BadToken
         candidates = await self._keys.candidates(header.kid)
-        claims, place = read_claims(
+        verified = read_claims(
             token,
             [candidate.material for candidate in candidates],
             algorithm=header.algorithm,
             audience=self._audience,
             issuer=self._issuer,
             max_lifetime=self._max_lifetime,
-            now=self._clock(),
+            now=self._now(),
         )
-        return self._caller(claims, candidates[place].key)
+        return self._caller(verified.claims, candidates[verified.key_index].key)
+
+    def _now(self) -> float:
+        return self._clock().timestamp()
 
     def _caller(self, claims: dict[str, Any], key: SigningKey) -> Caller:
         subject, username, avatar_url = claims["sub"], claims.get("username"), claims.get("avatar_url")
@@ -126,7 +154,17 @@ class AccessTokens:
 
 
 def mint(secrets: SigningKeys, *, subject: str, role: Role, ttl: int, issuer: str, audience: str, now: int) -> str:
-    """An access token for development: `ttl` in seconds from `now`, a Unix second."""
+    """Return an access token for development.
+
+    Args:
+        secrets: The signing keys.
+        subject: The claim `sub`, which is also the username.
+        role: The role of the caller.
+        ttl: Seconds from `now` until the token expires.
+        issuer: The claim `iss`.
+        audience: The claim `aud`.
+        now: Seconds since the epoch.
+    """
     claims = {
         "sub": subject,
         "username": subject,

@@ -1,10 +1,10 @@
-"""Keys of an identity provider, by its JWKS document (RFC 7517)."""
+"""The keys of an identity provider, from its JWKS document (RFC 7517)."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
-from random import Random
 from typing import Any
 
 import httpx2
@@ -13,31 +13,36 @@ import structlog
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import SigningKey
+from app.runtime import Runtime
 from app.services.auth.access_tokens import Candidate
 
 log = structlog.get_logger(__name__)
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
-"""Asymmetric ones only: with a shared-secret algorithm among them, the public key could sign."""
+"""Accepted algorithms: asymmetric ones only, since with a shared-secret algorithm the public key could sign tokens."""
 
 REFRESH_INTERVAL = 20.0
-"""Seconds between two fetches by the clock, give or take a quarter: instances must not ask all at once."""
+"""Seconds between two scheduled fetches, varied by a quarter so that instances do not fetch at the same time."""
 
-MIN_PAUSE = 5.0
-"""The least seconds between two fetches that unknown key ids ask for."""
+MIN_REFRESH_INTERVAL = 5.0
+"""Minimum seconds between two fetches caused by unknown key ids."""
 
 FETCH_TIMEOUT = 5.0
-"""Seconds for one fetch, however slowly the provider answers."""
+"""Maximum seconds of a fetch, from the connection to the last byte."""
+
+MAX_DOCUMENT_BYTES = 64 * 1024
+"""Maximum size of the document; a hundred RSA keys of 2048 bits fit."""
 
 MAX_KEYS = 100
+"""Keys of a document that are used; the rest is ignored."""
 
 
 class JwksKeys:
-    """Keys fetched over HTTP when a token first asks for one, and then by the clock.
+    """Keys fetched over HTTP: when the first token arrives, and then periodically.
 
-    A key that the document no longer has, or has with another value, is withdrawn: no token of it is accepted any
-    more, and whatever is remembered from such a token learns of it. The other keys stay what they are. While the
-    provider does not answer, the old keys are good.
+    A key that is no longer in the document, or has another value there, is withdrawn: its tokens are not accepted any
+    more, and everything cached for them is invalidated. The other keys stay valid, as do all keys while the provider
+    does not answer.
     """
 
     algorithms = ALGORITHMS
@@ -46,65 +51,85 @@ class JwksKeys:
         self,
         url: str,
         http: httpx2.AsyncClient,
-        monotonic: Callable[[], float],
-        random: Random,
+        runtime: Runtime,
         *,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         fetch_timeout: float = FETCH_TIMEOUT,
     ) -> None:
-        """`fetch_timeout` is in seconds; what else bounds a request, `http` brings with it."""
+        """Create an empty set of keys; nothing is fetched yet.
+
+        Args:
+            url: The address of the document.
+            http: The client.
+            runtime: The source of time and of the variation of the interval.
+            sleep: Waits for a number of seconds.
+            fetch_timeout: Maximum seconds of a fetch.
+        """
         self._url = url
         self._http = http
-        self._monotonic = monotonic
-        self._random = random
+        self._monotonic = runtime.monotonic
+        self._random = runtime.random
         self._sleep = sleep
         self._fetch_timeout = fetch_timeout
         self._keys: dict[str, Candidate] | None = None
-        """The trusted keys by id; None before the first document."""
-        self._tried_at: float | None = None
+        """The trusted keys by id; None before the first document was read."""
+        self._fetched_at: float | None = None
         self._fetching: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Fetch the document by the clock, until cancelled. To be supervised."""
+        """Fetch the document periodically, until cancelled."""
         while True:
             await self._sleep(REFRESH_INTERVAL * self._random.uniform(0.75, 1.25))
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Fetch the document now, or wait for the fetch that is under way. What fails leaves the keys as they are."""
+        """Fetch the document now, or wait for the fetch that is under way. If it fails, the keys stay as they are."""
         self._fetching = self._fetching or asyncio.create_task(self._fetch())
         await asyncio.shield(self._fetching)
 
     async def candidates(self, kid: str | None) -> Sequence[Candidate]:
-        """Find the key of that id; none for an unknown one. Raises ServiceUnavailable without any document.
+        """Return the key with the id `kid`; nothing for an unknown id.
 
-        A key is bound to its algorithm. An unknown id makes it look for new keys, but not often; nobody waits for the
-        provider because of a known one.
+        A key is bound to its algorithm. An unknown id causes a fetch, at most every `MIN_REFRESH_INTERVAL`; a known id
+        never waits for the provider.
+
+        Raises:
+            ServiceUnavailable: No document could be fetched yet.
         """
         if kid is None:
             return ()
-        if (self._keys is None or kid not in self._keys) and (self._fetching is not None or self._may_ask()):
+        if (self._keys is None or kid not in self._keys) and (self._fetching is not None or self._may_fetch()):
             await self.refresh()
         if self._keys is None:
-            raise ServiceUnavailable(int(MIN_PAUSE))
+            raise ServiceUnavailable(int(MIN_REFRESH_INTERVAL))
         return (self._keys[kid],) if kid in self._keys else ()
 
-    def _may_ask(self) -> bool:
-        return self._tried_at is None or self._monotonic() - self._tried_at >= MIN_PAUSE
+    def _may_fetch(self) -> bool:
+        return self._fetched_at is None or self._monotonic() - self._fetched_at >= MIN_REFRESH_INTERVAL
 
     async def _fetch(self) -> None:
-        self._tried_at = self._monotonic()
+        self._fetched_at = self._monotonic()
         try:
             async with asyncio.timeout(self._fetch_timeout):
-                response = await self._http.get(self._url)
-            response.raise_for_status()
-            found = _keys(response.json())
+                document = await self._read_document()
+            found = _parse_keys(json.loads(document))
         except (httpx2.HTTPError, TimeoutError, ValueError) as error:
-            log.warning("jwks_not_fetched", error=repr(error))  # The old keys are better than none.
+            log.warning("jwks_not_fetched", error=repr(error))
             return
         finally:
             self._fetching = None
         self._replace(found)
+
+    async def _read_document(self) -> bytes:
+        """Return the body of the response. Raises HTTPError, and ValueError for a body that is too long."""
+        async with self._http.stream("GET", self._url) as response:
+            response.raise_for_status()
+            body = b""
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_DOCUMENT_BYTES:
+                    raise ValueError(f"The key set must not be longer than {MAX_DOCUMENT_BYTES} bytes")
+            return body
 
     def _replace(self, found: dict[str, jwt.PyJWK]) -> None:
         before = self._keys or {}
@@ -123,8 +148,8 @@ def _is_same(old: jwt.PyJWK, new: jwt.PyJWK) -> bool:
     return old.algorithm_name == new.algorithm_name and bool(old.key == new.key)
 
 
-def _keys(document: Any) -> dict[str, jwt.PyJWK]:
-    """The usable keys by id, possibly none. Raises ValueError for what is no key set."""
+def _parse_keys(document: Any) -> dict[str, jwt.PyJWK]:
+    """Return the usable keys by id. Raises ValueError for a document that is not a key set."""
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list):
         raise ValueError("The key set must be a JSON object with a list of `keys`")

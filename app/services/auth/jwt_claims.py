@@ -1,8 +1,8 @@
-"""Reading the claims of a signed token (JWT), strictly: there is one way to write a good token, and no second one.
+"""Strict reading of the claims of a signed token (JWT): every valid token has exactly one accepted spelling.
 
-Signatures are verified by PyJWT. What the token says is checked here, because PyJWT takes times in strings, `true` for
-1, and the last of repeated members, in which two readers of one token may disagree. A shared secret is prepared once,
-not with every token.
+Signatures are verified by PyJWT. The claims are checked here, because PyJWT accepts times in strings, `true` for 1, and
+the last of repeated members, about which two readers of one token may disagree. A shared secret is prepared once
+instead of with every token.
 """
 
 from __future__ import annotations
@@ -19,67 +19,75 @@ import jwt
 from jwt.algorithms import HMACAlgorithm
 
 MAX_TOKEN_LENGTH = 4096
+"""Maximum characters of a token."""
 
 MAX_BRACKETS = 256
-"""The most `[` and `{` in a header or in the claims. It bounds their nesting, which each version of Python limits
-elsewhere."""
+"""The number of `[` and `{` that a header or the claims may contain. It bounds their nesting, which each version of
+Python limits elsewhere."""
 
-COMPACT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-"""Three parts in base64url. PyJWT would take padding as well, so that one token had several spellings."""
+COMPACT_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+"""Three parts in base64url. PyJWT would accept padding as well, which gives a token several spellings."""
 
 CLOCK_SKEW = 10
-"""Seconds by which a token may seem to come from the future. Nothing is added to its end."""
+"""Seconds that `iat` and `nbf` may lie in the future. The end of a token is not extended."""
 
-LATEST = 253_402_300_799
-"""The last second of the year 9999: times beyond it are no times."""
+MAX_TIMESTAMP = 253_402_300_799
+"""The last second of the year 9999; later times are invalid."""
 
-HARMFUL_HEADERS = frozenset({"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"})
-"""Headers by which a token would choose its own key, or ask for a reading of itself that is not this one."""
+FORBIDDEN_HEADERS = frozenset({"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"})
+"""Headers by which a token would choose its own key, or require an encoding that is not supported."""
 
-SHARED_SECRET = "HS256"
-"""The one algorithm whose keys are secrets. A key of any other kind never stands for a secret, nor the reverse."""
+SHARED_SECRET_ALGORITHM = "HS256"
+"""The only algorithm whose keys are secrets. Other keys are never used as secrets, nor secrets as other keys."""
 
 _signatures = jwt.PyJWS(options={"enforce_minimum_key_length": True})
 _hmac = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
 class BadToken(Exception):
-    """The token is not one of ours. There is no more to say to whoever sent it."""
+    """The token is invalid. The error deliberately does not say why."""
 
 
 class ExpiredToken(BadToken):
-    """The token is right in all but its time; `claims` is what it said."""
+    """The token is valid except that it has expired. `claims` are its claims."""
 
     def __init__(self, claims: Mapping[str, Any]) -> None:
         self.claims = claims
         super().__init__()
 
 
-class Header(NamedTuple):
-    """What a token says of its signature, before that is verified."""
+class TokenHeader(NamedTuple):
+    """The header of a token, read before its signature is verified."""
 
     algorithm: str
     kid: str | None
     typ: str | None
 
 
-def read_header(token: str) -> Header:
-    """The header of `token`. Raises BadToken."""
-    if len(token) > MAX_TOKEN_LENGTH or not COMPACT.fullmatch(token):
+class VerifiedClaims(NamedTuple):
+    """The claims of a valid token, and the index of the key that signed it among the given keys."""
+
+    claims: dict[str, Any]
+    key_index: int
+
+
+def read_header(token: str) -> TokenHeader:
+    """Return the header of `token`. Raises BadToken."""
+    if len(token) > MAX_TOKEN_LENGTH or not COMPACT_JWT.fullmatch(token):
         raise BadToken
     return _header(token.partition(".")[0])
 
 
 @lru_cache(maxsize=256)
-def _header(segment: str) -> Header:
-    """What a header says: all tokens of one key begin with the same. Raises BadToken."""
-    header = _members(_decoded(segment))
+def _header(segment: str) -> TokenHeader:
+    """Parse an encoded header; it is the same for all tokens of one key. Raises BadToken."""
+    header = _parse_object(_decode_base64url(segment))
     algorithm, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if type(algorithm) is not str or not (kid is None or type(kid) is str) or not (typ is None or type(typ) is str):
         raise BadToken
-    if ("kid" in header and kid is None) or ("typ" in header and typ is None) or header.keys() & HARMFUL_HEADERS:
+    if ("kid" in header and kid is None) or ("typ" in header and typ is None) or header.keys() & FORBIDDEN_HEADERS:
         raise BadToken
-    return Header(algorithm, kid, typ)
+    return TokenHeader(algorithm, kid, typ)
 
 
 def read_claims(
@@ -91,41 +99,39 @@ def read_claims(
     issuer: str | None = None,
     max_lifetime: float = math.inf,
     now: float,
-) -> tuple[dict[str, Any], int]:
-    """Read what `token` claims: at least `sub`, `aud`, `iat`, `exp`, and `iss` if it is given.
+) -> VerifiedClaims:
+    """Verify `token` and return its claims: at least `sub`, `aud`, `iat` and `exp`, and `iss` if `issuer` is given.
 
     Args:
         token: The token.
-        keys: What may have signed it: keys of PyJWT, and shared secrets as `shared_secret` returns them.
-        algorithm: What `read_header` said of this very token, and the caller accepts.
-        audience: What `aud` must be.
-        issuer: What `iss` must be, if it matters.
-        max_lifetime: The most seconds from `iat` to `exp`.
+        keys: The keys that may have signed it: keys of PyJWT, and shared secrets as `shared_secret` returns them.
+        algorithm: The algorithm in the header of this token, which the caller has accepted.
+        audience: The required `aud`.
+        issuer: The required `iss`; None accepts any.
+        max_lifetime: Maximum seconds from `iat` to `exp`.
         now: Seconds since the epoch.
 
-    Returns:
-        The claims, and the place among `keys` of the one that signed them.
-
     Raises:
-        ExpiredToken: The token is right in all but its time.
-        BadToken: It is wrong in anything else.
+        ExpiredToken: The token is valid except that it has expired.
+        BadToken: The token is invalid in any other way.
     """
     content, _, signature = token.rpartition(".")
-    raw = _decoded(signature)
+    raw = _decode_base64url(signature)
     if urlsafe_b64encode(raw).rstrip(b"=") != signature.encode():
-        raise BadToken  # The last character may have bits that carry nothing: another spelling of the same bytes.
-    for place, key in enumerate(keys):
+        raise BadToken  # The last character may have unused bits, which would allow another spelling of the same bytes.
+    for index, key in enumerate(keys):
         if _is_signed_by(key, token, content, raw, algorithm):
-            claims = _members(_decoded(content.partition(".")[2]))
+            claims = _parse_object(_decode_base64url(content.partition(".")[2]))
             _check(claims, audience, issuer, max_lifetime, now)
-            return claims, place
+            return VerifiedClaims(claims, index)
     raise BadToken
 
 
 def shared_secret(text: str) -> bytes:
-    """A shared secret as `read_claims` takes it.
+    """Prepare a shared secret for `read_claims`.
 
-    Raises ValueError for one of fewer than 32 bytes, and for what is a public key in truth.
+    Raises:
+        ValueError: The secret has fewer than 32 bytes, or is a public key.
     """
     try:
         secret = _hmac.prepare_key(text)
@@ -137,9 +143,9 @@ def shared_secret(text: str) -> bytes:
 
 
 def _is_signed_by(key: Any, token: str, content: str, signature: bytes, algorithm: str) -> bool:
-    """Whether `key` made `signature`. Raises BadToken for a key that is of another kind than `algorithm`."""
+    """Return whether `key` made `signature`. Raises BadToken for a key that is not for `algorithm`."""
     if type(key) is bytes:
-        if algorithm != SHARED_SECRET:
+        if algorithm != SHARED_SECRET_ALGORITHM:
             raise BadToken
         return _hmac.verify(content.encode(), key, signature)
     try:
@@ -151,16 +157,16 @@ def _is_signed_by(key: Any, token: str, content: str, signature: bytes, algorith
     return True
 
 
-def _decoded(segment: str) -> bytes:
-    """The bytes behind base64url without padding. Raises BadToken."""
+def _decode_base64url(segment: str) -> bytes:
+    """Decode base64url without padding. Raises BadToken."""
     try:
         return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except ValueError:
         raise BadToken from None
 
 
-def _members(raw: bytes) -> dict[str, Any]:
-    """The members of a JSON object that says nothing twice. Raises BadToken."""
+def _parse_object(raw: bytes) -> dict[str, Any]:
+    """Parse a JSON object without repeated members. Raises BadToken."""
     if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
         raise BadToken
     try:
@@ -172,18 +178,18 @@ def _members(raw: bytes) -> dict[str, Any]:
     return members
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_repeated_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise BadToken
     return members
 
 
-def _no_constant(name: str) -> None:
-    raise BadToken  # NaN and Infinity are no JSON, though Python reads them.
+def _reject_constant(name: str) -> None:
+    raise BadToken  # NaN and Infinity are not JSON, but Python reads them.
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_decoder = json.JSONDecoder(object_pairs_hook=_reject_repeated_members, parse_constant=_reject_constant)
 
 
 def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, max_lifetime: float, now: float) -> None:
@@ -193,20 +199,20 @@ def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, max_lif
     if claims.get("aud") != audience or (issuer is not None and claims.get("iss") != issuer):
         raise BadToken
     for name in ("iat", "nbf") if "nbf" in claims else ("iat",):
-        if _time(claims.get(name)) > now + CLOCK_SKEW:
+        if _numeric_date(claims.get(name)) > now + CLOCK_SKEW:
             raise BadToken
-    expires_at = _time(claims.get("exp"))
+    expires_at = _numeric_date(claims.get("exp"))
     if expires_at - claims["iat"] > max_lifetime:
         raise BadToken
     if expires_at <= now:
         raise ExpiredToken(claims)
 
 
-def _time(claim: object) -> float:
-    """A NumericDate. Raises BadToken for anything else, a number in a string and a boolean among it."""
+def _numeric_date(claim: object) -> float:
+    """Return a NumericDate. Raises BadToken for anything else, including numbers in strings and booleans."""
     if type(claim) not in (int, float):
         raise BadToken
-    time = float(claim) if abs(claim) <= LATEST else math.inf  # type: ignore[arg-type]
-    if not 0 <= time <= LATEST:
+    time = float(claim) if abs(claim) <= MAX_TIMESTAMP else math.inf  # type: ignore[arg-type]
+    if not 0 <= time <= MAX_TIMESTAMP:
         raise BadToken
     return time

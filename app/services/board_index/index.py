@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 
 from app.domain.boards.board import TOP, Board, Version
-from app.domain.instants import micros
+from app.domain.instants import to_micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
 from app.runtime import Runtime
@@ -128,7 +128,7 @@ class BoardIndex:
         now = self._runtime.clock()
         first = board_keys(self._keys, boards[0])
         keys = [first.meta]
-        arguments: list[Any] = [mode, first.channel, micros(now), TOP, len(boards)]
+        arguments: list[Any] = [mode, first.channel, to_micros(now), TOP, len(boards)]
         for board in boards:
             names = board_keys(self._keys, board)
             keys += (names.order, names.members)
@@ -148,4 +148,4 @@ def _lifetime(names: BoardKeys, now: datetime) -> tuple[int, int]:
 def _pack(change: ScoreChange, board: int) -> bytes:
     row = change.row
     user_id = change.user_id.bytes
-    return PACKED_ROW.pack(board, not row.hidden, change.sort_key, row.revision, micros(row.reached_at), user_id)
+    return PACKED_ROW.pack(board, not row.hidden, change.sort_key, row.revision, to_micros(row.reached_at), user_id)

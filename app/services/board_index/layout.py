@@ -19,7 +19,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.boards.board import Board
-from app.domain.instants import instant, micros
+from app.domain.instants import from_micros, to_micros
 from app.pubsub.channels.events import boards_channel
 
 RETENTION = timedelta(days=2)
@@ -29,7 +29,7 @@ RETENTION = timedelta(days=2)
 @lru_cache(maxsize=1024)
 def encode_reached_at(at: datetime) -> bytes:
     """Encode `reached_at` as in a member. Cached, because rows that change together share it."""
-    return micros(at).to_bytes(8, "big")
+    return to_micros(at).to_bytes(8, "big")
 
 
 def join_member(reached_at: datetime, user_id: UUID) -> bytes:
@@ -39,7 +39,7 @@ def join_member(reached_at: datetime, user_id: UUID) -> bytes:
 
 def split_member(member: bytes) -> tuple[datetime, UUID]:
     """Return the `reached_at` and the user id of a member."""
-    return instant(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
+    return from_micros(int.from_bytes(member[:8], "big")), UUID(bytes=member[8:24])
 
 
 class BoardKeys(NamedTuple):

@@ -9,7 +9,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app.domain.boards.board import Board
-from app.domain.instants import instant
+from app.domain.instants import from_micros
 from app.domain.ledger.posting import ScoreChange
 from app.services.board_index.layout import Keys, encode_reached_at
 from app.stores.redis import RedisCaller
@@ -25,7 +25,7 @@ class IndexRow:
 
     def __str__(self) -> str:
         shown = "hidden" if self.sort_key is None else f"sort key {self.sort_key}"
-        at = instant(int.from_bytes(self.reached_at, "big")).isoformat()
+        at = from_micros(int.from_bytes(self.reached_at, "big")).isoformat()
         return f"revision {self.revision} ({shown}, reached at {at})"
 
 

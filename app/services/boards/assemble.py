@@ -13,7 +13,7 @@ from app.domain.boards.overtaking import UserView
 from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import Player, State, View
 from app.domain.users import Profile
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 MAX_ENTRIES_ABOVE = 3
 """How many entries above a watched user are read, to find out who passed."""
@@ -40,15 +40,17 @@ class ViewAssembler:
     source: Source
     total: int
 
-    async def states(self, views: Sequence[ViewSlices], profiles: Profiles) -> list[State]:
+    async def states(self, views: Sequence[ViewSlices], profiles: ProfileCache) -> list[State]:
         """Return the state of each view. Profiles that cannot be read now are replaced by placeholders."""
         ranked = [[one for slice_ in slices for one in assign_ranks(slice_)] for _, slices in views]
         players = [view.user_id for view, _ in views if isinstance(view, Player)]
-        names = await profiles.names([*(one.row.user_id for rows in ranked for one in rows), *players])
+        get_or_placeholders = await profiles.get_or_placeholders(
+            [*(one.row.user_id for rows in ranked for one in rows), *players]
+        )
         return [
-            self._user_view(view.user_id, rows, names)
+            self._user_view(view.user_id, rows, get_or_placeholders)
             if isinstance(view, Player)
-            else self._page(rows, slices[0].offset if slices else 0, names)
+            else self._page(rows, slices[0].offset if slices else 0, get_or_placeholders)
             for (view, slices), rows in zip(views, ranked, strict=True)
         ]
 
@@ -68,19 +70,28 @@ class ViewAssembler:
             reached_at=ranked.row.reached_at,
         )
 
-    def _page(self, ranked: Sequence[RankedRow], offset: int, names: Mapping[UUID, Profile]) -> Page:
+    def _page(self, ranked: Sequence[RankedRow], offset: int, get_or_placeholders: Mapping[UUID, Profile]) -> Page:
         """Return a page of the ranked rows, without users who were deleted meanwhile."""
-        entries = (_entry(one, names) for one in ranked if one.row.user_id in names)
+        entries = (_entry(one, get_or_placeholders) for one in ranked if one.row.user_id in get_or_placeholders)
         ordered = tuple(sorted(entries, key=lambda entry: entry.rank))
         return Page(self.board, self.version, self.as_of, self.source, self.total, ordered, offset)
 
-    def _user_view(self, user_id: UUID, ranked: Sequence[RankedRow], names: Mapping[UUID, Profile]) -> UserView:
+    def _user_view(
+        self, user_id: UUID, ranked: Sequence[RankedRow], get_or_placeholders: Mapping[UUID, Profile]
+    ) -> UserView:
         """Return the view of a user; `ranked` ends with the user, or is empty for a user without a score."""
         standing = self.standing(user_id, ranked[-1] if ranked else None)
-        above = tuple(_entry(one, names) for one in ranked[:-1] if one.row.user_id in names)
-        return UserView(standing, names.get(user_id), above)
+        above = tuple(_entry(one, get_or_placeholders) for one in ranked[:-1] if one.row.user_id in get_or_placeholders)
+        return UserView(standing, get_or_placeholders.get(user_id), above)
 
 
-def _entry(ranked: RankedRow, names: Mapping[UUID, Profile]) -> Entry:
+def _entry(ranked: RankedRow, get_or_placeholders: Mapping[UUID, Profile]) -> Entry:
     row = ranked.row
-    return Entry(ranked.rank, ranked.competition_rank, ranked.tied_with, row.score, row.reached_at, names[row.user_id])
+    return Entry(
+        ranked.rank,
+        ranked.competition_rank,
+        ranked.tied_with,
+        row.score,
+        row.reached_at,
+        get_or_placeholders[row.user_id],
+    )

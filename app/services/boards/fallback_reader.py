@@ -50,7 +50,7 @@ class FallbackReader:
         self._on_not_loaded = on_not_loaded
         self._is_postgres_down = is_postgres_down
         self._runtime = runtime
-        self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime.monotonic)
+        self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
 
     async def page(self, board: Board, view: View[Page]) -> Page:
         """Read the page of a view, with those of its extra views."""

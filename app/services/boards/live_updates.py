@@ -17,13 +17,13 @@ from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
 from app.pubsub.hub import Hub
 from app.services.catalogue.cache import CatalogueService
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 
 class LiveUpdates:
     """The use cases behind the subscriptions. See `Hub` for what is guaranteed."""
 
-    def __init__(self, hub: Hub, profiles: Profiles, catalogue: CatalogueService) -> None:
+    def __init__(self, hub: Hub, profiles: ProfileCache, catalogue: CatalogueService) -> None:
         self._hub = hub
         self._profiles = profiles
         self._catalogue = catalogue

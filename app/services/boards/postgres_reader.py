@@ -17,7 +17,7 @@ from app.domain.boards.views import After, Around, Before, Head, Player, Slice, 
 from app.models.statements.boards.read_boards import count_before, read_slices, read_standings
 from app.runtime import Runtime
 from app.services.boards.assemble import ViewAssembler, ViewSlices
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 
@@ -28,7 +28,7 @@ class PostgresReader:
     PostgreSQL has no versions of boards, so each read gets the next number of this process, in an epoch of its own.
     """
 
-    def __init__(self, database: Database | Replicas, profiles: Profiles, runtime: Runtime, epoch: str) -> None:
+    def __init__(self, database: Database | Replicas, profiles: ProfileCache, runtime: Runtime, epoch: str) -> None:
         self._database = database
         self._profiles = profiles
         self._runtime = runtime

@@ -21,7 +21,7 @@ from app.runtime import Runtime
 from app.services.boards.fallback_reader import FallbackReader
 from app.services.cacheable import Cacheable
 from app.services.catalogue.cache import CatalogueService
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.batching import Batcher
 
 UserStandingWithProfile = tuple[UserStanding, Profile]
@@ -35,7 +35,7 @@ class BoardQueries:
         self,
         hub: Hub,
         reader: FallbackReader,
-        profiles: Profiles,
+        profiles: ProfileCache,
         catalogue: CatalogueService,
         runtime: Runtime,
     ) -> None:

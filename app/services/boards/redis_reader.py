@@ -10,17 +10,17 @@ from uuid import UUID
 from app.domain.boards.board import TOP, Board, Source
 from app.domain.boards.ranking import BoardRow, BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
-from app.domain.instants import instant
+from app.domain.instants import from_micros
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, ViewRequest, ViewsReply, join_member, split_member
 from app.services.boards.assemble import MAX_ENTRIES_ABOVE, ViewAssembler
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 
 class RedisReader:
     """Reads views from the board index. Raises BoardNotLoaded and RedisUnreachable."""
 
-    def __init__(self, index: BoardIndex, profiles: Profiles, runtime: Runtime) -> None:
+    def __init__(self, index: BoardIndex, profiles: ProfileCache, runtime: Runtime) -> None:
         self._index = index
         self._profiles = profiles
         self._runtime = runtime
@@ -43,7 +43,7 @@ class RedisReader:
         return self._assembler(board, reply), [assign_ranks(one)[-1] if one else None for one in slices]
 
     def _assembler(self, board: Board, reply: ViewsReply) -> ViewAssembler:
-        as_of = instant(reply.changed_at) if reply.changed_at else self._runtime.clock()
+        as_of = from_micros(reply.changed_at) if reply.changed_at else self._runtime.clock()
         return ViewAssembler(board, reply.version, as_of, Source.REDIS, reply.total)
 
 

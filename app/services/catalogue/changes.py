@@ -1,9 +1,8 @@
-"""Change the catalogue while the service runs: checked, written down with a reason, in force everywhere at once."""
+"""Changes of the catalogue while the service runs: validated, recorded with a reason, and applied by all processes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,63 +26,76 @@ from app.models.statements.catalogue.catalogue_documents import (
     read_changes,
     read_document,
     read_documents,
-    record,
+    record_change,
     write_document,
 )
+from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 
-MOST_CHANGES = 100
+MAX_CHANGES_PER_PAGE = 100
+"""Recorded changes per page."""
 
 
 class CatalogueChanges:
     """Writes categories and actions.
 
-    Guarantees: all documents of one call are applied, or none; who changes at the same time waits; a document that
-    changes nothing leaves no trace; this process works by the new catalogue when the call returns, and all others
-    within a second (within half a minute while Redis is away).
+    Guarantees: all documents of one call are applied, or none; concurrent changes wait for each other; a document that
+    changes nothing is not recorded; this process uses the new catalogue when the call returns, and all others within
+    a second (within half a minute while Redis is not reachable).
     """
 
     def __init__(
         self,
         database: Database,
         catalogue: CatalogueService,
-        announce: Callable[[], Awaitable[None]],
+        publish_change: Callable[[], Awaitable[None]],
         limits: CatalogueLimits,
-        clock: Callable[[], datetime],
-        random_bytes: Callable[[int], bytes],
+        runtime: Runtime,
     ) -> None:
-        """`announce` tells all processes that the catalogue changed."""
+        """Create the use case.
+
+        Args:
+            database: The database of the catalogue.
+            catalogue: The cache that is refreshed after a change.
+            publish_change: Notifies all processes that the catalogue has changed.
+            limits: The bounds of scores and points in this installation.
+            runtime: The source of time and of ids.
+        """
         self._database = database
         self._catalogue = catalogue
-        self._announce = announce
-        self._ceilings = limits
-        self._clock = clock
-        self._random_bytes = random_bytes
+        self._publish_change = publish_change
+        self._limits = limits
+        self._runtime = runtime
 
     async def apply(
         self, categories: Sequence[Document], actions: Sequence[Document], actor: Actor, reason: str
     ) -> list[Change]:
-        """Create or change categories and actions; returns what really changed.
+        """Create or change categories and actions; nothing is changed if an error is raised.
 
-        Raises BadUserInput with every problem of every document, or ServiceUnavailable; then nothing was changed.
+        Returns:
+            The changes, without documents that equal the present state.
+
+        Raises:
+            BadUserInput: A document is invalid. The message has every problem of every document.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         reason = check_reason(reason)
         async with self._database.begin() as connection:
             await lock_catalogue(connection)
-            changes = await self._checked(connection, categories, actions)
+            changes = await self._validate_all(connection, categories, actions)
             for change in changes:
                 await write_document(connection, change.subject, change.after)
-                now = self._clock()
-                number = uuid7(now, self._random_bytes)
-                await record(connection, RecordedChange(number, change, actor.id, actor.role, reason, now))
+                now = self._runtime.clock()
+                change_id = uuid7(now, self._runtime.random_bytes)
+                await record_change(connection, RecordedChange(change_id, change, actor.id, actor.role, reason, now))
         if changes:
             await self._catalogue.refresh()
-            await self._announce()
+            await self._publish_change()
         return changes
 
     async def documents(self) -> dict[str, Sequence[Document]]:
-        """The whole catalogue, as `apply` takes it."""
+        """Return the whole catalogue, in the form that `apply` accepts."""
         async with self._database.snapshot() as connection:
             return {
                 "categories": await read_documents(connection, CatalogueSubject.CATEGORY),
@@ -91,50 +103,59 @@ class CatalogueChanges:
             }
 
     async def changes(self, limit: int, before: UUID | None = None) -> list[RecordedChange]:
-        """The newest changes, or those before `before`, the newest first. Raises BadUserInput, ServiceUnavailable."""
-        if not 1 <= limit <= MOST_CHANGES:
-            raise BadUserInput(f"`first` must be between 1 and {MOST_CHANGES}.")
+        """Return recorded changes, the newest first.
+
+        Args:
+            limit: The maximum number of changes.
+            before: The id of the last change of the page before; None for the first page.
+
+        Raises:
+            BadUserInput: The limit is out of range.
+            ServiceUnavailable: PostgreSQL does not answer.
+        """
+        if not 1 <= limit <= MAX_CHANGES_PER_PAGE:
+            raise BadUserInput(f"The number of changes must be between 1 and {MAX_CHANGES_PER_PAGE}.")
         async with self._database.connect() as connection:
             return await read_changes(connection, before, limit)
 
-    async def _checked(
+    async def _validate_all(
         self, connection: AsyncConnection, categories: Sequence[Document], actions: Sequence[Document]
     ) -> list[Change]:
-        known = {one["id"] for one in await read_documents(connection, CatalogueSubject.CATEGORY)}
-        checked: dict[tuple[CatalogueSubject, str], Change] = {}
+        category_ids = {document["id"] for document in await read_documents(connection, CatalogueSubject.CATEGORY)}
+        changes: dict[tuple[CatalogueSubject, str], Change] = {}
         problems: list[str] = []
         given = ((CatalogueSubject.CATEGORY, categories), (CatalogueSubject.ACTION, actions))
-        for subject, document in ((subject, one) for subject, documents in given for one in documents):
+        for subject, document in ((subject, document) for subject, documents in given for document in documents):
             try:
-                change = await self._check(connection, subject, document)
-                if subject is CatalogueSubject.ACTION and change.after["category"] not in known:
+                change = await self._validate(connection, subject, document)
+                if subject is CatalogueSubject.ACTION and change.after["category"] not in category_ids:
                     raise BadUserInput(f"action {change.id}: there is no category {change.after['category']}.")
-                if (subject, change.id) in checked:
+                if (subject, change.id) in changes:
                     raise BadUserInput(f"{subject.value} {change.id}: must be given only once.")
             except BadUserInput as problem:
                 problems.append(problem.message)
                 continue
-            checked[subject, change.id] = change
+            changes[subject, change.id] = change
             if subject is CatalogueSubject.CATEGORY:
-                known.add(change.id)
+                category_ids.add(change.id)
         if problems:
             raise BadUserInput("\n".join(problems))
-        return [change for change in checked.values() if change.before != change.after]
+        return [change for change in changes.values() if change.before != change.after]
 
-    async def _check(self, connection: AsyncConnection, subject: CatalogueSubject, document: Document) -> Change:
+    async def _validate(self, connection: AsyncConnection, subject: CatalogueSubject, document: Document) -> Change:
         before = await read_document(connection, subject, document.get("id"))
         if subject is CatalogueSubject.ACTION:
-            return action_change(before, document, self._ceilings)
-        change = category_change(before, document, self._ceilings)
+            return action_change(before, document, self._limits)
+        change = category_change(before, document, self._limits)
         if change.before is not None:
-            await _spare_scores(connection, change, change.before)
+            await _require_consistent_scores(connection, change, change.before)
         return change
 
 
-async def _spare_scores(connection: AsyncConnection, change: Change, before: Document) -> None:
-    """Raise BadUserInput for a change that existing scores would contradict.
+async def _require_consistent_scores(connection: AsyncConnection, change: Change, before: Document) -> None:
+    """Raise BadUserInput for a change that contradicts existing scores.
 
-    Only a category that is switched off may change its order: whoever still knows it as it was pays nothing into it.
+    Only a disabled category may change its order, so that processes which still have the old one award nothing in it.
     """
     cap = change.after["scoreCap"]
     if not change.changes_order and cap in (None, before["scoreCap"]):

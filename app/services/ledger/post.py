@@ -43,7 +43,7 @@ from app.services.ledger.milestones import Milestones
 from app.services.ledger.repeats import refusal_of_request_key, refusal_of_token
 from app.services.ledger.store import PostingStore
 from app.stores.batching import Batcher
-from app.stores.postgres import Database, is_repeatable
+from app.stores.postgres import Database, is_retryable
 
 MAX_LOCKED_ATTEMPTS = 5
 """How often a single request is tried with its user locked, before the caller has to retry."""
@@ -152,7 +152,7 @@ class Ledger:
             except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
-                if not is_repeatable(error):
+                if not is_retryable(error):
                     raise
             else:
                 announce = self._after_commit.announce
@@ -201,7 +201,7 @@ class Ledger:
             except (ChainMoved, IntegrityError):
                 continue
             except DBAPIError as error:
-                if not is_repeatable(error):
+                if not is_retryable(error):
                     return error
             except DomainError as error:
                 return error

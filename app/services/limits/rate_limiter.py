@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,24 +12,34 @@ import orjson
 from redis.asyncio import Redis
 
 from app.domain.errors import RateLimited
-from app.domain.rate_limits import PASSED, Activity, Allowance, Hit, Limit, Limits, Verdict, allowance
+from app.domain.rate_limits import ALLOWED, MINUTE, Activity, Allowance, Decision, Hit, Limit, Limits, allowance
 from app.domain.users import Caller
+from app.runtime import Runtime
 from app.services.limits.local_limiter import Blocks, LocalLimiter
 from app.stores.batching import Batcher
 from app.stores.redis import RedisCaller, RedisUnreachable
 
 SCRIPT = Path(__file__).with_suffix(".lua")
+"""The Lua script that decides about hits; its header documents keys, arguments and results."""
+
 MICROSECONDS = 1_000_000
-BATCH = 128
-REMEMBERED = 20_000
-MAX_CONCURRENT = 2
-"""Batches at once. More than one, so that a trial call to a frozen Redis holds up its own batch alone."""
+"""Microseconds per second."""
+
+MAX_BATCH_SIZE = 128
+"""Hits per call of the script."""
+
+MAX_CACHED_HITS = 20_000
+"""Combinations of caller, address and costs whose script arguments are kept."""
+
+MAX_CONCURRENT_BATCHES = 2
+"""Calls of the script at a time. More than one, so that a trial call to a hanging Redis delays its own batch only."""
+
 MIN_SECOND_BATCH = 16
-"""How many must wait before a batch is begun beside another one, unless Redis is in trouble."""
+"""Queued hits from which on a second call starts while one is running, unless Redis is in trouble."""
 
 
-class _Counting(NamedTuple):
-    """A hit, and how it is put to the script: the same for every request of its kind by its caller."""
+class _PreparedHit(NamedTuple):
+    """A hit with its script arguments: the same for every request with the same caller, address and costs."""
 
     hit: Hit
     keys: Sequence[bytes]
@@ -37,11 +47,11 @@ class _Counting(NamedTuple):
 
 
 class RateLimiter:
-    """Lets requests pass within the limits, by one call of a script for each, or for many that come together.
+    """Allows requests within the limits: one script call for one request, or for many that arrive together.
 
-    Guarantees: a refused request consumes nothing, and passes when it is repeated after `retry_after` unless
-    something else was counted meanwhile. While Redis is away every process counts for itself, by half the limits.
-    A block that was heard of once is remembered here, so that a flood costs neither Redis nor much else.
+    Guarantees: a refused request consumes nothing, and is allowed when it is repeated after `retry_after`, unless
+    something else was counted meanwhile. While Redis is not reachable every process counts for itself, with half of
+    each limit. Known blocks are cached in the process, so that a flood of requests costs no calls to Redis.
     """
 
     def __init__(
@@ -49,63 +59,78 @@ class RateLimiter:
         redis: Redis,
         redis_caller: RedisCaller,
         limits: Limits | None,
-        monotonic: Callable[[], float],
+        runtime: Runtime,
         *,
         prefix: str,
     ) -> None:
-        """`limits`: None lets everything pass. Keys begin with `prefix`, and share a hash tag: one call, one slot."""
+        """Create a rate limiter.
+
+        Args:
+            redis: The client.
+            redis_caller: Calls Redis behind a circuit breaker.
+            limits: The limits; None allows everything.
+            runtime: The source of time for blocks, and for counting without Redis.
+            prefix: The beginning of all keys; they share a hash tag, so that a call stays within one cluster slot.
+        """
         self._redis = redis
         self._redis_caller = redis_caller
         self._limits = limits
         self._prefix = f"{prefix}:{{limits}}:"
         self._script = redis.register_script(SCRIPT.read_text())
-        self._queue: Batcher[_Counting, Verdict] = Batcher(
-            # The script judges one hit after the other, so hits of the same caller may share a call.
-            self._judge,
-            max_batch_size=BATCH,
-            max_concurrent=MAX_CONCURRENT,
+        self._queue: Batcher[_PreparedHit, Decision] = Batcher(
+            # The script decides about one hit after the other, so hits of the same caller may share a call.
+            self._check,
+            max_batch_size=MAX_BATCH_SIZE,
+            max_concurrent=MAX_CONCURRENT_BATCHES,
             key=None,
             min_second_batch=lambda: 1 if redis_caller.breaker.is_open else MIN_SECOND_BATCH,
         )
-        self._counting = lru_cache(maxsize=REMEMBERED)(self._make_counting)
-        self._blocks = Blocks(monotonic, 50_000)
+        self._prepared = lru_cache(maxsize=MAX_CACHED_HITS)(self._prepare)
+        self._blocks = Blocks(runtime)
         if limits is not None:
-            self._local = LocalLimiter(limits.blocking, monotonic)
+            self._local = LocalLimiter(limits.blocking, runtime)
 
     def is_blocked(self, address: str) -> bool:
-        """Whether an address is known to be blocked."""
-        return bool(self._blocks.left(address))
+        """Return whether an address is known to be blocked."""
+        return bool(self._blocks.remaining_seconds(address))
 
-    def refuse_blocked(self, address: str) -> None:
-        """Raise RateLimited at once for an address that is known to be blocked."""
-        left = self._blocks.left(address)
-        if left:
-            raise _refusal(Verdict(left))
+    def raise_if_blocked(self, address: str) -> None:
+        """Raise RateLimited for an address that is known to be blocked."""
+        remaining = self._blocks.remaining_seconds(address)
+        if remaining:
+            raise _error(Decision(remaining))
 
     async def charge(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> None:
-        """Count a request of `caller`, None for an anonymous one, from `address`; `costs` are fields per activity.
+        """Count a request.
 
-        Raises RateLimited, or BadUserInput for a request too large to pass ever.
+        Args:
+            caller: The caller; None for an anonymous request.
+            address: The client's address.
+            costs: The number of fields per activity.
+
+        Raises:
+            RateLimited: The request exceeds a limit, or its address is blocked.
+            BadUserInput: The request alone exceeds a limit, so it could never be allowed.
         """
         if self._limits is None:
             return
-        self.refuse_blocked(address)
-        verdict = await self._queue.enqueue(self._counting(caller, address, tuple(costs.items())))
-        if verdict is PASSED:
+        self.raise_if_blocked(address)
+        decision = await self._queue.enqueue(self._prepared(caller, address, tuple(costs.items())))
+        if decision is ALLOWED:
             return
-        if verdict.limit is None:
-            self._blocks.add(address, verdict.wait)
-        raise _refusal(verdict)
+        if decision.limit is None:
+            self._blocks.add(address, decision.retry_after)
+        raise _error(decision)
 
     async def allowances(self, caller: Caller) -> Mapping[Activity, Allowance]:
-        """What is left of the limits of `caller`; nothing where there are none."""
+        """Return what remains of the limits of `caller`; nothing if there are no limits."""
         if self._limits is None:
             return {}
         limits, user = self._limits.user, str(caller.user_id)
         pipe = self._redis.pipeline(transaction=False)
         pipe.time()
         for limit in limits.values():
-            pipe.lrange(self._window(limit, user), 0, -1)
+            pipe.lrange(self._window_key(limit, user), 0, -1)
         try:
             (seconds, microseconds), *logs = await self._redis_caller(pipe.execute)
         except RedisUnreachable:
@@ -116,44 +141,45 @@ class RateLimiter:
             for (activity, limit), log in zip(limits.items(), logs, strict=True)
         }
 
-    def _make_counting(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _Counting:
+    def _prepare(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _PreparedHit:
         assert self._limits is not None
         hit = self._limits.hit(caller, address, dict(costs))
         keys = [f"{self._prefix}block:{address}", f"{self._prefix}overruns:{address}"]
         numbers = [len(hit.charges)]
         for limit, subject, cost in hit.charges:
-            keys.append(self._window(limit, subject))
-            numbers += (limit.most, limit.seconds * MICROSECONDS, cost)
-        return _Counting(hit, [key.encode() for key in keys], numbers)
+            keys.append(self._window_key(limit, subject))
+            numbers += (limit.max_hits, limit.seconds * MICROSECONDS, cost)
+        return _PreparedHit(hit, [key.encode() for key in keys], numbers)
 
-    async def _judge(self, countings: Sequence[_Counting]) -> Sequence[Verdict]:
+    async def _check(self, hits: Sequence[_PreparedHit]) -> Sequence[Decision]:
         assert self._limits is not None
         blocking = self._limits.blocking
         keys: list[bytes] = []
-        numbers = [blocking.overruns, blocking.within * MICROSECONDS, blocking.seconds * 1000]
-        for counting in countings:
-            keys += counting.keys
-            numbers += counting.numbers
+        numbers = [blocking.max_overruns, blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000]
+        for prepared in hits:
+            keys += prepared.keys
+            numbers += prepared.numbers
         try:
             raw: list[int] = await self._redis_caller(lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]))
         except RedisUnreachable:
-            return [self._local.judge(counting.hit) for counting in countings]
+            return [self._local.check(prepared.hit) for prepared in hits]
         return [
-            PASSED if wait == 0 else _refused(counting.hit, wait, which)
-            for counting, wait, which in zip(countings, raw[::2], raw[1::2], strict=True)
+            ALLOWED if wait == 0 else _refused(prepared.hit, wait, charge_number)
+            for prepared, wait, charge_number in zip(hits, raw[::2], raw[1::2], strict=True)
         ]
 
-    def _window(self, limit: Limit, subject: str) -> str:
+    def _window_key(self, limit: Limit, subject: str) -> str:
         return f"{self._prefix}{limit.name}:{subject}"
 
 
-def _refused(hit: Hit, wait: int, which: int) -> Verdict:
-    return Verdict(wait / MICROSECONDS, hit.charges[which - 1].limit if which else None)
+def _refused(hit: Hit, wait: int, charge_number: int) -> Decision:
+    return Decision(wait / MICROSECONDS, hit.charges[charge_number - 1].limit if charge_number else None)
 
 
-def _refusal(verdict: Verdict) -> RateLimited:
-    retry_after = math.ceil(verdict.wait)
-    if verdict.limit is None:
+def _error(decision: Decision) -> RateLimited:
+    retry_after = math.ceil(decision.retry_after)
+    limit = decision.limit
+    if limit is None:
         return RateLimited(retry_after, "Too many requests over the limits came from your address.")
-    per = "minute" if verdict.limit.seconds == 60 else f"{verdict.limit.seconds} s"
-    return RateLimited(retry_after, f"Too many {verdict.limit.what}: {verdict.limit.most} per {per} are allowed.")
+    per = "minute" if limit.seconds == MINUTE else f"{limit.seconds} s"
+    return RateLimited(retry_after, f"Too many {limit.noun}: {limit.max_hits} per {per} are allowed.")

@@ -1,10 +1,9 @@
-"""The sockets of each user on all instances, so that nobody holds more than a few."""
+"""The open sockets of each user on all instances, so that their number per user can be limited."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from redis.asyncio import Redis
@@ -12,49 +11,69 @@ from redis.asyncio import Redis
 from app.pubsub.channels.events import SocketClosed
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import OUTAGES
+from app.runtime import Runtime
 from app.stores.redis import RedisCaller, RedisUnreachable
 
-SCRIPT = Path(__file__).parent / "add_socket.lua"
-LIFETIME = 86_400
+ADD_SOCKET_SCRIPT = Path(__file__).parent / "add_socket.lua"
+"""The Lua script that registers a socket; its header documents keys, arguments and results."""
+
+ENTRY_LIFETIME = 86_400
+"""Seconds after which an entry is dropped: its instance may have ended without removing it."""
 
 
 class RedisSocketRegistry:
-    """A sorted set per user, by the time of opening. While Redis is away nobody is counted, and nobody is refused."""
+    """Keeps a sorted set of sockets per user, by the time of opening.
+
+    While Redis is not reachable, sockets are neither counted nor refused.
+    """
 
     def __init__(
         self,
         redis: Redis,
         redis_caller: RedisCaller,
         notices: Notices,
-        clock: Callable[[], datetime],
+        runtime: Runtime,
         *,
         prefix: str,
-        most: int,
+        max_sockets: int,
     ) -> None:
-        """`most`: the sockets one user may have."""
+        """Create a registry.
+
+        Args:
+            redis: The client.
+            redis_caller: Calls Redis behind a circuit breaker.
+            notices: Publishes which sockets must close.
+            runtime: The source of time.
+            prefix: The beginning of all keys.
+            max_sockets: The number of sockets that a user may have on all instances together.
+        """
         self._redis = redis
         self._redis_caller = redis_caller
         self._notices = notices
-        self._clock = clock
+        self._clock = runtime.clock
         self._prefix = prefix
-        self._most = most
-        self._add = redis.register_script(SCRIPT.read_text())
+        self._max_sockets = max_sockets
+        self._add = redis.register_script(ADD_SOCKET_SCRIPT.read_text())
 
     async def add(self, user_id: str, socket_id: str) -> Sequence[str]:
-        """Register a socket. Returns the oldest beyond the limit; other instances are told to close theirs."""
-        arguments: list[str | int | float] = [socket_id, self._clock().timestamp(), self._most, LIFETIME]
+        """Register a socket.
+
+        Returns:
+            The ids of the oldest sockets beyond the limit. They are published, so that other instances close theirs.
+        """
+        arguments: list[str | int | float] = [socket_id, self._clock().timestamp(), self._max_sockets, ENTRY_LIFETIME]
         try:
             raw: list[bytes] = await self._redis_caller(lambda: self._add(keys=[self._key(user_id)], args=arguments))
         except RedisUnreachable:
             return []
-        excess = [one.decode() for one in raw]
-        for one in excess:
+        excess = [socket.decode() for socket in raw]
+        for socket in excess:
             with suppress(*OUTAGES):
-                await self._notices.publish(SocketClosed(one))
+                await self._notices.publish(SocketClosed(socket))
         return excess
 
     async def remove(self, user_id: str, socket_id: str) -> None:
-        """Forget a socket, which may be forgotten already."""
+        """Remove a socket; removing one that is not registered changes nothing."""
         with suppress(RedisUnreachable):
             await self._redis_caller(lambda: self._redis.zrem(self._key(user_id), socket_id))
 

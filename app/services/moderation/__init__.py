@@ -1,0 +1,1 @@
+"""The decisions of moderators: corrections, reviews, visibility and deletion of users."""

@@ -1,4 +1,4 @@
-"""Corrections: a moderator changes a score, or takes back what a transaction did."""
+"""Corrections: a moderator adjusts a score, or reverts a transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from app.stores.postgres import Database
 
 
 class Corrections:
-    """The use cases behind `adjustScore` and `revertTransaction`. `moderator` must have been checked to be one."""
+    """Adjusts scores and reverts transactions. The caller must have checked that `moderator` is one."""
 
     def __init__(self, ledger: Ledger, amendments: Amendments, catalogue: CatalogueService, database: Database) -> None:
         self._ledger = ledger
@@ -32,15 +32,26 @@ class Corrections:
     async def adjust(
         self, moderator: Actor, user_id: UUID, category_id: str, delta: int, reason: str, idempotency_key: str
     ) -> Receipt:
-        """Add `delta` to a user's score, on the all-time board and on those of the open windows.
+        """Add `delta` to a user's score, on the all-time board and on the boards of the open windows.
 
-        A repeat with the same key and content gets the first receipt. Raises BadUserInput, also when nothing would
-        change; CategoryNotFound; UserNotFound; ServiceUnavailable.
+        Args:
+            moderator: The actor of the transaction.
+            user_id: The user.
+            category_id: The category.
+            delta: The points to add; negative to subtract.
+            reason: The reason, recorded in the transaction.
+            idempotency_key: A repetition with the same key and content gets the first receipt.
+
+        Raises:
+            BadUserInput: An argument is invalid, the key was used with other content, or no score would change.
+            CategoryNotFound: There is no such category.
+            UserNotFound: There is no such user.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         if not 0 < abs(delta) <= MAX_SCORE:
-            raise BadUserInput("`delta` must be a non-zero 32-bit integer.")
+            raise BadUserInput("The adjustment must be a non-zero 32-bit integer.")
         assert moderator.id is not None
-        claim = ScoreRequest(
+        request = ScoreRequest(
             user_id=user_id,
             category=self._catalogue.current.category(category_id),
             kind=Kind.ADJUSTMENT,
@@ -51,14 +62,16 @@ class Corrections:
             reason=clean_reason(reason),
         )
         try:
-            return await self._ledger.post(claim, _adjusted)
+            return await self._ledger.post(request, _with_adjustment)
         except DuplicateAction as repeat:
             return repeat.receipt
 
     async def revert(self, moderator: Actor, transaction_id: UUID, reason: str) -> Receipt:
-        """Take back what a transaction did, on the all-time board and on those of its windows that are still open.
+        """Revert a transaction, on the all-time board and on the boards of its windows that are still open.
 
-        Raises BadUserInput for a transaction that is unknown, cannot be taken back, or has been; ServiceUnavailable.
+        Raises:
+            BadUserInput: The transaction does not exist, cannot be reverted, or has already been reverted.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         reason = clean_reason(reason)
         async with self._database.connect() as connection:
@@ -71,14 +84,14 @@ class Corrections:
         return receipts[0]
 
     async def revert_within(self, amendment: Amendment, prior: PriorTransaction, moderator: Actor, reason: str) -> UUID:
-        """The same as a part of an amendment of the transaction's user. Returns the id of the reversal."""
+        """Revert a transaction as a part of an amendment of its user; return the id of the reversal."""
         if prior.kind not in REVERSIBLE or prior.category_id is None:
             raise BadUserInput("This transaction did not change a score, so it cannot be reverted.")
         key = reversal_key(prior.id)
         if await has_request(amendment.connection, key):
             raise BadUserInput("This transaction has already been reverted.")
         category = self._catalogue.current.category(prior.category_id)
-        claim = ScoreRequest(
+        request = ScoreRequest(
             user_id=prior.user_id,
             category=category,
             kind=Kind.REVERSAL,
@@ -87,12 +100,12 @@ class Corrections:
             request_key=key,
             reason=reason,
         )
-        account = await amendment.load(claim)
+        account = await amendment.load(request)
         entries = await chain(amendment.connection, prior.user_id, category.id)
         correction = reversal(category, account, prior, entries, amendment.now)
-        posting = await amendment.post(replace(claim, correction=correction), account)
+        posting = await amendment.post(replace(request, correction=correction), account)
         return posting.transaction.id
 
 
-def _adjusted(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
-    return replace(claim, correction=adjustment(claim.category, account, claim.points, now))
+def _with_adjustment(request: ScoreRequest, account: Account, now: datetime) -> ScoreRequest:
+    return replace(request, correction=adjustment(request.category, account, request.points, now))

@@ -1,4 +1,4 @@
-"""Deletion: a user's name, picture and scores go; the entries of the ledger stay, so that its sums and chains hold."""
+"""The deletion of a user: personal data and scores are removed; the transactions stay, so that the ledger is valid."""
 
 from __future__ import annotations
 
@@ -20,62 +20,72 @@ from app.models.statements.ledger.amendments import (
     DELETE_UNUSED_TOKENS,
     totals,
 )
-from app.models.statements.players.export_user import export
+from app.models.statements.players.export_user import export_user
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """What is left of a user, and what there was."""
+class DeletedUser:
+    """The remaining profile of a deleted user, and an export of the data as it was before."""
 
     profile: Profile
     content: dict[str, Any]
 
 
-class Deletion:
-    """The use case behind `deleteUser`."""
+class UserDeletion:
+    """Deletes users."""
 
     def __init__(
         self,
         amendments: Amendments,
         catalogue: CatalogueService,
-        profiles: Profiles,
-        announce: Callable[[UUID], Awaitable[None]],
+        profiles: ProfileCache,
+        publish_change: Callable[[UUID], Awaitable[None]],
     ) -> None:
-        """`announce` tells all processes that what boards show of a user is different."""
+        """Create the use case.
+
+        Args:
+            amendments: Changes the ledger of one user under a lock.
+            catalogue: The categories.
+            profiles: The cache of profiles.
+            publish_change: Notifies all processes that the boards and caches of a user are out of date.
+        """
         self._amendments = amendments
         self._catalogue = catalogue
         self._profiles = profiles
-        self._announce = announce
+        self._publish_change = publish_change
 
-    async def __call__(self, moderator: Actor, user_id: UUID, reason: str) -> Deleted:
-        """Delete a user for good: off every board, without a name, never to come back under this id.
+    async def __call__(self, moderator: Actor, user_id: UUID, reason: str) -> DeletedUser:
+        """Delete a user permanently: from every board and without a name. The id cannot be used again.
 
-        Raises BadUserInput for the reason; UserNotFound; ServiceUnavailable.
+        Raises:
+            BadUserInput: The reason is invalid.
+            UserNotFound: There is no such user.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         reason = clean_reason(reason)
         async with self._amendments.begin(user_id) as amendment:
-            content = await export(amendment.connection, user_id)
-            await self._enter(amendment, moderator, reason)
+            content = await export_user(amendment.connection, user_id)
+            await self._post_deletions(amendment, moderator, reason)
             await amendment.change_all_scores(CLEAR_SCORES)
             for statement in (DELETE_UNUSED_TOKENS, DELETE_TOKEN_METADATA, DELETE_SIGNING_SESSIONS, DELETE_MILESTONES):
                 await amendment.connection.execute(statement, {"user": user_id})
-            forgotten = await amendment.connection.execute(ANONYMIZE_USER, {"user": user_id, "now": amendment.now})
-            row = forgotten.one()
+            deleted = await amendment.connection.execute(ANONYMIZE_USER, {"user": user_id, "now": amendment.now})
+            row = deleted.one()
         profile = Profile(user_id, row.username, None, row.created_at)
-        await self._profiles.replace(profile)
-        await self._announce(user_id)
-        return Deleted(profile, content)
+        await self._profiles.store(profile)
+        await self._publish_change(user_id)
+        return DeletedUser(profile, content)
 
-    async def _enter(self, amendment: Amendment, moderator: Actor, reason: str) -> None:
-        """One entry for each category with a score, or one for the user when there is none."""
+    async def _post_deletions(self, amendment: Amendment, moderator: Actor, reason: str) -> None:
+        """Post a transaction for each category with a score, or one without a category if there is none."""
         scores = await totals(amendment.connection, amendment.account.profile.id)
         for category_id, score in scores.items():
             category = self._catalogue.current.category(category_id)
             (all_time, *_) = boards_for(category, amendment.now)
-            claim = ScoreRequest(
+            request = ScoreRequest(
                 user_id=amendment.account.profile.id,
                 category=category,
                 kind=Kind.DELETION,
@@ -84,6 +94,6 @@ class Deletion:
                 reason=reason,
                 correction={all_time: -score},
             )
-            await amendment.post(claim, await amendment.load(claim))
+            await amendment.post(request, await amendment.load(request))
         if not scores:
             await amendment.note(Kind.DELETION, moderator, reason)

@@ -9,7 +9,7 @@ from app.domain.ledger.transactions import Actor
 from app.domain.rules.flags import Flag, FlagStatus
 from app.domain.users import Profile
 from app.services.moderation.reviews import Reviews
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 
 FlagWithProfile = tuple[Flag, Profile]
 """A flag, and the profile of the user who submitted the completion."""
@@ -18,7 +18,7 @@ FlagWithProfile = tuple[Flag, Profile]
 class FlagReviews:
     """The use cases behind `flags`, `releaseHeld` and `rejectHeld`. See `Reviews` for the errors."""
 
-    def __init__(self, reviews: Reviews, profiles: Profiles) -> None:
+    def __init__(self, reviews: Reviews, profiles: ProfileCache) -> None:
         self._reviews = reviews
         self._profiles = profiles
 

@@ -1,4 +1,4 @@
-"""Moderation: all that a moderator can decide."""
+"""All use cases of moderators as one object."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendments
 from app.services.ledger.post import Ledger
 from app.services.moderation.corrections import Corrections
-from app.services.moderation.delete_user import Deletion
+from app.services.moderation.delete_user import UserDeletion
 from app.services.moderation.reviews import Reviews
 from app.services.moderation.visibility import Visibility
-from app.services.players.profile_cache import Profiles
+from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Moderation:
-    """The decisions by what they are about. Each is an entry in the ledger, with its moderator and reason."""
+    """The use cases by subject. Every decision is a transaction in the ledger, with its moderator and reason."""
 
     corrections: Corrections
     reviews: Reviews
     visibility: Visibility
-    deletion: Deletion
+    deletion: UserDeletion
 
 
 def moderation_of(
@@ -32,14 +32,14 @@ def moderation_of(
     ledger: Ledger,
     amendments: Amendments,
     catalogue: CatalogueService,
-    profiles: Profiles,
-    announce: Callable[[UUID], Awaitable[None]],
+    profiles: ProfileCache,
+    publish_change: Callable[[UUID], Awaitable[None]],
 ) -> Moderation:
-    """The use cases together. `announce` tells all processes that what boards show of a user is different."""
+    """Create all use cases. `publish_change` notifies all processes that a user's boards and caches are out of date."""
     corrections = Corrections(ledger, amendments, catalogue, database)
     return Moderation(
         corrections,
-        Reviews(database, amendments, corrections, catalogue, announce),
-        Visibility(amendments, announce),
-        Deletion(amendments, catalogue, profiles, announce),
+        Reviews(database, amendments, corrections, catalogue, publish_change),
+        Visibility(amendments, publish_change),
+        UserDeletion(amendments, catalogue, profiles, publish_change),
     )

@@ -1,4 +1,4 @@
-"""Reviews: what a moderator decides about completions that looked wrong."""
+"""Reviews: the decisions of moderators about suspicious completions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
-MOST = 100
-"""How many flags one reading gives at most."""
+MAX_FLAGS = 100
+"""Flags per page."""
 
 
 class Reviews:
-    """Flags, and the decisions about them. Who may see them, and decide, is for the caller to check."""
+    """Reads flags and decides about them. The caller must have checked that the user may do so."""
 
     def __init__(
         self,
@@ -36,63 +36,81 @@ class Reviews:
         amendments: Amendments,
         corrections: Corrections,
         catalogue: CatalogueService,
-        announce: Callable[[UUID], Awaitable[None]],
+        publish_change: Callable[[UUID], Awaitable[None]],
     ) -> None:
-        """`announce` tells all processes that what they remember of a user is out of date."""
+        """Create the use case.
+
+        Args:
+            database: Read for flags.
+            amendments: Changes the ledger of one user under a lock.
+            corrections: Reverts the transactions of rejected flags.
+            catalogue: The categories.
+            publish_change: Notifies all processes that the boards and caches of a user are out of date.
+        """
         self._database = database
         self._amendments = amendments
         self._corrections = corrections
         self._catalogue = catalogue
-        self._announce = announce
+        self._publish_change = publish_change
 
-    async def flags(self, status: FlagStatus, first: int, after: UUID | None) -> Sequence[Flag]:
-        """The newest flags of a status; `after` is the last id of the page before. Raises BadUserInput."""
-        if not 1 <= first <= MOST:
-            raise BadUserInput(f"`first` must be between 1 and {MOST}.")
+    async def flags(self, status: FlagStatus, limit: int, after: UUID | None) -> Sequence[Flag]:
+        """Return flags with a status, the newest first.
+
+        Args:
+            status: The status.
+            limit: The maximum number of flags.
+            after: The id of the last flag of the page before; None for the first page.
+
+        Raises:
+            BadUserInput: The limit is out of range.
+            ServiceUnavailable: PostgreSQL does not answer.
+        """
+        if not 1 <= limit <= MAX_FLAGS:
+            raise BadUserInput(f"The number of flags must be between 1 and {MAX_FLAGS}.")
         async with self._database.connect() as connection:
-            return await read_flags(connection, status, after, first)
+            return await read_flags(connection, status, after, limit)
 
     async def held(self, user_id: UUID) -> Sequence[Flag]:
-        """A player's own held completions, the newest first, at most a hundred."""
+        """Return up to `MAX_FLAGS` held completions of a user, the newest first."""
         async with self._database.connect() as connection:
-            return await read_held(connection, user_id, MOST)
+            return await read_held(connection, user_id, MAX_FLAGS)
 
     async def release(self, moderator: Actor, flag_id: UUID, reason: str) -> Flag:
-        """Let a held completion count, from now on; a flag that held nothing is just closed.
+        """Pay a held completion now; a flag of a paid completion is closed without a change.
 
-        Raises BadUserInput for a flag that is unknown or decided; UserNotFound; ServiceUnavailable.
+        Raises:
+            BadUserInput: There is no such flag, or it is decided already.
+            UserNotFound: The user was deleted.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         return await self._decide(FlagStatus.RELEASED, moderator, flag_id, clean_reason(reason))
 
     async def reject(self, moderator: Actor, flag_id: UUID, reason: str) -> Flag:
-        """Leave a held completion unpaid; what a flagged one was paid is taken back.
-
-        Raises BadUserInput for a flag that is unknown or decided; UserNotFound; ServiceUnavailable.
-        """
+        """Do not pay a held completion; the payment of a flagged one is reverted. Raises the errors of `release`."""
         return await self._decide(FlagStatus.REJECTED, moderator, flag_id, clean_reason(reason))
 
     async def _decide(self, status: FlagStatus, moderator: Actor, flag_id: UUID, reason: str) -> Flag:
         user_id = (await self._find(flag_id)).user_id
         async with self._amendments.begin(user_id) as amendment:
-            flag = await find_flag(amendment.connection, flag_id)  # Nobody else decides while the user is locked.
+            flag = await find_flag(amendment.connection, flag_id)  # No other decision is made while the user is locked.
             if flag is None or flag.status is not FlagStatus.OPEN:
                 raise BadUserInput("A moderator has already decided about this flag.")
-            decision = await self._enter(amendment, flag, status, moderator, reason)
+            decision = await self._post_decision(amendment, flag, status, moderator, reason)
             await close_flag(amendment.connection, flag_id, status, moderator.id, reason, decision, amendment.now)
-        await self._announce(user_id)
+        await self._publish_change(user_id)
         log.info("flag_decided", flag=str(flag_id), status=status.value, moderator=str(moderator.id))
         return await self._find(flag_id)
 
-    async def _enter(
+    async def _post_decision(
         self, amendment: Amendment, flag: Flag, status: FlagStatus, moderator: Actor, reason: str
     ) -> UUID | None:
-        """The decision as an entry in the ledger, unless there is nothing to enter; returns its id."""
+        """Post the decision to the ledger, if it changes anything; return the id of the transaction."""
         if flag.verdict is Verdict.FLAG:
             prior = await find(amendment.connection, flag.id)
             if status is FlagStatus.RELEASED or prior is None:
                 return None
             return await self._corrections.revert_within(amendment, prior, moderator, reason)
-        claim = ScoreRequest(
+        request = ScoreRequest(
             user_id=flag.user_id,
             category=self._catalogue.current.category(flag.category),
             kind=Kind.RELEASE,
@@ -102,8 +120,8 @@ class Reviews:
             request_key=f"review:{flag.id}",
         )
         if status is FlagStatus.REJECTED:
-            claim = replace(claim, kind=Kind.REJECTION, correction=UNCHANGED)
-        posting = await amendment.post(claim, await amendment.load(claim))
+            request = replace(request, kind=Kind.REJECTION, correction=UNCHANGED)
+        posting = await amendment.post(request, await amendment.load(request))
         return posting.transaction.id
 
     async def _find(self, flag_id: UUID) -> Flag:

@@ -1,4 +1,4 @@
-"""Visibility: a moderator hides a user from every board, and shows the user again."""
+"""Visibility: a moderator hides a user from every board, or shows the user again."""
 
 from __future__ import annotations
 
@@ -13,26 +13,34 @@ from app.services.ledger.amend import Amendments
 
 
 class Visibility:
-    """The use cases behind `hideUser` and `unhideUser`.
+    """Hides and shows users.
 
-    A hidden user keeps playing and keeps every score; nobody sees it. `reached_at` stays what it was, and with it the
-    user's seniority among ties.
+    A hidden user can go on playing and keeps all scores, but other users do not see them. `reached_at` is not changed,
+    and so neither is the order among equal scores.
     """
 
-    def __init__(self, amendments: Amendments, announce: Callable[[UUID], Awaitable[None]]) -> None:
-        """`announce` tells all processes that what boards show of a user is different."""
+    def __init__(self, amendments: Amendments, publish_change: Callable[[UUID], Awaitable[None]]) -> None:
+        """Create the use case.
+
+        Args:
+            amendments: Changes the ledger of one user under a lock.
+            publish_change: Notifies all processes that the boards and caches of a user are out of date.
+        """
         self._amendments = amendments
-        self._announce = announce
+        self._publish_change = publish_change
 
     async def hide(self, moderator: Actor, user_id: UUID, reason: str) -> Profile:
-        """Off every board, closed windows included, at once. Hiding a hidden user changes nothing.
+        """Hide a user from every board, closed windows included. Hiding a hidden user changes nothing.
 
-        Raises BadUserInput for the reason; UserNotFound; ServiceUnavailable.
+        Raises:
+            BadUserInput: The reason is invalid.
+            UserNotFound: There is no such user.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         return await self._set(moderator, user_id, reason, hidden=True)
 
     async def unhide(self, moderator: Actor, user_id: UUID, reason: str) -> Profile:
-        """Back on every board, in the old places. Raises as `hide` does."""
+        """Show a user on every board again, at the former ranks. Raises the errors of `hide`."""
         return await self._set(moderator, user_id, reason, hidden=False)
 
     async def _set(self, moderator: Actor, user_id: UUID, reason: str, *, hidden: bool) -> Profile:
@@ -45,5 +53,5 @@ class Visibility:
             await amendment.connection.execute(HIDE, values)
             await amendment.note(Kind.HIDING if hidden else Kind.UNHIDING, moderator, reason)
             await amendment.change_all_scores(HIDE_SCORES, hidden=hidden)
-        await self._announce(user_id)
+        await self._publish_change(user_id)
         return profile

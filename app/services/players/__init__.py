@@ -1,0 +1,1 @@
+"""Players: their rows and cached profiles, and their public profile and history."""

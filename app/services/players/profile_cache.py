@@ -1,4 +1,4 @@
-"""Profiles: the names and pictures that boards show, from memory, else Redis, else PostgreSQL."""
+"""The cache of profiles, the names and pictures on boards: in memory, then in Redis, then in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,39 +10,59 @@ from uuid import UUID
 
 import orjson
 from redis.asyncio import Redis
-from sqlalchemy import select
 
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
-from app.models import User
+from app.models.statements.players.users import read_profiles
 from app.stores.postgres import Database
 from app.stores.redis import RedisCaller, RedisUnreachable
 
-REDIS_SECONDS = 3600
+REDIS_TTL_SECONDS = 3600
+"""How long a profile stays in Redis."""
+
+MAX_CACHED_PROFILES = 50_000
+"""Profiles that a process keeps."""
 
 
-class Profiles:
+class ProfileCache:
     """Reads many profiles at once.
 
-    After a change has been committed, `replace` puts it into Redis, and every process that hears of it calls
-    `invalidate`. A fill never overwrites, neither here nor in Redis: so a reading from before the change cannot outlive
-    it.
+    After a change was committed, `store` writes it to Redis, and every process that is notified calls `invalidate`.
+    Reads never overwrite an entry, neither in memory nor in Redis, so that a profile read before the change cannot
+    replace the new one.
     """
 
     def __init__(
-        self, database: Database, redis: Redis, redis_caller: RedisCaller, prefix: str, capacity: int = 50_000
+        self,
+        database: Database,
+        redis: Redis,
+        redis_caller: RedisCaller,
+        prefix: str,
+        capacity: int = MAX_CACHED_PROFILES,
     ) -> None:
-        """`capacity`: how many profiles stay in memory; those used least recently go first."""
+        """Create an empty cache.
+
+        Args:
+            database: Read if Redis does not have a profile.
+            redis: The client.
+            redis_caller: Calls Redis behind a circuit breaker.
+            prefix: The beginning of all keys.
+            capacity: How many profiles stay in memory; those used least recently are evicted.
+        """
         self._database = database
         self._redis = redis
         self._redis_caller = redis_caller
         self._prefix = prefix
         self._capacity = capacity
         self._memory: OrderedDict[UUID, Profile] = OrderedDict()
-        self._changes = 0
+        self._invalidations = 0
 
     async def get(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
-        """The profiles of all those users that exist. Raises ServiceUnavailable when one can be found nowhere."""
+        """Return the profiles of those `user_ids` that exist.
+
+        Raises:
+            ServiceUnavailable: A profile is not cached, and PostgreSQL does not answer.
+        """
         found: dict[UUID, Profile] = {}
         missing: list[UUID] = []
         for user_id in user_ids:
@@ -56,45 +76,50 @@ class Profiles:
             found |= await self._fetch(list(dict.fromkeys(missing)))
         return found
 
-    async def names(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
-        """As `get`, but while PostgreSQL is away, unknown users get a name made from the id."""
+    async def get_or_placeholders(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
+        """Return profiles as `get` does, but if PostgreSQL does not answer, with names made from ids where needed."""
         wanted = list(user_ids)
         try:
             return await self.get(wanted)
         except ServiceUnavailable:
-            known = {user_id: self._memory[user_id] for user_id in wanted if user_id in self._memory}
-            known |= await self._from_redis([user_id for user_id in wanted if user_id not in known])
-            return {user_id: known.get(user_id) or _stand_in(user_id) for user_id in wanted}
+            cached = {user_id: self._memory[user_id] for user_id in wanted if user_id in self._memory}
+            cached |= await self._from_redis([user_id for user_id in wanted if user_id not in cached])
+            return {user_id: cached.get(user_id) or _placeholder(user_id) for user_id in wanted}
 
     def invalidate(self, user_id: UUID) -> None:
-        """Drop a profile from the memory of this process."""
-        self._changes += 1
+        """Remove a profile from the memory of this process."""
+        self._invalidations += 1
         self._memory.pop(user_id, None)
 
     def invalidate_all(self) -> None:
-        """Drop everything: news of changes may have been lost."""
-        self._changes += 1
+        """Remove all profiles from the memory of this process: notices of changes may have been lost."""
+        self._invalidations += 1
         self._memory.clear()
 
-    async def replace(self, profile: Profile) -> None:
-        """Make a changed profile known. Redis not answering is no failure: it forgets by itself within an hour."""
+    async def store(self, profile: Profile) -> None:
+        """Store a changed profile in Redis and remove it from memory.
+
+        A failure of Redis is ignored: its entries expire within an hour.
+        """
         self.invalidate(profile.id)
         with suppress(RedisUnreachable):
-            await self._redis_caller(lambda: self._redis.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS))
+            await self._redis_caller(
+                lambda: self._redis.set(self._key(profile.id), _encode(profile), ex=REDIS_TTL_SECONDS)
+            )
 
     async def _fetch(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
-        changes = self._changes
+        invalidations = self._invalidations
         found = await self._from_redis(user_ids)
         missing = [user_id for user_id in user_ids if user_id not in found]
         if missing:
             fresh = await self._from_postgres(missing)
             await self._to_redis(fresh.values())
             found |= fresh
-        if changes == self._changes:
-            self._remember(found)
+        if invalidations == self._invalidations:
+            self._keep(found)
         return found
 
-    def _remember(self, profiles: Mapping[UUID, Profile]) -> None:
+    def _keep(self, profiles: Mapping[UUID, Profile]) -> None:
         self._memory.update(profiles)
         while len(self._memory) > self._capacity:
             self._memory.popitem(last=False)
@@ -104,21 +129,19 @@ class Profiles:
         for user_id in user_ids:
             pipe.get(self._key(user_id))
         try:
-            answers = await self._redis_caller(pipe.execute)
+            replies = await self._redis_caller(pipe.execute)
         except RedisUnreachable:
             return {}
-        return {user_id: _decode(user_id, raw) for user_id, raw in zip(user_ids, answers, strict=True) if raw}
+        return {user_id: _decode(user_id, raw) for user_id, raw in zip(user_ids, replies, strict=True) if raw}
 
     async def _from_postgres(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
-        columns = (User.id, User.username, User.avatar_url, User.created_at)
         async with self._database.connect() as connection:
-            rows = (await connection.execute(select(*columns).where(User.id.in_(user_ids)))).all()
-        return {row.id: Profile(row.id, row.username, row.avatar_url, row.created_at) for row in rows}
+            return {profile.id: profile for profile in await read_profiles(connection, user_ids)}
 
     async def _to_redis(self, profiles: Iterable[Profile]) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for profile in profiles:
-            pipe.set(self._key(profile.id), _encode(profile), ex=REDIS_SECONDS, nx=True)
+            pipe.set(self._key(profile.id), _encode(profile), ex=REDIS_TTL_SECONDS, nx=True)
         with suppress(RedisUnreachable):
             await self._redis_caller(pipe.execute)
 
@@ -126,7 +149,7 @@ class Profiles:
         return f"{self._prefix}:user:{user_id}"
 
 
-def _stand_in(user_id: UUID) -> Profile:
+def _placeholder(user_id: UUID) -> Profile:
     return Profile(user_id, f"player-{user_id.hex[-8:]}", None, None)
 
 

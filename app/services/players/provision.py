@@ -1,4 +1,4 @@
-"""Users: created when first seen, renamed when their access token says so."""
+"""The provisioning of users: created at their first request, and updated when their access token has changed."""
 
 from __future__ import annotations
 
@@ -10,92 +10,112 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.users import Caller, Profile
-from app.models.statements.players.users import FIND_CLAIMED, UPSERT
-from app.services.players.profile_cache import Profiles
+from app.models.statements.players.users import SELECT_CLAIMED_PROFILES, UPSERT_USER
+from app.services.players.profile_cache import ProfileCache
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, violated_constraint
 
-BATCH = 128
-MAX_CONCURRENT = 2
-"""Searches at once: after a restart everybody is looked up, and all at the same time."""
+MAX_BATCH_SIZE = 128
+"""Users per look-up."""
 
-Claimed = tuple[str, str | None]
-"""The name and picture that an access token said."""
+MAX_CONCURRENT_LOOKUPS = 2
+"""Look-ups at a time: after a restart all users are looked up, and many at the same time."""
+
+MAX_CACHED_USERS = 50_000
+"""Users that a process keeps."""
+
+ClaimedProfile = tuple[str, str | None]
+"""The name and picture in the last access token of a user."""
 
 
-class Users:
-    """Keeps the table of users in step with what access tokens say."""
+class UserProvisioning:
+    """Keeps the table of users equal to what their access tokens claim."""
 
     def __init__(
         self,
         database: Database,
-        profiles: Profiles,
-        announce: Callable[[UUID], Awaitable[None]],
+        profiles: ProfileCache,
+        publish_change: Callable[[UUID], Awaitable[None]],
         *,
         auto_provision: bool,
-        capacity: int = 50_000,
+        capacity: int = MAX_CACHED_USERS,
     ) -> None:
-        """`announce` tells all processes that a profile changed. `capacity`: how many users are remembered."""
+        """Create an instance with an empty cache.
+
+        Args:
+            database: The database of users.
+            profiles: The cache that is updated when a profile has changed.
+            publish_change: Notifies all processes that a profile has changed.
+            auto_provision: Whether users are created at their first request.
+            capacity: How many users are cached.
+        """
         self._database = database
         self._profiles = profiles
-        self._announce = announce
+        self._publish_change = publish_change
         self._auto_provision = auto_provision
         self._capacity = capacity
-        self._known: OrderedDict[UUID, Claimed] = OrderedDict()
-        self._finding: Batcher[UUID, Claimed | None] = Batcher(
-            self._find_all, max_batch_size=BATCH, max_concurrent=MAX_CONCURRENT, key=None
+        self._cached: OrderedDict[UUID, ClaimedProfile] = OrderedDict()
+        self._lookup: Batcher[UUID, ClaimedProfile | None] = Batcher(
+            self._read_claimed, max_batch_size=MAX_BATCH_SIZE, max_concurrent=MAX_CONCURRENT_LOOKUPS, key=None
         )
 
     async def ensure(self, caller: Caller) -> None:
-        """See to it that the caller has a row with the name and picture of the token.
+        """Create or update the row of the caller with the name and picture of the access token.
 
-        A name that somebody else bears gets a suffix made from the user's id. Raises UserNotFound for a new user
-        when provisioning is off, Forbidden for one who was deleted.
+        A name that another user has gets a suffix made from the user's id.
+
+        Raises:
+            UserNotFound: The user is new, and users are not created automatically.
+            Forbidden: The user was deleted.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         claimed = (caller.username, caller.avatar_url)
-        if self._known.get(caller.user_id) == claimed:
-            self._known.move_to_end(caller.user_id)
+        if self._cached.get(caller.user_id) == claimed:
+            self._cached.move_to_end(caller.user_id)
             return
-        before = await self._finding.submit(caller.user_id)
+        before = await self._lookup.submit(caller.user_id)
         if before is None and not self._auto_provision:
             raise UserNotFound
         if before != claimed:
             profile = await self._write(caller.user_id, caller.username, caller.avatar_url)
             if before is not None:
-                await self._profiles.replace(profile)
-                await self._announce(profile.id)
-        self._known[caller.user_id] = claimed
-        if len(self._known) > self._capacity:
-            self._known.popitem(last=False)
+                await self._profiles.store(profile)
+                await self._publish_change(profile.id)
+        self._cached[caller.user_id] = claimed
+        if len(self._cached) > self._capacity:
+            self._cached.popitem(last=False)
 
-    async def introduce(self, user_id: UUID, username: str) -> None:
-        """See to it that a user exists of whom a server speaks. A name that is known already is left alone.
+    async def ensure_exists(self, user_id: UUID, username: str) -> None:
+        """Create the row of a user for whom a server acts, unless it exists; an existing name is not changed.
 
-        Raises UserNotFound for a new user when provisioning is off.
+        Raises:
+            UserNotFound: The user is new, and users are not created automatically.
+            Forbidden: The user was deleted.
+            ServiceUnavailable: PostgreSQL does not answer.
         """
-        if user_id in self._known or await self._finding.submit(user_id) is not None:
+        if user_id in self._cached or await self._lookup.submit(user_id) is not None:
             return
         if not self._auto_provision:
             raise UserNotFound
         await self._write(user_id, username, None)
 
     def invalidate(self, user_id: UUID) -> None:
-        """Look at the table again for this user: another process changed something."""
-        self._known.pop(user_id, None)
+        """Read the row of this user again at the next request: another process has changed it."""
+        self._cached.pop(user_id, None)
 
     def invalidate_all(self) -> None:
-        """Look at the table again for everybody."""
-        self._known.clear()
+        """Read the rows of all users again at their next requests."""
+        self._cached.clear()
 
-    async def _find_all(self, user_ids: Sequence[UUID]) -> Sequence[Claimed | None]:
-        """What the access token of each said last; None for one who has no row."""
+    async def _read_claimed(self, user_ids: Sequence[UUID]) -> Sequence[ClaimedProfile | None]:
+        """Return what the last access token of each user claimed; None for a user without a row."""
         async with self._database.driver() as connection:
-            rows = await connection.execute(FIND_CLAIMED, {"users": user_ids})
-        found = {user_id: (claimed, avatar_url) for user_id, claimed, avatar_url in rows}
-        return [found.get(user_id) for user_id in user_ids]
+            rows = await connection.execute(SELECT_CLAIMED_PROFILES, {"users": user_ids})
+        claims = {user_id: (claimed, avatar_url) for user_id, claimed, avatar_url in rows}
+        return [claims.get(user_id) for user_id in user_ids]
 
     async def _write(self, user_id: UUID, claimed: str, avatar_url: str | None) -> Profile:
-        for username in spellings(claimed, user_id):
+        for username in candidate_usernames(claimed, user_id):
             try:
                 async with self._database.begin() as connection:
                     values = {
@@ -104,7 +124,7 @@ class Users:
                         "claimed": claimed,
                         "avatar_url": avatar_url,
                     }
-                    row = (await connection.execute(UPSERT, values)).one_or_none()
+                    row = (await connection.execute(UPSERT_USER, values)).one_or_none()
             except IntegrityError as error:
                 if violated_constraint(error) != "uq_users_username":
                     raise
@@ -115,6 +135,6 @@ class Users:
         raise Forbidden
 
 
-def spellings(username: str, user_id: UUID) -> tuple[str, ...]:
-    """The names to try for a user, the plain one first. The last cannot be taken by accident."""
+def candidate_usernames(username: str, user_id: UUID) -> tuple[str, ...]:
+    """Return the names to try for a user, the unchanged one first. The last one is unique."""
     return username, f"{username}-{user_id.hex[:4]}", f"{username[:50]}-{user_id.hex[:9]}", user_id.hex

@@ -1,8 +1,8 @@
-"""A player's past: the score and the rank over time, and the transactions behind them."""
+"""The history of a player: scores and ranks over time, and the transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -14,26 +14,33 @@ from app.domain.ledger.entries import LedgerEntry
 from app.domain.players.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
 from app.models.statements.boards.closed_windows import read_ranks
-from app.models.statements.players.score_history import BEYOND_ALL, read_chain, read_score_changes
-from app.services.players.profile_cache import Profiles
+from app.models.statements.players.score_history import AFTER_LAST_TRANSACTION, read_chain, read_score_changes
+from app.runtime import Runtime
+from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 
 MAX_TRANSACTIONS = 100
+"""Transactions per page."""
 
 
 class PlayerHistory:
-    """The use cases behind `scoreHistory`, `rankHistory` and `transactions`. All of them raise ServiceUnavailable."""
+    """Reads histories. All methods raise ServiceUnavailable if PostgreSQL does not answer."""
 
-    def __init__(self, database: Database | Replicas, profiles: Profiles, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database | Replicas, profiles: ProfileCache, runtime: Runtime) -> None:
         self._database = database
         self._profiles = profiles
-        self._clock = clock
+        self._clock = runtime.clock
 
     async def scores(
         self, user_id: UUID, category: Category, begin: datetime, end: datetime, step: Step
     ) -> tuple[Profile, ScoreHistory]:
-        """The all-time score over time. Raises UserNotFound; BadUserInput for a stretch that makes no sense."""
+        """Return the user's all-time score over time.
+
+        Raises:
+            UserNotFound: There is no such user.
+            BadUserInput: The range is empty, has no time zone, or has too many points.
+        """
         buckets = buckets_between(begin, end, step, self._clock())
         profile = await self._profile(user_id)
         async with self._database.snapshot() as connection:
@@ -43,17 +50,19 @@ class PlayerHistory:
     async def ranks(
         self, user_id: UUID, category: Category, period: Period, begin: datetime, end: datetime
     ) -> tuple[Profile, Sequence[RankPoint]]:
-        """The place in every closed window that began within [begin, end), as it was when the window was closed.
+        """Return the user's rank in every closed window that began within [begin, end), as of its closing.
 
-        Raises UserNotFound; BadUserInput for ALL_TIME, which never closes, and for a stretch that makes no sense.
+        Raises:
+            UserNotFound: There is no such user.
+            BadUserInput: The period is ALL_TIME, or the range is empty, has no time zone, or has too many points.
         """
         if period is Period.ALL_TIME:
-            raise BadUserInput("`period` must be DAILY, WEEKLY or MONTHLY: the ALL_TIME board is never closed.")
+            raise BadUserInput("The period must be DAILY, WEEKLY or MONTHLY: the ALL_TIME board is never closed.")
         now = self._clock()
         buckets_between(begin, end, Step.DAY, now)
-        # Nothing begins after now, and the days after the last one of the calendar cannot be computed.
+        # No window begins after now, and days after the end of the calendar cannot be computed.
         first, last = (min(instant, now).astimezone(UTC) for instant in (begin, end - timedelta(microseconds=1)))
-        # A window begins at midnight: from the first midnight that is not before `begin`.
+        # A window begins at midnight, so the first one is at the first midnight at or after `begin`.
         day = (first + timedelta(days=1) - timedelta(microseconds=1)).date()
         profile = await self._profile(user_id)
         async with self._database.connect() as connection:
@@ -63,22 +72,31 @@ class PlayerHistory:
         return profile, points[:MAX_POINTS]
 
     async def transactions(
-        self, caller: Caller, user_id: UUID, first: int, after: str | None
+        self, caller: Caller, user_id: UUID, limit: int, after: str | None
     ) -> tuple[Sequence[LedgerEntry], bool]:
-        """The next `first` transactions of a user, the newest first, and whether there are more.
+        """Return a page of a user's transactions, the newest first, and whether there are more.
 
-        For the user and for moderators: raises Forbidden for others. Raises BadUserInput, UserNotFound.
+        Args:
+            caller: The user or a moderator.
+            user_id: The user whose transactions are read.
+            limit: The maximum number of transactions.
+            after: The cursor of the last transaction of the page before; None for the first page.
+
+        Raises:
+            Forbidden: The caller is neither the user nor a moderator.
+            BadUserInput: The limit is out of range, or the cursor is invalid.
+            UserNotFound: There is no such user.
         """
         if caller.user_id != user_id and caller.role is not Role.MODERATOR:
             raise Forbidden
-        if not 1 <= first <= MAX_TRANSACTIONS:
-            raise BadUserInput(f"`first` must be between 1 and {MAX_TRANSACTIONS}.")
-        before = BEYOND_ALL if after is None else parse_ledger_cursor(user_id, after)
+        if not 1 <= limit <= MAX_TRANSACTIONS:
+            raise BadUserInput(f"The number of transactions must be between 1 and {MAX_TRANSACTIONS}.")
+        before = AFTER_LAST_TRANSACTION if after is None else parse_ledger_cursor(user_id, after)
         if caller.user_id != user_id:
             await self._profile(user_id)
         async with self._database.connect() as connection:
-            entries = await read_chain(connection, user_id, before, first + 1)
-        return entries[:first], len(entries) > first
+            entries = await read_chain(connection, user_id, before, limit + 1)
+        return entries[:limit], len(entries) > limit
 
     async def _profile(self, user_id: UUID) -> Profile:
         profile = (await self._profiles.get([user_id])).get(user_id)

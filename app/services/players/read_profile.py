@@ -1,4 +1,4 @@
-"""A player's profile: totals, averages, the last action, achievements."""
+"""The public profile of a player: totals, averages, the last action and achievements."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from app.stores.postgres import Database
 
 
 class ReadPlayerProfile:
-    """The use case behind the query `user`. One user per call, always: it is no part of any list."""
+    """Reads profiles, one user per call. Lists of users use the cached names and pictures instead."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def __call__(self, user_id: UUID, viewer: Caller | None) -> PlayerProfile | None:
-        """The profile of a user, all of one moment; None for nobody.
+        """Return the profile of a user, consistent as of one moment.
 
-        A hidden user is nobody to all but themselves and moderators. Raises ServiceUnavailable.
+        Args:
+            user_id: The user.
+            viewer: The caller; None for an anonymous request.
+
+        Returns:
+            The profile; None if there is no such user, or if the user is hidden from the viewer. Hidden users are
+            visible to themselves and to moderators only.
+
+        Raises:
+            ServiceUnavailable: PostgreSQL does not answer.
         """
         async with self._database.snapshot() as connection:
             found = await read_user(connection, user_id)

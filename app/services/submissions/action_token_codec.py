@@ -12,8 +12,8 @@ from uuid import UUID
 
 from app.domain.errors import ActionTokenExpired, InvalidActionToken
 from app.runtime import Runtime
-from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header
-from app.services.auth.signing_keys import ALGORITHM, SigningKeys
+from app.services.auth.jwt_claims import SHARED_SECRET_ALGORITHM, BadToken, ExpiredToken, read_claims, read_header
+from app.services.auth.signing_keys import SigningKeys
 
 TYPE = "action+jwt"
 AUDIENCE = "leaderboard-actions"
@@ -88,12 +88,14 @@ class ActionTokenCodec:
     def _decode(self, token: str) -> ActionTokenClaims:
         try:
             header = read_header(token)
-            if header.typ != TYPE or header.algorithm != ALGORITHM:
+            if header.typ != TYPE or header.algorithm != SHARED_SECRET_ALGORITHM:
                 raise BadToken
             keys = self._secrets.candidates(header.kid)
             now = self._runtime.clock().timestamp()
             try:
-                return _claims(read_claims(token, keys, algorithm=ALGORITHM, audience=AUDIENCE, now=now)[0])
+                return _claims(
+                    read_claims(token, keys, algorithm=SHARED_SECRET_ALGORITHM, audience=AUDIENCE, now=now).claims
+                )
             except ExpiredToken as late:
                 raise ActionTokenExpired(_claims(late.claims).token_hash) from None
         except (BadToken, ValueError):

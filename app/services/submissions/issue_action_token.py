@@ -7,7 +7,7 @@ from typing import Any
 from app.domain.ledger.idempotency import json_text
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_tokens import ActionTokens, IssuedActionToken
 
 MAX_METADATA_BYTES = 2048
@@ -16,7 +16,7 @@ MAX_METADATA_BYTES = 2048
 class IssueToken:
     """The use case behind the mutation `issueActionToken`."""
 
-    def __init__(self, tokens: ActionTokens, catalogue: CatalogueService, users: Users) -> None:
+    def __init__(self, tokens: ActionTokens, catalogue: CatalogueService, users: UserProvisioning) -> None:
         self._tokens = tokens
         self._catalogue = catalogue
         self._users = users

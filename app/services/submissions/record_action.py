@@ -15,7 +15,7 @@ from app.domain.users import Caller
 from app.domain.validation import clean_username
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ActionReport:
 class RecordAction:
     """The use case behind the mutation `recordAction`."""
 
-    def __init__(self, catalogue: CatalogueService, users: Users, ledger: Ledger) -> None:
+    def __init__(self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger) -> None:
         self._catalogue = catalogue
         self._users = users
         self._ledger = ledger
@@ -57,7 +57,7 @@ class RecordAction:
         action = catalogue.action(report.action_type)
         points = action.points_for(report.difficulty)
         if report.username is not None:
-            await self._users.introduce(report.user_id, clean_username(report.username))
+            await self._users.ensure_exists(report.user_id, clean_username(report.username))
         request = ScoreRequest(
             user_id=report.user_id,
             category=catalogue.category(action.category),

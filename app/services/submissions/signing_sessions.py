@@ -18,7 +18,7 @@ from app.models.statements.submissions.signing_sessions import (
 )
 from app.runtime import Runtime
 from app.services.auth.signing_keys import SigningKeys
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 from app.stores.postgres import Database
 
 
@@ -43,7 +43,7 @@ class SigningSessions:
         self,
         database: Database,
         secrets: SigningKeys,
-        users: Users,
+        users: UserProvisioning,
         runtime: Runtime,
         *,
         lifetime: timedelta,

@@ -14,7 +14,7 @@ from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
-from app.services.players.provision import Users
+from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.award import AwardService
 
@@ -26,7 +26,7 @@ class SubmitScore:
         self,
         codec: ActionTokenCodec,
         catalogue: CatalogueService,
-        users: Users,
+        users: UserProvisioning,
         award_service: AwardService,
         ledger: Ledger,
     ) -> None:

@@ -1,6 +1,6 @@
-"""Verify: every invariant of the data, checked on all of it."""
+"""The check of every invariant, on all data."""
 
-from app.services.verify.findings import Finding, Progress
+from app.services.verify.check_result import CheckResult, Progress
 from app.services.verify.verify import Verify
 
-__all__ = ["Finding", "Progress", "Verify"]
+__all__ = ["CheckResult", "Progress", "Verify"]

@@ -1,4 +1,4 @@
-"""The check of the anchors: what was once the end of a chain must still be in it."""
+"""The check of the anchors: every head that was anchored must still be in its chain."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.anchors import anchor_hash
 from app.models.statements.ledger.anchors import count_heads, lost_heads, stream_anchors
-from app.models.statements.verify.invariants import MOST_NAMED
-from app.services.verify.findings import Finding, Progress
+from app.models.statements.verify.invariants import MAX_REPORTED_VIOLATIONS
+from app.services.verify.check_result import CheckResult, Progress
 
 
-async def check_anchors(connection: AsyncConnection, progress: Progress) -> Finding:
-    """Check the chain of anchors, and every chain against them, within the transaction of `connection`."""
-    finding = Finding("anchors", "the anchors are gapless and unaltered, and the chains still hold what was anchored")
+async def check_anchors(connection: AsyncConnection, progress: Progress) -> CheckResult:
+    """Check the chain of anchors, and the users' chains against the anchors, within the transaction of `connection`."""
+    result = CheckResult(
+        "anchors", "anchors are without gaps and unaltered, and all anchored heads are still in their chains"
+    )
     total = await count_heads(connection)
     number, previous_hash = 0, b""
     async for anchor, heads in stream_anchors(connection):
         where = f"anchor {anchor.number}"
         if anchor.number != number + 1:
-            finding.breach(f"{where}: the one before it is {number}, so some are missing")
+            result.add_violation(f"{where}: the anchor before it is {number}, so anchors are missing")
         elif anchor.previous_hash != previous_hash:
-            finding.breach(f"{where}: it does not continue the one before it")
+            result.add_violation(f"{where}: its previous hash is not the hash of the anchor before it")
         if anchor_hash(anchor.number, anchor.previous_hash, anchor.created_at, heads) != anchor.hash:
-            finding.breach(f"{where}: its content does not match its hash ({len(heads)} of {anchor.heads} heads)")
+            result.add_violation(f"{where}: its content does not match its hash ({len(heads)} of {anchor.heads} heads)")
         number, previous_hash = anchor.number, anchor.hash
-        finding.checked += len(heads)
-        progress("anchors", finding.checked, total)
-    for lost in await lost_heads(connection, MOST_NAMED):
+        result.checked += len(heads)
+        progress("anchors", result.checked, total)
+    for lost in await lost_heads(connection, MAX_REPORTED_VIOLATIONS):
         where = f"user {lost.user_id}, transaction {lost.seq}"
         if lost.id is not None:
-            finding.breach(f"{where} ({lost.id}): it is not the one that anchor {lost.anchor} saw")
+            result.add_violation(f"{where} ({lost.id}): it differs from the transaction in anchor {lost.anchor}")
         else:
-            finding.breach(f"{where}: anchor {lost.anchor} saw it, but the chain ends with {lost.last or 'nothing'}")
+            result.add_violation(
+                f"{where}: it is in anchor {lost.anchor}, but the chain ends with {lost.last or 'no transaction'}"
+            )
     progress("anchors", total, total)
-    return finding
+    return result

@@ -1,127 +1,141 @@
-"""The check of the boards: Redis against PostgreSQL, row by row."""
+"""The check of the boards: the board index in Redis against PostgreSQL, row by row."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from app.domain.boards.board import TOP, Board
 from app.domain.ledger.posting import ScoreChange
 from app.models.statements.boards.board_rows import count_rows, read_rows, read_rows_of
 from app.models.statements.boards.read_boards import read_slice
-from app.services.board_index import IndexLoader, RedisUnreachable
+from app.runtime import Runtime
+from app.services.board_index import IndexLoader
 from app.services.board_index.rebuild import ROWS_PER_CHUNK, live_boards
 from app.services.board_index.row_reader import IndexRows, expected_row
 from app.services.catalogue.cache import CatalogueService
-from app.services.verify.findings import Finding, Progress
+from app.services.verify.check_result import CheckResult, Progress
 from app.stores.postgres import Database
+from app.stores.redis import RedisUnreachable
 
-PATIENCE = 5.0
-"""Seconds that the stores may differ before it counts: a score is put into Redis after it was committed."""
-LEAST_PATIENCE = 0.5
-"""Seconds, once other differences have used up the time."""
-PAUSE = 0.25
+MAX_INDEX_DELAY = 5.0
+"""Seconds that a difference may last before it is a violation: Redis is updated after the commit."""
+
+MIN_INDEX_DELAY = 0.5
+"""Seconds that a difference may last once others have used up `MAX_INDEX_DELAY`."""
+
+RECHECK_INTERVAL = 0.25
+"""Seconds between two comparisons of rows that differ."""
 
 
 class CheckBoards:
-    """Compares the copies of all live boards with the truth."""
+    """Compares the board index of all live boards with PostgreSQL."""
 
     def __init__(
         self,
         database: Database,
-        copies: IndexRows,
+        index_rows: IndexRows,
         index_loader: IndexLoader,
         catalogue: CatalogueService,
-        clock: Callable[[], datetime],
+        runtime: Runtime,
     ) -> None:
         self._database = database
-        self._copies = copies
+        self._index_rows = index_rows
         self._index_loader = index_loader
         self._catalogue = catalogue
-        self._clock = clock
+        self._clock = runtime.clock
 
-    async def run(self, progress: Progress) -> Finding:
-        """Compare everything. Raises ServiceUnavailable when PostgreSQL does not answer."""
-        finding = Finding("boards", "Redis equals PostgreSQL on every live board: members, scores, order")
+    async def run(self, progress: Progress) -> CheckResult:
+        """Compare all boards. Raises ServiceUnavailable if PostgreSQL does not answer."""
+        result = CheckResult("boards", "on every live board, Redis has the same users, scores and order as PostgreSQL")
         boards = list(live_boards(self._catalogue, self._clock()))
         async with self._database.connect() as connection:
             total = sum([await count_rows(connection, board) for board in boards])
-        patience = _Patience()
+        settling = _SettlingTime()
         try:
             run_id = await self._index_loader.run_id()
             for board in boards:
                 if await self._index_loader.is_complete(board.category, run_id):
-                    await self._board(board, finding, patience, lambda: progress("boards", finding.checked, total))
+                    await self._check_board(board, result, settling, lambda: progress("boards", result.checked, total))
                 else:
-                    finding.breach(f"board {board.key}: Redis has not loaded it")
+                    result.add_violation(f"board {board.key}: it is not loaded in Redis")
         except RedisUnreachable as error:
-            finding.breach(f"Redis does not answer: {error}")
+            result.add_violation(f"Redis does not answer: {error}")
         progress("boards", total, total)
-        return finding
+        return result
 
-    async def _board(self, board: Board, finding: Finding, patience: _Patience, advance: Callable[[], object]) -> None:
+    async def _check_board(
+        self, board: Board, result: CheckResult, settling: _SettlingTime, advance: Callable[[], object]
+    ) -> None:
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
                 rows = await read_rows(connection, board, after, ROWS_PER_CHUNK)
-            await self._rows(board, rows, finding, patience)
-            finding.checked += len(rows)
+            await self._check_rows(board, rows, result, settling)
+            result.checked += len(rows)
             advance()
             if len(rows) < ROWS_PER_CHUNK:
                 break
             after = rows[-1]
-        # Every row of PostgreSQL is there. With as many in all there are no others, and the order is that of the rows.
-        await patience.settle(finding, lambda: self._differences_of_board(board))
+        # Redis has every row of PostgreSQL. If the numbers of rows are equal, it has no others.
+        await settling.recheck(result, lambda: self._differences_of_board(board))
 
-    async def _rows(self, board: Board, rows: Sequence[ScoreChange], finding: Finding, patience: _Patience) -> None:
+    async def _check_rows(
+        self, board: Board, rows: Sequence[ScoreChange], result: CheckResult, settling: _SettlingTime
+    ) -> None:
         differing = await self._differences(board, rows)
         if not differing:
             return
 
-        async def again() -> list[str]:
+        async def compare_again() -> list[str]:
             async with self._database.connect() as connection:
                 rows = await read_rows_of(connection, board, list(differing))
             return list((await self._differences(board, rows)).values())
 
-        await patience.settle(finding, again)
+        await settling.recheck(result, compare_again)
 
     async def _differences(self, board: Board, rows: Sequence[ScoreChange]) -> dict[UUID, str]:
-        copies = await self._copies.of(board, [row.user_id for row in rows])
+        index_rows = await self._index_rows.of(board, [row.user_id for row in rows])
         return {
             row.user_id: f"user {row.user_id}, board {board.key}: "
-            f"PostgreSQL has {expected_row(row)}, Redis {copy or 'nothing'}"
-            for row, copy in zip(rows, copies, strict=True)
-            if copy != expected_row(row)
+            f"PostgreSQL has {expected_row(row)}, but Redis has {index_row or 'no row'}"
+            for row, index_row in zip(rows, index_rows, strict=True)
+            if index_row != expected_row(row)
         }
 
     async def _differences_of_board(self, board: Board) -> list[str]:
         async with self._database.snapshot() as connection:
             stretch, shown = await read_slice(connection, board, 0, TOP)
             rows = await count_rows(connection, board)
-        sizes = await self._copies.sizes(board)
+        sizes = await self._index_rows.sizes(board)
         if sizes != (shown, rows):
-            return [f"board {board.key}: PostgreSQL shows {shown} of {rows} users, Redis {sizes[0]} of {sizes[1]}"]
-        if await self._copies.leaders(board, TOP) != [line.user_id for line in stretch.rows]:
-            return [f"board {board.key}: the first {TOP} stand in another order in Redis"]
+            return [
+                f"board {board.key}: PostgreSQL has {shown} visible of {rows} users, "
+                f"but Redis has {sizes[0]} of {sizes[1]}"
+            ]
+        if await self._index_rows.leaders(board, TOP) != [line.user_id for line in stretch.rows]:
+            return [f"board {board.key}: the first {TOP} users are in a different order in Redis"]
         return []
 
 
-class _Patience:
-    """Waits for scores that are on their way, longer at first: many breaches should not take minutes to tell."""
+class _SettlingTime:
+    """Waits until after-commit updates have reached Redis.
+
+    The time is shared by all differences, so that a check of many violations does not take minutes.
+    """
 
     def __init__(self) -> None:
-        self._left = PATIENCE
+        self._remaining = MAX_INDEX_DELAY
 
-    async def settle(self, finding: Finding, differences: Callable[[], Awaitable[list[str]]]) -> None:
-        """Look until there is no difference, or it has lasted too long to be a score on its way."""
+    async def recheck(self, result: CheckResult, differences: Callable[[], Awaitable[list[str]]]) -> None:
+        """Compare until there is no difference, or until it has lasted too long and is a violation."""
         clock = asyncio.get_running_loop().time
-        began = clock()
+        started = clock()
         while sentences := await differences():
-            if clock() - began > max(self._left, LEAST_PATIENCE):
+            if clock() - started > max(self._remaining, MIN_INDEX_DELAY):
                 for sentence in sentences:
-                    finding.breach(sentence)
+                    result.add_violation(sentence)
                 break
-            await asyncio.sleep(PAUSE)
-        self._left -= clock() - began
+            await asyncio.sleep(RECHECK_INTERVAL)
+        self._remaining -= clock() - started

@@ -93,7 +93,7 @@ async def test_an_odd_authorization_in_connection_init_is_a_bad_token(service: S
         assert await client.close_code() == (4401, "A valid access token is required.")
 
 
-async def test_only_a_token_that_is_right_in_all_else_is_told_that_it_expired(service: Service):
+async def test_only_an_otherwise_valid_token_is_reported_as_expired(service: Service):
     now = int(time.time())
     expired = access_token_builder(service.settings, iat=now - 1000, exp=now - 1)
     reply = await Player(service.http, expired.good()).post(ME)

@@ -84,7 +84,7 @@ async def test_an_open_socket_is_closed_with_4403_and_others_stay(service: Servi
         assert (await client.close_code())[0] == 4401
 
 
-async def test_the_clock_closes_it_when_nobody_asks_for_anything(
+async def test_a_scheduled_fetch_closes_it_without_any_request(
     database_url: str, redis_url: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(jwks, "REFRESH_INTERVAL", 0.05)

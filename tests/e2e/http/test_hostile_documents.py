@@ -23,6 +23,7 @@ from app.graphql import build_engine, build_schema, print_sdl
 from app.services.archives.seed import Seed
 from app.wiring import App
 from tests.support.hostile.documents import hostile_documents
+from tests.support.runtime import runtime_for
 from tests.support.service import Service, caller, serving, settings_for
 from tests.support.work_count import LongestTurn
 
@@ -214,7 +215,7 @@ MAX_STEPS = 300_000
 async def test_the_dearest_documents_that_pass_hold_the_loop_for_a_bounded_number_of_steps(
     app: App, dearest: int, compiled: bool
 ):
-    seeding = Seed(app.database, app.catalogue, app.clock, Random(1))
+    seeding = Seed(app.database, app.catalogue, runtime_for(app.clock, random=Random(1)))
     await seeding.seed("global", 300, 900, 5, lambda _: None)
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
     engine = build_engine(build_schema(), introspection=True, compile=compiled)

@@ -34,7 +34,7 @@ def outcome(response: httpx2.Response) -> tuple[int, str | None]:
 LIMITED = (429, "RATE_LIMITED")
 
 
-async def test_who_asks_too_often_gets_429_and_when_to_come_back(service: Service):
+async def test_too_many_requests_get_429_with_a_retry_time(service: Service):
     alice = service.player("alice")
     for _ in range(5):
         assert outcome(await alice.post(QUERY)) == (200, None)
@@ -54,7 +54,7 @@ async def test_all_clients_together_are_limited_too(settings: Settings):
         assert second.headers["retry-after"] == "1"
 
 
-async def test_aliases_do_not_multiply_what_is_allowed(service: Service):
+async def test_aliases_do_not_multiply_the_allowance(service: Service):
     alice = service.player()
     aliased = "{ " + " ".join(f"c{n}: categories {{ id }}" for n in range(4)) + " }"
     assert outcome(await alice.post(aliased)) == (200, None)
@@ -123,7 +123,7 @@ async def test_repeated_overruns_block_the_address_even_for_those_within_their_l
     assert 298 <= int(alice.headers["retry-after"]) <= 300
 
 
-async def test_one_field_of_viewer_tells_what_is_left(service: Service):
+async def test_a_field_of_viewer_returns_the_remaining_allowances(service: Service):
     alice = service.player()
     await alice.post(SUBMIT, input={"actionToken": "x"})
     me = await alice.ask("{ me { limits { activity limit window remaining resetsIn } } }")

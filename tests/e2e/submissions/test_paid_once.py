@@ -162,4 +162,4 @@ async def test_each_token_is_paid_once_over_two_processes_two_transports_and_a_r
         tokens_issued = USERS * TOKENS_PER_USER
         assert tuple(paid) == (tokens_issued, tokens_issued, tokens_issued, tokens_issued * 50)
         findings = await app.verify.run(lambda *_: None)
-        assert [breach for finding in findings for breach in finding.breaches] == []
+        assert [breach for finding in findings for breach in finding.violations] == []

@@ -179,8 +179,8 @@ async def test_an_archive_that_was_tampered_with_is_refused_and_changes_nothing(
         "the archive should have": [*lines[:-2], lines[-1]],
         "must be a JSON object": [*lines[:5], b"{]\n", *lines[5:]],
         "in the wrong place": [lines[0], lines[user], *lines[1:user], *lines[user + 1 :]],
-        "transaction .* is of a user who is not there": without_one(lines, "user"),
-        "token .* is of a user who is not there": with_a_token(lines, UUID(int=1)),
+        "transaction .* belongs to a user who does not exist": without_one(lines, "user"),
+        "token .* belongs to a user who does not exist": with_a_token(lines, UUID(int=1)),
         "not a valid transaction": altered(lines, created_at="yesterday"),
         "unknown kind of record": [*lines[:5], b'{"spell": {}}\n', *lines[5:]],
     }

@@ -9,7 +9,7 @@ from app.domain.ledger.opening import Balance
 from app.domain.ledger.transactions import Actor
 from app.domain.users import user_id_of
 from app.services.archives.balance_file import BalanceError, read_csv, read_json
-from app.services.archives.opening_balances import Opened
+from app.services.archives.opening_balances import OpeningResult
 from app.wiring import App
 from tests.support.boards.board_pages import read_page
 from tests.support.boards.ledgers import MODERATOR, award, breaches, rows
@@ -27,7 +27,7 @@ def balances(text: str = CSV) -> list[Balance]:
     return list(read_csv(text.splitlines(keepends=True), "leaderboard", 1_000_000, NOW))
 
 
-async def opened_with(app: App, given: list[Balance], category: str = "global") -> Opened:
+async def opened_with(app: App, given: list[Balance], category: str = "global") -> OpeningResult:
     outcome = await app.opening_balances(category, given, "from the old board", lambda _: None)
     await app.rebuild.rebuild(app.catalogue.current.category(category), force=True)
     return outcome
@@ -40,7 +40,7 @@ async def board(app: App, category: str = "global", period: Period = Period.ALL_
 
 
 async def test_the_board_begins_as_the_other_one_ended_ties_included(app: App):
-    assert await opened_with(app, balances()) == Opened(3, 0)
+    assert await opened_with(app, balances()) == OpeningResult(3, 0)
     assert await board(app) == [("Cat", 900), ("Bob", 300), ("Ann", 300)]
     assert await board(app, period=Period.DAILY) == [], "what was won elsewhere was not won today"
     assert await breaches(app) == []
@@ -49,7 +49,7 @@ async def test_the_board_begins_as_the_other_one_ended_ties_included(app: App):
 async def test_a_second_import_changes_nothing(app: App):
     await opened_with(app, balances())
     before = await rows(app, "SELECT * FROM score_transactions")
-    assert await opened_with(app, balances()) == Opened(0, 3)
+    assert await opened_with(app, balances()) == OpeningResult(0, 3)
     assert await rows(app, "SELECT * FROM score_transactions") == before
 
 
@@ -66,7 +66,7 @@ async def test_a_balance_is_added_to_what_was_won_since(app: App):
 
 async def test_without_a_time_who_comes_first_in_the_file_stands_first(app: App):
     lines = "user,score\n" + "".join(f"user {n:04},10\n" for n in (*range(999, 0, -1), *range(1000, 1200)))
-    assert await opened_with(app, balances(lines)) == Opened(1199, 0)
+    assert await opened_with(app, balances(lines)) == OpeningResult(1199, 0)
     names = [name for name, _ in await board(app)]
     assert names == [f"user {n:04}" for n in range(999, 899, -1)]
 
@@ -103,7 +103,7 @@ async def test_milestones_come_along(app: App):
 async def test_a_deleted_user_does_not_come_back(app: App):
     await opened_with(app, balances())
     await app.moderation.deletion(MODERATOR, user_id_of("leaderboard", "cat"), "asked for it")
-    assert await opened_with(app, balances(), "arcade") == Opened(2, 1)
+    assert await opened_with(app, balances(), "arcade") == OpeningResult(2, 1)
     assert [name for name, _ in await board(app, "arcade")] == ["Bob", "Ann"]
 
 

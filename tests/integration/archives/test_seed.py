@@ -14,20 +14,21 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, CategoryNotFound
 from app.domain.users import user_id_of
-from app.services.archives.seed import CHUNK, DEMO_NAMES, Seed, Seeded
+from app.services.archives.seed import CHUNK_SIZE, DEMO_NAMES, Seed, SeedingResult
 from app.wiring import App, open_app
 from tests.support.boards.ledgers import award, breaches, rows
+from tests.support.runtime import runtime_for
 from tests.support.service import caller, opened
 
 
-async def seed(app: App, users: int, actions: int, days: int = 1) -> Seeded:
+async def seed(app: App, users: int, actions: int, days: int = 1) -> SeedingResult:
     """Seed, and bring Redis up to it, as the command does."""
     seeded = await app.seeding.seed("global", users, actions, days, lambda done: None)
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
     return seeded
 
 
-async def seed_demo(app: App) -> Seeded:
+async def seed_demo(app: App) -> SeedingResult:
     """The same for the demo players."""
     seeded = await app.seeding.seed_demo("leaderboard")
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
@@ -79,8 +80,8 @@ async def test_a_seeding_that_is_interrupted_leaves_whole_players_only(app: App)
         raise Stop
 
     with pytest.raises(Stop):
-        await app.seeding.seed("global", CHUNK + 10, CHUNK + 10, 1, stop)
-    assert await rows(app, "SELECT count(*) FROM users") == [(CHUNK,)]
+        await app.seeding.seed("global", CHUNK_SIZE + 10, CHUNK_SIZE + 10, 1, stop)
+    assert await rows(app, "SELECT count(*) FROM users") == [(CHUNK_SIZE,)]
     await app.rebuild.rebuild(app.catalogue.current.category("global"), force=True)
     assert await breaches(app) == []
 
@@ -89,7 +90,7 @@ async def test_demo_players_come_once_and_to_an_empty_database_only(app: App):
     first = await seed_demo(app)
     again = await app.seeding.seed_demo("leaderboard")
     assert first.users == len(DEMO_NAMES)
-    assert again == Seeded()
+    assert again == SeedingResult()
     assert await breaches(app) == []
 
 
@@ -125,6 +126,6 @@ async def test_a_category_that_adds_nothing_up_is_refused(app: App):
     async with app.database.begin() as connection:
         await connection.exec_driver_sql("UPDATE categories SET operator = 'BEST' WHERE id = 'arcade'")
     await app.catalogue.refresh()
-    seeding = Seed(app.database, app.catalogue, app.clock, Random(1))
+    seeding = Seed(app.database, app.catalogue, runtime_for(app.clock, random=Random(1)))
     with pytest.raises(BadUserInput):
         await seeding.seed("arcade", 10, 10, 1, lambda done: None)

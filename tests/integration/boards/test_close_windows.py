@@ -54,7 +54,7 @@ def clock() -> WallClock:
 
 @pytest.fixture
 async def app(settings: Settings, clock: WallClock) -> AsyncIterator[App]:
-    async with opened(settings, clock) as app:
+    async with opened(settings, clock, housekeeping=False) as app:
         await enlist(app, *range(1, 6))
         yield app
 
@@ -194,7 +194,10 @@ async def test_two_instances_never_close_a_window_twice(settings: Settings, app:
     await award(app, 1, 50)
     clock.advance(days=40)
     async with AsyncExitStack() as stack:
-        instances = [app, *[await stack.enter_async_context(opened(settings, clock)) for _ in range(2)]]
+        instances = [
+            app,
+            *[await stack.enter_async_context(opened(settings, clock, housekeeping=False)) for _ in range(2)],
+        ]
         closed = await asyncio.gather(*(one.close_windows() for one in instances for _ in range(2)))
     boards = [board for some in closed for board in some]
     mondays = sum(day.isoweekday() == 1 for day in midnights(40))
@@ -292,12 +295,12 @@ async def test_server_time_zone_and_daylight_saving_change_nothing(settings: Set
     odd = odd_day()
     last, day = odd - timedelta(microseconds=1), timedelta(days=1)
     clock = WallClock(last)
-    async with opened(settings, clock) as app:
+    async with opened(settings, clock, housekeeping=False) as app:
         await enlist(app, 1)
         async with app.database.begin() as connection:
             name = (await connection.execute(text("SELECT current_database()"))).scalar_one()
             await connection.execute(text(f"ALTER DATABASE \"{name}\" SET timezone = 'America/Los_Angeles'"))
-    async with opened(settings, clock) as app:
+    async with opened(settings, clock, housekeeping=False) as app:
         asker = Asker(app)
         for instant, points in ((last, 10), (odd, 20), (odd + day - timedelta(microseconds=1), 5), (odd + day, 30)):
             clock.now = instant

@@ -139,7 +139,7 @@ async def test_players_and_servers_change_nothing(app: App):
     assert await rows(app, "SELECT * FROM catalogue_changes") == []
 
 
-async def test_every_change_is_kept_with_who_why_before_and_after(app: App):
+async def test_every_change_is_recorded_with_actor_reason_and_both_states(app: App):
     who: Caller = caller("moderator", Role.MODERATOR)
     asker = Asker(app, who)
     await asker.ask(SAVE_CATEGORY, input=RACES)
@@ -158,7 +158,7 @@ async def test_every_change_is_kept_with_who_why_before_and_after(app: App):
     "given",
     [{"id": "Races"}, {"id": "races", "scoreCap": 0}, {"id": "races", "name": None}, {"id": "races", "name": ""}],
 )
-async def test_what_is_not_right_is_bad_input(app: App, given: dict[str, Any]):
+async def test_an_invalid_change_is_bad_input(app: App, given: dict[str, Any]):
     assert await moderator(app).fails(SAVE_CATEGORY, input=RACES | given) == "BAD_USER_INPUT"
 
 
@@ -200,7 +200,7 @@ async def test_a_cap_is_never_below_a_score(app: App):
     assert (await award(app, caller(), 100, "arcade")).new_score == 60
 
 
-async def test_two_who_change_at_the_same_time_do_not_lose_each_others_change(app: App):
+async def test_concurrent_changes_are_not_lost(app: App):
     await asyncio.gather(
         save(app, {"id": "arcade", "name": "Arcades"}),
         save(app, {"id": "arcade", "description": "Faster games."}),

@@ -4,17 +4,28 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, JobTimedOut
 from app.stores.leader_lock import LeaderLock, Lease
+from app.stores.postgres import Database
+from app.telemetry.supervision import end
 from app.wiring import App
-from tests.support.background_jobs import QUICK, Work, ask, database_at, holder, instance
+from tests.support.background_jobs import QUICK, Work, ask, competing, database_at, holder, instance
 from tests.support.wait_until import until
 
 SESSIONS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'
 """
+
+
+LOCKS = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND datname = current_database()
+"""
+KEY = int(AdvisoryLock.JOBS)
 
 
 async def test_a_slow_job_does_not_delay_the_others(database_url: str):
@@ -70,7 +81,7 @@ async def test_a_run_that_reaches_its_time_out_is_cancelled_and_the_job_is_run_a
         assert jobs.states["stuck"].failures >= 2
 
 
-async def test_the_state_of_a_job_tells_of_its_last_run(database_url: str):
+async def test_the_state_of_a_job_describes_its_last_run(database_url: str):
     work = Work("work")
     before = datetime.now(UTC)
     async with instance(database_url, work.job(interval=3600), Work("after").job()) as jobs:
@@ -123,48 +134,79 @@ async def test_a_leader_whose_session_is_terminated_stops_before_the_next_one_be
     assert events == ["first begins", "first ends", "second begins", "second ends"]
 
 
-async def test_a_session_that_asks_nothing_loses_the_lock(database_url: str):
+async def test_an_idle_session_loses_the_lock(database_url: str):
     """As that of an instance which is frozen: the server does not wait for it."""
     brief = Lease(check_interval=0.2, check_timeout=0.2, idle_timeout=0.5)
     other = Work("other")
-    async with database_at(database_url) as database, LeaderLock(database, brief).attempt() as held:
+    async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, brief).attempt() as held:
         assert held is not None
         async with instance(database_url, other.job()):
             await other.has_begun(1)
         async with asyncio.timeout(10):
-            assert "Error" in await held.until_lost()
+            assert "Error" in await held.wait_until_lost()
 
 
-async def test_a_lease_must_outlast_the_notice_of_its_loss():
+async def test_the_idle_timeout_must_be_longer_than_the_time_to_detect_a_loss():
     with pytest.raises(ValueError, match="must be longer"):
         Lease(check_interval=1, check_timeout=4, idle_timeout=5)
 
 
-async def test_a_session_that_no_longer_holds_the_lock_is_noticed(database_url: str):
-    async with database_at(database_url) as database, LeaderLock(database, QUICK).attempt() as held:
+async def test_the_loss_of_the_lock_within_a_living_session_is_detected(database_url: str):
+    async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
         assert held is not None
         await held._driver.execute("SELECT pg_advisory_unlock_all()")
         async with asyncio.timeout(10):
-            assert await held.until_lost() == "the session does not hold the lock"
+            assert await held.wait_until_lost() == "the session does not hold the lock"
 
 
 async def test_the_session_of_the_lock_is_outside_of_the_pool_and_of_transactions(database_url: str):
     async with database_at(database_url) as database:
-        async with LeaderLock(database, QUICK).attempt() as held:
+        async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
             assert held is not None
             assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
             state = await ask(
                 database_url, "SELECT state FROM pg_stat_activity WHERE pid = $1", await holder(database_url)
             )
             assert state == "idle"
-            async with LeaderLock(database, QUICK).attempt() as refused:
+            async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as refused:
                 assert refused is None
         async with asyncio.timeout(30):
             while await ask(database_url, SESSIONS):  # noqa: ASYNC110  an end of a session has no event
                 await asyncio.sleep(0.05)
 
 
-async def test_a_job_on_demand_is_run_by_whichever_instance_is_asked(app: App):
+async def test_a_cancelled_leader_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
+    async with database_at(database_url) as database:
+        for _ in range(3):
+            work = Work("work")
+            work.may_end.clear()
+            async with competing(database, work.job()) as jobs:
+                await until(lambda jobs=jobs: jobs.is_leader, timeout=30)
+            async with asyncio.timeout(30):
+                while await ask(database_url, SESSIONS):  # noqa: ASYNC110  an end of a session has no event
+                    await asyncio.sleep(0.05)
+
+
+async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
+    async def attempt(database: Database) -> None:
+        async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt():
+            await asyncio.Event().wait()
+
+    async with database_at(database_url) as database:
+        for turns in range(40):  # At each await of the attempt, and some after the last.
+            task = asyncio.create_task(attempt(database))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await end([task])
+            async with database.connect() as connection:
+                held = (await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})).scalar_one()
+            assert not held, f"a session of the pool has the lock after {turns} turns"
+        async with asyncio.timeout(30):
+            while await ask(database_url, LOCKS):  # noqa: ASYNC110  an end of a session has no event
+                await asyncio.sleep(0.05)
+
+
+async def test_any_instance_can_run_a_job_on_demand(app: App):
     assert await app.jobs.run_one("close_windows") is None
     with pytest.raises(KeyError):
         await app.jobs.run_one("laundry")

@@ -26,7 +26,7 @@ async def tamper(app: App, *statements: str, **values: Any) -> None:
 async def breaches(app: App) -> dict[str, list[str]]:
     """What `leaderboard verify` says, by check, without the checks that are content."""
     findings = await app.verify.run(lambda *_: None)
-    return {finding.name: finding.breaches for finding in findings if finding.breaches}
+    return {finding.name: finding.violations for finding in findings if finding.violations}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_a_tail_that_was_cut_off_together_with_its_head_is_named_by_the_an
     found = await breaches(app)
     assert "chains" not in found, "the chain itself looks whole"
     assert found["anchors"] == [
-        f"user {alice.user_id}, transaction {seq}: anchor {anchor} saw it, but the chain ends with 1"
+        f"user {alice.user_id}, transaction {seq}: it is in anchor {anchor}, but the chain ends with 1"
         for seq, anchor in ((3, 1), (5, 2))
     ]
 
@@ -133,4 +133,4 @@ async def test_an_altered_anchor_is_named(app: App, alice: Caller, statement: st
 
 async def test_a_removed_anchor_is_noticed(app: App, alice: Caller):
     await tamper(app, "DELETE FROM ledger_anchor_heads WHERE anchor = 1", "DELETE FROM ledger_anchors WHERE number = 1")
-    assert (await breaches(app))["anchors"] == ["anchor 2: the one before it is 0, so some are missing"]
+    assert (await breaches(app))["anchors"] == ["anchor 2: the anchor before it is 0, so anchors are missing"]

@@ -76,7 +76,7 @@ async def test_a_database_at_an_unknown_revision_is_left_alone(databases: Databa
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
-    for change in (migrate.upgrade, migrate.downgrade, migrate.revisions):
+    for change in (migrate.upgrade, migrate.downgrade, migrate.read_revisions):
         with pytest.raises(migrate.UnknownRevision, match=f"revision {revision}, .*delete \\.data"):
             await asyncio.to_thread(change, url)
     async with engine.connect() as connection:

@@ -75,7 +75,7 @@ async def is_sound(app: App) -> bool:
     """Whether `leaderboard verify` has nothing to say."""
     await app.anchors.anchor()
     findings = await app.verify.run(lambda *_: None)
-    assert [breach for finding in findings for breach in finding.breaches] == []
+    assert [breach for finding in findings for breach in finding.violations] == []
     return True
 
 
@@ -106,7 +106,7 @@ async def test_a_user_at_score_zero_is_ranked_once_they_have_a_row(app: App):
     assert await is_sound(app)
 
 
-async def test_a_transaction_is_taken_back_where_its_windows_are_open_and_only_once(app: App, clock: WallClock):
+async def test_a_transaction_is_reverted_in_open_windows_and_only_once(app: App, clock: WallClock):
     alice = caller("alice")
     cheat = await play(app, alice)
     clock.advance(2 * 3600)
@@ -126,7 +126,7 @@ async def test_a_transaction_is_taken_back_where_its_windows_are_open_and_only_o
     assert await is_sound(app)
 
 
-async def test_many_who_take_back_the_same_transaction_take_it_back_once(app: App):
+async def test_concurrent_reversals_of_a_transaction_revert_it_once(app: App):
     alice = caller("alice")
     cheat = await play(app, alice)
     await play(app, alice)

@@ -81,7 +81,7 @@ async def test_only_the_first_ten_enter_the_top_ten_and_only_one_the_first_place
     assert await awarded(app, users[11]) == [("FIRST_PLACE", 0), ("SCORE", 100), ("TOP_TEN", 0)]
 
 
-async def test_a_rank_that_a_crash_swallowed_is_awarded_by_the_repair(app: App):
+async def test_a_milestone_that_was_lost_by_a_crash_is_awarded_by_the_repair(app: App):
     alice = caller()
     await play(app, alice)
     await awarded(app, alice)
@@ -92,7 +92,7 @@ async def test_a_rank_that_a_crash_swallowed_is_awarded_by_the_repair(app: App):
     assert await app.milestones.repair() == 0
 
 
-async def test_who_stays_on_top_costs_no_more_writes(app: App):
+async def test_a_leader_who_stays_first_causes_no_further_writes(app: App):
     alice = caller()
     await play(app, alice)
     await awarded(app, alice)

@@ -57,7 +57,7 @@ async def test_a_profile_adds_up_what_the_player_did(app: App):
     assert len({one["id"] for one in shown["achievements"]}) == len(kinds)
 
 
-async def test_who_has_done_nothing_has_an_empty_profile_and_nobody_has_none(app: App):
+async def test_a_user_without_actions_has_an_empty_profile_and_an_unknown_user_has_none(app: App):
     alice = caller()
     await app.users.ensure(alice)
     shown = await profile(app, alice)
@@ -67,7 +67,7 @@ async def test_who_has_done_nothing_has_an_empty_profile_and_nobody_has_none(app
     assert await Asker(app).fails(PROFILE, id="alice") == "BAD_USER_INPUT"
 
 
-async def test_what_moderators_did_is_no_action_and_stays_out_of_the_average(app: App):
+async def test_corrections_are_not_actions_and_do_not_change_the_average(app: App):
     alice = caller()
     await play(app, alice, "COMPLETE_LEVEL")
     await app.moderation.corrections.adjust(MODERATOR, alice.user_id, "global", 1000, "a gift", "key-1")
@@ -99,7 +99,7 @@ async def test_a_hidden_player_is_seen_by_themselves_and_moderators_alone(app: A
     assert (await profile(app, alice))["actions"] == 1
 
 
-async def test_a_deleted_player_has_no_profile_for_anybody(app: App):
+async def test_a_deleted_player_has_no_profile(app: App):
     alice = caller()
     await play(app, alice, "COMPLETE_LEVEL")
     await app.moderation.deletion(MODERATOR, alice.user_id, "asked for it")

@@ -11,7 +11,7 @@ from app.wiring import App
 from tests.support.service import caller
 
 
-async def test_a_crowd_after_a_restart_is_looked_up_together(app: App):
+async def test_many_users_after_a_restart_are_looked_up_together(app: App):
     crowd = [caller(f"player {number}") for number in range(100)]
     await asyncio.gather(*map(app.users.ensure, crowd))
     app.users.invalidate_all()
@@ -23,7 +23,7 @@ async def test_a_crowd_after_a_restart_is_looked_up_together(app: App):
     assert len(lent) <= 2
 
 
-async def test_in_a_crowd_everybody_gets_their_own_answer(app: App):
+async def test_each_user_of_a_batch_gets_their_own_result(app: App):
     known, renamed, deleted = caller("known"), caller("before"), caller("deleted")
     await asyncio.gather(*map(app.users.ensure, (known, renamed, deleted)))
     async with app.database.begin() as connection:
@@ -40,7 +40,7 @@ async def test_in_a_crowd_everybody_gets_their_own_answer(app: App):
     assert names == ["after", "gone", "known", "new"]
 
 
-async def test_who_leaves_while_being_looked_up_takes_nobody_along(app: App):
+async def test_a_cancelled_caller_does_not_cancel_the_look_up_of_others(app: App):
     crowd = [caller(f"player {number}") for number in range(3)]
     tasks = [asyncio.create_task(app.users.ensure(one)) for one in crowd]
     await asyncio.sleep(0)
@@ -49,7 +49,7 @@ async def test_who_leaves_while_being_looked_up_takes_nobody_along(app: App):
     assert list(map(type, answers)) == [type(None), asyncio.CancelledError, type(None)]
 
 
-async def test_where_nobody_is_provisioned_a_stranger_is_refused(app: App):
+async def test_without_provisioning_an_unknown_user_is_refused(app: App):
     app.users._auto_provision = False
     with pytest.raises(UserNotFound):
         await app.users.ensure(caller("stranger"))

@@ -1,7 +1,6 @@
 """The driver's own connection does what SQLAlchemy's does: same rows, same exceptions, same care for the pool."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
+from tests.support.runtime import runtime_for
 from tests.support.wait_until import TIMEOUT
 
 PID = text("SELECT pg_backend_pid()")
@@ -24,8 +24,8 @@ COUNT = text("SELECT count(*) AS count FROM milk")
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    engine = open_engine(database_url, maximum=8, timeout=1.0, name="test")
-    database = Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, time.monotonic))
+    engine = open_engine(database_url, max_connections=8, timeout=1.0, name="test")
+    database = Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, runtime_for()))
     async with database.begin() as connection:
         await connection.execute(text("CREATE TABLE milk (id int PRIMARY KEY)"))
     yield database
@@ -145,7 +145,7 @@ async def test_a_transaction_on_a_lost_connection_fails_as_one_that_was_not_begu
         assert await value(connection) == 0
 
 
-async def test_a_transaction_whose_failure_was_ignored_is_not_taken_for_committed(database: Database):
+async def test_a_transaction_whose_failure_was_ignored_raises_at_its_end(database: Database):
     async def ignore() -> None:
         async with database.driver() as connection, connection.transaction():
             await connection.execute(INSERT, {"id": 1})
@@ -182,7 +182,7 @@ async def test_a_connection_that_is_returned_within_a_transaction_is_discarded(d
 
 
 @pytest.mark.parametrize("lend", [Database.driver, Database.begin, Database.connect, Database.snapshot])
-async def test_a_connection_that_is_in_a_transaction_is_not_lent(database: Database, lend: Callable[..., Any]):
+async def test_a_connection_within_a_transaction_is_not_checked_out(database: Database, lend: Callable[..., Any]):
     async with database.driver() as connection:
         before = await value(connection, PID.text)
         driver = connection._driver
@@ -210,7 +210,7 @@ async def test_when_the_server_has_become_read_only_connections_are_opened_anew(
     await insert(database, 1)
 
 
-async def test_a_connection_is_lent_again_after_an_error_of_the_statement(database: Database):
+async def test_a_connection_is_reused_after_an_error_of_the_statement(database: Database):
     async with database.driver() as connection:
         before = await value(connection, PID.text)
     for lend in (Database.driver, Database.begin, Database.connect):

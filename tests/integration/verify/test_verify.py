@@ -13,7 +13,7 @@ from app.config import Settings
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period
 from app.services.board_index import Keys
-from app.services.verify import Finding
+from app.services.verify import CheckResult
 from app.wiring import App
 from tests.support.boards.ledgers import award, breaches
 from tests.support.manual_clock import WallClock
@@ -41,7 +41,7 @@ async def app(settings: Settings) -> AsyncIterator[App]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is on its way: what differs between the stores will differ for good."""
-    monkeypatch.setattr("app.services.verify.boards.PATIENCE", 0.5)
+    monkeypatch.setattr("app.services.verify.boards.MAX_INDEX_DELAY", 0.5)
 
 
 async def tamper(app: App, statement: str, **values: object) -> None:
@@ -51,7 +51,7 @@ async def tamper(app: App, statement: str, **values: object) -> None:
         assert changed.rowcount, "nothing was tampered with"
 
 
-async def findings(app: App) -> dict[str, Finding]:
+async def findings(app: App) -> dict[str, CheckResult]:
     """What `verify` found, by the name of the check."""
     return {finding.name: finding for finding in await app.verify.run(lambda *_: None)}
 
@@ -62,7 +62,7 @@ def board(app: App, period: Period = Period.ALL_TIME) -> Board:
 
 async def test_sound_data_has_no_breach_and_everything_was_looked_at(app: App):
     found = await findings(app)
-    assert [breach for finding in found.values() for breach in finding.breaches] == []
+    assert [breach for finding in found.values() for breach in finding.violations] == []
     assert found["chains"].checked == 5
     assert found["sums"].checked == 2
     assert found["windows"].checked == 6
@@ -75,7 +75,7 @@ async def test_a_score_that_is_not_the_sum_of_its_deltas_is_named(app: App):
         "UPDATE scores SET score = 61, sort_key = -61 WHERE user_id = :u AND period = 'ALL_TIME'",
         u=ALICE.user_id,
     )
-    (breach,) = (await findings(app))["sums"].breaches
+    (breach,) = (await findings(app))["sums"].violations
     assert str(ALICE.user_id) in breach
     assert "61" in breach
     assert "60" in breach
@@ -83,32 +83,32 @@ async def test_a_score_that_is_not_the_sum_of_its_deltas_is_named(app: App):
 
 async def test_a_score_that_is_missing_is_named(app: App):
     await tamper(app, "DELETE FROM scores WHERE user_id = :u AND period = 'ALL_TIME'", u=ALICE.user_id)
-    (breach,) = (await findings(app))["sums"].breaches
+    (breach,) = (await findings(app))["sums"].violations
     assert "missing" in breach
 
 
-async def test_a_score_of_a_day_that_the_ledger_does_not_bear_out_is_named(app: App):
+async def test_a_daily_score_that_is_not_the_sum_of_its_deltas_is_reported(app: App):
     await tamper(
         app, "UPDATE scores SET score = 1, sort_key = -1 WHERE user_id = :u AND period = 'DAILY'", u=BOB.user_id
     )
-    (breach,) = (await findings(app))["windows"].breaches
+    (breach,) = (await findings(app))["windows"].violations
     assert f"user {BOB.user_id}, board global/DAILY:" in breach
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ("sort_key = -sort_key", "has the sort key 60"),
-        ("hidden = true", "it is hidden, its user is not"),
+        ("sort_key = -sort_key", "has the wrong sort key 60"),
+        ("hidden = true", "it is hidden, but its user is not"),
         ("revision = 0", "the revision is 0"),
-        ("window_start = '2000-01-02'", "no such window"),
-        ("score = 2000000, sort_key = -2000000", "outside of 0 to 1000000"),
+        ("window_start = '2000-01-02'", "no window of this period"),
+        ("score = 2000000, sort_key = -2000000", "is not between 0 and 1000000"),
     ],
 )
 async def test_a_row_that_breaks_its_own_rules_is_named(app: App, change: str, says: str):
     statement = f"UPDATE scores SET {change} WHERE user_id = :u AND period = 'ALL_TIME'"  # noqa: S608
     await tamper(app, statement, u=ALICE.user_id)
-    (breach,) = (await findings(app))["rows"].breaches
+    (breach,) = (await findings(app))["rows"].violations
     assert f"user {ALICE.user_id}, board global/ALL_TIME:" in breach
     assert says in breach
 
@@ -126,25 +126,25 @@ async def test_a_row_that_breaks_its_own_rules_is_named(app: App, change: str, s
 async def test_an_altered_transaction_is_named(app: App, change: str):
     statement = f"UPDATE score_transactions SET {change} WHERE user_id = :u AND seq = 3"  # noqa: S608
     await tamper(app, statement, u=ALICE.user_id)
-    found = (await findings(app))["chains"].breaches
+    found = (await findings(app))["chains"].violations
     assert any(f"user {ALICE.user_id}, transaction 3" in breach and "its hash" in breach for breach in found)
 
 
 async def test_a_removed_transaction_leaves_a_gap(app: App):
     await tamper(app, "DELETE FROM score_transactions WHERE user_id = :u AND seq = 2", u=ALICE.user_id)
-    found = (await findings(app))["chains"].breaches
+    found = (await findings(app))["chains"].violations
     assert any(f"user {ALICE.user_id}, transaction 3" in breach and "missing" in breach for breach in found)
 
 
 async def test_a_removed_last_transaction_is_missed_by_the_users_row(app: App):
     await tamper(app, "DELETE FROM score_transactions WHERE user_id = :u AND seq = 2", u=BOB.user_id)
-    (breach,) = (await findings(app))["chains"].breaches
-    assert f"user {BOB.user_id}: the row says that the chain ends with 2" in breach
+    (breach,) = (await findings(app))["chains"].violations
+    assert f"user {BOB.user_id}: the chain must end with 2" in breach
 
 
 async def test_a_ledger_that_was_emptied_is_noticed(app: App):
     await tamper(app, "DELETE FROM score_transactions")
-    assert len((await findings(app))["chains"].breaches) == 2
+    assert len((await findings(app))["chains"].violations) == 2
 
 
 async def test_a_transaction_with_a_fitting_hash_of_its_own_does_not_fit_its_neighbours(app: App):
@@ -153,28 +153,31 @@ async def test_a_transaction_with_a_fitting_hash_of_its_own_does_not_fit_its_nei
         "UPDATE score_transactions SET previous_hash = '\\x00'::bytea WHERE user_id = :u AND seq = 2",
         u=ALICE.user_id,
     )
-    found = (await findings(app))["chains"].breaches
-    assert any("does not continue the one before it" in breach for breach in found)
+    found = (await findings(app))["chains"].violations
+    assert any("is not the hash of the transaction before it" in breach for breach in found)
 
 
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
-        ("UPDATE score_transactions SET user_id = gen_random_uuid() WHERE user_id = :u AND seq = 3", "is of user"),
-        ("UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3", "is of category gone"),
+        ("UPDATE score_transactions SET user_id = gen_random_uuid() WHERE user_id = :u AND seq = 3", "belongs to user"),
+        (
+            "UPDATE score_transactions SET category_id = 'gone' WHERE user_id = :u AND seq = 3",
+            "belongs to category gone",
+        ),
     ],
 )
 async def test_a_transaction_without_its_owner_is_named(app: App, statement: str, named: str):
     await tamper(app, statement, u=ALICE.user_id)
-    (breach,) = (await findings(app))["owners"].breaches
+    (breach,) = (await findings(app))["owners"].violations
     assert named in breach
 
 
-async def test_a_token_of_nobody_is_named(service: Service, settings: Settings):
+async def test_a_token_of_an_unknown_user_is_reported(service: Service, settings: Settings):
     await service.player("carol").issue()
     async with opened(settings) as app:
         await tamper(app, "UPDATE action_tokens SET user_id = gen_random_uuid()")
-        (breach,) = (await findings(app))["owners"].breaches
+        (breach,) = (await findings(app))["owners"].violations
         assert "who does not exist" in breach
 
 
@@ -182,23 +185,23 @@ async def test_a_token_that_was_made_usable_again_is_named(service: Service, set
     await service.player("carol").play()
     async with opened(settings) as app:
         await tamper(app, "UPDATE action_tokens SET used_at = NULL")
-        (breach,) = (await findings(app))["tokens"].breaches
-        assert "consumed a token that is unused" in breach
+        (breach,) = (await findings(app))["tokens"].violations
+        assert "has a token that is unused" in breach
 
 
 async def test_a_token_that_was_used_without_a_transaction_is_named(service: Service, settings: Settings):
     await service.player("carol").issue()
     async with opened(settings) as app:
         await tamper(app, "UPDATE action_tokens SET used_at = now()")
-        (breach,) = (await findings(app))["tokens"].breaches
-        assert "no transaction says so" in breach
+        (breach,) = (await findings(app))["tokens"].violations
+        assert "has no transaction" in breach
 
 
-async def test_a_transaction_of_a_token_that_nobody_issued_is_named(service: Service, settings: Settings):
+async def test_a_transaction_with_a_token_that_was_never_issued_is_reported(service: Service, settings: Settings):
     await service.player("carol").play()
     async with opened(settings) as app:
         await tamper(app, "DELETE FROM action_tokens")
-        (breach,) = (await findings(app))["tokens"].breaches
+        (breach,) = (await findings(app))["tokens"].violations
         assert "was never issued" in breach
 
 
@@ -207,30 +210,30 @@ async def test_tokens_that_were_cleaned_away_are_no_breach(service: Service, set
     async with opened(settings) as app:
         await tamper(app, "DELETE FROM action_tokens")
         await tamper(app, "UPDATE score_transactions SET created_at = created_at - interval '2 days'")
-        assert (await findings(app))["tokens"].breaches == []
+        assert (await findings(app))["tokens"].violations == []
 
 
 async def test_a_user_whom_redis_lost_is_named(app: App):
     keys = Keys(app.settings.redis_prefix)
     await app.redis.hdel(keys.members(board(app)), ALICE.user_id.bytes)
-    found = (await findings(app))["boards"].breaches
-    assert any(f"user {ALICE.user_id}, board global/ALL_TIME" in breach and "nothing" in breach for breach in found)
+    found = (await findings(app))["boards"].violations
+    assert any(f"user {ALICE.user_id}, board global/ALL_TIME" in breach and "no row" in breach for breach in found)
 
 
 async def test_another_score_in_redis_is_named(app: App):
     keys = Keys(app.settings.redis_prefix)
     (first, _) = await app.redis.zrange(keys.order(board(app, Period.WEEKLY)), 0, -1)
     await app.redis.zadd(keys.order(board(app, Period.WEEKLY)), {first: -999})
-    (breach,) = (await findings(app))["boards"].breaches
+    (breach,) = (await findings(app))["boards"].violations
     assert "-999" in breach
     assert str(UUID(bytes=first[8:])) in breach
 
 
-async def test_a_stranger_in_redis_is_noticed(app: App):
+async def test_a_user_who_is_in_redis_only_is_reported(app: App):
     keys = Keys(app.settings.redis_prefix)
     await app.redis.zadd(keys.order(board(app)), {bytes(24): -1})
-    (breach,) = (await findings(app))["boards"].breaches
-    assert "PostgreSQL shows 2 of 2 users, Redis 3 of 2" in breach
+    (breach,) = (await findings(app))["boards"].violations
+    assert "PostgreSQL has 2 visible of 2 users, but Redis has 3 of 2" in breach
 
 
 async def test_a_redis_that_does_not_answer_is_a_breach_and_the_rest_is_checked(
@@ -241,8 +244,8 @@ async def test_a_redis_that_does_not_answer_is_a_breach_and_the_rest_is_checked(
         await award(app, ALICE, 10)
         redis_server.kill()
         found = await findings(app)
-        assert "Redis does not answer" in found["boards"].breaches[0]
-        assert (found["chains"].checked, found["chains"].breaches) == (1, [])
+        assert "Redis does not answer" in found["boards"].violations[0]
+        assert (found["chains"].checked, found["chains"].violations) == (1, [])
 
 
 async def test_nothing_is_found_while_players_play(settings: Settings, monkeypatch: pytest.MonkeyPatch):

@@ -59,4 +59,4 @@ async def scores(app: App) -> Sequence[Any]:
 async def breaches(app: App) -> list[str]:
     """Return the breaches that `verify` finds."""
     await app.rebuild.ensure_loaded()
-    return [sentence for finding in await app.verify.run(lambda *_: None) for sentence in finding.breaches]
+    return [sentence for finding in await app.verify.run(lambda *_: None) for sentence in finding.violations]

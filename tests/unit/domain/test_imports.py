@@ -7,7 +7,11 @@ from pathlib import Path
 
 import app.domain
 
-MODULES = {f"app.domain.{path.stem}": path for path in Path(app.domain.__path__[0]).glob("*.py")}
+FOLDER = Path(app.domain.__path__[0])
+MODULES = {
+    ".".join(("app.domain", *path.relative_to(FOLDER).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in FOLDER.rglob("*.py")
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -42,7 +42,7 @@ def fill(window: SlidingWindow, *instants: float) -> SlidingWindow:
     ],
 )
 def test_the_wait_is_until_enough_hits_are_older_than_the_window(hits: tuple[int, ...], now: int, cost: int, wait: int):
-    assert fill(three_in_ten(), *hits).wait(now, cost) == wait
+    assert fill(three_in_ten(), *hits).retry_after(now, cost) == wait
 
 
 @given(STEPS)
@@ -53,26 +53,26 @@ def test_no_stretch_of_time_holds_more_than_the_limit_and_none_is_refused_withou
         now += pause
         recent = sum(1 for instant in passed if instant > now - 10)
         fits = recent + cost <= 3
-        assert (window.wait(now, cost) == 0) is fits
+        assert (window.retry_after(now, cost) == 0) is fits
         if fits:
             window.add(now, cost)
             passed += [now] * cost
 
 
 @given(STEPS, st.integers(1, 3))
-def test_who_waits_as_told_passes_and_a_moment_earlier_does_not(steps: list[tuple[int, int]], cost: int):
+def test_hits_are_allowed_after_the_retry_time_and_refused_a_moment_before(steps: list[tuple[int, int]], cost: int):
     window, now = three_in_ten(), 0
     for pause, size in steps:
         now += pause
-        if window.wait(now, size) == 0:
+        if window.retry_after(now, size) == 0:
             window.add(now, size)
-    wait = window.wait(now, cost)
-    assert window.wait(now + wait, cost) == 0
+    wait = window.retry_after(now, cost)
+    assert window.retry_after(now + wait, cost) == 0
     if wait:
-        assert window.wait(math.nextafter(now + wait, 0), cost) > 0
+        assert window.retry_after(math.nextafter(now + wait, 0), cost) > 0
 
 
-def test_what_is_left_and_when_all_of_it_is_back():
+def test_the_allowance_and_the_time_until_all_of_it_is_available():
     limit = Limit("l", "hits", 3, 10)
     assert allowance(limit, [], 5) == (limit, 3, 0)
     assert allowance(limit, [0, 4], 5) == (limit, 1, 9)
@@ -91,7 +91,7 @@ def names(who: object, costs: dict[Activity, int]) -> dict[str, int]:
     return {charge.limit.name: charge.cost for charge in hit.charges}
 
 
-def test_who_asks_for_what_decides_which_limits_count():
+def test_the_charges_depend_on_the_caller_and_the_activities():
     every = {Activity.ISSUE: 1, Activity.SUBMIT: 2, Activity.QUERY: 3}
     assert names(None, every) == {"anonymous": 6, "everybody": 6}
     assert names(caller(), {Activity.QUERY: 3}) == {"user-query": 3, "everybody": 3}
@@ -113,6 +113,6 @@ def test_accounts_are_the_users_and_the_addresses():
     assert [charge.subject for charge in hit.charges] == [str(alice.user_id), "192.0.2.1", ""]
 
 
-def test_a_request_that_can_never_pass_is_no_matter_of_waiting():
+def test_a_request_that_can_never_be_allowed_is_bad_input():
     with pytest.raises(BadUserInput, match="must have at most 10 submissions"):
         limits(submit=10).hit(caller(), "192.0.2.1", {Activity.SUBMIT: 11})

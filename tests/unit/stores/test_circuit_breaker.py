@@ -3,6 +3,7 @@
 import pytest
 
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
+from tests.support.runtime import runtime_for
 
 
 class Clock:
@@ -19,7 +20,7 @@ def fail(breaker: CircuitBreaker) -> None:
 
 def test_a_store_that_fails_again_and_again_is_left_alone_for_a_while():
     clock = Clock()
-    breaker = CircuitBreaker("store", (OSError,), clock, threshold=3, pause=1.0)
+    breaker = CircuitBreaker("store", (OSError,), runtime_for(monotonic=clock), threshold=3, retry_interval=1.0)
     for _ in range(3):
         fail(breaker)
     assert breaker.is_open
@@ -29,7 +30,7 @@ def test_a_store_that_fails_again_and_again_is_left_alone_for_a_while():
 
 def test_after_the_pause_one_call_tries_and_closes_it_again():
     clock = Clock()
-    breaker = CircuitBreaker("store", (OSError,), clock, threshold=1, pause=1.0)
+    breaker = CircuitBreaker("store", (OSError,), runtime_for(monotonic=clock), threshold=1, retry_interval=1.0)
     fail(breaker)
     clock.now += 1.0
     with breaker.call(), pytest.raises(CircuitOpen), breaker.call():
@@ -39,7 +40,7 @@ def test_after_the_pause_one_call_tries_and_closes_it_again():
 
 def test_a_trial_that_fails_starts_the_pause_anew():
     clock = Clock()
-    breaker = CircuitBreaker("store", (OSError,), clock, threshold=1, pause=1.0)
+    breaker = CircuitBreaker("store", (OSError,), runtime_for(monotonic=clock), threshold=1, retry_interval=1.0)
     fail(breaker)
     clock.now += 1.0
     fail(breaker)
@@ -48,7 +49,7 @@ def test_a_trial_that_fails_starts_the_pause_anew():
 
 
 def test_other_exceptions_are_no_failures_of_the_store():
-    breaker = CircuitBreaker("store", (OSError,), Clock(), threshold=1)
+    breaker = CircuitBreaker("store", (OSError,), runtime_for(monotonic=Clock()), threshold=1)
     with pytest.raises(ValueError, match="mine"), breaker.call():
         raise ValueError("mine")
     assert not breaker.is_open

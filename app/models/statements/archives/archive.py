@@ -1,7 +1,7 @@
-"""The archive: rows of tables as lines of JSON, one object each, `{"user": {column: value, …}}`.
+"""The format of archives: rows of tables as JSON Lines, one object each, `{"user": {column: value, …}}`.
 
-Bytes are hexadecimal, instants are in ISO 8601 with microseconds. Columns are those of the models, so that a new one
-is part of the archive without further work; one that is missing in an older archive gets its default.
+Bytes are hexadecimal; times are in ISO 8601 with microseconds. The columns are those of the models, so that a new
+column is part of the archive automatically; a column that an older archive does not have gets its default.
 """
 
 from __future__ import annotations
@@ -31,17 +31,24 @@ from app.models import (
 )
 
 FORMAT = 1
-"""Raised when older programs could not read the archive any more."""
+"""The version of the format, increased when older versions of the program cannot read the archive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one table in an archive. `only` leaves some out; `order` is the order of the lines."""
+    """The rows of one table in an archive.
+
+    Attributes:
+        name: The key of each line.
+        model: The table.
+        order: The columns by which the lines are sorted.
+        condition: Which rows are part of the archive; None for all.
+    """
 
     name: str
     model: type[Base]
     order: tuple[str, ...]
-    only: ColumnElement[bool] | None = None
+    condition: ColumnElement[bool] | None = None
 
     @property
     def table(self) -> Table:
@@ -56,24 +63,24 @@ PARTS = (
     Part("action", Action, ("id",)),
     Part("user", User, ("id",)),
     Part("transaction", ScoreTransaction, ("user_id", "seq")),
-    # Of tokens only what the ledger speaks of: the others expire in minutes, and are worth nothing elsewhere.
+    # Only used tokens, which the ledger refers to: the others expire in minutes and are useless elsewhere.
     Part("token", ActionToken, ("token_hash",), ActionToken.used_at.is_not(None)),
     Part("flag", Flag, ("id",)),
     Part("milestone", ReachedMilestone, ("user_id", "category_id", "kind", "threshold")),
     Part("change", CatalogueChange, ("id",)),
 )
-"""In the order of the lines: what others refer to comes first. Scores are not there: the ledger makes them."""
+"""The parts in the order of the lines: referenced rows come first. Scores are not exported but computed."""
 
 
-async def count(connection: AsyncConnection, part: Part) -> int:
-    """How many lines a part has."""
+async def count_rows(connection: AsyncConnection, part: Part) -> int:
+    """Return the number of rows of a part."""
     statement = select(func.count()).select_from(part.table)
     rows: int = (await connection.execute(_filtered(statement, part))).scalar_one()
     return rows
 
 
-async def lines_of(connection: AsyncConnection, part: Part) -> AsyncIterator[bytes]:
-    """Every row of a part as a line, in order; a few thousand rows are in memory at a time."""
+async def stream_lines(connection: AsyncConnection, part: Part) -> AsyncIterator[bytes]:
+    """Yield every row of a part as a line, in order; a few thousand rows are in memory at a time."""
     statement = _filtered(select(part.table), part).order_by(*(part.table.c[name] for name in part.order))
     binary = {column.name for column in part.table.c if isinstance(column.type, LargeBinary)}
     async with connection.stream(statement, execution_options={"yield_per": 2000}) as rows:
@@ -81,16 +88,16 @@ async def lines_of(connection: AsyncConnection, part: Part) -> AsyncIterator[byt
             values = dict(row._mapping)
             for name in binary:
                 values[name] = _hex(values[name])
-            yield orjson.dumps({part.name: values}, default=_plain, option=orjson.OPT_APPEND_NEWLINE)
+            yield orjson.dumps({part.name: values}, default=_to_json, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def decoders(part: Part) -> Mapping[str, Callable[[Any], Any]]:
-    """By column: what makes the value for COPY from the value in a line. Null stays null."""
+    """Return by column the function that converts a value of a line, other than null, for COPY."""
     return {column.name: _decoder(column.type) for column in part.table.c}
 
 
 def transaction_of(values: Mapping[str, Any]) -> Transaction:
-    """The transaction of a decoded line. Raises KeyError or ValueError for what cannot be one."""
+    """Return the transaction of a decoded line. Raises KeyError or ValueError for an invalid one."""
     return Transaction(
         id=values["id"],
         user_id=values["user_id"],
@@ -112,7 +119,7 @@ def transaction_of(values: Mapping[str, Any]) -> Transaction:
 
 
 def _filtered(statement: Any, part: Part) -> Any:
-    return statement if part.only is None else statement.where(part.only)
+    return statement if part.condition is None else statement.where(part.condition)
 
 
 def _decoder(type_: object) -> Callable[[Any], Any]:
@@ -129,8 +136,8 @@ def _decoder(type_: object) -> Callable[[Any], Any]:
             return lambda value: value
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, UUID):  # the driver has a class of its own
+def _to_json(value: object) -> str:
+    if isinstance(value, UUID):  # The driver uses a subclass.
         return str(value)
     raise TypeError(type(value).__name__)
 

@@ -1,7 +1,4 @@
-"""Whole players in bulk: their users and transactions by COPY, their scores made from the transactions by PostgreSQL.
-
-For new users only: nothing here looks at what a user may have already.
-"""
+"""Bulk insertion of new users: users and transactions by COPY, scores computed from the transactions by PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,10 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue.catalogue import Category
 from app.domain.ledger.scoring import sort_key
-from app.domain.players.synthetic import Player
+from app.domain.ledger.transactions import Transaction
+from app.domain.users import Profile
 
-TIMEOUT = 120.0
-"""Seconds for one statement: more than the service grants itself, as one statement stores thousands of players."""
+STATEMENT_TIMEOUT = 120.0
+"""Seconds for one statement, which stores thousands of users; the timeout of the service is much shorter."""
+
+UserWithTransactions = tuple[Profile, Sequence[Transaction]]
+"""A new user and the whole chain of transactions."""
 
 USER_COLUMNS = ("id", "username", "claimed_username", "created_at", "ledger_seq", "ledger_hash")
 TRANSACTION_COLUMNS = (
@@ -26,9 +27,9 @@ TRANSACTION_COLUMNS = (
 
 HAS_USERS = text("SELECT EXISTS (SELECT FROM users)")
 
-# Points were cut at the cap when the all-time score reached it, and a window holds no more than all time does:
-# on every board the score is a plain sum. Rows come in the order of the primary key, which is cheapest to store.
-STORE_SCORES = """
+# The deltas are already limited by the cap, and a window has no more than the all-time board, so every score is a
+# plain sum. Rows are sorted by the primary key, which makes them cheapest to store.
+INSERT_SCORES = """
     INSERT INTO scores (category_id, period, window_start, user_id, score, sort_key, reached_at, revision)
     SELECT t.category_id, w.period, w.start, t.user_id, sum(t.delta), $3 * sum(t.delta), max(t.created_at), count(*)
     FROM unnest($1::uuid[]) AS u(id)
@@ -46,44 +47,53 @@ STORE_SCORES = """
 
 
 async def has_users(connection: AsyncConnection) -> bool:
-    """Whether there is any user."""
+    """Return whether there is any user."""
     return bool((await connection.execute(HAS_USERS)).scalar_one())
 
 
-async def store_players(connection: AsyncConnection, category: Category, players: Sequence[Player]) -> int:
-    """Store new users with all they have, within the transaction of `connection`; returns the number of scores.
+async def insert_users(connection: AsyncConnection, category: Category, users: Sequence[UserWithTransactions]) -> int:
+    """Insert new users with their transactions and scores, within the transaction of `connection`.
 
-    Transactions must be of `category` alone. Raises what asyncpg raises, such as for a name that is taken.
+    Args:
+        connection: A connection in a transaction.
+        category: The category of all transactions.
+        users: The users, who must not exist yet.
+
+    Returns:
+        The number of scores.
+
+    Raises:
+        asyncpg.PostgresError: A row violates a constraint, such as a name that is not unique.
     """
-    # Within this transaction only: the pool's own limit is for answers to players. By way of SQLAlchemy, which begins
-    # the transaction with the first statement it sees.
-    await connection.execute(text(f"SET LOCAL statement_timeout = '{int(TIMEOUT)}s'"))
+    # For this transaction only. Executed by SQLAlchemy, which begins the transaction with its first statement.
+    await connection.execute(text(f"SET LOCAL statement_timeout = '{int(STATEMENT_TIMEOUT)}s'"))
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver is not None
-    await driver.copy_records_to_table("users", records=_users(players), columns=USER_COLUMNS, timeout=TIMEOUT)
     await driver.copy_records_to_table(
-        "score_transactions", records=_transactions(players), columns=TRANSACTION_COLUMNS, timeout=TIMEOUT
+        "users", records=_user_rows(users), columns=USER_COLUMNS, timeout=STATEMENT_TIMEOUT
+    )
+    await driver.copy_records_to_table(
+        "score_transactions", records=_transaction_rows(users), columns=TRANSACTION_COLUMNS, timeout=STATEMENT_TIMEOUT
     )
     tag: str = await driver.execute(
-        STORE_SCORES,
-        [player.profile.id for player in players],
+        INSERT_SCORES,
+        [profile.id for profile, _ in users],
         [period.value for period in category.periods],
         sort_key(category.sort_order, 1),
-        timeout=TIMEOUT,
+        timeout=STATEMENT_TIMEOUT,
     )
     return int(tag.rpartition(" ")[2])
 
 
-def _users(players: Sequence[Player]) -> Iterator[tuple[Any, ...]]:
-    for player in players:
-        user, chain = player.profile, player.transactions
+def _user_rows(users: Sequence[UserWithTransactions]) -> Iterator[tuple[Any, ...]]:
+    for profile, chain in users:
         head = chain[-1].hash if chain else b""
-        yield user.id, user.username, user.username, user.created_at, len(chain), head
+        yield profile.id, profile.username, profile.username, profile.created_at, len(chain), head
 
 
-def _transactions(players: Sequence[Player]) -> Iterator[tuple[Any, ...]]:
-    for player in players:
-        for entry in player.transactions:
+def _transaction_rows(users: Sequence[UserWithTransactions]) -> Iterator[tuple[Any, ...]]:
+    for _, chain in users:
+        for entry in chain:
             yield (
                 entry.id, entry.user_id, entry.seq, entry.category_id, entry.action_id, entry.kind.value, entry.points,
                 entry.delta, entry.score, entry.actor.id, entry.actor.role, entry.reason, entry.created_at,

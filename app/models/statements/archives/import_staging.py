@@ -1,7 +1,7 @@
-"""Staging: an archive on its way into the tables, in temporary ones that nobody else sees.
+"""Staging: an archive is copied to temporary tables, checked there, and merged into the tables.
 
-Everything happens within one transaction of one connection. Calls go to the driver itself, for COPY, and because what
-is imported may take longer than the service grants its statements.
+Everything happens in one transaction of one connection. The driver is called directly, for COPY and because the
+statements of an import may take longer than the timeout of the service.
 """
 
 from __future__ import annotations
@@ -19,58 +19,59 @@ from app.domain.users import Profile
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.archive import PARTS, Part
 
-TIMEOUT = 3600.0
+STATEMENT_TIMEOUT = 3600.0
 """Seconds for one statement of an import."""
 
-STAGED_SCORES = "CREATE TEMP TABLE staged_scores (LIKE scores INCLUDING DEFAULTS) ON COMMIT DROP"
+CREATE_STAGED_SCORES = "CREATE TEMP TABLE staged_scores (LIKE scores INCLUDING DEFAULTS) ON COMMIT DROP"
 
-# The users whose chains grow, or who are new: they are locked, so that no score of theirs changes meanwhile.
-AFFECTED = """
+# The users who are new or whose chains will grow. They are locked, so that none of their scores changes meanwhile.
+CREATE_AFFECTED_USERS = """
     CREATE TEMP TABLE affected ON COMMIT DROP AS
     SELECT s.id, coalesce(u.ledger_seq, -1) AS had FROM staged_user s LEFT JOIN users u ON u.id = s.id
     WHERE u.id IS NULL OR u.ledger_seq < s.ledger_seq
 """
-LOCK_USERS = "SELECT id FROM users WHERE id IN (SELECT id FROM staged_user) ORDER BY id FOR NO KEY UPDATE"
+LOCK_STAGED_USERS = "SELECT id FROM users WHERE id IN (SELECT id FROM staged_user) ORDER BY id FOR NO KEY UPDATE"
 
-# Heads that the transactions do not lead to.
-BROKEN_HEAD = """
-    SELECT format('user %s: the chain should end with transaction %s, it ends with %s', s.id, s.ledger_seq,
+# Heads of chains that differ from the last transactions.
+FIND_WRONG_HEAD = """
+    SELECT format('user %s: the chain must end with transaction %s, but ends with %s', s.id, s.ledger_seq,
                   coalesce(t.seq, 0))
     FROM staged_user s
     LEFT JOIN (SELECT DISTINCT ON (user_id) user_id, seq, hash FROM staged_transaction ORDER BY user_id, seq DESC) t
         ON t.user_id = s.id
     WHERE (s.ledger_seq, s.ledger_hash) IS DISTINCT FROM (coalesce(t.seq, 0), coalesce(t.hash, ''::bytea))
     UNION ALL
-    SELECT format('transaction %s is of a user who is not there', t.id) FROM staged_transaction t
+    SELECT format('transaction %s belongs to a user who does not exist', t.id) FROM staged_transaction t
     WHERE t.seq = 1 AND NOT EXISTS (SELECT FROM staged_user s WHERE s.id = t.user_id)
     LIMIT 1
 """
-FORKED = """
+FIND_DIFFERENT_CHAIN = """
     SELECT format('user %s: transaction %s is %s here and %s in the archive', t.user_id, t.seq, t.id, s.id)
     FROM staged_transaction s JOIN score_transactions t USING (user_id, seq)
     WHERE t.hash <> s.hash LIMIT 1
 """
-REORDERED = """
-    SELECT format('category %s: it has scores, and another order or operator than in the archive', c.id)
+FIND_DIFFERENT_ORDER = """
+    SELECT format('category %s: it has scores, and its sort order or operator differs from the archive', c.id)
     FROM staged_category s JOIN categories c USING (id)
     WHERE (c.sort_order, c.operator) <> (s.sort_order, s.operator)
       AND EXISTS (SELECT FROM scores WHERE category_id = c.id) LIMIT 1
 """
-# What foreign keys do not see to.
-OWNERLESS = """
-    SELECT format('token %s is of a user who is not there', encode(k.token_hash, 'hex')) FROM staged_token k
+# References that have no foreign keys.
+FIND_MISSING_REFERENCE = """
+    SELECT format('token %s belongs to a user who does not exist', encode(k.token_hash, 'hex')) FROM staged_token k
     WHERE NOT EXISTS (SELECT FROM staged_user s WHERE s.id = k.user_id)
       AND NOT EXISTS (SELECT FROM users u WHERE u.id = k.user_id)
     UNION ALL
-    SELECT format('transaction %s is of category %s, which is not there', t.id, t.category_id) FROM staged_transaction t
+    SELECT format('transaction %s belongs to category %s, which does not exist', t.id, t.category_id)
+    FROM staged_transaction t
     WHERE t.category_id IS NOT NULL
       AND NOT EXISTS (SELECT FROM staged_category s WHERE s.id = t.category_id)
       AND NOT EXISTS (SELECT FROM categories c WHERE c.id = t.category_id)
     LIMIT 1
 """
-CHECKS = (BROKEN_HEAD, FORKED, REORDERED, OWNERLESS)
+CHECKS = (FIND_WRONG_HEAD, FIND_DIFFERENT_CHAIN, FIND_DIFFERENT_ORDER, FIND_MISSING_REFERENCE)
 
-# A name that somebody else bears gets a suffix made from the user's id, as when a user is first seen.
+# A name that another user has gets a suffix made from the user's id, as when a user is created.
 MERGE_USERS = """
     INSERT INTO users (id, username, claimed_username, avatar_url, created_at, hidden_at, deleted_at)
     SELECT s.id,
@@ -84,8 +85,8 @@ MERGE_TRANSACTIONS = """
     INSERT INTO score_transactions SELECT s.* FROM staged_transaction s JOIN affected a ON a.id = s.user_id
     WHERE s.seq > a.had ORDER BY s.user_id, s.seq
 """
-# What the ledger tells of a user comes with it: hidden, shown again, deleted.
-MOVE_HEADS = """
+# The state that the ledger records comes with it: hidden, shown again, deleted.
+UPDATE_HEADS = """
     UPDATE users u SET
         ledger_seq = s.ledger_seq, ledger_hash = s.ledger_hash, hidden_at = s.hidden_at, deleted_at = s.deleted_at,
         username = CASE WHEN s.deleted_at IS NULL THEN u.username ELSE s.username END,
@@ -97,7 +98,7 @@ MERGE_TOKENS = """
     INSERT INTO action_tokens AS old SELECT s.* FROM staged_token s
     ON CONFLICT (token_hash) DO UPDATE SET used_at = excluded.used_at WHERE old.used_at IS NULL
 """
-DECIDE_FLAGS = """
+MERGE_FLAG_DECISIONS = """
     UPDATE flags f SET status = s.status, decided_at = s.decided_at, decided_by = s.decided_by, reason = s.reason,
                        decision_id = s.decision_id
     FROM staged_flag s WHERE s.id = f.id AND f.status = 'OPEN' AND s.status <> 'OPEN'
@@ -116,14 +117,14 @@ MERGE_SCORES = """
 SCORE_COLUMNS = (
     "category_id", "period", "window_start", "user_id", "score", "sort_key", "reached_at", "revision", "hidden",
 )  # fmt: skip
-CHAINS = """
+SELECT_CHAINS = """
     SELECT t.* FROM score_transactions t WHERE t.user_id = ANY($1::uuid[]) ORDER BY t.user_id, t.seq
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Affected:
-    """A user whose chain grew."""
+class AffectedUser:
+    """A user who is new or whose chain has grown."""
 
     user: Profile
     hidden: bool
@@ -138,62 +139,64 @@ class Staging:
 
     @classmethod
     async def open(cls, connection: AsyncConnection) -> Staging:
-        """Begin an import within the transaction of `connection`; it waits for another one under way."""
-        # By way of SQLAlchemy, which begins the transaction with the first statement it sees.
+        """Create the tables within the transaction of `connection`, after waiting for another import to end."""
+        # Executed by SQLAlchemy, which begins the transaction with its first statement.
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
         await connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         await lock_until_commit(connection, AdvisoryLock.IMPORT)
         staging = cls((await connection.get_raw_connection()).driver_connection)
         for part in PARTS:
-            await staging._do(
+            await staging._execute(
                 f"CREATE TEMP TABLE {_staged(part)} (LIKE {part.table.name} INCLUDING DEFAULTS) ON COMMIT DROP"
             )
-        await staging._do(STAGED_SCORES)
+        await staging._execute(CREATE_STAGED_SCORES)
         return staging
 
     async def add(self, part: Part, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """COPY rows of a part. Raises what asyncpg raises for values that do not fit."""
-        await self._driver.copy_records_to_table(_staged(part), records=rows, columns=columns, timeout=TIMEOUT)
+        """COPY rows of a part. Raises asyncpg.DataError for values of the wrong type."""
+        await self._driver.copy_records_to_table(
+            _staged(part), records=rows, columns=columns, timeout=STATEMENT_TIMEOUT
+        )
 
-    async def index(self) -> None:
-        """Prepare for `problem` and the merging: all rows are there."""
-        await self._do("CREATE INDEX ON staged_transaction (user_id, seq)")
-        await self._do("CREATE UNIQUE INDEX ON staged_user (id)")
+    async def build_indexes(self) -> None:
+        """Index and analyse the staged rows, and lock the users, before `find_problem` and `merge`."""
+        await self._execute("CREATE INDEX ON staged_transaction (user_id, seq)")
+        await self._execute("CREATE UNIQUE INDEX ON staged_user (id)")
         for part in PARTS:
-            await self._do(f"ANALYZE {_staged(part)}")
-        await self._driver.fetch(LOCK_USERS, timeout=TIMEOUT)
-        await self._do(AFFECTED)
+            await self._execute(f"ANALYZE {_staged(part)}")
+        await self._driver.fetch(LOCK_STAGED_USERS, timeout=STATEMENT_TIMEOUT)
+        await self._execute(CREATE_AFFECTED_USERS)
 
-    async def problem(self) -> str | None:
-        """Why the archive cannot be merged, if so."""
+    async def find_problem(self) -> str | None:
+        """Return the reason why the archive cannot be merged; None if it can be."""
         for check in CHECKS:
-            found: str | None = await self._driver.fetchval(check, timeout=TIMEOUT)
-            if found:
-                return found
+            problem: str | None = await self._driver.fetchval(check, timeout=STATEMENT_TIMEOUT)
+            if problem:
+                return problem
         return None
 
     async def merge(self) -> Mapping[str, int]:
-        """Merge everything but scores; returns how many rows of each part are new or different."""
+        """Merge everything except scores; return the number of new or changed rows of each part."""
         category, action, user, transaction, token, flag, *rest = PARTS
-        merged = {part.name: await self._do(_upsert(part)) for part in (category, action)}
-        merged[user.name] = await self._do(MERGE_USERS)
-        merged[transaction.name] = await self._do(MERGE_TRANSACTIONS)
-        await self._do(MOVE_HEADS)
-        merged[token.name] = await self._do(MERGE_TOKENS)
-        merged[flag.name] = await self._do(DECIDE_FLAGS) + await self._do(_insert(flag))
+        merged = {part.name: await self._execute(_upsert(part)) for part in (category, action)}
+        merged[user.name] = await self._execute(MERGE_USERS)
+        merged[transaction.name] = await self._execute(MERGE_TRANSACTIONS)
+        await self._execute(UPDATE_HEADS)
+        merged[token.name] = await self._execute(MERGE_TOKENS)
+        merged[flag.name] = await self._execute(MERGE_FLAG_DECISIONS) + await self._execute(_insert(flag))
         for part in rest:
-            merged[part.name] = await self._do(_insert(part))
+            merged[part.name] = await self._execute(_insert(part))
         return merged
 
-    async def affected(self) -> list[Affected]:
-        """The users whose scores are to be made anew, in order of id."""
+    async def affected_users(self) -> list[AffectedUser]:
+        """Return the users whose scores must be computed, in order of id."""
         rows = await self._driver.fetch(
             "SELECT id, username, avatar_url, created_at, hidden_at, deleted_at FROM users "
             "WHERE id IN (SELECT id FROM affected) ORDER BY id",
-            timeout=TIMEOUT,
+            timeout=STATEMENT_TIMEOUT,
         )
         return [
-            Affected(
+            AffectedUser(
                 Profile(row["id"], row["username"], row["avatar_url"], row["created_at"]),
                 hidden=row["hidden_at"] is not None,
                 deleted=row["deleted_at"] is not None,
@@ -202,12 +205,12 @@ class Staging:
         ]
 
     async def chains(self, users: Sequence[UUID]) -> Sequence[Mapping[str, Any]]:
-        """Every transaction of `users`, chain by chain in order."""
-        rows: Sequence[Mapping[str, Any]] = await self._driver.fetch(CHAINS, users, timeout=TIMEOUT)
+        """Return all transactions of `users`, in order of user and position."""
+        rows: Sequence[Mapping[str, Any]] = await self._driver.fetch(SELECT_CHAINS, users, timeout=STATEMENT_TIMEOUT)
         return rows
 
     async def add_scores(self, score_changes: Sequence[ScoreChange]) -> None:
-        """COPY scores, which `merge_scores` merges."""
+        """COPY scores, to be merged by `merge_scores`."""
         rows = [
             (
                 one.board.category, one.board.window.period.value, one.board.window.start, one.user_id, one.row.score,
@@ -215,14 +218,16 @@ class Staging:
             )
             for one in score_changes
         ]  # fmt: skip
-        await self._driver.copy_records_to_table("staged_scores", records=rows, columns=SCORE_COLUMNS, timeout=TIMEOUT)
+        await self._driver.copy_records_to_table(
+            "staged_scores", records=rows, columns=SCORE_COLUMNS, timeout=STATEMENT_TIMEOUT
+        )
 
     async def merge_scores(self) -> int:
-        """Bring the scores up to what was added; returns how many are new or different."""
-        return await self._do(MERGE_SCORES)
+        """Merge the scores that were added; return how many are new or changed."""
+        return await self._execute(MERGE_SCORES)
 
-    async def _do(self, statement: str) -> int:
-        tag: str = await self._driver.execute(statement, timeout=TIMEOUT)
+    async def _execute(self, statement: str) -> int:
+        tag: str = await self._driver.execute(statement, timeout=STATEMENT_TIMEOUT)
         count = tag.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 

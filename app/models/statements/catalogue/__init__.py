@@ -1,0 +1,1 @@
+"""SQL statements about categories, actions and the record of their changes."""

@@ -1,4 +1,4 @@
-"""The catalogue as documents: read with a lock, written, and the audit of it."""
+"""The statements that read and write the catalogue as documents, and record its changes."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {
 _TABLES = {CatalogueSubject.CATEGORY: "categories", CatalogueSubject.ACTION: "actions"}
 _CASTS = {"difficulties": "jsonb", "periods": "varchar[]"}
 
-HIGHEST_SCORE = text("SELECT max(score) FROM scores WHERE category_id = :category AND period = 'ALL_TIME'")
+SELECT_HIGHEST_SCORE = text("SELECT max(score) FROM scores WHERE category_id = :category AND period = 'ALL_TIME'")
 
-RECORD = text(
+INSERT_CHANGE = text(
     """
     INSERT INTO catalogue_changes (id, subject, subject_id, before, after, actor_id, actor_role, reason, created_at)
     VALUES (:id, :subject, :subject_id, CAST(:before AS jsonb), CAST(:after AS jsonb), :actor_id, :actor_role,
@@ -51,7 +51,7 @@ RECORD = text(
     """
 )
 
-CHANGES = text(
+SELECT_CHANGES = text(
     """
     SELECT id, subject, before, after, actor_id, actor_role, reason, created_at FROM catalogue_changes
     WHERE CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid)
@@ -61,26 +61,26 @@ CHANGES = text(
 
 
 async def lock_catalogue(connection: AsyncConnection) -> None:
-    """Wait until nobody else changes the catalogue; until the end of the transaction nobody else will."""
+    """Lock the catalogue against other changes until the end of the transaction, after waiting for them."""
     await lock_until_commit(connection, AdvisoryLock.CATALOGUE)
 
 
 async def read_document(connection: AsyncConnection, subject: CatalogueSubject, subject_id: object) -> Document | None:
-    """A category or action; None for an unknown id."""
-    statement = text(f"{_select(subject)} WHERE id = :id")
+    """Return a category or action; None if the id does not exist."""
+    statement = text(f"{_select_statement(subject)} WHERE id = :id")
     row = (await connection.execute(statement, {"id": str(subject_id)})).one_or_none()
     return None if row is None else dict(row._mapping)
 
 
 async def read_documents(connection: AsyncConnection, subject: CatalogueSubject) -> Sequence[Document]:
-    """All categories or actions, in order of id."""
-    rows = await connection.execute(text(f'{_select(subject)} ORDER BY id COLLATE "C"'))
+    """Return all categories or actions, in order of id."""
+    rows = await connection.execute(text(f'{_select_statement(subject)} ORDER BY id COLLATE "C"'))
     return [dict(row._mapping) for row in rows]
 
 
 async def highest_score(connection: AsyncConnection, category: str) -> int | None:
-    """The highest all-time score in a category; None when nobody has one."""
-    highest: int | None = (await connection.execute(HIGHEST_SCORE, {"category": category})).scalar_one()
+    """Return the highest all-time score in a category; None if there is none."""
+    highest: int | None = (await connection.execute(SELECT_HIGHEST_SCORE, {"category": category})).scalar_one()
     return highest
 
 
@@ -99,11 +99,11 @@ async def write_document(connection: AsyncConnection, subject: CatalogueSubject,
     await connection.execute(text(statement), parameters)
 
 
-async def record(connection: AsyncConnection, change: RecordedChange) -> None:
-    """Add a change to the audit."""
+async def record_change(connection: AsyncConnection, change: RecordedChange) -> None:
+    """Record a change in the audit log."""
     before = change.change.before
     await connection.execute(
-        RECORD,
+        INSERT_CHANGE,
         {
             "id": change.id,
             "subject": change.change.subject.value,
@@ -119,8 +119,8 @@ async def record(connection: AsyncConnection, change: RecordedChange) -> None:
 
 
 async def read_changes(connection: AsyncConnection, before: UUID | None, limit: int) -> list[RecordedChange]:
-    """The newest changes that are older than `before`, the newest first."""
-    rows = await connection.execute(CHANGES, {"before": before, "limit": limit})
+    """Return the newest changes with an id below `before`, the newest first."""
+    rows = await connection.execute(SELECT_CHANGES, {"before": before, "limit": limit})
     return [
         RecordedChange(
             row.id,
@@ -134,6 +134,6 @@ async def read_changes(connection: AsyncConnection, before: UUID | None, limit: 
     ]
 
 
-def _select(subject: CatalogueSubject) -> str:
+def _select_statement(subject: CatalogueSubject) -> str:
     columns: Any = ", ".join(f'{column} AS "{name}"' for name, column in _COLUMNS[subject].items())
     return f"SELECT {columns} FROM {_TABLES[subject]}"  # noqa: S608 - constants

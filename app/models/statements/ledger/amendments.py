@@ -15,7 +15,7 @@ from app.domain.ledger.posting import Account, ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Head, Kind
 from app.domain.users import Profile
-from app.models.tables.scores import NOTHING_LEFT
+from app.models.tables.scores import UNRANKED_ZERO
 
 LOCK_ACCOUNT = text(
     """
@@ -33,7 +33,7 @@ HIDE = text("UPDATE users SET hidden_at = :hidden_at WHERE id = :user")
 
 HIDE_SCORES = text(
     f"""
-    UPDATE scores s SET hidden = :hidden OR {NOTHING_LEFT}, revision = revision + 1 WHERE user_id = :user
+    UPDATE scores s SET hidden = :hidden OR {UNRANKED_ZERO}, revision = revision + 1 WHERE user_id = :user
     RETURNING category_id, period, window_start, score, sort_key, reached_at, revision, hidden
     """  # noqa: S608 - the piece is a constant
 )

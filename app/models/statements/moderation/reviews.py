@@ -1,4 +1,4 @@
-"""The statements of reviews: reading flags, and closing them."""
+"""The statements that read and close flags."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.ledger.activity import Verdict
 from app.domain.rules.flags import Flag, FlagStatus
 
-_FLAGS = """
+_SELECT_FLAGS = """
     SELECT f.id, f.user_id, f.category_id, t.action_id, f.verdict, f.rules, f.points, f.status, f.created_at,
            f.decided_at, f.decided_by, f.reason
     FROM flags f JOIN score_transactions t ON t.id = f.id
 """
-BY_ID = text(f"{_FLAGS} WHERE f.id = :id")
-# Ids sort by the time they were made; the newest come first.
-BY_STATUS = text(
-    f"""{_FLAGS} WHERE f.status = :status AND (CAST(:after AS uuid) IS NULL OR f.id < :after)
+SELECT_FLAG = text(f"{_SELECT_FLAGS} WHERE f.id = :id")
+# Ids sort by time; the newest flags come first.
+SELECT_FLAGS_BY_STATUS = text(
+    f"""{_SELECT_FLAGS} WHERE f.status = :status AND (CAST(:after AS uuid) IS NULL OR f.id < :after)
     ORDER BY f.id DESC LIMIT :limit"""
 )
-HELD_OF_USER = text(f"{_FLAGS} WHERE f.user_id = :user AND f.verdict = 'HOLD' ORDER BY f.id DESC LIMIT :limit")
+SELECT_HELD = text(f"{_SELECT_FLAGS} WHERE f.user_id = :user AND f.verdict = 'HOLD' ORDER BY f.id DESC LIMIT :limit")
 
-CLOSE = text(
+CLOSE_FLAG = text(
     """
     UPDATE flags SET status = :status, decided_at = :now, decided_by = :by, reason = :reason, decision_id = :decision
     WHERE id = :id
@@ -34,19 +34,19 @@ CLOSE = text(
 
 
 async def find_flag(connection: AsyncConnection, flag_id: UUID) -> Flag | None:
-    """The flag of that id."""
-    row = (await connection.execute(BY_ID, {"id": flag_id})).one_or_none()
+    """Return the flag with this id; None if there is none."""
+    row = (await connection.execute(SELECT_FLAG, {"id": flag_id})).one_or_none()
     return None if row is None else _flag(row)
 
 
 async def read_flags(connection: AsyncConnection, status: FlagStatus, after: UUID | None, limit: int) -> list[Flag]:
-    """The newest flags of a status, older than `after`."""
-    return await _flags(connection, BY_STATUS, {"status": status.value, "after": after, "limit": limit})
+    """Return the newest flags with a status and an id below `after`, the newest first."""
+    return await _flags(connection, SELECT_FLAGS_BY_STATUS, {"status": status.value, "after": after, "limit": limit})
 
 
 async def read_held(connection: AsyncConnection, user_id: UUID, limit: int) -> list[Flag]:
-    """A user's newest held completions, decided ones included."""
-    return await _flags(connection, HELD_OF_USER, {"user": user_id, "limit": limit})
+    """Return a user's newest held completions, including decided ones."""
+    return await _flags(connection, SELECT_HELD, {"user": user_id, "limit": limit})
 
 
 async def close_flag(
@@ -58,7 +58,7 @@ async def close_flag(
     decision: UUID | None,
     now: datetime,
 ) -> None:
-    """Write down what was decided about a flag; `decision` is the transaction by which, if there is one."""
+    """Record the decision about a flag; `decision` is the id of its transaction, if it has one."""
     values = {
         "id": flag_id,
         "status": status.value,
@@ -67,7 +67,7 @@ async def close_flag(
         "reason": reason,
         "decision": decision,
     }
-    await connection.execute(CLOSE, values)
+    await connection.execute(CLOSE_FLAG, values)
 
 
 async def _flags(connection: AsyncConnection, statement: TextClause, values: dict[str, Any]) -> list[Flag]:

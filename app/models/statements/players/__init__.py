@@ -1,0 +1,1 @@
+"""SQL statements about users, their profiles, milestones and history."""

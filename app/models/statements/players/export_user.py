@@ -1,4 +1,4 @@
-"""Everything that the tables know about one user, as JSON that the database makes."""
+"""The export of all data of one user, as JSON made by PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-MOST_TRANSACTIONS = 10_000
-"""How many transactions an export lists, the newest ones."""
+MAX_EXPORTED_TRANSACTIONS = 10_000
+"""Maximum transactions of an export; the newest ones are exported."""
 
-EXPORT = text(
+EXPORT_USER = text(
     """
     SELECT jsonb_build_object(
         'user', (
@@ -52,8 +52,8 @@ EXPORT = text(
 )
 
 
-async def export(connection: AsyncConnection, user_id: UUID) -> dict[str, Any]:
-    """A user's profile, scores, newest transactions, action tokens, flags and milestones."""
-    values = {"user": user_id, "most": MOST_TRANSACTIONS}
-    content: dict[str, Any] = (await connection.execute(EXPORT, values)).scalar_one()
+async def export_user(connection: AsyncConnection, user_id: UUID) -> dict[str, Any]:
+    """Return a user's profile, scores, newest transactions, action tokens, flags and milestones."""
+    values = {"user": user_id, "most": MAX_EXPORTED_TRANSACTIONS}
+    content: dict[str, Any] = (await connection.execute(EXPORT_USER, values)).scalar_one()
     return content

@@ -1,4 +1,4 @@
-"""The statements about milestones: award them, and read those of a user or of the leaders."""
+"""The statements that award milestones, and read those of a user or of the leaders."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from app.domain.boards.periods import ALL_TIME_START
 from app.domain.players.milestones import TOP_TEN, Milestone, MilestoneKind, kinds_of_rank
 from app.domain.users import Profile
 
-# Rows are written in the order of the key: two batches with milestones in common queue up instead of deadlocking.
-AWARD = text(
+# Rows are inserted in the order of the key, so that two batches with equal milestones wait instead of deadlocking.
+INSERT_MILESTONES = text(
     """
     INSERT INTO milestones (user_id, category_id, kind, threshold, reached_at)
     SELECT * FROM unnest(
@@ -25,12 +25,12 @@ AWARD = text(
     """
 )
 
-OF_USER = text(
+SELECT_MILESTONES = text(
     "SELECT category_id, kind, threshold, reached_at FROM milestones WHERE user_id = :user "
     "ORDER BY reached_at, category_id, kind, threshold"
 )
 
-LEADERS = text(
+SELECT_LEADERS = text(
     """
     SELECT c.id AS category_id, l.rank, l.reached_at, u.id, u.username, u.avatar_url, u.created_at
     FROM categories c
@@ -45,15 +45,15 @@ LEADERS = text(
 
 
 async def award(connection: AsyncConnection, milestones: Sequence[Milestone]) -> list[Milestone]:
-    """Write down `milestones`; returns those that nobody had written before."""
+    """Insert `milestones`; return those that did not exist yet."""
     rows = await connection.execute(
-        AWARD,
+        INSERT_MILESTONES,
         {
-            "users": [one.user.id for one in milestones],
-            "categories": [one.category for one in milestones],
-            "kinds": [one.kind.value for one in milestones],
-            "thresholds": [one.threshold or 0 for one in milestones],
-            "times": [one.reached_at for one in milestones],
+            "users": [milestone.user.id for milestone in milestones],
+            "categories": [milestone.category for milestone in milestones],
+            "kinds": [milestone.kind.value for milestone in milestones],
+            "thresholds": [milestone.threshold or 0 for milestone in milestones],
+            "times": [milestone.reached_at for milestone in milestones],
         },
     )
     new = {tuple(row) for row in rows}
@@ -61,16 +61,16 @@ async def award(connection: AsyncConnection, milestones: Sequence[Milestone]) ->
 
 
 async def milestones_of(connection: AsyncConnection, user: Profile) -> list[Milestone]:
-    """What a user has reached, the oldest first."""
-    rows = await connection.execute(OF_USER, {"user": user.id})
+    """Return the milestones of a user, the oldest first."""
+    rows = await connection.execute(SELECT_MILESTONES, {"user": user.id})
     return [
         Milestone(user, row.category_id, MilestoneKind(row.kind), row.reached_at, row.threshold or None) for row in rows
     ]
 
 
 async def milestones_of_leaders(connection: AsyncConnection) -> list[Milestone]:
-    """What those who are among the first ten of an all-time board now have reached by that."""
-    rows = await connection.execute(LEADERS, {"start": ALL_TIME_START, "top": TOP_TEN})
+    """Return the milestones of the present ranks of the first ten users of every all-time board."""
+    rows = await connection.execute(SELECT_LEADERS, {"start": ALL_TIME_START, "top": TOP_TEN})
     return [
         Milestone(Profile(row.id, row.username, row.avatar_url, row.created_at), row.category_id, kind, row.reached_at)
         for row in rows

@@ -1,4 +1,4 @@
-"""Reading what a player profile shows. Every statement is about one user, and bounded by that user's own ledger."""
+"""The statements that read a player profile. Each reads no more than the ledger of one user."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from app.domain.ledger.transactions import Kind
 from app.domain.players.profiles import CategoryTotals, CompletedAction
 from app.domain.users import Profile
 
-COMPLETED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.SERVER_ACTION)
-"""Entries that are a completed and paid action. What is held is not among them: only its owner may know of it."""
+COMPLETED_KINDS = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.SERVER_ACTION)
+"""Kinds of transactions that pay a completed action. Held ones are not included, as only their user may see them."""
 
-PAID = (*COMPLETED, Kind.RELEASE)
-"""Entries that pay for an action, one each."""
+PAID_KINDS = (*COMPLETED_KINDS, Kind.RELEASE)
+"""Kinds of transactions that pay an action, immediately or after a review."""
 
-USER = text(
+SELECT_USER = text(
     """
     SELECT username, avatar_url, created_at, hidden_at IS NOT NULL AS hidden FROM users
     WHERE id = :user AND deleted_at IS NULL
     """
 )
 
-# In a category that adds up, an action paid what it did to the score, which the cap may have cut. Elsewhere the points
-# are a result, and the change of the score says little.
-TOTALS = text(
+# In a category with the operator SUM the points of an action are its change of the score, which the cap may have
+# limited. With other operators the points are a result, and the change of the score is not meaningful.
+SELECT_TOTALS = text(
     """
     SELECT s.category_id, s.score, coalesce(t.actions, 0) AS actions, coalesce(t.points, 0) AS points, d.best
     FROM (SELECT category_id, score FROM scores WHERE user_id = :user AND period = 'ALL_TIME') s
@@ -47,7 +47,7 @@ TOTALS = text(
     """
 )
 
-LAST_ACTION = text(
+SELECT_LAST_ACTION = text(
     """
     SELECT action_id, category_id, points, created_at FROM score_transactions
     WHERE user_id = :user AND kind = ANY(CAST(:completed AS text[])) AND action_id IS NOT NULL
@@ -57,21 +57,21 @@ LAST_ACTION = text(
 
 
 async def read_user(connection: AsyncConnection, user_id: UUID) -> tuple[Profile, bool] | None:
-    """Who a user is, and whether they are hidden; None for one who does not exist or was deleted."""
-    row = (await connection.execute(USER, {"user": user_id})).one_or_none()
+    """Return a user's profile and whether the user is hidden; None if the user does not exist or was deleted."""
+    row = (await connection.execute(SELECT_USER, {"user": user_id})).one_or_none()
     if row is None:
         return None
     return Profile(user_id, row.username, row.avatar_url, row.created_at), row.hidden
 
 
 async def read_totals(connection: AsyncConnection, user_id: UUID) -> list[CategoryTotals]:
-    """What a user did in each category with a score, in order of the category's id."""
-    rows = await connection.execute(TOTALS, {"user": user_id, "paid": [kind.value for kind in PAID]})
+    """Return a user's totals in each category with a score, in order of the category's id."""
+    rows = await connection.execute(SELECT_TOTALS, {"user": user_id, "paid": [kind.value for kind in PAID_KINDS]})
     return [CategoryTotals(row.category_id, row.score, row.actions, int(row.points), row.best) for row in rows]
 
 
 async def read_last_action(connection: AsyncConnection, user_id: UUID) -> CompletedAction | None:
-    """The action that a user completed last."""
-    completed = {"user": user_id, "completed": [kind.value for kind in COMPLETED]}
-    row = (await connection.execute(LAST_ACTION, completed)).one_or_none()
+    """Return the action that a user completed last; None if there is none."""
+    completed = {"user": user_id, "completed": [kind.value for kind in COMPLETED_KINDS]}
+    row = (await connection.execute(SELECT_LAST_ACTION, completed)).one_or_none()
     return None if row is None else CompletedAction(row.action_id, row.category_id, row.points, row.created_at)

@@ -1,6 +1,6 @@
-"""Reading what the ledger tells of one user: the score over time, and the transactions themselves.
+"""The statements that read the score of one user over time, and the transactions.
 
-Each statement reads the user's own chain, by the index that keeps it in order, and nobody else's.
+Each reads only the chain of that user, by its index.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.domain.ledger.entries import LedgerEntry
 from app.domain.ledger.transactions import Kind
 from app.domain.players.score_history import FIRST_MONDAY, Buckets
 
-OPENING = text(
+SELECT_OPENING_SCORE = text(
     """
     SELECT t.score FROM score_transactions t JOIN users u ON u.id = t.user_id
     WHERE t.user_id = :user AND t.category_id = :category AND t.created_at < :first AND u.hidden_at IS NULL
@@ -24,7 +24,7 @@ OPENING = text(
     """
 )
 
-CHANGES = text(
+SELECT_SCORE_CHANGES = text(
     """
     SELECT date_bin(CAST(:step AS interval), t.created_at, CAST(:origin AS timestamptz)) AS starts_at,
            (array_agg(t.score ORDER BY t.seq DESC))[1] AS score, sum(t.delta) AS gained
@@ -35,7 +35,7 @@ CHANGES = text(
     """
 )
 
-CHAIN = text(
+SELECT_CHAIN = text(
     """
     SELECT id, seq, category_id, action_id, kind, points, delta, score, actor_role, reason, created_at
     FROM score_transactions
@@ -44,25 +44,25 @@ CHAIN = text(
     """
 )
 
-BEYOND_ALL = 2**63 - 1
-"""A position in a chain that no transaction reaches."""
+AFTER_LAST_TRANSACTION = 2**63 - 1
+"""A position in a chain after every transaction."""
 
 
 async def read_score_changes(
     connection: AsyncConnection, user_id: UUID, category: str, buckets: Buckets
 ) -> tuple[int, Mapping[datetime, tuple[int, int]]]:
-    """The all-time score before the first bucket, and for each bucket with transactions the score after and the gain.
+    """Return the all-time score before the first bucket, and the score and gain of each bucket with transactions.
 
-    A user who is hidden has none.
+    A hidden user has no scores.
     """
-    named = {"user": user_id, "category": category, "first": buckets.first}
-    opening = (await connection.execute(OPENING, named)).scalar_one_or_none()
-    more = {"step": buckets.step.length, "origin": FIRST_MONDAY, "end": buckets.end}
-    rows = await connection.execute(CHANGES, named | more)
+    parameters = {"user": user_id, "category": category, "first": buckets.first}
+    opening = (await connection.execute(SELECT_OPENING_SCORE, parameters)).scalar_one_or_none()
+    range_parameters = {"step": buckets.step.length, "origin": FIRST_MONDAY, "end": buckets.end}
+    rows = await connection.execute(SELECT_SCORE_CHANGES, parameters | range_parameters)
     return opening or 0, {row.starts_at: (row.score, int(row.gained)) for row in rows}
 
 
 async def read_chain(connection: AsyncConnection, user_id: UUID, before: int, limit: int) -> Sequence[LedgerEntry]:
-    """Up to `limit` transactions of a user with a position below `before`, the newest first."""
-    rows = await connection.execute(CHAIN, {"user": user_id, "before": before, "limit": limit})
+    """Return up to `limit` transactions of a user with a position below `before`, the newest first."""
+    rows = await connection.execute(SELECT_CHAIN, {"user": user_id, "before": before, "limit": limit})
     return [LedgerEntry(**(row._asdict() | {"kind": Kind(row.kind)})) for row in rows]

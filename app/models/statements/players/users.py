@@ -1,12 +1,22 @@
-"""The statements about users: find what is known of them, create or rename one, add many."""
+"""The statements about users: read profiles, create or rename one, insert many."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from uuid import UUID
+
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-FIND_CLAIMED = text("SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
+from app.domain.users import Profile
 
-UPSERT = text(
+SELECT_CLAIMED_PROFILES = text(
+    "SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))"
+)
+
+SELECT_PROFILES = text("SELECT id, username, avatar_url, created_at FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
+
+UPSERT_USER = text(
     """
     INSERT INTO users AS u (id, username, claimed_username, avatar_url)
     VALUES (:id, :username, :claimed, :avatar_url)
@@ -17,8 +27,8 @@ UPSERT = text(
     """
 )
 
-# A name that somebody else bears, here or in the same batch, gets a suffix made from the user's id.
-ADD_USERS = text(
+# A name that another user has, in the table or in the same batch, gets a suffix made from the user's id.
+INSERT_USERS = text(
     """
     INSERT INTO users (id, username, claimed_username, avatar_url)
     SELECT n.id,
@@ -33,3 +43,9 @@ ADD_USERS = text(
     ON CONFLICT DO NOTHING
     """
 )
+
+
+async def read_profiles(connection: AsyncConnection, user_ids: Collection[UUID]) -> list[Profile]:
+    """Return the profiles of those `user_ids` that exist, in any order."""
+    rows = await connection.execute(SELECT_PROFILES, {"users": list(user_ids)})
+    return [Profile(row.id, row.username, row.avatar_url, row.created_at) for row in rows]

@@ -1,0 +1,1 @@
+"""SQL statements that check the invariants of the data."""

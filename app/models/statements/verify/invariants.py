@@ -1,4 +1,4 @@
-"""The invariants that SQL can check: each as a statement that names the rows which break it."""
+"""The invariants that SQL can check: each as a statement that describes the rows which violate it."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.transactions import Actor, Kind, Transaction
-from app.models.tables.scores import NOTHING_LEFT
+from app.models.tables.scores import UNRANKED_ZERO
 
-MOST_NAMED = 20
-"""How many breaches of one invariant are named; the rest would say the same."""
+MAX_REPORTED_VIOLATIONS = 20
+"""How many violations of one invariant are reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invariant:
-    """A promise about the rows of the database.
+    """A statement about the rows of the database that is always true.
 
-    `size` counts what it is about. `breaches` selects one column, a sentence for each row that breaks the promise.
+    Attributes:
+        name: A short name.
+        description: What must be the case, for operators.
+        count_rows: Counts the rows that the invariant is about.
+        violations: Selects one column, a sentence for each row that violates the invariant.
     """
 
     name: str
-    promise: str
-    size: TextClause
-    breaches: TextClause
+    description: str
+    count_rows: TextClause
+    violations: TextClause
 
 
 SUMS = Invariant(
     "sums",
-    "an all-time score is the sum of the user's deltas",
+    "every all-time score is the sum of the deltas of the user's transactions",
     text("SELECT count(*) FROM scores WHERE period = 'ALL_TIME'"),
     text(
         """
-        SELECT format('user %s, category %s: the score is %s, the deltas add up to %s',
+        SELECT format('user %s, category %s: the score is %s, but the sum of the deltas is %s',
                       user_id, category_id, coalesce(s.score::text, 'missing'), coalesce(t.total, 0))
         FROM (
             SELECT user_id, category_id, sum(delta) AS total FROM score_transactions
@@ -49,10 +53,10 @@ SUMS = Invariant(
     ),
 )
 
-# A correction reaches other windows than the one it is made in: of corrected users only the range is known.
+# A correction also changes windows other than the one it is made in, so users with corrections are not checked.
 WINDOWS = Invariant(
     "windows",
-    "a score of a day, week or month is the sum of the deltas in it, unless a moderator corrected it",
+    "every score of a day, week or month is the sum of the deltas in it, unless a moderator has corrected it",
     text("SELECT count(*) FROM scores WHERE period <> 'ALL_TIME'"),
     text(
         """
@@ -76,7 +80,7 @@ WINDOWS = Invariant(
             FROM scores s JOIN categories c ON c.id = s.category_id AND c.operator = 'SUM' AND s.period = ANY(c.periods)
             WHERE s.period <> 'ALL_TIME'
         )
-        SELECT format('user %s, board %s/%s:%s: the score is %s, the deltas in the window add up to %s',
+        SELECT format('user %s, board %s/%s:%s: the score is %s, but the sum of the deltas in the window is %s',
                       user_id, category_id, period, window_start, coalesce(k.score::text, 'missing'),
                       coalesce(e.total, 0))
         FROM earned e FULL JOIN kept k USING (user_id, category_id, period, window_start)
@@ -89,7 +93,7 @@ WINDOWS = Invariant(
 
 ROWS = Invariant(
     "rows",
-    "scores lie between 0 and the cap, sort as their category does, and belong to a window that exists",
+    "every score is between 0 and the cap, has the sort key of its category, and belongs to a valid window",
     text("SELECT count(*) FROM scores"),
     text(
         f"""
@@ -99,20 +103,20 @@ ROWS = Invariant(
         JOIN users u ON u.id = s.user_id
         CROSS JOIN LATERAL (VALUES
             (s.score < 0 OR s.score > least(coalesce(c.score_cap, :cap), :cap),
-                format('the score %s is outside of 0 to %s', s.score, least(coalesce(c.score_cap, :cap), :cap))),
+                format('the score %s is not between 0 and %s', s.score, least(coalesce(c.score_cap, :cap), :cap))),
             (s.sort_key <> CASE c.sort_order WHEN 'HIGH_FIRST' THEN -s.score ELSE s.score END,
-                format('the score %s has the sort key %s', s.score, s.sort_key)),
-            (s.revision < 1, format('the revision is %s', s.revision)),
-            (s.hidden <> (u.hidden_at IS NOT NULL OR {NOTHING_LEFT}),
-                CASE WHEN s.hidden THEN 'it is hidden, its user is not'
-                     ELSE 'it is shown, but has no score or a hidden user' END),
+                format('the score %s has the wrong sort key %s', s.score, s.sort_key)),
+            (s.revision < 1, format('the revision is %s, but must be at least 1', s.revision)),
+            (s.hidden <> (u.hidden_at IS NOT NULL OR {UNRANKED_ZERO}),
+                CASE WHEN s.hidden THEN 'it is hidden, but its user is not'
+                     ELSE 'it is shown, but it has no score or its user is hidden' END),
             (s.window_start <> CASE s.period
                 WHEN 'ALL_TIME' THEN date '1970-01-01'
                 WHEN 'WEEKLY' THEN date_trunc('week', s.window_start)::date
                 WHEN 'MONTHLY' THEN date_trunc('month', s.window_start)::date
-                ELSE s.window_start END, 'no such window begins on that day'),
+                ELSE s.window_start END, 'no window of this period begins on this day'),
             (s.period <> 'ALL_TIME' AND s.reached_at < s.window_start::timestamp AT TIME ZONE 'UTC',
-                format('it was reached at %s, before its window opened', s.reached_at))
+                format('it was reached at %s, before the window began', s.reached_at))
         ) AS p(broken, problem)
         WHERE p.broken
         LIMIT :most
@@ -120,21 +124,21 @@ ROWS = Invariant(
     ),
 )
 
-# Tokens are deleted a day after they expire; the ledger remembers those that were used.
+# Tokens are deleted a day after they expire; the ledger keeps the hashes of those that were used.
 TOKENS = Invariant(
     "tokens",
-    "a token is used exactly when one transaction of its user says so",
+    "every used token has exactly one transaction, which is of the token's user and action",
     text("SELECT count(*) FROM action_tokens"),
     text(
         """
-        SELECT breach FROM (
-            SELECT format('token %s of user %s was used at %s, and no transaction says so',
-                          encode(k.token_hash, 'hex'), k.user_id, k.used_at) AS breach
+        SELECT violation FROM (
+            SELECT format('token %s of user %s was used at %s, but has no transaction',
+                          encode(k.token_hash, 'hex'), k.user_id, k.used_at) AS violation
             FROM action_tokens k
             WHERE k.used_at IS NOT NULL
               AND NOT EXISTS (SELECT FROM score_transactions t WHERE t.token_hash = k.token_hash)
             UNION ALL
-            SELECT format('transaction %s of user %s consumed a token that %s', t.id, t.user_id,
+            SELECT format('transaction %s of user %s has a token that %s', t.id, t.user_id,
                           CASE WHEN k.token_hash IS NULL THEN 'was never issued'
                                WHEN k.used_at IS NULL THEN 'is unused'
                                WHEN k.user_id <> t.user_id THEN 'was issued to ' || k.user_id
@@ -144,32 +148,32 @@ TOKENS = Invariant(
               AND CASE WHEN k.token_hash IS NULL THEN t.created_at > now() - interval '1 day'
                        ELSE k.used_at IS NULL OR k.user_id <> t.user_id OR k.action_id <> t.action_id END
             UNION ALL
-            SELECT format('token %s paid %s times', encode(token_hash, 'hex'), count(*))
+            SELECT format('token %s has %s transactions', encode(token_hash, 'hex'), count(*))
             FROM score_transactions WHERE token_hash IS NOT NULL GROUP BY token_hash HAVING count(*) > 1
-        ) AS all_breaches
+        ) AS all_violations
         LIMIT :most
         """
     ),
 )
 
-# Not foreign keys, for the sake of submissions.
+# References without foreign keys, because those would make submissions slower.
 OWNERS = Invariant(
     "owners",
-    "transactions and tokens are of users and categories that exist",
+    "every transaction and token belongs to an existing user and category",
     text("SELECT (SELECT count(*) FROM score_transactions) + (SELECT count(*) FROM action_tokens)"),
     text(
         """
-        SELECT breach FROM (
-            SELECT format('transaction %s is of user %s, who does not exist', t.id, t.user_id) AS breach
+        SELECT violation FROM (
+            SELECT format('transaction %s belongs to user %s, who does not exist', t.id, t.user_id) AS violation
             FROM score_transactions t WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = t.user_id)
             UNION ALL
-            SELECT format('transaction %s is of category %s, which does not exist', t.id, t.category_id)
+            SELECT format('transaction %s belongs to category %s, which does not exist', t.id, t.category_id)
             FROM score_transactions t
             WHERE t.category_id IS NOT NULL AND NOT EXISTS (SELECT FROM categories c WHERE c.id = t.category_id)
             UNION ALL
-            SELECT format('token %s is of user %s, who does not exist', encode(k.token_hash, 'hex'), k.user_id)
+            SELECT format('token %s belongs to user %s, who does not exist', encode(k.token_hash, 'hex'), k.user_id)
             FROM action_tokens k WHERE NOT EXISTS (SELECT FROM users u WHERE u.id = k.user_id)
-        ) AS all_breaches
+        ) AS all_violations
         LIMIT :most
         """
     ),
@@ -179,8 +183,8 @@ INVARIANTS = (SUMS, WINDOWS, ROWS, TOKENS, OWNERS)
 
 COUNT_TRANSACTIONS = text("SELECT count(*) FROM score_transactions")
 
-# Users without an entry are there too: their head must say so.
-CHAINS = text(
+# Users without transactions are included: their heads must be empty.
+SELECT_CHAINS = text(
     """
     SELECT u.id AS owner, u.ledger_seq, u.ledger_hash,
            t.id, t.seq, t.category_id, t.action_id, t.kind, t.points, t.delta, t.score, t.token_hash, t.request_key,
@@ -192,29 +196,37 @@ CHAINS = text(
 )
 
 
-async def examine(connection: AsyncConnection, invariant: Invariant, cap: int) -> tuple[int, list[str]]:
-    """How many rows an invariant is about, and sentences about the first that break it. `cap` is the highest score."""
-    size = (await connection.execute(invariant.size)).scalar_one()
-    values = {"most": MOST_NAMED} | ({"cap": cap} if "cap" in invariant.breaches.compile().params else {})
-    rows = await connection.execute(invariant.breaches, values)
-    return size, list(rows.scalars())
+async def check_invariant(connection: AsyncConnection, invariant: Invariant, cap: int) -> tuple[int, list[str]]:
+    """Return how many rows an invariant is about, and sentences about the first violations.
+
+    Args:
+        connection: A connection.
+        invariant: The invariant.
+        cap: The highest score cap of any category.
+    """
+    checked = (await connection.execute(invariant.count_rows)).scalar_one()
+    values = {"most": MAX_REPORTED_VIOLATIONS} | (
+        {"cap": cap} if "cap" in invariant.violations.compile().params else {}
+    )
+    rows = await connection.execute(invariant.violations, values)
+    return checked, list(rows.scalars())
 
 
 async def count_transactions(connection: AsyncConnection) -> int:
-    """How many entries the ledger has."""
+    """Return the number of transactions."""
     count: int = (await connection.execute(COUNT_TRANSACTIONS)).scalar_one()
     return count
 
 
 async def stream_chains(connection: AsyncConnection) -> AsyncIterator[Row[Any]]:
-    """Every user with every transaction, in order of user and `seq`; a user without any has one row with `id` None."""
-    async with connection.stream(CHAINS, execution_options={"yield_per": 2000}) as rows:
+    """Yield a row per transaction, in order of user and `seq`; a user without any has one row whose `id` is None."""
+    async with connection.stream(SELECT_CHAINS, execution_options={"yield_per": 2000}) as rows:
         async for row in rows:
             yield row
 
 
 def transaction_of(row: Row[Any]) -> Transaction:
-    """The transaction in a row of `stream_chains`."""
+    """Return the transaction in a row of `stream_chains`."""
     return Transaction(
         id=row.id,
         user_id=row.owner,

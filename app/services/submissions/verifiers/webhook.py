@@ -20,6 +20,7 @@ from datetime import datetime
 import httpx2
 
 from app.domain.errors import ServiceUnavailable
+from app.runtime import Runtime
 from app.services.submissions.verifiers.protocol import CompletionReport, VerifierContext
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
@@ -95,7 +96,7 @@ def webhook(context: VerifierContext) -> WebhookVerifier:
         context.webhook_url,
         context.webhook_secret,
         context.clock,
-        CircuitBreaker("verifier", FAILURES, context.monotonic),
+        CircuitBreaker("verifier", FAILURES, Runtime(monotonic=context.monotonic)),
         context.timeout,
     )
 

@@ -80,9 +80,9 @@ def test_a_cursor_of_transactions_belongs_to_one_user():
 
 def test_a_cursor_that_a_client_made_up_is_refused_when_no_instant_or_sequence_has_that_value():
     # The checksum is no secret: anybody can seal anything.
-    for micros in (2**63, 2**64 - 1):
+    for to_micros in (2**63, 2**64 - 1):
         with pytest.raises(BadUserInput, match="not valid for this list"):
-            parse_board_cursor(BOARD, _encode(BOARD.key, _POSITION.pack(0, micros, bytes(16))))
+            parse_board_cursor(BOARD, _encode(BOARD.key, _POSITION.pack(0, to_micros, bytes(16))))
     user = UUID(int=7)
     assert parse_ledger_cursor(user, ledger_cursor(user, 2**63 - 1)) == 2**63 - 1
     with pytest.raises(BadUserInput, match="not valid for this list"):

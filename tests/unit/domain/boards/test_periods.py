@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.domain.boards.periods import Period, Window, parse_window, window_of
 
 EPOCH = datetime(1971, 1, 1, tzinfo=UTC)
-INSTANTS = st.integers(0, 7 * 10**15).map(lambda micros: EPOCH + timedelta(microseconds=micros))
+INSTANTS = st.integers(0, 7 * 10**15).map(lambda to_micros: EPOCH + timedelta(microseconds=to_micros))
 WINDOWED = st.sampled_from([Period.DAILY, Period.WEEKLY, Period.MONTHLY])
 
 

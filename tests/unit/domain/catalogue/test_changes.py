@@ -7,13 +7,13 @@ import pytest
 from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change, check_reason
 from app.domain.errors import BadUserInput
 
-CEILINGS = CatalogueLimits(score_cap=1_000_000, points=100, token_seconds=300)
+LIMITS = CatalogueLimits(score_cap=1_000_000, points=100, token_seconds=300)
 NEW_CATEGORY = {"id": "races", "name": "Races"}
 NEW_ACTION = {"id": "WIN_RACE", "name": "Win a race", "points": 100}
 
 
 def test_a_new_category_takes_the_defaults_for_what_is_left_out():
-    assert category_change(None, NEW_CATEGORY, CEILINGS).after == {
+    assert category_change(None, NEW_CATEGORY, LIMITS).after == {
         "id": "races",
         "name": "Races",
         "description": "",
@@ -26,18 +26,18 @@ def test_a_new_category_takes_the_defaults_for_what_is_left_out():
 
 
 def test_a_change_leaves_what_it_does_not_name():
-    before = category_change(None, NEW_CATEGORY | {"scoreCap": 50, "periods": ["WEEKLY"]}, CEILINGS).after
-    after = category_change(before, {"id": "races", "enabled": False}, CEILINGS).after
+    before = category_change(None, NEW_CATEGORY | {"scoreCap": 50, "periods": ["WEEKLY"]}, LIMITS).after
+    after = category_change(before, {"id": "races", "enabled": False}, LIMITS).after
     assert after == {**before, "enabled": False}
 
 
-def test_a_cap_can_be_taken_away():
-    before = category_change(None, NEW_CATEGORY | {"scoreCap": 50}, CEILINGS).after
-    assert category_change(before, {"id": "races", "scoreCap": None}, CEILINGS).after["scoreCap"] is None
+def test_a_cap_can_be_removed():
+    before = category_change(None, NEW_CATEGORY | {"scoreCap": 50}, LIMITS).after
+    assert category_change(before, {"id": "races", "scoreCap": None}, LIMITS).after["scoreCap"] is None
 
 
 def test_the_all_time_board_is_always_kept_and_periods_are_put_in_order():
-    change = category_change(None, NEW_CATEGORY | {"periods": ["MONTHLY", "DAILY", "DAILY"]}, CEILINGS)
+    change = category_change(None, NEW_CATEGORY | {"periods": ["MONTHLY", "DAILY", "DAILY"]}, LIMITS)
     assert change.after["periods"] == ["ALL_TIME", "DAILY", "MONTHLY"]
 
 
@@ -76,7 +76,7 @@ def test_the_all_time_board_is_always_kept_and_periods_are_put_in_order():
 )
 def test_a_category_that_is_not_right_is_refused(given: dict[str, Any]):
     with pytest.raises(BadUserInput):
-        category_change(None, NEW_CATEGORY | given, CEILINGS)
+        category_change(None, NEW_CATEGORY | given, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_a_category_that_is_not_right_is_refused(given: dict[str, Any]):
         {"description": "Two\nlines."},
     ],
 )
-def test_an_action_at_the_edge_of_what_is_allowed_is_taken(given: dict[str, Any]):
-    after = action_change(None, NEW_ACTION | given, CEILINGS).after
+def test_an_action_at_the_bounds_is_accepted(given: dict[str, Any]):
+    after = action_change(None, NEW_ACTION | given, LIMITS).after
     assert given.items() <= after.items()
 
 
@@ -128,21 +128,21 @@ def test_an_action_at_the_edge_of_what_is_allowed_is_taken(given: dict[str, Any]
 )
 def test_an_action_that_is_not_right_is_refused(given: dict[str, Any]):
     with pytest.raises(BadUserInput):
-        action_change(None, NEW_ACTION | given, CEILINGS)
+        action_change(None, NEW_ACTION | given, LIMITS)
 
 
-def test_all_problems_are_told_at_once_with_the_name_of_what_has_them():
+def test_all_problems_are_reported_at_once_with_the_name_of_the_field():
     with pytest.raises(BadUserInput) as refusal:
-        action_change(None, {"id": "WIN", "points": 0, "enabled": 5, "colour": "red"}, CEILINGS)
+        action_change(None, {"id": "WIN", "points": 0, "enabled": 5, "colour": "red"}, LIMITS)
     for part in ("action WIN", "`name`", "`points`", "`enabled`", "`colour`"):
         assert part in refusal.value.message
 
 
-def test_only_order_and_operator_touch_what_scores_mean():
-    before = category_change(None, NEW_CATEGORY, CEILINGS).after
+def test_only_order_and_operator_change_the_meaning_of_scores():
+    before = category_change(None, NEW_CATEGORY, LIMITS).after
     for given in ({"sortOrder": "LOW_FIRST"}, {"operator": "BEST"}):
-        assert category_change(before, {"id": "races"} | given, CEILINGS).changes_order
-    assert not category_change(before, {"id": "races", "enabled": False, "scoreCap": 5}, CEILINGS).changes_order
+        assert category_change(before, {"id": "races"} | given, LIMITS).changes_order
+    assert not category_change(before, {"id": "races", "enabled": False, "scoreCap": 5}, LIMITS).changes_order
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 501, "bell\a"])

@@ -1,8 +1,9 @@
-"""Verified access tokens are remembered, but no longer than they are good."""
+"""Verified access tokens are cached, but not beyond their validity."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from app.domain.errors import Unauthenticated
 from app.domain.users import Role, SigningKey
 from app.services.auth.access_tokens import AccessTokens, Candidate, mint
 from app.services.auth.signing_keys import SigningKeys
+from tests.support.runtime import runtime_for
 
 SECRETS = SigningKeys("a secret of more than thirty-two bytes")
 
@@ -41,7 +43,12 @@ class Verifying:
         self.now = 1000.0
         self.keys = Keys()
         self.tokens = AccessTokens(
-            self.keys, issuer="me", audience="here", max_lifetime=3600, clock=lambda: self.now, capacity=2
+            self.keys,
+            runtime_for(lambda: datetime.fromtimestamp(self.now, UTC)),
+            issuer="me",
+            audience="here",
+            max_lifetime=3600,
+            capacity=2,
         )
 
     def token(self, subject: str = "alice", **more: Any) -> str:
@@ -61,7 +68,7 @@ async def test_a_token_is_read_once():
     assert one.keys.asked == 1
 
 
-async def test_what_is_remembered_is_bounded():
+async def test_the_cache_of_verified_tokens_is_bounded():
     one = Verifying()
     tokens = [one.token(name) for name in ("a", "b", "c", "a")]
     for token in tokens:
@@ -69,7 +76,7 @@ async def test_what_is_remembered_is_bounded():
     assert one.keys.asked == 4
 
 
-async def test_a_remembered_token_expires():
+async def test_a_cached_token_expires():
     one = Verifying()
     token = one.token()
     await one.tokens.verify(token)
@@ -77,7 +84,7 @@ async def test_a_remembered_token_expires():
     assert (await one.refusal(token)).expired
 
 
-async def test_a_remembered_token_of_a_withdrawn_key_is_refused_like_any_bad_one():
+async def test_a_cached_token_of_a_withdrawn_key_is_refused_like_an_invalid_one():
     one = Verifying()
     token = one.token()
     await one.tokens.verify(token)
@@ -97,7 +104,7 @@ async def test_a_key_that_comes_back_verifies_its_tokens_anew():
 
 
 @pytest.mark.parametrize("now", [1000, 4000, 5000])
-async def test_a_token_may_live_for_the_longest_time_and_not_a_second_longer(now: int):
+async def test_a_token_with_the_maximum_lifetime_is_accepted_and_one_with_a_second_more_is_refused(now: int):
     one = Verifying()
     one.now = now
     longest = one.token(ttl=3600)

@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.domain.errors import ServiceUnavailable
-from app.services.auth.jwks import MIN_PAUSE, REFRESH_INTERVAL, JwksKeys
+from app.services.auth.jwks import MAX_DOCUMENT_BYTES, MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, JwksKeys
+from tests.support.runtime import runtime_for
 from tests.support.wait_until import TIMEOUT
 
 
@@ -70,7 +71,9 @@ class Provider:
     def keys(self, answer: Callable[[httpx2.Request], object] | None = None, **more: float) -> JwksKeys:
         http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer or self.answer))  # type: ignore[arg-type]
         url = "https://login.example.com/keys.json"
-        return JwksKeys(url, http, lambda: self.now, Random(1), sleep=self.clock.sleep, **more)
+        return JwksKeys(
+            url, http, runtime_for(monotonic=lambda: self.now, random=Random(1)), sleep=self.clock.sleep, **more
+        )
 
 
 @asynccontextmanager
@@ -86,7 +89,7 @@ async def refreshing(keys: JwksKeys, clock: Clock) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
-async def test_the_document_is_fetched_once_for_all_who_ask():
+async def test_concurrent_requests_share_one_fetch_of_the_document():
     provider = Provider()
     keys = provider.keys()
     found = await asyncio.gather(*(keys.candidates("k1") for _ in range(50)))
@@ -100,7 +103,7 @@ async def test_a_token_without_an_id_or_with_an_unknown_one_has_no_key():
     assert await keys.candidates("k2") == ()
 
 
-async def test_an_unknown_id_makes_it_look_for_new_keys_but_not_often():
+async def test_unknown_ids_cause_a_fetch_at_most_every_few_seconds():
     provider = Provider()
     keys = provider.keys()
     await keys.candidates("k1")
@@ -108,12 +111,12 @@ async def test_an_unknown_id_makes_it_look_for_new_keys_but_not_often():
     for _ in range(20):
         assert await keys.candidates("k2") == ()
     assert provider.asked == 1
-    provider.now += MIN_PAUSE
+    provider.now += MIN_REFRESH_INTERVAL
     assert len(await keys.candidates("k2")) == 1
     assert provider.asked == 2
 
 
-async def test_nobody_waits_for_the_provider_because_of_a_known_key():
+async def test_a_known_key_never_waits_for_the_provider():
     provider = Provider()
     keys = provider.keys()
     await keys.candidates("k1")
@@ -126,7 +129,7 @@ async def test_nobody_waits_for_the_provider_because_of_a_known_key():
     await refresh
 
 
-async def test_the_clock_alone_finds_out_that_a_key_was_withdrawn():
+async def test_the_scheduled_fetch_detects_a_withdrawn_key():
     provider = Provider()
     provider.ids = ["k1", "k2"]
     keys = provider.keys()
@@ -142,7 +145,7 @@ async def test_the_clock_alone_finds_out_that_a_key_was_withdrawn():
     assert await keys.candidates("k2") == (kept,)
 
 
-async def test_it_looks_several_times_a_minute_and_not_in_step_with_others():
+async def test_the_document_is_fetched_several_times_a_minute_at_varied_intervals():
     provider = Provider()
     keys = provider.keys()
     async with refreshing(keys, provider.clock):
@@ -163,7 +166,7 @@ async def test_another_key_under_the_same_id_withdraws_the_old_one():
     assert (old.key.is_trusted, new.key.is_trusted) == (False, True)
 
 
-async def test_a_key_that_comes_back_does_not_bring_back_what_was_remembered():
+async def test_a_key_that_comes_back_does_not_make_cached_callers_valid_again():
     provider = Provider()
     keys = provider.keys()
     (old,) = await keys.candidates("k1")
@@ -185,7 +188,7 @@ async def test_an_empty_key_set_withdraws_every_key():
     assert await keys.candidates("k1") == ()
 
 
-async def test_old_keys_are_good_while_the_provider_is_away():
+async def test_known_keys_stay_valid_while_the_provider_is_not_reachable():
     provider = Provider()
     keys = provider.keys()
     (before,) = await keys.candidates("k1")
@@ -198,7 +201,7 @@ async def test_old_keys_are_good_while_the_provider_is_away():
     assert before.key.is_trusted
 
 
-async def test_a_provider_that_never_answers_is_given_up_and_asked_again():
+async def test_a_fetch_without_an_answer_ends_at_its_timeout_and_is_retried():
     provider = Provider()
     keys = provider.keys(fetch_timeout=0.01)
     provider.answers.clear()
@@ -209,17 +212,17 @@ async def test_a_provider_that_never_answers_is_given_up_and_asked_again():
     assert len(await keys.candidates("k1")) == 1
 
 
-async def test_without_any_keys_it_is_asked_again_every_few_seconds_and_everybody_is_told_to_wait():
+async def test_without_any_document_every_token_gets_a_retry_time_and_the_fetch_is_retried():
     provider = Provider()
     provider.away = True
     keys = provider.keys()
     for _ in range(20):
         with pytest.raises(ServiceUnavailable) as away:
             await keys.candidates("k1")
-        assert away.value.retry_after == MIN_PAUSE
+        assert away.value.retry_after == MIN_REFRESH_INTERVAL
     assert provider.asked == 1
     provider.away = False
-    provider.now += MIN_PAUSE
+    provider.now += MIN_REFRESH_INTERVAL
     assert len(await keys.candidates("k1")) == 1
 
 
@@ -235,13 +238,28 @@ async def test_without_any_keys_it_is_asked_again_every_few_seconds_and_everybod
         b"<html>",
     ],
 )
-async def test_what_is_no_key_set_is_like_no_answer(document: bytes):
+async def test_an_invalid_document_counts_as_a_failed_fetch(document: bytes):
     keys = Provider().keys(lambda _: httpx2.Response(200, content=document))
     with pytest.raises(ServiceUnavailable):
         await keys.candidates("k1")
 
 
+async def test_a_document_without_an_end_is_read_up_to_its_maximum_size():
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100 * MAX_DOCUMENT_BYTES:
+            sent += 1024
+            yield b" " * 1024
+
+    keys = Provider().keys(lambda _: httpx2.Response(200, content=endless()))
+    with pytest.raises(ServiceUnavailable):
+        await keys.candidates("k1")
+    assert sent <= MAX_DOCUMENT_BYTES + 1024
+
+
 @pytest.mark.parametrize("document", [b'{"keys":[]}', b'{"keys":[{"kty":"RSA","n":7}]}', b'{"keys":[{"kty":"odd"}]}'])
-async def test_a_key_set_without_a_usable_key_is_an_answer_all_the_same(document: bytes):
+async def test_a_key_set_without_a_usable_key_is_a_valid_document(document: bytes):
     keys = Provider().keys(lambda _: httpx2.Response(200, content=document))
     assert await keys.candidates("k1") == ()

@@ -36,7 +36,7 @@ def test_any_of_the_keys_may_have_signed():
         read_claims(token, (), algorithm="HS256", audience="here", now=1500)
 
 
-def test_an_expired_token_says_what_it_was():
+def test_the_error_of_an_expired_token_has_its_claims():
     with pytest.raises(ExpiredToken) as late:
         read(jwt.encode(CLAIMS, SECRET, "HS256"), now=2000)
     assert late.value.claims == CLAIMS
@@ -90,7 +90,7 @@ def test_the_signature_of_a_public_key_has_one_spelling_too():
         read_claims(f"{token.rpartition('.')[0]}.{twin}", trusted, algorithm="ES256", audience="here", now=1500)
 
 
-def test_it_tells_which_of_the_keys_signed():
+def test_the_index_of_the_signing_key_is_returned():
     secrets = [shared_secret(OTHER), shared_secret(SECRET)]
     token = jwt.encode(CLAIMS, SECRET, "HS256")
     assert read_claims(token, secrets, algorithm="HS256", audience="here", now=1500) == (CLAIMS, 1)

@@ -10,9 +10,10 @@ from app.config import Settings, load_settings
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role
 from app.runtime import utc_now
-from app.services.auth.access_tokens import AccessTokens, SecretKeys
+from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
 from app.services.auth.signing_keys import SigningKeys
 from app.transport.routes import demo
+from tests.support.runtime import runtime_for
 
 PRODUCTION = {
     "environment": "production",
@@ -45,14 +46,14 @@ async def test_a_demo_token_is_good_for_one_player():
     made = settings()
     async with visitor(made) as http:
         token = (await http.post("/demo/token", json={"user": " nova "})).json()["token"]
-    keys = SecretKeys(SigningKeys(made.jwt_secret.get_secret_value()))
+    keys = SharedSecretKeys(SigningKeys(made.jwt_secret.get_secret_value()))
     expected = {"issuer": made.jwt_issuer, "audience": made.jwt_audience}
-    tokens = AccessTokens(keys, **expected, max_lifetime=made.access_token_max_lifetime)
+    tokens = AccessTokens(keys, runtime_for(), **expected, max_lifetime=made.access_token_max_lifetime)
     caller = await tokens.verify(token)
     assert (caller.username, caller.role) == ("nova", Role.PLAYER)
-    other = SecretKeys(SigningKeys("another secret of at least 32 bytes"))
+    other = SharedSecretKeys(SigningKeys("another secret of at least 32 bytes"))
     with pytest.raises(Unauthenticated):
-        await AccessTokens(other, **expected, max_lifetime=made.access_token_max_lifetime).verify(token)
+        await AccessTokens(other, runtime_for(), **expected, max_lifetime=made.access_token_max_lifetime).verify(token)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])

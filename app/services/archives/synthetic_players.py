@@ -1,11 +1,10 @@
-"""Made-up players with a past, for demonstrations and for tests of size. All of them obey the rules of the ledger."""
+"""Synthetic players with a history that obeys all rules of the ledger, for demonstrations and load tests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from random import Random
+from datetime import UTC, timedelta
 from uuid import UUID
 
 from app.domain.catalogue.catalogue import Action, Category, Operator
@@ -13,9 +12,10 @@ from app.domain.errors import BadUserInput
 from app.domain.ids import uuid7
 from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.domain.users import Profile, Role
+from app.runtime import Runtime
 
-REASON = "seed"
-"""What the transactions of made-up players say: no token was consumed for them."""
+SEED_REASON = "seed"
+"""The reason in the transactions of synthetic players, for which no action token was used."""
 
 ADJECTIVES = (
     "amber", "bold", "brave", "bright", "calm", "clever", "cosmic", "crimson", "daring", "eager", "electric", "fierce",
@@ -32,20 +32,27 @@ ANIMALS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
-    """A user and the chain of transactions that made the score. A player may have none."""
+class SyntheticPlayer:
+    """A user and the chain of transactions, which may be empty."""
 
     profile: Profile
     transactions: Sequence[Transaction]
 
 
 class SyntheticPlayers:
-    """Makes players up, all of one category. The same `random` makes the same players."""
+    """Makes synthetic players of one category. Equal random numbers make equal players."""
 
-    def __init__(self, category: Category, actions: Iterable[Action], now: datetime, days: int, random: Random) -> None:
-        """Everything happens in the last `days` UTC days, today being the first of them, and before `now`.
+    def __init__(self, category: Category, actions: Iterable[Action], days: int, runtime: Runtime) -> None:
+        """Choose the possible awards.
 
-        Raises BadUserInput for a category whose scores are no sums, or one without an action to repeat.
+        Args:
+            category: The category of all transactions.
+            actions: The actions of the catalogue.
+            days: All transactions are in this many UTC days, of which today is the last.
+            runtime: The source of time and of random numbers.
+
+        Raises:
+            BadUserInput: The category does not add scores up, or has no repeatable action.
         """
         if category.operator is not Operator.SUM:
             raise BadUserInput(f"The category {category.id} must have the operator SUM.")
@@ -58,23 +65,26 @@ class SyntheticPlayers:
         if not self._awards:
             raise BadUserInput(f"The category {category.id} must have an enabled action that is repeatable.")
         self._category = category
-        self._now = now
+        self._now = now = runtime.clock()
         midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         self._start = midnight - timedelta(days=days - 1)
         self._span = (now - self._start) // timedelta(microseconds=1)
-        self._random = random
+        self._random = runtime.random
 
-    def make(self, count: int, actions: int) -> list[Player]:
-        """`count` players who share `actions` completed actions: each has one while there are enough, few have many."""
+    def make_players(self, count: int, actions: int) -> list[SyntheticPlayer]:
+        """Return `count` players with `actions` actions altogether: one each if possible, and many for a few."""
         ids = sorted(uuid7(self._now, self._random.randbytes) for _ in range(count))
         shares = [int(index < actions) for index in range(count)]
         for _ in range(actions - sum(shares)):
             shares[int(count * self._random.random() ** 2)] += 1
         self._random.shuffle(shares)
-        return [self.player(one, self._name(one), share) for one, share in zip(ids, shares, strict=True)]
+        return [
+            self.make_player(user_id, self._make_name(user_id), share)
+            for user_id, share in zip(ids, shares, strict=True)
+        ]
 
-    def player(self, user_id: UUID, username: str, actions: int) -> Player:
-        """A player of that id and name, with up to `actions` completed actions: none that the cap would refuse."""
+    def make_player(self, user_id: UUID, username: str, actions: int) -> SyntheticPlayer:
+        """Return a player with up to `actions` actions, or fewer if the score reaches the cap of the category."""
         random, category, span = self._random, self._category, self._span
         moments = sorted(self._start + timedelta(microseconds=int(random.random() * span)) for _ in range(actions))
         profile = Profile(user_id, username, None, moments[0] if moments else self._now)
@@ -101,14 +111,14 @@ class SyntheticPlayers:
                 request_key=None,
                 request_hash=None,
                 actor=actor,
-                reason=REASON,
+                reason=SEED_REASON,
                 created_at=moment,
                 previous_hash=previous_hash,
             )
             previous_hash = transaction.hash
             chain.append(transaction)
-        return Player(profile, chain)
+        return SyntheticPlayer(profile, chain)
 
-    def _name(self, user_id: UUID) -> str:
-        # The random end of the id: no two are alike, in this crowd or an earlier one.
+    def _make_name(self, user_id: UUID) -> str:
+        # The random end of the id makes the name unique, also among players of an earlier seeding.
         return f"{self._random.choice(ADJECTIVES)}-{self._random.choice(ANIMALS)}-{user_id.hex[-12:]}"

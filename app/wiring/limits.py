@@ -1,13 +1,13 @@
-"""The rate limits of an installation."""
+"""The rate limits that the settings ask for."""
 
 from __future__ import annotations
 
 from app.config import Settings
-from app.domain.rate_limits import MINUTE, Activity, Blocking, Limit, Limits
+from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 
 
-def limits_of(settings: Settings) -> Limits | None:
-    """The limits that the settings ask for; None when they are switched off."""
+def rate_limits_of(settings: Settings) -> Limits | None:
+    """Return the rate limits of an installation; None if they are switched off."""
     if not settings.rate_limit_enabled:
         return None
     issue, submit, query = "action tokens", "submissions", "queries"
@@ -22,6 +22,6 @@ def limits_of(settings: Settings) -> Limits | None:
             Activity.SUBMIT: Limit("address-submit", submit, settings.rate_limit_submit_per_address, MINUTE),
         },
         anonymous=Limit("anonymous", "anonymous requests", settings.rate_limit_anonymous_per_address, MINUTE),
-        everybody=Limit("everybody", "requests of all clients together", settings.rate_limit_global_per_second, 1),
-        blocking=Blocking(settings.rate_limit_block_overruns, MINUTE, settings.rate_limit_block_seconds),
+        service_wide=Limit("everybody", "requests of all clients together", settings.rate_limit_global_per_second, 1),
+        blocking=BlockingRule(settings.rate_limit_block_overruns, MINUTE, settings.rate_limit_block_seconds),
     )
