@@ -13,7 +13,7 @@ from bench.subjects.processes import Server, wait_until_idle
 from bench.subjects.subjects import Subject
 from bench.workloads import request_loads as loads
 from bench.workloads.players import Player
-from bench.workloads.publisher import Published, Publisher
+from bench.workloads.publisher import PublishedChange, Publisher
 from bench.workloads.scale import Scale
 
 INTERVAL = 1 / 3
@@ -22,7 +22,7 @@ HEADER = ("", "req/s", "p50 ms", "p99 ms", "server CPU ms", "errors", "p99 recei
 
 
 @dataclass(frozen=True)
-class Mixed:
+class MixedLoadResult:
     """Submissions, and the delays of the leader's changes at the watchers; medians, in milliseconds."""
 
     submissions: Score
@@ -47,7 +47,9 @@ class Mixed:
         )
 
 
-def measure(subject: Subject, clients: Clients, players: Sequence[Player], leader_score: int, scale: Scale) -> Mixed:
+def measure(
+    subject: Subject, clients: Clients, players: Sequence[Player], leader_score: int, scale: Scale
+) -> MixedLoadResult:
     """Start `subject`, connect the watchers, and measure; `leader_score` is the score of the first player."""
     server = subject.start()
     changes = int(scale.mixed_seconds / INTERVAL) + 1
@@ -72,10 +74,10 @@ def _measure(
     players: Sequence[Player],
     scale: Scale,
     lost: int,
-) -> Mixed:
+) -> MixedLoadResult:
     load = loads.submissions(subject, server, players, 64, scale.mixed_seconds, scale.submissions * 2)
     outcome = clients.start(load)
-    published: list[Published] = []
+    published: list[PublishedChange] = []
     while not outcome.done():
         started = time.monotonic()
         if len(published) < int(scale.mixed_seconds / INTERVAL):
@@ -89,4 +91,4 @@ def _measure(
         last.append(max(delays, default=0.0))
         missed += arrivals.missing
     watched = f"{subject.name}, {scale.watchers:,} watchers, {1 / INTERVAL:.0f} changes/s"
-    return Mixed(score(watched, [outcome.result()]), median(p99), median(last), missed)
+    return MixedLoadResult(score(watched, [outcome.result()]), median(p99), median(last), missed)

@@ -1,0 +1,1 @@
+"""Use cases, one package per noun. Each use case owns its transaction."""

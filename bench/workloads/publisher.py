@@ -15,7 +15,7 @@ from bench.workloads.players import Player
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedChange:
     """One change of the board: the leader's new score, and when the submission was sent, in ns of the wall clock."""
 
     score: int
@@ -34,7 +34,7 @@ class Publisher:
         self._used = 0
         self.score = score
 
-    def publish(self) -> Published:
+    def publish(self) -> PublishedChange:
         """Submit once.
 
         Raises:
@@ -53,7 +53,7 @@ class Publisher:
         if b'"ScoreAccepted"' not in answer:
             raise RuntimeError(answer[:500].decode(errors="replace"))
         self.score += POINTS
-        return Published(self.score, sent_at, acknowledged_at)
+        return PublishedChange(self.score, sent_at, acknowledged_at)
 
     def close(self) -> None:
         """Close the connection."""

@@ -31,7 +31,7 @@ from strawberry.types.unset import UNSET
 
 from app.execution._upstream import VariableValues
 from app.execution.compiler.execution_state import ExecutionState
-from app.execution.compiler.field_collection import SelectedField, Unsupported
+from app.execution.compiler.field_collection import SelectedField, UnsupportedSelection
 
 Coerce = Callable[[ExecutionState], dict[str, Any]]
 Convert = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -130,7 +130,7 @@ class Arguments:
         try:
             return next(iter(get_argument_values(alone, given).values()), _ABSENT)
         except GraphQLError as error:
-            raise Unsupported from error
+            raise UnsupportedSelection from error
 
     def _coerce_with_graphql_core(self, state: ExecutionState) -> dict[str, Any]:
         definition, node = self._field.definition, self._field.node

@@ -21,7 +21,7 @@ from graphql import (
 
 from app.execution._upstream import graphql_schema
 from app.execution.compiler.execution_state import ExecutionState
-from app.execution.compiler.field_collection import FieldCollector, SelectedField, Unsupported
+from app.execution.compiler.field_collection import FieldCollector, SelectedField, UnsupportedSelection
 from app.execution.compiler.fields import (
     Complete,
     ExecuteField,
@@ -104,7 +104,7 @@ class Compiler:
         collector = FieldCollector(graphql_schema(self._schema), operation.document, operation.definition, variables)
         try:
             plan = Plan(_PlanCompiler(self._schema, collector).root(root, operation.kind))
-        except (Unsupported, RecursionError):
+        except (UnsupportedSelection, RecursionError):
             return None
         self._plans.put(key, plan, BYTES_PER_FIELD * collector.fields)
         return plan

@@ -31,7 +31,7 @@ from app.execution.documents.selection import fragments_of
 MAX_FIELDS = 2000
 
 
-class Unsupported(Exception):
+class UnsupportedSelection(Exception):
     """The operation has a feature that the compiler does not support; graphql-core executes it instead."""
 
 
@@ -90,7 +90,7 @@ class FieldCollector:
         try:
             collected = collect_fields(self.schema, self._fragments, self._values, root, self._operation)
         except GraphQLError as error:
-            raise Unsupported from error
+            raise UnsupportedSelection from error
         return self._selected(root, collected.grouped_field_set)
 
     def subfields(self, parent: GraphQLObjectType, details: FieldDetailsList) -> list[SelectedField]:
@@ -102,19 +102,19 @@ class FieldCollector:
                     self.schema, self._fragments, self._values, self._operation, parent, details
                 )
             except GraphQLError as error:
-                raise Unsupported from error
+                raise UnsupportedSelection from error
             self._collected[key] = self._selected(parent, collected.grouped_field_set)
         return self._collected[key]
 
     def _selected(self, parent: GraphQLObjectType, grouped: Mapping[str, FieldDetailsList]) -> list[SelectedField]:
         self.fields += len(grouped)
         if self.fields > MAX_FIELDS:
-            raise Unsupported("too many fields")
+            raise UnsupportedSelection("too many fields")
         selected = []
         for key, details in grouped.items():
             name = details[0].node.name.value
             definition = self.schema.get_field(parent, name)
             if definition is None or name in ("__schema", "__type"):
-                raise Unsupported(name)
+                raise UnsupportedSelection(name)
             selected.append(SelectedField(parent, key, definition, details))
         return selected

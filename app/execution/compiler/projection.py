@@ -35,7 +35,7 @@ from graphql import (
 )
 
 from app.execution._upstream import FieldDetailsList, get_strawberry_type_cast, optimized_is_awaitable
-from app.execution.compiler.field_collection import FieldCollector, SelectedField, Unsupported
+from app.execution.compiler.field_collection import FieldCollector, SelectedField, UnsupportedSelection
 from app.execution.compiler.resolver import is_attribute
 from app.execution.compiler.type_resolution import classes_of, variants_of
 
@@ -209,7 +209,7 @@ def _attribute(field: SelectedField) -> str:
     assert field.strawberry is not None
     name = field.strawberry.python_name
     if not name.isidentifier() or iskeyword(name):
-        raise Unsupported(name)
+        raise UnsupportedSelection(name)
     return name
 
 

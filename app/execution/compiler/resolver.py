@@ -14,7 +14,7 @@ from strawberry.types.field import StrawberryField
 from app.execution._upstream import exception_handlers, is_basic_resolver
 from app.execution.compiler.arguments import Arguments
 from app.execution.compiler.execution_state import ExecutionState, ResolveInfo
-from app.execution.compiler.field_collection import SelectedField, Unsupported
+from app.execution.compiler.field_collection import SelectedField, UnsupportedSelection
 
 ResolverCall = Callable[[Any, ExecutionState, Path], Any]
 """(source, run, path) -> the resolved value or an awaitable of it. Raises what the resolver raises."""
@@ -37,7 +37,7 @@ def resolver_call(field: SelectedField, schema: strawberry.Schema) -> ResolverCa
     """Return the call that resolves a field."""
     definition = field.strawberry
     if definition is None:
-        raise Unsupported(field.name)
+        raise UnsupportedSelection(field.name)
     if definition.is_subscription:
         return lambda source, state, path: source  # the event is the value
     function = definition.base_resolver.wrapped_func if definition.base_resolver else None

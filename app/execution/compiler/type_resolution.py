@@ -11,7 +11,7 @@ from graphql import (
 from strawberry.types.base import StrawberryObjectDefinition
 
 from app.execution._upstream import STRAWBERRY_DEFINITION
-from app.execution.compiler.field_collection import Unsupported
+from app.execution.compiler.field_collection import UnsupportedSelection
 
 Variants = dict[type, GraphQLObjectType]
 
@@ -20,7 +20,7 @@ def definition_of(object_type: GraphQLObjectType) -> StrawberryObjectDefinition:
     """Return Strawberry's definition. Raises Unsupported for a type with an `is_type_of` of its own."""
     definition = object_type.extensions.get(STRAWBERRY_DEFINITION)
     if not isinstance(definition, StrawberryObjectDefinition) or definition.is_type_of is not None:
-        raise Unsupported(object_type.name)
+        raise UnsupportedSelection(object_type.name)
     return definition
 
 
@@ -41,7 +41,7 @@ def variants_of(schema: GraphQLSchema, abstract: GraphQLAbstractType) -> Variant
     """
     above = abstract.extensions.get(STRAWBERRY_DEFINITION)
     if is_interface_type(abstract) and getattr(above, "resolve_type", None) is not None:
-        raise Unsupported(abstract.name)
+        raise UnsupportedSelection(abstract.name)
     variants: Variants = {}
     for object_type in schema.get_possible_types(abstract):
         definition = definition_of(object_type)

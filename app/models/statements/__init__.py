@@ -1,0 +1,1 @@
+"""SQL statements and the functions that run them, one package per noun."""

@@ -12,4 +12,4 @@ class Executor(Protocol):
     """Runs textual statements; rows know their columns by place and by name."""
 
     async def execute(self, statement: TextClause, parameters: Any, /) -> Iterable[Any]:
-        """The rows that `statement` returns. Raises SQLAlchemy's exceptions."""
+        """Return the rows of `statement`. Raises SQLAlchemy's exceptions."""

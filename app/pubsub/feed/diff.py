@@ -27,41 +27,41 @@ def with_entries_above(state: State, head: Page) -> State:
     return replace(state, above=head.entries[: state.standing.rank - 1])
 
 
-def board_update(shown: Page | None, page: Page, final: bool) -> BoardUpdate | None:
-    """Return the message that leads from `shown` to `page`; None if nothing visible has changed.
+def board_update(previous: Page | None, page: Page, final: bool) -> BoardUpdate | None:
+    """Return the message that leads from `previous` to `page`; None if nothing visible has changed.
 
     Args:
-        shown: The page of the message before; None for the first message, which is a SNAPSHOT. So is the first
+        previous: The page of the message before; None for the first message, which is a SNAPSHOT. So is the first
             message of a new epoch.
         page: The newest page.
         final: Whether the page is the last one of its window, which is always sent.
     """
-    if shown is None or shown.version.epoch != page.version.epoch:
+    if previous is None or previous.version.epoch != page.version.epoch:
         return BoardUpdate(UpdateKind.SNAPSHOT, page)
-    if final or looks_different(shown, page):
-        return BoardUpdate(UpdateKind.UPDATE, page, changes_between(shown, page))
+    if final or looks_different(previous, page):
+        return BoardUpdate(UpdateKind.UPDATE, page, changes_between(previous, page))
     return None
 
 
-def user_change(shown: UserView | None, view: UserView, final: bool) -> UserChange | None:
-    """Return the message that leads from `shown` to `view`; None if score, rank and name are the same.
+def user_change(previous: UserView | None, view: UserView, final: bool) -> UserChange | None:
+    """Return the message that leads from `previous` to `view`; None if score, rank and name are the same.
 
     Args:
-        shown: The state of the message before; None for the first message, which is a SNAPSHOT.
+        previous: The state of the message before; None for the first message, which is a SNAPSHOT.
         view: The newest state.
         final: Whether the state is the last one of its window, which is always sent.
     """
-    if shown is None:
+    if previous is None:
         return UserChange(UpdateKind.SNAPSHOT, view.standing, view.user, view.standing.rank)
-    if not final and _visible(shown) == _visible(view):
+    if not final and _visible(previous) == _visible(view):
         return None
     return UserChange(
         UpdateKind.UPDATE,
         view.standing,
         view.user,
-        previous_rank=shown.standing.rank,
-        score_delta=view.standing.score - shown.standing.score,
-        overtaken_by=overtaker(shown, view),
+        previous_rank=previous.standing.rank,
+        score_delta=view.standing.score - previous.standing.score,
+        overtaken_by=overtaker(previous, view),
     )
 
 

@@ -12,7 +12,7 @@ import structlog
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, window_of
 from app.domain.ledger.posting import ScoreChange
-from app.models.statements.boards.board_rows import count_shown, read_recent_rows, read_rows, read_users_with_rows
+from app.models.statements.boards.board_rows import count_visible, read_recent_rows, read_rows, read_users_with_rows
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, IndexLoader
 from app.services.board_index.layout import RETENTION
@@ -94,7 +94,7 @@ class Reconcile:
             if len(rows) < ROWS_PER_CHUNK:
                 break
         async with self._database.connect() as connection:
-            shown = await count_shown(connection, board)
+            shown = await count_visible(connection, board)
         if await self._index_loader.size(board) != shown:
             await self._remove_strays(board)
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.anchors import anchor_hash
 from app.models.statements.ledger.anchors import count_heads, lost_heads, stream_anchors
-from app.models.statements.verify.invariants import MAX_REPORTED_VIOLATIONS
+from app.models.statements.verify.invariants import MAX_LISTED_VIOLATIONS
 from app.services.verify.check_result import CheckResult, Progress
 
 
@@ -28,7 +28,7 @@ async def check_anchors(connection: AsyncConnection, progress: Progress) -> Chec
         number, previous_hash = anchor.number, anchor.hash
         result.checked += len(heads)
         progress("anchors", result.checked, total)
-    for lost in await lost_heads(connection, MAX_REPORTED_VIOLATIONS):
+    for lost in await lost_heads(connection, MAX_LISTED_VIOLATIONS):
         where = f"user {lost.user_id}, transaction {lost.seq}"
         if lost.id is not None:
             result.add_violation(f"{where} ({lost.id}): it differs from the transaction in anchor {lost.anchor}")

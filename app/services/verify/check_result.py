@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.models.statements.verify.invariants import MAX_REPORTED_VIOLATIONS
+from app.models.statements.verify.invariants import MAX_LISTED_VIOLATIONS
 
 Progress = Callable[[str, int, int], object]
 """Called with the name of a check, the number of rows that are checked, and their total."""
@@ -28,6 +28,6 @@ class CheckResult:
     violations: list[str] = field(default_factory=list)
 
     def add_violation(self, sentence: str) -> None:
-        """Add a violation; after `MAX_REPORTED_VIOLATIONS` further ones are dropped."""
-        if len(self.violations) < MAX_REPORTED_VIOLATIONS:
+        """Add a violation; after `MAX_LISTED_VIOLATIONS` further ones are dropped."""
+        if len(self.violations) < MAX_LISTED_VIOLATIONS:
             self.violations.append(sentence)

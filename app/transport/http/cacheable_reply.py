@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from app.transport.http.negotiation import Accepted
+from app.transport.http.negotiation import AcceptedMediaTypes
 from app.transport.http.responses import Reply
 
 HEAD_BYTES = "request_head_bytes"
@@ -19,5 +19,5 @@ class CacheableReply(NamedTuple):
 
     reply: Reply
     """The reply as the endpoint made it, before any middleware."""
-    accepted: Accepted
+    accepted: AcceptedMediaTypes
     context: Any

@@ -15,7 +15,7 @@ from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused
 from app.transport.http import responses
 from app.transport.http.cacheable_reply import CACHEABLE_REPLY, CacheableReply
 from app.transport.http.csrf import CSRF_MESSAGE, may_be_forged
-from app.transport.http.negotiation import Accepted, negotiate
+from app.transport.http.negotiation import AcceptedMediaTypes, negotiate
 from app.transport.http.request_body import read_body
 from app.transport.http.response_cache import ResponseCache
 from app.transport.http.responses import Reply
@@ -111,7 +111,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         if reply is not None:
             await reply.send(send, without_body=scope["method"] == "HEAD")
 
-    async def answer(self, body: bytes, accepted: Accepted, context: ContextT) -> Reply:
+    async def answer(self, body: bytes, accepted: AcceptedMediaTypes, context: ContextT) -> Reply:
         """Return the reply to a POST of `body` by a client that accepts single results. Raises nothing."""
         try:
             bound = self._operation_of_body.get(body)
@@ -132,7 +132,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         return reply
 
     async def _reply(
-        self, scope: Scope, headers: Mapping[bytes, bytes], accepted: Accepted, receive: Receive, send: Send
+        self, scope: Scope, headers: Mapping[bytes, bytes], accepted: AcceptedMediaTypes, receive: Receive, send: Send
     ) -> Reply | None:
         """Return the reply, or None after a stream has been sent."""
         method = scope["method"]
@@ -156,7 +156,7 @@ class GraphQLEndpoint(Generic[ContextT]):
             scope.setdefault("state", {})[CACHEABLE_REPLY] = CacheableReply(reply, accepted, context)
         return reply
 
-    def _error_reply(self, error: Exception, accepted: Accepted) -> Reply:
+    def _error_reply(self, error: Exception, accepted: AcceptedMediaTypes) -> Reply:
         match error:
             case BadRequest():
                 return responses.bad_request_reply(error, accepted)
@@ -182,7 +182,9 @@ class GraphQLEndpoint(Generic[ContextT]):
             raise BadRequest(414, f"The query string must be at most {self._max_body_bytes} bytes.")
         return parameters_of_query_string(scope["query_string"])
 
-    async def _execute(self, bound: BoundOperation, accepted: Accepted, context: ContextT) -> tuple[Reply, bool]:
+    async def _execute(
+        self, bound: BoundOperation, accepted: AcceptedMediaTypes, context: ContextT
+    ) -> tuple[Reply, bool]:
         """Return the reply, and whether the response has no errors."""
         response_cache = self._response_cache if bound.operation.cacheable else None
         if response_cache is None:

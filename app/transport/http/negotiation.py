@@ -10,7 +10,7 @@ EVENT_STREAM = "text/event-stream"
 MULTIPART = "multipart/mixed"
 
 
-class Accepted(NamedTuple):
+class AcceptedMediaTypes(NamedTuple):
     """The best media type for a single result and the best one for a stream of results; None where none is acceptable.
 
     A single result can also be sent as a stream of one, for a client that accepts nothing else.
@@ -21,16 +21,16 @@ class Accepted(NamedTuple):
 
 
 # A client without `Accept` gets the media type from before the standard.
-DEFAULT_ACCEPTED = Accepted(JSON, None)
+DEFAULT_ACCEPTED = AcceptedMediaTypes(JSON, None)
 
 # The values of nearly every request, so that few are parsed.
-COMMON_ACCEPTED: dict[bytes, Accepted] = {
+COMMON_ACCEPTED: dict[bytes, AcceptedMediaTypes] = {
     b"": DEFAULT_ACCEPTED,
     b"*/*": DEFAULT_ACCEPTED,
     b"application/json": DEFAULT_ACCEPTED,
-    b"application/graphql-response+json": Accepted(GRAPHQL_RESPONSE, None),
-    b"application/graphql-response+json,application/json;q=0.9": Accepted(GRAPHQL_RESPONSE, None),
-    b"text/event-stream": Accepted(None, EVENT_STREAM),
+    b"application/graphql-response+json": AcceptedMediaTypes(GRAPHQL_RESPONSE, None),
+    b"application/graphql-response+json,application/json;q=0.9": AcceptedMediaTypes(GRAPHQL_RESPONSE, None),
+    b"text/event-stream": AcceptedMediaTypes(None, EVENT_STREAM),
 }
 
 RESULT_TYPES = {
@@ -41,13 +41,13 @@ RESULT_TYPES = {
 }
 
 
-def negotiate(accept: bytes | None) -> Accepted:
+def negotiate(accept: bytes | None) -> AcceptedMediaTypes:
     """Return the media types to answer with: among equal qualities the first listed; invalid entries are skipped."""
     common = COMMON_ACCEPTED.get(accept or b"")
     return common if common is not None else _parsed(accept or b"")
 
 
-def _parsed(accept: bytes) -> Accepted:
+def _parsed(accept: bytes) -> AcceptedMediaTypes:
     result, stream = None, None
     result_quality, stream_quality = 0.0, 0.0
     for part in accept.decode("latin-1").split(","):
@@ -57,7 +57,7 @@ def _parsed(accept: bytes) -> Accepted:
             result, result_quality = RESULT_TYPES[name], quality
         elif _is_stream(name, parameters) and quality > stream_quality:
             stream, stream_quality = name, quality
-    return Accepted(result, stream)
+    return AcceptedMediaTypes(result, stream)
 
 
 def _is_stream(name: str, parameters: list[str]) -> bool:

@@ -27,7 +27,7 @@ from starlette.types import Send
 
 from app.error_codes import ErrorCode
 from app.transport.errors import BadRequest, Header
-from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, Accepted
+from app.transport.http.negotiation import EVENT_STREAM, GRAPHQL_RESPONSE, JSON, AcceptedMediaTypes
 from app.transport.http.stream_framing import SSE_FRAMING
 
 STATUS_OF_CODE = {
@@ -66,20 +66,20 @@ class Reply(NamedTuple):
 RESULT_HEADERS = {media: (CONTENT_TYPE[media], VARY, NO_STORE) for media in (GRAPHQL_RESPONSE, JSON)}
 
 
-def data_reply(body: bytes, accepted: Accepted) -> Reply:
+def data_reply(body: bytes, accepted: AcceptedMediaTypes) -> Reply:
     """Return the reply for a response with a `data` entry."""
     if accepted.result is None:
         return _stream_of_one(body)
     return Reply(200, RESULT_HEADERS[accepted.result], body)
 
 
-def partial_reply(body: bytes, accepted: Accepted) -> Reply:
+def partial_reply(body: bytes, accepted: AcceptedMediaTypes) -> Reply:
     """Return the reply for a response with `data` and errors: 200, with `Retry-After` where an error says to wait."""
     reply = data_reply(body, accepted)
     return reply._replace(headers=(*reply.headers, *_headers_of_error(_first_error(body))))
 
 
-def error_reply(body: bytes, accepted: Accepted) -> Reply:
+def error_reply(body: bytes, accepted: AcceptedMediaTypes) -> Reply:
     """Return the reply for a response without `data`."""
     if accepted.result is None and accepted.stream == EVENT_STREAM:
         return _stream_of_one(body)
@@ -89,7 +89,7 @@ def error_reply(body: bytes, accepted: Accepted) -> Reply:
     return Reply(status, (*RESULT_HEADERS[media], *_headers_of_error(error)), body)
 
 
-def bad_request_reply(error: BadRequest, accepted: Accepted) -> Reply:
+def bad_request_reply(error: BadRequest, accepted: AcceptedMediaTypes) -> Reply:
     """Return the reply to a request that is not a GraphQL request: its own status, and JSON for every client."""
     body = error_body({"message": error.message, "extensions": {"code": error.code}})
     return Reply(error.status, (*RESULT_HEADERS[accepted.result or JSON], *error.headers), body)

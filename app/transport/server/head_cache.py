@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.execution.lru_cache import LRUCache
 from app.transport.errors import Header
 from app.transport.http.cacheable_reply import CACHEABLE_REPLY, HEAD_BYTES, CacheableReply
-from app.transport.http.negotiation import Accepted
+from app.transport.http.negotiation import AcceptedMediaTypes
 from app.transport.http.responses import Reply
 from app.transport.middleware.origins import AllowedHosts
 from app.transport.middleware.request_ids import REQUEST_ID_HEADER, RequestIds, client_request_id
@@ -49,7 +49,7 @@ ACCOUNTED_MIDDLEWARE: dict[type, str] = {
 class Endpoint(Protocol):
     """Answers operations."""
 
-    async def answer(self, body: bytes, accepted: Accepted, context: Any) -> Reply:
+    async def answer(self, body: bytes, accepted: AcceptedMediaTypes, context: Any) -> Reply:
         """Return the reply to a POST of `body`. Raises nothing."""
 
 
@@ -84,7 +84,7 @@ class CachedHead:
     """The address that the request came from."""
     length: int
     """The length of the body in bytes."""
-    accepted: Accepted
+    accepted: AcceptedMediaTypes
     context: Any
     request_id: str | None
     """The id that the client sent."""

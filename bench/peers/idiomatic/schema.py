@@ -15,7 +15,7 @@ import strawberry
 from broadcaster import Broadcast
 from starlette.requests import HTTPConnection
 
-from bench.peers.idiomatic.scores import CHANNEL, Refused, Scores
+from bench.peers.idiomatic.scores import CHANNEL, RefusedScore, Scores
 from bench.peers.idiomatic.tables import utc_now
 from bench.workloads.documents import POINTS
 
@@ -215,7 +215,7 @@ class Mutation:
         """Resolve `submit_score`."""
         try:
             accepted = await _services(info).scores.submit(_caller(info), input.action_token)
-        except Refused:
+        except RefusedScore:
             return InvalidActionToken(code="INVALID_ACTION_TOKEN", message="The action token is not valid.")
         return ScoreAccepted(
             transaction_id=strawberry.ID(str(accepted.transaction_id)),

@@ -18,15 +18,15 @@ from bench.peers.idiomatic.tables import ActionTokenRow, TransactionRow, UserRow
 CHANNEL = "idiomatic-board"
 BOARD, NAMES = "idiomatic:board", "idiomatic:names"
 PER_MINUTE = 1_000_000
-SHOWN = 10
+ENTRIES = 10
 
 
-class Refused(Exception):
+class RefusedScore(Exception):
     """The action token cannot be turned into points."""
 
 
 @dataclass
-class Accepted:
+class AcceptedScore:
     """What became of a submission."""
 
     transaction_id: UUID
@@ -53,25 +53,25 @@ class Scores:
             session.add(ActionTokenRow(token_hash=hash_of(token), user_id=user_id, points=points))
         return token
 
-    async def submit(self, user_id: UUID, token: str) -> Accepted:
+    async def submit(self, user_id: UUID, token: str) -> AcceptedScore:
         """Points for an action token, once. Raises Refused."""
         await self._count(f"idiomatic:submit:{user_id}")
         async with self._sessions() as session, session.begin():
             row = await session.get(ActionTokenRow, hash_of(token), with_for_update=True)
             if row is None or row.user_id != user_id or row.used_at is not None:
-                raise Refused
+                raise RefusedScore
             user = await session.get_one(UserRow, user_id, with_for_update=True)
             row.used_at = utc_now()
             user.score += row.points
             entry = TransactionRow(user_id=user_id, token_hash=row.token_hash, delta=row.points, score=user.score)
             session.add(entry)
             await session.flush()
-            accepted = Accepted(entry.id, user_id, user.score - row.points, user.score, None, None)
+            accepted = AcceptedScore(entry.id, user_id, user.score - row.points, user.score, None, None)
         accepted.rank_before = await self._rank(user_id)
         await self._redis.zadd(BOARD, {str(user_id): accepted.after})
         accepted.rank_after = await self._rank(user_id)
-        if (accepted.rank_after or 0) <= SHOWN:
-            await self._broadcast.publish(CHANNEL, json.dumps(await self.top(SHOWN)))
+        if (accepted.rank_after or 0) <= ENTRIES:
+            await self._broadcast.publish(CHANNEL, json.dumps(await self.top(ENTRIES)))
         return accepted
 
     async def top(self, limit: int) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Scores:
         if (hits := await self._redis.incr(key)) == 1:
             await self._redis.expire(key, 60)
         if hits > PER_MINUTE:
-            raise Refused
+            raise RefusedScore
 
 
 def hash_of(token: str) -> bytes:

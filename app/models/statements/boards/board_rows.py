@@ -52,7 +52,7 @@ RECENT_ROWS = text(
     """
 )
 
-COUNT_SHOWN = text(f"SELECT count(*) FROM scores WHERE {VISIBLE_ROWS}")  # noqa: S608 - the piece is a constant
+COUNT_VISIBLE = text(f"SELECT count(*) FROM scores WHERE {VISIBLE_ROWS}")  # noqa: S608 - the piece is a constant
 COUNT_ROWS = text(
     "SELECT count(*) FROM scores WHERE category_id = :category AND period = :period AND window_start = :start"
 )
@@ -111,9 +111,9 @@ async def read_recent_rows(
     return [_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
 
 
-async def count_shown(connection: AsyncConnection, board: Board) -> int:
+async def count_visible(connection: AsyncConnection, board: Board) -> int:
     """Count the visible rows of a board."""
-    shown: int = (await connection.execute(COUNT_SHOWN, board_parameters(board))).scalar_one()
+    shown: int = (await connection.execute(COUNT_VISIBLE, board_parameters(board))).scalar_one()
     return shown
 
 

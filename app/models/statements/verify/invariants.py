@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.models.tables.scores import UNRANKED_ZERO
 
-MAX_REPORTED_VIOLATIONS = 20
+MAX_LISTED_VIOLATIONS = 20
 """How many violations of one invariant are reported."""
 
 
@@ -205,9 +205,7 @@ async def check_invariant(connection: AsyncConnection, invariant: Invariant, cap
         cap: The highest score cap of any category.
     """
     checked = (await connection.execute(invariant.count_rows)).scalar_one()
-    values = {"most": MAX_REPORTED_VIOLATIONS} | (
-        {"cap": cap} if "cap" in invariant.violations.compile().params else {}
-    )
+    values = {"most": MAX_LISTED_VIOLATIONS} | ({"cap": cap} if "cap" in invariant.violations.compile().params else {})
     rows = await connection.execute(invariant.violations, values)
     return checked, list(rows.scalars())
 
