@@ -64,13 +64,13 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
-            "puts_missed",
+            "board_index_writes_missed",
             "Postings whose update of Redis failed and was repaired later.",
             lambda: app.after_commit.missed,
             counts=True,
         ),
         Metric(
-            "accounts_recalled",
+            "account_cache_reads",
             "Submissions by the source of the account: the cache in memory, or the database.",
             lambda: {("memory",): app.account_cache.hits, ("database",): app.account_cache.misses},
             ("source",),
@@ -157,8 +157,15 @@ def _boards(app: App) -> list[Metric]:
             lambda: counters.failures,
             counts=True,
         ),
-        Metric("nudges", "Change notifications of boards.", lambda: counters.notifications, counts=True),
-        Metric("gaps", "Times at which change notifications may have been lost.", lambda: counters.gaps, counts=True),
+        Metric(
+            "board_change_notifications", "Change notifications of boards.", lambda: counters.notifications, counts=True
+        ),
+        Metric(
+            "board_change_gaps",
+            "Times at which change notifications may have been lost.",
+            lambda: counters.gaps,
+            counts=True,
+        ),
     ]
 
 
@@ -191,7 +198,7 @@ def _channels(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric("channel_outages", "Lost connections of the channels.", lambda: backend.outages, counts=True),
-        Metric("notices_heard", "Notices that were received and decoded.", lambda: notices.received, counts=True),
+        Metric("notices_received", "Notices that were received and decoded.", lambda: notices.received, counts=True),
         Metric("notices_unreadable", "Notices that could not be decoded.", lambda: notices.unreadable, counts=True),
         Metric(
             "notices_lost",
@@ -213,13 +220,13 @@ def _operations(engine: Engine, shared: SubscriptionMultiplexer, response_cache:
             counts=True,
         ),
         Metric(
-            "answers_repeated",
+            "response_cache_hits",
             "Queries that were answered from the response cache.",
             lambda: response_cache.hits if response_cache else 0,
             counts=True,
         ),
-        Metric("shared_groups", "Executions that several subscribers share.", lambda: shared.groups),
-        Metric("shared_members", "Subscribers of shared executions.", lambda: shared.counters.members),
+        Metric("subscription_groups", "Executions that several subscribers share.", lambda: shared.groups),
+        Metric("subscription_group_subscribers", "Subscribers of shared executions.", lambda: shared.counters.members),
         Metric(
             "frames_superseded",
             "Messages to slow consumers that were replaced by newer ones.",
@@ -233,7 +240,7 @@ def _requests(request_head_cache: RequestHeadCache, streams: Streams[Context]) -
     return [
         Metric("streams", "Open subscriptions over plain HTTP.", lambda: streams.open),
         Metric(
-            "known_heads",
+            "request_head_cache_hits",
             "HTTP requests whose head was found in the request head cache.",
             lambda: request_head_cache.hits,
             counts=True,

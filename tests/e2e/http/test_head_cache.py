@@ -310,7 +310,7 @@ def real(service: Service, query: str, token: str) -> bytes:
 
 async def hits(service: Service) -> int:
     """How many requests were answered from the cache so far."""
-    found = re.search(r"^\w*known_heads\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
+    found = re.search(r"^\w*request_head_cache_hits\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
     assert found
     return int(found[1])
 

@@ -17,7 +17,7 @@ AROUND = "query A($id: ID!) { leaderboard { around(userId: $id) { rank user { us
 
 async def hits(service: Service) -> int:
     """How many queries were answered without an execution so far."""
-    found = re.search(r"^\w*answers_repeated\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
+    found = re.search(r"^\w*response_cache_hits\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
     assert found
     return int(found[1])
 

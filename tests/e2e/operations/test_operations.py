@@ -63,7 +63,7 @@ async def test_metrics_count_what_happens(service: Service):
     assert numbers["leaderboard_sockets"] == 0
     assert numbers['leaderboard_store_circuit_open{store="postgres"}'] == 0
     assert numbers['leaderboard_executions_total{executor="interpreted"}'] >= 2
-    assert numbers['leaderboard_accounts_recalled_total{source="database"}'] >= 1
+    assert numbers['leaderboard_account_cache_reads_total{source="database"}'] >= 1
 
 
 async def test_metrics_tell_what_the_channels_carried(service: Service):
@@ -84,7 +84,7 @@ async def test_metrics_tell_what_the_channels_carried(service: Service):
     assert numbers["leaderboard_notices_lost_total"] >= 1
     for idle in ("channel_overflows", "channel_messages_unreadable", "milestones_dropped"):
         assert numbers[f"leaderboard_{idle}_total"] == 0
-    for counted in ("board_polls", "notices_heard"):
+    for counted in ("board_polls", "notices_received"):
         assert numbers[f"leaderboard_{counted}_total"] >= 0
     await metrics_once(service, lambda now: now["leaderboard_streams"] == 0)
 
