@@ -17,7 +17,7 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
 from app.services.moderation.flag_reviews import FlagReviews
-from app.services.moderation.moderation import Moderation
+from app.services.moderation.moderation_services import Moderation
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.submissions.issue_action_token import IssueToken

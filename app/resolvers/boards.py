@@ -12,7 +12,7 @@ from app.domain.boards.board_query import BoardQuery, around_view, page_view
 from app.domain.ids import parse_id
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
-from app.resolvers.selection import nested_views
+from app.resolvers.requested_views import nested_views
 from app.schema.arguments import Radius
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.boards.updates import LeaderboardUpdate, UserUpdate

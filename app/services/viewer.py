@@ -12,11 +12,11 @@ from app.domain.players.viewer import Viewer
 from app.domain.rules.flags import Flag
 from app.domain.users import Caller, Profile
 from app.runtime import Runtime
-from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.redis_or_postgres_reader import FallbackReader
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.reviews import Reviews
 from app.services.players.profile_cache import ProfileCache
-from app.services.submissions.action_tokens import ActionTokens
+from app.services.submissions.action_token_store import ActionTokens
 
 
 class ReadViewer:

@@ -24,7 +24,7 @@ from app.services.board_index import RedisCaller
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.redis_or_postgres_reader import FallbackReader
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
 from app.services.catalogue.cache import CatalogueService
@@ -38,12 +38,12 @@ from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
-from app.services.moderation.moderation import Moderation
+from app.services.moderation.moderation_services import Moderation
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
-from app.services.submissions.action_tokens import ActionTokens
+from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.issue_action_token import IssueToken
 from app.services.submissions.record_action import RecordAction

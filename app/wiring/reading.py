@@ -16,7 +16,7 @@ from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
 from app.services.board_index.rebuild import Rebuild
-from app.services.boards.fallback_reader import FallbackReader
+from app.services.boards.redis_or_postgres_reader import FallbackReader
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService

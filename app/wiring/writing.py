@@ -14,10 +14,10 @@ from app.services.ledger.amend import Amendments
 from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
-from app.services.moderation.moderation import Moderation, moderation_of
+from app.services.moderation.moderation_services import Moderation, moderation_of
 from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
-from app.services.submissions.action_tokens import ActionTokens
+from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
 from app.wiring.auth import secrets_of, verifiers_of

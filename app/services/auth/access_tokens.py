@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from app.domain.errors import BadUserInput, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey, user_id_of
-from app.domain.validation import clean_avatar_url, clean_username
+from app.domain.players.profile_validation import clean_avatar_url, clean_username
 from app.runtime import Runtime
 from app.services.auth.jwt_claims import (
     SHARED_SECRET_ALGORITHM,

@@ -18,7 +18,7 @@ from app.models.statements.ledger.amendments import find
 from app.models.statements.moderation.reviews import close_flag, find_flag, read_flags, read_held
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
-from app.services.moderation.corrections import Corrections
+from app.services.moderation.adjust_and_revert import Corrections
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)

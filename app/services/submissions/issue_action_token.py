@@ -8,7 +8,7 @@ from app.domain.ledger.idempotency import json_text
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.provision import UserProvisioning
-from app.services.submissions.action_tokens import ActionTokens, IssuedActionToken
+from app.services.submissions.action_token_store import ActionTokens, IssuedActionToken
 
 MAX_METADATA_BYTES = 2048
 

@@ -11,7 +11,7 @@ from uvicorn.config import Config
 
 from app.transport._upstream import OPEN, ClientDisconnected, Frame, ServerState, WebSocketsSansIOProtocol
 from app.transport.sockets.close_codes import CloseCode
-from app.transport.sockets.session import Session
+from app.transport.sockets.socket_event_handler import Session
 
 EXTENSION = "leaderboard.socket"
 """The key of the `SocketProtocol` in the `extensions` of the ASGI scope of a socket."""

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.errors import BadUserInput
-from app.domain.validation import clean_avatar_url, clean_username
+from app.domain.players.profile_validation import clean_avatar_url, clean_username
 
 
 @pytest.mark.parametrize(

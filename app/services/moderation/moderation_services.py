@@ -9,7 +9,7 @@ from uuid import UUID
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendments
 from app.services.ledger.post import Ledger
-from app.services.moderation.corrections import Corrections
+from app.services.moderation.adjust_and_revert import Corrections
 from app.services.moderation.delete_user import UserDeletion
 from app.services.moderation.reviews import Reviews
 from app.services.moderation.visibility import Visibility
