@@ -1,4 +1,4 @@
-"""Arguments and callers that fields of several modules have in common."""
+"""Arguments that fields of several modules have in common."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Annotated
 import strawberry
 
 from app.context import Context
-from app.domain.ledger.transactions import Actor
-from app.domain.users import Role
 from app.schema.arguments import UserId as UserId
 from app.schema.enums import Period
 
@@ -44,9 +42,3 @@ Offset = Annotated[
         )
     ),
 ]
-
-
-def moderator_of(context: Context) -> Actor:
-    """Return the caller as the actor of a decision. Raises Unauthenticated, or Forbidden for other roles."""
-    caller = context.require_role(Role.MODERATOR)
-    return Actor(caller.user_id, caller.role.value, context.address, context.user_agent)

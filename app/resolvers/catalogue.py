@@ -12,7 +12,8 @@ from app.domain.ids import parse_id
 from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.execution.documents.selection import CACHEABLE
-from app.resolvers.arguments import InCategory, Info, moderator_of
+from app.resolvers.arguments import InCategory, Info
+from app.resolvers.authorization import moderator_of
 from app.schema.catalogue.catalogue import Action, Category
 from app.schema.catalogue.changes import CatalogueChange, SaveActionInput, SaveCategoryInput
 

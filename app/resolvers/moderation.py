@@ -10,7 +10,8 @@ from strawberry.scalars import JSON
 from app.domain.ids import parse_id
 from app.domain.rate_limits import Activity
 from app.domain.users import Role
-from app.resolvers.arguments import Info, UserId, moderator_of
+from app.resolvers.arguments import Info, UserId
+from app.resolvers.authorization import moderator_of
 from app.schema.enums import FlagStatus
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, ModeratedUser

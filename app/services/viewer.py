@@ -12,7 +12,7 @@ from app.domain.players.viewer import Viewer
 from app.domain.rules.flags import Flag
 from app.domain.users import Caller, Profile
 from app.runtime import Runtime
-from app.services.boards.redis_or_postgres_reader import FallbackReader
+from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.reviews import Reviews
 from app.services.players.profile_cache import ProfileCache
@@ -25,7 +25,7 @@ class ReadViewer:
     def __init__(
         self,
         profiles: ProfileCache,
-        reader: FallbackReader,
+        reader: RedisOrPostgresReader,
         rate_limiter: RateLimiter,
         action_tokens: ActionTokens,
         reviews: Reviews,

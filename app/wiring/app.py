@@ -24,9 +24,9 @@ from app.services.board_index import RedisCaller
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.redis_or_postgres_reader import FallbackReader
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
+from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
@@ -92,7 +92,7 @@ class App:
     board_queries: BoardQueries
     history: PlayerHistory
     close_windows: CloseWindows
-    board_reader: FallbackReader
+    board_reader: RedisOrPostgresReader
     live_updates: LiveUpdates
     viewer: ReadViewer
     flag_reviews: FlagReviews

@@ -16,13 +16,14 @@ from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
 from app.services.board_index.rebuild import Rebuild
-from app.services.boards.redis_or_postgres_reader import FallbackReader
 from app.services.boards.postgres_reader import PostgresReader
+from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
+from app.stores.redis_clients import open_redis
 from app.stores.signal import Signal
-from app.wiring.stores import Stores, new_redis
+from app.wiring.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ReadServices:
     announcements: Announcements
     catalogue: CatalogueService
     profiles: ProfileCache
-    board_reader: FallbackReader
+    board_reader: RedisOrPostgresReader
     rebuild: Rebuild
     hub: Hub
 
@@ -43,7 +44,11 @@ async def create_read_services(
     settings: Settings, stores: Stores, runtime: Runtime, stack: AsyncExitStack
 ) -> ReadServices:
     """Create everything that reads; its background work is not started."""
-    backend = RedisBackend(lambda: new_redis(settings), runtime, prefix=f"{settings.redis_prefix}:")
+    redis_url = settings.redis_url
+    assert redis_url is not None
+    backend = RedisBackend(
+        lambda: open_redis(redis_url, timeout=settings.redis_timeout), runtime, prefix=f"{settings.redis_prefix}:"
+    )
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
@@ -53,7 +58,7 @@ async def create_read_services(
         stores.database, stores.housekeeping_index, stores.index_loader, catalogue, boards_replaced, runtime
     )
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
-    board_reader = FallbackReader(
+    board_reader = RedisOrPostgresReader(
         RedisReader(stores.board_index, profiles, runtime),
         PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.board_index,

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.cluster import RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 
 from app.config import Settings
 from app.runtime import Runtime
@@ -17,6 +13,7 @@ from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, Re
 from app.services.board_index import Keys as RedisKeys
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
+from app.stores.redis_clients import open_cluster, open_redis
 from app.stores.replicas import Replicas
 from app.stores.signal import Signal
 
@@ -73,38 +70,11 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
 
 
 def _command_client(settings: Settings, stack: AsyncExitStack) -> Redis:
-    redis = _new_cluster(settings) if settings.redis_cluster_enabled else new_redis(settings)
+    assert settings.redis_url is not None
+    open_client = open_cluster if settings.redis_cluster_enabled else open_redis
+    redis = open_client(settings.redis_url, timeout=settings.redis_timeout)
     stack.push_async_callback(redis.aclose)
     return redis
-
-
-def new_redis(settings: Settings) -> Redis:
-    """Create a client of one server, without retries and with short timeouts.
-
-    Channels use it in a cluster too, because a cluster delivers published messages on every node.
-    """
-    assert settings.redis_url is not None
-    pool = BlockingConnectionPool.from_url(
-        settings.redis_url,
-        max_connections=32,
-        timeout=settings.redis_timeout,
-        socket_timeout=settings.redis_timeout,
-        socket_connect_timeout=settings.redis_timeout,
-        retry=Retry(NoBackoff(), 0),
-    )
-    return Redis.from_pool(pool)
-
-
-def _new_cluster(settings: Settings) -> Redis:
-    """Create a client of a cluster. It has the same interface, and every call of the service uses keys of one slot."""
-    assert settings.redis_url is not None
-    cluster: Any = RedisCluster.from_url(
-        settings.redis_url,
-        socket_timeout=settings.redis_timeout,
-        socket_connect_timeout=4 * settings.redis_timeout,
-        retry=Retry(NoBackoff(), 1),
-    )
-    return cast(Redis, cluster)
 
 
 def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal) -> Database:

@@ -81,11 +81,15 @@ def ensure_supported_redis(settings: Settings) -> None:
         CommandError: Redis answers, and its version is too old.
     """
     from app.pubsub.channels.redis_backend import OUTAGES
+    from app.stores.redis_clients import open_redis
     from app.stores.redis_version import UnsupportedRedis, require_supported_version
-    from app.wiring.stores import MIN_HOUSEKEEPING_TIMEOUT, new_redis
+    from app.wiring.stores import MIN_HOUSEKEEPING_TIMEOUT
+
+    url = settings.redis_url
+    assert url is not None
 
     async def check() -> None:
-        async with new_redis(settings.model_copy(update={"redis_timeout": MIN_HOUSEKEEPING_TIMEOUT})) as redis:
+        async with open_redis(url, timeout=MIN_HOUSEKEEPING_TIMEOUT) as redis:
             await require_supported_version(redis)
 
     try:

@@ -11,8 +11,8 @@ import orjson
 
 from app.domain.errors import BadUserInput
 from app.domain.ledger.opening import Balance
-from app.domain.users import user_id_of
 from app.domain.players.profile_validation import clean_avatar_url, clean_username
+from app.domain.users import user_id_of
 
 BALANCE_FIELDS = ("user", "username", "score", "reached_at", "avatar_url")
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from app.domain.errors import BadUserInput, Unauthenticated
-from app.domain.users import Caller, Role, SigningKey, user_id_of
 from app.domain.players.profile_validation import clean_avatar_url, clean_username
+from app.domain.users import Caller, Role, SigningKey, user_id_of
 from app.runtime import Runtime
 from app.services.auth.jwt_claims import (
     SHARED_SECRET_ALGORITHM,

@@ -18,7 +18,7 @@ from app.domain.users import Profile
 from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
-from app.services.boards.redis_or_postgres_reader import FallbackReader
+from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.cacheable import Cacheable
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
@@ -34,7 +34,7 @@ class BoardQueries:
     def __init__(
         self,
         hub: Hub,
-        reader: FallbackReader,
+        reader: RedisOrPostgresReader,
         profiles: ProfileCache,
         catalogue: CatalogueService,
         runtime: Runtime,

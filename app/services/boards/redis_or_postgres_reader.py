@@ -22,7 +22,7 @@ POSTGRES_CACHE_SECONDS = 1.0
 """How long a read from PostgreSQL is shared: without Redis it would otherwise receive every client's query."""
 
 
-class FallbackReader:
+class RedisOrPostgresReader:
     """The reader behind queries and feeds; see `BoardReader`. Raises ServiceUnavailable if neither store answers."""
 
     def __init__(

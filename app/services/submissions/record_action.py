@@ -10,9 +10,9 @@ from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash,
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.players.profile_validation import clean_username
 from app.domain.rules.judge import server_policy
 from app.domain.users import Caller
-from app.domain.players.profile_validation import clean_username
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning

@@ -14,8 +14,8 @@ from starlette.types import Scope
 
 from app.config import Settings
 from app.domain.errors import BadUserInput
-from app.domain.users import Role
 from app.domain.players.profile_validation import clean_username
+from app.domain.users import Role
 from app.services.auth.access_tokens import mint
 from app.services.auth.signing_keys import SigningKeys
 from app.transport.errors import BadRequest, ClientDisconnected

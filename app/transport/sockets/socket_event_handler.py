@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Session(Protocol):
+class SocketEventHandler(Protocol):
     """The owner of an attached socket. Called from the event loop; no method may block or raise."""
 
     def received(self, text: bytes) -> None:

@@ -11,7 +11,7 @@ from uvicorn.config import Config
 
 from app.transport._upstream import OPEN, ClientDisconnected, Frame, ServerState, WebSocketsSansIOProtocol
 from app.transport.sockets.close_codes import CloseCode
-from app.transport.sockets.socket_event_handler import Session
+from app.transport.sockets.socket_event_handler import SocketEventHandler
 
 EXTENSION = "leaderboard.socket"
 """The key of the `SocketProtocol` in the `extensions` of the ASGI scope of a socket."""
@@ -34,7 +34,7 @@ class _NullQueue:
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Serves an ASGI application until it attaches a `Session`, and that session from then on.
+    """Serves an ASGI application until it attaches a `SocketEventHandler`, and that session from then on.
 
     A socket with a session has no task, no queue and no scope: messages are method calls, and frames are written to the
     transport directly. Guarantees:
@@ -60,7 +60,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.close_timeout = self.close_handshake_timeout
-        self._session: Session | None = None
+        self._session: SocketEventHandler | None = None
         self._attached = False
         self._stall_timer: TimerHandle | None = None
         self._backlog = 0
@@ -84,7 +84,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     # Called by the session
 
-    def attach(self, session: Session) -> None:
+    def attach(self, session: SocketEventHandler) -> None:
         """Attach a session. Called by the ASGI application before it accepts; the application returns right afterwards.
 
         Raises:
