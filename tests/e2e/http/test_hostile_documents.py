@@ -226,7 +226,7 @@ async def test_the_dearest_documents_that_pass_hold_the_loop_for_a_bounded_numbe
         body = engine.encode(response)
     assert not response.errors, response.errors
     assert len(body) > 1_000
-    assert longest.turns >= 2
+    assert longest.turns >= 1
     assert longest.steps <= MAX_STEPS
 
 
