@@ -79,7 +79,7 @@ async def engine(postgres_server: BreakableServer) -> AsyncIterator[AsyncEngine]
 
 @pytest.fixture
 def database(engine: AsyncEngine, outside: asyncpg.Connection) -> Database:
-    """A pool that keeps one connection, so that whoever comes next gets the one before, if it was kept."""
+    """Create a pool of one connection, so that the next user gets the same connection if it was kept."""
     return Database(engine, CircuitBreaker("test", POSTGRES_FAILURES, runtime_for(), threshold=1000))
 
 

@@ -32,7 +32,7 @@ class Transaction:
     delta: int = strawberry.field(description="The actual change of the all-time score in the category.")
     score: int = strawberry.field(description="The all-time score in the category after this entry.")
     actor_role: str = strawberry.field(
-        description="The role of whoever caused the entry, for example `player` or `moderator`."
+        description="The role of the caller who caused the entry, for example `player` or `moderator`."
     )
     reason: str | None = strawberry.field(
         description="The reason that a moderator gave. Null if there is none, or if the caller is not a moderator."

@@ -180,7 +180,7 @@ async def test_submissions_under_way_are_finished_by_a_stop(settings: Settings, 
             outcomes = await asyncio.gather(*work, return_exceptions=True)
         async with asyncio.timeout(TIMEOUT):
             await instance.process.wait()
-    # Whoever got an answer was paid; whoever did not learns from the other instance what happened.
+    # An answered player was paid; the others learn from the other instance what happened.
     for player, token, outcome in zip(players, tokens, outcomes, strict=True):
         player.http = service.http
         again = await player.submit(token)

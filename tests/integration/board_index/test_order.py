@@ -1,4 +1,4 @@
-"""One order, whoever is asked: Redis, PostgreSQL and a few lines of Python agree on every rank, ties included."""
+"""Redis, PostgreSQL and a few lines of Python agree on every rank, ties included."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ async def test_pages_deeper_than_any_offset_are_right(app: App, asker: Asker):
     assert [node["rank"] for node in onwards["nodes"]] == [size - 2, size - 1, size]
 
 
-async def test_a_cursor_goes_on_behind_its_place_when_whoever_stood_there_has_gone(app: App, asker: Asker):
+async def test_a_cursor_continues_behind_its_position_when_the_user_there_has_left(app: App, asker: Asker):
     rows = rows_of(50, 40, 30, 20, 10)
     await put_rows(app, rows)
     cursor = (await score_changes(asker, first=2))["pageInfo"]["endCursor"]

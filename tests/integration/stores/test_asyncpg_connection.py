@@ -186,7 +186,7 @@ async def test_a_connection_within_a_transaction_is_not_checked_out(database: Da
     async with database.driver() as connection:
         before = await value(connection, PID.text)
         driver = connection._driver
-    await driver.execute("BEGIN")  # As whoever had it before would, who still uses what was given back.
+    await driver.execute("BEGIN")  # As an earlier user would, who still uses the connection after returning it.
     async with lend(database) as lent:
         ((pid,),) = await lent.execute(PID, {})
         assert pid != before

@@ -271,7 +271,7 @@ async def test_while_nothing_answers_watchers_are_told_once_and_then_all_goes_on
         assert scores(watcher.last.page) == [20]
 
 
-async def test_whoever_comes_while_nothing_answers_gets_the_snapshot_when_something_does() -> None:
+async def test_a_subscriber_during_an_outage_gets_the_snapshot_when_a_store_answers() -> None:
     async with running_hub() as hub_fixture:
         hub_fixture.boards.redis = hub_fixture.boards.postgres = False
         watcher = await hub_fixture.watch()

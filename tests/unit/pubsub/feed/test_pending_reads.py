@@ -234,7 +234,7 @@ async def test_the_page_of_a_new_window_is_not_that_of_the_old_one() -> None:
         assert (page.page.board.window, page.page.entries) == (today.window.next, ())
 
 
-async def test_when_the_hub_stops_whoever_waits_is_told() -> None:
+async def test_pending_reads_end_with_an_error_when_the_hub_stops() -> None:
     async with running_hub() as hub_fixture:
         hub_fixture.boards.hold = asyncio.Event()
         waiting = asyncio.create_task(read(hub_fixture))

@@ -40,7 +40,7 @@ async def test_a_player_without_a_score_is_shown_without_a_rank() -> None:
         assert (watcher.last.standing.rank, watcher.last.previous_rank, watcher.last.score_delta) == (1, None, 10)
 
 
-async def test_whoever_is_overtaken_hears_by_whom() -> None:
+async def test_an_overtaken_user_is_told_by_whom() -> None:
     async with running_hub() as hub_fixture:
         await hub_fixture.score(1, 10)
         await hub_fixture.score(2, 5)
@@ -151,7 +151,7 @@ async def test_the_board_around_a_player_follows_them() -> None:
         assert watcher.last.page.entries[0].user == profile(10)
 
 
-async def test_whoever_leaves_is_not_read_any_more() -> None:
+async def test_a_user_without_subscribers_is_no_longer_read() -> None:
     async with running_hub() as hub_fixture:
         await hub_fixture.score(1, 10)
         watcher = await follow(hub_fixture, 1)
