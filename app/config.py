@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
@@ -130,6 +131,17 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, raw: object) -> object:
         return tuple(word.strip() for word in raw.split(",") if word.strip()) if isinstance(raw, str) else raw
+
+    @field_validator("fraud_thresholds", mode="before")
+    @classmethod
+    def _known_thresholds(cls, given: object) -> object:
+        if isinstance(given, dict):
+            known = {field.name for field in fields(Thresholds)}
+            if unknown := sorted(set(given) - known):
+                raise ValueError(
+                    f"there is no threshold {', '.join(unknown)}: it must be one of {', '.join(sorted(known))}"
+                )
+        return given
 
     @field_validator("trusted_proxies")
     @classmethod
