@@ -17,7 +17,7 @@ from app.domain.users import Caller
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
-from tests.support.wait_until import until
+from tests.support.wait_until import until, until_answer
 
 T = TypeVar("T")
 
@@ -123,10 +123,7 @@ async def setting(outside: asyncpg.Connection, name: str, value: str) -> AsyncIt
 
 async def sessions(outside: asyncpg.Connection, which: str) -> list[int]:
     """The processes of the service's sessions, of which there is at least one."""
-    async with asyncio.timeout(30):
-        while not (found := await outside.fetch(which)):  # noqa: ASYNC110  a session announces its state to nobody
-            await asyncio.sleep(0.001)
-    return [row["pid"] for row in found]
+    return [row["pid"] for row in await until_answer(lambda: outside.fetch(which), bool, interval=0.001)]
 
 
 async def test_while_sessions_are_frozen(

@@ -1,6 +1,6 @@
 """A connection on which PostgreSQL left something unanswered is not used again: what follows is really committed."""
 
-import asyncio
+import operator
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from typing import Any
@@ -15,6 +15,7 @@ from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from tests.support.runtime import runtime_for
 from tests.support.stores import BreakableServer
+from tests.support.wait_until import until_answer
 
 PID = text("SELECT pg_backend_pid() AS pid")
 INSERT = text("INSERT INTO milk (id) VALUES (:id)")
@@ -92,9 +93,7 @@ async def pid_of(database: Database) -> int:
 
 async def gone(outside: asyncpg.Connection, pid: int) -> None:
     """Return when PostgreSQL has done all that the session `pid` was sent, and has ended it."""
-    async with asyncio.timeout(30):
-        while await outside.fetchval(SESSIONS, pid):  # noqa: ASYNC110  a session that ends announces it to nobody
-            await asyncio.sleep(0.02)
+    await until_answer(lambda: outside.fetchval(SESSIONS, pid), operator.not_)
 
 
 async def insert(database: Database, way: Way, *ids: int) -> None:

@@ -85,7 +85,7 @@ async def test_no_argument_lets_in_what_cannot_be_held_and_others_are_served_mea
     }
     found = [slot for slot in slots(build_schema()._schema, known) if slot.kind == kind]
     assert found
-    # Whoever is deleted is of no use to the others.
+    # Users that are deleted first would be of no use to the other requests.
     found.sort(key=lambda slot: slot.name == "deleteUser")
     accept = "text/event-stream" if kind == "subscription" else "application/graphql-response+json"
     wrong = []

@@ -17,7 +17,7 @@ from tests.support.processes.old_redis import old_redis
 from tests.support.processes.service_instances import instance_of
 from tests.support.service import Service, serving, settings_for
 from tests.support.stores import BreakableServer
-from tests.support.wait_until import TIMEOUT
+from tests.support.wait_until import TIMEOUT, until_answer
 
 SUBSCRIBE = {"id": "1", "type": "subscribe", "payload": {"query": "subscription { leaderboardUpdates { kind } }"}}
 
@@ -110,10 +110,7 @@ async def metrics(service: Service) -> dict[str, float]:
 
 async def metrics_once(service: Service, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
     """The samples as soon as they meet `condition`."""
-    async with asyncio.timeout(40):
-        while not condition(numbers := await metrics(service)):  # noqa: ASYNC110  a page that is asked for has no event
-            await asyncio.sleep(0.05)
-    return numbers
+    return await until_answer(lambda: metrics(service), condition, timeout=40)
 
 
 @pytest.mark.timeout(200)  # The clients of these services take long to import.

@@ -1,6 +1,7 @@
 """Jobs run side by side on the instance that holds the lock, each on its own schedule."""
 
 import asyncio
+import operator
 from datetime import UTC, datetime
 
 import pytest
@@ -14,7 +15,7 @@ from app.stores.postgres import Database
 from app.telemetry.supervision import end
 from app.wiring import App
 from tests.support.background_jobs import QUICK, Work, ask, competing, database_at, holder, instance
-from tests.support.wait_until import until
+from tests.support.wait_until import until, until_answer
 
 SESSIONS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'
@@ -170,9 +171,7 @@ async def test_the_session_of_the_lock_is_outside_of_the_pool_and_of_transaction
             assert state == "idle"
             async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as refused:
                 assert refused is None
-        async with asyncio.timeout(30):
-            while await ask(database_url, SESSIONS):  # noqa: ASYNC110  an end of a session has no event
-                await asyncio.sleep(0.05)
+        await until_answer(lambda: ask(database_url, SESSIONS), operator.not_)
 
 
 async def test_a_cancelled_leader_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
@@ -182,9 +181,7 @@ async def test_a_cancelled_leader_leaves_neither_the_lock_nor_its_session_behind
             work.may_end.clear()
             async with competing(database, work.job()) as jobs:
                 await until(lambda jobs=jobs: jobs.is_leader, timeout=30)
-            async with asyncio.timeout(30):
-                while await ask(database_url, SESSIONS):  # noqa: ASYNC110  an end of a session has no event
-                    await asyncio.sleep(0.05)
+            await until_answer(lambda: ask(database_url, SESSIONS), operator.not_)
 
 
 async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
@@ -201,9 +198,7 @@ async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_sess
             async with database.connect() as connection:
                 held = (await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})).scalar_one()
             assert not held, f"a session of the pool has the lock after {turns} turns"
-        async with asyncio.timeout(30):
-            while await ask(database_url, LOCKS):  # noqa: ASYNC110  an end of a session has no event
-                await asyncio.sleep(0.05)
+        await until_answer(lambda: ask(database_url, LOCKS), operator.not_)
 
 
 async def test_any_instance_can_run_a_job_on_demand(app: App):

@@ -15,7 +15,7 @@ from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from tests.support.runtime import runtime_for
-from tests.support.wait_until import TIMEOUT
+from tests.support.wait_until import TIMEOUT, until_answer
 
 PID = text("SELECT pg_backend_pid()")
 INSERT = text("INSERT INTO milk (id) VALUES (:id)")
@@ -103,9 +103,7 @@ async def begun(database_url: str, statement: str) -> None:
     )
     connection = await asyncpg.connect(database_url.replace("+asyncpg", ""), timeout=TIMEOUT)
     try:
-        async with asyncio.timeout(TIMEOUT):
-            while not await connection.fetchval(running, statement):  # noqa: ASYNC110  of another process
-                await asyncio.sleep(0.01)
+        await until_answer(lambda: connection.fetchval(running, statement), bool)
     finally:
         await connection.close()
 
