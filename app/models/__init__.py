@@ -6,6 +6,7 @@ from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
+from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.flags import Flag
 from app.models.tables.milestones import ReachedMilestone
 from app.models.tables.scores import Score
@@ -18,11 +19,13 @@ __all__ = [
     "ActionToken",
     "AnchoredHead",
     "Base",
+    "CacheGeneration",
     "CatalogueChange",
     "Category",
     "ClosedWindow",
     "Flag",
     "LedgerAnchor",
+    "MissedWrite",
     "ReachedMilestone",
     "Score",
     "ScoreHistogramRow",

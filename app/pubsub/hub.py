@@ -13,7 +13,7 @@ from uuid import UUID
 
 from broadcaster import Broadcast
 
-from app.domain.boards.board import TOP, BoardUpdate, Page, board_of
+from app.domain.boards.board import TOP, Board, BoardUpdate, Page, board_of
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Around, Head, Player, S, Slice, View, with_extra_views
@@ -149,6 +149,12 @@ class Hub:
             self.counters.notifications += 1
             if (feed := self._feeds.get(change.board)) is not None:
                 feed.notify_changed(change.version, top_moved=change.top_moved)
+
+    def reread_own_writes(self, boards: Iterable[Board]) -> None:
+        """Read boards again that this process has changed and that Redis does not have: its readers see its writes."""
+        for board in boards:
+            if (feed := self._feeds.get(board.key)) is not None:
+                feed.reread_own_write()
 
     def invalidate(self) -> None:
         """Read every board again: a store came or went, or what boards show of all users changed."""

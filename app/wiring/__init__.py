@@ -37,6 +37,9 @@ async def open_app(
         app = await build_app(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
         await app.catalogue.refresh()
+        # Before anything is read from Redis, which may lack what was committed before this start.
+        await app.missed_writes.refresh()
+        await app.profile_generation.refresh()
         await stack.enter_async_context(background_work(app, housekeeping=housekeeping))
         try:
             yield app

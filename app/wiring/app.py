@@ -21,6 +21,7 @@ from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens
 from app.services.auth.jwks import JwksKeys
 from app.services.board_index import RedisCaller
+from app.services.board_index.missed_writes import MissedWrites
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.close_windows import CloseWindows
@@ -40,6 +41,7 @@ from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
 from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_generation import ProfileGeneration
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -77,6 +79,7 @@ class App:
     milestones: Milestones
     player_profile: ReadPlayerProfile
     profiles: ProfileCache
+    profile_generation: ProfileGeneration
     users: UserProvisioning
     issue_token: IssueToken
     submit_score: SubmitScore
@@ -97,6 +100,7 @@ class App:
     viewer: ReadViewer
     flag_reviews: FlagReviews
     catalogue_lists: CatalogueLists
+    missed_writes: MissedWrites
     rebuild: Rebuild
     reconcile: Reconcile
     seeding: Seed

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from app.services.catalogue.refresh import CatalogueRefresh
 from app.services.invalidation import Invalidation
-from app.services.ledger.repair_missed import RepairMissed
 from app.telemetry.supervision import end
 from app.wiring.app import App
 
@@ -26,7 +26,9 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         "notices": app.notices.run,
         "hub": app.hub.run,
         "catalogue": CatalogueRefresh(app.catalogue, app.rebuild.request).run,
-        "repair": RepairMissed(app.after_commit, app.reconcile.recent).run,
+        "missed writes": app.missed_writes.run_refresh,
+        "repair": partial(app.missed_writes.run_repair, app.reconcile.recent),
+        "profile generation": app.profile_generation.run,
         "milestones": app.milestones.run,
     }
     if app.jwks:

@@ -83,6 +83,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
+        profile_generation=reading.profile_generation,
         users=writing.users,
         issue_token=IssueToken(writing.action_tokens, catalogue, writing.users),
         submit_score=SubmitScore(
@@ -115,6 +116,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         ),
         flag_reviews=FlagReviews(writing.moderation.reviews, reading.profiles),
         catalogue_lists=CatalogueLists(catalogue),
+        missed_writes=reading.missed_writes,
         rebuild=reading.rebuild,
         reconcile=reconcile,
         seeding=Seed(database, catalogue, runtime),

@@ -15,12 +15,14 @@ from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
+from app.services.board_index.missed_writes import MissedWrites
 from app.services.board_index.rebuild import Rebuild
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_generation import ProfileGeneration
 from app.stores.redis_clients import open_redis
 from app.stores.signal import Signal
 from app.wiring.stores import Stores
@@ -28,14 +30,21 @@ from app.wiring.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class ReadServices:
-    """The objects that answer queries and subscriptions."""
+    """The objects that answer queries and subscriptions.
+
+    Attributes:
+        caches_outdated: Called when what caches in memory have of users may no longer be in PostgreSQL.
+    """
 
     backend: RedisBackend
     notices: Notices
     announcements: Announcements
     catalogue: CatalogueService
     profiles: ProfileCache
+    profile_generation: ProfileGeneration
+    caches_outdated: Signal
     board_reader: RedisOrPostgresReader
+    missed_writes: MissedWrites
     rebuild: Rebuild
     hub: Hub
 
@@ -52,10 +61,22 @@ async def create_read_services(
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
     catalogue = CatalogueService(stores.database, settings.score_cap)
-    profiles = ProfileCache(stores.database, stores.redis, stores.redis_caller, settings.redis_prefix)
-    boards_replaced = Signal()
+    caches_outdated, boards_replaced, copies_changed = Signal(), Signal(), Signal()
+    profile_generation = ProfileGeneration(stores.database, caches_outdated)
+    profiles = ProfileCache(
+        stores.database, stores.redis, stores.redis_caller, settings.redis_prefix, profile_generation
+    )
+    missed_writes = MissedWrites(
+        stores.database, stores.board_index, uuid7(runtime.clock(), runtime.random_bytes), copies_changed
+    )
     rebuild = Rebuild(
-        stores.database, stores.housekeeping_index, stores.index_loader, catalogue, boards_replaced, runtime
+        stores.database,
+        stores.housekeeping_index,
+        stores.index_loader,
+        catalogue,
+        boards_replaced,
+        profile_generation.begin_next,
+        runtime,
     )
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = RedisOrPostgresReader(
@@ -63,10 +84,24 @@ async def create_read_services(
         PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
+        missed_writes.is_complete,
         lambda: stores.database.breaker.is_open,
         runtime,
     )
     hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime))
-    boards_replaced.connect(hub.invalidate)
-    stores.availability_changed.connect(hub.invalidate)
-    return ReadServices(backend, notices, Announcements(notices), catalogue, profiles, board_reader, rebuild, hub)
+    caches_outdated.connect(profiles.invalidate_all)
+    for signal in (caches_outdated, boards_replaced, copies_changed, stores.availability_changed):
+        signal.connect(hub.invalidate)
+    return ReadServices(
+        backend,
+        notices,
+        Announcements(notices),
+        catalogue,
+        profiles,
+        profile_generation,
+        caches_outdated,
+        board_reader,
+        missed_writes,
+        rebuild,
+        hub,
+    )

@@ -50,7 +50,8 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     database = _database(settings.database_url, settings, runtime, stack, availability_changed)
     replicas = [_database(url, settings, runtime, stack, Signal()) for url in settings.database_replica_urls]
     redis = _command_client(settings, stack)
-    redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed))
+    redis_breaker = CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed)
+    redis_caller = RedisCaller(redis_breaker, reads_while_read_only=False)
     housekeeping_timeout = max(MIN_HOUSEKEEPING_TIMEOUT, settings.redis_timeout)
     housekeeping_redis = _command_client(settings.model_copy(update={"redis_timeout": housekeeping_timeout}), stack)
     housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime))

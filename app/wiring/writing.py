@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 
 from app.config import Settings
+from app.domain.boards.board import Board
 from app.runtime import Runtime
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
@@ -57,15 +59,24 @@ def create_write_services(
         database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision
     )
     milestones = Milestones(database, announcements.milestone_reached)
+
+    def reread_own_writes(boards: Collection[Board]) -> None:
+        reading.board_reader.outdate(boards)
+        reading.hub.reread_own_writes(boards)
+
     after_commit = AfterCommit(
         stores.board_index,
         reading.hub.notify_changed,
         reading.rebuild.request,
         milestones.handle_rank,
+        reading.missed_writes.record,
+        reread_own_writes,
         max_batch_size=batch,
     )
     max_history = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0
     account_cache = AccountCache(runtime, max_history=max_history, has_notices=reading.backend.healthy.is_set)
+    for cache in (account_cache, users):
+        reading.caches_outdated.connect(cache.invalidate_all)
     ledger = Ledger(
         database,
         AccountLoader(database, account_cache, max_history=max_history),

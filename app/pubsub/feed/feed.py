@@ -66,6 +66,7 @@ class Feed:
         self._wake = asyncio.Event()
         self._version_check_due = False
         self._reread_due = False
+        self._own_write_due = False
         self._refreshing = False
         self._announced: Version | None = None
         self._shared_head: Page | None = None
@@ -94,6 +95,11 @@ class Feed:
         """Read again, although the version may be the same."""
         self._reread_due = True
         self._wake.set()
+
+    def reread_own_write(self) -> None:
+        """Read again, soon and also while PostgreSQL replaces Redis, because this process has changed the board."""
+        self._own_write_due = True
+        self.invalidate()
 
     def check_version(self) -> None:
         """Check the version now, because notifications may have been lost."""
@@ -193,7 +199,9 @@ class Feed:
         head, schedule = self._subscribers.head, self._schedule
         if head is not None and schedule.failing:
             return replace(head, stale=True)
-        return head if schedule.fallback and schedule.is_fresh(self._clock.monotonic()) else None
+        if self._own_write_due or not schedule.fallback:
+            return None
+        return head if schedule.is_fresh(self._clock.monotonic()) else None
 
     def _share(self, head: Page, view: Slice) -> SharedPage:
         page = replace(head, source=Source.MEMORY).page_of_head(view.limit, view.offset)
@@ -213,7 +221,12 @@ class Feed:
 
     def _next_read_at(self) -> float:
         due = self._refresh_due or bool(self._subscribers.unread_views)
-        return self._schedule.next_at(check_version=self._version_check_due, due=due, waiting=bool(self._pending_reads))
+        return self._schedule.next_at(
+            check_version=self._version_check_due,
+            due=due,
+            own_write=self._own_write_due,
+            waiting=bool(self._pending_reads),
+        )
 
     def _seconds_to_last_read(self) -> float:
         """Return the seconds until the last read of the window, by the wall clock, which may be adjusted."""
@@ -246,6 +259,7 @@ class Feed:
         # state.
         self._refreshing = self._refresh_due or self._version_check_due
         self._version_check_due, self._reread_due, self._announced = False, False, None
+        self._own_write_due = False
         try:
             async with asyncio.timeout(self._timing.read_timeout):
                 if must_read or not await self._is_unchanged():
@@ -292,7 +306,8 @@ class Feed:
     def _handle_success(self, started: float, pending_before: int) -> None:
         head = self._subscribers.head
         assert head is not None
-        self._schedule.confirm(started, fallback=head.source is Source.POSTGRES)
+        took = self._clock.monotonic() - started
+        self._schedule.confirm(started, fallback=head.source is Source.POSTGRES, took=took)
         if self._announced is not None and self._versions.covers(self._announced):
             self._announced = None
         # Queries that arrived during this read may expect a newer version; they keep waiting if a notification came.

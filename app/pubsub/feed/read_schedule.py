@@ -6,6 +6,9 @@ import math
 
 from app.pubsub.feed.timing import FeedTiming
 
+FALLBACK_PAUSE = 4.0
+"""How many times as long as the last read took is waited between two reads while PostgreSQL replaces Redis."""
+
 
 class ReadSchedule:
     """The times of one feed in monotonic seconds, and when to read next.
@@ -24,14 +27,16 @@ class ReadSchedule:
         self.used_at = now
         self.failing = False
         self.fallback = False
+        self._took = 0.0
         self._timing = timing
 
-    def next_at(self, *, check_version: bool, due: bool, waiting: bool) -> float:
+    def next_at(self, *, check_version: bool, due: bool, own_write: bool, waiting: bool) -> float:
         """Return the time of the next read or check.
 
         Args:
             check_version: Notifications may have been lost.
             due: There is something new to read.
+            own_write: This process has changed the board.
             waiting: Queries wait for the next read.
         """
         timing = self._timing
@@ -40,10 +45,12 @@ class ReadSchedule:
         if self.failing:
             return self.tried_at + timing.poll_interval
         times = [self.confirmed_at + (timing.fallback_interval if self.fallback else timing.poll_interval)]
-        if due:
-            times.append(self.tried_at + (timing.fallback_interval if self.fallback else timing.coalesce_seconds))
+        if due and self.fallback and not own_write:
+            times.append(self.tried_at + timing.fallback_interval)
+        elif due:
+            times.append(self.tried_at + max(timing.coalesce_seconds, self._pause))
         if waiting:
-            times.append(self.tried_at + timing.min_query_interval)
+            times.append(self.tried_at + max(timing.min_query_interval, self._pause))
         return min(times)
 
     def is_fresh(self, now: float) -> bool:
@@ -54,8 +61,14 @@ class ReadSchedule:
         """Whether the feed was not used for so long that it can be released."""
         return now >= self.used_at + self._timing.idle_timeout
 
-    def confirm(self, started: float, *, fallback: bool) -> None:
-        """Record that a read or check which began at `started` confirmed the state."""
+    @property
+    def _pause(self) -> float:
+        """Seconds that PostgreSQL is left alone after a read, so that it is not busy with one board only."""
+        return min(FALLBACK_PAUSE * self._took, self._timing.fallback_interval) if self.fallback else 0.0
+
+    def confirm(self, started: float, *, fallback: bool, took: float) -> None:
+        """Record that a read or check which began at `started`, and took so long, confirmed the state."""
+        self._took = took
         self.confirmed_at = started
         self.failing = False
         self.fallback = fallback

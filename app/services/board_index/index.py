@@ -8,18 +8,24 @@ from datetime import datetime
 from pathlib import Path
 from struct import Struct
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
 
 from app.domain.boards.board import TOP, Board, Version
 from app.domain.instants import to_micros
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
 from app.runtime import Runtime
-from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys, version_field
+from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys, window_epoch
 from app.stores.redis import RedisCaller
 
-SCRIPT_FOLDER = Path(__file__).parent
+SCRIPT_FOLDER = Path(__file__).parent / "lua"
+
+SEEN_SLOTS = 12
+SEEN_SLOT_SECONDS = 10
+"""Redis keeps the newest transaction of each of the last 12 intervals of 10 seconds in which it was written to."""
 
 PACKED_ROW = Struct(">HBiQQ16s")
 """A row as `put.lua` takes it: board, visible, sort key, revision, reached_at, user id."""
@@ -29,7 +35,16 @@ ViewRequest = tuple[str, bytes | int, bytes | int | str]
 
 
 class BoardNotLoaded(Exception):
-    """Redis does not have the category: its boards must be read from PostgreSQL, and rebuilt."""
+    """Redis does not have the board, or only a copy that cannot be believed: it must be read from PostgreSQL.
+
+    The copy may be of another run of the server, or of another epoch, or incomplete. Open boards are rebuilt.
+    """
+
+
+def register_script(redis: Redis, name: str) -> AsyncScript:
+    """Return the script of this name, preceded by what all scripts of the board index have in common."""
+    texts = [(SCRIPT_FOLDER / f"{part}.lua").read_text() for part in ("copy", name)]
+    return redis.register_script("\n".join(texts))
 
 
 class Ranks(NamedTuple):
@@ -71,19 +86,29 @@ class BoardIndex:
         self._redis_caller = redis_caller
         self._keys = keys
         self._runtime = runtime
-        self._put = redis.register_script((SCRIPT_FOLDER / "put.lua").read_text())
-        self._views = redis.register_script((SCRIPT_FOLDER / "views.lua").read_text())
+        self._put = register_script(redis, "put")
+        self._views = register_script(redis, "views")
 
-    async def put(self, score_changes: Sequence[ScoreChange]) -> PutResult:
+    @property
+    def refuses_writes(self) -> bool:
+        """Whether Redis has refused a write and has accepted none since."""
+        return self._redis_caller.refuses_writes
+
+    async def put(self, score_changes: Sequence[ScoreChange], transaction_id: UUID | None = None) -> PutResult:
         """Store rows of one category, publish which boards changed, and return the ranks before and after.
 
         Rows are absolute and guarded by their revision, so that a repeated put changes nothing.
+
+        Args:
+            score_changes: The rows.
+            transaction_id: The newest transaction that the rows come from, to find out later whether PostgreSQL still
+                has it.
 
         Raises:
             BoardNotLoaded: The category is not loaded.
         """
         category = score_changes[0].board.category
-        answer = await self._write("put", score_changes)
+        answer = await self._write("put", score_changes, transaction_id=transaction_id)
         if answer is None:
             raise BoardNotLoaded(category)
         flat, changes = answer
@@ -95,9 +120,14 @@ class BoardIndex:
             ],
         )
 
-    async def load(self, score_changes: Sequence[ScoreChange]) -> None:
-        """Store rows of one category without publishing changes, also while the category is being loaded."""
-        await self._write("load", score_changes)
+    async def load(self, score_changes: Sequence[ScoreChange], epoch: str) -> None:
+        """Store rows of one category without publishing changes, while `epoch` is being loaded.
+
+        Raises:
+            BoardNotLoaded: The epoch is over.
+        """
+        if await self._write("load", score_changes, epoch) is None:
+            raise BoardNotLoaded(score_changes[0].board.category)
 
     async def views(self, board: Board, requests: Iterable[ViewRequest]) -> ViewsReply:
         """Read all `requests` at one version. Raises BoardNotLoaded."""
@@ -111,38 +141,47 @@ class BoardIndex:
         epoch, number, changed_at, total, *views = answer
         if total == 0 and board.window.is_closed(self._runtime.clock()):
             raise BoardNotLoaded(board.category)  # A window that was evicted looks like an empty one.
-        return ViewsReply(Version(epoch.decode(), int(number)), int(changed_at), total, views)
+        return ViewsReply(Version(window_epoch(epoch.decode(), board), int(number)), int(changed_at), total, views)
+
+    async def probe(self, category: str) -> None:
+        """Write to the server that has a category, to find out whether it accepts writes."""
+        await self._redis_caller(lambda: self._redis.set(self._keys.probe(category), 1, ex=60), writes=True)
 
     async def version(self, board: Board) -> Version:
         """Read the version of a board. Raises BoardNotLoaded."""
-        fields = ["epoch", "ready", version_field(board.window.key)]
-        meta = self._keys.meta(board.category)
-        epoch, ready, number = await self._redis_caller(lambda: self._redis.hmget(meta, fields))
-        if epoch is None or ready is None:
-            raise BoardNotLoaded(board.category)
-        return Version(epoch.decode(), int(number or 0))
+        return (await self.views(board, ())).version
 
-    async def _write(self, mode: str, score_changes: Sequence[ScoreChange]) -> Sequence[Any] | None:
+    async def _write(
+        self, mode: str, score_changes: Sequence[ScoreChange], epoch: str = "", transaction_id: UUID | None = None
+    ) -> Sequence[Any] | None:
         boards = list(dict.fromkeys(change.board for change in score_changes))
         number = {board: index for index, board in enumerate(boards, 1)}
         now = self._runtime.clock()
         first = board_keys(self._keys, boards[0])
         keys = [first.meta]
-        arguments: list[Any] = [mode, first.channel, to_micros(now), TOP, len(boards)]
+        seen = ("", "") if transaction_id is None else (_seen_field(now), str(transaction_id))
+        arguments: list[Any] = [mode, epoch, first.channel, to_micros(now), TOP, *seen, len(boards)]
         for board in boards:
             names = board_keys(self._keys, board)
             keys += (names.order, names.members)
             arguments += (names.window, *_lifetime(names, now))
         arguments.append(b"".join(_pack(change, number[change.board]) for change in score_changes))
-        answer: Sequence[Any] | None = await self._redis_caller(lambda: self._put(keys=keys, args=arguments))
+        answer: Sequence[Any] | None = await self._redis_caller(
+            lambda: self._put(keys=keys, args=arguments), writes=True
+        )
         return answer
+
+
+def _seen_field(now: datetime) -> str:
+    return f"seen:{int(now.timestamp() / SEEN_SLOT_SECONDS) % SEEN_SLOTS}"
 
 
 def _lifetime(names: BoardKeys, now: datetime) -> tuple[int, int]:
     """Return the seconds until a board leaves Redis (at least 1; 0: never), and 1 if its window is closed, else 0."""
     if names.ends_at is None:
         return 0, 0
-    return max(1, int((names.ends_at + RETENTION - now).total_seconds())), int(now >= names.ends_at)
+    # A minute more than it is read for, so that readers never find a part of it.
+    return max(1, int((names.ends_at + RETENTION - now).total_seconds()) + 60), int(now >= names.ends_at)
 
 
 def _pack(change: ScoreChange, board: int) -> bytes:

@@ -1,10 +1,22 @@
-"""The layout of boards in Redis. Only this module and the two Lua scripts depend on it.
+"""The layout of boards in Redis. Only this module and the Lua scripts depend on it.
 
 For each board a sorted set and a hash, all under the category's hash tag:
 
-    lb:{global}:meta                   epoch, ready, versions          one per category
+    lb:{global}:meta                   the identity of the copies      one per category
     lb:{global}:DAILY:2026-11-20       member -> sort key              the order
     lb:{global}:DAILY:2026-11-20:m     user id -> reached_at, revision  to find a user's member
+
+The fields of `meta`:
+
+    epoch, run, origin      the copies' identity: when they were loaded, into which run of the Redis server, and from
+                            which PostgreSQL (its system identifier and timeline)
+    ready                   they are loaded whole, so that they are read
+    repaired                microseconds: they have everything that was committed before
+    seen:<slot>             the newest transaction that was put in one interval of time
+    v:<window>, t:<window>  version and time of the last change, in microseconds
+    n:<window>              the numbers of visible and of all users; missing while nobody is on the board
+
+A window without a field `n:` was never written to in this epoch: whatever keys it has are of another one.
 
 A member is 8 bytes of `reached_at` (big-endian microseconds) and the 16 bytes of the user id. Scores are stored
 negated where the highest leads. Ascending order of (score, member) *is* board order, ties included, so a rank is one
@@ -19,7 +31,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.domain.boards.board import Board
+from app.domain.catalogue.catalogue import Category
 from app.domain.instants import from_micros, to_micros
+from app.domain.ledger.posting import boards_for
 from app.pubsub.channels.events import boards_channel
 
 RETENTION = timedelta(days=2)
@@ -83,9 +97,19 @@ class Keys(NamedTuple):
         """Return the name of the channel on which the category's changes are published."""
         return f"{self.prefix}:{boards_channel(category)}"
 
+    def probe(self, category: str) -> str:
+        """Return the key that is written to find out whether writes are accepted, next to the category's boards."""
+        return f"{self.prefix}:{{{category}}}:probe"
+
     def rebuild_lock(self, category: str) -> str:
         """Return the key of the lock of the process that loads a category."""
         return f"{self.prefix}:{{{category}}}:rebuild"
+
+
+def windows_in_index(category: Category, now: datetime) -> list[Board]:
+    """Return the boards of a category that Redis may have: the open ones, then those that ended within `RETENTION`."""
+    instants = [now - timedelta(days=days) for days in range(RETENTION.days + 1)]
+    return list(dict.fromkeys(board for instant in instants for board in boards_for(category, instant)))
 
 
 def is_evicted(board: Board, now: datetime) -> bool:
@@ -94,11 +118,11 @@ def is_evicted(board: Board, now: datetime) -> bool:
     return ends is not None and now >= ends + RETENTION
 
 
-def version_field(window: str) -> str:
-    """Return the field of the `meta` hash that has the version of a window."""
-    return f"v:{window}"
+def window_epoch(epoch: str, board: Board) -> str:
+    """Return the epoch of one board, in which its versions never decrease: each window counts its own from 0."""
+    return f"{epoch}/{board.window.key}"
 
 
 def window_of_field(field: str) -> str | None:
-    """Return the window that a field of the `meta` hash is about (version or time of change); None for others."""
-    return field[2:] if field[:2] in ("v:", "t:") else None
+    """Return the window that a field of the `meta` hash is about (version, time, sizes); None for others."""
+    return field[2:] if field[:2] in ("v:", "t:", "n:") else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -11,8 +12,49 @@ from redis.asyncio import Redis
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import parse_window
+from app.domain.instants import from_micros, to_micros
+from app.services.board_index.index import register_script
 from app.services.board_index.layout import Keys, is_evicted, window_of_field
 from app.stores.redis import RedisCaller
+
+
+@dataclass(frozen=True, slots=True)
+class CopyState:
+    """What Redis has of a category.
+
+    Attributes:
+        epoch: The epoch of the copies; None if there is none.
+        is_of_this_run: Whether they were written to the present run of the server: a restart may restore a dump.
+        is_ready: Whether they were loaded whole.
+        origin: The PostgreSQL that they were loaded from.
+        repaired_until: They have everything that was committed before.
+        torn: The windows that are no longer whole, because something was evicted or deleted.
+        seen: Transactions that were put, among them the newest one.
+    """
+
+    epoch: str | None
+    is_of_this_run: bool
+    is_ready: bool
+    origin: str
+    repaired_until: datetime
+    torn: Sequence[str]
+    seen: Sequence[UUID]
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether readers believe the copies of windows that are not torn."""
+        return self.is_of_this_run and self.is_ready
+
+    @property
+    def fault(self) -> str | None:
+        """Why the category must be loaded; None if it is loaded whole."""
+        if self.epoch is None:
+            return "missing"
+        if not self.is_of_this_run:
+            return "other_run"
+        if not self.is_ready:
+            return "not_ready"
+        return "incomplete" if self.torn else None
 
 
 class IndexLoader:
@@ -22,32 +64,47 @@ class IndexLoader:
         self._redis = redis
         self._redis_caller = redis_caller
         self._keys = keys
+        self._begin = register_script(redis, "begin")
+        self._amend = register_script(redis, "amend")
+        self._examine = register_script(redis, "examine")
+        self._remove = register_script(redis, "remove")
 
-    async def run_id(self) -> str:
-        """Return the identity of the current run of the Redis server."""
-        facts = await self._redis_caller(lambda: self._redis.info("server"))
-        return str(facts["run_id"])
+    async def examine(self, category: str, boards: Iterable[Board] = ()) -> CopyState:
+        """Return the state of a category, and which of `boards` are torn."""
+        known = list(boards)
+        keys, windows = self._keys_of(category, known), [board.window.key for board in known]
+        answer = await self._redis_caller(lambda: self._examine(keys=keys, args=windows))
+        epoch, of_this_run, ready, origin, repaired, torn, seen = answer
+        return CopyState(
+            None if epoch is None else epoch.decode(),
+            bool(of_this_run),
+            bool(ready),
+            origin.decode(),
+            from_micros(int(repaired)),
+            [window.decode() for window in torn],
+            [UUID(one.decode()) for one in seen],
+        )
 
-    async def is_complete(self, category: str, run_id: str) -> bool:
-        """Whether the category was loaded into this run of the server: a restart may restore an old snapshot."""
-        meta = self._keys.meta(category)
-        ready: bytes | None = await self._redis_caller(lambda: self._redis.hget(meta, "ready"))
-        return ready is not None and ready.decode() == run_id
+    async def begin(self, category: str, boards: Iterable[Board], epoch: str, origin: str, now: datetime) -> None:
+        """Delete the boards of a category and begin a new epoch. Puts are accepted from now on, reads after `finish`.
 
-    async def begin(self, category: str, boards: Iterable[Board], epoch: str) -> None:
-        """Empty the boards of a category and begin a new epoch. Puts are accepted from now on, reads after `finish`."""
-        pipe = self._redis.pipeline(transaction=True)
-        # By name, because pipelines of a cluster do not have the methods for several keys.
-        pipe.execute_command("DEL", self._keys.meta(category))
-        for board in boards:
-            pipe.execute_command("UNLINK", self._keys.order(board), self._keys.members(board))
-        pipe.hset(self._keys.meta(category), "epoch", epoch)
-        await self._redis_caller(pipe.execute)
+        Args:
+            category: The category.
+            boards: All boards that Redis may have of it; those that are not loaded afterwards count as absent.
+            epoch: The new epoch.
+            origin: The PostgreSQL that the rows come from.
+            now: The time from which on committed rows are put by their writers.
+        """
+        keys = self._keys_of(category, boards)
+        await self._redis_caller(lambda: self._begin(keys=keys, args=[epoch, origin, to_micros(now)]), writes=True)
 
-    async def finish(self, category: str, run_id: str) -> None:
-        """Mark the category as loaded, so that it is read."""
-        meta = self._keys.meta(category)
-        await self._redis_caller(lambda: self._redis.hset(meta, "ready", run_id))
+    async def finish(self, category: str, epoch: str) -> bool:
+        """Mark the category as loaded, so that it is read; return False if the epoch is over."""
+        return await self._set(category, epoch, "ready", 1)
+
+    async def set_repaired(self, category: str, epoch: str, until: datetime) -> bool:
+        """Record that the copies have everything that was committed before `until`, unless the epoch is over."""
+        return await self._set(category, epoch, "repaired", to_micros(until))
 
     async def delete_evicted_versions(self, category: str, now: datetime) -> None:
         """Delete the versions of boards that were evicted."""
@@ -55,23 +112,23 @@ class IndexLoader:
         fields = [raw.decode() for raw in await self._redis_caller(lambda: self._redis.hkeys(meta))]
         gone = [field for field in fields if (window := window_of_field(field)) and _is_evicted(category, window, now)]
         if gone:
-            await self._redis_caller(lambda: self._redis.hdel(meta, *gone))
+            await self._redis_caller(lambda: self._redis.hdel(meta, *gone), writes=True)
 
     async def lock(self, category: str, owner: str, seconds: int) -> bool:
         """Acquire the rebuild lock of a category for `seconds`, or extend it; return whether `owner` has it."""
         key = self._keys.rebuild_lock(category)
         holder: bytes | None = await self._redis_caller(
-            lambda: self._redis.set(key, owner, nx=True, get=True, ex=seconds)
+            lambda: self._redis.set(key, owner, nx=True, get=True, ex=seconds), writes=True
         )
         if holder is None:
             return True
         if holder != owner.encode():
             return False
-        return bool(await self._redis_caller(lambda: self._redis.expire(key, seconds)))
+        return bool(await self._redis_caller(lambda: self._redis.expire(key, seconds), writes=True))
 
     async def unlock(self, category: str) -> None:
         """Release the rebuild lock of a category."""
-        await self._redis_caller(lambda: self._redis.delete(self._keys.rebuild_lock(category)))
+        await self._redis_caller(lambda: self._redis.delete(self._keys.rebuild_lock(category)), writes=True)
 
     async def size(self, board: Board) -> int:
         """Count the visible users of a board in Redis."""
@@ -89,15 +146,22 @@ class IndexLoader:
             if cursor == 0:
                 return known
 
-    async def remove_user(self, board: Board, user_id: UUID) -> None:
-        """Remove a user from a board in Redis."""
-        order, members = self._keys.order(board), self._keys.members(board)
-        known = await self._redis_caller(lambda: self._redis.hget(members, user_id.bytes))
-        if known is not None:
-            pipe = self._redis.pipeline(transaction=True)
-            pipe.zrem(order, known[:8] + user_id.bytes)
-            pipe.hdel(members, user_id.bytes)
-            await self._redis_caller(pipe.execute)
+    async def remove_users(self, board: Board, user_ids: Iterable[UUID]) -> None:
+        """Remove users from a board in Redis, unless it is torn."""
+        keys = self._keys_of(board.category, [board])
+        arguments: list[str | bytes] = [board.window.key, *(user_id.bytes for user_id in user_ids)]
+        await self._redis_caller(lambda: self._remove(keys=keys, args=arguments), writes=True)
+
+    async def _set(self, category: str, epoch: str, field: str, value: int) -> bool:
+        keys = [self._keys.meta(category)]
+        done = await self._redis_caller(lambda: self._amend(keys=keys, args=[epoch, field, value]), writes=True)
+        return bool(done)
+
+    def _keys_of(self, category: str, boards: Iterable[Board]) -> list[str]:
+        keys = [self._keys.meta(category)]
+        for board in boards:
+            keys += (self._keys.order(board), self._keys.members(board))
+        return keys
 
 
 def _is_evicted(category: str, window: str, now: datetime) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
 
 import structlog
@@ -14,15 +15,27 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.posting import ScoreChange, boards_for
 from app.models.statements.boards.board_rows import read_rows
+from app.models.statements.boards.copies import read_existing_transactions, read_origin
 from app.runtime import Runtime
-from app.services.board_index import BoardIndex, IndexLoader, RedisUnreachable
+from app.services.board_index.index import BoardIndex, BoardNotLoaded
+from app.services.board_index.layout import windows_in_index
+from app.services.board_index.loader import IndexLoader
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
+from app.stores.redis import RedisUnreachable
 
 log = structlog.get_logger(__name__)
 
 ROWS_PER_CHUNK = 1000
 REBUILD_LOCK_SECONDS = 30
+
+OTHER_POSTGRESQL = "other_postgresql"
+LOST_TRANSACTIONS = "lost_transactions"
+DIVERGED = (OTHER_POSTGRESQL, LOST_TRANSACTIONS)
+"""The faults that a restored backup or a failover leaves: PostgreSQL may lack what Redis has.
+
+A lower revision never replaces a higher one in Redis, so only an empty epoch can follow.
+"""
 
 
 class Rebuild:
@@ -40,17 +53,32 @@ class Rebuild:
         index_loader: IndexLoader,
         catalogue: CatalogueService,
         on_rebuilt: Callable[[], object],
+        on_diverged: Callable[[], Awaitable[object]],
         runtime: Runtime,
     ) -> None:
-        """`on_rebuilt` is called after all boards of a category were loaded."""
+        """Create a rebuild that has loaded nothing.
+
+        Args:
+            database: Where the rows come from.
+            index: Takes the rows.
+            index_loader: Begins and ends epochs.
+            catalogue: The categories.
+            on_rebuilt: Called after all boards of a category were loaded.
+            on_diverged: Called before a category is loaded because PostgreSQL lacks what Redis has.
+            runtime: The clock, and the randomness of epochs.
+        """
+        self.rebuilds: Counter[str] = Counter()
+        """How many categories this process has loaded, by the reason."""
         self._database = database
         self._index = index
         self._index_loader = index_loader
         self._catalogue = catalogue
         self._on_rebuilt = on_rebuilt
+        self._on_diverged = on_diverged
         self._runtime = runtime
         self._owner = runtime.random_bytes(16).hex()
         self._requested = asyncio.Event()
+        self._rebuilding = asyncio.Lock()
 
     def request(self) -> None:
         """Examine all categories soon, because one was missing."""
@@ -62,7 +90,7 @@ class Rebuild:
             self._requested.clear()
             try:
                 await self.ensure_loaded()
-            except (RedisUnreachable, ServiceUnavailable) as error:
+            except (BoardNotLoaded, RedisUnreachable, ServiceUnavailable) as error:
                 log.warning("rebuild_postponed", reason=type(error).__name__)
                 await asyncio.sleep(1)
             try:
@@ -72,10 +100,11 @@ class Rebuild:
                 continue
 
     async def ensure_loaded(self) -> None:
-        """Rebuild the categories that Redis does not have, or restored from an old snapshot."""
-        run_id = await self._index_loader.run_id()
+        """Rebuild the categories that Redis does not have whole, or has from another PostgreSQL than this."""
+        async with self._database.connect() as connection:
+            origin = await read_origin(connection)
         for category in list(self._catalogue.current.categories.values()):
-            if not await self._index_loader.is_complete(category.id, run_id):
+            if await self._fault(category, origin):
                 await self.rebuild(category)
 
     async def rebuild(
@@ -85,39 +114,61 @@ class Rebuild:
 
         Args:
             category: The category.
-            force: Load the category even if it is loaded.
+            force: Load the category even if it is loaded whole.
             progress: Called with the number of rows of each chunk.
 
         Returns:
             The number of rows; 0 if another process does it, or has just done it.
         """
-        if not await self._index_loader.lock(category.id, self._owner, REBUILD_LOCK_SECONDS):
-            return 0
-        try:
-            run_id = await self._index_loader.run_id()
-            if not force and await self._index_loader.is_complete(category.id, run_id):
+        async with self._rebuilding:  # The lock in Redis is one per process.
+            if not await self._index_loader.lock(category.id, self._owner, REBUILD_LOCK_SECONDS):
                 return 0
-            now = self._runtime.clock()
-            boards = boards_for(category, now)
-            await self._index_loader.begin(category.id, boards, uuid7(now, self._runtime.random_bytes).hex)
-            rows = 0
-            for board in boards:
-                rows += await self._load(board, progress)
-            await self._index_loader.finish(category.id, run_id)
-        finally:
-            await self._index_loader.unlock(category.id)
-        log.info("rebuilt", category=category.id, rows=rows)
-        self._on_rebuilt()
+            try:
+                async with self._database.connect() as connection:
+                    origin = await read_origin(connection)
+                fault = "requested" if force else await self._fault(category, origin)
+                rows = 0 if fault is None else await self._rebuild(category, fault, origin, progress)
+            finally:
+                await self._index_loader.unlock(category.id)
+        if fault is not None:
+            self._on_rebuilt()
         return rows
 
-    async def _load(self, board: Board, progress: Callable[[int], object] | None) -> int:
+    async def _rebuild(
+        self, category: Category, fault: str, origin: str | None, progress: Callable[[int], object] | None
+    ) -> int:
+        if fault in DIVERGED:
+            log.error("redis_is_ahead_of_postgresql", category=category.id, fault=fault)
+            await self._on_diverged()
+        now = self._runtime.clock()
+        epoch = uuid7(now, self._runtime.random_bytes).hex
+        await self._index_loader.begin(category.id, windows_in_index(category, now), epoch, origin or "", now)
+        rows = sum([await self._load(board, epoch, progress) for board in boards_for(category, now)])
+        if not await self._index_loader.finish(category.id, epoch):
+            raise BoardNotLoaded(category.id)
+        self.rebuilds[fault] += 1
+        log.info("rebuilt", category=category.id, fault=fault, rows=rows)
+        return rows
+
+    async def _fault(self, category: Category, origin: str | None) -> str | None:
+        """Return why a category must be loaded; None if its copies can be believed."""
+        state = await self._index_loader.examine(category.id, boards_for(category, self._runtime.clock()))
+        if state.fault is not None:
+            return state.fault
+        if origin is not None and state.origin != origin:
+            return OTHER_POSTGRESQL
+        async with self._database.connect() as connection:
+            existing = await read_existing_transactions(connection, state.seen)
+        return None if existing.issuperset(state.seen) else LOST_TRANSACTIONS
+
+    async def _load(self, board: Board, epoch: str, progress: Callable[[int], object] | None) -> int:
         rows = 0
         after: ScoreChange | None = None
         while True:
             async with self._database.connect() as connection:
                 chunk = await read_rows(connection, board, after, ROWS_PER_CHUNK)
             if chunk:
-                await self._index.load(chunk)
+                await self._index.load(chunk, epoch)
                 rows, after = rows + len(chunk), chunk[-1]
                 if progress:
                     progress(len(chunk))

@@ -52,12 +52,17 @@ class Reconcile:
         """Put recently changed rows again: those since `since`, or those of the last 30 seconds.
 
         Without `since`, rows that the last call has put are left out, and so are users who are just playing: their
-        next put covers all their rows.
+        next put covers all their rows. If no instance has repaired the copies for longer than that, all rows are put
+        that were changed since: Redis knows until when it has everything.
 
         Returns:
             The number of rows.
         """
         now = self._runtime.clock()
+        copies = {} if since else await self._copies()
+        behind = min(copies.values(), default=now)
+        if since is None and behind < now - REPAIR_LOOK_BACK:
+            since = behind
         # A row that was committed right before a window ended may be repaired after its end. Hiding a user changes rows
         # of every window that Redis holds.
         instants = [now, now - REPAIR_LOOK_BACK]
@@ -75,7 +80,20 @@ class Reconcile:
             for start in range(0, len(category_rows), ROWS_PER_CHUNK):
                 with suppress(BoardNotLoaded):  # A rebuild is running, which covers these rows.
                     await self._index.put(category_rows[start : start + ROWS_PER_CHUNK])
+        for category, epoch in copies:
+            await self._index_loader.set_repaired(category, epoch, now)
         return len(rows)
+
+    async def _copies(self) -> dict[tuple[str, str], datetime]:
+        """Return by category and epoch until when the copies have everything that was committed."""
+        states = [
+            (category, await self._index_loader.examine(category)) for category in self._catalogue.current.categories
+        ]
+        return {
+            (category, state.epoch): state.repaired_until
+            for category, state in states
+            if state.epoch is not None and state.is_loaded
+        }
 
     async def everything(self) -> None:
         """Write all rows of the open boards again, and remove users that PostgreSQL does not have."""
@@ -106,4 +124,4 @@ class Reconcile:
                 existing = await read_users_with_rows(connection, board, chunk)
             for user_id in set(chunk) - existing:
                 log.warning("stray_member_removed", board=board.key, user=str(user_id))
-                await self._index_loader.remove_user(board, user_id)
+            await self._index_loader.remove_users(board, set(chunk) - existing)

@@ -16,6 +16,7 @@ from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Slice, State, UserSelection, View
 from app.models.statements.boards.read_boards import count_before, read_slices, read_standings
 from app.runtime import Runtime
+from app.services.board_index.layout import window_epoch
 from app.services.boards.assemble import ViewAssembler, ViewSlices
 from app.services.players.profile_cache import ProfileCache
 from app.stores.postgres import Database
@@ -37,22 +38,22 @@ class PostgresReader:
 
     async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
         """Read the state of each view in one snapshot, with at most two scans of the board."""
-        version = self._next_version()
+        version = self._next_version(board)
         async with self._database.snapshot() as connection:
             views_with_slices, total = await _read_slices(connection, board, views)
         return await self._assembler(board, version, total).states(views_with_slices, self._profiles)
 
     async def standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         """Read the ranked row of each user, None for a user without a score."""
-        version = self._next_version()
+        version = self._next_version(board)
         async with self._database.connect() as connection:
             slices, total = await read_standings(connection, board, users)
         ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in slices]
         return self._assembler(board, version, total), ranked
 
-    def _next_version(self) -> Version:
+    def _next_version(self, board: Board) -> Version:
         self._reads += 1
-        return Version(self._epoch, self._reads)
+        return Version(window_epoch(self._epoch, board), self._reads)
 
     def _assembler(self, board: Board, version: Version, total: int) -> ViewAssembler:
         now = self._runtime.clock()

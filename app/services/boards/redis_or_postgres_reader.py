@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ class RedisOrPostgresReader:
         postgres: PostgresReader,
         index: BoardIndex,
         on_not_loaded: Callable[[], None],
+        is_complete: Callable[[str], bool],
         is_postgres_down: Callable[[], bool],
         runtime: Runtime,
     ) -> None:
@@ -41,6 +43,7 @@ class RedisOrPostgresReader:
             postgres: Reads boards from the tables.
             index: Tells the versions of boards.
             on_not_loaded: Called when Redis does not have a category.
+            is_complete: Whether Redis has everything that was committed in a category, as far as is known.
             is_postgres_down: While it is true, pages from Redis are marked stale.
             runtime: The clocks.
         """
@@ -48,13 +51,18 @@ class RedisOrPostgresReader:
         self._postgres = postgres
         self._index = index
         self._on_not_loaded = on_not_loaded
+        self._is_complete = is_complete
         self._is_postgres_down = is_postgres_down
         self._runtime = runtime
         self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
+        self._outdated: Counter[Board] = Counter()
+        """How often what is shared of a board was outdated before its time."""
 
     async def page(self, board: Board, view: View[Page]) -> Page:
-        """Read the page of a view, with those of its extra views."""
-        (state,) = await self.read_views(board, [view])
+        """Read the page of a view, with those of its extra views. Reads from PostgreSQL are shared for a second."""
+        parts = flatten([view])
+        states = await self._read(board, parts, lambda: self._shared_read(board, parts))
+        state = compose(view, dict(zip(parts, states, strict=True)))
         assert isinstance(state, Page)
         return state
 
@@ -64,41 +72,66 @@ class RedisOrPostgresReader:
         return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
-        """Read the state of each view, all of one version."""
+        """Read the state of each view, all of one version. Nothing is shared: feeds keep what they read."""
         parts = flatten(views)
-        states = dict(zip(parts, await self._read(board, parts), strict=True))
+        states = dict(zip(parts, await self._read(board, parts, lambda: self._fresh_read(board, parts)), strict=True))
         return [compose(view, states) for view in views]
+
+    def outdate(self, boards: Iterable[Board]) -> None:
+        """Read these boards from PostgreSQL again: this process has written to them, and Redis does not have it."""
+        self._outdated.update(boards)
 
     async def read_version(self, board: Board) -> Version:
         """Read the version of the board in Redis. Raises ServiceUnavailable if Redis cannot tell it."""
+        if not self._is_in_index(board):
+            raise ServiceUnavailable
         try:
             return await self._index.version(board)
         except (BoardNotLoaded, RedisUnreachable) as failure:
-            self._handle(failure)
+            self._handle(failure, board)
             raise ServiceUnavailable from failure
 
-    async def _read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+    async def _read(
+        self, board: Board, views: Sequence[View[Any]], from_postgres: Callable[[], Awaitable[list[State]]]
+    ) -> list[State]:
         if self._is_in_index(board):
             try:
                 states = await self._redis.read(board, views)
-                return [_stale(state) for state in states] if self._is_postgres_down() else states
             except (BoardNotLoaded, RedisUnreachable) as failure:
-                self._handle(failure)
-        return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
+                self._handle(failure, board)
+            else:
+                # What is known to be missing now may have been missing during the read.
+                if self._is_complete(board.category):
+                    return [_stale(state) for state in states] if self._is_postgres_down() else states
+        return await from_postgres()
+
+    async def _shared_read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        key = (board, self._outdated[board], *views)
+        return await self._shared.get(key, lambda: self._postgres.read(board, views))
+
+    async def _fresh_read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        self.outdate([board])  # No query that comes later is answered with an older version.
+        return await self._postgres.read(board, views)
 
     async def _standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         if self._is_in_index(board):
             try:
-                return await self._redis.standings(board, users)
+                standings = await self._redis.standings(board, users)
             except (BoardNotLoaded, RedisUnreachable) as failure:
-                self._handle(failure)
+                self._handle(failure, board)
+            else:
+                if self._is_complete(board.category):
+                    return standings
         return await self._postgres.standings(board, users)
 
     def _is_in_index(self, board: Board) -> bool:
-        return board.as_of is None and not is_evicted(board, self._runtime.clock())
+        return (
+            board.as_of is None and self._is_complete(board.category) and not is_evicted(board, self._runtime.clock())
+        )
 
-    def _handle(self, failure: BoardNotLoaded | RedisUnreachable) -> None:
-        if isinstance(failure, BoardNotLoaded):
+    def _handle(self, failure: BoardNotLoaded | RedisUnreachable, board: Board) -> None:
+        """Request a rebuild if the board should be loaded; closed windows are not loaded again."""
+        if isinstance(failure, BoardNotLoaded) and not board.window.is_closed(self._runtime.clock()):
             self._on_not_loaded()
 
 

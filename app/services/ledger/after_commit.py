@@ -7,11 +7,12 @@ readers of a process see what the process wrote.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import structlog
 
+from app.domain.boards.board import Board
 from app.domain.ledger.posting import Posting, ScoreChange
 from app.domain.ledger.receipts import Receipt
 from app.pubsub.channels.events import BoardMoved
@@ -24,7 +25,8 @@ log = structlog.get_logger(__name__)
 class AfterCommit:
     """Puts committed postings into the board index, many to a call.
 
-    Nothing here can fail a posting: updates that Redis misses are counted, and repaired from PostgreSQL later.
+    Nothing here can fail a posting. Updates that Redis misses are counted, and repaired from PostgreSQL later; until
+    then nobody reads the boards of their category from Redis.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class AfterCommit:
         on_moved: Callable[[Sequence[BoardMoved]], None],
         on_not_loaded: Callable[[], None],
         on_ranked: Callable[[Posting, int | None], None],
+        on_missed: Callable[[str, datetime], Awaitable[object]],
+        on_not_put: Callable[[Collection[Board]], None],
         *,
         max_batch_size: int,
     ) -> None:
@@ -43,35 +47,23 @@ class AfterCommit:
             on_moved: Called with the boards that a batch has changed.
             on_not_loaded: Called when a category is not loaded in Redis, to request its rebuild.
             on_ranked: Called with each posting and the rank that it led to.
+            on_missed: Awaited with the category of postings that Redis missed, and the time of the first of them.
+            on_not_put: Called with the boards of postings that Redis does not have, for whichever reason.
             max_batch_size: How many postings may share one call.
         """
         self.missed = 0
         """How many postings Redis has missed."""
-        self._missed_since: datetime | None = None
         self._board_index = board_index
         self._on_moved = on_moved
         self._on_not_loaded = on_not_loaded
         self._on_ranked = on_ranked
+        self._on_missed = on_missed
+        self._on_not_put = on_not_put
         self._queue = Batcher(self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None)
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
         """Return the future receipt, which has ranks if Redis replies. The update runs even if nobody awaits it."""
         return self._queue.enqueue(posting)
-
-    async def repair(self, reload_since: Callable[[datetime], Awaitable[object]]) -> None:
-        """Call `reload_since` with the time of the first update that Redis missed, if there is one.
-
-        Raises:
-            Exception: What `reload_since` raises; the repair is due again then.
-        """
-        since, self._missed_since = self._missed_since, None
-        if since is None:
-            return
-        try:
-            await reload_since(since)
-        except BaseException:
-            self._missed_since = since
-            raise
 
     async def drain(self) -> None:
         """Return when no update is under way."""
@@ -102,15 +94,19 @@ class AfterCommit:
         self, rows: Sequence[tuple[int, ScoreChange]], postings: Sequence[Posting]
     ) -> dict[int, Ranks]:
         """Return the ranks of those postings, by their index, that Redis has taken."""
+        transactions = [postings[index].transaction for index in {index for index, _ in rows}]
+        newest = max(transactions, key=lambda one: one.created_at)
         try:
-            outcome = await self._board_index.put([change for _, change in rows])
+            outcome = await self._board_index.put([change for _, change in rows], newest.id)
         except BoardNotLoaded:
             self._on_not_loaded()
-        except RedisUnreachable:
-            missed = {index for index, _ in rows}
-            self.missed += len(missed)
-            times = [postings[index].transaction.created_at for index in missed]
-            self._missed_since = min([*times, self._missed_since or times[0]])
+            self._on_not_put({change.board for _, change in rows})
+        except Exception as error:
+            if not isinstance(error, RedisUnreachable):
+                log.exception("standings_put_failed")
+            self.missed += len(transactions)
+            await self._on_missed(rows[0][1].board.category, min(one.created_at for one in transactions))
+            self._on_not_put({change.board for _, change in rows})
         else:
             self._on_moved(outcome.moves)
             # The ALL_TIME row comes first in each posting: its ranks are those of the receipt.

@@ -160,7 +160,9 @@ class RateLimiter:
             keys += prepared.keys
             numbers += prepared.numbers
         try:
-            raw: list[int] = await self._redis_caller(lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]))
+            raw: list[int] = await self._redis_caller(
+                lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]), writes=True
+            )
         except RedisUnreachable:
             return [self._local.check(prepared.hit) for prepared in hits]
         return [

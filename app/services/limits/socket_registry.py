@@ -63,7 +63,9 @@ class RedisSocketRegistry:
         """
         arguments: list[str | int | float] = [socket_id, self._clock().timestamp(), self._max_sockets, ENTRY_LIFETIME]
         try:
-            raw: list[bytes] = await self._redis_caller(lambda: self._add(keys=[self._key(user_id)], args=arguments))
+            raw: list[bytes] = await self._redis_caller(
+                lambda: self._add(keys=[self._key(user_id)], args=arguments), writes=True
+            )
         except RedisUnreachable:
             return []
         excess = [socket.decode() for socket in raw]
@@ -75,7 +77,7 @@ class RedisSocketRegistry:
     async def remove(self, user_id: str, socket_id: str) -> None:
         """Remove a socket; removing one that is not registered changes nothing."""
         with suppress(RedisUnreachable):
-            await self._redis_caller(lambda: self._redis.zrem(self._key(user_id), socket_id))
+            await self._redis_caller(lambda: self._redis.zrem(self._key(user_id), socket_id), writes=True)
 
     def _key(self, user_id: str) -> str:
         return f"{self._prefix}:sockets:{{{user_id}}}"

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.models.statements.players.users import read_profiles
+from app.services.players.profile_generation import ProfileGeneration
 from app.stores.postgres import Database
 from app.stores.redis import RedisCaller, RedisUnreachable
 
@@ -38,6 +39,7 @@ class ProfileCache:
         redis: Redis,
         redis_caller: RedisCaller,
         prefix: str,
+        generation: ProfileGeneration,
         capacity: int = MAX_CACHED_PROFILES,
     ) -> None:
         """Create an empty cache.
@@ -47,12 +49,14 @@ class ProfileCache:
             redis: The client.
             redis_caller: Calls Redis behind a circuit breaker.
             prefix: The beginning of all keys.
+            generation: Part of all keys.
             capacity: How many profiles stay in memory; those used least recently are evicted.
         """
         self._database = database
         self._redis = redis
         self._redis_caller = redis_caller
         self._prefix = prefix
+        self._generation = generation
         self._capacity = capacity
         self._memory: OrderedDict[UUID, Profile] = OrderedDict()
         self._invalidations = 0
@@ -83,7 +87,8 @@ class ProfileCache:
             return await self.get(wanted)
         except ServiceUnavailable:
             cached = {user_id: self._memory[user_id] for user_id in wanted if user_id in self._memory}
-            cached |= await self._from_redis([user_id for user_id in wanted if user_id not in cached])
+            missing = [user_id for user_id in wanted if user_id not in cached]
+            cached |= await self._from_redis(missing, self._generation.current)
             return {user_id: cached.get(user_id) or _placeholder(user_id) for user_id in wanted}
 
     def invalidate(self, user_id: UUID) -> None:
@@ -99,21 +104,22 @@ class ProfileCache:
     async def store(self, profile: Profile) -> None:
         """Store a changed profile in Redis and remove it from memory.
 
-        A failure of Redis is ignored: its entries expire within an hour.
+        If Redis does not take it, a new generation begins, so that the old profile is not read any more.
         """
         self.invalidate(profile.id)
-        with suppress(RedisUnreachable):
-            await self._redis_caller(
-                lambda: self._redis.set(self._key(profile.id), _encode(profile), ex=REDIS_TTL_SECONDS)
-            )
+        key = self._key(profile.id, self._generation.current)
+        try:
+            await self._redis_caller(lambda: self._redis.set(key, _encode(profile), ex=REDIS_TTL_SECONDS), writes=True)
+        except RedisUnreachable:
+            await self._generation.begin_next()
 
     async def _fetch(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
-        invalidations = self._invalidations
-        found = await self._from_redis(user_ids)
+        invalidations, generation = self._invalidations, self._generation.current
+        found = await self._from_redis(user_ids, generation)
         missing = [user_id for user_id in user_ids if user_id not in found]
         if missing:
             fresh = await self._from_postgres(missing)
-            await self._to_redis(fresh.values())
+            await self._to_redis(fresh.values(), generation)
             found |= fresh
         if invalidations == self._invalidations:
             self._keep(found)
@@ -124,10 +130,10 @@ class ProfileCache:
         while len(self._memory) > self._capacity:
             self._memory.popitem(last=False)
 
-    async def _from_redis(self, user_ids: list[UUID]) -> dict[UUID, Profile]:
+    async def _from_redis(self, user_ids: list[UUID], generation: str) -> dict[UUID, Profile]:
         pipe = self._redis.pipeline(transaction=False)
         for user_id in user_ids:
-            pipe.get(self._key(user_id))
+            pipe.get(self._key(user_id, generation))
         try:
             replies = await self._redis_caller(pipe.execute)
         except RedisUnreachable:
@@ -138,15 +144,15 @@ class ProfileCache:
         async with self._database.connect() as connection:
             return {profile.id: profile for profile in await read_profiles(connection, user_ids)}
 
-    async def _to_redis(self, profiles: Iterable[Profile]) -> None:
+    async def _to_redis(self, profiles: Iterable[Profile], generation: str) -> None:
         pipe = self._redis.pipeline(transaction=False)
         for profile in profiles:
-            pipe.set(self._key(profile.id), _encode(profile), ex=REDIS_TTL_SECONDS, nx=True)
+            pipe.set(self._key(profile.id, generation), _encode(profile), ex=REDIS_TTL_SECONDS, nx=True)
         with suppress(RedisUnreachable):
-            await self._redis_caller(pipe.execute)
+            await self._redis_caller(pipe.execute, writes=True)
 
-    def _key(self, user_id: UUID) -> str:
-        return f"{self._prefix}:user:{user_id}"
+    def _key(self, user_id: UUID, generation: str) -> str:
+        return f"{self._prefix}:user:{generation}:{user_id}"
 
 
 def _placeholder(user_id: UUID) -> Profile:

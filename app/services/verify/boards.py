@@ -54,9 +54,8 @@ class CheckBoards:
             total = sum([await count_rows(connection, board) for board in boards])
         settling = _SettlingTime()
         try:
-            run_id = await self._index_loader.run_id()
             for board in boards:
-                if await self._index_loader.is_complete(board.category, run_id):
+                if (await self._index_loader.examine(board.category)).is_loaded:
                     await self._check_board(board, result, settling, lambda: progress("boards", result.checked, total))
                 else:
                     result.add_violation(f"board {board.key}: it is not loaded in Redis")

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -21,7 +22,7 @@ class FakeBoardIndex:
         self.failures: dict[str, Exception] = {}
         self.put_rows: list[ScoreChange] = []
 
-    async def put(self, score_changes: Sequence[ScoreChange]) -> PutResult:
+    async def put(self, score_changes: Sequence[ScoreChange], transaction_id: UUID) -> PutResult:
         await asyncio.sleep(0)
         if failure := self.failures.get(score_changes[0].board.category):
             raise failure
@@ -42,6 +43,21 @@ class RankRecorder:
             raise self.failure
 
 
+class MissedRecorder:
+    """Records what was missed."""
+
+    def __init__(self) -> None:
+        self.missed: list[tuple[str, datetime]] = []
+
+    async def __call__(self, category: str, since: datetime) -> None:
+        self.missed.append((category, since))
+
+
+@pytest.fixture
+def missed() -> MissedRecorder:
+    return MissedRecorder()
+
+
 @pytest.fixture
 def board_index() -> FakeBoardIndex:
     return FakeBoardIndex()
@@ -53,8 +69,16 @@ def ranked() -> RankRecorder:
 
 
 @pytest.fixture
-def after_commit(board_index: FakeBoardIndex, ranked: RankRecorder) -> AfterCommit:
-    return AfterCommit(cast(BoardIndex, board_index), lambda _: None, lambda: None, ranked, max_batch_size=10)
+def after_commit(board_index: FakeBoardIndex, ranked: RankRecorder, missed: MissedRecorder) -> AfterCommit:
+    return AfterCommit(
+        cast(BoardIndex, board_index),
+        lambda _: None,
+        lambda: None,
+        ranked,
+        missed,
+        lambda _: None,
+        max_batch_size=10,
+    )
 
 
 def posting(category: str = "global") -> Posting:
@@ -76,6 +100,16 @@ async def test_a_failure_in_one_category_leaves_its_receipts_without_ranks(
     board_index.failures["global"] = failure
     receipts = await asyncio.gather(*(after_commit.announce(posting(category)) for category in ("global", "other")))
     assert [receipt.current_rank for receipt in receipts] == [None, 7]
+
+
+@pytest.mark.parametrize("failure", [RedisUnreachable("away"), RuntimeError("a fault in here")])
+async def test_whatever_fails_in_a_put_counts_as_missed(
+    after_commit: AfterCommit, board_index: FakeBoardIndex, missed: MissedRecorder, failure: Exception
+):
+    board_index.failures["global"] = failure
+    await after_commit.announce(posting())
+    assert missed.missed == [("global", NOW)]
+    assert after_commit.missed == 1
 
 
 async def test_a_failure_to_handle_a_rank_does_not_affect_the_receipt(after_commit: AfterCommit, ranked: RankRecorder):

@@ -8,12 +8,12 @@
 --   "after"  position  limit    entries that follow a position: member (24 bytes), then sort key
 --   "before" position  limit    entries that lead up to a position; to the end of the board when it is empty
 --
--- Returns false when the category is not loaded; else { epoch, version, changed_at, total, view... }, each view being
+-- Returns false when the copy cannot be believed (copy.lua); else { epoch, version, changed_at, total, view... }, each view being
 --   { offset, above, through, member, sort key, member, sort key, ... }
 -- above: entries with a better score than the first; through: entries no worse than the last. A user without a row: {}.
 local meta, zset, members = KEYS[1], KEYS[2], KEYS[3]
-local head = redis.call('HMGET', meta, 'epoch', 'ready', 'v:' .. ARGV[1], 't:' .. ARGV[1])
-if not head[1] or not head[2] then return false end
+local head = redis.call('HMGET', meta, 'epoch', 'run', 'ready', 'v:' .. ARGV[1], 't:' .. ARGV[1], 'n:' .. ARGV[1])
+if not head[3] or head[2] ~= this_run() or not is_whole(head[6], zset, members) then return false end
 local total = redis.call('ZCARD', zset)
 
 local function count_better(sort_key) return redis.call('ZCOUNT', zset, '-inf', '(' .. sort_key) end
@@ -81,7 +81,7 @@ local function before(position, limit)
 end
 
 local readers = { page = page, around = around, place = place, after = after, before = before }
-local answer = { head[1], head[3] or '0', head[4] or '0', total }
+local answer = { head[1], head[4] or '0', head[5] or '0', total }
 for a = 2, #ARGV, 3 do
   local kind, first, second = ARGV[a], ARGV[a + 1], tonumber(ARGV[a + 2])
   if kind == 'page' then first = tonumber(first) end
