@@ -50,7 +50,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     reading = await create_read_services(settings, stores, runtime, stack)
     writing = create_write_services(settings, stores, reading, runtime, stack)
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
-    reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, runtime)
+    reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, reading.rebuild, runtime)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
     anchors = Anchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)

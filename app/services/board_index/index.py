@@ -163,7 +163,7 @@ class BoardIndex:
         arguments: list[Any] = [mode, epoch, first.channel, to_micros(now), TOP, *seen, len(boards)]
         for board in boards:
             names = board_keys(self._keys, board)
-            keys += (names.order, names.members)
+            keys += (names.order, names.members, names.digests)
             arguments += (names.window, *_lifetime(names, now))
         arguments.append(b"".join(_pack(change, number[change.board]) for change in score_changes))
         answer: Sequence[Any] | None = await self._redis_caller(

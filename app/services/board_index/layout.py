@@ -1,10 +1,11 @@
 """The layout of boards in Redis. Only this module and the Lua scripts depend on it.
 
-For each board a sorted set and a hash, all under the category's hash tag:
+For each board a sorted set and two hashes, all under the category's hash tag:
 
     lb:{global}:meta                   the identity of the copies      one per category
     lb:{global}:DAILY:2026-11-20       member -> sort key              the order
     lb:{global}:DAILY:2026-11-20:m     user id -> reached_at, revision  to find a user's member
+    lb:{global}:DAILY:2026-11-20:d     bucket -> digest                 to compare the board with PostgreSQL
 
 The fields of `meta`:
 
@@ -63,6 +64,7 @@ class BoardKeys(NamedTuple):
     meta: str
     order: str
     members: str
+    digests: str
     channel: str
     ends_at: datetime | None
 
@@ -72,7 +74,13 @@ def board_keys(keys: Keys, board: Board) -> BoardKeys:
     """Return the keys of a board. Writes need them for every posting, so they are cached."""
     window, category = board.window, board.category
     return BoardKeys(
-        window.key, keys.meta(category), keys.order(board), keys.members(board), keys.channel(category), window.ends_at
+        window.key,
+        keys.meta(category),
+        keys.order(board),
+        keys.members(board),
+        keys.digests(board),
+        keys.channel(category),
+        window.ends_at,
     )
 
 
@@ -92,6 +100,10 @@ class Keys(NamedTuple):
     def members(self, board: Board) -> str:
         """Return the key of the hash from user to member of a board."""
         return f"{self.order(board)}:m"
+
+    def digests(self, board: Board) -> str:
+        """Return the key of the hash from bucket to digest of a board."""
+        return f"{self.order(board)}:d"
 
     def channel(self, category: str) -> str:
         """Return the name of the channel on which the category's changes are published."""

@@ -11,10 +11,11 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from app.domain.boards.board import Board
+from app.domain.boards.digests import BoardDigests
 from app.domain.boards.periods import parse_window
 from app.domain.instants import from_micros, to_micros
 from app.services.board_index.index import register_script
-from app.services.board_index.layout import Keys, is_evicted, window_of_field
+from app.services.board_index.layout import Keys, is_evicted, split_member, window_of_field
 from app.stores.redis import RedisCaller
 
 
@@ -95,7 +96,8 @@ class IndexLoader:
             origin: The PostgreSQL that the rows come from.
             now: The time from which on committed rows are put by their writers.
         """
-        keys = self._keys_of(category, boards)
+        known = list(boards)
+        keys = [*self._keys_of(category, known), *map(self._keys.digests, known)]
         await self._redis_caller(lambda: self._begin(keys=keys, args=[epoch, origin, to_micros(now)]), writes=True)
 
     async def finish(self, category: str, epoch: str) -> bool:
@@ -135,6 +137,19 @@ class IndexLoader:
         shown: int = await self._redis_caller(lambda: self._redis.zcard(self._keys.order(board)))
         return shown
 
+    async def digests(self, board: Board) -> tuple[int, BoardDigests]:
+        """Read the number of rows of a board in Redis, hidden ones included, and their digests."""
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.hlen(self._keys.members(board))
+        pipe.hgetall(self._keys.digests(board))
+        rows, sums = await self._redis_caller(pipe.execute)
+        return rows, BoardDigests({int(bucket): int(digest) for bucket, digest in sums.items()})
+
+    async def leaders(self, board: Board, count: int) -> list[UUID]:
+        """Read the first users of a board in Redis, in order."""
+        members = await self._redis_caller(lambda: self._redis.zrange(self._keys.order(board), 0, count - 1))
+        return [split_member(member)[1] for member in members]
+
     async def users(self, board: Board) -> set[UUID]:
         """Read all users of a board in Redis, hidden ones included."""
         members = self._keys.members(board)
@@ -148,7 +163,7 @@ class IndexLoader:
 
     async def remove_users(self, board: Board, user_ids: Iterable[UUID]) -> None:
         """Remove users from a board in Redis, unless it is torn."""
-        keys = self._keys_of(board.category, [board])
+        keys = [*self._keys_of(board.category, [board]), self._keys.digests(board)]
         arguments: list[str | bytes] = [board.window.key, *(user_id.bytes for user_id in user_ids)]
         await self._redis_caller(lambda: self._remove(keys=keys, args=arguments), writes=True)
 

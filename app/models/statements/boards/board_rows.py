@@ -83,13 +83,13 @@ async def read_rows(
             "user_id": after.user_id,
         }
         rows = await connection.execute(NEXT_ROWS, values | position)
-    return [_score_change(board, row) for row in rows]
+    return [to_score_change(board, row) for row in rows]
 
 
 async def read_rows_of(connection: AsyncConnection, board: Board, users: Sequence[UUID]) -> list[ScoreChange]:
     """Read the rows of `users` on the board, hidden ones included."""
     rows = await connection.execute(ROWS_OF_USERS, board_parameters(board) | {"users": list(users)})
-    return [_score_change(board, row) for row in rows]
+    return [to_score_change(board, row) for row in rows]
 
 
 async def read_recent_rows(
@@ -108,7 +108,7 @@ async def read_recent_rows(
             "starts": [window.start for window in windows],
         },
     )
-    return [_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
+    return [to_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
 
 
 async def count_visible(connection: AsyncConnection, board: Board) -> int:
@@ -129,6 +129,7 @@ async def read_users_with_rows(connection: AsyncConnection, board: Board, users:
     return {row.user_id for row in rows}
 
 
-def _score_change(board: Board, row: Row[Any]) -> ScoreChange:
+def to_score_change(board: Board, row: Row[Any]) -> ScoreChange:
+    """Return the row of a board as a change to its state."""
     state = ScoreRow(row.score, row.reached_at, row.revision, row.hidden)
     return ScoreChange(board, row.user_id, state, row.sort_key)

@@ -16,3 +16,21 @@ end
 -- `counts`: what `meta` says of the window; false if nobody is on the board yet.
 local function sizes(zset, members) return redis.call('ZCARD', zset) .. ' ' .. redis.call('HLEN', members) end
 local function is_whole(counts, zset, members) return (counts or '0 0') == sizes(zset, members) end
+
+-- The digest of a row, which comparing the copies with PostgreSQL adds up by bucket of users: see digests.py.
+local function digest(user, revision)
+  local a, b, c = string.byte(user, 11, 13)
+  return ((a * 65536 + b * 256 + c + 1) * (revision % 16777216 + 1)) % 4294967296
+end
+
+local function add_digest(sums, user, change)
+  local a, b = string.byte(user, 15, 16)
+  local bucket = (a * 256 + b) % 1024
+  sums[bucket] = (sums[bucket] or 0) + change
+end
+
+local function store_digests(key, sums)
+  for bucket, change in pairs(sums) do
+    if change ~= 0 then redis.call('HINCRBY', key, bucket, string.format('%.0f', change)) end
+  end
+end

@@ -4,7 +4,8 @@
 -- All keys share the category's hash tag, so one call serves all periods of a category, in a cluster too.
 --
 -- KEYS[1]              meta      hash, see layout.py
--- KEYS[2b], KEYS[2b+1] of board b = 1..n: sorted set (member -> sort key), hash (user id -> reached_at .. revision)
+-- KEYS[3b-1], KEYS[3b], KEYS[3b+1] of board b = 1..n: sorted set (member -> sort key), hash (user id -> reached_at ..
+--                      revision), hash (bucket -> digest)
 -- ARGV[1] mode         "put" bumps versions, publishes and returns ranks; "load" only stores
 -- ARGV[2] epoch        the epoch that is loaded; empty: any
 -- ARGV[3] channel      where moved boards are announced
@@ -24,7 +25,7 @@
 local meta, put = KEYS[1], ARGV[1] == 'put'
 local channel, now, top, n = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[8])
 
-local windows, expiry, absent, changed, resized, moved = {}, {}, {}, {}, {}, {}
+local windows, expiry, absent, changed, resized, moved, digests = {}, {}, {}, {}, {}, {}, {}
 local fields = { 'epoch', 'run' }
 for b = 1, n do
   windows[b], expiry[b] = ARGV[6 + 3 * b], tonumber(ARGV[7 + 3 * b])
@@ -34,19 +35,20 @@ local head = redis.call('HMGET', meta, unpack(fields))
 local epoch = head[1]
 if not epoch or head[2] ~= this_run() or (ARGV[2] ~= '' and ARGV[2] ~= epoch) then return false end
 for b = 1, n do
-  local whole, closed = is_whole(head[2 + b], KEYS[2 * b], KEYS[2 * b + 1]), ARGV[8 + 3 * b] == '1'
+  local whole, closed = is_whole(head[2 + b], KEYS[3 * b - 1], KEYS[3 * b]), ARGV[8 + 3 * b] == '1'
   if not whole and not closed then
     redis.call('HDEL', meta, 'ready')
     return false
   end
   absent[b] = closed and not (whole and head[2 + b])
+  digests[b] = {}
 end
 
 local ranks, rows = {}, ARGV[9 + 3 * n]
 for at = 1, #rows, 39 do
   local b, visible, sort_key, revision, reached, user = struct.unpack('>I2Bi4I8c8c16', rows, at)
   visible = visible == 1
-  local zset, members = KEYS[2 * b], KEYS[2 * b + 1]
+  local zset, members = KEYS[3 * b - 1], KEYS[3 * b]
   local known = redis.call('HGET', members, user)
   local before, after = false, false
   local member = reached .. user
@@ -55,7 +57,9 @@ for at = 1, #rows, 39 do
   elseif known then
     local old = string.sub(known, 1, 8) .. user
     if put then before = redis.call('ZRANK', zset, old) end
-    if tonumber(string.sub(known, 9)) <= revision then
+    local previous = tonumber(string.sub(known, 9))
+    if previous <= revision then
+      add_digest(digests[b], user, digest(user, revision) - digest(user, previous))
       local removed, touched = 0, 0
       -- First, because a Redis without memory refuses this command, but not ZREM.
       redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
@@ -69,6 +73,7 @@ for at = 1, #rows, 39 do
     end
   else
     redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
+    add_digest(digests[b], user, digest(user, revision))
     resized[b] = true
     if visible then
       redis.call('ZADD', zset, sort_key, member)
@@ -83,13 +88,13 @@ end
 
 local news, updates = {}, {}
 for b = 1, n do
+  store_digests(KEYS[3 * b + 1], digests[b])
   if resized[b] then
     updates[#updates + 1] = fields[2 + b]
-    updates[#updates + 1] = sizes(KEYS[2 * b], KEYS[2 * b + 1])
+    updates[#updates + 1] = sizes(KEYS[3 * b - 1], KEYS[3 * b])
   end
   if (changed[b] or resized[b]) and expiry[b] > 0 then
-    redis.call('EXPIRE', KEYS[2 * b], expiry[b])
-    redis.call('EXPIRE', KEYS[2 * b + 1], expiry[b])
+    for key = 3 * b - 1, 3 * b + 1 do redis.call('EXPIRE', KEYS[key], expiry[b]) end
   end
   if changed[b] and put then
     local version = redis.call('HINCRBY', meta, 'v:' .. windows[b], 1)
