@@ -95,7 +95,7 @@ async def create_read_services(
     return ReadServices(
         backend,
         notices,
-        Announcements(notices),
+        Announcements(notices, profile_generation.begin_next),
         catalogue,
         profiles,
         profile_generation,
