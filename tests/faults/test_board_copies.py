@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.config import Settings
 from app.domain.boards.board import Board, Page, Source, Version, board_of
@@ -28,7 +29,7 @@ from app.wiring import App, open_app
 from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import board_index_of, user_id
 from tests.support.manual_clock import WallClock
-from tests.support.service import caller, opened
+from tests.support.service import BOARD, caller, opened, serving
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT, until, until_answer
 
@@ -453,6 +454,53 @@ async def read_head(reader: BoardReader, board: Board) -> Page:
     return page
 
 
+async def test_copies_whose_versions_went_back_are_made_new_once(settings: Settings):
+    async with opened(settings, housekeeping=False) as app:
+        await enlist(app, 1)
+        await award(app, 1, 10)
+        board = open_board(app)
+        version = await app.board_reader.read_version(board)
+        app.board_reader.distrust(board, version)
+        for _ in range(2):
+            await app.rebuild.ensure_loaded()
+        assert app.rebuild.rebuilds["regressed"] == 1
+        assert (await app.board_reader.read_version(board)).epoch != version.epoch
+
+
+async def test_a_redis_user_who_may_not_call_info_leaves_boards_to_postgresql_and_the_log_names_it(
+    on_a_breakable_redis: Settings,
+):
+    async with opened(on_a_breakable_redis, housekeeping=False) as app:
+        await enlist(app, 1)
+        await award(app, 1, 10)
+        await app.redis.execute_command("ACL", "SETUSER", "default", "-info")
+        with capture_logs() as logs:
+            assert await shown(app, open_board(app)) == (Source.POSTGRES, [10])
+        (line,) = [one for one in logs if one["event"] == "redis_call_failed"]
+        assert "permitted to call INFO" in line["cause"]
+
+
+async def test_readiness_says_degraded_for_as_long_as_redis_lacks_something(on_a_breakable_redis: Settings):
+    async with serving(on_a_breakable_redis) as service:
+        player = service.player("alice")
+        await player.play()
+        await service.app.redis.config_set("min-replicas-to-write", 1)
+        await player.play()
+        answer = (await service.http.get("/readyz")).json()
+        assert (answer["status"], answer["checks"]["redis"], answer["checks"]["boards"]) == ("degraded", True, False)
+        board = (await service.anonymous.ask(BOARD))["leaderboard"]
+        assert (board["source"], board["stale"], board["entries"][0]["score"]) == ("POSTGRES", False, 100)
+        await service.app.redis.config_set("min-replicas-to-write", 0)
+
+        async def status() -> str:
+            answer: str = (await service.http.get("/readyz")).json()["status"]
+            return answer
+
+        await until_answer(status, lambda one: one == "ok")
+        board = (await service.anonymous.ask(BOARD))["leaderboard"]
+        assert (board["stale"], board["entries"][0]["score"]) == (False, 100)
+
+
 class PostgresOnly:
     """Reads boards as a process does that has no Redis."""
 
@@ -466,6 +514,9 @@ class PostgresOnly:
     async def read_version(self, board: Board) -> Version:
         """Refuse, as there is no version."""
         raise ServiceUnavailable
+
+    def distrust(self, board: Board, version: Version) -> None:
+        """Do nothing, as there is no copy."""
 
 
 def postgres_reader_of(app: App) -> BoardReader:
