@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
@@ -24,12 +25,13 @@ from app.pubsub.feed.board_reader import BoardReader
 from app.runtime import Runtime
 from app.services.board_index import BoardNotLoaded, Keys, RedisUnreachable
 from app.services.board_index.layout import windows_in_index
+from app.services.board_index.missed_writes import MissedWrites
 from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App, open_app
 from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import board_index_of, user_id
 from tests.support.manual_clock import WallClock
-from tests.support.service import BOARD, caller, opened, serving
+from tests.support.service import BOARD, caller, opened, serving, settings_for
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT, until, until_answer
 
@@ -270,8 +272,49 @@ async def test_missed_writes_outlive_the_process_that_missed_them(on_a_breakable
 
         await until_answer(read, lambda answer: answer[0] is Source.REDIS)
         assert await shown(other, board) == (Source.REDIS, [80])
-        async with other.database.connect() as connection:
-            assert (await connection.execute(text("SELECT count(*) FROM missed_writes"))).scalar_one() == 0
+        assert await recorded(other) == 0
+
+
+async def test_what_is_missed_during_a_repair_is_still_to_be_repaired(app: App):
+    missed = MissedWrites(app.database, board_index_of(app), uuid4(), lambda: None)
+    times = [app.clock() - timedelta(seconds=seconds) for seconds in (60, 30)]
+    await missed.record("global", times[0])
+    asked: list[datetime] = []
+
+    async def miss_another(since: datetime) -> None:
+        asked.append(since)
+        await missed.record("global", times[1])
+
+    async def repair(since: datetime) -> None:
+        asked.append(since)
+
+    await missed.repair(miss_another)
+    assert not missed.is_complete("global")
+    assert await recorded(app) == 1
+    await missed.repair(repair)
+    assert missed.is_complete("global")
+    assert await recorded(app) == 0
+    assert asked == [times[0], times[0]]
+
+
+async def recorded(app: App) -> int:
+    """Return how many missed writes all instances know of."""
+    async with app.database.connect() as connection:
+        rows: int = (await connection.execute(text("SELECT count(*) FROM missed_writes"))).scalar_one()
+    return rows
+
+
+async def test_an_incomplete_copy_is_shown_as_stale_if_postgresql_does_not_answer_either(
+    postgres_server: BreakableServer, redis_url: str
+):
+    async with opened(settings_for(postgres_server.url, redis_url, db_timeout=1.0), housekeeping=False) as app:
+        await enlist(app, 1)
+        await award(app, 1, 10)
+        await app.missed_writes.record("global", app.clock())
+        assert (await page_of(app, open_board(app))).source is Source.POSTGRES
+        postgres_server.kill()
+        page = await page_of(app, open_board(app))
+        assert (page.source, page.stale, page.entries[0].score) == (Source.REDIS, True, 10)
 
 
 async def test_a_new_leader_puts_what_no_instance_has_noted_however_long_ago(settings: Settings):

@@ -111,7 +111,19 @@ class RedisOrPostgresReader:
                 # What is known to be missing now may have been missing during the read.
                 if self._is_complete(board.category):
                     return [_stale(state) for state in states] if self._is_postgres_down() else states
-        return await from_postgres()
+        try:
+            return await from_postgres()
+        except ServiceUnavailable:
+            if board.as_of is not None or self._is_complete(board.category):
+                raise
+            return await self._incomplete(board, views)
+
+    async def _incomplete(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        """Read a board from Redis of which something is known to be missing: better than nothing, and marked stale."""
+        try:
+            return [_stale(state) for state in await self._redis.read(board, views)]
+        except (BoardNotLoaded, RedisUnreachable) as failure:
+            raise ServiceUnavailable from failure
 
     async def _shared_read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
         key = (board, self._outdated[board], *views)
