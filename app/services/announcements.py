@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from app.domain.players.milestones import Milestone
@@ -12,14 +12,25 @@ from app.pubsub.channels.redis_backend import OUTAGES
 
 
 class Announcements:
-    """Publishes notices. While Redis is unavailable they are dropped: receivers treat the gap as a loss of notices."""
+    """Publishes notices. While Redis is unavailable they are dropped: receivers treat the gap as a loss of notices.
 
-    def __init__(self, notices: Notices) -> None:
+    A process that alone is cut off from Redis causes no gap, so it reports a lost change of a profile in another way.
+    """
+
+    def __init__(self, notices: Notices, on_profile_change_lost: Callable[[], Awaitable[object]]) -> None:
+        """Create announcements.
+
+        Args:
+            notices: The channel.
+            on_profile_change_lost: Awaited when Redis did not take the notice of a changed profile.
+        """
         self._notices = notices
+        self._on_profile_change_lost = on_profile_change_lost
 
     async def profile_changed(self, user_id: UUID) -> None:
         """Announce that a user's profile, or their visibility on boards, has changed."""
-        await self._publish(ProfileChanged(user_id))
+        if not await self._publish(ProfileChanged(user_id)):
+            await self._on_profile_change_lost()
 
     async def milestone_reached(self, milestone: Milestone) -> None:
         """Announce a milestone to the subscribers of all processes."""
@@ -29,6 +40,9 @@ class Announcements:
         """Announce that the catalogue must be read again."""
         await self._publish(CatalogueChanged())
 
-    async def _publish(self, notice: Notice) -> None:
-        with suppress(*OUTAGES):
+    async def _publish(self, notice: Notice) -> bool:
+        try:
             await self._notices.publish(notice)
+        except OUTAGES:
+            return False
+        return True

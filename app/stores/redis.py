@@ -88,11 +88,11 @@ class RedisCaller:
         kind = "writes_refused" if refused else "client" if isinstance(error, RedisClientFailed) else "unreachable"
         self.failures[kind] += 1
         self.refuses_writes = self.refuses_writes or refused
-        cause = f"{type(error).__name__}: {str(error)[:40]}"
+        cause = f"{type(error).__name__}: {str(error)[:80]}"
         now = asyncio.get_running_loop().time()
         if now - self._logged.get(cause, -LOG_INTERVAL) >= LOG_INTERVAL:
             self._logged = {one: at for one, at in self._logged.items() if now - at < LOG_INTERVAL} | {cause: now}
-            log.warning("redis_call_failed", kind=kind, error=repr(error), exc_info=kind == "client" and error)
+            log.warning("redis_call_failed", kind=kind, cause=cause, exc_info=kind == "client" and error)
 
 
 async def _translate(call: Callable[[], Any]) -> Any:

@@ -84,6 +84,7 @@ async def create_read_services(
         PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
+        rebuild.distrust,
         missed_writes.is_complete,
         lambda: stores.database.breaker.is_open,
         runtime,
@@ -95,7 +96,7 @@ async def create_read_services(
     return ReadServices(
         backend,
         notices,
-        Announcements(notices),
+        Announcements(notices, profile_generation.begin_next),
         catalogue,
         profiles,
         profile_generation,

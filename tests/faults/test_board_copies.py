@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.config import Settings
 from app.domain.boards.board import Board, Page, Source, Version, board_of
@@ -20,14 +23,15 @@ from app.models.statements.boards.copies import read_origin
 from app.pubsub.channels.events import decode_boards
 from app.pubsub.feed.board_reader import BoardReader
 from app.runtime import Runtime
-from app.services.board_index import BoardNotLoaded, Keys
+from app.services.board_index import BoardNotLoaded, Keys, RedisUnreachable
 from app.services.board_index.layout import windows_in_index
+from app.services.board_index.missed_writes import MissedWrites
 from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App, open_app
 from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import board_index_of, user_id
 from tests.support.manual_clock import WallClock
-from tests.support.service import caller, opened
+from tests.support.service import BOARD, caller, opened, serving, settings_for
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT, until, until_answer
 
@@ -62,11 +66,30 @@ async def dump(redis: Redis) -> dict[bytes, bytes]:
     return {key: await redis.dump(key) for key in await redis.keys("*")}
 
 
+async def loaded_again(app: App, board: Board) -> list[int]:
+    """Load what must be loaded, over connections of which some are from before a restart; return what Redis shows."""
+
+    async def attempt() -> tuple[Source, list[int]]:
+        with suppress(RedisUnreachable):
+            await app.rebuild.ensure_loaded()
+        return await shown(app, board)
+
+    _, scores = await until_answer(attempt, lambda answer: answer[0] is Source.REDIS)
+    return scores
+
+
 async def restart_from(content: dict[bytes, bytes], redis: Redis, server: BreakableServer) -> None:
     """Restart the server with the content of a snapshot."""
     await server.restart()
     for key, value in content.items():
         await until_restored(redis, key, value)
+
+
+async def until_answers(call: Callable[[], Awaitable[Version]]) -> Version:
+    """Repeat a call for as long as its connection is one from before a restart."""
+    while True:
+        with suppress(RedisUnreachable):
+            return await call()
 
 
 async def until_restored(redis: Redis, key: bytes, value: bytes) -> None:
@@ -92,11 +115,10 @@ async def test_a_server_restarted_from_an_old_dump_is_not_believed_for_a_single_
         board = open_board(app)
         assert await shown(app, board) == (Source.POSTGRES, [80])
         with pytest.raises(BoardNotLoaded):
-            await board_index_of(app).version(board)
+            await until_answers(lambda: board_index_of(app).version(board))
         await award(app, 1, 5)  # Puts do not touch the old copy either.
         assert await shown(app, board) == (Source.POSTGRES, [85])
-        await app.rebuild.ensure_loaded()
-        assert await shown(app, board) == (Source.REDIS, [85])
+        assert await loaded_again(app, board) == [85]
 
 
 async def test_an_old_dump_does_not_revive_closed_windows(
@@ -112,8 +134,7 @@ async def test_an_old_dump_does_not_revive_closed_windows(
         assert await shown(app, yesterday) == (Source.REDIS, [80])
         await restart_from(old, app.redis, redis_server)
         assert await shown(app, yesterday) == (Source.POSTGRES, [80])
-        await app.rebuild.ensure_loaded()
-        assert await shown(app, open_board(app)) == (Source.REDIS, [80])
+        assert await loaded_again(app, open_board(app)) == [80]
         assert await shown(app, yesterday) == (Source.POSTGRES, [80])
 
 
@@ -251,8 +272,49 @@ async def test_missed_writes_outlive_the_process_that_missed_them(on_a_breakable
 
         await until_answer(read, lambda answer: answer[0] is Source.REDIS)
         assert await shown(other, board) == (Source.REDIS, [80])
-        async with other.database.connect() as connection:
-            assert (await connection.execute(text("SELECT count(*) FROM missed_writes"))).scalar_one() == 0
+        assert await recorded(other) == 0
+
+
+async def test_what_is_missed_during_a_repair_is_still_to_be_repaired(app: App):
+    missed = MissedWrites(app.database, board_index_of(app), uuid4(), lambda: None)
+    times = [app.clock() - timedelta(seconds=seconds) for seconds in (60, 30)]
+    await missed.record("global", times[0])
+    asked: list[datetime] = []
+
+    async def miss_another(since: datetime) -> None:
+        asked.append(since)
+        await missed.record("global", times[1])
+
+    async def repair(since: datetime) -> None:
+        asked.append(since)
+
+    await missed.repair(miss_another)
+    assert not missed.is_complete("global")
+    assert await recorded(app) == 1
+    await missed.repair(repair)
+    assert missed.is_complete("global")
+    assert await recorded(app) == 0
+    assert asked == [times[0], times[0]]
+
+
+async def recorded(app: App) -> int:
+    """Return how many missed writes all instances know of."""
+    async with app.database.connect() as connection:
+        rows: int = (await connection.execute(text("SELECT count(*) FROM missed_writes"))).scalar_one()
+    return rows
+
+
+async def test_an_incomplete_copy_is_shown_as_stale_if_postgresql_does_not_answer_either(
+    postgres_server: BreakableServer, redis_url: str
+):
+    async with opened(settings_for(postgres_server.url, redis_url, db_timeout=1.0), housekeeping=False) as app:
+        await enlist(app, 1)
+        await award(app, 1, 10)
+        await app.missed_writes.record("global", app.clock())
+        assert (await page_of(app, open_board(app))).source is Source.POSTGRES
+        postgres_server.kill()
+        page = await page_of(app, open_board(app))
+        assert (page.source, page.stale, page.entries[0].score) == (Source.REDIS, True, 10)
 
 
 async def test_a_new_leader_puts_what_no_instance_has_noted_however_long_ago(settings: Settings):
@@ -422,9 +484,7 @@ async def test_without_redis_equal_queries_share_a_read_and_feeds_do_not_use_it(
         redis_server.kill()
         board, view = open_board(app), Slice(0, 100)
         first = await app.board_reader.page(board, view)
-        assert await app.board_reader.page(board, view) is first or (
-            (await app.board_reader.page(board, view)).version == first.version
-        )
+        assert (await app.board_reader.page(board, view)).version == first.version
         (read,) = await app.board_reader.read_views(board, [view])
         assert isinstance(read, Page)
         assert read.version.number > first.version.number
@@ -435,6 +495,53 @@ async def read_head(reader: BoardReader, board: Board) -> Page:
     (page,) = await reader.read_views(board, [Head()])
     assert isinstance(page, Page)
     return page
+
+
+async def test_copies_whose_versions_went_back_are_made_new_once(settings: Settings):
+    async with opened(settings, housekeeping=False) as app:
+        await enlist(app, 1)
+        await award(app, 1, 10)
+        board = open_board(app)
+        version = await app.board_reader.read_version(board)
+        app.board_reader.distrust(board, version)
+        for _ in range(2):
+            await app.rebuild.ensure_loaded()
+        assert app.rebuild.rebuilds["regressed"] == 1
+        assert (await app.board_reader.read_version(board)).epoch != version.epoch
+
+
+async def test_a_redis_user_who_may_not_call_info_leaves_boards_to_postgresql_and_the_log_names_it(
+    on_a_breakable_redis: Settings,
+):
+    async with opened(on_a_breakable_redis, housekeeping=False) as app:
+        await enlist(app, 1)
+        await award(app, 1, 10)
+        await app.redis.execute_command("ACL", "SETUSER", "default", "-info")
+        with capture_logs() as logs:
+            assert await shown(app, open_board(app)) == (Source.POSTGRES, [10])
+        (line,) = [one for one in logs if one["event"] == "redis_call_failed"]
+        assert "permitted to call INFO" in line["cause"]
+
+
+async def test_readiness_says_degraded_for_as_long_as_redis_lacks_something(on_a_breakable_redis: Settings):
+    async with serving(on_a_breakable_redis) as service:
+        player = service.player("alice")
+        await player.play()
+        await service.app.redis.config_set("min-replicas-to-write", 1)
+        await player.play()
+        answer = (await service.http.get("/readyz")).json()
+        assert (answer["status"], answer["checks"]["redis"], answer["checks"]["boards"]) == ("degraded", True, False)
+        board = (await service.anonymous.ask(BOARD))["leaderboard"]
+        assert (board["source"], board["stale"], board["entries"][0]["score"]) == ("POSTGRES", False, 100)
+        await service.app.redis.config_set("min-replicas-to-write", 0)
+
+        async def status() -> str:
+            answer: str = (await service.http.get("/readyz")).json()["status"]
+            return answer
+
+        await until_answer(status, lambda one: one == "ok")
+        board = (await service.anonymous.ask(BOARD))["leaderboard"]
+        assert (board["stale"], board["entries"][0]["score"]) == (False, 100)
 
 
 class PostgresOnly:
@@ -450,6 +557,9 @@ class PostgresOnly:
     async def read_version(self, board: Board) -> Version:
         """Refuse, as there is no version."""
         raise ServiceUnavailable
+
+    def distrust(self, board: Board, version: Version) -> None:
+        """Do nothing, as there is no copy."""
 
 
 def postgres_reader_of(app: App) -> BoardReader:

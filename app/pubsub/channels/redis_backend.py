@@ -21,6 +21,7 @@ import structlog
 from broadcaster import BroadcastBackend, Event
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.pubsub.channels.cancellation import obey_cancellation
@@ -130,8 +131,13 @@ class RedisBackend(BroadcastBackend):
         """
         if self._publisher is None:
             raise RuntimeError("`connect` must be called before `publish`")
-        async with asyncio.timeout(self._timing.command_timeout):
-            await self._publisher.publish(self._prefix + channel, message)
+        try:
+            async with asyncio.timeout(self._timing.command_timeout):
+                await self._publisher.publish(self._prefix + channel, message)
+        except OUTAGES:
+            raise
+        except Exception as error:  # What a client raises when its connection closes under a sender is undocumented.
+            raise RedisConnectionError(repr(error)) from error
         self.published += 1
 
     async def next_published(self) -> Event:
@@ -153,11 +159,11 @@ class RedisBackend(BroadcastBackend):
             pubsub = client.pubsub()
             try:
                 await self._receive(pubsub)
-            except OUTAGES as error:
+            except Exception as error:
                 delay = self._timing.min_reconnect_delay if self.healthy.is_set() else delay
                 self._record_outage(error)
             finally:
-                with suppress(*OUTAGES):
+                with suppress(Exception):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(delay * self._random.uniform(0.5, 1.5))
             delay = min(delay * 2, self._timing.max_reconnect_delay)
@@ -165,7 +171,8 @@ class RedisBackend(BroadcastBackend):
     def _record_outage(self, error: Exception) -> None:
         self.outages += 1
         if self.healthy.is_set():
-            log.warning("redis_channels_lost", error=repr(error))
+            is_unknown = not isinstance(error, OUTAGES)
+            log.warning("redis_channels_lost", error=repr(error), exc_info=is_unknown and error)
         self.healthy.clear()
 
     async def _receive(self, pubsub: PubSub) -> None:

@@ -26,3 +26,7 @@ class BoardReader(Protocol):
     async def read_version(self, board: Board) -> Version:
         """Read the version of the board in Redis, which is cheap. Raises ServiceUnavailable if Redis has none."""
         ...
+
+    def distrust(self, board: Board, version: Version) -> None:
+        """Have the copy of the board replaced, because it is at `version` and was at a newer one before."""
+        ...

@@ -40,6 +40,9 @@ from app.pubsub.feed.version_tracker import VersionTracker
 MAX_SHARED_ENTRIES = 2000
 """How many entries the kept pages of one head may have together: clients choose `limit` and `offset` freely."""
 
+MAX_REGRESSIONS = 3
+"""How often in succession a store may answer with an older version; then its copy is not believed any more."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -67,6 +70,7 @@ class Feed:
         self._version_check_due = False
         self._reread_due = False
         self._own_write_due = False
+        self._regressions = 0
         self._refreshing = False
         self._announced: Version | None = None
         self._shared_head: Page | None = None
@@ -299,6 +303,9 @@ class Feed:
         head = states[HEAD]
         assert isinstance(head, Page)
         if not self._versions.admit(head.version):
+            self._regressions += 1
+            if self._regressions >= MAX_REGRESSIONS:
+                self._reader.distrust(self.board, head.version)
             raise VersionRegressed(f"{self.board.key} is at {head.version}, but a newer version was read before")
         for view, state in states.items():
             self._subscribers.publish(view, with_entries_above(state, head))
@@ -306,6 +313,7 @@ class Feed:
     def _handle_success(self, started: float, pending_before: int) -> None:
         head = self._subscribers.head
         assert head is not None
+        self._regressions = 0
         took = self._clock.monotonic() - started
         self._schedule.confirm(started, fallback=head.source is Source.POSTGRES, took=took)
         if self._announced is not None and self._versions.covers(self._announced):

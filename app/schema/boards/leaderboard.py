@@ -36,8 +36,8 @@ class Leaderboard:
     total_users: int = strawberry.field(description="How many users are ranked on the whole board.")
     epoch: strawberry.ID = strawberry.field(
         description=(
-            "Identifies a sequence of versions. A new epoch begins when the board is rebuilt; versions are "
-            "comparable only within the same epoch."
+            "Identifies a sequence of versions. A new epoch begins with each window, and when the board is rebuilt; "
+            "versions are comparable only within the same epoch."
         )
     )
     version: int = strawberry.field(

@@ -135,6 +135,11 @@ def window_epoch(epoch: str, board: Board) -> str:
     return f"{epoch}/{board.window.key}"
 
 
+def category_epoch(epoch: str) -> str:
+    """Return the epoch of the category that the epoch of a board belongs to."""
+    return epoch.split("/")[0]
+
+
 def window_of_field(field: str) -> str | None:
     """Return the window that a field of the `meta` hash is about (version, time, sizes); None for others."""
     return field[2:] if field[:2] in ("v:", "t:", "n:") else None

@@ -30,6 +30,7 @@ class CopyState:
         origin: The PostgreSQL that they were loaded from.
         repaired_until: They have everything that was committed before.
         torn: The windows that are no longer whole, because something was evicted or deleted.
+        held: The windows that somebody was put on in this epoch.
         seen: Transactions that were put, among them the newest one.
     """
 
@@ -39,6 +40,7 @@ class CopyState:
     origin: str
     repaired_until: datetime
     torn: Sequence[str]
+    held: Sequence[str]
     seen: Sequence[UUID]
 
     @property
@@ -75,7 +77,7 @@ class IndexLoader:
         known = list(boards)
         keys, windows = self._keys_of(category, known), [board.window.key for board in known]
         answer = await self._redis_caller(lambda: self._examine(keys=keys, args=windows))
-        epoch, of_this_run, ready, origin, repaired, torn, seen = answer
+        epoch, of_this_run, ready, origin, repaired, torn, held, seen = answer
         return CopyState(
             None if epoch is None else epoch.decode(),
             bool(of_this_run),
@@ -83,6 +85,7 @@ class IndexLoader:
             origin.decode(),
             from_micros(int(repaired)),
             [window.decode() for window in torn],
+            [window.decode() for window in held],
             [UUID(one.decode()) for one in seen],
         )
 

@@ -79,10 +79,16 @@ class Rebuild:
         self._owner = runtime.random_bytes(16).hex()
         self._requested = asyncio.Event()
         self._rebuilding = asyncio.Lock()
+        self._distrusted: dict[str, str] = {}
 
     def request(self) -> None:
         """Examine all categories soon, because one was missing."""
         self._requested.set()
+
+    def distrust(self, category: str, epoch: str) -> None:
+        """Rebuild a category soon, unless its epoch is over: the versions of its boards went back."""
+        self._distrusted[category] = epoch
+        self.request()
 
     async def run(self, every: float = 5.0) -> None:
         """Keep every category loaded: examine all every `every` seconds, and at once after `request`."""
@@ -155,6 +161,8 @@ class Rebuild:
         state = await self._index_loader.examine(category.id, boards_for(category, self._runtime.clock()))
         if state.fault is not None:
             return state.fault
+        if state.epoch == self._distrusted.get(category.id):
+            return "regressed"
         if origin is not None and state.origin != origin:
             return OTHER_POSTGRESQL
         async with self._database.connect() as connection:

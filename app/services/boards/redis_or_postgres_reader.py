@@ -14,6 +14,7 @@ from app.domain.boards.views import State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
+from app.services.board_index.layout import category_epoch
 from app.services.boards.assemble import ViewAssembler
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
@@ -32,6 +33,7 @@ class RedisOrPostgresReader:
         postgres: PostgresReader,
         index: BoardIndex,
         on_not_loaded: Callable[[], None],
+        on_regressed: Callable[[str, str], None],
         is_complete: Callable[[str], bool],
         is_postgres_down: Callable[[], bool],
         runtime: Runtime,
@@ -43,6 +45,7 @@ class RedisOrPostgresReader:
             postgres: Reads boards from the tables.
             index: Tells the versions of boards.
             on_not_loaded: Called when Redis does not have a category.
+            on_regressed: Called with a category and the epoch of its copies, whose versions went back.
             is_complete: Whether Redis has everything that was committed in a category, as far as is known.
             is_postgres_down: While it is true, pages from Redis are marked stale.
             runtime: The clocks.
@@ -51,6 +54,7 @@ class RedisOrPostgresReader:
         self._postgres = postgres
         self._index = index
         self._on_not_loaded = on_not_loaded
+        self._on_regressed = on_regressed
         self._is_complete = is_complete
         self._is_postgres_down = is_postgres_down
         self._runtime = runtime
@@ -91,6 +95,10 @@ class RedisOrPostgresReader:
             self._handle(failure, board)
             raise ServiceUnavailable from failure
 
+    def distrust(self, board: Board, version: Version) -> None:
+        """Have the category rebuilt, because the board is at `version` and was at a newer one in the same epoch."""
+        self._on_regressed(board.category, category_epoch(version.epoch))
+
     async def _read(
         self, board: Board, views: Sequence[View[Any]], from_postgres: Callable[[], Awaitable[list[State]]]
     ) -> list[State]:
@@ -103,7 +111,19 @@ class RedisOrPostgresReader:
                 # What is known to be missing now may have been missing during the read.
                 if self._is_complete(board.category):
                     return [_stale(state) for state in states] if self._is_postgres_down() else states
-        return await from_postgres()
+        try:
+            return await from_postgres()
+        except ServiceUnavailable:
+            if board.as_of is not None or self._is_complete(board.category):
+                raise
+            return await self._incomplete(board, views)
+
+    async def _incomplete(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        """Read a board from Redis of which something is known to be missing: better than nothing, and marked stale."""
+        try:
+            return [_stale(state) for state in await self._redis.read(board, views)]
+        except (BoardNotLoaded, RedisUnreachable) as failure:
+            raise ServiceUnavailable from failure
 
     async def _shared_read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
         key = (board, self._outdated[board], *views)

@@ -12,7 +12,8 @@ from app.models.statements.boards.board_rows import count_rows, read_rows, read_
 from app.models.statements.boards.read_boards import read_slice
 from app.runtime import Runtime
 from app.services.board_index import IndexLoader
-from app.services.board_index.rebuild import ROWS_PER_CHUNK, live_boards
+from app.services.board_index.layout import windows_in_index
+from app.services.board_index.rebuild import ROWS_PER_CHUNK
 from app.services.board_index.row_reader import IndexRows, expected_row
 from app.services.catalogue.cache import CatalogueService
 from app.services.verify.check_result import CheckResult, Progress
@@ -48,21 +49,34 @@ class CheckBoards:
 
     async def run(self, progress: Progress) -> CheckResult:
         """Compare all boards. Raises ServiceUnavailable if PostgreSQL does not answer."""
-        result = CheckResult("boards", "on every live board, Redis has the same users, scores and order as PostgreSQL")
-        boards = list(live_boards(self._catalogue, self._clock()))
-        async with self._database.connect() as connection:
-            total = sum([await count_rows(connection, board) for board in boards])
+        result = CheckResult("boards", "on every board in Redis, it has the same users, scores and order as PostgreSQL")
+        total = 0
         settling = _SettlingTime()
         try:
+            boards = await self._boards_to_check(result)
+            async with self._database.connect() as connection:
+                total = sum([await count_rows(connection, board) for board in boards])
             for board in boards:
-                if (await self._index_loader.examine(board.category)).is_loaded:
-                    await self._check_board(board, result, settling, lambda: progress("boards", result.checked, total))
-                else:
-                    result.add_violation(f"board {board.key}: it is not loaded in Redis")
+                await self._check_board(board, result, settling, lambda: progress("boards", result.checked, total))
         except RedisUnreachable as error:
             result.add_violation(f"Redis does not answer: {error}")
         progress("boards", total, total)
         return result
+
+    async def _boards_to_check(self, result: CheckResult) -> list[Board]:
+        """Return the boards that readers believe: all open ones, and the closed windows that Redis has whole."""
+        now = self._clock()
+        boards: list[Board] = []
+        for category in list(self._catalogue.current.categories.values()):
+            known = windows_in_index(category, now)
+            state = await self._index_loader.examine(category.id, known)
+            for board in known:
+                is_open = not board.window.is_closed(now)
+                if state.is_loaded and (is_open or board.window.key in set(state.held) - set(state.torn)):
+                    boards.append(board)
+                elif is_open:
+                    result.add_violation(f"board {board.key}: it is not loaded in Redis")
+        return boards
 
     async def _check_board(
         self, board: Board, result: CheckResult, settling: _SettlingTime, advance: Callable[[], object]

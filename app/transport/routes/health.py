@@ -31,8 +31,8 @@ def routes(app: App) -> list[Route]:
         return _json({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
-        names = ("postgres", "redis", "canary")
-        checks = (_postgres(app), _redis(app), _canary(app))
+        names = ("postgres", "redis", "canary", "boards")
+        checks = (_postgres(app), _redis(app), _canary(app), _boards(app))
         results = dict(zip(names, await asyncio.gather(*map(_passes, checks)), strict=True))
         work = {one.name: {"running": one.running, "failures": one.failures} for one in app.supervisor.works}
         # Without Redis the service is degraded but ready: PostgreSQL can answer everything.
@@ -60,6 +60,12 @@ async def _redis(app: App) -> None:
 async def _canary(app: App) -> None:
     """Check that a message published through Redis reaches this process."""
     await app.notices.canary(app.runtime.random_bytes(8).hex(), CHECK_TIMEOUT)
+
+
+async def _boards(app: App) -> None:
+    """Check that Redis accepts writes, and lacks nothing that was committed."""
+    if app.redis_caller.refuses_writes or app.missed_writes.incomplete:
+        raise ServiceUnavailable
 
 
 async def _passes(check: Awaitable[None]) -> bool:

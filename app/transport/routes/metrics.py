@@ -70,6 +70,26 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
+            "board_index_incomplete",
+            "Categories that Redis lacks something of, so that their boards are read from PostgreSQL.",
+            lambda: len(app.missed_writes.incomplete),
+        ),
+        Metric(
+            "board_index_rebuilds",
+            "Categories that this process loaded into Redis, by the reason. other_postgresql and lost_transactions: "
+            "PostgreSQL lacks what Redis had.",
+            lambda: {(reason,): count for reason, count in app.rebuild.rebuilds.items()},
+            ("reason",),
+            counts=True,
+        ),
+        Metric(
+            "redis_failures",
+            "Calls of Redis that failed, by kind: unreachable, writes_refused, or client for undocumented errors.",
+            lambda: {(kind,): count for kind, count in app.redis_caller.failures.items()},
+            ("kind",),
+            counts=True,
+        ),
+        Metric(
             "account_cache_reads",
             "Submissions by the source of the account: the cache in memory, or the database.",
             lambda: {("memory",): app.account_cache.hits, ("database",): app.account_cache.misses},

@@ -26,7 +26,7 @@ async def test_an_instance_says_that_it_lives_and_is_ready(service: Service):
     assert (await service.http.get("/livez")).json() == {"status": "ok"}
     answer = await service.http.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json()["checks"] == {"postgres": True, "redis": True, "canary": True}
+    assert answer.json()["checks"] == {"postgres": True, "redis": True, "canary": True, "boards": True}
     assert all(work["running"] for work in answer.json()["work"].values())
 
 

@@ -76,4 +76,4 @@ async def test_playing_and_watching_stay_within_the_slots_of_a_cluster(settings:
         assert [entry["user"]["username"] for entry in board["entries"]] == ["second", "first"]
         assert board["source"] in ("REDIS", "MEMORY")
         ready = (await service.http.get("/readyz")).json()
-        assert ready["checks"] == {"postgres": True, "redis": True, "canary": True}
+        assert ready["checks"] == {"postgres": True, "redis": True, "canary": True, "boards": True}

@@ -172,6 +172,34 @@ async def test_while_postgres_stands_in_its_page_is_good_for_a_second() -> None:
         assert hub_fixture.hub.counters.reads <= 4
 
 
+async def test_while_postgres_stands_in_an_own_write_is_read_without_waiting_for_the_next_second() -> None:
+    async with running_hub() as hub_fixture:
+        hub_fixture.boards.redis = False
+        watcher = await hub_fixture.watch()
+        for score in range(1, 10):
+            hub_fixture.boards.put(hub_fixture.board, 1, score)
+            hub_fixture.hub.reread_own_writes([hub_fixture.board])
+            assert hub_fixture.hub.page("global", ALL_TIME, Slice(0, 10)) is None
+            await hub_fixture.clock.advance(FeedTiming().coalesce_seconds)
+            assert watcher.last.page.entries[0].score == score
+        reads = hub_fixture.hub.counters.reads
+        hub_fixture.hub.invalidate()  # What is not its own may wait.
+        await hub_fixture.clock.advance(FeedTiming().coalesce_seconds)
+        assert hub_fixture.hub.counters.reads == reads
+
+
+async def test_a_copy_whose_version_fell_three_times_is_not_believed_any_more() -> None:
+    async with running_hub() as hub_fixture:
+        for score in (10, 20, 30):
+            await hub_fixture.score(1, score)
+        await hub_fixture.watch()
+        hub_fixture.boards.rewind(hub_fixture.board, 1)
+        await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
+        assert hub_fixture.boards.distrusted == []
+        await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
+        assert {version.number for version in hub_fixture.boards.distrusted} == {1}
+
+
 async def test_while_nothing_answers_the_last_page_is_given_as_stale() -> None:
     async with running_hub() as hub_fixture:
         hub_fixture.boards.put(hub_fixture.board, 1, 10)
