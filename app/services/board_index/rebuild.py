@@ -23,6 +23,7 @@ from app.services.board_index.loader import IndexLoader
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
 from app.stores.redis import RedisUnreachable
+from app.telemetry.supervision import end
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +150,12 @@ class Rebuild:
         now = self._runtime.clock()
         epoch = uuid7(now, self._runtime.random_bytes).hex
         await self._index_loader.begin(category.id, windows_in_index(category, now), epoch, origin or "", now)
-        rows = sum([await self._load(board, epoch, progress) for board in boards_for(category, now)])
+        # The boards are loaded at the same time: while one waits for PostgreSQL, another writes to Redis.
+        loads = [asyncio.create_task(self._load(board, epoch, progress)) for board in boards_for(category, now)]
+        try:
+            rows = sum(await asyncio.gather(*loads))
+        finally:
+            await end(loads)
         if not await self._index_loader.finish(category.id, epoch):
             raise BoardNotLoaded(category.id)
         self.rebuilds[fault] += 1

@@ -83,6 +83,18 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
+            "reconcile_rows_corrected",
+            "Rows that reconciliation wrote to Redis again, because their digests differed.",
+            lambda: app.reconcile.rows_corrected,
+            counts=True,
+        ),
+        Metric(
+            "reconcile_boards_reloaded",
+            "Boards that still differed after all corrections, so that their category was loaded again.",
+            lambda: app.reconcile.uncorrected,
+            counts=True,
+        ),
+        Metric(
             "redis_failures",
             "Calls of Redis that failed, by kind: unreachable, writes_refused, or client for undocumented errors.",
             lambda: {(kind,): count for kind, count in app.redis_caller.failures.items()},

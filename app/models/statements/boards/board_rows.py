@@ -108,7 +108,9 @@ async def read_recent_rows(
             "starts": [window.start for window in windows],
         },
     )
-    return [to_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row) for row in rows]
+    return [
+        to_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row[3:]) for row in rows
+    ]
 
 
 async def count_visible(connection: AsyncConnection, board: Board) -> int:
@@ -129,7 +131,8 @@ async def read_users_with_rows(connection: AsyncConnection, board: Board, users:
     return {row.user_id for row in rows}
 
 
-def to_score_change(board: Board, row: Row[Any]) -> ScoreChange:
-    """Return the row of a board as a change to its state."""
-    state = ScoreRow(row.score, row.reached_at, row.revision, row.hidden)
-    return ScoreChange(board, row.user_id, state, row.sort_key)
+def to_score_change(board: Board, row: Row[Any] | tuple[Any, ...]) -> ScoreChange:
+    """Return a row, as `_ROWS` selects it, as a change to its state."""
+    # Unpacked, which is much faster than reading columns by name: a rebuild converts all rows of a board.
+    user_id, score, sort_key, reached_at, revision, hidden = row
+    return ScoreChange(board, user_id, ScoreRow(score, reached_at, revision, hidden), sort_key)
