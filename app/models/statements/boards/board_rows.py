@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import Board
@@ -131,7 +131,7 @@ async def read_users_with_rows(connection: AsyncConnection, board: Board, users:
     return {row.user_id for row in rows}
 
 
-def to_score_change(board: Board, row: Row[Any] | tuple[Any, ...]) -> ScoreChange:
+def to_score_change(board: Board, row: Iterable[Any]) -> ScoreChange:
     """Return a row, as `_ROWS` selects it, as a change to its state."""
     # Unpacked, which is much faster than reading columns by name: a rebuild converts all rows of a board.
     user_id, score, sort_key, reached_at, revision, hidden = row
