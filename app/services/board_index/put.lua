@@ -78,6 +78,6 @@ for b = 1, n do
     end
   end
 end
-if #news > 0 then redis.call('PUBLISH', channel, cjson.encode({ boards = news })) end
+if #news > 0 then redis.call('SPUBLISH', channel, cjson.encode({ boards = news })) end
 for i = 1, #news do news[i][3] = news[i][3] and 1 or 0 end
 return { ranks, news }
