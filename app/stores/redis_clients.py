@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
@@ -16,11 +16,11 @@ from redis.exceptions import RedisClusterException, SlotNotCoveredError
 MAX_CONNECTIONS = 32
 """Connections to one server. Callers wait for a free one, at most for the timeout."""
 
+DEFAULT_PORT = 6_379
+"""The port of a server if the URL names none."""
+
 DEFAULT_SENTINEL_PORT = 26_379
 """The port of Sentinel if the URL names none."""
-
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-"""The schemes of a URL of Redis. Those with a second `s` use TLS."""
 
 
 class SentinelUrl(NamedTuple):
@@ -39,35 +39,6 @@ class SentinelUrl(NamedTuple):
     sentinel_options: dict[str, Any]
 
 
-def check_redis_url(url: str, *, cluster: bool = False) -> None:
-    """Check that a client can be created from a URL.
-
-    Args:
-        url: The URL of a server, of Sentinels or of a node of a cluster.
-        cluster: Whether it names a cluster.
-
-    Raises:
-        ValueError: The URL is not valid; the text says why, without passwords.
-    """
-    scheme = urlsplit(url).scheme
-    if scheme not in SCHEMES:
-        raise ValueError("must begin with redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://")
-    if scheme.endswith("+sentinel"):
-        if cluster:
-            raise ValueError("must name a node of the cluster, because a cluster needs no Sentinel")
-        parse_sentinel_url(url)
-        return
-    try:
-        parse_url(url)
-        has_host = scheme == "unix" or bool(urlsplit(url).hostname)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"is not valid: {error}") from None
-    if not has_host:
-        raise ValueError("must name a host")
-    if cluster and urlsplit(url).path.strip("/") not in ("", "0"):
-        raise ValueError("must not name a database, because a cluster has only database 0")
-
-
 def parse_sentinel_url(url: str) -> SentinelUrl:
     """Parse the URL of a master that Sentinel names.
 
@@ -76,7 +47,7 @@ def parse_sentinel_url(url: str) -> SentinelUrl:
     """
     parts = urlsplit(url)
     credentials, _, hosts = parts.netloc.rpartition("@")
-    sentinels = [_host_and_port(host) for host in hosts.split(",")]
+    sentinels = [_host_and_port(host, DEFAULT_SENTINEL_PORT) for host in hosts.split(",")]
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("must name the master: redis+sentinel://host:26379,host:26379/mymaster")
@@ -107,6 +78,8 @@ def open_redis(url: str, *, timeout: float) -> Redis:
 
 def open_cluster(url: str, *, timeout: float) -> Redis:
     """Create a client of a cluster. It has the same interface, and every call of the service uses keys of one slot.
+
+    The URL may name several nodes, `redis://host:port,host:port`, so that the cluster is found when one is down.
 
     The first connection discovers the nodes, so connecting may take four times `timeout` seconds. One retry follows a
     redirection to another node.
@@ -177,7 +150,7 @@ class ClusterChannelServers:
     def open_subscriber(self, server: str) -> Redis:
         """Create a client of the node `host:port`."""
         host, _, port = server.rpartition(":")
-        pool = BlockingConnectionPool.from_url(self._url, **_pool_arguments(self._timeout))
+        pool = BlockingConnectionPool.from_url(_first_host(self._url), **_pool_arguments(self._timeout))
         pool.connection_kwargs |= {"host": host.strip("[]"), "port": int(port)}
         return Redis.from_pool(pool)
 
@@ -187,12 +160,29 @@ class ClusterChannelServers:
 
 
 def _open_cluster(url: str, timeout: float) -> RedisCluster:
-    return cast(
-        RedisCluster,
-        RedisCluster.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=4 * timeout, retry=Retry(NoBackoff(), 1)
-        ),
+    options: dict[str, Any] = dict(parse_url(_first_host(url)))
+    for name in ("host", "port", "db"):
+        options.pop(name, None)
+    if options.pop("connection_class", None) is not None:
+        options["ssl"] = True
+    return RedisCluster(
+        startup_nodes=[ClusterNode(host, port) for host, port in _cluster_nodes(url)],
+        socket_timeout=timeout,
+        socket_connect_timeout=4 * timeout,
+        retry=Retry(NoBackoff(), 1),
+        **options,
     )
+
+
+def _cluster_nodes(url: str) -> list[tuple[str, int]]:
+    return [_host_and_port(host, DEFAULT_PORT) for host in urlsplit(url).netloc.rpartition("@")[2].split(",")]
+
+
+def _first_host(url: str) -> str:
+    """Return the URL with the first of its hosts only."""
+    parts = urlsplit(url)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{credentials}{at}{hosts.split(',')[0]}").geturl()
 
 
 class _SentinelPool(SentinelConnectionPool, BlockingConnectionPool):
@@ -220,8 +210,8 @@ def _pool_arguments(timeout: float) -> dict[str, Any]:
     }
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def _host_and_port(text: str, default_port: int) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     if not parts.hostname:
-        raise ValueError("must name the host of each Sentinel")
-    return parts.hostname, parts.port or DEFAULT_SENTINEL_PORT
+        raise ValueError("must name the host of each server")
+    return parts.hostname, parts.port or default_port

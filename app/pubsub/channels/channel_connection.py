@@ -16,13 +16,13 @@ import structlog
 from broadcaster import Event
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from app.pubsub.channels.cancellation import obey_cancellation
 
 log = structlog.get_logger(__name__)
 
-OUTAGES = (RedisError, OSError, TimeoutError, AttributeError, RuntimeError)
+OUTAGES = (RedisError, RedisClusterException, OSError, TimeoutError, AttributeError, RuntimeError)
 """What calls to Redis raise while it is unreachable, does not respond, or responds with errors.
 
 The client raises AttributeError and RuntimeError when a connection is closed while a command is being sent.

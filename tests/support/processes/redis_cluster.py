@@ -171,7 +171,7 @@ class RedisClusterServers:
         for node in nodes:
             await until_answer(
                 lambda node=node: node.call("CLUSTER", "NODES"),
-                lambda known: sum(1 for each in known.values() if "handshake" not in each["flags"]) == len(nodes),
+                lambda known: sum("handshake" not in line for line in str(known).splitlines()) == len(nodes),
             )
 
     def _running(self) -> list[ClusterNode]:
@@ -191,7 +191,7 @@ async def redis_cluster(masters: int = 3, replicas: int = 3) -> AsyncIterator[Re
             count += 1
             own = folder / f"node-{count}"
             own.mkdir()
-            os_user.own(own)
+            os_user.take_ownership(own)
             return ClusterNode(program, own, os_user)
 
         servers = RedisClusterServers(new_node)
@@ -203,7 +203,8 @@ async def redis_cluster(masters: int = 3, replicas: int = 3) -> AsyncIterator[Re
 
 
 def _is_whole(info: Any) -> bool:
-    return info["cluster_state"] == "ok" and int(info["cluster_slots_ok"]) == SLOTS
+    lines = str(info).split()
+    return "cluster_state:ok" in lines and f"cluster_slots_ok:{SLOTS}" in lines
 
 
 async def _owner(node: ClusterNode, slot: int) -> int | None:
