@@ -123,6 +123,7 @@ class RedisClusterServers:
         self.nodes.append(node)
         await self._meet(node)
         await self._until_known(self.nodes)
+        await self.until_whole()
         return node
 
     async def until_whole(self) -> None:
