@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -20,6 +21,10 @@ DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
+
+
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+"""The schemes of REDIS_URL. Those with a second `s` use TLS."""
 
 
 class Environment(StrEnum):
@@ -143,6 +148,13 @@ class Settings(BaseSettings):
                 )
         return given
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_servers(cls, url: str | None) -> str | None:
+        if url is not None and (problem := redis_url_problem(url)):
+            raise ValueError(problem)
+        return url
+
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
@@ -173,6 +185,8 @@ class Settings(BaseSettings):
         problems = []
         if self.db_pool_min > self.db_pool_max:
             problems.append("DB_POOL_MIN must not be larger than DB_POOL_MAX")
+        if self.redis_cluster_enabled and "+sentinel" in (self.redis_url or ""):
+            problems.append("REDIS_URL must name nodes of the cluster: with REDIS_CLUSTER_ENABLED there is no Sentinel")
         if self.trusted_documents_mode is not DocumentMode.OFF and not self.trusted_documents_file:
             problems.append("TRUSTED_DOCUMENTS_FILE must be set when TRUSTED_DOCUMENTS_MODE is not `off`")
         return problems
@@ -203,6 +217,34 @@ class Settings(BaseSettings):
                 problems.append(f"{label} must differ from {seen[text]}")
             seen[text] = label
         return problems
+
+
+def redis_url_problem(url: str) -> str | None:
+    """Return what is wrong with a URL of Redis, without its password; None if nothing is.
+
+    Its forms are `redis://user:password@host:port/database`, with several `host:port` for a cluster;
+    `unix:///path`; and `redis+sentinel://user:password@host:port,host:port/service/database`.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in REDIS_SCHEMES:
+        return f"must begin with one of {', '.join(f'{scheme}://' for scheme in REDIS_SCHEMES)}"
+    if parts.scheme == "unix":
+        return None if parts.path else "must name the path of a socket: unix:///path"
+    for server in parts.netloc.rpartition("@")[2].split(","):
+        try:
+            host, _ = urlsplit(f"//{server}").hostname, urlsplit(f"//{server}").port
+        except ValueError:
+            return "must have a number between 0 and 65535 as the port of each server"
+        if not host:
+            return "must name the host of each server"
+    path = parts.path.strip("/").split("/")
+    if parts.scheme.endswith("+sentinel"):
+        if not path[0]:
+            return "must name the master: redis+sentinel://host:26379,host:26379/mymaster"
+        path = path[1:]
+    if len(path) > 1 or (path and path[0] and not path[0].isdecimal()):
+        return "must have a number as its database"
+    return None
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -19,6 +19,7 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Around, Head, Player, S, Slice, View, with_extra_views
 from app.domain.errors import ServiceUnavailable
 from app.domain.players.milestones import Milestone
+from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import (
     BoardMoved,
     MilestoneReached,
@@ -29,7 +30,6 @@ from app.pubsub.channels.events import (
     decode_boards,
 )
 from app.pubsub.channels.notices import Notices
-from app.pubsub.channels.redis_backend import Gap
 from app.pubsub.feed.board_reader import BoardReader
 from app.pubsub.feed.clock import Clock
 from app.pubsub.feed.counters import FeedCounters

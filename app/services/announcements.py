@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from app.domain.players.milestones import Milestone
+from app.pubsub.channels.channel_connection import OUTAGES
 from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, ProfileChanged
 from app.pubsub.channels.notices import Notices
-from app.pubsub.channels.redis_backend import OUTAGES
 
 
 class Announcements:

@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import Any
 
 import structlog
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterException, RedisError, ResponseError
 
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 log = structlog.get_logger(__name__)
 
-REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, OSError, TimeoutError)
+REDIS_FAILURES: tuple[type[Exception], ...] = (RedisError, RedisClusterException, OSError, TimeoutError)
 """The exceptions of a call when Redis is not reachable, too slow or failing."""
 
 REFUSALS_OF_WRITES = ("MISCONF", "NOREPLICAS", "READONLY", "OOM")

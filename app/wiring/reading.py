@@ -23,7 +23,7 @@ from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.profile_generation import ProfileGeneration
-from app.stores.redis_clients import open_redis
+from app.stores.redis_clients import ClusterChannelServers, SingleChannelServer
 from app.stores.signal import Signal
 from app.wiring.stores import Stores
 
@@ -55,8 +55,9 @@ async def create_read_services(
     """Create everything that reads; its background work is not started."""
     redis_url = settings.redis_url
     assert redis_url is not None
+    channel_servers = ClusterChannelServers if settings.redis_cluster_enabled else SingleChannelServer
     backend = RedisBackend(
-        lambda: open_redis(redis_url, timeout=settings.redis_timeout), runtime, prefix=f"{settings.redis_prefix}:"
+        channel_servers(redis_url, timeout=settings.redis_timeout), runtime, prefix=f"{settings.redis_prefix}:"
     )
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from app.pubsub.channels.redis_backend import OUTAGES, Gap
+from app.pubsub.channels.channel_connection import OUTAGES, Gap
 from tests.support.boards.channels import ChannelListener, backend_of, running
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT, until

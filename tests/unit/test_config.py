@@ -17,3 +17,43 @@ def test_an_unknown_fraud_threshold_is_named_together_with_the_known_ones():
 def test_known_fraud_thresholds_replace_the_defaults():
     settings = load_settings(fraud_thresholds={"velocity_flag": 31}, _env_file=None)
     assert settings.fraud_thresholds.velocity_flag == 31
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("localhost:6379", "must begin with one of redis://"),
+        ("http://localhost", "must begin with one of redis://"),
+        ("redis://", "host of each server"),
+        ("redis://:password@:6379", "host of each server"),
+        ("redis://localhost:port", "as the port"),
+        ("redis://localhost:99999", "as the port"),
+        ("redis://localhost/first", "number as its database"),
+        ("redis://one:6379,:6380", "host of each server"),
+        ("redis+sentinel://one:26379,two:26379", "must name the master"),
+        ("redis+sentinel://one/mymaster/first", "number as its database"),
+        ("unix://", "path of a socket"),
+    ],
+)
+def test_a_redis_url_that_names_no_server_is_refused_in_one_line(url: str, problem: str):
+    with pytest.raises(SettingsError) as error:
+        load_settings(redis_url=url, _env_file=None)
+    (line,) = error.value.problems
+    assert line.startswith("REDIS_URL: ")
+    assert problem in line
+    assert "password" not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "rediss://user:p%40ss@redis.example.org:6380/3",
+        "redis://[::1]:6379/0",
+        "redis://:word@one:6379,two:6379",
+        "unix:///run/redis.sock",
+        "redis+sentinel://:word@one,two:26380/mymaster/1?sentinel_password=other",
+    ],
+)
+def test_every_form_of_a_redis_url_is_accepted(url: str):
+    assert load_settings(redis_url=url, _env_file=None).redis_url == url

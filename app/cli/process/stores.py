@@ -80,7 +80,7 @@ def ensure_supported_redis(settings: Settings) -> None:
     Raises:
         CommandError: Redis answers, and its version is too old.
     """
-    from app.pubsub.channels.redis_backend import OUTAGES
+    from app.pubsub.channels.channel_connection import OUTAGES
     from app.stores.redis_clients import open_redis
     from app.stores.redis_version import UnsupportedRedis, require_supported_version
     from app.wiring.stores import MIN_HOUSEKEEPING_TIMEOUT

@@ -1,11 +1,11 @@
 """The messages between processes: change notifications, never state.
 
-There is a channel per category, `boards:<category>`, and one channel `notices` for everything else. Every message is
+There is a channel per category, `boards:{<category>}`, and one channel `notices` for everything else. Every message is
 a JSON object with one known key; a process ignores unknown keys, so that releases can be mixed.
 
-    boards:<category>  {"boards": [[window, version, top moved, epoch], ...]}     one triple or quadruple per board
-    notices            {"user": id}  {"catalogue": true}  {"milestone": {...}}
-                       {"close": {"socket": id, "code": n}}  {"canary": nonce}
+    boards:{<category>}  {"boards": [[window, version, top moved, epoch], ...]}     one triple or quadruple per board
+    notices              {"user": id}  {"catalogue": true}  {"milestone": {...}}
+                         {"close": {"socket": id, "code": n}}  {"canary": nonce}
 
 The first is written by a script inside Redis, right after the change: windows are those of `Window.key`, versions are
 integers below 10^14 (larger ones lose digits there), the epoch may be missing.
@@ -30,8 +30,8 @@ DECODING_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionErr
 
 
 def boards_channel(category: str) -> str:
-    """Return the channel of the changes of a category's boards."""
-    return f"boards:{category}"
+    """Return the channel of the changes of a category's boards. It has the same hash tag as the keys of the boards."""
+    return f"boards:{{{category}}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ Notice = ProfileChanged | CatalogueChanged | MilestoneReached | SocketClosed | C
 
 
 def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:
-    """Decode a message on `boards:<category>`; None if it is malformed, so that any board may have changed."""
+    """Decode a message on `boards:{<category>}`; None if it is malformed, so that any board may have changed."""
     try:
         return tuple(_moved(category, row) for row in json.loads(text)["boards"])
     except DECODING_ERRORS:

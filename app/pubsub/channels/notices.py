@@ -8,8 +8,8 @@ from collections.abc import Callable
 import structlog
 from broadcaster import Broadcast
 
+from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import NOTICES, Canary, Notice, NoticesLost, decode_notice, encode_notice
-from app.pubsub.channels.redis_backend import Gap
 
 log = structlog.get_logger(__name__)
 

@@ -1,10 +1,11 @@
-"""A backend of `broadcaster` on Redis that survives every outage of the server.
+"""A backend of `broadcaster` on Redis that survives every outage of a server, and follows channels within a cluster.
 
 The interface of `Broadcast` stays the same. Differences to its own backend that matter:
 
 - `subscribe` and `unsubscribe` never suspend. They edit a set of wanted channels, so that tasks which open one channel
   at the same time cannot overwrite each other inside `Broadcast.subscribe`.
-- One coroutine, `run`, owns the subscribing connection, and reconnects for as long as it runs.
+- One coroutine, `run`, owns the subscribing connections: one per server that has a wanted channel. It reconnects, and
+  in a cluster looks for the channels anew after every outage, for as long as it runs.
 - Redis does not keep messages that it could not deliver. Whenever messages of a channel may be lost, and once when it
   is opened, its subscribers receive a `Gap` before any message that was published later.
 """
@@ -12,64 +13,46 @@ The interface of `Broadcast` stays the same. Differences to its own backend that
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from broadcaster import BroadcastBackend, Event
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
 
 from app.pubsub.channels.cancellation import obey_cancellation
+from app.pubsub.channels.channel_connection import OUTAGES, ChannelConnection, ConnectionTiming, Gap
 from app.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-OUTAGES = (RedisError, OSError, TimeoutError)
-"""What calls to Redis raise while it is unreachable, does not respond, or responds with errors."""
 
+class ChannelServers(Protocol):
+    """The servers of Redis that channels are on: always the same one, or in a cluster the node of each one's slot."""
 
-class Gap(Event):
-    """Messages of this channel may have been lost until now: the state must be read again."""
+    async def refresh(self) -> None:
+        """Find out again which server has which channel. Raises one of `OUTAGES`."""
 
-    def __init__(self, channel: str) -> None:
-        super().__init__(channel, "")
+    def server_of(self, channel: str) -> str | None:
+        """Return the name of the server that has `channel` (its full name in Redis), None if no server is known."""
 
+    def open_subscriber(self, server: str) -> Redis:
+        """Create a client of one server, to subscribe."""
 
-@dataclass(frozen=True, slots=True)
-class ConnectionTiming:
-    """The intervals and time-outs of the backend, in seconds.
-
-    Attributes:
-        poll_interval: A newly wanted channel is subscribed after at most this time.
-        ping_interval: A connection without messages is pinged this often.
-        silence_timeout: A server that sends nothing for this long, despite the pings, counts as unreachable.
-        command_timeout: The time limit of one command.
-        min_reconnect_delay: The delay before the first reconnection; it doubles, with jitter, ...
-        max_reconnect_delay: ... up to this one.
-    """
-
-    poll_interval: float = 0.1
-    ping_interval: float = 1.0
-    silence_timeout: float = 3.0
-    command_timeout: float = 1.0
-    min_reconnect_delay: float = 0.05
-    max_reconnect_delay: float = 2.0
+    def open_publisher(self) -> Redis:
+        """Create a client that publishes to any channel."""
 
 
 class RedisBackend(BroadcastBackend):
-    """Channels of `broadcaster` on Redis publish/subscribe.
+    """Channels of `broadcaster` on the sharded publish/subscribe of Redis.
 
     The queue of received events is bounded: when it is full, all events in it are replaced by one `Gap` per channel.
     """
 
     def __init__(
         self,
-        new_client: Callable[[], Redis],
+        servers: ChannelServers,
         runtime: Runtime,
         *,
         prefix: str = "",
@@ -79,32 +62,34 @@ class RedisBackend(BroadcastBackend):
         """Create a backend without connections.
 
         Args:
-            new_client: Creates a Redis client. The backend creates and closes two, one to subscribe and one to publish.
+            servers: Where the channels are. The backend creates and closes a client per server, and one to publish.
             runtime: Randomness for the jitter of reconnections.
             prefix: The prefix of all channel names in Redis.
             timing: Intervals and time-outs.
             capacity: The size of the queue of received events, which must exceed the number of channels.
         """
         self.healthy = asyncio.Event()
-        """Set while subscriptions are confirmed and Redis responds."""
+        """Set while the subscriptions of all wanted channels are confirmed and every server responds."""
         self.received = 0
         self.published = 0
         self.gaps = 0
         self.overflows = 0
         self.outages = 0
-        self._new_client = new_client
+        self._servers = servers
         self._prefix = prefix
         self._random = runtime.random
         self._timing = timing or ConnectionTiming()
         self._events: asyncio.Queue[Event] = asyncio.Queue(capacity)
         self._wanted: set[str] = set()
         self._opened: set[str] = set()
-        self._wanted_changed = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._refresh_due = True
+        self._connections: dict[str, ChannelConnection] = {}
         self._publisher: Redis | None = None
 
     async def connect(self) -> None:
         """Create the publishing client; it connects with the first message."""
-        self._publisher = self._new_client()
+        self._publisher = self._servers.open_publisher()
 
     async def disconnect(self) -> None:
         """Close the publishing client."""
@@ -116,24 +101,24 @@ class RedisBackend(BroadcastBackend):
         """Want the channel `group`. Its first event is a `Gap`."""
         self._wanted.add(group)
         self._opened.add(group)
-        self._wanted_changed.set()
+        self._changed.set()
 
     async def unsubscribe(self, group: str) -> None:
         """Want the channel `group` no more."""
         self._wanted.discard(group)
-        self._wanted_changed.set()
+        self._changed.set()
 
     async def publish(self, channel: str, message: Any) -> None:
         """Publish `message`.
 
         Raises:
-            RedisError: Or OSError or TimeoutError: Redis did not confirm in time. The message may have been delivered.
+            RedisError: Or another of `OUTAGES`: Redis did not confirm in time. The message may have been delivered.
         """
         if self._publisher is None:
             raise RuntimeError("`connect` must be called before `publish`")
         try:
             async with asyncio.timeout(self._timing.command_timeout):
-                await self._publisher.publish(self._prefix + channel, message)
+                await self._publisher.spublish(self._prefix + channel, message)
         except OUTAGES:
             raise
         except Exception as error:  # What a client raises when its connection closes under a sender is undocumented.
@@ -145,96 +130,95 @@ class RedisBackend(BroadcastBackend):
         return await self._events.get()
 
     async def run(self) -> None:
-        """Receive messages until cancelled, and reconnect after every outage."""
-        client = self._new_client()
+        """Receive messages until cancelled: keep a connection to every server that has a wanted channel."""
+        tasks: dict[str, asyncio.Task[None]] = {}
         try:
-            await self._reconnect_until_cancelled(client)
+            while True:
+                self._changed.clear()
+                is_complete = await self._refresh()
+                await self._assign(tasks)
+                obey_cancellation()
+                is_complete = is_complete and not self._unassigned()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if is_complete else self._retry_delay()):
+                        await self._changed.wait()
+                if not is_complete:
+                    self._refresh_due = True
         finally:
+            await _end(list(tasks.values()))
+            self._connections.clear()
             self.healthy.clear()
-            await client.aclose()
 
-    async def _reconnect_until_cancelled(self, client: Redis) -> None:
-        delay = self._timing.min_reconnect_delay
-        while True:
-            pubsub = client.pubsub()
-            try:
-                await self._receive(pubsub)
-            except Exception as error:
-                delay = self._timing.min_reconnect_delay if self.healthy.is_set() else delay
-                self._record_outage(error)
-            finally:
-                with suppress(Exception):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
-            await asyncio.sleep(delay * self._random.uniform(0.5, 1.5))
-            delay = min(delay * 2, self._timing.max_reconnect_delay)
-
-    def _record_outage(self, error: Exception) -> None:
-        self.outages += 1
-        if self.healthy.is_set():
-            is_unknown = not isinstance(error, OUTAGES)
-            log.warning("redis_channels_lost", error=repr(error), exc_info=is_unknown and error)
-        self.healthy.clear()
-
-    async def _receive(self, pubsub: PubSub) -> None:
-        """Keep the subscriptions of one connection up to date, and receive messages, until a call fails."""
-        clock = asyncio.get_running_loop().time
-        subscribed: set[str] = set()
-        received_at = pinged_at = clock()
-        while True:
-            await self._update_subscriptions(pubsub, subscribed)
-            obey_cancellation()
-            if not subscribed:
-                await self._wanted_changed.wait()
-                received_at = clock()
-                continue
-            if await self._receive_message(pubsub):
-                received_at = clock()
-                await asyncio.sleep(0)  # A full socket buffer is read without suspending; let other tasks run.
-                continue
-            silent = clock() - received_at
-            if silent > self._timing.silence_timeout:
-                raise TimeoutError(f"Redis sent nothing for {silent:.1f} s")
-            if min(silent, clock() - pinged_at) > self._timing.ping_interval:
-                pinged_at = clock()
-                async with asyncio.timeout(self._timing.command_timeout):
-                    await pubsub.ping()
-
-    async def _update_subscriptions(self, pubsub: PubSub, subscribed: set[str]) -> None:
-        if subscribed and not self._wanted_changed.is_set():
-            return
-        self._wanted_changed.clear()
-        opened, self._opened = self._opened, set()
-        added, dropped = self._wanted - subscribed, subscribed - self._wanted
-        async with asyncio.timeout(self._timing.command_timeout):
-            if added:
-                await pubsub.subscribe(*(self._prefix + channel for channel in added))
-            if dropped:
-                await pubsub.unsubscribe(*(self._prefix + channel for channel in dropped))
-        for channel in opened & subscribed:  # Unsubscribed and subscribed again in the meantime.
-            self._enqueue(Gap(channel))
-        subscribed |= added
-        subscribed -= dropped
-
-    async def _receive_message(self, pubsub: PubSub) -> bool:
-        """Wait for a message for one poll interval; return whether anything was received."""
-        async with asyncio.timeout(self._timing.poll_interval + self._timing.command_timeout):
-            message = await pubsub.get_message(timeout=self._timing.poll_interval)
-        if message is None:
+    async def _refresh(self) -> bool:
+        """Find out where the channels are, if an outage may have changed it; return whether that is known."""
+        if not self._refresh_due:
+            return True
+        self._refresh_due = False
+        try:
+            async with asyncio.timeout(10 * self._timing.command_timeout):
+                await self._servers.refresh()
+        except Exception as error:
+            self._record_outage(error)
             return False
-        match message["type"]:
-            case "subscribe":
-                # The client may also reconnect by itself; Redis then confirms the subscriptions again.
-                self.healthy.set()
-                self._enqueue(Gap(self._channel(message)))
-            case "message":
-                self.received += 1
-                self._enqueue(Event(self._channel(message), _text(message["data"])))
         return True
 
-    def _channel(self, message: dict[str, Any]) -> str:
-        return _text(message["channel"]).removeprefix(self._prefix)
+    async def _assign(self, tasks: dict[str, asyncio.Task[None]]) -> None:
+        """Give every wanted channel to the connection of its server; open and end connections as needed."""
+        opened, self._opened = self._opened, set()
+        channels: dict[str, set[str]] = {}
+        for channel in self._wanted:
+            server = self._servers.server_of(self._prefix + channel)
+            if server is not None:
+                channels.setdefault(server, set()).add(channel)
+        for server in set(tasks) - set(channels):
+            self._connections.pop(server)
+            await _end([tasks.pop(server)])
+        for server, wanted in channels.items():
+            if server not in self._connections:
+                connection = self._connections[server] = self._connection_to(server)
+                tasks[server] = asyncio.create_task(connection.run(), name=f"channels of {server}")
+            self._connections[server].want(wanted, opened)
+        self._update_health()
+
+    def _connection_to(self, server: str) -> ChannelConnection:
+        return ChannelConnection(
+            self._servers.open_subscriber(server),
+            self._prefix,
+            self._timing,
+            self._random,
+            self._enqueue,
+            self._update_health,
+            self._on_outage,
+        )
+
+    def _unassigned(self) -> set[str]:
+        return self._wanted.difference(*(connection.wanted for connection in self._connections.values()))
+
+    def _retry_delay(self) -> float:
+        return self._timing.max_reconnect_delay * self._random.uniform(0.25, 0.5)
+
+    def _on_outage(self, error: Exception) -> None:
+        self._record_outage(error)
+        self._refresh_due = True
+        self._changed.set()
+
+    def _record_outage(self, error: Exception) -> None:
+        if not self.outages or self.healthy.is_set():
+            is_unknown = not isinstance(error, OUTAGES)
+            log.warning("redis_channels_lost", error=repr(error), exc_info=is_unknown and error)
+        self.outages += 1
+        self.healthy.clear()
+
+    def _update_health(self) -> None:
+        connections = self._connections.values()
+        if connections and all(connection.is_healthy for connection in connections) and not self._unassigned():
+            self.healthy.set()
+        else:
+            self.healthy.clear()
 
     def _enqueue(self, event: Event) -> None:
+        is_gap = isinstance(event, Gap)
+        self.received += not is_gap
         if self._events.full():
             self.overflows += 1
             while not self._events.empty():
@@ -242,10 +226,11 @@ class RedisBackend(BroadcastBackend):
             for channel in self._wanted:
                 self._events.put_nowait(Gap(channel))
             return
-        if isinstance(event, Gap):
-            self.gaps += 1
+        self.gaps += is_gap
         self._events.put_nowait(event)
 
 
-def _text(raw: bytes | str) -> str:
-    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
+from app.pubsub.channels.channel_connection import OUTAGES
 from app.pubsub.channels.events import SocketClosed
 from app.pubsub.channels.notices import Notices
-from app.pubsub.channels.redis_backend import OUTAGES
 from app.runtime import Runtime
 from app.stores.redis import RedisCaller, RedisUnreachable
 

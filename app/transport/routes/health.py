@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.domain.errors import ServiceUnavailable
-from app.pubsub.channels.redis_backend import OUTAGES
+from app.pubsub.channels.channel_connection import OUTAGES
 from app.stores.redis_version import UnsupportedRedis, require_supported_version
 from app.wiring import App
 

@@ -87,6 +87,7 @@ async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str
 async def test_a_thousand_who_leave_abruptly_leave_nothing_behind(redis_url: str, prefix: str) -> None:
     boards = MemoryBoards(SystemClock(Runtime()))
     async with hub_process(redis_url, boards, prefix=prefix, timing=FeedTiming(idle_timeout=0.2)) as one:
+        await until(one.backend.healthy.is_set)
         tasks_before = len(asyncio.all_tasks())
         generators = [watch(one) for _ in range(1000)]
         readers = [asyncio.create_task(first(updates)) for updates in generators]

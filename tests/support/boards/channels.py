@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from random import Random
 
 from broadcaster import Broadcast, Event
-from redis.asyncio import Redis
 
-from app.pubsub.channels.redis_backend import ConnectionTiming, Gap, RedisBackend
+from app.pubsub.channels.channel_connection import ConnectionTiming, Gap
+from app.pubsub.channels.redis_backend import RedisBackend
 from app.runtime import Runtime
+from app.stores.redis_clients import SingleChannelServer
 from tests.support.wait_until import TIMEOUT
 
 QUICK = ConnectionTiming(
@@ -21,11 +22,9 @@ QUICK = ConnectionTiming(
 
 def backend_of(url: str, *, prefix: str = "", capacity: int = 10_000) -> RedisBackend:
     """Return a backend for the Redis at `url`, with short time-outs."""
-
-    def client() -> Redis:
-        return Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
-
-    return RedisBackend(client, Runtime(random=Random(1)), prefix=prefix, timing=QUICK, capacity=capacity)
+    return RedisBackend(
+        SingleChannelServer(url, timeout=0.5), Runtime(random=Random(1)), prefix=prefix, timing=QUICK, capacity=capacity
+    )
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from app.domain.boards.board import BoardUpdate
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
-from app.pubsub.channels.events import BoardMoved
+from app.pubsub.channels.events import BoardMoved, boards_channel
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.feed.board_reader import BoardReader
@@ -29,7 +29,7 @@ U = TypeVar("U")
 
 ANNOUNCE = """
 local moves = {{ARGV[2], tonumber(ARGV[3]), ARGV[4] == '1', ARGV[5]}}
-return redis.call('PUBLISH', ARGV[1], cjson.encode({boards = moves}))
+return redis.call('SPUBLISH', ARGV[1], cjson.encode({boards = moves}))
 """
 """A script that publishes a change as the script of the board index does: from inside Redis."""
 
@@ -66,7 +66,7 @@ async def announce(redis: Redis, moved: BoardMoved, *, prefix: str = "") -> None
     category, window = moved.board.split("/")
     version = moved.version
     top = int(moved.top_moved)
-    await redis.eval(ANNOUNCE, 0, f"{prefix}boards:{category}", window, version.number, top, version.epoch)
+    await redis.eval(ANNOUNCE, 0, f"{prefix}{boards_channel(category)}", window, version.number, top, version.epoch)
 
 
 async def first(updates: AsyncGenerator[U, None]) -> U:

@@ -13,9 +13,9 @@ from broadcaster import Broadcast, BroadcastBackend, Event
 from app.domain.boards.board import Board, BoardUpdate, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
+from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.channels.notices import Notices
-from app.pubsub.channels.redis_backend import Gap
 from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.hub import Hub
 from tests.support.boards.in_memory_boards import MemoryBoards

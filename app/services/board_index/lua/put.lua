@@ -108,6 +108,6 @@ if ARGV[6] ~= '' then
   updates[#updates + 1] = ARGV[7]
 end
 if #updates > 0 then redis.call('HSET', meta, unpack(updates)) end
-if #news > 0 then redis.call('PUBLISH', channel, cjson.encode({ boards = news })) end
+if #news > 0 then redis.call('SPUBLISH', channel, cjson.encode({ boards = news })) end
 for i = 1, #news do news[i][3] = news[i][3] and 1 or 0 end
 return { ranks, news }

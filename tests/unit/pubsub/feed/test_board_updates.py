@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from app.domain.boards.board import BoardUpdate, Page, Source, UpdateKind
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
-from app.pubsub.channels.events import ProfileChanged
+from app.pubsub.channels.events import ProfileChanged, boards_channel
 from tests.support.boards.in_memory_boards import profile
 from tests.unit.pubsub.hub_fixture import running_hub
 from tests.unit.pubsub.manual_clock import settle
@@ -154,7 +154,7 @@ async def test_after_a_gap_the_board_is_looked_at_at_once() -> None:
         watcher = await hub_fixture.watch()
         await hub_fixture.clock.advance(0.5)
         await hub_fixture.score(1, 10, announce=False)
-        hub_fixture.backend.lose("boards:global")
+        hub_fixture.backend.lose(boards_channel("global"))
         await settle()
         assert scores(watcher.last.page) == [10]
 
@@ -164,7 +164,7 @@ async def test_an_announcement_that_makes_no_sense_is_taken_for_a_gap() -> None:
         watcher = await hub_fixture.watch()
         await hub_fixture.clock.advance(0.5)
         await hub_fixture.score(1, 10, announce=False)
-        await hub_fixture.broadcast.publish("boards:global", "\x00")
+        await hub_fixture.broadcast.publish(boards_channel("global"), "\x00")
         await settle()
         assert scores(watcher.last.page) == [10]
         assert hub_fixture.hub.counters.unreadable == 1
@@ -249,7 +249,7 @@ async def test_while_redis_is_away_postgres_is_read_once_a_second() -> None:
         assert watcher.last.page.source is Source.POSTGRES
         assert scores(watcher.last.page)[0] >= 110
         hub_fixture.boards.redis = True
-        hub_fixture.backend.lose("boards:global")
+        hub_fixture.backend.lose(boards_channel("global"))
         await hub_fixture.clock.advance(0.2)
         assert watcher.last.page.source is Source.REDIS
         assert scores(watcher.last.page)[0] == 119
@@ -318,7 +318,7 @@ async def test_a_feed_that_nobody_uses_is_released_with_its_channel() -> None:
     async with running_hub() as hub_fixture:
         watchers = [await hub_fixture.watch() for _ in range(3)]
         assert (hub_fixture.hub.feeds, hub_fixture.hub.watchers) == (1, 3)
-        assert hub_fixture.backend.channels == {"notices", "boards:global"}
+        assert hub_fixture.backend.channels == {"notices", boards_channel("global")}
         for watcher in watchers:
             await watcher.leave()
         assert (hub_fixture.hub.feeds, hub_fixture.hub.watchers) == (1, 0)

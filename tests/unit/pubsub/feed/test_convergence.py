@@ -14,6 +14,7 @@ from app.domain.boards.board import BoardUpdate, Entry, UpdateKind, changes_betw
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
+from app.pubsub.channels.events import boards_channel
 from tests.support.boards.in_memory_boards import profile
 from tests.unit.pubsub.hub_fixture import HubFixture, Watcher, running_hub
 from tests.unit.pubsub.manual_clock import settle
@@ -60,7 +61,7 @@ class Play:
                 if announced:
                     await hub_fixture.announce(moved)
             case "gap", ():
-                hub_fixture.backend.lose("boards:global")
+                hub_fixture.backend.lose(boards_channel("global"))
             case "hold", (held,):
                 self.release()
                 hub_fixture.boards.hold = asyncio.Event() if held else None
