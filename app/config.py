@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     token_expiration_seconds: int = Field(300, ge=1, le=86_400)
     max_open_tokens: int = Field(20, ge=1)
     auto_provision: bool = True
+    subject_is_user_id: bool = False
     signing_session_seconds: int = Field(86_400, ge=60)
     max_signing_sessions: int = Field(5, ge=1)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from app.domain.errors import BadUserInput, Unauthenticated
 from app.domain.players.profile_validation import clean_avatar_url, clean_username
-from app.domain.users import Caller, Role, SigningKey, user_id_of
+from app.domain.users import Caller, Role, SigningKey, SubjectIds
 from app.runtime import Runtime
 from app.services.auth.jwt_claims import (
     SHARED_SECRET_ALGORITHM,
@@ -79,6 +79,7 @@ class AccessTokens:
         issuer: str,
         audience: str,
         max_lifetime: int,
+        subject_is_user_id: bool = False,
         capacity: int = MAX_CACHED_TOKENS,
     ) -> None:
         """Create a verifier.
@@ -89,11 +90,13 @@ class AccessTokens:
             issuer: The required `iss`.
             audience: The required `aud`.
             max_lifetime: Maximum seconds from `iat` to `exp`.
+            subject_is_user_id: See `SubjectIds`.
             capacity: How many verified tokens are cached.
         """
         self._keys = keys
         self._clock = runtime.clock
         self._issuer = issuer
+        self._subject_ids = SubjectIds(issuer, subject_is_user_id)
         self._audience = audience
         self._max_lifetime = max_lifetime
         self._capacity = capacity
@@ -144,7 +147,7 @@ class AccessTokens:
         if len(subject) > MAX_SUBJECT_LENGTH or not isinstance(username, str | None):
             raise BadToken
         return Caller(
-            user_id=user_id_of(self._issuer, subject),
+            user_id=self._subject_ids.user_id(subject),
             username=clean_username(subject[:50] if username is None else username),
             avatar_url=clean_avatar_url(avatar_url if isinstance(avatar_url, str) else None),
             role=Role(claims.get("role", Role.PLAYER)),

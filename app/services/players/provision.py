@@ -131,7 +131,7 @@ class UserProvisioning:
                 continue
             if row is None:
                 raise Forbidden
-            return Profile(user_id, row.username, row.avatar_url, row.created_at)
+            return Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
         raise Forbidden
 
 

@@ -7,7 +7,7 @@ import pytest
 from app.domain.boards.periods import Period
 from app.domain.ledger.opening import Balance
 from app.domain.ledger.transactions import Actor
-from app.domain.users import user_id_of
+from app.domain.users import SubjectIds
 from app.services.archives.balance_file import BalanceError, read_csv, read_json
 from app.services.archives.opening_balances import OpeningResult
 from app.wiring import App
@@ -55,7 +55,7 @@ async def test_a_second_import_changes_nothing(app: App):
 
 async def test_a_balance_is_added_to_what_was_won_since(app: App):
     who = caller("Ann")
-    ann = type(who)(user_id_of("leaderboard", "ann"), "Ann", None, who.role, who.expires_at)
+    ann = type(who)(SubjectIds("leaderboard").user_id("ann"), "Ann", None, who.role, who.expires_at)
     await award(app, ann, 50)
     await opened_with(app, balances())
     await award(app, ann, 7)
@@ -76,7 +76,7 @@ async def test_in_a_category_of_best_results_the_better_one_counts(app: App):
     await app.catalogue_changes.apply([race], [], Actor(None, "operator"), "test")
     await app.rebuild.ensure_loaded()
     who = caller("Ann")
-    ann = type(who)(user_id_of("leaderboard", "ann"), "Ann", None, who.role, who.expires_at)
+    ann = type(who)(SubjectIds("leaderboard").user_id("ann"), "Ann", None, who.role, who.expires_at)
     await award(app, ann, 250, "race")
     await opened_with(app, balances(), "race")
     assert await board(app, "race") == [("Ann", 250), ("Bob", 300), ("Cat", 900)]
@@ -102,7 +102,7 @@ async def test_milestones_come_along(app: App):
 
 async def test_a_deleted_user_does_not_come_back(app: App):
     await opened_with(app, balances())
-    await app.moderation.deletion(MODERATOR, user_id_of("leaderboard", "cat"), "asked for it")
+    await app.moderation.deletion(MODERATOR, SubjectIds("leaderboard").user_id("cat"), "asked for it")
     assert await opened_with(app, balances(), "arcade") == OpeningResult(2, 1)
     assert [name for name, _ in await board(app, "arcade")] == ["Bob", "Ann"]
 

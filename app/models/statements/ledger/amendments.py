@@ -69,7 +69,7 @@ async def lock_account(connection: AsyncConnection, user_id: UUID) -> Account | 
     row = (await connection.execute(LOCK_ACCOUNT, {"user": user_id})).one_or_none()
     if row is None:
         return None
-    profile = Profile(user_id, row.username, row.avatar_url, row.created_at)
+    profile = Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
     return Account(profile, Head(row.ledger_seq, row.ledger_hash), hidden=row.hidden)
 
 

@@ -14,7 +14,10 @@ SELECT_CLAIMED_PROFILES = text(
     "SELECT id, claimed_username, avatar_url FROM users WHERE id = ANY(CAST(:users AS uuid[]))"
 )
 
-SELECT_PROFILES = text("SELECT id, username, avatar_url, created_at FROM users WHERE id = ANY(CAST(:users AS uuid[]))")
+SELECT_PROFILES = text(
+    "SELECT id, username, avatar_url, created_at, hidden_at IS NOT NULL AND deleted_at IS NULL AS hidden "
+    "FROM users WHERE id = ANY(CAST(:users AS uuid[]))"
+)
 
 UPSERT_USER = text(
     """
@@ -23,7 +26,7 @@ UPSERT_USER = text(
     ON CONFLICT (id) DO UPDATE SET
         username = excluded.username, claimed_username = excluded.claimed_username, avatar_url = excluded.avatar_url
     WHERE u.deleted_at IS NULL
-    RETURNING username, avatar_url, created_at
+    RETURNING username, avatar_url, created_at, hidden_at IS NOT NULL AS hidden
     """
 )
 
@@ -48,4 +51,4 @@ INSERT_USERS = text(
 async def read_profiles(connection: AsyncConnection, user_ids: Collection[UUID]) -> list[Profile]:
     """Return the profiles of those `user_ids` that exist, in any order."""
     rows = await connection.execute(SELECT_PROFILES, {"users": list(user_ids)})
-    return [Profile(row.id, row.username, row.avatar_url, row.created_at) for row in rows]
+    return [Profile(row.id, row.username, row.avatar_url, row.created_at, row.hidden) for row in rows]
