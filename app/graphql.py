@@ -61,6 +61,8 @@ class Outcome:
         facts: dict[str, Any] = {"code": exception.code, "message": exception.message}
         if isinstance(exception, domain.Wait):
             facts["retry_after"] = exception.retry_after
+        if isinstance(exception, domain.StaleTimestamp):
+            facts["server_time"] = exception.server_time
         if isinstance(exception, domain.ActionTokenUsed | domain.DuplicateAction):
             facts["receipt"] = ScoreAccepted.of(exception.receipt, info.context.caller)
         return self.error_type(**facts)

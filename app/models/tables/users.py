@@ -25,6 +25,11 @@ class User(Base):
     claimed_username: Mapped[str] = mapped_column(
         String(50), comment="What the access token said last; `username` differs when that name was taken."
     )
+    username_skeleton: Mapped[str | None] = mapped_column(
+        String(200),
+        unique=True,
+        comment="Equal for names that look alike. Null for synthetic and deleted users.",
+    )
     avatar_url: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
     hidden_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -11,7 +11,7 @@ import orjson
 
 from app.domain.errors import BadUserInput
 from app.domain.ledger.opening import Balance
-from app.domain.players.profile_validation import clean_avatar_url, clean_username
+from app.domain.players.names import clean_avatar_url, display_name
 from app.domain.users import SubjectIds
 
 BALANCE_FIELDS = ("user", "username", "score", "reached_at", "avatar_url")
@@ -69,10 +69,11 @@ def _parse_balance(row: Mapping[str, Any], subject_ids: SubjectIds, max_score: i
     if not isinstance(user, str) or not user.strip():
         raise BadUserInput("`user` must be the `sub` claim of the user's access tokens")
     user, avatar_url, reached_at = user.strip(), row.get("avatar_url"), row.get("reached_at")
+    user_id = subject_ids.user_id(user)
     return Balance(
-        user_id=subject_ids.user_id(user),
-        username=clean_username(str(row.get("username") or user)),
-        avatar_url=clean_avatar_url(avatar_url if isinstance(avatar_url, str) else None),
+        user_id=user_id,
+        username=display_name(str(row.get("username") or user), user_id),
+        avatar_url=clean_avatar_url(avatar_url),
         score=_parse_score(row.get("score"), max_score),
         reached_at=_parse_past_time(reached_at, now) if reached_at else None,
     )

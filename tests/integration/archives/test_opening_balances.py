@@ -24,7 +24,7 @@ cat,Cat,900,
 
 
 def balances(text: str = CSV) -> list[Balance]:
-    return list(read_csv(text.splitlines(keepends=True), "leaderboard", 1_000_000, NOW))
+    return list(read_csv(text.splitlines(keepends=True), SubjectIds("leaderboard"), 1_000_000, NOW))
 
 
 async def opened_with(app: App, given: list[Balance], category: str = "global") -> OpeningResult:
@@ -90,6 +90,14 @@ async def test_names_that_are_taken_get_a_suffix(app: App):
     assert {"Ann", "Bob", "Cat"} < set(names)
 
 
+async def test_names_that_look_alike_get_a_suffix_too(app: App):
+    await award(app, caller("ANN"), 1)
+    await opened_with(app, balances(CSV + "dan,B0b,5,\n"))
+    names = [name for name, _ in await board(app)]
+    assert {"ANN", "Bob", "Cat"} < set(names)
+    assert not {"Ann", "B0b"} & set(names)
+
+
 async def test_milestones_come_along(app: App):
     await opened_with(app, balances())
     reached = await rows(
@@ -113,7 +121,7 @@ def test_json_in_lines_says_the_same_as_csv():
         b'{"user": "bob", "username": "Bob", "score": "300", "reached_at": "2024-01-02T03:04:05Z"}\n',
         b'{"user": "cat", "username": "Cat", "score": 900}\n',
     ]
-    assert list(read_json([line.decode() for line in lines], "leaderboard", 1_000_000, NOW)) == balances()
+    assert list(read_json([line.decode() for line in lines], SubjectIds("leaderboard"), 1_000_000, NOW)) == balances()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +135,6 @@ def test_json_in_lines_says_the_same_as_csv():
         ("user,score\nann,5.5\n", "line 2: `score`"),
         ("user,score,reached_at\nann,5,2025-01-02\n", "line 2: `reached_at`"),
         ("user,score,reached_at\nann,5,2099-01-02T00:00:00Z\n", "line 2: `reached_at`"),
-        ("user,score\n" + "x" * 51 + ",5\n", "line 2: A username"),
         ("user,score\nann,5,6\n", "line 2: the fields must be among"),
     ],
 )

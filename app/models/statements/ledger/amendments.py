@@ -50,8 +50,8 @@ TOTALS = text(
 # The new name contains the id, so that it differs from every name that users can choose.
 ANONYMIZE_USER = text(
     """
-    UPDATE users SET username = 'deleted-' || id, claimed_username = 'deleted', avatar_url = NULL,
-                     deleted_at = :now, hidden_at = coalesce(hidden_at, :now)
+    UPDATE users SET username = 'deleted-' || id, claimed_username = 'deleted', username_skeleton = NULL,
+                     avatar_url = NULL, deleted_at = :now, hidden_at = coalesce(hidden_at, :now)
     WHERE id = :user RETURNING username, created_at
     """
 )
