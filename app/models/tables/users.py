@@ -25,16 +25,16 @@ class User(Base):
     claimed_username: Mapped[str] = mapped_column(
         String(50), comment="What the access token said last; `username` differs when that name was taken."
     )
-    username_skeleton: Mapped[str | None] = mapped_column(
-        String(200),
-        unique=True,
-        comment="Equal for names that look alike. Null for synthetic and deleted users.",
-    )
     avatar_url: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
     hidden_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     ledger_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     ledger_hash: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("'\\x'::bytea"))
+    username_skeleton: Mapped[str | None] = mapped_column(
+        String(200),
+        unique=True,
+        comment="Equal for names that look alike. Null for synthetic and deleted users.",
+    )
 
     __table_args__ = (CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),)

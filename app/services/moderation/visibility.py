@@ -59,7 +59,12 @@ class Visibility:
             await amendment.connection.execute(HIDE, values)
             await amendment.note(Kind.HIDING if hidden else Kind.UNHIDING, moderator, reason)
             await amendment.change_all_scores(HIDE_SCORES, hidden=hidden)
-        profile = replace(profile, is_hidden=hidden)
+            changed = replace(profile, is_hidden=hidden)
+            # Before the commit, which announces the boards: their next message must not show the name any more.
+            await self._store(changed)
+        await self._store(changed)
+        return changed
+
+    async def _store(self, profile: Profile) -> None:
         await self._profiles.store(profile)
-        await self._publish_change(user_id)
-        return profile
+        await self._publish_change(profile.id)

@@ -83,12 +83,12 @@ def apply_target(url: bytes, headers: list[Header]) -> tuple[bytes, list[Header]
         parsed = httptools.parse_url(url)
     except httptools.HttpParserInvalidURLError:
         raise BadRequest(400, "The target of the request must be a path or a URL.") from None
-    if parsed.schema is None or parsed.schema.lower() not in (b"http", b"https") or parsed.userinfo is not None:
+    if not parsed.schema or parsed.schema.lower() not in (b"http", b"https") or parsed.userinfo:
         raise BadRequest(400, "The target of the request must be a path or a URL of http without a user.")
     authority = url.partition(b"://")[2]
     for end in (b"/", b"?", b"#"):
         authority = authority.partition(end)[0]
-    target = (parsed.path or b"/") + (b"" if parsed.query is None else b"?" + parsed.query)
+    target = (parsed.path or b"/") + (b"?" + parsed.query if parsed.query else b"")
     return target, [(b"host", authority), *(header for header in headers if header[0] != b"host")]
 
 

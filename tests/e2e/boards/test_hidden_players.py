@@ -156,6 +156,20 @@ async def test_no_subscription_shows_the_name_of_a_hidden_player(service: Servic
     assert NAME not in json.dumps(heard)
 
 
+async def test_the_message_by_which_a_player_leaves_the_board_has_no_name(service: Service):
+    played = await service.player(NAME).play()
+    document = documents(SCHEMA.subscription_type, user_id(played))["leaderboardUpdates"].replace(
+        f'(aroundUserId: "{user_id(played)}")', ""
+    )
+    async with connected(service.socket_url) as client:
+        await client.subscribe("subscription { " + document + " }")
+        assert NAME in json.dumps(await client.hear_next())
+        await service.player("moderator", Role.MODERATOR).ask(HIDE, id=str(user_id(played)))
+        message = (await client.hear_next())["data"]["leaderboardUpdates"]
+    assert [change["user"]["username"] for change in message["changes"]] == [HIDDEN_USERNAME]
+    assert NAME not in json.dumps(message)
+
+
 async def messages_of(client: SocketClient, *, at_least: int) -> list[dict[str, Any]]:
     """Return the messages until there are enough and none is on its way."""
     heard = [await client.hear() for _ in range(at_least)]

@@ -56,7 +56,7 @@ SELECT_LAST_ACTION = text(
 )
 
 
-async def read_user(connection: AsyncConnection, user_id: UUID) -> tuple[Profile, bool] | None:
+async def read_user(connection: AsyncConnection, user_id: UUID) -> Profile | None:
     """Return a user's profile; None if the user does not exist or was deleted."""
     row = (await connection.execute(SELECT_USER, {"user": user_id})).one_or_none()
     if row is None:
