@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     token_expiration_seconds: int = Field(300, ge=1, le=86_400)
     max_open_tokens: int = Field(20, ge=1)
     auto_provision: bool = True
+    subject_is_user_id: bool = False
     signing_session_seconds: int = Field(86_400, ge=60)
     max_signing_sessions: int = Field(5, ge=1)
 
@@ -162,6 +163,17 @@ class Settings(BaseSettings):
             ip_network(word, strict=False)
         return words
 
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            if word.lower().startswith(("file:", "null")):
+                raise ValueError(
+                    f"`{word}` cannot be allowed: it is the origin of every local file or sandboxed page. Serve the "
+                    "page over HTTP, or allow `*`"
+                )
+        return words
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = list(self._contradictions())
@@ -171,6 +183,7 @@ class Settings(BaseSettings):
                 for name in ("database_url", "redis_url")
                 if not getattr(self, name)
             ]
+        problems += self._insecure_urls()
         problems += self._weak_secrets()
         if problems:
             raise ValueError("\n".join(problems))
@@ -189,6 +202,20 @@ class Settings(BaseSettings):
             problems.append("REDIS_URL must name nodes of the cluster: with REDIS_CLUSTER_ENABLED there is no Sentinel")
         if self.trusted_documents_mode is not DocumentMode.OFF and not self.trusted_documents_file:
             problems.append("TRUSTED_DOCUMENTS_FILE must be set when TRUSTED_DOCUMENTS_MODE is not `off`")
+        return problems
+
+    def _insecure_urls(self) -> list[str]:
+        """Return which servers of others would be called without encryption in production.
+
+        Whoever answers for the key set signs in as anybody, and whoever answers for the webhook accepts completions. An
+        agent on the same machine may be called by HTTP.
+        """
+        problems = []
+        for name in ("jwt_jwks_url", "verifier_webhook_url", "sentry_dsn", "otel_exporter_otlp_endpoint"):
+            value = getattr(self, name)
+            url = urlsplit(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
+            if self.is_production and value and url.scheme != "https" and not _is_loopback(url.hostname or ""):
+                problems.append(f"{name.upper()} must begin with https:// in production, except for this machine")
         return problems
 
     def _weak_secrets(self) -> list[str]:
@@ -245,6 +272,13 @@ def redis_url_problem(url: str) -> str | None:
     if len(path) > 1 or (path and path[0] and not path[0].isdecimal()):
         return "must have a number as its database"
     return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from app.domain.errors import Forbidden, Unauthenticated
-from app.domain.users import Caller, Role
+from app.domain.users import Caller, Role, SubjectIds
 from app.execution import Dependencies
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
@@ -37,11 +37,11 @@ class Services:
 
     Attributes:
         clock: The wall clock, in UTC.
-        jwt_issuer: The issuer of access tokens, from which user ids are derived.
+        subject_ids: The user ids of subjects.
     """
 
     clock: Callable[[], datetime]
-    jwt_issuer: str
+    subject_ids: SubjectIds
     board_queries: BoardQueries
     catalogue: CatalogueService
     catalogue_changes: CatalogueChanges
@@ -63,7 +63,7 @@ class Services:
         """Select the services of `app` that resolvers call."""
         return cls(
             clock=app.clock,
-            jwt_issuer=app.settings.jwt_issuer,
+            subject_ids=SubjectIds(app.settings.jwt_issuer, app.settings.subject_is_user_id),
             board_queries=app.board_queries,
             catalogue=app.catalogue,
             catalogue_changes=app.catalogue_changes,

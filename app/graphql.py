@@ -56,13 +56,15 @@ class Outcome:
         self.exception_type = refusal
         self.error_type = outcome
 
-    def handle(self, exception: domain.Refusal, *, field: object, info: object) -> errors.UserError:
+    def handle(self, exception: domain.Refusal, *, field: object, info: Any) -> errors.UserError:
         """Return the member of the union, with the facts of the refusal."""
         facts: dict[str, Any] = {"code": exception.code, "message": exception.message}
         if isinstance(exception, domain.Wait):
             facts["retry_after"] = exception.retry_after
+        if isinstance(exception, domain.StaleTimestamp):
+            facts["server_time"] = exception.server_time
         if isinstance(exception, domain.ActionTokenUsed | domain.DuplicateAction):
-            facts["receipt"] = ScoreAccepted.of(exception.receipt)
+            facts["receipt"] = ScoreAccepted.of(exception.receipt, info.context.caller)
         return self.error_type(**facts)
 
 

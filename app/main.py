@@ -47,7 +47,8 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
         return f"{runtime.random.getrandbits(64):016x}"
 
     tracing = settings.otel_exporter_otlp_endpoint
-    router = Router(lifespan=lifespan)
+    # A redirect would need the scheme and host that the client used, which only its proxies know.
+    router = Router(lifespan=lifespan, redirect_slashes=False)
     with_cors = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
     with_security_headers = SecurityHeaders(with_cors, https_only=settings.is_production)
     with_allowed_hosts = AllowedHosts(with_security_headers, settings.allowed_hosts, exempt=PROBES)

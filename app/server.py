@@ -32,6 +32,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self.should_exit:
             return
+        await self.on_tick(0)  # Sets the `Date` of responses, which the main loop then renews every second.
         gc.collect()
         gc.freeze()
         # With the default thresholds and thousands of sockets, garbage collection takes a third of the time.
@@ -71,7 +72,6 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
         lifespan="on",
         proxy_headers=False,
         server_header=False,
-        date_header=False,
         access_log=False,
         log_config=None,
     )

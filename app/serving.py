@@ -35,6 +35,8 @@ from app.wiring import App
 
 log = structlog.get_logger(__name__)
 
+GRAPHQL_PATHS = ("/graphql", "/graphql/")
+
 MAX_LOGGED_DOCUMENT = 2000
 """Characters of an untrusted document that are logged."""
 
@@ -96,8 +98,8 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
         app,
         connections,
         [
-            Route("/graphql", http),
-            WebSocketRoute("/graphql", sockets),
+            *(Route(path, http) for path in GRAPHQL_PATHS),
+            *(WebSocketRoute(path, sockets) for path in GRAPHQL_PATHS),
             *health.routes(app),
             metrics.route(app, engine, multiplexer, streams, connections, response_cache, request_head_cache),
             *pages.routes(settings.is_production),

@@ -35,7 +35,8 @@ CHANGED = 100
 
 USERS = """
     INSERT INTO users (id, username, claimed_username, created_at)
-    SELECT gen_random_uuid(), 'player-' || number, 'player-' || number, now() FROM generate_series($1::int, $2::int) AS number
+    SELECT gen_random_uuid(), 'player-' || number, 'player-' || number, now()
+    FROM generate_series($1::int, $2::int) AS number
 """
 SCORES = """
     INSERT INTO scores (user_id, category_id, period, window_start, score, sort_key, reached_at, revision)

@@ -17,6 +17,7 @@ An error is independent of the transport. `message` is written for people and ne
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from app.domain.ledger.receipts import Receipt
@@ -146,6 +147,10 @@ class StaleTimestamp(Refusal):
 
     code = ErrorCode.STALE_TIMESTAMP
     default = "The action's timestamp must be within five minutes of the server's clock."
+
+    def __init__(self, server_time: datetime) -> None:
+        self.server_time = server_time
+        super().__init__(f"{self.default} It shows {server_time.isoformat(timespec='milliseconds')}.")
 
 
 class DuplicateAction(Refusal):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+from app.domain.canonical_uuid import canonical_uuid
 from app.domain.errors import BadUserInput, DomainError
 
 
@@ -19,12 +20,21 @@ def uuid7(now: datetime, random_bytes: Callable[[int], bytes]) -> UUID:
 
 
 def parse_id(argument: str, raw: str, error: DomainError | None = None) -> UUID:
-    """Return the UUID that a client passed as `argument`.
+    """Return the UUID that a client passed as `argument`. Each id has one accepted spelling, that of the service.
 
     Raises:
-        DomainError: `raw` is not a UUID: `error`, or BadUserInput if it is None.
+        DomainError: `raw` is not a UUID in lower case with hyphens: `error`, or BadUserInput if it is None.
     """
-    try:
-        return UUID(raw)
-    except ValueError:
-        raise (error or BadUserInput(f"`{argument}` must be a UUID.")) from None
+    found = canonical_uuid(raw)
+    if found is None:
+        raise error or BadUserInput(f"`{argument}` must be a UUID in lower case with hyphens.")
+    return found
+
+
+def parse_client_id(argument: str, raw: str, error: DomainError | None = None) -> UUID:
+    """Return the UUID that a client made, or repeats, as `argument`; also in upper case, as many platforms spell it.
+
+    Raises:
+        DomainError: `raw` is not a UUID with hyphens: `error`, or BadUserInput if it is None.
+    """
+    return parse_id(argument, raw.lower() if raw.isascii() else raw, error)

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from app.domain.canonical_uuid import canonical_uuid
+
 
 class Role(StrEnum):
     """The role of a caller. A server records actions of others; a moderator corrects scores and reviews flags."""
@@ -17,14 +19,31 @@ class Role(StrEnum):
     MODERATOR = "moderator"
 
 
+HIDDEN_USERNAME = "Hidden player"
+"""What others see instead of the name of a hidden player."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The public part of a user. `created_at` is None for a caller who has no row yet."""
+    """The name and picture of a user. `created_at` is None for a caller who has no row yet."""
 
     id: UUID
     username: str
     avatar_url: str | None
     created_at: datetime | None
+    is_hidden: bool = False
+
+    def is_visible_to(self, viewer: Caller | None) -> bool:
+        """Return whether a viewer may see the user: a hidden one is seen by moderators and the user alone."""
+        return not self.is_hidden or (
+            viewer is not None and (viewer.user_id == self.id or viewer.role is Role.MODERATOR)
+        )
+
+    def as_seen_by(self, viewer: Caller | None) -> Profile:
+        """Return the profile, without name and picture unless it is visible to `viewer` (None: to everybody)."""
+        if not self.is_hidden or self.is_visible_to(viewer):
+            return self
+        return Profile(self.id, HIDDEN_USERNAME, None, None, is_hidden=True)
 
 
 class SigningKey:
@@ -71,9 +90,22 @@ class Caller:
         return hash(self.user_id)  # Computed with every request; a user has few tokens at a time.
 
 
-def user_id_of(issuer: str, subject: str) -> UUID:
-    """Return the user id of a subject: the subject itself if it is a UUID, else the UUIDv5 of (issuer, subject)."""
-    try:
-        return UUID(subject)
-    except ValueError:
-        return uuid5(uuid5(NAMESPACE_URL, issuer), subject)
+@dataclass(frozen=True, slots=True)
+class SubjectIds:
+    """The user ids of subjects, the claim `sub` of access tokens.
+
+    An id is the UUIDv5 of (issuer, subject). User ids are public, so a subject never names another user's id by
+    accident or choice: with `subject_is_user_id`, a UUID is taken as the id only in its canonical spelling and if it is
+    not of version 5, which derived ids have.
+    """
+
+    issuer: str
+    subject_is_user_id: bool = False
+
+    def user_id(self, subject: str) -> UUID:
+        """Return the user id of a subject."""
+        if self.subject_is_user_id:
+            given = canonical_uuid(subject)
+            if given is not None and given.version not in (None, 5):
+                return given
+        return uuid5(uuid5(NAMESPACE_URL, self.issuer), subject)

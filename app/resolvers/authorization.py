@@ -6,6 +6,9 @@ from app.context import Context
 from app.domain.ledger.transactions import Actor
 from app.domain.users import Role
 
+VIEWER = {"viewer": True}
+"""The metadata of a field that shows a hidden player to some viewers: its result is not shared between viewers."""
+
 
 def moderator_of(context: Context) -> Actor:
     """Return the caller as the actor of a decision. Raises Unauthenticated, or Forbidden for other roles."""

@@ -12,6 +12,7 @@ from app.domain.boards.board_query import BoardQuery, around_view, page_view
 from app.domain.ids import parse_id
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
+from app.resolvers.authorization import VIEWER
 from app.resolvers.requested_views import nested_views
 from app.schema.arguments import Radius
 from app.schema.boards.leaderboard import Leaderboard, UserRank
@@ -59,7 +60,8 @@ class BoardQueryFields:
         return page.rendered(kind, lambda page: Leaderboard.of(page, query))
 
     @strawberry.field(
-        description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0."
+        description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0.",
+        metadata=VIEWER,
     )
     async def user_rank(
         self,
@@ -72,7 +74,9 @@ class BoardQueryFields:
         """Read a user's standing."""
         boards = info.context.services.board_queries
         kind = boards.category(category, period)
-        standing, profile = await boards.standing(boards.board(kind, period, at), parse_id("userId", user_id))
+        standing, profile = await boards.standing(
+            boards.board(kind, period, at), parse_id("userId", user_id), info.context.caller
+        )
         return UserRank.of(standing, User.of(profile))
 
 

@@ -84,7 +84,7 @@ class ModerationMutationFields:
             input.reason,
             input.idempotency_key,
         )
-        return ScoreAccepted.of(receipt)
+        return ScoreAccepted.of(receipt, info.context.require_caller())
 
     @strawberry.mutation(
         description=(
@@ -104,7 +104,8 @@ class ModerationMutationFields:
         """Revert a transaction."""
         moderator = moderator_of(info.context)
         corrections = info.context.services.moderation.corrections
-        return ScoreAccepted.of(await corrections.revert(moderator, parse_id("transactionId", transaction_id), reason))
+        receipt = await corrections.revert(moderator, parse_id("transactionId", transaction_id), reason)
+        return ScoreAccepted.of(receipt, info.context.require_caller())
 
     @strawberry.mutation(
         description=(

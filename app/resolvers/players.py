@@ -13,6 +13,7 @@ import strawberry
 from app.domain.ids import parse_id
 from app.domain.users import Role
 from app.resolvers.arguments import CategoryId, Info, PeriodOf, UserId
+from app.resolvers.authorization import VIEWER
 from app.schema.enums import Period, Step
 from app.schema.ledger.transactions import TransactionConnection
 from app.schema.players.milestones import Milestone
@@ -55,7 +56,7 @@ class PlayerQueryFields:
             "A user's totals, averages, last action and achievements. Null if no such user exists. A hidden user "
             "is visible only to themselves and to moderators."
         ),
-        metadata={"viewer": True},  # A hidden player is seen by themselves and moderators alone.
+        metadata=VIEWER,
     )
     async def user(self, info: Info, id: UserId) -> PlayerProfile | None:
         """Read a profile."""
@@ -67,7 +68,8 @@ class PlayerQueryFields:
         description=(
             "A user's all-time score in a category over time, computed from the ledger. Returns at most 750 "
             "points: choose a longer `step` for a long time range."
-        )
+        ),
+        metadata=VIEWER,
     )
     async def score_history(
         self,
@@ -81,14 +83,16 @@ class PlayerQueryFields:
         """Read a user's scores over time."""
         services = info.context.services
         kind = services.catalogue.current.category(category)
-        profile, history = await services.history.scores(parse_id("userId", user_id), kind, begin, end, step)
+        player, viewer = parse_id("userId", user_id), info.context.caller
+        profile, history = await services.history.scores(player, kind, begin, end, step, viewer)
         return ScoreHistory.of(history, profile, kind, services.clock())
 
     @strawberry.field(
         description=(
             "A user's final ranks in past windows of a period: those that began between `from` and `to` and have "
             "been closed. A window is closed about half a minute after its end."
-        )
+        ),
+        metadata=VIEWER,
     )
     async def rank_history(
         self,
@@ -102,7 +106,8 @@ class PlayerQueryFields:
         """Read a user's final ranks."""
         services = info.context.services
         kind = services.board_queries.category(category, period)
-        profile, points = await services.history.ranks(parse_id("userId", user_id), kind, period, begin, end)
+        player, viewer = parse_id("userId", user_id), info.context.caller
+        profile, points = await services.history.ranks(player, kind, period, begin, end, viewer)
         return RankHistory.of(points, profile, kind, period)
 
     @strawberry.field(

@@ -9,10 +9,10 @@ import strawberry
 
 from app.context import Context
 from app.domain.errors import BadUserInput, InvalidSignature
-from app.domain.ids import parse_id
+from app.domain.ids import parse_client_id, parse_id
 from app.domain.rate_limits import Activity
 from app.domain.rules.signed_actions import SignedAction
-from app.domain.users import Role, user_id_of
+from app.domain.users import Role
 from app.resolvers.arguments import Info
 from app.schema.catalogue.catalogue import Action
 from app.schema.ledger.receipts import ScoreAccepted
@@ -79,7 +79,7 @@ class SubmissionMutationFields:
             address=context.address,
             user_agent=context.user_agent,
         )
-        return ScoreAccepted.of(receipt)
+        return ScoreAccepted.of(receipt, context.require_caller())
 
     @strawberry.mutation(
         description=(
@@ -120,7 +120,7 @@ class SubmissionMutationFields:
             address=context.address,
             user_agent=context.user_agent,
         )
-        return ScoreAccepted.of(receipt)
+        return ScoreAccepted.of(receipt, context.require_caller())
 
     @strawberry.mutation(
         description=(
@@ -150,7 +150,7 @@ class SubmissionMutationFields:
         receipt = await context.services.record_action(
             server, report, address=context.address, user_agent=context.user_agent
         )
-        return ScoreAccepted.of(receipt)
+        return ScoreAccepted.of(receipt, server)
 
 
 def _signed_action(input: SubmitSignedActionInput) -> SignedAction:
@@ -158,11 +158,12 @@ def _signed_action(input: SubmitSignedActionInput) -> SignedAction:
     if input.timestamp.tzinfo is None:
         raise BadUserInput("`timestamp` must have a time zone.")
     return SignedAction(
-        parse_id("keyId", input.key_id, InvalidSignature()),
-        parse_id("actionId", input.action_id),
+        parse_client_id("keyId", input.key_id, InvalidSignature()),
+        parse_client_id("actionId", input.action_id),
         input.action_type,
         input.difficulty,
         input.timestamp,
+        ids_as_sent=(str(input.key_id), str(input.action_id)),
     )
 
 
@@ -171,4 +172,4 @@ def _user_id(context: Context, input: RecordActionInput) -> UUID:
         raise BadUserInput("Exactly one of `userId` and `subject` must be given.")
     if input.user_id is not None:
         return parse_id("userId", input.user_id)
-    return user_id_of(context.services.jwt_issuer, input.subject or "")
+    return context.services.subject_ids.user_id(input.subject or "")

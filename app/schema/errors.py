@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import strawberry
 
 from app.schema.enums import ErrorCode
@@ -112,7 +114,9 @@ class InvalidSignature(UserError):
     )
 )
 class StaleTimestamp(UserError):
-    pass
+    server_time: datetime = strawberry.field(
+        description="The server's clock, by which a client with a wrong clock can correct its timestamps."
+    )
 
 
 @strawberry.type(

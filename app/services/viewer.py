@@ -46,7 +46,7 @@ class ReadViewer:
 
         Raises ServiceUnavailable.
         """
-        profile = (await self._profiles.get([caller.user_id])).get(caller.user_id)
+        profile = (await self._profiles.get_with_hidden([caller.user_id])).get(caller.user_id)
         board = board_of(DEFAULT_CATEGORY, Period.ALL_TIME, self._runtime.clock())
         (standing,) = await self._reader.standings(board, [caller.user_id])
         allowances = await self._rate_limiter.allowances(caller)

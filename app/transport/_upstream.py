@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
@@ -18,14 +19,20 @@ from app.execution.upstream_check import require_names
 
 __all__ = [
     "OPEN",
+    "STATUS_LINE",
+    "ASGI3Application",
     "ClientDisconnected",
     "Frame",
     "HttpToolsProtocol",
+    "RequestResponseCycle",
     "ServerState",
     "WebSocketsSansIOProtocol",
 ]
 
 HTTP_PROTOCOL_NAMES = (
+    "_should_upgrade",
+    "_start_asgi_task",
+    "_unset_keepalive_if_required",
     "app_state",
     "client",
     "connection_lost",
@@ -33,11 +40,18 @@ HTTP_PROTOCOL_NAMES = (
     "cycle",
     "data_received",
     "flow",
+    "handle_websocket_upgrade",
+    "headers",
     "loop",
+    "on_body",
+    "on_header",
     "on_headers_complete",
     "on_message_begin",
     "on_message_complete",
+    "on_url",
+    "parser",
     "pause_writing",
+    "pipeline",
     "resume_writing",
     "scope",
     "server_state",
@@ -90,7 +104,18 @@ WEBSOCKET_PROTOCOL_NAMES = (
 def check_names() -> None:
     """Check that every undocumented name exists. Raises UpstreamChanged."""
     require_names("uvicorn", HttpToolsProtocol, *HTTP_PROTOCOL_NAMES)
-    require_names("uvicorn", RequestResponseCycle, "response_complete", "transport")
+    require_names(
+        "uvicorn",
+        RequestResponseCycle,
+        "chunked_encoding",
+        "disconnected",
+        "expected_content_length",
+        "keep_alive",
+        "message_event",
+        "response_complete",
+        "response_started",
+        "transport",
+    )
     require_names("uvicorn", FlowControl, "pause_reading", "resume_reading", "write_paused")
     require_names("uvicorn", WebSocketsSansIOProtocol, *WEBSOCKET_PROTOCOL_NAMES)
     require_names("websockets", Protocol, "data_to_send", "parser", "send_close", "state")

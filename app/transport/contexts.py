@@ -50,7 +50,7 @@ class Contexts:
         """Return the context of a socket, by `authorization` in the `connection_init` payload or the handshake."""
         headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         given = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
-        if given is None:
+        if given is None or given == "":
             return await self._context(scope, headers, headers.get(b"authorization"))
         if not isinstance(given, str):
             raise Unauthenticated
@@ -82,7 +82,8 @@ class Contexts:
         self._app.rate_limiter.raise_if_blocked(address)
         return Context(
             self._services,
-            caller=None if authorization is None else await self._caller(authorization, address),
+            # Clients send an empty value when nobody is signed in.
+            caller=await self._caller(authorization, address) if authorization else None,
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
             request_id=scope.get("state", {}).get("request_id") or self._make_request_id(),

@@ -71,6 +71,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
             runtime,
             issuer=settings.jwt_issuer,
+            subject_is_user_id=settings.subject_is_user_id,
             audience=settings.jwt_audience,
             max_lifetime=settings.access_token_max_lifetime,
         ),

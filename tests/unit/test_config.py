@@ -57,3 +57,42 @@ def test_a_redis_url_that_names_no_server_is_refused_in_one_line(url: str, probl
 )
 def test_every_form_of_a_redis_url_is_accepted(url: str):
     assert load_settings(redis_url=url, _env_file=None).redis_url == url
+
+
+PRODUCTION = {
+    "environment": "production",
+    "database_url": "postgresql+asyncpg://db/leaderboard",
+    "redis_url": "redis://cache/0",
+    "jwt_secret": "a" * 40,
+    "action_token_secret": "b" * 40,
+    "_env_file": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [
+        ("jwt_jwks_url", "/keys.json"),
+        ("verifier_webhook_url", "/completed"),
+        ("sentry_dsn", "/1"),
+        ("otel_exporter_otlp_endpoint", ""),
+    ],
+)
+def test_in_production_servers_of_others_are_called_by_https(setting: str, path: str):
+    for origin in ("http://login.example", "ftp://login.example", "http://127.0.0.1.example", "login.example"):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(**PRODUCTION, **{setting: origin + path})
+        assert any(
+            problem.startswith(f"{setting.upper()} must begin with https://") for problem in refused.value.problems
+        )
+    for origin in ("https://login.example", "http://127.0.0.1:9000", "http://localhost:9000", "http://[::1]:9000"):
+        load_settings(**PRODUCTION, **{setting: origin + path})
+    load_settings(_env_file=None, **{setting: "http://login.example" + path})
+
+
+@pytest.mark.parametrize("origin", ["file://", "null", "FILE:///x"])
+def test_the_origin_of_local_files_and_sandboxed_pages_cannot_be_allowed(origin: str):
+    with pytest.raises(SettingsError) as refused:
+        load_settings(allowed_origins=f"https://game.example,{origin}", _env_file=None)
+    assert "cannot be allowed" in refused.value.problems[0]
+    load_settings(allowed_origins="https://game.example,capacitor://localhost,*", _env_file=None)

@@ -27,10 +27,10 @@ def private_names_read(source: str) -> Iterator[str]:
             yield node.attr
 
 
-def test_a_resolver_is_given_services_the_clock_and_the_issuer_only():
+def test_a_resolver_is_given_services_the_clock_and_the_ids_of_subjects_only():
     modules = {name: kind.__module__ for name, kind in get_type_hints(Services).items()}
     others = {name: module for name, module in modules.items() if not module.startswith("app.services.")}
-    assert others == {"clock": "collections.abc", "jwt_issuer": "builtins"}
+    assert others == {"clock": "collections.abc", "subject_ids": "app.domain.users"}
 
 
 def test_no_resolver_reads_a_private_attribute_of_a_service():

@@ -34,7 +34,7 @@ def _validate_user(user: str) -> str:
 
 def token(
     user: Annotated[
-        str, typer.Option(callback=_validate_user, help="The name of the user. A UUID is used as the user's id.")
+        str, typer.Option(callback=_validate_user, help="The name of the user, which is also the claim `sub`.")
     ],
     role: Annotated[Role, typer.Option(help="The role, which decides what the token allows.")] = Role.PLAYER,
     ttl: Annotated[

@@ -10,7 +10,7 @@ lines, joined by a line feed and without one at the end:
     <difficulty, or nothing>
     <timestamp, in whole milliseconds since 1970-01-01T00:00:00Z>
 
-Ids are UUIDs in lower case with hyphens. The text is encoded as UTF-8.
+Ids are UUIDs with hyphens, in lower case or as they were sent. The text is encoded as UTF-8.
 """
 
 from __future__ import annotations
@@ -37,12 +37,22 @@ class SignedAction:
     action_type: str
     difficulty: str | None
     timestamp: datetime
+    ids_as_sent: tuple[str, str] | None = None
+    """The key id and the action id as the client spelled them; None for the canonical spelling."""
 
     @property
     def canonical(self) -> str:
         """Return the text to sign."""
+        return self._text(self.key_id, self.action_id)
+
+    @property
+    def as_sent(self) -> str:
+        """Return the text to sign with the ids as the client spelled them."""
+        return self._text(*(self.ids_as_sent or (self.key_id, self.action_id)))
+
+    def _text(self, key_id: object, action_id: object) -> str:
         milliseconds = to_micros(self.timestamp) // 1000
-        lines = (VERSION, self.key_id, self.action_id, self.action_type, self.difficulty or "", milliseconds)
+        lines = (VERSION, key_id, action_id, self.action_type, self.difficulty or "", milliseconds)
         return "\n".join(map(str, lines))
 
     def is_stale(self, now: datetime) -> bool:
@@ -51,10 +61,16 @@ class SignedAction:
 
 
 def sign(secret: str, action: SignedAction) -> str:
-    """Return the signature of an action."""
-    return hmac.new(secret.encode(), action.canonical.encode(errors="replace"), "sha256").hexdigest()
+    """Return the signature of an action with ids in lower case."""
+    return _sign(secret, action.canonical)
 
 
 def is_signed_by(secret: str, action: SignedAction, signature: str) -> bool:
     """Return whether `signature` is that of the action, in constant time."""
-    return hmac.compare_digest(sign(secret, action).encode(), signature.encode(errors="replace"))
+    given = signature.encode(errors="replace")
+    texts = {action.canonical, action.as_sent}
+    return any(hmac.compare_digest(_sign(secret, text).encode(), given) for text in texts)
+
+
+def _sign(secret: str, text: str) -> str:
+    return hmac.new(secret.encode(), text.encode(errors="replace"), "sha256").hexdigest()

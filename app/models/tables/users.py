@@ -31,5 +31,10 @@ class User(Base):
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     ledger_seq: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     ledger_hash: Mapped[bytes] = mapped_column(LargeBinary, server_default=text("'\\x'::bytea"))
+    username_skeleton: Mapped[str | None] = mapped_column(
+        String(200),
+        unique=True,
+        comment="Equal for names that look alike. Null for synthetic and deleted users.",
+    )
 
     __table_args__ = (CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),)

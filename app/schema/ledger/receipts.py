@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.domain.ledger import receipts as domain
+from app.domain.users import Caller
 from app.schema.players.users import User
 
 
@@ -33,11 +34,11 @@ class ScoreAccepted:
     )
 
     @staticmethod
-    def of(receipt: domain.Receipt) -> ScoreAccepted:
-        """Convert a receipt."""
+    def of(receipt: domain.Receipt, viewer: Caller | None) -> ScoreAccepted:
+        """Convert a receipt, with the user as `viewer` may see them."""
         return ScoreAccepted(
             transaction_id=strawberry.ID(str(receipt.transaction_id)),
-            user=User.of(receipt.user),
+            user=User.of(receipt.user.as_seen_by(viewer)),
             previous_score=receipt.previous_score,
             new_score=receipt.new_score,
             score_delta=receipt.delta,

@@ -14,6 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.opening import Balance, opening_request, reached_at, with_opening
 from app.domain.ledger.posting import Posting, post
+from app.domain.players.names import skeleton
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import ChainMoved, store
 from app.models.statements.players.users import INSERT_USERS
@@ -110,6 +111,7 @@ class OpeningBalances:
             {
                 "ids": [balance.user_id for balance in batch],
                 "usernames": [balance.username for balance in batch],
+                "skeletons": [skeleton(balance.username) for balance in batch],
                 "avatars": [balance.avatar_url for balance in batch],
             },
         )

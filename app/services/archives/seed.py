@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Category
-from app.domain.users import user_id_of
+from app.domain.users import SubjectIds
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.bulk_insert import has_users, insert_users
 from app.runtime import Runtime
@@ -103,7 +103,9 @@ class Seed:
                 return SeedingResult()
             synthetic = self._synthetic_players(category, DEMO_DAYS)
             players = [
-                synthetic.make_player(user_id_of(issuer, name), name, self._runtime.random.randint(*DEMO_ACTIONS))
+                synthetic.make_player(
+                    SubjectIds(issuer).user_id(name), name, self._runtime.random.randint(*DEMO_ACTIONS)
+                )
                 for name in DEMO_NAMES
             ]
             return await _store(connection, category, players)

@@ -6,9 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from app.domain.errors import BadUserInput, Unauthenticated
-from app.domain.players.profile_validation import clean_avatar_url, clean_username
-from app.domain.users import Caller, Role, SigningKey, user_id_of
+from app.domain.errors import Unauthenticated
+from app.domain.players.names import clean_avatar_url, display_name
+from app.domain.users import Caller, Role, SigningKey, SubjectIds
 from app.runtime import Runtime
 from app.services.auth.jwt_claims import (
     SHARED_SECRET_ALGORITHM,
@@ -24,6 +24,9 @@ TOKEN_TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
 
 MAX_SUBJECT_LENGTH = 255
 """Maximum characters of the claim `sub`."""
+
+ROLES = frozenset(role.value for role in Role)
+"""The values of the claim `role` that mean something here; others are roles of other services."""
 
 MAX_CACHED_TOKENS = 20_000
 """Verified tokens that a process keeps."""
@@ -79,6 +82,7 @@ class AccessTokens:
         issuer: str,
         audience: str,
         max_lifetime: int,
+        subject_is_user_id: bool = False,
         capacity: int = MAX_CACHED_TOKENS,
     ) -> None:
         """Create a verifier.
@@ -89,11 +93,13 @@ class AccessTokens:
             issuer: The required `iss`.
             audience: The required `aud`.
             max_lifetime: Maximum seconds from `iat` to `exp`.
+            subject_is_user_id: See `SubjectIds`.
             capacity: How many verified tokens are cached.
         """
         self._keys = keys
         self._clock = runtime.clock
         self._issuer = issuer
+        self._subject_ids = SubjectIds(issuer, subject_is_user_id)
         self._audience = audience
         self._max_lifetime = max_lifetime
         self._capacity = capacity
@@ -113,7 +119,7 @@ class AccessTokens:
                 caller = await self._read(token)
             except ExpiredToken:
                 raise Unauthenticated(expired=True) from None
-            except (BadToken, BadUserInput, ValueError):
+            except (BadToken, ValueError):
                 raise Unauthenticated from None
             self._verified[token] = caller
             if len(self._verified) > self._capacity:
@@ -140,14 +146,15 @@ class AccessTokens:
         return self._clock().timestamp()
 
     def _caller(self, claims: dict[str, Any], key: SigningKey) -> Caller:
-        subject, username, avatar_url = claims["sub"], claims.get("username"), claims.get("avatar_url")
-        if len(subject) > MAX_SUBJECT_LENGTH or not isinstance(username, str | None):
+        subject = claims["sub"]
+        if len(subject) > MAX_SUBJECT_LENGTH:
             raise BadToken
+        user_id, role = self._subject_ids.user_id(subject), claims.get("role")
         return Caller(
-            user_id=user_id_of(self._issuer, subject),
-            username=clean_username(subject[:50] if username is None else username),
-            avatar_url=clean_avatar_url(avatar_url if isinstance(avatar_url, str) else None),
-            role=Role(claims.get("role", Role.PLAYER)),
+            user_id=user_id,
+            username=display_name(claims.get("username", subject), user_id),
+            avatar_url=clean_avatar_url(claims.get("avatar_url")),
+            role=Role(role) if isinstance(role, str) and role in ROLES else Role.PLAYER,
             expires_at=int(claims["exp"]),
             signing_key=key,
         )

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
-MAX_TOKEN_LENGTH = 4096
+MAX_TOKEN_LENGTH = 8192
 """Maximum characters of a token."""
 
 MAX_BRACKETS = 256

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from uuid import UUID
 
-from app.domain.boards.board import BoardUpdate
+from app.domain.boards.board import BoardUpdate, RankChange
 from app.domain.boards.board_query import BoardQuery
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
@@ -28,9 +28,20 @@ class LiveUpdates:
         self._profiles = profiles
         self._catalogue = catalogue
 
-    def board(self, query: BoardQuery) -> AsyncGenerator[BoardUpdate, None]:
-        """Watch the view of `query` and its nested views on the open board of the category and period."""
-        return self._hub.watch(query.board.category, query.board.window.period, query.view, query.extra_views)
+    async def board(self, query: BoardQuery) -> AsyncGenerator[BoardUpdate, None]:
+        """Watch the view of `query` and its nested views on the open board of the category and period.
+
+        Users who have left the board are shown as they may be seen now: they may have been hidden.
+        """
+        watched = self._hub.watch(query.board.category, query.board.window.period, query.view, query.extra_views)
+        async with aclosing(watched) as updates:
+            async for update in updates:
+                gone = [change.user.id for change in update.changes if change.new_rank is None]
+                yield replace(update, changes=await self._as_seen_now(update.changes, gone)) if gone else update
+
+    async def _as_seen_now(self, changes: Sequence[RankChange], user_ids: Sequence[UUID]) -> tuple[RankChange, ...]:
+        profiles = await self._profiles.get_or_placeholders(user_ids)
+        return tuple(replace(change, user=profiles.get(change.user.id, change.user)) for change in changes)
 
     async def user(self, user_id: UUID, category_id: str, period: Period) -> AsyncGenerator[UserChange, None]:
         """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound."""

@@ -14,7 +14,7 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice, with_extra_views
 from app.domain.catalogue.catalogue import Catalogue, Category
 from app.domain.errors import BadUserInput, UserNotFound
-from app.domain.users import Profile
+from app.domain.users import Caller, Profile
 from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
@@ -85,12 +85,15 @@ class BoardQueries:
         current_head = partial(self._hub.current_head, board.category, board.window.period)
         return Cacheable(page, ((current_head, page.head), (self._current_catalogue, catalogue)))
 
-    async def standing(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
-        """Return the standing of a user; concurrent calls for one board share a read.
+    async def standing(self, board: Board, user_id: UUID, viewer: Caller | None = None) -> UserStandingWithProfile:
+        """Return the standing of a user with the profile as `viewer` may see it; concurrent calls share a read.
 
         Raises UserNotFound, ServiceUnavailable.
         """
-        return await self._standings_batcher.submit((board, user_id))
+        standing, profile = await self._standings_batcher.submit((board, user_id))
+        if profile.is_hidden:
+            profile = (await self._profiles.get([user_id], viewer)).get(user_id, profile)
+        return standing, profile
 
     async def _from_memory(self, query: BoardQuery) -> SharedPage | None:
         """Return the page from the hub, which reads the head if needed; None if it is not part of the current head."""

@@ -25,7 +25,7 @@ class FlagReviews:
     async def read(self, status: FlagStatus, first: int, after: UUID | None) -> Sequence[FlagWithProfile]:
         """Read the newest flags of a status; `after` is the id of the last flag of the previous page."""
         flags = await self._reviews.flags(status, first, after)
-        profiles = await self._profiles.get({flag.user_id for flag in flags})
+        profiles = await self._profiles.get_with_hidden({flag.user_id for flag in flags})
         return [(flag, profiles[flag.user_id]) for flag in flags]
 
     async def release(self, moderator: Actor, flag_id: UUID, reason: str) -> FlagWithProfile:
@@ -37,4 +37,4 @@ class FlagReviews:
         return await self._with_profile(await self._reviews.reject(moderator, flag_id, reason))
 
     async def _with_profile(self, flag: Flag) -> FlagWithProfile:
-        return flag, (await self._profiles.get([flag.user_id]))[flag.user_id]
+        return flag, (await self._profiles.get_with_hidden([flag.user_id]))[flag.user_id]

@@ -40,6 +40,6 @@ def moderation_of(
     return Moderation(
         corrections,
         Reviews(database, amendments, corrections, catalogue, publish_change),
-        Visibility(amendments, publish_change),
+        Visibility(amendments, profiles, publish_change),
         UserDeletion(amendments, catalogue, profiles, publish_change),
     )

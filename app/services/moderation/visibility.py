@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
 from app.domain.ledger.idempotency import clean_reason
@@ -10,6 +11,7 @@ from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.statements.ledger.amendments import HIDE, HIDE_SCORES
 from app.services.ledger.amend import Amendments
+from app.services.players.profile_cache import ProfileCache
 
 
 class Visibility:
@@ -19,14 +21,18 @@ class Visibility:
     and so neither is the order among equal scores.
     """
 
-    def __init__(self, amendments: Amendments, publish_change: Callable[[UUID], Awaitable[None]]) -> None:
+    def __init__(
+        self, amendments: Amendments, profiles: ProfileCache, publish_change: Callable[[UUID], Awaitable[None]]
+    ) -> None:
         """Create the use case.
 
         Args:
             amendments: Changes the ledger of one user under a lock.
+            profiles: The cache of profiles.
             publish_change: Notifies all processes that the boards and caches of a user are out of date.
         """
         self._amendments = amendments
+        self._profiles = profiles
         self._publish_change = publish_change
 
     async def hide(self, moderator: Actor, user_id: UUID, reason: str) -> Profile:
@@ -53,5 +59,12 @@ class Visibility:
             await amendment.connection.execute(HIDE, values)
             await amendment.note(Kind.HIDING if hidden else Kind.UNHIDING, moderator, reason)
             await amendment.change_all_scores(HIDE_SCORES, hidden=hidden)
-        await self._publish_change(user_id)
-        return profile
+            changed = replace(profile, is_hidden=hidden)
+            # Before the commit, which announces the boards: their next message must not show the name any more.
+            await self._store(changed)
+        await self._store(changed)
+        return changed
+
+    async def _store(self, profile: Profile) -> None:
+        await self._profiles.store(profile)
+        await self._publish_change(profile.id)

@@ -12,7 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from app.domain.errors import ServiceUnavailable
-from app.domain.users import Profile
+from app.domain.users import Caller, Profile
 from app.models.statements.players.users import read_profiles
 from app.services.players.profile_generation import ProfileGeneration
 from app.stores.postgres import Database
@@ -61,12 +61,16 @@ class ProfileCache:
         self._memory: OrderedDict[UUID, Profile] = OrderedDict()
         self._invalidations = 0
 
-    async def get(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
-        """Return the profiles of those `user_ids` that exist.
+    async def get(self, user_ids: Iterable[UUID], viewer: Caller | None = None) -> Mapping[UUID, Profile]:
+        """Return the profiles of those `user_ids` that exist, as `viewer` may see them; None sees what everybody sees.
 
         Raises:
             ServiceUnavailable: A profile is not cached, and PostgreSQL does not answer.
         """
+        return _as_seen_by(viewer, await self.get_with_hidden(user_ids))
+
+    async def get_with_hidden(self, user_ids: Iterable[UUID]) -> Mapping[UUID, Profile]:
+        """Return profiles as `get` does, those of hidden users included: for moderators and the users themselves."""
         found: dict[UUID, Profile] = {}
         missing: list[UUID] = []
         for user_id in user_ids:
@@ -89,7 +93,8 @@ class ProfileCache:
             cached = {user_id: self._memory[user_id] for user_id in wanted if user_id in self._memory}
             missing = [user_id for user_id in wanted if user_id not in cached]
             cached |= await self._from_redis(missing, self._generation.current)
-            return {user_id: cached.get(user_id) or _placeholder(user_id) for user_id in wanted}
+            visible = _as_seen_by(None, cached)
+            return {user_id: visible.get(user_id) or _placeholder(user_id) for user_id in wanted}
 
     def invalidate(self, user_id: UUID) -> None:
         """Remove a profile from the memory of this process."""
@@ -152,7 +157,13 @@ class ProfileCache:
             await self._redis_caller(pipe.execute, writes=True)
 
     def _key(self, user_id: UUID, generation: str) -> str:
-        return f"{self._prefix}:user:{generation}:{user_id}"
+        return f"{self._prefix}:profile:{generation}:{user_id}"
+
+
+def _as_seen_by(viewer: Caller | None, profiles: Mapping[UUID, Profile]) -> dict[UUID, Profile]:
+    return {
+        user_id: profile.as_seen_by(viewer) if profile.is_hidden else profile for user_id, profile in profiles.items()
+    }
 
 
 def _placeholder(user_id: UUID) -> Profile:
@@ -161,9 +172,9 @@ def _placeholder(user_id: UUID) -> Profile:
 
 def _encode(profile: Profile) -> bytes:
     assert profile.created_at is not None
-    return orjson.dumps([profile.username, profile.avatar_url, profile.created_at.isoformat()])
+    return orjson.dumps([profile.username, profile.avatar_url, profile.created_at.isoformat(), profile.is_hidden])
 
 
 def _decode(user_id: UUID, raw: bytes) -> Profile:
-    username, avatar_url, created_at = orjson.loads(raw)
-    return Profile(user_id, username, avatar_url, datetime.fromisoformat(created_at))
+    username, avatar_url, created_at, is_hidden = orjson.loads(raw)
+    return Profile(user_id, username, avatar_url, datetime.fromisoformat(created_at), is_hidden)

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Forbidden, UserNotFound
+from app.domain.players.names import skeleton
 from app.domain.users import Caller, Profile
 from app.models.statements.players.users import SELECT_CLAIMED_PROFILES, UPSERT_USER
 from app.services.players.profile_cache import ProfileCache
@@ -62,7 +63,7 @@ class UserProvisioning:
     async def ensure(self, caller: Caller) -> None:
         """Create or update the row of the caller with the name and picture of the access token.
 
-        A name that another user has gets a suffix made from the user's id.
+        A name that another user has, or that looks like another user's, gets a suffix made from the user's id.
 
         Raises:
             UserNotFound: The user is new, and users are not created automatically.
@@ -121,17 +122,18 @@ class UserProvisioning:
                     values = {
                         "id": user_id,
                         "username": username,
+                        "skeleton": skeleton(username),
                         "claimed": claimed,
                         "avatar_url": avatar_url,
                     }
                     row = (await connection.execute(UPSERT_USER, values)).one_or_none()
             except IntegrityError as error:
-                if violated_constraint(error) != "uq_users_username":
+                if violated_constraint(error) not in ("uq_users_username", "uq_users_username_skeleton"):
                     raise
                 continue
             if row is None:
                 raise Forbidden
-            return Profile(user_id, row.username, row.avatar_url, row.created_at)
+            return Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
         raise Forbidden
 
 

@@ -33,24 +33,38 @@ class PlayerHistory:
         self._clock = runtime.clock
 
     async def scores(
-        self, user_id: UUID, category: Category, begin: datetime, end: datetime, step: Step
+        self,
+        user_id: UUID,
+        category: Category,
+        begin: datetime,
+        end: datetime,
+        step: Step,
+        viewer: Caller | None = None,
     ) -> tuple[Profile, ScoreHistory]:
-        """Return the user's all-time score over time.
+        """Return the user's all-time score over time, with the profile as `viewer` may see it.
 
         Raises:
             UserNotFound: There is no such user.
             BadUserInput: The range is empty, has no time zone, or has too many points.
         """
         buckets = buckets_between(begin, end, step, self._clock())
-        profile = await self._profile(user_id)
+        profile = await self._profile(user_id, viewer)
         async with self._database.snapshot() as connection:
             opening, changes = await read_score_changes(connection, user_id, category.id, buckets)
         return profile, history_of(buckets, opening, changes)
 
     async def ranks(
-        self, user_id: UUID, category: Category, period: Period, begin: datetime, end: datetime
+        self,
+        user_id: UUID,
+        category: Category,
+        period: Period,
+        begin: datetime,
+        end: datetime,
+        viewer: Caller | None = None,
     ) -> tuple[Profile, Sequence[RankPoint]]:
         """Return the user's rank in every closed window that began within [begin, end), as of its closing.
+
+        The profile is as `viewer` may see it.
 
         Raises:
             UserNotFound: There is no such user.
@@ -64,7 +78,7 @@ class PlayerHistory:
         first, last = (min(instant, now).astimezone(UTC) for instant in (begin, end - timedelta(microseconds=1)))
         # A window begins at midnight, so the first one is at the first midnight at or after `begin`.
         day = (first + timedelta(days=1) - timedelta(microseconds=1)).date()
-        profile = await self._profile(user_id)
+        profile = await self._profile(user_id, viewer)
         async with self._database.connect() as connection:
             points = await read_ranks(
                 connection, user_id, category.id, period, day, last.date() + timedelta(days=1)
@@ -98,8 +112,8 @@ class PlayerHistory:
             entries = await read_chain(connection, user_id, before, limit + 1)
         return entries[:limit], len(entries) > limit
 
-    async def _profile(self, user_id: UUID) -> Profile:
-        profile = (await self._profiles.get([user_id])).get(user_id)
+    async def _profile(self, user_id: UUID, viewer: Caller | None = None) -> Profile:
+        profile = (await self._profiles.get([user_id], viewer)).get(user_id)
         if profile is None:
             raise UserNotFound
         return profile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.domain.players.profiles import PlayerProfile
-from app.domain.users import Caller, Role
+from app.domain.users import Caller
 from app.models.statements.players.milestones import milestones_of
 from app.models.statements.players.profiles import read_last_action, read_totals, read_user
 from app.stores.postgres import Database
@@ -32,11 +32,8 @@ class ReadPlayerProfile:
             ServiceUnavailable: PostgreSQL does not answer.
         """
         async with self._database.snapshot() as connection:
-            found = await read_user(connection, user_id)
-            if found is None:
-                return None
-            user, hidden = found
-            if hidden and not _may_see_hidden(viewer, user_id):
+            user = await read_user(connection, user_id)
+            if user is None or not user.is_visible_to(viewer):
                 return None
             return PlayerProfile(
                 user=user,
@@ -44,7 +41,3 @@ class ReadPlayerProfile:
                 last_action=await read_last_action(connection, user_id),
                 achievements=tuple(await milestones_of(connection, user)),
             )
-
-
-def _may_see_hidden(viewer: Caller | None, user_id: UUID) -> bool:
-    return viewer is not None and (viewer.user_id == user_id or viewer.role is Role.MODERATOR)

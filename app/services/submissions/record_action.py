@@ -10,7 +10,7 @@ from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash,
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
-from app.domain.players.profile_validation import clean_username
+from app.domain.players.names import display_name
 from app.domain.rules.judge import server_policy
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
@@ -57,7 +57,7 @@ class RecordAction:
         action = catalogue.action(report.action_type)
         points = action.points_for(report.difficulty)
         if report.username is not None:
-            await self._users.ensure_exists(report.user_id, clean_username(report.username))
+            await self._users.ensure_exists(report.user_id, display_name(report.username, report.user_id))
         request = ScoreRequest(
             user_id=report.user_id,
             category=catalogue.category(action.category),

@@ -57,9 +57,10 @@ class SubmitSignedAction:
         opened_at = await self._sessions.check(caller, action, signature)
         key = request_key("signed", caller.user_id, str(action.action_id))
         content = content_hash(action.action_type, action.difficulty)
-        if action.is_stale(self._runtime.clock()):
+        now = self._runtime.clock()
+        if action.is_stale(now):
             await self._ledger.refuse_used_request_key(key, content)
-            raise StaleTimestamp
+            raise StaleTimestamp(now)
         catalogue = self._catalogue.current
         kind = catalogue.action(action.action_type)
         request = ScoreRequest(

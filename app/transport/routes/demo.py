@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from app.config import Settings
 from app.domain.errors import BadUserInput
-from app.domain.players.profile_validation import clean_username
+from app.domain.players.names import clean_username
 from app.domain.users import Role
 from app.services.auth.access_tokens import mint
 from app.services.auth.signing_keys import SigningKeys
@@ -91,7 +91,10 @@ async def _user_in(request: Request) -> str:
         user = None
     if not isinstance(user, str):
         raise BadRequest(400, 'The body must be {"user": "a name"}.')
-    return clean_username(user)
+    name = clean_username(user)
+    if not name:
+        raise BadUserInput("The name must have a character that can be seen.")
+    return name
 
 
 def _mint(settings: Settings, user: str, now: datetime) -> str:

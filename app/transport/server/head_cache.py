@@ -94,16 +94,29 @@ class CachedHead:
     status_and_headers: bytes
     """The status line and headers of a result after the middleware."""
 
-    def encode(self, reply: Reply, request_id: str) -> bytes:
-        """Return the bytes of a response, as the middleware and uvicorn would have made them."""
+    def encode(self, reply: Reply, request_id: str, default_headers: Sequence[Header] = ()) -> bytes:
+        """Return the bytes of a response, as the middleware and uvicorn would have made them.
+
+        Args:
+            reply: The reply of the endpoint.
+            request_id: The id of the request.
+            default_headers: The headers that the server adds to every response, such as `Date`.
+        """
         status, headers, body = reply
         status_and_headers = (
             self.status_and_headers
             if headers is self.headers
             else self.header_patch.status_and_headers(status, headers)
         )
+        added = b"".join([b"%b: %b\r\n" % header for header in default_headers])
         name = request_id.encode()
-        return b"%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (status_and_headers, name, len(body), body)
+        return b"%b%bx-request-id: %b\r\ncontent-length: %d\r\n\r\n%b" % (
+            status_and_headers,
+            added,
+            name,
+            len(body),
+            body,
+        )
 
 
 class RequestHeadCache:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 
 class CoalescingTransport:
@@ -13,11 +14,18 @@ class CoalescingTransport:
     loop, so that the head of a stream goes out before its first event. Order and content stay as they are.
     """
 
-    __slots__ = ("_held", "_loop", "_transport")
+    __slots__ = ("_held", "_loop", "_on_close", "_transport")
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        on_close: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Wrap `transport`; `on_close` is called after it was told to close."""
         self._transport = transport
         self._loop = loop
+        self._on_close = on_close
         self._held = b""
 
     def write(self, data: bytes) -> None:
@@ -43,3 +51,4 @@ class CoalescingTransport:
         """Close the connection when everything has been sent."""
         self.flush()
         self._transport.close()
+        self._on_close()

@@ -43,13 +43,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     - The write buffer is empty or the client is slow: `pending` is what the kernel has not taken yet. A client that
       takes nothing for `stall_timeout` seconds gets 1013, and loses the connection `abort_delay` seconds later.
     - A client that does not answer a ping, or a close frame for `close_handshake_timeout` seconds, loses the connection
-    too. None
-      can hold it open by not reading, which `transport.close()` alone would allow.
+      too, and so does one without a session `handshake_timeout` seconds after its handshake began. None can hold it
+      open by not reading, which `transport.close()` alone would allow.
     """
 
     stall_timeout: ClassVar[float] = 3.0
     abort_delay: ClassVar[float] = 1.0
     close_handshake_timeout: ClassVar[float] = 5.0
+    handshake_timeout: ClassVar[float] = 10.0
 
     def __init__(
         self,
@@ -63,11 +64,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._session: SocketEventHandler | None = None
         self._attached = False
         self._stall_timer: TimerHandle | None = None
+        self._handshake_timer: TimerHandle | None = None
         self._backlog = 0
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Also report every congestion of the transport, and bound the kernel's buffer."""
+        """Also bound the handshake and the kernel's buffer, and report every congestion of the transport."""
         super().connection_made(transport)
+        self._handshake_timer = self.loop.call_later(self.handshake_timeout, self.transport.abort)
         self.transport.set_write_buffer_limits(high=0)
         sock = self.transport.get_extra_info("socket")
         if sock is not None:
@@ -76,6 +79,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Also end the session."""
         self._stop_stall_timer()
+        self._stop_handshake_timer()
         self._release()
         super().connection_lost(exc)
         # The parser is a generator whose frame refers to its owner: unbroken, every lost socket is left to the
@@ -155,9 +159,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.logger.exception("Exception in ASGI application")
             self.send_500_response()
         if self._attached and self.handshake_complete:
+            self._stop_handshake_timer()
             self._release_asgi_state()
         elif self.close_timer is None:
             self.transport.close()
+
+    def _stop_handshake_timer(self) -> None:
+        if self._handshake_timer is not None:
+            self._handshake_timer.cancel()
+            self._handshake_timer = None
 
     def _release_asgi_state(self) -> None:
         retired = _NullQueue()

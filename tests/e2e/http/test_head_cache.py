@@ -41,7 +41,20 @@ HELLO = post("{hello}")
 
 
 def lines(head: bytes) -> list[bytes]:
-    return sorted(head.split(b"\r\n"))
+    return sorted(line for line in head.split(b"\r\n") if not line.startswith(b"date: "))
+
+
+async def test_trailers_do_not_become_headers_of_requests_from_the_cache(service: Service):
+    """A client must not choose its address behind a proxy, with which limits and blocks count."""
+    body = b'{"query":"{__typename}"}'
+    head = b"POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    chunked = head + b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n" % (len(body), body)
+    async with connected(service.url) as connection:
+        for _ in range(3):
+            reply, _ = await connection.asks(chunked + b"X-Request-Id: chosen-by-a-trailer\r\n\r\n")
+            assert b"chosen-by-a-trailer" not in reply
+            reply, _ = await connection.asks(head + b"content-length: %d\r\n\r\n" % len(body) + body)
+            assert b"chosen-by-a-trailer" not in reply
 
 
 async def test_the_second_request_with_the_same_head_is_answered_from_the_cache():
@@ -52,6 +65,13 @@ async def test_the_second_request_with_the_same_head_is_answered_from_the_cache(
         _, body = await connection.asks(post('{hello(name:"you")}'))
     assert json.loads(body) == {"data": {"hello": "hello you"}}
     assert sample.request_head_cache.hits == 1
+
+
+async def test_every_answer_has_a_date():
+    async with serve_http(SampleApp(), use_head_cache=True, date_header=True) as url, connected(url) as connection:
+        for _ in range(3):
+            head, _ = await connection.asks(HELLO)
+            assert len(re.findall(rb"\r\ndate: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", head)) == 1
 
 
 KINDS: Sequence[tuple[bytes, ...]] = [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -210,6 +212,24 @@ class TestSignedActions:
         again = (await alice.ask(SIGNED, input=action))["outcome"]
         assert (again["__typename"], again["code"]) == ("DuplicateAction", "DUPLICATE_ACTION")
         assert again["receipt"] == {"transactionId": first["transactionId"], "newScore": 100}
+
+    async def test_ids_in_upper_case_may_be_signed_as_sent_and_pay_once_in_any_case(self, service: Service):
+        alice = service.player("alice")
+        session = (await alice.ask(OPEN))["openSigningSession"]
+        at, action_id = datetime.now(UTC), uuid4()
+        plain = SignedAction(UUID(session["keyId"]), action_id, "COMPLETE_LEVEL", None, at)
+        sent = replace(plain, ids_as_sent=(session["keyId"], str(action_id).upper()))
+        action = {
+            "keyId": session["keyId"],
+            "actionId": str(action_id).upper(),
+            "actionType": "COMPLETE_LEVEL",
+            "timestamp": at.isoformat(),
+            "signature": hmac.new(session["secret"].encode(), sent.as_sent.encode(), "sha256").hexdigest(),
+        }
+        assert (await alice.ask(SIGNED, input=action))["outcome"]["__typename"] == "ScoreAccepted"
+        lower = action | {"actionId": str(action_id), "signature": sign(session["secret"], plain)}
+        for again in (action, lower, lower | {"actionId": str(action_id).upper()}):
+            assert (await alice.ask(SIGNED, input=again))["outcome"]["__typename"] == "DuplicateAction"
 
     async def test_what_is_wrong_with_it_is_a_type(self, service: Service):
         alice = service.player("alice")

@@ -13,7 +13,7 @@ from app.config import Settings
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, CategoryNotFound
-from app.domain.users import user_id_of
+from app.domain.users import SubjectIds
 from app.services.archives.seed import CHUNK_SIZE, DEMO_NAMES, Seed, SeedingResult
 from app.wiring import App, open_app
 from tests.support.boards.ledgers import award, breaches, rows
@@ -102,7 +102,7 @@ async def test_two_programs_that_start_together_seed_the_demo_players_once(setti
 
 async def test_a_demo_player_goes_on_playing_where_the_made_up_past_ends(app: App):
     await seed_demo(app)
-    ada = user_id_of("leaderboard", "ada")
+    ada = SubjectIds("leaderboard").user_id("ada")
     ((before,),) = await rows(app, "SELECT score FROM scores WHERE user_id = :u AND period = 'ALL_TIME'", u=ada)
     receipt = await award(app, replace(caller("ada"), user_id=ada), 50)
     assert (receipt.previous_score, receipt.new_score) == (before, before + 50)

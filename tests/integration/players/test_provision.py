@@ -53,3 +53,28 @@ async def test_without_provisioning_an_unknown_user_is_refused(app: App):
     app.users._auto_provision = False
     with pytest.raises(UserNotFound):
         await app.users.ensure(caller("stranger"))
+
+
+@pytest.mark.parametrize("other", ["ADA", "\u0410da", "A da"])
+async def test_a_name_that_looks_like_another_players_gets_a_suffix(app: App, other: str):
+    ada, imitator = caller("Ada"), caller(other)
+    await app.users.ensure(ada)
+    await app.users.ensure(imitator)
+    profiles = await app.profiles.get([ada.user_id, imitator.user_id])
+    assert profiles[ada.user_id].username == "Ada"
+    assert profiles[imitator.user_id].username == f"{other}-{imitator.user_id.hex[:4]}"
+
+
+async def test_a_name_is_free_again_when_its_owner_has_another_one(app: App):
+    ada, successor = caller("Ada"), caller("ada")
+    await app.users.ensure(ada)
+    await app.users.ensure(replace(ada, username="Grace"))
+    await app.users.ensure(successor)
+    assert (await app.profiles.get([successor.user_id]))[successor.user_id].username == "ada"
+
+
+async def test_a_player_may_change_the_case_of_the_own_name(app: App):
+    ada = caller("ada")
+    await app.users.ensure(ada)
+    await app.users.ensure(replace(ada, username="Ada"))
+    assert (await app.profiles.get([ada.user_id]))[ada.user_id].username == "Ada"

@@ -27,7 +27,7 @@ class Connection:
         while b"\r\n\r\n" not in self._received:
             await self._receive()
         head, _, rest = self._received.partition(b"\r\n\r\n")
-        found = re.search(rb"content-length: (\d+)", head)
+        found = re.search(rb"(?i)content-length: (\d+)", head)
         length = int(found[1]) if found else 0
         while len(rest) < length:
             await self._receive()

@@ -194,11 +194,6 @@ def forged_access_tokens(settings: Settings) -> dict[str, str]:
     """Return access tokens that must be refused, by name."""
     good = access_token_builder(settings)
     more = {
-        "unknown role": good.with_claims(role="admin"),
-        "role of a list": good.with_claims(role=["moderator"]),
-        "name of a number": good.with_claims(username=5),
-        "name of control characters": good.with_claims(username="a\u202eb"),
-        "long name": good.with_claims(username="x" * 51),
         "long subject": good.with_claims(sub="x" * 256),
         "lives too long": good.with_claims(exp=good.claims["iat"] + settings.access_token_max_lifetime + 1),
         "lives for ten years": good.with_claims(exp=good.claims["iat"] + 10 * 365 * 86_400),

@@ -71,14 +71,22 @@ FIND_MISSING_REFERENCE = """
 """
 CHECKS = (FIND_WRONG_HEAD, FIND_DIFFERENT_CHAIN, FIND_DIFFERENT_ORDER, FIND_MISSING_REFERENCE)
 
-# A name that another user has gets a suffix made from the user's id, as when a user is created.
+# A name that another user has, or that looks like it, gets a suffix made from the id, as when a user is created.
 MERGE_USERS = """
-    INSERT INTO users (id, username, claimed_username, avatar_url, created_at, hidden_at, deleted_at)
+    INSERT INTO users (
+        id, username, username_skeleton, claimed_username, avatar_url, created_at, hidden_at, deleted_at
+    )
     SELECT s.id,
-           CASE WHEN EXISTS (SELECT FROM users o WHERE o.username = s.username)
-                THEN left(s.username, 50) || '-' || left(replace(s.id::text, '-', ''), 9) ELSE s.username END,
+           CASE WHEN s.taken THEN left(s.username, 50) || '-' || left(replace(s.id::text, '-', ''), 9)
+                ELSE s.username END,
+           CASE WHEN s.taken THEN NULL ELSE s.username_skeleton END,
            s.claimed_username, s.avatar_url, s.created_at, s.hidden_at, s.deleted_at
-    FROM staged_user s ORDER BY s.id
+    FROM (
+        SELECT *, EXISTS (SELECT FROM users o WHERE o.username = u.username)
+                  OR EXISTS (SELECT FROM users o WHERE o.username_skeleton = u.username_skeleton) AS taken
+        FROM staged_user u
+    ) s
+    ORDER BY s.id
     ON CONFLICT (id) DO NOTHING
 """
 MERGE_TRANSACTIONS = """
@@ -91,6 +99,7 @@ UPDATE_HEADS = """
         ledger_seq = s.ledger_seq, ledger_hash = s.ledger_hash, hidden_at = s.hidden_at, deleted_at = s.deleted_at,
         username = CASE WHEN s.deleted_at IS NULL THEN u.username ELSE s.username END,
         claimed_username = CASE WHEN s.deleted_at IS NULL THEN u.claimed_username ELSE s.claimed_username END,
+        username_skeleton = CASE WHEN s.deleted_at IS NULL THEN u.username_skeleton END,
         avatar_url = CASE WHEN s.deleted_at IS NULL THEN u.avatar_url END
     FROM staged_user s JOIN affected a USING (id) WHERE u.id = s.id
 """

@@ -50,8 +50,8 @@ TOTALS = text(
 # The new name contains the id, so that it differs from every name that users can choose.
 ANONYMIZE_USER = text(
     """
-    UPDATE users SET username = 'deleted-' || id, claimed_username = 'deleted', avatar_url = NULL,
-                     deleted_at = :now, hidden_at = coalesce(hidden_at, :now)
+    UPDATE users SET username = 'deleted-' || id, claimed_username = 'deleted', username_skeleton = NULL,
+                     avatar_url = NULL, deleted_at = :now, hidden_at = coalesce(hidden_at, :now)
     WHERE id = :user RETURNING username, created_at
     """
 )
@@ -69,7 +69,7 @@ async def lock_account(connection: AsyncConnection, user_id: UUID) -> Account | 
     row = (await connection.execute(LOCK_ACCOUNT, {"user": user_id})).one_or_none()
     if row is None:
         return None
-    profile = Profile(user_id, row.username, row.avatar_url, row.created_at)
+    profile = Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
     return Account(profile, Head(row.ledger_seq, row.ledger_hash), hidden=row.hidden)
 
 

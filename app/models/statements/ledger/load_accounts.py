@@ -131,7 +131,7 @@ def _parameters(requests: Sequence[ScoreRequest], now: datetime, max_history: in
 def _account(request: ScoreRequest, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:
     completions = tuple(map(Completion, found.times or (), found.actions or ()))
     return Account(
-        profile=Profile(request.user_id, found.username, found.avatar_url, found.created_at),
+        profile=Profile(request.user_id, found.username, found.avatar_url, found.created_at, found.hidden),
         head=Head(found.ledger_seq, found.ledger_hash),
         rows=rows,
         activity=Activity(found.last_at, found.today or 0, found.last_at is not None),

@@ -98,7 +98,7 @@ LOCK_USER = text("SELECT FROM users WHERE id = :user FOR NO KEY UPDATE")
 
 _RECEIPT = """
     SELECT t.id, t.user_id, t.category_id, t.kind, t.score, t.delta, t.request_hash,
-           u.username, u.avatar_url, u.created_at
+           u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AND u.deleted_at IS NULL AS hidden
     FROM score_transactions t JOIN users u ON u.id = t.user_id
     WHERE t.{key} = :value
 """
@@ -161,7 +161,7 @@ async def _receipt(
     row = (await connection.execute(statement, {"value": value})).one_or_none()
     if row is None:
         return None
-    profile = Profile(row.user_id, row.username, row.avatar_url, row.created_at)
+    profile = Profile(row.user_id, row.username, row.avatar_url, row.created_at, row.hidden)
     held = row.kind == Kind.HELD
     receipt = Receipt(row.id, profile, row.category_id or "", row.score - row.delta, row.score, held=held)
     return receipt, row.request_hash

@@ -56,12 +56,12 @@ SELECT_LAST_ACTION = text(
 )
 
 
-async def read_user(connection: AsyncConnection, user_id: UUID) -> tuple[Profile, bool] | None:
-    """Return a user's profile and whether the user is hidden; None if the user does not exist or was deleted."""
+async def read_user(connection: AsyncConnection, user_id: UUID) -> Profile | None:
+    """Return a user's profile; None if the user does not exist or was deleted."""
     row = (await connection.execute(SELECT_USER, {"user": user_id})).one_or_none()
     if row is None:
         return None
-    return Profile(user_id, row.username, row.avatar_url, row.created_at), row.hidden
+    return Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
 
 
 async def read_totals(connection: AsyncConnection, user_id: UUID) -> list[CategoryTotals]:
