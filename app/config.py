@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     rate_limit_global_per_second: int = Field(10_000, ge=1)
     rate_limit_block_overruns: int = Field(100, ge=1)
     rate_limit_block_seconds: int = Field(300, ge=1, le=86_400)
+    max_lookups_per_operation: int = Field(1000, ge=1)
+    max_lookups_per_change: int = Field(200, ge=1)
 
     ws_max_connections: int = Field(10_000, ge=1)
     ws_max_connections_per_user: int = Field(3, ge=1)

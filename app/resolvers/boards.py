@@ -13,6 +13,7 @@ from app.domain.ids import parse_id
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.requested_views import nested_views
+from app.schema import lookups
 from app.schema.arguments import Radius
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.boards.updates import LeaderboardUpdate, UserUpdate
@@ -39,7 +40,7 @@ class BoardQueryFields:
             "The leaderboard of a category and period. Use `limit` and `offset` for the top of the board, "
             "`standings` to page through all of it."
         ),
-        metadata={CACHEABLE: True},
+        metadata={CACHEABLE: True, "lookups": lookups.page},
     )
     async def leaderboard(
         self,
@@ -59,7 +60,8 @@ class BoardQueryFields:
         return page.rendered(kind, lambda page: Leaderboard.of(page, query))
 
     @strawberry.field(
-        description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0."
+        description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0.",
+        metadata={"lookups": lookups.standing},
     )
     async def user_rank(
         self,
@@ -86,7 +88,8 @@ class BoardSubscriptionFields:
             "a user. A message is sent only when something visible has changed; changes within 100 ms are "
             "combined. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
             "up to date as well, at the same version."
-        )
+        ),
+        metadata={"lookups": lookups.around_user},
     )
     async def leaderboard_updates(
         self,

@@ -13,6 +13,7 @@ import strawberry
 from app.domain.ids import parse_id
 from app.domain.users import Role
 from app.resolvers.arguments import CategoryId, Info, PeriodOf, UserId
+from app.schema import lookups
 from app.schema.enums import Period, Step
 from app.schema.ledger.transactions import TransactionConnection
 from app.schema.players.milestones import Milestone
@@ -55,7 +56,10 @@ class PlayerQueryFields:
             "A user's totals, averages, last action and achievements. Null if no such user exists. A hidden user "
             "is visible only to themselves and to moderators."
         ),
-        metadata={"viewer": True},  # A hidden player is seen by themselves and moderators alone.
+        metadata={
+            "viewer": True,
+            "lookups": lookups.profile,
+        },  # A hidden player is seen by themselves and moderators alone.
     )
     async def user(self, info: Info, id: UserId) -> PlayerProfile | None:
         """Read a profile."""
@@ -67,7 +71,8 @@ class PlayerQueryFields:
         description=(
             "A user's all-time score in a category over time, computed from the ledger. Returns at most 750 "
             "points: choose a longer `step` for a long time range."
-        )
+        ),
+        metadata={"lookups": lookups.score_history},
     )
     async def score_history(
         self,
@@ -88,7 +93,8 @@ class PlayerQueryFields:
         description=(
             "A user's final ranks in past windows of a period: those that began between `from` and `to` and have "
             "been closed. A window is closed about half a minute after its end."
-        )
+        ),
+        metadata={"lookups": lookups.rank_history},
     )
     async def rank_history(
         self,
@@ -107,7 +113,7 @@ class PlayerQueryFields:
 
     @strawberry.field(
         description="A user's transactions in all categories, newest first. Visible to the user and to moderators.",
-        metadata={"viewer": True},
+        metadata={"viewer": True, "lookups": lookups.rows},
     )
     async def transactions(
         self, info: Info, user_id: UserId, first: First = 20, after: After = None

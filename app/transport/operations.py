@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from functools import partial
 from types import coroutine
 from typing import Any, TypeVar
@@ -16,9 +16,12 @@ from app.transport.persisted_documents.resolve import Documents
 
 T = TypeVar("T")
 
-Admit = Callable[[Any, Operation | None], Awaitable[None]]
-"""Counts an operation of a context against the limits, and raises a domain error to refuse it. None in place of the
-operation stands for a refused document, which cost time too."""
+Admit = Callable[[Any, BoundOperation | None], Awaitable[None]]
+"""Counts an operation of a context against the limits, and raises a domain error or RequestError to refuse it. None in
+place of the operation stands for a refused document, which cost time too."""
+
+Describe = Callable[[BoundOperation], Mapping[str, object]]
+"""Returns the `extensions` of the response to an operation."""
 
 
 def _accept_any(_: Operation) -> None:
@@ -28,7 +31,15 @@ def _accept_any(_: Operation) -> None:
 class Operations:
     """Turns requests into admitted operations, and executes them within a time limit."""
 
-    def __init__(self, engine: Engine, documents: Documents, admit: Admit, *, execution_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        documents: Documents,
+        admit: Admit,
+        *,
+        execution_timeout: float = 10.0,
+        describe: Describe | None = None,
+    ) -> None:
         """Create the pipeline.
 
         Args:
@@ -36,16 +47,18 @@ class Operations:
             documents: Resolves the documents that requests name.
             admit: Called before every execution.
             execution_timeout: Seconds that a query or a mutation may take.
+            describe: Called for the `extensions` of every response; without it there are none.
         """
         self.engine = engine
         self.admit = admit
         self._documents = documents
         self._execution_timeout = execution_timeout
+        self._describe = describe
 
     async def prepare(
         self, request: Parameters, context: Any, check: Callable[[Operation], None] = _accept_any
-    ) -> Operation:
-        """Return the operation that a request names, once it is admitted.
+    ) -> BoundOperation:
+        """Return the operation that a request names, with its variables, once it is admitted.
 
         Args:
             request: The parameters of the request.
@@ -55,20 +68,21 @@ class Operations:
         Raises:
             BadRequest: The request names no document, or names it wrongly.
             DocumentRefused: The document is unknown or not trusted.
-            RequestError: The document or the operation name is invalid.
+            RequestError: The document, the operation name or a variable is invalid, or the operation asks for too much.
             DomainError: The admission is refused.
         """
         try:
             query = await self._documents.resolve(request)
             operation = self.engine.prepare(query, request.operation_name)
+            check(operation)
+            bound = operation.bind(request.variables)
         except (DocumentRefused, RequestError):
             await self.admit(context, None)
             raise
-        check(operation)
-        await self.admit(context, operation)
+        await self.admit(context, bound)
         if request.extensions:
             await self._documents.persist(request)
-        return operation
+        return bound
 
     async def execute(self, bound: BoundOperation, context: object) -> Response:
         """Execute a query or a mutation.
@@ -76,6 +90,12 @@ class Operations:
         Raises:
             ServiceUnavailable: It took longer than the execution timeout.
         """
+        response = await self._execute(bound, context)
+        if self._describe is not None:
+            response.extensions = self._describe(bound)
+        return response
+
+    async def _execute(self, bound: BoundOperation, context: object) -> Response:
         execution = self.engine.execute_bound(bound, context)
         try:
             # An execution that never waits ends at its first step, and needs no timer.

@@ -18,10 +18,10 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from app.execution.documents.operation import Operation
 from app.execution.documents.selection import MarkedFields, is_uncacheable, reads_viewer
 from app.execution.limits.limits import DocumentLimits
-from app.execution.limits.measure import check
+from app.execution.limits.measure import LimitExceeded, LookupFields, measure_document
 from app.execution.limits.storable_values import StorableLiterals
 from app.execution.lru_cache import LRUCache
-from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, RequestError
+from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, RequestError
 
 VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
     StorableLiterals,
@@ -42,11 +42,19 @@ class Document:
     """One accepted document. Its operations are prepared at the first use."""
 
     def __init__(
-        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: MarkedFields, uncacheable: MarkedFields
+        self,
+        query: str,
+        schema: GraphQLSchema,
+        tree: DocumentNode,
+        lookups: LookupFields,
+        *,
+        viewers: MarkedFields,
+        uncacheable: MarkedFields,
     ) -> None:
         self._query = query
         self._schema = schema
         self._tree = tree
+        self._lookups = lookups
         self._viewers = viewers
         self._uncacheable = uncacheable
         self._definitions: dict[str | None, OperationDefinitionNode] = {
@@ -76,6 +84,7 @@ class Document:
             self._schema,
             self._tree,
             definition,
+            self._lookups.get(name, ()),
             viewers=self._viewers,
             uncacheable=self._uncacheable,
         )
@@ -120,9 +129,13 @@ class DocumentCache:
             tree = parse(query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS)
         except GraphQLError as error:
             raise RequestError.from_error(error, PARSE_FAILED) from None
-        if self._limits and (exceeded := check(self._schema, tree, len(query), self._limits)):
-            raise RequestError.from_error(exceeded, TOO_COMPLEX)
+        lookups: LookupFields = {}
+        if self._limits:
+            try:
+                lookups = measure_document(self._schema, tree, len(query), self._limits)
+            except LimitExceeded as exceeded:
+                raise RequestError.from_error(GraphQLError(exceeded.reason), exceeded.code) from None
         # Only one error is reported, so validation stops at the first.
         if errors := validate(self._schema, tree, VALIDATION_RULES, max_errors=1, hide_suggestions=True):
             raise RequestError.from_error(errors[0], VALIDATION_FAILED)
-        return Document(query, self._schema, tree, viewers=self._viewers, uncacheable=self._uncacheable)
+        return Document(query, self._schema, tree, lookups, viewers=self._viewers, uncacheable=self._uncacheable)

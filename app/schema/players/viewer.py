@@ -10,6 +10,7 @@ import strawberry
 from app.domain import rate_limits as limits
 from app.domain.players import viewer as domain
 from app.domain.rules.flags import Flag
+from app.schema import lookups
 from app.schema.boards.leaderboard import UserRank
 from app.schema.enums import Activity, Role
 from app.schema.moderation.moderation import HeldScore
@@ -65,7 +66,8 @@ class Viewer:
         description=(
             "The caller's newest 100 completions that are, or were, held for review by a moderator. Their points "
             "do not count until they are released."
-        )
+        ),
+        metadata={"lookups": lookups.held_scores},
     )
     async def held_scores(self) -> list[HeldScore]:
         """Read the held scores, which few operations select."""

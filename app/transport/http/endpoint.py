@@ -116,14 +116,14 @@ class GraphQLEndpoint(Generic[ContextT]):
         try:
             bound = self._operation_of_body.get(body)
             if bound is not None:
-                await self._operations.admit(context, bound.operation)
+                await self._operations.admit(context, bound)
                 reply, _ = await self._execute(bound, accepted, context)
                 return reply
             request = parameters_of_json(body)
-            operation = await self._operations.prepare(request, context)
+            bound = await self._operations.prepare(request, context)
+            operation = bound.operation
             if operation.kind is OperationType.SUBSCRIPTION:
                 raise BadRequest(406, STREAM_REQUIRED)
-            bound = operation.bind(request.variables)
             reply, has_no_errors = await self._execute(bound, accepted, context)
             if has_no_errors and operation.cacheable and not request.extensions:
                 self._operation_of_body.put(body, bound, len(body) + CACHED_BODY_OVERHEAD)
@@ -142,14 +142,15 @@ class GraphQLEndpoint(Generic[ContextT]):
         if accepted.result is None and accepted.stream is None:
             raise BadRequest(406, "Accept application/graphql-response+json, application/json or text/event-stream.")
         context = await self._contexts.from_http(scope)
-        operation = await self._operations.prepare(request, context, partial(_check_method, method))
+        bound = await self._operations.prepare(request, context, partial(_check_method, method))
+        operation = bound.operation
         if operation.kind is OperationType.SUBSCRIPTION:
             if accepted.stream is None:
                 raise BadRequest(406, STREAM_REQUIRED)
             framing = FRAMINGS[accepted.stream]
             await self._streams.serve(framing, operation, request.variables, context, receive, send)
             return None
-        reply, has_no_errors = await self._execute(operation.bind(request.variables), accepted, context)
+        reply, has_no_errors = await self._execute(bound, accepted, context)
         if has_no_errors and method != "POST":
             return responses.with_etag(reply, headers.get(b"if-none-match"))
         if has_no_errors and accepted.result is not None and accepted.stream is None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey
-from app.execution import Engine, Operation
+from app.execution import BoundOperation, Engine, Operation
 from app.execution.limits.limits import DocumentLimits
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.streams import Streams
@@ -142,8 +142,8 @@ class SampleApp:
     async def _wait_until_invalid(self, context: SampleContext) -> Unauthenticated:
         return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
 
-    async def _admit(self, context: SampleContext, operation: Operation | None) -> None:
-        self.admitted.append(operation)
+    async def _admit(self, context: SampleContext, bound: BoundOperation | None) -> None:
+        self.admitted.append(bound.operation if bound else None)
         if self.refuse_with is not None:
             raise self.refuse_with
 
@@ -276,10 +276,10 @@ async def serve_sockets(
     connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     refused_documents: list[SampleContext] = []
 
-    async def admit(context: SampleContext, operation: Operation | None) -> None:
-        if operation is None:
+    async def admit(context: SampleContext, bound: BoundOperation | None) -> None:
+        if bound is None:
             refused_documents.append(context)
-        elif operation.name == "Flood":
+        elif bound.operation.name == "Flood":
             raise RateLimited(retry_after=7)
 
     operations = Operations(engine, documents or Documents(), admit, execution_timeout=execution_timeout)
