@@ -24,6 +24,7 @@ from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.refusals import Refusals
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -66,6 +67,11 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=rate_limiter,
+        refusals=Refusals(
+            settings.rate_limit_refused_per_address if settings.rate_limit_enabled else None,
+            settings.rate_limit_ipv6_factor,
+            runtime,
+        ),
         jwks=jwks,
         access_tokens=AccessTokens(
             jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),

@@ -20,8 +20,10 @@ def rate_limits_of(settings: Settings) -> Limits | None:
         address={
             Activity.ISSUE: Limit("address-issue", issue, settings.rate_limit_issue_per_address, MINUTE),
             Activity.SUBMIT: Limit("address-submit", submit, settings.rate_limit_submit_per_address, MINUTE),
+            Activity.QUERY: Limit("address-query", query, settings.rate_limit_query_per_address, MINUTE),
         },
         anonymous=Limit("anonymous", "anonymous requests", settings.rate_limit_anonymous_per_address, MINUTE),
         service_wide=Limit("everybody", "requests of all clients together", settings.rate_limit_global_per_second, 1),
         blocking=BlockingRule(settings.rate_limit_block_overruns, MINUTE, settings.rate_limit_block_seconds),
+        aggregate_factor=settings.rate_limit_ipv6_factor,
     )

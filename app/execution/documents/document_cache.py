@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -48,6 +50,7 @@ class Document:
         tree: DocumentNode,
         lookups: LookupFields,
         *,
+        max_list_size: int,
         viewers: MarkedFields,
         uncacheable: MarkedFields,
     ) -> None:
@@ -55,6 +58,7 @@ class Document:
         self._schema = schema
         self._tree = tree
         self._lookups = lookups
+        self._max_list_size = max_list_size
         self._viewers = viewers
         self._uncacheable = uncacheable
         self._definitions: dict[str | None, OperationDefinitionNode] = {
@@ -85,6 +89,7 @@ class Document:
             self._tree,
             definition,
             self._lookups.get(name, ()),
+            max_list_size=self._max_list_size,
             viewers=self._viewers,
             uncacheable=self._uncacheable,
         )
@@ -138,4 +143,12 @@ class DocumentCache:
         # Only one error is reported, so validation stops at the first.
         if errors := validate(self._schema, tree, VALIDATION_RULES, max_errors=1, hide_suggestions=True):
             raise RequestError.from_error(errors[0], VALIDATION_FAILED)
-        return Document(query, self._schema, tree, lookups, viewers=self._viewers, uncacheable=self._uncacheable)
+        return Document(
+            query,
+            self._schema,
+            tree,
+            lookups,
+            max_list_size=self._limits.max_list_size if self._limits else sys.maxsize,
+            viewers=self._viewers,
+            uncacheable=self._uncacheable,
+        )

@@ -23,6 +23,7 @@ class Operation:
         definition: OperationDefinitionNode,
         lookups: Sequence[LookupField],
         *,
+        max_list_size: int,
         viewers: MarkedFields,
         uncacheable: MarkedFields,
     ) -> None:
@@ -40,7 +41,7 @@ class Operation:
         """True for a shared query whose resolvers all name their dependencies."""
         self.document = document
         self.definition = definition
-        self.variables = Variables(schema, definition)
+        self.variables = Variables(schema, definition, max_list_size)
         self.lookups = OperationLookups(self.root_nodes, lookups)
         self.conditions = conditions(document, definition)
         """The variables in @skip and @include; None when there are other directives."""

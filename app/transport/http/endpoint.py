@@ -57,6 +57,9 @@ class Contexts(Protocol[ContextT_co]):
     async def from_http(self, scope: Scope) -> ContextT_co:
         """Return the context of a request. Raises domain errors, for instance for a bad access token."""
 
+    async def charge_refusal(self, context: Any) -> None:
+        """Count a request that was refused before it became an operation. Raises domain errors."""
+
 
 class GraphQLEndpoint(Generic[ContextT]):
     """An ASGI application: queries by GET and POST, mutations by POST, subscriptions as streams.
@@ -127,9 +130,19 @@ class GraphQLEndpoint(Generic[ContextT]):
             reply, has_no_errors = await self._execute(bound, accepted, context)
             if has_no_errors and operation.cacheable and not request.extensions:
                 self._operation_of_body.put(body, bound, len(body) + CACHED_BODY_OVERHEAD)
+        except BadRequest as refused:
+            reply = await self._refuse(refused, accepted, context)
         except Exception as error:
             reply = self._error_reply(error, accepted)
         return reply
+
+    async def _refuse(self, refused: BadRequest, accepted: AcceptedMediaTypes, context: ContextT) -> Reply:
+        """Return the reply to a request that is no operation, and count it."""
+        try:
+            await self._contexts.charge_refusal(context)
+        except Exception as error:
+            return self._error_reply(error, accepted)
+        return self._error_reply(refused, accepted)
 
     async def _reply(
         self, scope: Scope, headers: Mapping[bytes, bytes], accepted: AcceptedMediaTypes, receive: Receive, send: Send
@@ -138,10 +151,26 @@ class GraphQLEndpoint(Generic[ContextT]):
         method = scope["method"]
         if method == "OPTIONS":
             return Reply(204, (ALLOW,), b"")
+        # First of all, so that every refusal can be charged to somebody.
+        context = await self._contexts.from_http(scope)
+        try:
+            return await self._operation_reply(context, scope, headers, accepted, receive, send)
+        except BadRequest as refused:
+            return await self._refuse(refused, accepted, context)
+
+    async def _operation_reply(
+        self,
+        context: ContextT,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        accepted: AcceptedMediaTypes,
+        receive: Receive,
+        send: Send,
+    ) -> Reply | None:
+        method = scope["method"]
         request = await self._parameters(scope, headers, receive)
         if accepted.result is None and accepted.stream is None:
             raise BadRequest(406, "Accept application/graphql-response+json, application/json or text/event-stream.")
-        context = await self._contexts.from_http(scope)
         bound = await self._operations.prepare(request, context, partial(_check_method, method))
         operation = bound.operation
         if operation.kind is OperationType.SUBSCRIPTION:

@@ -80,6 +80,10 @@ class HttpContexts:
             raise RuntimeError("secret")
         return SampleContext(self._sample.counter, authorization.removeprefix("Bearer ") or None)
 
+    async def charge_refusal(self, context: SampleContext) -> None:
+        """Count a request that was refused."""
+        self._sample.refusals.append(context.viewer)
+
     def renew(self, context: SampleContext, request_id: str) -> SampleContext | None:
         """Return the context for another request with the same head, or None if it must be made anew."""
         return None if context.viewer in self._sample.not_renewable else context
@@ -106,6 +110,8 @@ class SampleApp:
         self.stop = asyncio.Event()
         self.admitted: list[Operation | None] = []
         """The operations that admission was asked for; None for a document that was refused."""
+        self.refusals: list[str | None] = []
+        """The viewers whose requests were refused before they became operations."""
         self.refuse_with: Exception | None = None
         self.not_renewable: set[str | None] = set()
         """Viewers whose contexts are made anew for every request."""
