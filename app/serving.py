@@ -13,7 +13,7 @@ from app.context import Context
 from app.graphql import activities_of, build_engine, build_schema, render_error
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
-from app.transport.admission import Admission, LookupLimits
+from app.transport.admission import Admission, LookupLimits, RunningSlots
 from app.transport.contexts import Contexts
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.response_cache import ResponseCache
@@ -80,6 +80,7 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
         admission,
         execution_timeout=settings.request_timeout,
         describe=None if settings.is_production else admission.describe,
+        slots=RunningSlots(app.running_operations),
     )
     streams: Streams[Context] = Streams(
         engine, multiplexer, app.stopping, render_error=render_error, validity=until_invalid
@@ -148,7 +149,9 @@ def _documents(app: App) -> Documents:
     settings = app.settings
     manifest = settings.trusted_documents_file
     return Documents(
-        store=RecentDocuments(RedisDocuments(app.redis, prefix=settings.redis_prefix)),
+        store=RecentDocuments(
+            RedisDocuments(app.redis, prefix=settings.redis_prefix, max_bytes=settings.persisted_documents_max_bytes)
+        ),
         trusted=load_manifest(Path(manifest)) if manifest else None,
         mode=settings.trusted_documents_mode,
         on_untrusted=lambda document: log.warning("untrusted_document", document=document[:MAX_LOGGED_DOCUMENT]),

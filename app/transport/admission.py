@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -13,9 +13,13 @@ from app.domain.rate_limits import Activity
 from app.error_codes import ErrorCode
 from app.execution import BoundOperation, RequestError
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.running_operations import RunningOperations
 
 LOOKUPS_PER_UNIT = 20
 """The look-ups that one unit of weight pays for. Every root field weighs at least one unit."""
+
+STORED_DOCUMENT = 4
+"""The weight of storing a persisted document, in addition to that of its operation."""
 
 REFUSED_DOCUMENT: Mapping[Activity, int] = {Activity.QUERY: 1}
 
@@ -56,12 +60,13 @@ class Admission:
         self._lookup_limits = lookup_limits
         self._anonymous_subscriptions = anonymous_subscriptions
 
-    async def __call__(self, context: Context, bound: BoundOperation | None) -> None:
+    async def __call__(self, context: Context, bound: BoundOperation | None, *, stores_document: bool = False) -> None:
         """Count an operation against the rate limits.
 
         Args:
             context: The context of the operation.
             bound: None for a document that was refused, which cost time too.
+            stores_document: Whether the document is going to be stored under its hash.
 
         Raises:
             RateLimited: A limit is exceeded.
@@ -79,7 +84,10 @@ class Admission:
         if lookups > max_lookups:
             await self._limiter.charge(context.caller, context.address, REFUSED_DOCUMENT)
             raise _too_many_lookups(bound, max_lookups)
-        await self._limiter.charge(context.caller, context.address, self.costs_of(bound.lookups))
+        costs = self.costs_of(bound.lookups)
+        if stores_document:
+            costs = {**costs, Activity.QUERY: costs.get(Activity.QUERY, 0) + STORED_DOCUMENT}
+        await self._limiter.charge(context.caller, context.address, costs)
         if is_subscription and not self._anonymous_subscriptions:
             context.require_caller()
 
@@ -87,6 +95,19 @@ class Admission:
         """Return what an operation is charged, for developers."""
         weight = sum(self.costs_of(bound.lookups).values())
         return {"cost": {"weight": weight, "lookups": sum(count for _, count in bound.lookups)}}
+
+
+class RunningSlots:
+    """Bounds how many operations of a caller, of an address and in all run at a time."""
+
+    def __init__(self, running: RunningOperations) -> None:
+        """Wrap the counter of running operations."""
+        self._running = running
+        self.end = running.end
+
+    def start(self, context: Context) -> tuple[Hashable, ...]:
+        """Count an operation that starts. Raises RateLimited."""
+        return self._running.start(context.caller, context.address)
 
 
 def costs_of(activities: Mapping[str, Activity], lookups: tuple[tuple[str, int], ...]) -> Mapping[Activity, int]:

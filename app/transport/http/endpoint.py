@@ -225,7 +225,9 @@ class GraphQLEndpoint(Generic[ContextT]):
             if cached is not None:
                 return responses.data_reply(cached, accepted), True
             dependencies = Dependencies()
-            response = await self._operations.execute(bound, response_cache.make_context(dependencies))
+            response = await self._operations.execute(
+                bound, response_cache.make_context(dependencies), on_behalf_of=context
+            )
             body = self._engine.encode(response)
             response_cache.put(bound.key, response, body, dependencies)
         if not response.errors:

@@ -148,7 +148,9 @@ class SampleApp:
     async def _wait_until_invalid(self, context: SampleContext) -> Unauthenticated:
         return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
 
-    async def _admit(self, context: SampleContext, bound: BoundOperation | None) -> None:
+    async def _admit(
+        self, context: SampleContext, bound: BoundOperation | None, *, stores_document: bool = False
+    ) -> None:
         self.admitted.append(bound.operation if bound else None)
         if self.refuse_with is not None:
             raise self.refuse_with
@@ -282,7 +284,7 @@ async def serve_sockets(
     connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     refused_documents: list[SampleContext] = []
 
-    async def admit(context: SampleContext, bound: BoundOperation | None) -> None:
+    async def admit(context: SampleContext, bound: BoundOperation | None, *, stores_document: bool = False) -> None:
         if bound is None:
             refused_documents.append(context)
         elif bound.operation.name == "Flood":
