@@ -166,13 +166,13 @@ class Limits:
 
     def blockables(self, caller: Caller | None, address: str) -> tuple[Blockable, ...]:
         """Return who is blocked after overruns: a user, or the networks of a caller without a user."""
-        most = self.blocking.max_overruns
+        max_overruns = self.blocking.max_overruns
         if caller is not None:
-            return () if caller.role is Role.SERVER else (Blockable(f"user:{caller.user_id}", most),)
+            return () if caller.role is Role.SERVER else (Blockable(f"user:{caller.user_id}", max_overruns),)
         aggregate = aggregate_of(address)
         if aggregate is None:
-            return (Blockable(address, most),)
-        return Blockable(address, most), Blockable(aggregate, most * self.aggregate_factor)
+            return (Blockable(address, max_overruns),)
+        return Blockable(address, max_overruns), Blockable(aggregate, max_overruns * self.aggregate_factor)
 
     def _by_network(self, limit: Limit, address: str) -> Iterator[tuple[Limit, str]]:
         """Yield a limit of an address, and the larger one of the network around it if there is such a network."""

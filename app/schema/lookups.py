@@ -23,15 +23,15 @@ PROFILE = 20
 EXPORT = 200
 """The export of all data of one player."""
 
-LONGEST_PERIOD_BUCKETS = {Period.DAILY: timedelta(days=1), Period.WEEKLY: timedelta(weeks=1)}
+WINDOW_LENGTHS = {Period.DAILY: timedelta(days=1), Period.WEEKLY: timedelta(weeks=1)}
 """The lengths of the windows of a period; a month is at least four weeks."""
 
 
 def page(limit: int, offset: int, at: datetime | None) -> int:
     """Count a page of a board. The top of a current board is in memory and costs one."""
-    rows = _within(limit, TOP)
+    entries = _within(limit, TOP)
     past = PAST if at is not None else 0
-    return past + (1 if at is None and rows + max(0, offset) <= TOP else rows)
+    return past + (1 if at is None and entries + max(0, offset) <= TOP else entries)
 
 
 def standing(at: datetime | None) -> int:
@@ -66,7 +66,7 @@ def score_history(begin: datetime, end: datetime, step: Step) -> int:
 
 def rank_history(begin: datetime, end: datetime, period: Period) -> int:
     """Count the closed windows of a history."""
-    return _buckets(begin, end, LONGEST_PERIOD_BUCKETS.get(period, timedelta(weeks=4)))
+    return _buckets(begin, end, WINDOW_LENGTHS.get(period, timedelta(weeks=4)))
 
 
 def rows(first: int) -> int:
@@ -89,8 +89,8 @@ def held_scores() -> int:
     return 100
 
 
-def _within(value: int, most: int) -> int:
-    return min(max(value, 0), most)
+def _within(value: int, maximum: int) -> int:
+    return min(max(value, 0), maximum)
 
 
 def _buckets(begin: datetime, end: datetime, length: timedelta) -> int:

@@ -50,18 +50,18 @@ def find_value_problem(value: Any) -> str | None:
     return _search(value, _inspect_value)
 
 
-def count_members(value: Any, most: int) -> int:
-    """Count the items and members of a decoded JSON value at any depth, and stop soon after `most`.
+def count_members(value: Any, maximum: int) -> int:
+    """Count the items and members of a decoded JSON value at any depth, and stop soon after `maximum`.
 
     The length of a list or an object is known without a look at its items, so the count is cheap for any value.
     """
     counted = 0
     pending = [value]
-    while pending and counted <= most:
+    while pending and counted <= maximum:
         container = pending.pop()
         if isinstance(container, dict | list):
             counted += len(container)
-            if counted <= most:
+            if counted <= maximum:
                 pending += container.values() if isinstance(container, dict) else container
     return counted
 

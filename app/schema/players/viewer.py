@@ -21,15 +21,15 @@ from app.schema.players.users import User
 class Allowance:
     activity: Activity = strawberry.field(
         description=(
-            "The kind of operation that is limited. Every field of an operation counts separately, also when it "
-            "is aliased."
+            "The kind of operation that is limited. Every root field of an operation counts by its weight, also "
+            "when it is aliased: 1, and more if it asks for much."
         )
     )
-    limit: int = strawberry.field(description="How many are allowed within any `window` seconds.")
+    limit: int = strawberry.field(description="The weight that is allowed within any `window` seconds.")
     window: int = strawberry.field(description="The length of the sliding time window, in seconds.")
-    remaining: int = strawberry.field(description="How many are still allowed at the moment.")
+    remaining: int = strawberry.field(description="The weight that is still allowed at the moment.")
     resets_in: int = strawberry.field(
-        description="How many seconds until the whole limit is available again, if no more are used."
+        description="How many seconds until the whole limit is available again, if nothing more is used."
     )
 
     @staticmethod

@@ -68,6 +68,6 @@ class Refusals:
         if len(self._counts) > self._capacity:
             self._counts.popitem(last=False)
 
-    def _wait(self, network: str, most: int) -> float:
+    def _wait(self, network: str, max_refusals: int) -> float:
         ends_at, count = self._counts.get(network, (0.0, 0))
-        return max(0.0, ends_at - self._monotonic()) if count >= most else 0.0
+        return max(0.0, ends_at - self._monotonic()) if count >= max_refusals else 0.0

@@ -58,8 +58,8 @@ class RunningOperations:
                 self._refuse("all clients")
             counts = self._counts
             places = tuple(_places(limits, caller, address))
-            for key, most, whose in places:
-                if counts.get(key, 0) >= most:
+            for key, max_running, whose in places:
+                if counts.get(key, 0) >= max_running:
                     self._refuse(whose)
             keys = tuple([key for key, _, _ in places])
             for key in keys:

@@ -103,13 +103,13 @@ class RecentDocuments:
             text = recent[0]
             await self._store.put(digest, text)  # It made room for others, although it is in use.
         if text is not None:
-            self._remember(digest, text)
+            self._cache(digest, text)
         return text
 
     async def put(self, digest: str, text: str) -> None:
         """Store a text. A client sends one only after some instance did not find it, so it is stored each time."""
-        self._remember(digest, text)
+        self._cache(digest, text)
         await self._store.put(digest, text)
 
-    def _remember(self, digest: str, text: str) -> None:
+    def _cache(self, digest: str, text: str) -> None:
         self._recent.put(digest, (text, self._monotonic()), len(text) * 4)
