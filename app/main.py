@@ -54,7 +54,7 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
     with_security_headers = SecurityHeaders(with_cors, https_only=settings.is_production)
     with_allowed_hosts = AllowedHosts(with_security_headers, settings.allowed_hosts, exempt=PROBES)
     proxies = TrustedProxies.of(settings.trusted_proxies)
-    with_refusals = RefusedPaths(with_allowed_hosts, proxies, exempt=(*PROBES, "/graphql"))
+    with_refusals = RefusedPaths(with_allowed_hosts, proxies, exempt=("/graphql",))
     with_request_ids = RequestIds(with_refusals, new_request_id, open_tracer(tracing) if tracing else None)
     request_head_cache = RequestHeadCache(with_request_ids, new_request_id)
     return request_head_cache

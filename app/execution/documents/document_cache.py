@@ -35,6 +35,12 @@ VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
 # A syntax tree with its tokens takes 100 to 280 bytes per character of the document.
 BYTES_PER_CHARACTER = 250
 
+
+def document_bytes(query: str) -> int:
+    """Return about the memory that a prepared document takes."""
+    return BYTES_PER_CHARACTER * len(query) + 1024
+
+
 # Parsing costs 5 µs per token and comes before all other limits: 64 KiB of single letters would take a fifth of a
 # second. The largest document that code generators and GraphiQL send has about 600 tokens.
 MAX_TOKENS = 2000
@@ -126,7 +132,7 @@ class DocumentCache:
         except RequestError as request_error:
             self._refused.put(query, RequestError(request_error.errors), len(query) + 1024)
             raise
-        self._accepted.put(query, document, BYTES_PER_CHARACTER * len(query) + 1024)
+        self._accepted.put(query, document, document_bytes(query))
         return document
 
     def _admit(self, query: str) -> Document:

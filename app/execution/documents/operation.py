@@ -42,6 +42,8 @@ class Operation:
         self.document = document
         self.definition = definition
         self.variables = Variables(schema, definition, max_list_size)
+        self.is_of_cached_body = False
+        """Whether a transport has cached the body of a request for this operation, and counted its document."""
         self.lookups = OperationLookups(self.root_nodes, lookups)
         self.conditions = conditions(document, definition)
         """The variables in @skip and @include; None when there are other directives."""

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from app.execution import BoundOperation, Dependencies, Operation, RequestError, Response
+from app.execution import BoundOperation, Dependencies, Operation, RequestError, Response, document_bytes
 from app.execution.lru_cache import LRUCache
 from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused, Header
 from app.transport.http import responses
@@ -44,9 +44,9 @@ SAFE_METHOD_OPERATIONS = {
 
 # Many clients send the same query, byte for byte: its operation and variables are kept by the bytes of the body.
 MAX_CACHED_BODIES = 10_000
-MAX_CACHED_BODY_BYTES = 8 * 1024 * 1024
+MAX_CACHED_BODY_BYTES = 64 * 1024 * 1024
 CACHED_BODY_OVERHEAD = 1000
-"""About the bytes that a cached body takes besides itself."""
+"""About the bytes that a cached body takes besides itself and the document of its operation."""
 
 UTF_8_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
@@ -129,12 +129,20 @@ class GraphQLEndpoint(Generic[ContextT]):
                 raise BadRequest(406, STREAM_REQUIRED)
             reply, has_no_errors = await self._execute(bound, accepted, context)
             if has_no_errors and operation.cacheable and not request.extensions:
-                self._operation_of_body.put(body, bound, len(body) + CACHED_BODY_OVERHEAD)
+                self._cache_body(body, bound)
         except BadRequest as refused:
             reply = await self._refuse(refused, accepted, context)
         except Exception as error:
             reply = self._error_reply(error, accepted)
         return reply
+
+    def _cache_body(self, body: bytes, bound: BoundOperation) -> None:
+        """Cache the operation of a body, with the weight of its document, which the first body keeps alive for all."""
+        weight = len(body) + CACHED_BODY_OVERHEAD
+        if not bound.operation.is_of_cached_body:
+            bound.operation.is_of_cached_body = True
+            weight += document_bytes(bound.operation.query)
+        self._operation_of_body.put(body, bound, weight)
 
     async def _refuse(self, refused: BadRequest, accepted: AcceptedMediaTypes, context: ContextT) -> Reply:
         """Return the reply to a request that is no operation, and count it."""
@@ -229,7 +237,7 @@ class GraphQLEndpoint(Generic[ContextT]):
                 bound, response_cache.make_context(dependencies), on_behalf_of=context
             )
             body = self._engine.encode(response)
-            response_cache.put(bound.key, response, body, dependencies)
+            response_cache.put(bound.key, response, body, dependencies, key_bytes=len(bound.operation.query))
         if not response.errors:
             return responses.data_reply(body, accepted), True
         return (responses.partial_reply if response.has_data else responses.error_reply)(body, accepted), False

@@ -19,7 +19,8 @@ REFUSED_STATUSES = frozenset({404, 405, 421})
 class RefusedPaths:
     """ASGI middleware: counts requests to unknown paths, methods and hosts, and answers 429 when there are too many.
 
-    The GraphQL endpoint counts its own refusals, because it knows the caller.
+    Other requests of the address are served: pages come without an access token, and may be those of a user. The
+    GraphQL endpoint counts its own refusals, because it knows the caller.
     """
 
     def __init__(self, app: ASGIApp, proxies: TrustedProxies, exempt: Iterable[str] = ()) -> None:
@@ -28,7 +29,7 @@ class RefusedPaths:
         Args:
             app: The next application.
             proxies: The proxies whose `X-Forwarded-For` is trusted.
-            exempt: Paths that are always served: probes, and endpoints that count their own refusals.
+            exempt: The paths of endpoints that count their own refusals.
         """
         self.app = app
         self._proxies = proxies
@@ -41,19 +42,24 @@ class RefusedPaths:
             await self.app(scope, receive, send)
             return
         refusals: Refusals = app.refusals
-        address = client_address(scope, self._proxies)
-        try:
-            refusals.raise_if_over(address)
-        except RateLimited as refusal:
-            await _refuse(refusal, scope, send)
-            return
+        over: RateLimited | None = None
 
-        async def send_and_count(message: Message) -> None:
+        async def send_unless_over(message: Message) -> None:
+            nonlocal over
             if message["type"] == "http.response.start" and message["status"] in REFUSED_STATUSES:
-                refusals.add(address)
-            await send(message)
+                address = client_address(scope, self._proxies)
+                try:
+                    refusals.raise_if_over(address)
+                except RateLimited as error:
+                    over = error
+                else:
+                    refusals.add(address)
+            if over is None:
+                await send(message)
 
-        await self.app(scope, receive, send_and_count)
+        await self.app(scope, receive, send_unless_over)
+        if over is not None:
+            await _refuse(over, scope, send)
 
 
 async def _refuse(refusal: RateLimited, scope: Scope, send: Send) -> None:

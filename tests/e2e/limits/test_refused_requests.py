@@ -93,10 +93,11 @@ async def test_refusals_cost_no_calls_to_redis(service: Service):
     assert await commands() == before
 
 
-async def test_probes_are_answered_whatever_the_address_sent(service: Service):
+@pytest.mark.parametrize("path", ["/livez", "/"])
+async def test_probes_and_pages_are_served_whatever_the_address_sent(service: Service, path: str):
     for _ in range(2 * MOST):
         await service.http.get("/nothing/here")
-    assert (await service.http.get("/livez")).status_code == 200
+    assert (await service.http.get(path)).status_code == 200
 
 
 async def test_forged_tokens_are_refused_without_redis_after_a_while(service: Service):
