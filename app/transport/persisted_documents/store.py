@@ -63,7 +63,7 @@ class RedisDocuments:
         """Store a text of up to `max_document_bytes`, and delete those used longest ago beyond the limits."""
         encoded = text.encode()
         if len(encoded) <= self._max_document_bytes:
-            arguments = [encoded, self._ttl, self._max_entries, self._max_bytes, digest]
+            arguments: list[bytes | int | str] = [encoded, self._ttl, self._max_entries, self._max_bytes, digest]
             await self._attempt(self._put(keys=self._keys(digest), args=arguments))
 
     def _keys(self, digest: str) -> list[str]:
