@@ -35,6 +35,9 @@ CountLookups = Callable[..., int]
 MAX_CACHED_COUNTS = 256
 """Combinations of variables whose counts are kept per operation."""
 
+MAX_CACHED_STRING = 64
+"""Characters of a variable up to which its counts are kept; an id or a time has fewer."""
+
 
 class LookupField(NamedTuple):
     """A selected field that makes look-ups: its response keys from the root of the operation, definition and node.
@@ -86,6 +89,8 @@ class OperationLookups:
         except TypeError:  # A list or an object, which cannot be part of a key.
             return self._count(coerced)
         if cached is None:
+            if any(isinstance(value, str) and len(value) > MAX_CACHED_STRING for value in key):
+                return self._count(coerced)
             if len(self._cached) >= MAX_CACHED_COUNTS:
                 self._cached.clear()
             cached = self._cached[key] = self._count(coerced)

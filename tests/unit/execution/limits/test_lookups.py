@@ -129,6 +129,14 @@ def test_counting_again_for_the_same_variables_costs_next_to_nothing(engine: Eng
     assert again.number * 5 < first.number
 
 
+def test_long_variables_are_not_kept(engine: Engine):
+    operation = engine.prepare("subscription($u:ID!){leaderboardUpdates(aroundUserId:$u){version}}")
+    for number in range(20):
+        operation.bind({"u": f"{number}{'x' * 60_000}"})
+    operation.bind({"u": ME})
+    assert list(operation.lookups._cached) == [(ME,)]
+
+
 def fields_with_lookups() -> Iterator[tuple[str, Any]]:
     for owner in SCHEMA._schema.type_map.values():
         if is_object_type(owner):
