@@ -105,10 +105,18 @@ class Settings(BaseSettings):
     rate_limit_query_per_user: int = Field(120, ge=1)
     rate_limit_issue_per_address: int = Field(300, ge=1)
     rate_limit_submit_per_address: int = Field(150, ge=1)
+    rate_limit_query_per_address: int = Field(3000, ge=1)
     rate_limit_anonymous_per_address: int = Field(100, ge=1)
+    rate_limit_refused_per_address: int = Field(100, ge=1)
+    rate_limit_network_factor: int = Field(16, ge=1, le=65_536)
     rate_limit_global_per_second: int = Field(10_000, ge=1)
     rate_limit_block_overruns: int = Field(100, ge=1)
     rate_limit_block_seconds: int = Field(300, ge=1, le=86_400)
+    max_running_operations: int = Field(1000, ge=1)
+    max_running_operations_per_user: int = Field(20, ge=1)
+    max_running_operations_per_address: int = Field(100, ge=1)
+    max_lookups_per_operation: int = Field(1000, ge=1)
+    max_lookups_per_change: int = Field(200, ge=1)
 
     ws_max_connections: int = Field(10_000, ge=1)
     ws_max_connections_per_user: int = Field(3, ge=1)
@@ -124,6 +132,7 @@ class Settings(BaseSettings):
     trusted_proxies: WordList = ()
     trusted_documents_file: str | None = None
     trusted_documents_mode: DocumentMode = DocumentMode.OFF
+    persisted_documents_max_bytes: int = Field(16_777_216, ge=65_536)
     max_body_size: int = Field(65_536, ge=1024)
     request_timeout: float = Field(15, gt=0)
     compile_operations: bool = True

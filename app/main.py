@@ -12,8 +12,10 @@ from app.config import Settings
 from app.runtime import Runtime
 from app.serving import build_serving
 from app.telemetry.reporting import open_tracer
+from app.transport.middleware.client_address import TrustedProxies
 from app.transport.middleware.cors import allow_origins
 from app.transport.middleware.origins import AllowedHosts
+from app.transport.middleware.refused_paths import RefusedPaths
 from app.transport.middleware.request_ids import RequestIds
 from app.transport.middleware.security_headers import SecurityHeaders
 from app.transport.server.head_cache import RequestHeadCache
@@ -52,6 +54,8 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
     with_cors = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
     with_security_headers = SecurityHeaders(with_cors, https_only=settings.is_production)
     with_allowed_hosts = AllowedHosts(with_security_headers, settings.allowed_hosts, exempt=PROBES)
-    with_request_ids = RequestIds(with_allowed_hosts, new_request_id, open_tracer(tracing) if tracing else None)
+    proxies = TrustedProxies.of(settings.trusted_proxies)
+    with_refusals = RefusedPaths(with_allowed_hosts, proxies, exempt=("/graphql",))
+    with_request_ids = RequestIds(with_refusals, new_request_id, open_tracer(tracing) if tracing else None)
     request_head_cache = RequestHeadCache(with_request_ids, new_request_id)
     return request_head_cache

@@ -13,7 +13,7 @@ from app.context import Context
 from app.graphql import activities_of, build_engine, build_schema, render_error
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
-from app.transport.admission import Admission
+from app.transport.admission import Admission, LookupLimits, RunningSlots
 from app.transport.contexts import Contexts
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.response_cache import ResponseCache
@@ -71,9 +71,19 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id)
     multiplexer = SubscriptionMultiplexer(engine, contexts.public)
     admission = Admission(
-        app.rate_limiter, activities_of(schema), anonymous_subscriptions=settings.anonymous_subscriptions
+        app.rate_limiter,
+        activities_of(schema),
+        LookupLimits(settings.max_lookups_per_operation, settings.max_lookups_per_change),
+        anonymous_subscriptions=settings.anonymous_subscriptions,
     )
-    operations = Operations(engine, _documents(app), admission, execution_timeout=settings.request_timeout)
+    operations = Operations(
+        engine,
+        _documents(app),
+        admission,
+        execution_timeout=settings.request_timeout,
+        describe=None if settings.is_production else admission.describe,
+        slots=RunningSlots(app.running_operations),
+    )
     streams: Streams[Context] = Streams(
         engine, multiplexer, app.stopping, render_error=render_error, validity=until_invalid
     )
@@ -141,7 +151,9 @@ def _documents(app: App) -> Documents:
     settings = app.settings
     manifest = settings.trusted_documents_file
     return Documents(
-        store=RecentDocuments(RedisDocuments(app.redis, prefix=settings.redis_prefix)),
+        store=RecentDocuments(
+            RedisDocuments(app.redis, prefix=settings.redis_prefix, max_bytes=settings.persisted_documents_max_bytes)
+        ),
         trusted=load_manifest(Path(manifest)) if manifest else None,
         mode=settings.trusted_documents_mode,
         on_untrusted=lambda document: log.warning("untrusted_document", document=document[:MAX_LOGGED_DOCUMENT]),

@@ -158,6 +158,7 @@ def settings_of(database_url: str, redis_url: str) -> Settings:
         "rate_limit_issue_per_user": unlimited,
         "rate_limit_issue_per_address": unlimited,
         "rate_limit_query_per_user": unlimited,
+        "rate_limit_query_per_address": unlimited,
         "rate_limit_anonymous_per_address": unlimited,
     }
     return Settings(**values)

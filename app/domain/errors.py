@@ -191,8 +191,15 @@ class Unauthenticated(Failure):
     code = ErrorCode.UNAUTHENTICATED
     default = "A valid access token is required."
 
-    def __init__(self, *, expired: bool = False) -> None:
+    def __init__(self, *, expired: bool = False, signed: bool = False) -> None:
+        """Create the error.
+
+        Args:
+            expired: The token was valid until it expired.
+            signed: A trusted key signed the token, so the caller is not guessing. The client is not told.
+        """
         self.expired = expired
+        self.signed = expired or signed
         super().__init__("The access token has expired." if expired else None)
 
     def facts(self) -> dict[str, object]:

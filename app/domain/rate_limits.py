@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.domain.addresses import aggregate_of
 from app.domain.errors import BadUserInput
 from app.domain.users import Caller, Role
 
@@ -42,22 +43,36 @@ class Limit(NamedTuple):
         """Return the limit of a process that counts alone: two such processes together stay within this limit."""
         return self._replace(max_hits=max(1, self.max_hits // 2))
 
+    def times(self, factor: int) -> Limit:
+        """Return the limit of a network that many clients share."""
+        return self._replace(name=f"{self.name}-aggregate", max_hits=self.max_hits * factor)
+
+
+class Blockable(NamedTuple):
+    """A user or a network that is blocked after `max_overruns` refused hits."""
+
+    subject: str
+    max_overruns: int
+
 
 class Charge(NamedTuple):
-    """`cost` hits to be counted for `subject` against `limit`."""
+    """`cost` hits to be counted for `subject` against `limit`.
+
+    Attributes:
+        blockable: The number of the `Blockable` of the hit, from 0 on, for which exceeding this limit is an overrun;
+            None if it is an overrun of nobody, because others may have used up the limit.
+    """
 
     limit: Limit
     subject: str
     cost: int
+    blockable: int | None = None
 
 
 class Hit(NamedTuple):
-    """One request. All of its charges are counted, or none.
+    """One request. All of its charges are counted, or none."""
 
-    The last charge is against the service-wide limit. Exceeding that limit alone is not an overrun of the caller.
-    """
-
-    address: str
+    blockables: tuple[Blockable, ...]
     charges: tuple[Charge, ...]
 
 
@@ -66,11 +81,13 @@ class Decision(NamedTuple):
 
     Attributes:
         retry_after: Seconds after which the same hit is allowed, if nothing else is counted meanwhile.
-        limit: The limit with the longest wait; None if the address is blocked.
+        limit: The limit with the longest wait; None if a subject is blocked.
+        blocked: The blocked subject; None if none is.
     """
 
     retry_after: float
     limit: Limit | None = None
+    blocked: str | None = None
 
 
 ALLOWED = Decision(0.0)
@@ -86,7 +103,7 @@ class Allowance(NamedTuple):
 
 
 class BlockingRule(NamedTuple):
-    """Block an address for `block_seconds` after `max_overruns` refused hits within `window_seconds`."""
+    """Block a user or an address for `block_seconds` after `max_overruns` refused hits within `window_seconds`."""
 
     max_overruns: int
     window_seconds: int
@@ -102,7 +119,8 @@ class Limits:
         address: The additional limits of each client address, by activity.
         anonymous: The limit of each address for requests without an access token.
         service_wide: The limit of all clients together.
-        blocking: When an address is blocked.
+        blocking: When a user, or an address without a user, is blocked.
+        aggregate_factor: A /48 network of IPv6 may have this many times what one address may have.
     """
 
     user: Mapping[Activity, Limit]
@@ -110,41 +128,64 @@ class Limits:
     anonymous: Limit
     service_wide: Limit
     blocking: BlockingRule
+    aggregate_factor: int = 16
 
     def hit(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> Hit:
         """Return the charges of a request.
 
-        A caller with the role SERVER reports for thousands of players from one address, so it is counted against the
-        service-wide limit only.
+        A user is counted by user and by address, and only the user's own overruns count: the address is shared with
+        others. A caller with the role SERVER reports for thousands of players from one address, so it is counted
+        against the service-wide limit only.
 
         Args:
             caller: The caller; None for an anonymous request.
             address: The client's address.
-            costs: The number of fields per activity.
+            costs: The weight of the request per activity.
 
         Raises:
             BadUserInput: The request alone exceeds a limit, so it could never be allowed.
         """
         total = sum(costs.values())
+        blockables = self.blockables(caller, address)
+        charges: list[Charge] = []
         if caller is None:
-            charges = [_charge(self.anonymous, address, total)]
-        elif caller.role is Role.SERVER:
-            charges = []
-        else:
-            user = str(caller.user_id)
-            charges = [_charge(self.user[activity], user, cost) for activity, cost in costs.items()]
             charges += [
-                _charge(limit, address, cost)
+                _charge(limit, subject, total, number)
+                for number, (limit, subject) in enumerate(self._by_network(self.anonymous, address))
+            ]
+        elif caller.role is not Role.SERVER:
+            user = str(caller.user_id)
+            charges += [_charge(self.user[activity], user, cost, 0) for activity, cost in costs.items()]
+            charges += [
+                _charge(by_network, subject, cost)
                 for activity, cost in costs.items()
                 if (limit := self.address.get(activity)) is not None
+                for by_network, subject in self._by_network(limit, address)
             ]
-        return Hit(address, (*charges, _charge(self.service_wide, "", total)))
+        return Hit(blockables, (*charges, _charge(self.service_wide, "", total)))
+
+    def blockables(self, caller: Caller | None, address: str) -> tuple[Blockable, ...]:
+        """Return who is blocked after overruns: a user, or the networks of a caller without a user."""
+        max_overruns = self.blocking.max_overruns
+        if caller is not None:
+            return () if caller.role is Role.SERVER else (Blockable(f"user:{caller.user_id}", max_overruns),)
+        aggregate = aggregate_of(address)
+        if aggregate is None:
+            return (Blockable(address, max_overruns),)
+        return Blockable(address, max_overruns), Blockable(aggregate, max_overruns * self.aggregate_factor)
+
+    def _by_network(self, limit: Limit, address: str) -> Iterator[tuple[Limit, str]]:
+        """Yield a limit of an address, and the larger one of the network around it if there is such a network."""
+        yield limit, address
+        aggregate = aggregate_of(address)
+        if aggregate is not None:
+            yield limit.times(self.aggregate_factor), aggregate
 
 
-def _charge(limit: Limit, subject: str, cost: int) -> Charge:
+def _charge(limit: Limit, subject: str, cost: int, blockable: int | None = None) -> Charge:
     if cost > limit.max_hits:
-        raise BadUserInput(f"A request must have at most {limit.max_hits} {limit.noun}.")
-    return Charge(limit, subject, cost)
+        raise BadUserInput(f"A request must weigh at most {limit.max_hits} {limit.noun}.")
+    return Charge(limit, subject, cost, blockable)
 
 
 class SlidingWindow:

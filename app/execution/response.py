@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,12 +25,13 @@ class Response:
     """The result of one execution.
 
     `data` is None when an error reached the root. `has_data` is False when nothing was executed; such a response has no
-    `data` entry.
+    `data` entry. `extensions` are left out when there are none.
     """
 
     data: dict[str, Any] | None
     errors: list[GraphQLError] = field(default_factory=list)
     has_data: bool = True
+    extensions: Mapping[str, object] | None = None
 
     @classmethod
     def of(cls, request_error: RequestError) -> Response:
@@ -49,6 +50,8 @@ def encode(response: Response, format_error: FormatError) -> bytes:
         body["data"] = response.data
     if response.errors:
         body["errors"] = [format_error(error) for error in response.errors]
+    if response.extensions:
+        body["extensions"] = response.extensions
     try:
         return orjson.dumps(body)
     except TypeError:

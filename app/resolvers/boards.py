@@ -14,6 +14,7 @@ from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.authorization import VIEWER
 from app.resolvers.requested_views import nested_views
+from app.schema import lookups
 from app.schema.arguments import Radius
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.boards.updates import LeaderboardUpdate, UserUpdate
@@ -40,7 +41,7 @@ class BoardQueryFields:
             "The leaderboard of a category and period. Use `limit` and `offset` for the top of the board, "
             "`standings` to page through all of it."
         ),
-        metadata={CACHEABLE: True},
+        metadata={CACHEABLE: True, "lookups": lookups.page},
     )
     async def leaderboard(
         self,
@@ -61,7 +62,7 @@ class BoardQueryFields:
 
     @strawberry.field(
         description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0.",
-        metadata=VIEWER,
+        metadata=VIEWER | {"lookups": lookups.standing},
     )
     async def user_rank(
         self,
@@ -90,7 +91,8 @@ class BoardSubscriptionFields:
             "a user. A message is sent only when something visible has changed; changes within 100 ms are "
             "combined. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
             "up to date as well, at the same version."
-        )
+        ),
+        metadata={"lookups": lookups.around_user},
     )
     async def leaderboard_updates(
         self,

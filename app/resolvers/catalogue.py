@@ -14,6 +14,7 @@ from app.domain.users import Role
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import InCategory, Info
 from app.resolvers.authorization import moderator_of
+from app.schema import lookups
 from app.schema.catalogue.catalogue import Action, Category
 from app.schema.catalogue.changes import CatalogueChange, SaveActionInput, SaveCategoryInput
 
@@ -38,7 +39,7 @@ class CatalogueQueryFields:
 
     @strawberry.field(
         description="The audit log of changes to categories and actions, newest first. Requires the role `moderator`.",
-        metadata={"viewer": True},
+        metadata={"viewer": True, "lookups": lookups.rows},
     )
     async def catalogue_changes(
         self,

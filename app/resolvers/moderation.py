@@ -12,6 +12,7 @@ from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.resolvers.arguments import Info, UserId
 from app.resolvers.authorization import moderator_of
+from app.schema import lookups
 from app.schema.enums import FlagStatus
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, ModeratedUser
@@ -29,7 +30,7 @@ class ModerationQueryFields:
 
     @strawberry.field(
         description="Completions that the fraud rules found suspicious, newest first. Requires the role `moderator`.",
-        metadata={"viewer": True},
+        metadata={"viewer": True, "lookups": lookups.rows},
     )
     async def flags(
         self,
@@ -139,7 +140,7 @@ class ModerationMutationFields:
             "the name and picture are erased, and the same id can never play again. This cannot be undone. "
             "Requires the role `moderator`."
         ),
-        metadata={"activity": Activity.QUERY},
+        metadata={"activity": Activity.QUERY, "lookups": lookups.export},
     )
     async def delete_user(self, info: Info, user_id: UserId, reason: Reason) -> DeletedUser:
         """Delete a user."""

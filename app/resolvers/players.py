@@ -14,6 +14,7 @@ from app.domain.ids import parse_id
 from app.domain.users import Role
 from app.resolvers.arguments import CategoryId, Info, PeriodOf, UserId
 from app.resolvers.authorization import VIEWER
+from app.schema import lookups
 from app.schema.enums import Period, Step
 from app.schema.ledger.transactions import TransactionConnection
 from app.schema.players.milestones import Milestone
@@ -56,7 +57,7 @@ class PlayerQueryFields:
             "A user's totals, averages, last action and achievements. Null if no such user exists. A hidden user "
             "is visible only to themselves and to moderators."
         ),
-        metadata=VIEWER,
+        metadata=VIEWER | {"lookups": lookups.profile},
     )
     async def user(self, info: Info, id: UserId) -> PlayerProfile | None:
         """Read a profile."""
@@ -69,7 +70,7 @@ class PlayerQueryFields:
             "A user's all-time score in a category over time, computed from the ledger. Returns at most 750 "
             "points: choose a longer `step` for a long time range."
         ),
-        metadata=VIEWER,
+        metadata=VIEWER | {"lookups": lookups.score_history},
     )
     async def score_history(
         self,
@@ -92,7 +93,7 @@ class PlayerQueryFields:
             "A user's final ranks in past windows of a period: those that began between `from` and `to` and have "
             "been closed. A window is closed about half a minute after its end."
         ),
-        metadata=VIEWER,
+        metadata=VIEWER | {"lookups": lookups.rank_history},
     )
     async def rank_history(
         self,
@@ -112,7 +113,7 @@ class PlayerQueryFields:
 
     @strawberry.field(
         description="A user's transactions in all categories, newest first. Visible to the user and to moderators.",
-        metadata={"viewer": True},
+        metadata={"viewer": True, "lookups": lookups.rows},
     )
     async def transactions(
         self, info: Info, user_id: UserId, first: First = 20, after: After = None

@@ -16,6 +16,9 @@ from app.wiring import App
 
 MAX_USER_AGENT = 200
 
+REFUSED_REQUEST: Mapping[Activity, int] = {Activity.QUERY: 1}
+"""What a request costs that was refused before it became an operation."""
+
 
 class Contexts:
     """Makes contexts from ASGI scopes."""
@@ -42,7 +45,12 @@ class Contexts:
         self._make_request_id = make_request_id
 
     async def from_http(self, scope: Mapping[str, Any]) -> Context:
-        """Return the context of an HTTP request. Raises Unauthenticated for a bad access token."""
+        """Return the context of an HTTP request.
+
+        Raises:
+            Unauthenticated: The access token is bad.
+            RateLimited: The caller is blocked, or sent too many requests that were refused.
+        """
         headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         return await self._context(scope, headers, headers.get(b"authorization"))
 
@@ -65,9 +73,22 @@ class Contexts:
         caller = context.caller
         if caller is not None and not caller.is_valid_at(self._clock()):
             return None
-        if self._app.rate_limiter.is_blocked(context.address):
+        if self._app.rate_limiter.is_blocked(caller, context.address):
+            return None
+        if caller is None and self._app.refusals.retry_after(context.address):
             return None
         return Context(self._services, caller, context.address, context.user_agent, request_id)
+
+    async def charge_refusal(self, context: Context) -> None:
+        """Count a request that was refused before it became an operation: for its user, else for its address.
+
+        Raises:
+            RateLimited: The user exceeds a limit.
+        """
+        if context.caller is None:
+            self._app.refusals.add(context.address)
+        else:
+            await self._app.rate_limiter.charge(context.caller, context.address, REFUSED_REQUEST)
 
     def public(self, dependencies: Dependencies | None = None) -> Context:
         """Return the context of an execution that many viewers share. Its resolvers add to `dependencies`."""
@@ -78,12 +99,14 @@ class Contexts:
     ) -> Context:
         agent = headers.get(b"user-agent")
         address = client_address(scope, self._proxies)
-        # Check the block list before verifying the token.
-        self._app.rate_limiter.raise_if_blocked(address)
+        # Clients send an empty value when nobody is signed in.
+        caller = await self._caller(authorization, address) if authorization else None
+        self._app.rate_limiter.raise_if_blocked(caller, address)
+        if caller is None:
+            self._app.refusals.raise_if_over(address)
         return Context(
             self._services,
-            # Clients send an empty value when nobody is signed in.
-            caller=await self._caller(authorization, address) if authorization else None,
+            caller=caller,
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
             request_id=scope.get("state", {}).get("request_id") or self._make_request_id(),
@@ -92,9 +115,12 @@ class Contexts:
     async def _caller(self, authorization: bytes, address: str) -> Caller:
         try:
             return await self._app.access_tokens.verify(_bearer(authorization))
-        except Unauthenticated:
-            # A request with a bad token counts like an anonymous one.
-            await self._app.rate_limiter.charge(None, address, {Activity.QUERY: 1})
+        except Unauthenticated as refusal:
+            # A client with a token that was signed for it is not guessing, and must learn that it needs another one.
+            if not refusal.signed:
+                self._app.refusals.raise_if_over(address)
+                self._app.refusals.add(address)
+                await self._app.rate_limiter.charge(None, address, REFUSED_REQUEST)
             raise
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from functools import partial
 from types import coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from app.domain.errors import ServiceUnavailable
 from app.execution import BoundOperation, Engine, Operation, RequestError, Response
@@ -16,9 +16,32 @@ from app.transport.persisted_documents.resolve import Documents
 
 T = TypeVar("T")
 
-Admit = Callable[[Any, Operation | None], Awaitable[None]]
-"""Counts an operation of a context against the limits, and raises a domain error to refuse it. None in place of the
-operation stands for a refused document, which cost time too."""
+
+class Admit(Protocol):
+    """Counts operations against the limits."""
+
+    async def __call__(self, context: Any, bound: BoundOperation | None, *, stores_document: bool = False) -> None:
+        """Count an operation, and raise a domain error or RequestError to refuse it.
+
+        Args:
+            context: The context of the request.
+            bound: None for a refused document, which cost time too.
+            stores_document: Whether the document is going to be stored.
+        """
+
+
+Describe = Callable[[BoundOperation], Mapping[str, object]]
+"""Returns the `extensions` of the response to an operation."""
+
+
+class Slots(Protocol):
+    """Bounds how many operations run at a time."""
+
+    def start(self, context: Any) -> Any:
+        """Count an operation of a context, or raise a domain error; return what to pass to `end`."""
+
+    def end(self, taken: Any) -> None:
+        """Count the end of an operation."""
 
 
 def _accept_any(_: Operation) -> None:
@@ -28,7 +51,16 @@ def _accept_any(_: Operation) -> None:
 class Operations:
     """Turns requests into admitted operations, and executes them within a time limit."""
 
-    def __init__(self, engine: Engine, documents: Documents, admit: Admit, *, execution_timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        documents: Documents,
+        admit: Admit,
+        *,
+        execution_timeout: float = 10.0,
+        describe: Describe | None = None,
+        slots: Slots | None = None,
+    ) -> None:
         """Create the pipeline.
 
         Args:
@@ -36,16 +68,20 @@ class Operations:
             documents: Resolves the documents that requests name.
             admit: Called before every execution.
             execution_timeout: Seconds that a query or a mutation may take.
+            describe: Called for the `extensions` of every response; without it there are none.
+            slots: Bounds how many queries and mutations run at a time; without it there is no bound.
         """
         self.engine = engine
         self.admit = admit
         self._documents = documents
         self._execution_timeout = execution_timeout
+        self._describe = describe
+        self._slots = slots
 
     async def prepare(
         self, request: Parameters, context: Any, check: Callable[[Operation], None] = _accept_any
-    ) -> Operation:
-        """Return the operation that a request names, once it is admitted.
+    ) -> BoundOperation:
+        """Return the operation that a request names, with its variables, once it is admitted.
 
         Args:
             request: The parameters of the request.
@@ -55,27 +91,49 @@ class Operations:
         Raises:
             BadRequest: The request names no document, or names it wrongly.
             DocumentRefused: The document is unknown or not trusted.
-            RequestError: The document or the operation name is invalid.
+            RequestError: The document, the operation name or a variable is invalid, or the operation asks for too much.
             DomainError: The admission is refused.
         """
         try:
             query = await self._documents.resolve(request)
             operation = self.engine.prepare(query, request.operation_name)
+            check(operation)
+            bound = operation.bind(request.variables)
         except (DocumentRefused, RequestError):
             await self.admit(context, None)
             raise
-        check(operation)
-        await self.admit(context, operation)
-        if request.extensions:
+        if request.extensions and self._documents.is_new(request):
+            await self.admit(context, bound, stores_document=True)
             await self._documents.persist(request)
-        return operation
+        else:
+            await self.admit(context, bound)
+        return bound
 
-    async def execute(self, bound: BoundOperation, context: object) -> Response:
+    async def execute(self, bound: BoundOperation, context: object, *, on_behalf_of: object = None) -> Response:
         """Execute a query or a mutation.
+
+        Args:
+            bound: The operation.
+            context: The context that resolvers get.
+            on_behalf_of: The context of the request, where resolvers get one without a caller.
 
         Raises:
             ServiceUnavailable: It took longer than the execution timeout.
+            DomainError: Too many operations are running.
         """
+        if self._slots is None:
+            response = await self._execute(bound, context)
+        else:
+            taken = self._slots.start(on_behalf_of or context)
+            try:
+                response = await self._execute(bound, context)
+            finally:
+                self._slots.end(taken)
+        if self._describe is not None:
+            response.extensions = self._describe(bound)
+        return response
+
+    async def _execute(self, bound: BoundOperation, context: object) -> Response:
         execution = self.engine.execute_bound(bound, context)
         try:
             # An execution that never waits ends at its first step, and needs no timer.

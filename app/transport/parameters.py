@@ -16,6 +16,9 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # The names that must not be repeated: a filter in front of us may read the first, and we the last.
 QUOTED_NAMES = (b'"query"', b'"operationName"', b'"variables"', b'"extensions"', b'"documentId"')
 
+MAX_STRICT_BRACKETS = 4000
+"""The number of `[` and `{` in a body that is parsed strictly, which costs a call for each object."""
+
 # A GraphQL request has fewer, and parsing each costs time.
 MAX_PARAMETERS = 32
 
@@ -71,6 +74,8 @@ def parameters_of_json(body: bytes) -> Parameters:
 
 
 def _refuse_repeated_names(body: bytes) -> None:
+    if body.count(b"[") + body.count(b"{") > MAX_STRICT_BRACKETS:
+        raise BadRequest(400, f"The body must have at most {MAX_STRICT_BRACKETS} lists and objects.")
     try:
         json.loads(body, object_pairs_hook=_once)
     except RecursionError:

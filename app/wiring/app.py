@@ -38,6 +38,8 @@ from app.services.ledger.anchor_job import Anchors
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.refusals import Refusals
+from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
 from app.services.players.profile_cache import ProfileCache
@@ -68,6 +70,8 @@ class App:
     redis: Redis
     redis_caller: RedisCaller
     rate_limiter: RateLimiter
+    refusals: Refusals
+    running_operations: RunningOperations
     jwks: JwksKeys | None
     access_tokens: AccessTokens
     action_tokens: ActionTokens

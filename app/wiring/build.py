@@ -24,6 +24,8 @@ from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.refusals import Refusals
+from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -38,7 +40,7 @@ from app.stores.leader_lock import LeaderLock
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
-from app.wiring.limits import rate_limits_of
+from app.wiring.limits import rate_limits_of, running_limits_of
 from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
 from app.wiring.writing import WriteServices, create_write_services
@@ -66,6 +68,12 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=rate_limiter,
+        refusals=Refusals(
+            settings.rate_limit_refused_per_address if settings.rate_limit_enabled else None,
+            settings.rate_limit_network_factor,
+            runtime,
+        ),
+        running_operations=RunningOperations(running_limits_of(settings)),
         jwks=jwks,
         access_tokens=AccessTokens(
             jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),

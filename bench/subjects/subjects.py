@@ -74,6 +74,9 @@ class Service:
             "LOG_LEVEL": "WARNING",
             "MAX_OPEN_TOKENS": str(UNREACHABLE_LIMIT),
             "WS_MAX_CONNECTIONS": "20000",
+            "MAX_RUNNING_OPERATIONS": str(UNREACHABLE_LIMIT),
+            "MAX_RUNNING_OPERATIONS_PER_USER": str(UNREACHABLE_LIMIT),
+            "MAX_RUNNING_OPERATIONS_PER_ADDRESS": str(UNREACHABLE_LIMIT),
             **{f"RATE_LIMIT_{limit}": str(UNREACHABLE_LIMIT) for limit in _LIMITS},
             **{key.upper(): str(value) for key, value in settings.items()},
         }
@@ -219,7 +222,8 @@ def environment(variables: dict[str, str]) -> dict[str, str]:
 
 
 _LIMITS = (
-    "ISSUE_PER_USER", "SUBMIT_PER_USER", "QUERY_PER_USER", "ISSUE_PER_ADDRESS", "SUBMIT_PER_ADDRESS",
+    "ISSUE_PER_USER", "SUBMIT_PER_USER", "QUERY_PER_USER",
+    "QUERY_PER_ADDRESS", "ISSUE_PER_ADDRESS", "SUBMIT_PER_ADDRESS",
     "ANONYMOUS_PER_ADDRESS", "GLOBAL_PER_SECOND",
 )  # fmt: skip
 

@@ -18,9 +18,11 @@ def limits(
     query: int = 1000,
     issue_address: int = 1000,
     submit_address: int = 1000,
+    query_address: int = 1000,
     anonymous: int = 1000,
     service_wide: int = 100_000,
     blocking: BlockingRule = NO_BLOCKING,
+    aggregate_factor: int = 16,
 ) -> Limits:
     """Limits that are in nobody's way but for those a test names."""
     return Limits(
@@ -32,10 +34,12 @@ def limits(
         address={
             Activity.ISSUE: Limit("address-issue", "action tokens", issue_address, MINUTE),
             Activity.SUBMIT: Limit("address-submit", "submissions", submit_address, MINUTE),
+            Activity.QUERY: Limit("address-query", "queries", query_address, MINUTE),
         },
         anonymous=Limit("anonymous", "anonymous requests", anonymous, MINUTE),
         service_wide=Limit("everybody", "requests", service_wide, 1),
         blocking=blocking,
+        aggregate_factor=aggregate_factor,
     )
 
 

@@ -29,7 +29,9 @@ DEMO_TOKEN_LIFETIME = 12 * 3600
 DEV_RATE_LIMITS = {
     "rate_limit_issue_per_address": 30_000,
     "rate_limit_submit_per_address": 30_000,
+    "rate_limit_query_per_address": 60_000,
     "rate_limit_anonymous_per_address": 3_000,
+    "max_running_operations_per_address": 1000,
     "rate_limit_block_overruns": 10_000,
 }
 

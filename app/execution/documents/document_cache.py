@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -18,10 +20,10 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from app.execution.documents.operation import Operation
 from app.execution.documents.selection import MarkedFields, is_uncacheable, reads_viewer
 from app.execution.limits.limits import DocumentLimits
-from app.execution.limits.measure import check
+from app.execution.limits.measure import LimitExceeded, LookupFields, measure_document
 from app.execution.limits.storable_values import StorableLiterals
 from app.execution.lru_cache import LRUCache
-from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, TOO_COMPLEX, VALIDATION_FAILED, RequestError
+from app.execution.request_error import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, RequestError
 
 VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
     StorableLiterals,
@@ -33,6 +35,12 @@ VALIDATION_RULES: tuple[type[ASTValidationRule], ...] = (
 # A syntax tree with its tokens takes 100 to 280 bytes per character of the document.
 BYTES_PER_CHARACTER = 250
 
+
+def document_bytes(query: str) -> int:
+    """Return about the memory that a prepared document takes."""
+    return BYTES_PER_CHARACTER * len(query) + 1024
+
+
 # Parsing costs 5 µs per token and comes before all other limits: 64 KiB of single letters would take a fifth of a
 # second. The largest document that code generators and GraphiQL send has about 600 tokens.
 MAX_TOKENS = 2000
@@ -42,11 +50,21 @@ class Document:
     """One accepted document. Its operations are prepared at the first use."""
 
     def __init__(
-        self, query: str, schema: GraphQLSchema, tree: DocumentNode, *, viewers: MarkedFields, uncacheable: MarkedFields
+        self,
+        query: str,
+        schema: GraphQLSchema,
+        tree: DocumentNode,
+        lookups: LookupFields,
+        *,
+        max_list_size: int,
+        viewers: MarkedFields,
+        uncacheable: MarkedFields,
     ) -> None:
         self._query = query
         self._schema = schema
         self._tree = tree
+        self._lookups = lookups
+        self._max_list_size = max_list_size
         self._viewers = viewers
         self._uncacheable = uncacheable
         self._definitions: dict[str | None, OperationDefinitionNode] = {
@@ -76,6 +94,8 @@ class Document:
             self._schema,
             self._tree,
             definition,
+            self._lookups.get(name, ()),
+            max_list_size=self._max_list_size,
             viewers=self._viewers,
             uncacheable=self._uncacheable,
         )
@@ -112,7 +132,7 @@ class DocumentCache:
         except RequestError as request_error:
             self._refused.put(query, RequestError(request_error.errors), len(query) + 1024)
             raise
-        self._accepted.put(query, document, BYTES_PER_CHARACTER * len(query) + 1024)
+        self._accepted.put(query, document, document_bytes(query))
         return document
 
     def _admit(self, query: str) -> Document:
@@ -120,9 +140,21 @@ class DocumentCache:
             tree = parse(query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS)
         except GraphQLError as error:
             raise RequestError.from_error(error, PARSE_FAILED) from None
-        if self._limits and (exceeded := check(self._schema, tree, len(query), self._limits)):
-            raise RequestError.from_error(exceeded, TOO_COMPLEX)
+        lookups: LookupFields = {}
+        if self._limits:
+            try:
+                lookups = measure_document(self._schema, tree, len(query), self._limits)
+            except LimitExceeded as exceeded:
+                raise RequestError.from_error(GraphQLError(exceeded.reason), exceeded.code) from None
         # Only one error is reported, so validation stops at the first.
         if errors := validate(self._schema, tree, VALIDATION_RULES, max_errors=1, hide_suggestions=True):
             raise RequestError.from_error(errors[0], VALIDATION_FAILED)
-        return Document(query, self._schema, tree, viewers=self._viewers, uncacheable=self._uncacheable)
+        return Document(
+            query,
+            self._schema,
+            tree,
+            lookups,
+            max_list_size=self._limits.max_list_size if self._limits else sys.maxsize,
+            viewers=self._viewers,
+            uncacheable=self._uncacheable,
+        )

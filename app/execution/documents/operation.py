@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from app.execution.documents.selection import MarkedFields, conditions, root_nodes
 from app.execution.documents.variables import Variables, freeze
+from app.execution.limits.lookups import LookupField, OperationLookups
 
 
 class Operation:
@@ -20,7 +21,9 @@ class Operation:
         schema: GraphQLSchema,
         document: DocumentNode,
         definition: OperationDefinitionNode,
+        lookups: Sequence[LookupField],
         *,
+        max_list_size: int,
         viewers: MarkedFields,
         uncacheable: MarkedFields,
     ) -> None:
@@ -38,7 +41,10 @@ class Operation:
         """True for a shared query whose resolvers all name their dependencies."""
         self.document = document
         self.definition = definition
-        self.variables = Variables(schema, definition)
+        self.variables = Variables(schema, definition, max_list_size)
+        self.is_of_cached_body = False
+        """Whether a transport has cached the body of a request for this operation, and counted its document."""
+        self.lookups = OperationLookups(self.root_nodes, lookups)
         self.conditions = conditions(document, definition)
         """The variables in @skip and @include; None when there are other directives."""
 
@@ -54,12 +60,14 @@ class Operation:
 class BoundOperation:
     """An operation with the values of its variables. It can be executed any number of times."""
 
-    __slots__ = ("_key", "coerced", "given", "operation")
+    __slots__ = ("_key", "coerced", "given", "lookups", "operation")
 
     def __init__(self, operation: Operation, given: Mapping[str, Any] | None, coerced: dict[str, Any]) -> None:
         self.operation = operation
         self.given = given
         self.coerced = coerced
+        self.lookups = operation.lookups.count(coerced)
+        """The name and the look-ups of each root field, with all that is selected below it."""
         self._key: Hashable = None
 
     @property

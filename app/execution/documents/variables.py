@@ -20,7 +20,10 @@ from graphql import (
     GraphQLInt,
     GraphQLSchema,
     GraphQLString,
+    ListTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
+    TypeNode,
     Undefined,
     VariableDefinitionNode,
     get_nullable_type,
@@ -31,7 +34,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from app.execution._upstream import VariableValues, coerce_default_value, get_variable_signature
-from app.execution.limits.storable_values import find_value_problem
+from app.execution.limits.storable_values import MAX_MEMBERS, count_members, find_value_problem
 from app.execution.request_error import BAD_USER_INPUT, RequestError
 
 _ABSENT = object()
@@ -50,9 +53,18 @@ _IS_OWN_VALUE: dict[GraphQLInputType, Callable[[Any], bool]] = {
 class Variables:
     """The variables that one operation declares."""
 
-    def __init__(self, schema: GraphQLSchema, definition: OperationDefinitionNode) -> None:
+    def __init__(self, schema: GraphQLSchema, definition: OperationDefinitionNode, max_list_size: int) -> None:
+        """Prepare the coercion.
+
+        Args:
+            schema: The schema of the operation.
+            definition: The operation.
+            max_list_size: How many items a variable may have whose type is a list.
+        """
         self._schema = schema
+        self._max_list_size = max_list_size
         self._definitions = definition.variable_definitions or ()
+        self._lists = {node.variable.name.value for node in self._definitions if _is_list(node.type)}
         self._compiled = [_CompiledVariable.of(schema, node) for node in self._definitions]
 
     def coerce(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -80,6 +92,7 @@ class Variables:
 
     def values(self, given: Mapping[str, Any] | None) -> VariableValues:
         """Return the same with the sources of each value, as graphql-core's executor needs them."""
+        self._check_sizes(given or {})
         for node in self._definitions:
             name = node.variable.name.value
             if given and (fault := find_value_problem(given.get(name))):
@@ -92,6 +105,24 @@ class Variables:
         if isinstance(values, list):
             raise RequestError.from_error(values[0], BAD_USER_INPUT)
         return values
+
+    def _check_sizes(self, given: Mapping[str, Any]) -> None:
+        """Raise RequestError for overlong lists and for too many values in all, before any of them is looked at."""
+        members = 0
+        for node in self._definitions:
+            name = node.variable.name.value
+            value = given.get(name)
+            if name in self._lists and isinstance(value, list) and len(value) > self._max_list_size:
+                reason = f"Variable '${name}' must have at most {self._max_list_size} items."
+                raise RequestError.from_error(GraphQLError(reason), BAD_USER_INPUT)
+            members += count_members(value, MAX_MEMBERS - members)
+            if members > MAX_MEMBERS:
+                reason = f"The variables must have at most {MAX_MEMBERS} items and members in all."
+                raise RequestError.from_error(GraphQLError(reason), BAD_USER_INPUT)
+
+
+def _is_list(type_: TypeNode) -> bool:
+    return isinstance(type_.type if isinstance(type_, NonNullTypeNode) else type_, ListTypeNode)
 
 
 CoerceInput = Callable[[Any], Any]

@@ -2,7 +2,8 @@
 
 Validation compares fields with one another, and fragments let a few bytes stand for many fields, so the expanded
 document is measured. Each fragment is measured once and its measure is reused, which keeps the pass linear in the
-document however the fragments nest. Nothing depends on the variables of a request.
+document however the fragments nest. The pass does not depend on the variables of a request: for the look-ups, which
+do, it collects the fields that make them, and `app.execution.limits.lookups` counts when the variables are known.
 
 This is a walk of its own: it runs before validation, on documents in which fields, types and fragments may not exist or
 may be circular, where the walks of `app.execution.documents.selection` and graphql-core's field collection rely on
@@ -11,7 +12,7 @@ validation. A shared walk would have to be as tolerant as this one everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from graphql import (
@@ -20,7 +21,6 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLArgument,
-    GraphQLError,
     GraphQLField,
     GraphQLSchema,
     InlineFragmentNode,
@@ -40,7 +40,8 @@ from strawberry.types.field import StrawberryField
 
 from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.limits.limits import DocumentLimits
-from app.execution.request_error import TOO_COMPLEX, VALIDATION_FAILED
+from app.execution.limits.lookups import LookupField, count_lookups_of
+from app.execution.request_error import BAD_USER_INPUT, TOO_COMPLEX, VALIDATION_FAILED
 
 SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
 
@@ -53,29 +54,28 @@ INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 MAX_NESTING = 60
 
 
-def check(
-    schema: GraphQLSchema, document: DocumentNode, query_length: int, limits: DocumentLimits
-) -> GraphQLError | None:
-    """Return the first limit that a parsed document exceeds, as QUERY_TOO_COMPLEX, or None.
+LookupFields = Mapping[str | None, tuple[LookupField, ...]]
+"""The fields that make look-ups, by the name of their operation."""
 
-    Introspection where it is switched off is GRAPHQL_VALIDATION_FAILED. Documents that are invalid in other ways are
-    measured as far as they can be understood, and left to validation.
+
+def measure_document(
+    schema: GraphQLSchema, document: DocumentNode, query_length: int, limits: DocumentLimits
+) -> LookupFields:
+    """Check a parsed document against all limits, and return the fields of its operations that make look-ups.
+
+    Documents that are invalid in other ways are measured as far as they can be understood, and left to validation.
 
     Args:
         schema: The schema that the document is for.
         document: The parsed document.
         query_length: The length of the document's text in characters.
         limits: The limits to check.
+
+    Raises:
+        LimitExceeded: The document exceeds a limit (QUERY_TOO_COMPLEX), has an argument with an overlong list
+            (BAD_USER_INPUT), or selects introspection where it is switched off (GRAPHQL_VALIDATION_FAILED).
     """
-    try:
-        check_limit("characters", query_length, limits.max_length)
-        _check_document(schema, document, limits)
-    except LimitExceeded as exceeded:
-        return GraphQLError(exceeded.reason, extensions={"code": exceeded.code})
-    return None
-
-
-def _check_document(schema: GraphQLSchema, document: DocumentNode, limits: DocumentLimits) -> None:
+    check_limit("characters", query_length, limits.max_length)
     operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
     fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
     check_limit("operations", len(operations), limits.max_operations)
@@ -84,14 +84,17 @@ def _check_document(schema: GraphQLSchema, document: DocumentNode, limits: Docum
     measurer = DocumentMeasurer(limits, schema, fragments)
     # Validation looks at every operation and every fragment, whether it will be executed or not.
     fields = 0
+    lookups: dict[str | None, tuple[LookupField, ...]] = {}
     for operation in operations:
         check_limit("variables", len(operation.variable_definitions or ()), limits.max_variables)
         measure = measurer.operation(operation)
         check_limit("root fields", measure.width, limits.max_root_fields)
         fields += measure.fields
+        lookups[operation.name.value if operation.name else None] = measure.lookups
     for fragment in fragments:
         measurer.fragment(fragment.name.value)
     check_limit("fields", fields, limits.max_fields)
+    return lookups
 
 
 class LimitExceeded(Exception):
@@ -122,6 +125,8 @@ class Measure(NamedTuple):
     """Fields to resolve, apart from those counted by `listed`."""
     listed: int = 0
     """Fields to resolve per element of the lists whose size a field further up decides."""
+    lookups: tuple[LookupField, ...] = ()
+    """The fields that make look-ups, each once: fields with the same response key are executed as one."""
 
 
 EMPTY_MEASURE = Measure()
@@ -165,6 +170,7 @@ class DocumentMeasurer:
             # Against the grammar, and yet the parser lets it pass.
             raise LimitExceeded("A selection must not be empty.", VALIDATION_FAILED)
         depth = width = fields = aliases = directives = cost = listed = 0
+        lookups: dict[LookupField, None] = {}
         for selection in selections.selections:
             part = self._selection(selection, parent, nesting)
             depth = max(depth, part.depth)
@@ -174,13 +180,15 @@ class DocumentMeasurer:
             directives += part.directives + len(selection.directives or ())
             cost += part.cost
             listed += part.listed
+            if part.lookups:
+                lookups.update(dict.fromkeys(part.lookups))
             # Checked after every addition, so that nested fragments cannot make the numbers grow without bound.
             check_limit("fields", fields, self._limits.max_fields)
             check_limit("aliases", aliases, self._limits.max_aliases)
             check_limit("directives", directives, self._limits.max_directives)
             self._check_cost(cost + listed)
         check_limit("levels", depth, self._limits.max_depth)
-        return Measure(depth, width, fields, aliases, directives, cost, listed)
+        return Measure(depth, width, fields, aliases, directives, cost, listed, tuple(lookups))
 
     def _check_cost(self, cost: int) -> None:
         if cost > self._limits.max_cost:
@@ -203,9 +211,10 @@ class DocumentMeasurer:
         if introspects and not self._limits.introspection:
             raise LimitExceeded("Introspection is switched off.", VALIDATION_FAILED)
         aliases = 1 if node.alias else 0
-        if node.selection_set is None:
-            return Measure(1, 1, 1, aliases, 0, 1)
         field = self._definition(parent, name)
+        self._check_list_arguments(node)
+        if node.selection_set is None:
+            return Measure(1, 1, 1, aliases, 0, 1, lookups=_lookups(node, field, ()))
         inner = self._selection_set(node.selection_set, get_named_type(field.type).name if field else None, nesting + 1)
         if introspects or (parent is not None and parent.startswith("__")):
             # Introspection has its own nesting, and no list that a client could make longer.
@@ -213,7 +222,16 @@ class DocumentMeasurer:
         else:
             depth = inner.depth + 1
             cost, listed = self._repeated(inner, node, field)
-        return Measure(depth, 1, inner.fields + 1, inner.aliases + aliases, inner.directives, cost + 1, listed)
+        lookups = _lookups(node, field, inner.lookups)
+        return Measure(depth, 1, inner.fields + 1, inner.aliases + aliases, inner.directives, cost + 1, listed, lookups)
+
+    def _check_list_arguments(self, node: FieldNode) -> None:
+        """Raise LimitExceeded for an argument that is a list with too many items, before any item is looked at."""
+        for argument in node.arguments or ():
+            if isinstance(argument.value, ListValueNode) and len(argument.value.values) > self._limits.max_list_size:
+                raise LimitExceeded(
+                    f"`{argument.name.value}` must have at most {self._limits.max_list_size} items.", BAD_USER_INPUT
+                )
 
     def _definition(self, parent: str | None, name: str) -> GraphQLField | None:
         parent_type = self._schema.get_type(parent) if parent else None
@@ -244,6 +262,16 @@ class DocumentMeasurer:
             # A radius reaches to both sides of its centre.
             reach = 2 * size + 1 if name == "radius" else size
             yield min(max(reach, 1), self._limits.max_list_size)
+
+
+def _lookups(node: FieldNode, field: GraphQLField | None, inner: tuple[LookupField, ...]) -> tuple[LookupField, ...]:
+    """Return the fields that make look-ups: those of the selection, and the field itself if it makes any."""
+    count = count_lookups_of(field) if field else None
+    if count is None and not inner:
+        return ()
+    key = (node.alias or node.name).value
+    below = tuple(one._replace(path=(key, *one.path)) for one in inner)
+    return below if count is None or field is None else (LookupField((key,), field, node), *below)
 
 
 def _declared_max_length(field: GraphQLField) -> int | None:

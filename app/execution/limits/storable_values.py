@@ -26,6 +26,9 @@ from graphql import (
 from app.execution.request_error import BAD_USER_INPUT
 
 MAX_NESTING = 64
+MAX_MEMBERS = 2000
+"""Items of lists and members of objects that all variables of a request may have together."""
+
 MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**64 - 1
 """The integers that all JSON encoders and decoders of the service share."""
@@ -45,6 +48,22 @@ Inspect = Callable[[Any], "str | Members | None"]
 def find_value_problem(value: Any) -> str | None:
     """Return what is wrong with a decoded JSON value, and where in it; None when it can be stored."""
     return _search(value, _inspect_value)
+
+
+def count_members(value: Any, maximum: int) -> int:
+    """Count the items and members of a decoded JSON value at any depth, and stop soon after `maximum`.
+
+    The length of a list or an object is known without a look at its items, so the count is cheap for any value.
+    """
+    counted = 0
+    pending = [value]
+    while pending and counted <= maximum:
+        container = pending.pop()
+        if isinstance(container, dict | list):
+            counted += len(container)
+            if counted <= maximum:
+                pending += container.values() if isinstance(container, dict) else container
+    return counted
 
 
 def find_literal_problem(node: ValueNode) -> str | None:

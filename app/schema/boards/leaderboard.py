@@ -9,6 +9,7 @@ import strawberry
 from app.domain.boards import board as domain
 from app.domain.boards.board_query import BoardQuery
 from app.domain.boards.views import Around
+from app.schema import lookups
 from app.schema.arguments import AfterCursor, BeforeCursor, First, Last, Radius, UserId, UserIds
 from app.schema.boards.entries import LeaderboardEntry
 from app.schema.boards.standings import FriendStanding, StandingConnection
@@ -64,7 +65,8 @@ class Leaderboard:
             "A user's entry with the entries above and below it: `2 * radius + 1` entries, with the user as "
             "close to the middle as the ends of the board allow. Fewer only if the board is smaller. Empty if "
             "the user has no score on this board."
-        )
+        ),
+        metadata={"lookups": lookups.around},
     )
     def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
         """Show the page that `query` has for this field."""
@@ -76,7 +78,8 @@ class Leaderboard:
             "The whole board, page by page, in both directions. A cursor marks a position in the order, not an "
             "offset: entries that do not move are neither repeated nor skipped when others change rank between "
             "two requests."
-        )
+        ),
+        metadata={"lookups": lookups.standings},
     )
     def standings(
         self,
@@ -93,7 +96,8 @@ class Leaderboard:
         description=(
             "A comparison of the given users: their rank among each other and on the whole board, best first. "
             "Users without a score on this board are left out."
-        )
+        ),
+        metadata={"lookups": lookups.selection},
     )
     def friends(self, info: strawberry.Info, user_ids: UserIds) -> list[FriendStanding]:
         """Show the page that `query` has for this field."""

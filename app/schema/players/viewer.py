@@ -10,6 +10,7 @@ import strawberry
 from app.domain import rate_limits as limits
 from app.domain.players import viewer as domain
 from app.domain.rules.flags import Flag
+from app.schema import lookups
 from app.schema.boards.leaderboard import UserRank
 from app.schema.enums import Activity, Role
 from app.schema.moderation.moderation import HeldScore
@@ -20,15 +21,15 @@ from app.schema.players.users import User
 class Allowance:
     activity: Activity = strawberry.field(
         description=(
-            "The kind of operation that is limited. Every field of an operation counts separately, also when it "
-            "is aliased."
+            "The kind of operation that is limited. Every root field of an operation counts by its weight, also "
+            "when it is aliased: 1, and more if it asks for much."
         )
     )
-    limit: int = strawberry.field(description="How many are allowed within any `window` seconds.")
+    limit: int = strawberry.field(description="The weight that is allowed within any `window` seconds.")
     window: int = strawberry.field(description="The length of the sliding time window, in seconds.")
-    remaining: int = strawberry.field(description="How many are still allowed at the moment.")
+    remaining: int = strawberry.field(description="The weight that is still allowed at the moment.")
     resets_in: int = strawberry.field(
-        description="How many seconds until the whole limit is available again, if no more are used."
+        description="How many seconds until the whole limit is available again, if nothing more is used."
     )
 
     @staticmethod
@@ -65,7 +66,8 @@ class Viewer:
         description=(
             "The caller's newest 100 completions that are, or were, held for review by a moderator. Their points "
             "do not count until they are released."
-        )
+        ),
+        metadata={"lookups": lookups.held_scores},
     )
     async def held_scores(self) -> list[HeldScore]:
         """Read the held scores, which few operations select."""

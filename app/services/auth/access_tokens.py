@@ -14,6 +14,7 @@ from app.services.auth.jwt_claims import (
     SHARED_SECRET_ALGORITHM,
     BadToken,
     ExpiredToken,
+    RefusedClaims,
     read_claims,
     read_header,
 )
@@ -119,6 +120,8 @@ class AccessTokens:
                 caller = await self._read(token)
             except ExpiredToken:
                 raise Unauthenticated(expired=True) from None
+            except RefusedClaims:
+                raise Unauthenticated(signed=True) from None
             except (BadToken, ValueError):
                 raise Unauthenticated from None
             self._verified[token] = caller
@@ -140,7 +143,10 @@ class AccessTokens:
             max_lifetime=self._max_lifetime,
             now=self._now(),
         )
-        return self._caller(verified.claims, candidates[verified.key_index].key)
+        try:
+            return self._caller(verified.claims, candidates[verified.key_index].key)
+        except (BadToken, ValueError):
+            raise RefusedClaims from None
 
     def _now(self) -> float:
         return self._clock().timestamp()

@@ -48,6 +48,10 @@ class BadToken(Exception):
     """The token is invalid. The error deliberately does not say why."""
 
 
+class RefusedClaims(BadToken):
+    """A trusted key signed the token, but its claims are not those of a valid token."""
+
+
 class ExpiredToken(BadToken):
     """The token is valid except that it has expired. `claims` are its claims."""
 
@@ -121,8 +125,13 @@ def read_claims(
         raise BadToken  # The last character may have unused bits, which would allow another spelling of the same bytes.
     for index, key in enumerate(keys):
         if _is_signed_by(key, token, content, raw, algorithm):
-            claims = _parse_object(_decode_base64url(content.partition(".")[2]))
-            _check(claims, audience, issuer, max_lifetime, now)
+            try:
+                claims = _parse_object(_decode_base64url(content.partition(".")[2]))
+                _check(claims, audience, issuer, max_lifetime, now)
+            except ExpiredToken:
+                raise
+            except BadToken:
+                raise RefusedClaims from None
             return VerifiedClaims(claims, index)
     raise BadToken
 

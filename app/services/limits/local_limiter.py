@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from app.domain.rate_limits import ALLOWED, Allowance, BlockingRule, Decision, Hit, Limit, SlidingWindow
+from app.domain.rate_limits import ALLOWED, Allowance, Blockable, BlockingRule, Decision, Hit, Limit, SlidingWindow
 from app.runtime import Runtime
 
 OVERRUNS = "overruns"
-"""The name of the limit that counts the overruns of an address."""
+"""The name of the limit that counts overruns."""
 
 MAX_ENTRIES = 50_000
 """How many windows, and how many blocks, a process keeps."""
@@ -24,12 +24,11 @@ class LocalLimiter:
         """Create a limiter without hits.
 
         Args:
-            blocking: When an address is blocked.
+            blocking: How long overruns count, and a block lasts.
             runtime: The source of time.
             capacity: How many windows, and how many blocks, are kept.
         """
         self._blocking = blocking
-        self._overruns = Limit(OVERRUNS, OVERRUNS, blocking.max_overruns, blocking.window_seconds)
         self._monotonic = runtime.monotonic
         self._capacity = capacity
         self._windows: OrderedDict[tuple[str, str], SlidingWindow] = OrderedDict()
@@ -37,15 +36,21 @@ class LocalLimiter:
 
     def check(self, hit: Hit) -> Decision:
         """Count the hit if it is within all limits; return the decision."""
-        blocked = self._blocks.remaining_seconds(hit.address)
-        if blocked:
-            return Decision(blocked)
+        for subject, _ in hit.blockables:
+            blocked = self._blocks.remaining_seconds(subject)
+            if blocked:
+                return Decision(blocked, blocked=subject)
         now = self._monotonic()
         windows = [self._window(charge.limit.halved(), charge.subject) for charge in hit.charges]
         waits = [window.retry_after(now, charge.cost) for window, charge in zip(windows, hit.charges, strict=True)]
         longest = max(waits)
-        if any(waits[:-1]) and self._count_overrun(hit.address, now):
-            return Decision(max(longest, self._blocking.block_seconds))
+        overran = {charge.blockable for wait, charge in zip(waits, hit.charges, strict=True) if wait > 0}
+        decision = ALLOWED
+        for number, blockable in enumerate(hit.blockables):
+            if number in overran and self._count_overrun(blockable, now) and not decision.blocked:
+                decision = Decision(max(longest, self._blocking.block_seconds), blocked=blockable.subject)
+        if decision.blocked:
+            return decision
         if longest > 0:
             return Decision(longest, hit.charges[waits.index(longest)].limit.halved())
         for window, charge in zip(windows, hit.charges, strict=True):
@@ -56,14 +61,15 @@ class LocalLimiter:
         """Return what remains of half of `limit`."""
         return self._window(limit.halved(), subject).allowance(self._monotonic())
 
-    def _count_overrun(self, address: str, now: float) -> bool:
-        """Count an overrun; return whether the address is blocked from now on."""
-        window = self._window(self._overruns, address)
+    def _count_overrun(self, blockable: Blockable, now: float) -> bool:
+        """Count an overrun; return whether the subject is blocked from now on."""
+        subject, max_overruns = blockable
+        window = self._window(Limit(OVERRUNS, OVERRUNS, max_overruns, self._blocking.window_seconds), subject)
         window.add(now, 1)
         if window.retry_after(now, 1) == 0:
             return False
-        self._blocks.add(address, self._blocking.block_seconds)
-        del self._windows[OVERRUNS, address]
+        self._blocks.add(subject, self._blocking.block_seconds)
+        del self._windows[OVERRUNS, subject]
         return True
 
     def _window(self, limit: Limit, subject: str) -> SlidingWindow:
@@ -79,26 +85,29 @@ class LocalLimiter:
 
 
 class Blocks:
-    """The blocked addresses that this process knows of. At most `capacity`; the oldest are evicted."""
+    """The blocked users and networks that this process knows of. At most `capacity`; the oldest are evicted."""
 
     def __init__(self, runtime: Runtime, capacity: int = MAX_ENTRIES) -> None:
         self._monotonic = runtime.monotonic
         self._capacity = capacity
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def add(self, address: str, seconds: float) -> None:
-        """Block `address` for `seconds` from now on."""
-        self._until[address] = self._monotonic() + seconds
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def add(self, subject: str, seconds: float) -> None:
+        """Block `subject` for `seconds` from now on."""
+        self._until[subject] = self._monotonic() + seconds
         if len(self._until) > self._capacity:
             self._until.popitem(last=False)
 
-    def remaining_seconds(self, address: str) -> float:
-        """Return how long `address` is still blocked; 0 if it is not blocked."""
-        until = self._until.get(address)
+    def remaining_seconds(self, subject: str) -> float:
+        """Return how long `subject` is still blocked; 0 if it is not blocked."""
+        until = self._until.get(subject)
         if until is None:
             return 0.0
         remaining = until - self._monotonic()
         if remaining > 0:
             return remaining
-        del self._until[address]
+        del self._until[subject]
         return 0.0

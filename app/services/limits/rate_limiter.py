@@ -51,7 +51,8 @@ class RateLimiter:
 
     Guarantees: a refused request consumes nothing, and is allowed when it is repeated after `retry_after`, unless
     something else was counted meanwhile. While Redis is not reachable every process counts for itself, with half of
-    each limit. Known blocks are cached in the process, so that a flood of requests costs no calls to Redis.
+    each limit and the same weights. Known blocks are cached in the process, so that a flood of requests costs no calls
+    to Redis.
     """
 
     def __init__(
@@ -90,15 +91,24 @@ class RateLimiter:
         if limits is not None:
             self._local = LocalLimiter(limits.blocking, runtime)
 
-    def is_blocked(self, address: str) -> bool:
-        """Return whether an address is known to be blocked."""
-        return bool(self._blocks.remaining_seconds(address))
+    def is_blocked(self, caller: Caller | None, address: str) -> bool:
+        """Return whether a user, or the address of a caller without a user, is known to be blocked."""
+        return self._block_of(caller, address) is not None
 
-    def raise_if_blocked(self, address: str) -> None:
-        """Raise RateLimited for an address that is known to be blocked."""
-        remaining = self._blocks.remaining_seconds(address)
-        if remaining:
-            raise _error(Decision(remaining))
+    def raise_if_blocked(self, caller: Caller | None, address: str) -> None:
+        """Raise RateLimited for a user, or the address of a caller without a user, that is known to be blocked."""
+        decision = self._block_of(caller, address)
+        if decision is not None:
+            raise _error(decision)
+
+    def _block_of(self, caller: Caller | None, address: str) -> Decision | None:
+        if not self._blocks or self._limits is None:
+            return None
+        for subject, _ in self._limits.blockables(caller, address):
+            remaining = self._blocks.remaining_seconds(subject)
+            if remaining:
+                return Decision(remaining, blocked=subject)
+        return None
 
     async def charge(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> None:
         """Count a request.
@@ -106,20 +116,20 @@ class RateLimiter:
         Args:
             caller: The caller; None for an anonymous request.
             address: The client's address.
-            costs: The number of fields per activity.
+            costs: The weight of the request per activity.
 
         Raises:
-            RateLimited: The request exceeds a limit, or its address is blocked.
+            RateLimited: The request exceeds a limit, or the user, or the address of a caller without one, is blocked.
             BadUserInput: The request alone exceeds a limit, so it could never be allowed.
         """
         if self._limits is None:
             return
-        self.raise_if_blocked(address)
+        self.raise_if_blocked(caller, address)
         decision = await self._queue.enqueue(self._prepared(caller, address, tuple(costs.items())))
         if decision is ALLOWED:
             return
-        if decision.limit is None:
-            self._blocks.add(address, decision.retry_after)
+        if decision.blocked is not None:
+            self._blocks.add(decision.blocked, decision.retry_after)
         raise _error(decision)
 
     async def allowances(self, caller: Caller) -> Mapping[Activity, Allowance]:
@@ -144,18 +154,23 @@ class RateLimiter:
     def _prepare(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _PreparedHit:
         assert self._limits is not None
         hit = self._limits.hit(caller, address, dict(costs))
-        keys = [f"{self._prefix}block:{address}", f"{self._prefix}overruns:{address}"]
-        numbers = [len(hit.charges)]
-        for limit, subject, cost in hit.charges:
+        keys: list[str] = []
+        numbers = [len(hit.blockables)]
+        for subject, max_overruns in hit.blockables:
+            keys += (f"{self._prefix}block:{subject}", f"{self._prefix}overruns:{subject}")
+            numbers.append(max_overruns)
+        numbers.append(len(hit.charges))
+        for limit, subject, cost, blockable in hit.charges:
             keys.append(self._window_key(limit, subject))
-            numbers += (limit.max_hits, limit.seconds * MICROSECONDS, cost)
+            own = 0 if blockable is None else blockable + 1
+            numbers += (limit.max_hits, limit.seconds * MICROSECONDS, cost, own)
         return _PreparedHit(hit, [key.encode() for key in keys], numbers)
 
     async def _check(self, hits: Sequence[_PreparedHit]) -> Sequence[Decision]:
         assert self._limits is not None
         blocking = self._limits.blocking
         keys: list[bytes] = []
-        numbers = [blocking.max_overruns, blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000]
+        numbers = [blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000]
         for prepared in hits:
             keys += prepared.keys
             numbers += prepared.numbers
@@ -166,22 +181,26 @@ class RateLimiter:
         except RedisUnreachable:
             return [self._local.check(prepared.hit) for prepared in hits]
         return [
-            ALLOWED if wait == 0 else _refused(prepared.hit, wait, charge_number)
-            for prepared, wait, charge_number in zip(hits, raw[::2], raw[1::2], strict=True)
+            ALLOWED if wait == 0 else _refused(prepared.hit, wait, which)
+            for prepared, wait, which in zip(hits, raw[::2], raw[1::2], strict=True)
         ]
 
     def _window_key(self, limit: Limit, subject: str) -> str:
         return f"{self._prefix}{limit.name}:{subject}"
 
 
-def _refused(hit: Hit, wait: int, charge_number: int) -> Decision:
-    return Decision(wait / MICROSECONDS, hit.charges[charge_number - 1].limit if charge_number else None)
+def _refused(hit: Hit, wait: int, which: int) -> Decision:
+    retry_after = wait / MICROSECONDS
+    if which < 0:
+        return Decision(retry_after, blocked=hit.blockables[-which - 1].subject)
+    return Decision(retry_after, hit.charges[which - 1].limit)
 
 
 def _error(decision: Decision) -> RateLimited:
     retry_after = math.ceil(decision.retry_after)
     limit = decision.limit
     if limit is None:
-        return RateLimited(retry_after, "Too many requests over the limits came from your address.")
+        whose = "account" if (decision.blocked or "").startswith("user:") else "address"
+        return RateLimited(retry_after, f"Too many requests over the limits came from your {whose}.")
     per = "minute" if limit.seconds == MINUTE else f"{limit.seconds} s"
     return RateLimited(retry_after, f"Too many {limit.noun}: {limit.max_hits} per {per} are allowed.")

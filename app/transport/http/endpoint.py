@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
-from app.execution import BoundOperation, Dependencies, Operation, RequestError, Response
+from app.execution import BoundOperation, Dependencies, Operation, RequestError, Response, document_bytes
 from app.execution.lru_cache import LRUCache
 from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused, Header
 from app.transport.http import responses
@@ -44,9 +44,9 @@ SAFE_METHOD_OPERATIONS = {
 
 # Many clients send the same query, byte for byte: its operation and variables are kept by the bytes of the body.
 MAX_CACHED_BODIES = 10_000
-MAX_CACHED_BODY_BYTES = 8 * 1024 * 1024
+MAX_CACHED_BODY_BYTES = 64 * 1024 * 1024
 CACHED_BODY_OVERHEAD = 1000
-"""About the bytes that a cached body takes besides itself."""
+"""About the bytes that a cached body takes besides itself and the document of its operation."""
 
 UTF_8_CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 
@@ -56,6 +56,9 @@ class Contexts(Protocol[ContextT_co]):
 
     async def from_http(self, scope: Scope) -> ContextT_co:
         """Return the context of a request. Raises domain errors, for instance for a bad access token."""
+
+    async def charge_refusal(self, context: Any) -> None:
+        """Count a request that was refused before it became an operation. Raises domain errors."""
 
 
 class GraphQLEndpoint(Generic[ContextT]):
@@ -116,20 +119,38 @@ class GraphQLEndpoint(Generic[ContextT]):
         try:
             bound = self._operation_of_body.get(body)
             if bound is not None:
-                await self._operations.admit(context, bound.operation)
+                await self._operations.admit(context, bound)
                 reply, _ = await self._execute(bound, accepted, context)
                 return reply
             request = parameters_of_json(body)
-            operation = await self._operations.prepare(request, context)
+            bound = await self._operations.prepare(request, context)
+            operation = bound.operation
             if operation.kind is OperationType.SUBSCRIPTION:
                 raise BadRequest(406, STREAM_REQUIRED)
-            bound = operation.bind(request.variables)
             reply, has_no_errors = await self._execute(bound, accepted, context)
             if has_no_errors and operation.cacheable and not request.extensions:
-                self._operation_of_body.put(body, bound, len(body) + CACHED_BODY_OVERHEAD)
+                self._cache_body(body, bound)
+        except BadRequest as refused:
+            reply = await self._refuse(refused, accepted, context)
         except Exception as error:
             reply = self._error_reply(error, accepted)
         return reply
+
+    def _cache_body(self, body: bytes, bound: BoundOperation) -> None:
+        """Cache the operation of a body, with the weight of its document, which the first body keeps alive for all."""
+        weight = len(body) + CACHED_BODY_OVERHEAD
+        if not bound.operation.is_of_cached_body:
+            bound.operation.is_of_cached_body = True
+            weight += document_bytes(bound.operation.query)
+        self._operation_of_body.put(body, bound, weight)
+
+    async def _refuse(self, refused: BadRequest, accepted: AcceptedMediaTypes, context: ContextT) -> Reply:
+        """Return the reply to a request that is no operation, and count it."""
+        try:
+            await self._contexts.charge_refusal(context)
+        except Exception as error:
+            return self._error_reply(error, accepted)
+        return self._error_reply(refused, accepted)
 
     async def _reply(
         self, scope: Scope, headers: Mapping[bytes, bytes], accepted: AcceptedMediaTypes, receive: Receive, send: Send
@@ -138,18 +159,35 @@ class GraphQLEndpoint(Generic[ContextT]):
         method = scope["method"]
         if method == "OPTIONS":
             return Reply(204, (ALLOW,), b"")
+        # First of all, so that every refusal can be charged to somebody.
+        context = await self._contexts.from_http(scope)
+        try:
+            return await self._operation_reply(context, scope, headers, accepted, receive, send)
+        except BadRequest as refused:
+            return await self._refuse(refused, accepted, context)
+
+    async def _operation_reply(
+        self,
+        context: ContextT,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        accepted: AcceptedMediaTypes,
+        receive: Receive,
+        send: Send,
+    ) -> Reply | None:
+        method = scope["method"]
         request = await self._parameters(scope, headers, receive)
         if accepted.result is None and accepted.stream is None:
             raise BadRequest(406, "Accept application/graphql-response+json, application/json or text/event-stream.")
-        context = await self._contexts.from_http(scope)
-        operation = await self._operations.prepare(request, context, partial(_check_method, method))
+        bound = await self._operations.prepare(request, context, partial(_check_method, method))
+        operation = bound.operation
         if operation.kind is OperationType.SUBSCRIPTION:
             if accepted.stream is None:
                 raise BadRequest(406, STREAM_REQUIRED)
             framing = FRAMINGS[accepted.stream]
             await self._streams.serve(framing, operation, request.variables, context, receive, send)
             return None
-        reply, has_no_errors = await self._execute(operation.bind(request.variables), accepted, context)
+        reply, has_no_errors = await self._execute(bound, accepted, context)
         if has_no_errors and method != "POST":
             return responses.with_etag(reply, headers.get(b"if-none-match"))
         if has_no_errors and accepted.result is not None and accepted.stream is None:
@@ -195,9 +233,11 @@ class GraphQLEndpoint(Generic[ContextT]):
             if cached is not None:
                 return responses.data_reply(cached, accepted), True
             dependencies = Dependencies()
-            response = await self._operations.execute(bound, response_cache.make_context(dependencies))
+            response = await self._operations.execute(
+                bound, response_cache.make_context(dependencies), on_behalf_of=context
+            )
             body = self._engine.encode(response)
-            response_cache.put(bound.key, response, body, dependencies)
+            response_cache.put(bound.key, response, body, dependencies, key_bytes=len(bound.operation.query))
         if not response.errors:
             return responses.data_reply(body, accepted), True
         return (responses.partial_reply if response.has_data else responses.error_reply)(body, accepted), False

@@ -41,7 +41,17 @@ class ResponseCache:
         self.hits += 1
         return found[0]
 
-    def put(self, key: Hashable, response: Response, body: bytes, dependencies: Dependencies) -> None:
-        """Cache `body`, which encodes `response`, if it may be cached. It replaces an older entry."""
+    def put(
+        self, key: Hashable, response: Response, body: bytes, dependencies: Dependencies, *, key_bytes: int = 0
+    ) -> None:
+        """Cache `body`, which encodes `response`, if it may be cached. It replaces an older entry.
+
+        Args:
+            key: The identity of the operation.
+            response: The response.
+            body: The encoded response.
+            dependencies: What the response depends on.
+            key_bytes: About the memory that the key takes: it keeps the text of the document alive.
+        """
         if response.data is not None and not response.errors and dependencies.is_complete(len(response.data)):
-            self._bodies.put(key, (body, dependencies), len(body) + ENTRY_OVERHEAD)
+            self._bodies.put(key, (body, dependencies), len(body) + key_bytes + ENTRY_OVERHEAD)

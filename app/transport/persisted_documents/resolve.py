@@ -71,13 +71,20 @@ class Documents:
         self._check_trusted(request.query)
         return request.query
 
-    async def persist(self, request: Parameters) -> None:
-        """Store the document of a request that has both text and hash. Call it only for valid documents."""
+    def is_new(self, request: Parameters) -> bool:
+        """Return whether `persist` would store the document of a request: it has both text and hash."""
         if self._store is None or not request.extensions or not request.query:
-            return
+            return False
+        return _digest(request.extensions) is not None
+
+    async def persist(self, request: Parameters) -> None:
+        """Store the document of a request that `is_new`. Call it only for valid documents that were admitted."""
+        assert self._store is not None
+        assert request.extensions
+        assert request.query
         digest = _digest(request.extensions)
-        if digest is not None:
-            await self._store.put(digest, request.query)
+        assert digest is not None
+        await self._store.put(digest, request.query)
 
     def _check_trusted(self, text: str) -> None:
         if self._mode is DocumentMode.OFF or self._trusted.approves(text):

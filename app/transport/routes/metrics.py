@@ -64,6 +64,17 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
+            "operations_running",
+            "Queries and mutations that are running.",
+            lambda: app.running_operations.total,
+        ),
+        Metric(
+            "operations_refused_by_running_limit",
+            "Queries and mutations that were refused because too many were running.",
+            lambda: app.running_operations.refused,
+            counts=True,
+        ),
+        Metric(
             "board_index_writes_missed",
             "Postings whose update of Redis failed and was repaired later.",
             lambda: app.after_commit.missed,

@@ -24,6 +24,7 @@ from app.transport.http.cacheable_reply import CACHEABLE_REPLY, HEAD_BYTES, Cach
 from app.transport.http.negotiation import AcceptedMediaTypes
 from app.transport.http.responses import Reply
 from app.transport.middleware.origins import AllowedHosts
+from app.transport.middleware.refused_paths import RefusedPaths
 from app.transport.middleware.request_ids import REQUEST_ID_HEADER, RequestIds, client_request_id
 from app.transport.middleware.security_headers import SecurityHeaders
 
@@ -39,6 +40,7 @@ UNCACHEABLE_HEADERS = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"
 
 ACCOUNTED_MIDDLEWARE: dict[type, str] = {
     RequestIds: "the id is the client's, cached with the head, or a new one; logs get it in `answer`",
+    RefusedPaths: "the GraphQL endpoint counts its own refusals",
     AllowedHosts: "the host is part of the head",
     SecurityHeaders: "the headers are part of the cached header patch",
     CORSMiddleware: "the origin is part of the head, and the headers are part of the cached header patch",

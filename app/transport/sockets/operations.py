@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from graphql import GraphQLError, OperationType
 
-from app.execution import Operation, RequestError
+from app.execution import BoundOperation, Operation, RequestError
 from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.multiplexing.group import SubscriberGroup
 from app.transport.multiplexing.payload import Payload, conflate
@@ -144,18 +144,18 @@ class PrivateOperation:
 
     async def _execute(self) -> None:
         context = copy(self._host.context)
-        operation = await self._host.dependencies.operations.prepare(self._request, context)
+        bound = await self._host.dependencies.operations.prepare(self._request, context)
+        operation = bound.operation
         if operation.kind is not OperationType.SUBSCRIPTION:
-            await self._execute_once(operation, context)
+            await self._execute_once(bound, context)
         elif operation.shared:
             self._host.join_shared_execution(self._id, operation, self._request.variables)
         else:
             await self._stream(operation, context)
 
-    async def _execute_once(self, operation: Operation, context: object) -> None:
+    async def _execute_once(self, bound: BoundOperation, context: object) -> None:
         operations = self._host.dependencies.operations
-        bound = operation.bind(self._request.variables)
-        self._is_mutating = operation.kind is OperationType.MUTATION
+        self._is_mutating = bound.operation.kind is OperationType.MUTATION
         response = await operations.execute(bound, context)
         await self._write_next(operations.engine.encode(response))
         self._end(complete_frame(self._id))

@@ -110,7 +110,7 @@ async def test_bad_tokens_count_as_anonymous_requests(service: Service):
     assert outcome(await service.anonymous.post(QUERY)) == LIMITED
 
 
-async def test_repeated_overruns_block_the_address_even_for_those_within_their_limits(service: Service):
+async def test_repeated_overruns_block_the_address_for_requests_without_a_token(service: Service):
     waits = []
     for _ in range(12):
         refused = await service.anonymous.post(QUERY)
@@ -118,9 +118,17 @@ async def test_repeated_overruns_block_the_address_even_for_those_within_their_l
     assert waits[:4] == [0] * 4
     assert all(wait <= 60 for wait in waits[4:9])
     assert all(298 <= wait <= 300 for wait in waits[9:])
-    alice = await service.player().post(QUERY)
-    assert outcome(alice) == LIMITED
-    assert 298 <= int(alice.headers["retry-after"]) <= 300
+    alice = service.player()
+    assert [outcome(await alice.post(QUERY)) for _ in range(5)] == [(200, None)] * 5
+
+
+async def test_repeated_overruns_of_a_user_block_the_user_alone(service: Service):
+    alice = service.player("alice")
+    waits = [int((await alice.post(QUERY)).headers.get("retry-after", 0)) for _ in range(12)]
+    assert waits[:5] == [0] * 5
+    assert all(298 <= wait <= 300 for wait in waits[10:])
+    assert outcome(await service.player("bob").post(QUERY)) == (200, None)
+    assert outcome(await service.anonymous.post(QUERY)) == (200, None)
 
 
 async def test_a_field_of_viewer_returns_the_remaining_allowances(service: Service):
@@ -169,13 +177,28 @@ async def test_the_start_of_a_subscription_counts_as_a_query(socket: SocketClien
     assert (await socket.hear_error("x"))["extensions"]["code"] == "RATE_LIMITED"
 
 
-async def test_an_operation_of_a_blocked_address_is_refused_and_so_is_a_new_socket(
+async def test_an_anonymous_socket_of_a_blocked_address_is_refused_and_that_of_a_user_is_not(
     service: Service, socket: SocketClient
 ):
-    for _ in range(10):
-        await service.anonymous.post(QUERY)
-    await socket.subscribe(QUERY)
-    assert (await socket.hear_error())["extensions"]["retryAfter"] > 60
+    async with connected(service.socket_url) as anonymous:
+        for _ in range(10):
+            await service.anonymous.post(QUERY)
+        await anonymous.subscribe(QUERY)
+        assert (await anonymous.hear_error())["extensions"]["retryAfter"] > 60
     async with connecting(service.socket_url) as other:
         await other.say({"type": "connection_init"})
+        assert (await other.close_code())[0] == 1013
+    await socket.subscribe(QUERY)
+    await socket.hear_next()
+
+
+async def test_an_operation_of_a_blocked_user_is_refused_and_so_is_a_new_socket(service: Service):
+    alice = service.player("alice")
+    async with connected(service.socket_url, f"Bearer {alice.token}") as socket:
+        for _ in range(12):
+            await alice.post(QUERY)
+        await socket.subscribe(QUERY)
+        assert (await socket.hear_error())["extensions"]["retryAfter"] > 60
+    async with connecting(service.socket_url) as other:
+        await other.say({"type": "connection_init", "payload": {"authorization": f"Bearer {alice.token}"}})
         assert (await other.close_code())[0] == 1013

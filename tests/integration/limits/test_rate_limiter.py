@@ -229,25 +229,96 @@ async def test_concurrent_requests_get_exactly_the_remaining_allowance(limiters:
     assert sum(outcomes) == 120
 
 
-async def test_repeated_overruns_block_the_address_for_a_while(limiters: Limiters):
-    limiter = limiters.make(
-        limits(query=1, blocking=BlockingRule(max_overruns=3, window_seconds=60, block_seconds=300))
-    )
-    other, alice = limiters.make(limits()), caller()
-    await passes(limiter, 1, alice)
+THREE_OVERRUNS = BlockingRule(max_overruns=3, window_seconds=60, block_seconds=300)
+
+
+@pytest.mark.parametrize("who", [caller(), None])
+async def test_repeated_overruns_block_who_made_them_on_every_instance_for_a_while(
+    limiters: Limiters, who: Caller | None
+):
+    limiter, other = limiters.make(limits(query=1, anonymous=1, blocking=THREE_OVERRUNS)), limiters.make(limits())
+    await passes(limiter, 1, who)
     for _ in range(2):
-        assert (await refused(limiter, alice)).retry_after <= 60
-    assert (await refused(limiter, alice)).retry_after == 300
+        assert (await refused(limiter, who)).retry_after <= 60
+    assert (await refused(limiter, who)).retry_after == 300
     await limiters.time.advance(100)
-    for anyone in (caller("bob"), None):
-        assert (await refused(limiter, anyone)).retry_after == 200
-        assert (await refused(other, anyone)).retry_after == 200
+    assert (await refused(limiter, who)).retry_after == 200
+    assert (await refused(other, who)).retry_after == 200
     with pytest.raises(RateLimited):
-        limiter.raise_if_blocked(HOME)
-    limiter.raise_if_blocked("192.0.2.2")
+        limiter.raise_if_blocked(who, HOME)
     await limiters.time.advance(200)
-    await passes(limiter, 1, caller("bob"))
-    await passes(other, 1)
+    await passes(limiter, 1, who)
+    await passes(other, 1, who)
+
+
+async def test_a_block_of_a_user_is_no_block_of_the_address(limiters: Limiters):
+    limiter, mallory = limiters.make(limits(query=1, blocking=THREE_OVERRUNS)), caller()
+    await passes(limiter, 1, mallory)
+    for _ in range(3):
+        await refused(limiter, mallory)
+    for neighbour in (caller("bob"), None):
+        limiter.raise_if_blocked(neighbour, HOME)
+        await passes(limiter, 1, neighbour)
+    with pytest.raises(RateLimited, match="account"):
+        await limiter.charge(mallory, "192.0.2.2", QUERY)
+
+
+async def test_a_block_of_an_address_spares_its_users(limiters: Limiters):
+    limiter = limiters.make(limits(anonymous=1, blocking=THREE_OVERRUNS))
+    await passes(limiter, 1)
+    for _ in range(3):
+        await refused(limiter)
+    await passes(limiter, 5, caller())
+    await limiter.charge(None, "192.0.2.2", QUERY)
+
+
+async def test_a_full_address_blocks_none_of_its_users(limiters: Limiters):
+    limiter, alice = limiters.make(limits(submit_address=1, blocking=THREE_OVERRUNS)), caller()
+    await passes(limiter, 1, caller(), SUBMIT)
+    for _ in range(10):
+        assert (await refused(limiter, alice, SUBMIT)).retry_after <= 60
+    await passes(limiter, 1, alice)
+
+
+def network(number: int) -> str:
+    """A subscriber in one /48 network."""
+    return f"2001:db8:7:{number:x}::/64"
+
+
+async def test_the_subscribers_of_one_network_have_a_common_limit(limiters: Limiters):
+    limiter = limiters.make(limits(anonymous=3, submit_address=2, aggregate_factor=4))
+    for number in range(4):
+        for _ in range(3):
+            await limiter.charge(None, network(number), QUERY)
+    with pytest.raises(RateLimited, match="12 per minute"):
+        await limiter.charge(None, network(5), QUERY)
+    await limiter.charge(None, "2001:db8:8:5::/64", QUERY)
+    for number in range(8):
+        await limiter.charge(caller(), network(number), SUBMIT)
+    with pytest.raises(RateLimited):
+        await limiter.charge(caller(), network(9), SUBMIT)
+
+
+async def test_overruns_from_many_subscribers_block_their_network(limiters: Limiters):
+    limiter = limiters.make(limits(anonymous=1, aggregate_factor=2, blocking=THREE_OVERRUNS))
+    waits = []
+    for number in range(2 + 2 * 3):
+        try:
+            await limiter.charge(None, network(number), QUERY)
+        except RateLimited as refusal:
+            waits.append(refusal.retry_after)
+    assert waits == [60] * 5 + [300]
+    with pytest.raises(RateLimited):
+        limiter.raise_if_blocked(None, network(99))
+    limiter.raise_if_blocked(None, "2001:db8:8::/64")
+    limiter.raise_if_blocked(caller(), network(99))
+
+
+async def test_a_large_weight_is_counted_in_one_call(limiters: Limiters):
+    limiter, alice = limiters.make(limits(query=5000)), caller()
+    await passes(limiter, 1, alice, {Activity.QUERY: 900})
+    await refused(limiters.make(limits(query=1000)), alice, {Activity.QUERY: 101})
+    await passes(limiters.make(limits(query=1000)), 1, alice, {Activity.QUERY: 100})
 
 
 async def test_overruns_expire(limiters: Limiters):
@@ -331,13 +402,22 @@ def test_the_limit_of_a_name_is_unique():
 
 async def test_the_script_and_the_local_limiter_decide_equally(limiters: Limiters):
     random = Random(7)
-    strict = limits(submit=2, query=5, submit_address=4, anonymous=3, service_wide=9, blocking=BlockingRule(6, 60, 90))
+    strict = limits(
+        submit=2,
+        query=5,
+        submit_address=4,
+        anonymous=3,
+        service_wide=9,
+        blocking=BlockingRule(6, 60, 90),
+        aggregate_factor=1,
+    )
     double = Limits(
         {activity: one._replace(max_hits=2 * one.max_hits) for activity, one in strict.user.items()},
         {activity: one._replace(max_hits=2 * one.max_hits) for activity, one in strict.address.items()},
         strict.anonymous._replace(max_hits=2 * strict.anonymous.max_hits),
         strict.service_wide._replace(max_hits=2 * strict.service_wide.max_hits),
         strict.blocking,
+        strict.aggregate_factor,
     )
     clock = FrozenClock(limiters.redis, f"{limiters.prefix}:now")
     limiters.runtime = runtime_for(monotonic=clock.monotonic)
@@ -347,7 +427,7 @@ async def test_the_script_and_the_local_limiter_decide_equally(limiters: Limiter
     refusals = 0
     await clock.advance(1000)
     for _ in range(400):
-        who, address = random.choice(callers), random.choice(("192.0.2.1", "192.0.2.2"))
+        who, address = random.choice(callers), random.choice(("192.0.2.1", "192.0.2.2", network(1), network(2)))
         costs = {random.choice(list(Activity)): random.choice((1, 1, 2))}
         decision = local.check(double.hit(who, address, costs))
         if decision.retry_after == 0:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.domain.errors import RateLimited, Unauthenticated
 from app.domain.users import Caller, Role, SigningKey
-from app.execution import Engine, Operation
+from app.execution import BoundOperation, Engine, Operation
 from app.execution.limits.limits import DocumentLimits
 from app.transport.http.endpoint import GraphQLEndpoint
 from app.transport.http.streams import Streams
@@ -80,6 +80,10 @@ class HttpContexts:
             raise RuntimeError("secret")
         return SampleContext(self._sample.counter, authorization.removeprefix("Bearer ") or None)
 
+    async def charge_refusal(self, context: SampleContext) -> None:
+        """Count a request that was refused."""
+        self._sample.refusals.append(context.viewer)
+
     def renew(self, context: SampleContext, request_id: str) -> SampleContext | None:
         """Return the context for another request with the same head, or None if it must be made anew."""
         return None if context.viewer in self._sample.not_renewable else context
@@ -106,6 +110,8 @@ class SampleApp:
         self.stop = asyncio.Event()
         self.admitted: list[Operation | None] = []
         """The operations that admission was asked for; None for a document that was refused."""
+        self.refusals: list[str | None] = []
+        """The viewers whose requests were refused before they became operations."""
         self.refuse_with: Exception | None = None
         self.not_renewable: set[str | None] = set()
         """Viewers whose contexts are made anew for every request."""
@@ -142,8 +148,10 @@ class SampleApp:
     async def _wait_until_invalid(self, context: SampleContext) -> Unauthenticated:
         return await asyncio.shield(self.invalid.setdefault(context.viewer, asyncio.Future()))
 
-    async def _admit(self, context: SampleContext, operation: Operation | None) -> None:
-        self.admitted.append(operation)
+    async def _admit(
+        self, context: SampleContext, bound: BoundOperation | None, *, stores_document: bool = False
+    ) -> None:
+        self.admitted.append(bound.operation if bound else None)
         if self.refuse_with is not None:
             raise self.refuse_with
 
@@ -276,10 +284,10 @@ async def serve_sockets(
     connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     refused_documents: list[SampleContext] = []
 
-    async def admit(context: SampleContext, operation: Operation | None) -> None:
-        if operation is None:
+    async def admit(context: SampleContext, bound: BoundOperation | None, *, stores_document: bool = False) -> None:
+        if bound is None:
             refused_documents.append(context)
-        elif operation.name == "Flood":
+        elif bound.operation.name == "Flood":
             raise RateLimited(retry_after=7)
 
     operations = Operations(engine, documents or Documents(), admit, execution_timeout=execution_timeout)

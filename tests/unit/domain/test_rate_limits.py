@@ -94,7 +94,7 @@ def names(who: object, costs: dict[Activity, int]) -> dict[str, int]:
 def test_the_charges_depend_on_the_caller_and_the_activities():
     every = {Activity.ISSUE: 1, Activity.SUBMIT: 2, Activity.QUERY: 3}
     assert names(None, every) == {"anonymous": 6, "everybody": 6}
-    assert names(caller(), {Activity.QUERY: 3}) == {"user-query": 3, "everybody": 3}
+    assert names(caller(), {Activity.QUERY: 3}) == {"user-query": 3, "address-query": 3, "everybody": 3}
     assert names(caller(), {Activity.ISSUE: 1}) == {"user-issue": 1, "address-issue": 1, "everybody": 1}
     assert names(caller(role=Role.MODERATOR), every) == {
         "user-issue": 1,
@@ -102,6 +102,7 @@ def test_the_charges_depend_on_the_caller_and_the_activities():
         "user-query": 3,
         "address-issue": 1,
         "address-submit": 2,
+        "address-query": 3,
         "everybody": 6,
     }
     assert names(caller(role=Role.SERVER), every) == {"everybody": 6}
@@ -114,5 +115,5 @@ def test_accounts_are_the_users_and_the_addresses():
 
 
 def test_a_request_that_can_never_be_allowed_is_bad_input():
-    with pytest.raises(BadUserInput, match="must have at most 10 submissions"):
+    with pytest.raises(BadUserInput, match="must weigh at most 10 submissions"):
         limits(submit=10).hit(caller(), "192.0.2.1", {Activity.SUBMIT: 11})

@@ -3,7 +3,7 @@ from graphql import build_schema, get_introspection_query, parse
 
 from app.execution import Engine, RequestError
 from app.execution.limits.limits import DocumentLimits
-from app.execution.limits.measure import check
+from app.execution.limits.measure import LimitExceeded, measure_document
 from tests.support.graphql.sample_schema import SCHEMA
 from tests.support.hostile.documents import MAX_LENGTH, hostile_documents
 from tests.support.work_count import Steps
@@ -26,8 +26,11 @@ BOARDS = build_schema("""
 
 def verdict(document: str, **limits: int | bool) -> str | None:
     """The reason a document is refused, or None."""
-    error = check(BOARDS, parse(document), len(document), DocumentLimits(**limits))  # type: ignore[arg-type]
-    return error.message if error else None
+    try:
+        measure_document(BOARDS, parse(document), len(document), DocumentLimits(**limits))  # type: ignore[arg-type]
+    except LimitExceeded as exceeded:
+        return exceeded.reason
+    return None
 
 
 @pytest.mark.parametrize(
@@ -89,9 +92,9 @@ def test_the_cost_is_the_number_of_fields_that_may_be_resolved(document: str, co
 
 
 def test_the_refusal_names_its_code():
-    error = check(BOARDS, parse("{me{id}}"), 8, DocumentLimits(max_depth=1))
-    assert error is not None
-    assert error.extensions == {"code": "QUERY_TOO_COMPLEX"}
+    with pytest.raises(LimitExceeded) as exceeded:
+        measure_document(BOARDS, parse("{me{id}}"), 8, DocumentLimits(max_depth=1))
+    assert exceeded.value.code == "QUERY_TOO_COMPLEX"
 
 
 def test_introspection_can_be_switched_off_wherever_it_hides():
@@ -101,9 +104,9 @@ def test_introspection_can_be_switched_off_wherever_it_hides():
         "{...A} fragment A on Query{__schema{types{name}}}",
         "{me{id}} fragment A on Query{__schema{types{name}}}",
     ):
-        error = check(BOARDS, parse(document), len(document), DocumentLimits(introspection=False))
-        assert error is not None
-        assert error.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
+        with pytest.raises(LimitExceeded) as exceeded:
+            measure_document(BOARDS, parse(document), len(document), DocumentLimits(introspection=False))
+        assert exceeded.value.code == "GRAPHQL_VALIDATION_FAILED"
     assert verdict("{__typename me{__typename}}", introspection=False) is None
 
 

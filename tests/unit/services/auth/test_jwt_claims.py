@@ -6,7 +6,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
-from app.services.auth.jwt_claims import BadToken, ExpiredToken, read_claims, read_header, shared_secret
+from app.services.auth.jwt_claims import (
+    BadToken,
+    ExpiredToken,
+    RefusedClaims,
+    read_claims,
+    read_header,
+    shared_secret,
+)
 from app.services.auth.signing_keys import SigningKeys
 from tests.support.hostile.jwt_builder import equivalent_encodings
 
@@ -101,6 +108,6 @@ def test_a_token_that_lives_too_long_is_bad_from_beginning_to_end(now: float):
     token, secrets = jwt.encode(CLAIMS, SECRET, "HS256"), [shared_secret(SECRET)]
     with pytest.raises(BadToken) as bad:
         read_claims(token, secrets, algorithm="HS256", audience="here", max_lifetime=999, now=now)
-    assert type(bad.value) is BadToken
+    assert type(bad.value) is RefusedClaims
     if now < 2000:
         read_claims(token, secrets, algorithm="HS256", audience="here", max_lifetime=1000, now=now)

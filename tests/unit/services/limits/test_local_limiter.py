@@ -44,13 +44,22 @@ def test_a_refused_hit_consumes_nothing():
     assert local.check(of.hit(alice, HOME, {Activity.QUERY: 2})).retry_after == 0
 
 
-def test_repeated_overruns_block_all_users_of_the_address():
+def test_weights_are_those_of_the_shared_limiter():
+    of, clock = limits(anonymous=10), Clock()
+    local = limiter(of, clock)
+    assert local.check(of.hit(None, HOME, {Activity.QUERY: 3})).retry_after == 0
+    assert local.check(of.hit(None, HOME, {Activity.QUERY: 3})).retry_after == 60
+    assert local.check(of.hit(None, HOME, {Activity.QUERY: 2})).retry_after == 0
+
+
+def test_repeated_overruns_block_the_address_for_callers_without_a_token():
     of, clock = limits(anonymous=2, blocking=BlockingRule(3, 60, 300)), Clock()
     local = limiter(of, clock)
     waits = [local.check(query(of)).retry_after for _ in range(4)]
     assert waits == [0, 60, 60, 300]
     clock.now += 100
-    assert local.check(of.hit(caller(), HOME, {Activity.QUERY: 1})) == Decision(200)
+    assert local.check(query(of)) == Decision(200, blocked=HOME)
+    assert local.check(of.hit(caller(), HOME, {Activity.QUERY: 1})).retry_after == 0
     assert local.check(query(of, "192.0.2.2")).retry_after == 0
     clock.now += 200
     assert local.check(query(of)).retry_after == 0

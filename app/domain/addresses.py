@@ -1,0 +1,24 @@
+"""The addresses by which limits count clients."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv6Network
+
+SUBSCRIBER_SUFFIX = "/64"
+"""The end of the key of an IPv6 subscriber."""
+
+AGGREGATE_PREFIX = 48
+"""The length of the prefix that providers and tunnel brokers assign to one customer: 65 536 subscriber networks."""
+
+
+@lru_cache(maxsize=4096)
+def aggregate_of(address: str) -> str | None:
+    """Return the /48 network around the /64 network of an IPv6 client; None for any other client.
+
+    Args:
+        address: The key of a client: an IPv4 address, the /64 network of an IPv6 address, or another name.
+    """
+    if not address.endswith(SUBSCRIBER_SUFFIX):
+        return None
+    return str(IPv6Network(address).supernet(new_prefix=AGGREGATE_PREFIX))

@@ -1,0 +1,165 @@
+"""The look-ups of an operation: how much work it asks of the stores, known before it is executed.
+
+A field declares its look-ups in the metadata of its definition, `strawberry.field(metadata={"lookups": count})`, where
+`count` is a function whose parameters have the names of those arguments of the resolver that matter. This module knows
+how to find and call such functions, and nothing of what they count.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    GraphQLField,
+    ListValueNode,
+    ObjectValueNode,
+    ValueNode,
+    VariableNode,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
+
+from app.execution._upstream import STRAWBERRY_DEFINITION
+
+LOOKUPS_METADATA = "lookups"
+"""The `metadata` key of a Strawberry field: the function that returns the look-ups of the field from its arguments."""
+
+CountLookups = Callable[..., int]
+
+MAX_CACHED_COUNTS = 256
+"""Combinations of variables whose counts are kept per operation."""
+
+MAX_CACHED_STRING = 64
+"""Characters of a variable up to which its counts are kept; an id or a time has fewer."""
+
+
+class LookupField(NamedTuple):
+    """A selected field that makes look-ups: its response keys from the root of the operation, definition and node.
+
+    Two of them are equal when they are executed as one: validation makes sure that their arguments are the same.
+    """
+
+    path: tuple[str, ...]
+    field: GraphQLField
+    node: FieldNode
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LookupField) and self.path == other.path and self.field is other.field
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+
+def count_lookups_of(field: GraphQLField) -> CountLookups | None:
+    """Return the function that counts the look-ups of a field; None if the field declares none."""
+    definition = field.extensions.get(STRAWBERRY_DEFINITION)
+    return definition.metadata.get(LOOKUPS_METADATA) if isinstance(definition, StrawberryField) else None
+
+
+class OperationLookups:
+    """Counts the look-ups of one operation for any variables."""
+
+    def __init__(self, root_nodes: Sequence[FieldNode], fields: Sequence[LookupField]) -> None:
+        """Prepare the count.
+
+        Args:
+            root_nodes: The root fields of the operation, one for each response key.
+            fields: The fields that make look-ups.
+        """
+        self._root = [((node.alias or node.name).value, node.name.value) for node in root_nodes]
+        self._counters = [_FieldCounter(one) for one in fields]
+        self._variables = tuple(dict.fromkeys(name for counter in self._counters for name in counter.variables))
+        self._cached: dict[tuple[Any, ...], tuple[tuple[str, int], ...]] = {}
+
+    def count(self, coerced: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+        """Return the name and the look-ups of each root field, with all that is selected below it.
+
+        Args:
+            coerced: The coerced values of the variables.
+        """
+        try:
+            key = tuple([coerced.get(name) for name in self._variables])
+            cached = self._cached.get(key)
+        except TypeError:  # A list or an object, which cannot be part of a key.
+            return self._count(coerced)
+        if cached is None:
+            if any(isinstance(value, str) and len(value) > MAX_CACHED_STRING for value in key):
+                return self._count(coerced)
+            if len(self._cached) >= MAX_CACHED_COUNTS:
+                self._cached.clear()
+            cached = self._cached[key] = self._count(coerced)
+        return cached
+
+    def _count(self, coerced: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+        counts = {key: 0 for key, _ in self._root}
+        for counter in self._counters:
+            counts[counter.root_key] += counter.count(coerced)
+        return tuple([(name, counts[key]) for key, name in self._root])
+
+
+class _FieldCounter:
+    """Counts the look-ups of one selected field."""
+
+    def __init__(self, selected: LookupField) -> None:
+        count = count_lookups_of(selected.field)
+        assert count is not None
+        self._function = count
+        self._names = _argument_names(selected.field, count)
+        self._field = selected.field
+        self._node = selected.node
+        self.root_key = selected.path[0]
+        relevant = set(self._names.values())
+        self.variables = tuple(
+            name
+            for argument in selected.node.arguments or ()
+            if argument.name.value in relevant
+            for name in _variables_in(argument.value)
+        )
+        """The variables that the count depends on."""
+
+    def count(self, coerced: Mapping[str, Any]) -> int:
+        """Return the look-ups; 0 when an argument does not fit, because then the field is not resolved."""
+        try:
+            given = get_argument_values(self._field, self._node, VariableValues({}, dict(coerced)))
+        except GraphQLError:
+            return 0
+        return max(0, self._function(**{name: given.get(argument) for name, argument in self._names.items()}))
+
+
+def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:
+    """Return the names of the arguments in the schema by the names of the parameters of `count`.
+
+    Raises:
+        TypeError: The field has no such argument.
+    """
+    in_schema: dict[str, str] = {}
+    for name, argument in field.args.items():
+        definition = argument.extensions.get(STRAWBERRY_DEFINITION)
+        in_schema[definition.python_name if isinstance(definition, StrawberryArgument) else name] = name
+    try:
+        return {name: in_schema[name] for name in _parameters(count)}
+    except KeyError as missing:
+        raise TypeError(f"`{count.__name__}` counts by an argument that the field does not have: {missing}") from None
+
+
+@lru_cache(maxsize=256)
+def _parameters(count: CountLookups) -> tuple[str, ...]:
+    return tuple(inspect.signature(count).parameters)
+
+
+def _variables_in(value: ValueNode) -> Iterator[str]:
+    pending = [value]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, VariableNode):
+            yield node.name.value
+        elif isinstance(node, ListValueNode):
+            pending += node.values
+        elif isinstance(node, ObjectValueNode):
+            pending += [field.value for field in node.fields]

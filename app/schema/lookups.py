@@ -1,0 +1,99 @@
+"""The look-ups of fields: how much each asks of the stores, by its arguments.
+
+A look-up is about the work of reading one player by id or one row by its index. The functions are the metadata
+`lookups` of fields; their parameters have the names of the arguments of the resolvers. Values beyond the allowed range
+count as the largest allowed one: the resolver refuses them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from app.domain.boards.board import TOP
+from app.domain.boards.board_query import MAX_RADIUS, MAX_SELECTED_USERS
+from app.domain.boards.periods import Period
+from app.domain.players.score_history import MAX_POINTS, Step
+
+PAST = 200
+"""A board as it was at a past instant, which is computed from the ledger."""
+
+PROFILE = 20
+"""A profile: totals, averages and achievements of one player."""
+
+EXPORT = 200
+"""The export of all data of one player."""
+
+WINDOW_LENGTHS = {Period.DAILY: timedelta(days=1), Period.WEEKLY: timedelta(weeks=1)}
+"""The lengths of the windows of a period; a month is at least four weeks."""
+
+
+def page(limit: int, offset: int, at: datetime | None) -> int:
+    """Count a page of a board. The top of a current board is in memory and costs one."""
+    entries = _within(limit, TOP)
+    past = PAST if at is not None else 0
+    return past + (1 if at is None and entries + max(0, offset) <= TOP else entries)
+
+
+def standing(at: datetime | None) -> int:
+    """Count the standing of one player."""
+    return 1 if at is None else PAST
+
+
+def around(radius: int) -> int:
+    """Count a player with the entries above and below."""
+    return 2 * _within(radius, MAX_RADIUS) + 1
+
+
+def around_user(around_user_id: str | None, radius: int) -> int:
+    """Count the watched part of a board: its top, or the entries around a player."""
+    return 1 if around_user_id is None else around(radius)
+
+
+def standings(first: int, last: int | None) -> int:
+    """Count a page of standings."""
+    return _within(first if last is None else last, TOP)
+
+
+def selection(user_ids: list[str]) -> int:
+    """Count the players that are compared."""
+    return _within(len(user_ids), MAX_SELECTED_USERS)
+
+
+def score_history(begin: datetime, end: datetime, step: Step) -> int:
+    """Count the points of a history."""
+    return _buckets(begin, end, step.length)
+
+
+def rank_history(begin: datetime, end: datetime, period: Period) -> int:
+    """Count the closed windows of a history."""
+    return _buckets(begin, end, WINDOW_LENGTHS.get(period, timedelta(weeks=4)))
+
+
+def rows(first: int) -> int:
+    """Count a page of rows."""
+    return _within(first, TOP)
+
+
+def profile() -> int:
+    """Count a profile."""
+    return PROFILE
+
+
+def export() -> int:
+    """Count an export."""
+    return EXPORT
+
+
+def held_scores() -> int:
+    """Count the newest 100 held completions."""
+    return 100
+
+
+def _within(value: int, maximum: int) -> int:
+    return min(max(value, 0), maximum)
+
+
+def _buckets(begin: datetime, end: datetime, length: timedelta) -> int:
+    if begin.tzinfo is None or end.tzinfo is None or begin >= end:
+        return 0  # The resolver refuses it.
+    return _within(-((begin - end) // length), MAX_POINTS)
