@@ -41,7 +41,7 @@ MAX_SHARED_ENTRIES = 2000
 """How many entries the kept pages of one head may have together: clients choose `limit` and `offset` freely."""
 
 MAX_REGRESSIONS = 3
-"""How often in succession a store may answer with an older version; then its copy is not believed any more."""
+"""How often in succession a store may answer with an older version; then its copy is not trusted any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -305,7 +305,7 @@ class Feed:
         if not self._versions.admit(head.version):
             self._regressions += 1
             if self._regressions >= MAX_REGRESSIONS:
-                self._reader.distrust(self.board, head.version)
+                self._reader.report_regression(self.board, head.version)
             raise VersionRegressed(f"{self.board.key} is at {head.version}, but a newer version was read before")
         for view, state in states.items():
             self._subscribers.publish(view, with_entries_above(state, head))

@@ -79,15 +79,15 @@ class Rebuild:
         self._owner = runtime.random_bytes(16).hex()
         self._requested = asyncio.Event()
         self._rebuilding = asyncio.Lock()
-        self._distrusted: dict[str, str] = {}
+        self._regressed_epochs: dict[str, str] = {}
 
     def request(self) -> None:
         """Examine all categories soon, because one was missing."""
         self._requested.set()
 
-    def distrust(self, category: str, epoch: str) -> None:
+    def report_regression(self, category: str, epoch: str) -> None:
         """Rebuild a category soon, unless its epoch is over: the versions of its boards went back."""
-        self._distrusted[category] = epoch
+        self._regressed_epochs[category] = epoch
         self.request()
 
     async def run(self, every: float = 5.0) -> None:
@@ -157,11 +157,11 @@ class Rebuild:
         return rows
 
     async def _fault(self, category: Category, origin: str | None) -> str | None:
-        """Return why a category must be loaded; None if its copies can be believed."""
+        """Return why a category must be loaded; None if its copies can be trusted."""
         state = await self._index_loader.examine(category.id, boards_for(category, self._runtime.clock()))
         if state.fault is not None:
             return state.fault
-        if state.epoch == self._distrusted.get(category.id):
+        if state.epoch == self._regressed_epochs.get(category.id):
             return "regressed"
         if origin is not None and state.origin != origin:
             return OTHER_POSTGRESQL

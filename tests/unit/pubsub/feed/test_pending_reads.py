@@ -195,9 +195,9 @@ async def test_a_copy_whose_version_fell_three_times_is_not_believed_any_more() 
         await hub_fixture.watch()
         hub_fixture.boards.rewind(hub_fixture.board, 1)
         await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
-        assert hub_fixture.boards.distrusted == []
+        assert hub_fixture.boards.regressions == []
         await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
-        assert {version.number for version in hub_fixture.boards.distrusted} == {1}
+        assert {version.number for version in hub_fixture.boards.regressions} == {1}
 
 
 async def test_while_nothing_answers_the_last_page_is_given_as_stale() -> None:
