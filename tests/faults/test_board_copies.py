@@ -382,19 +382,29 @@ async def test_a_backup_that_is_found_by_one_instance_empties_the_caches_of_all(
             assert (await app.profiles.get([user_id(1)]))[user_id(1)].username == "as-in-the-backup"
 
 
-async def test_boards_that_were_loaded_from_another_postgresql_are_made_new(settings: Settings):
+@pytest.mark.parametrize("other", ["1/00000009", "{identifier}/00000000", ""])
+async def test_boards_that_were_loaded_from_another_postgresql_are_made_new(settings: Settings, other: str):
     async with opened(settings, housekeeping=False) as app:
         await enlist(app, 1)
         await award(app, 1, 50)
         meta = Keys(settings.redis_prefix).meta("global")
-        origin = await app.redis.hget(meta, "origin")
-        identifier, timeline = (origin or b"").decode().split("/")
+        origin = (await app.redis.hget(meta, "origin") or b"").decode()
+        identifier, timeline = origin.split("/")
         assert (int(identifier) > 0, len(timeline)) == (True, 8)
-        await app.redis.hset(meta, "origin", f"{identifier}/{int(timeline, 16) + 1:08X}")
+        await app.redis.hset(meta, "origin", other.format(identifier=identifier))
         await app.rebuild.ensure_loaded()
-        assert await app.redis.hget(meta, "origin") == origin
+        assert await app.redis.hget(meta, "origin") == origin.encode()
         assert app.rebuild.rebuilds["other_postgresql"] == 1
         assert await shown(app, open_board(app)) == (Source.REDIS, [50])
+
+
+async def test_a_former_primary_does_not_undo_what_was_loaded_from_its_successor(settings: Settings):
+    async with opened(settings, housekeeping=False) as app:
+        meta = Keys(settings.redis_prefix).meta("global")
+        identifier = (await app.redis.hget(meta, "origin") or b"").decode().split("/")[0]
+        await app.redis.hset(meta, "origin", f"{identifier}/000000FF")
+        await app.rebuild.ensure_loaded()
+        assert app.rebuild.rebuilds["other_postgresql"] == 0
 
 
 async def test_without_the_permission_the_timeline_alone_identifies_postgresql(settings: Settings):

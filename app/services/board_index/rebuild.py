@@ -163,7 +163,7 @@ class Rebuild:
             return state.fault
         if state.epoch == self._regressed_epochs.get(category.id):
             return "regressed"
-        if origin is not None and state.origin != origin:
+        if origin is not None and is_successor(origin, state.origin):
             return OTHER_POSTGRESQL
         async with self._database.connect() as connection:
             existing = await read_existing_transactions(connection, state.seen)
@@ -183,6 +183,17 @@ class Rebuild:
                 await self._index_loader.lock(board.category, self._owner, REBUILD_LOCK_SECONDS)
             if len(chunk) < ROWS_PER_CHUNK:
                 return rows
+
+
+def is_successor(origin: str, loaded_from: str) -> bool:
+    """Whether copies that were loaded from one PostgreSQL must be loaded from `origin` instead.
+
+    A lower timeline of the same cluster is that of a former primary, which some instances may still be connected to
+    after a failover: they must not undo what the others have loaded.
+    """
+    identifier, _, timeline = origin.partition("/")
+    other_identifier, _, other_timeline = loaded_from.partition("/")
+    return identifier != other_identifier or int(timeline, 16) > int(other_timeline, 16)
 
 
 def live_boards(catalogue: CatalogueService, now: datetime) -> Iterator[Board]:
