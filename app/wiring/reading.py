@@ -85,7 +85,7 @@ async def create_read_services(
         PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
-        rebuild.distrust,
+        rebuild.report_regression,
         missed_writes.is_complete,
         lambda: stores.database.breaker.is_open,
         runtime,

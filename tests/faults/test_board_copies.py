@@ -1,4 +1,4 @@
-"""The copies of boards in Redis are believed only if they are whole, current and of the node that has them."""
+"""The copies of boards in Redis are trusted only if they are whole, current and of the node that has them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -247,7 +247,7 @@ async def test_a_redis_that_refuses_writes_is_not_read_here_and_elsewhere_until_
 
             async def read(app: App = app) -> tuple[Source, list[int]]:
                 answer = await shown(app, board)
-                assert answer[1] == [80], "the old copy was believed"
+                assert answer[1] == [80], "the old copy was trusted"
                 return answer
 
             await until_answer(read, lambda answer: answer[0] is Source.REDIS)
@@ -313,7 +313,7 @@ async def test_an_incomplete_copy_is_shown_as_stale_if_postgresql_does_not_answe
         await app.missed_writes.record("global", app.clock())
         assert (await page_of(app, open_board(app))).source is Source.POSTGRES
         postgres_server.kill()
-        page = await page_of(app, open_board(app))
+        page = await read_head(app.board_reader, open_board(app))
         assert (page.source, page.stale, page.entries[0].score) == (Source.REDIS, True, 10)
 
 
@@ -382,19 +382,29 @@ async def test_a_backup_that_is_found_by_one_instance_empties_the_caches_of_all(
             assert (await app.profiles.get([user_id(1)]))[user_id(1)].username == "as-in-the-backup"
 
 
-async def test_boards_that_were_loaded_from_another_postgresql_are_made_new(settings: Settings):
+@pytest.mark.parametrize("other", ["1/00000009", "{identifier}/00000000", ""])
+async def test_boards_that_were_loaded_from_another_postgresql_are_made_new(settings: Settings, other: str):
     async with opened(settings, housekeeping=False) as app:
         await enlist(app, 1)
         await award(app, 1, 50)
         meta = Keys(settings.redis_prefix).meta("global")
-        origin = await app.redis.hget(meta, "origin")
-        identifier, timeline = (origin or b"").decode().split("/")
+        origin = (await app.redis.hget(meta, "origin") or b"").decode()
+        identifier, timeline = origin.split("/")
         assert (int(identifier) > 0, len(timeline)) == (True, 8)
-        await app.redis.hset(meta, "origin", f"{identifier}/{int(timeline, 16) + 1:08X}")
+        await app.redis.hset(meta, "origin", other.format(identifier=identifier))
         await app.rebuild.ensure_loaded()
-        assert await app.redis.hget(meta, "origin") == origin
+        assert await app.redis.hget(meta, "origin") == origin.encode()
         assert app.rebuild.rebuilds["other_postgresql"] == 1
         assert await shown(app, open_board(app)) == (Source.REDIS, [50])
+
+
+async def test_a_former_primary_does_not_undo_what_was_loaded_from_its_successor(settings: Settings):
+    async with opened(settings, housekeeping=False) as app:
+        meta = Keys(settings.redis_prefix).meta("global")
+        identifier = (await app.redis.hget(meta, "origin") or b"").decode().split("/")[0]
+        await app.redis.hset(meta, "origin", f"{identifier}/000000FF")
+        await app.rebuild.ensure_loaded()
+        assert app.rebuild.rebuilds["other_postgresql"] == 0
 
 
 async def test_without_the_permission_the_timeline_alone_identifies_postgresql(settings: Settings):
@@ -503,7 +513,7 @@ async def test_copies_whose_versions_went_back_are_made_new_once(settings: Setti
         await award(app, 1, 10)
         board = open_board(app)
         version = await app.board_reader.read_version(board)
-        app.board_reader.distrust(board, version)
+        app.board_reader.report_regression(board, version)
         for _ in range(2):
             await app.rebuild.ensure_loaded()
         assert app.rebuild.rebuilds["regressed"] == 1
@@ -558,7 +568,7 @@ class PostgresOnly:
         """Refuse, as there is no version."""
         raise ServiceUnavailable
 
-    def distrust(self, board: Board, version: Version) -> None:
+    def report_regression(self, board: Board, version: Version) -> None:
         """Do nothing, as there is no copy."""
 
 

@@ -8,7 +8,7 @@ a JSON object with one known key; a process ignores unknown keys, so that releas
                          {"close": {"socket": id, "code": n}}  {"canary": nonce}
 
 The first is written by a script inside Redis, right after the change: windows are those of `Window.key`, versions are
-integers below 10^14 (larger ones lose digits there), the epoch may be missing.
+integers below 10^14 (larger ones lose digits there), the epoch is that of the window and may be missing.
 """
 
 from __future__ import annotations

@@ -27,6 +27,6 @@ class BoardReader(Protocol):
         """Read the version of the board in Redis, which is cheap. Raises ServiceUnavailable if Redis has none."""
         ...
 
-    def distrust(self, board: Board, version: Version) -> None:
+    def report_regression(self, board: Board, version: Version) -> None:
         """Have the copy of the board replaced, because it is at `version` and was at a newer one before."""
         ...

@@ -41,7 +41,7 @@ MAX_SHARED_ENTRIES = 2000
 """How many entries the kept pages of one head may have together: clients choose `limit` and `offset` freely."""
 
 MAX_REGRESSIONS = 3
-"""How often in succession a store may answer with an older version; then its copy is not believed any more."""
+"""How often in succession a store may answer with an older version; then its copy is not trusted any more."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,8 @@ class Feed:
         self._wake = asyncio.Event()
         self._version_check_due = False
         self._reread_due = False
-        self._own_write_due = False
+        self._own_writes = 0
+        self._own_writes_read = 0
         self._regressions = 0
         self._refreshing = False
         self._announced: Version | None = None
@@ -102,7 +103,7 @@ class Feed:
 
     def reread_own_write(self) -> None:
         """Read again, soon and also while PostgreSQL replaces Redis, because this process has changed the board."""
-        self._own_write_due = True
+        self._own_writes += 1
         self.invalidate()
 
     def check_version(self) -> None:
@@ -220,6 +221,11 @@ class Feed:
         self._shared_entries = 0
 
     @property
+    def _own_write_due(self) -> bool:
+        """Whether this process has changed the board since the beginning of the last successful read."""
+        return self._own_writes_read < self._own_writes
+
+    @property
     def _refresh_due(self) -> bool:
         return self._reread_due or self._announced is not None
 
@@ -263,7 +269,7 @@ class Feed:
         # state.
         self._refreshing = self._refresh_due or self._version_check_due
         self._version_check_due, self._reread_due, self._announced = False, False, None
-        self._own_write_due = False
+        own_writes = self._own_writes
         try:
             async with asyncio.timeout(self._timing.read_timeout):
                 if must_read or not await self._is_unchanged():
@@ -273,6 +279,7 @@ class Feed:
         except Exception as error:
             self._handle_failure(error, started)
         else:
+            self._own_writes_read = own_writes
             self._handle_success(started, pending_before)
         self._refreshing = False
 
@@ -305,7 +312,7 @@ class Feed:
         if not self._versions.admit(head.version):
             self._regressions += 1
             if self._regressions >= MAX_REGRESSIONS:
-                self._reader.distrust(self.board, head.version)
+                self._reader.report_regression(self.board, head.version)
             raise VersionRegressed(f"{self.board.key} is at {head.version}, but a newer version was read before")
         for view, state in states.items():
             self._subscribers.publish(view, with_entries_above(state, head))

@@ -35,7 +35,7 @@ ViewRequest = tuple[str, bytes | int, bytes | int | str]
 
 
 class BoardNotLoaded(Exception):
-    """Redis does not have the board, or only a copy that cannot be believed: it must be read from PostgreSQL.
+    """Redis does not have the board, or only a copy that cannot be trusted: it must be read from PostgreSQL.
 
     The copy may be of another run of the server, or of another epoch, or incomplete. Open boards are rebuilt.
     """

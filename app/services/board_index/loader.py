@@ -29,8 +29,8 @@ class CopyState:
         is_ready: Whether they were loaded whole.
         origin: The PostgreSQL that they were loaded from.
         repaired_until: They have everything that was committed before.
-        torn: The windows that are no longer whole, because something was evicted or deleted.
-        held: The windows that somebody was put on in this epoch.
+        incomplete: The windows that are no longer whole, because something was evicted or deleted.
+        written: The windows that somebody was put on in this epoch.
         seen: Transactions that were put, among them the newest one.
     """
 
@@ -39,13 +39,13 @@ class CopyState:
     is_ready: bool
     origin: str
     repaired_until: datetime
-    torn: Sequence[str]
-    held: Sequence[str]
+    incomplete: Sequence[str]
+    written: Sequence[str]
     seen: Sequence[UUID]
 
     @property
     def is_loaded(self) -> bool:
-        """Whether readers believe the copies of windows that are not torn."""
+        """Whether readers trust those copies that are not incomplete."""
         return self.is_of_this_run and self.is_ready
 
     @property
@@ -57,7 +57,7 @@ class CopyState:
             return "other_run"
         if not self.is_ready:
             return "not_ready"
-        return "incomplete" if self.torn else None
+        return "incomplete" if self.incomplete else None
 
 
 class IndexLoader:
@@ -73,19 +73,19 @@ class IndexLoader:
         self._remove = register_script(redis, "remove")
 
     async def examine(self, category: str, boards: Iterable[Board] = ()) -> CopyState:
-        """Return the state of a category, and which of `boards` are torn."""
+        """Return the state of a category, and which of `boards` are incomplete."""
         known = list(boards)
         keys, windows = self._keys_of(category, known), [board.window.key for board in known]
         answer = await self._redis_caller(lambda: self._examine(keys=keys, args=windows))
-        epoch, of_this_run, ready, origin, repaired, torn, held, seen = answer
+        epoch, of_this_run, ready, origin, repaired, incomplete, written, seen = answer
         return CopyState(
             None if epoch is None else epoch.decode(),
             bool(of_this_run),
             bool(ready),
             origin.decode(),
             from_micros(int(repaired)),
-            [window.decode() for window in torn],
-            [window.decode() for window in held],
+            [window.decode() for window in incomplete],
+            [window.decode() for window in written],
             [UUID(one.decode()) for one in seen],
         )
 
@@ -165,7 +165,7 @@ class IndexLoader:
                 return known
 
     async def remove_users(self, board: Board, user_ids: Iterable[UUID]) -> None:
-        """Remove users from a board in Redis, unless it is torn."""
+        """Remove users from a board in Redis, unless it is incomplete."""
         keys = [*self._keys_of(board.category, [board]), self._keys.digests(board)]
         arguments: list[str | bytes] = [board.window.key, *(user_id.bytes for user_id in user_ids)]
         await self._redis_caller(lambda: self._remove(keys=keys, args=arguments), writes=True)

@@ -133,8 +133,8 @@ class MissedWrites:
             for category in repaired:
                 if self._latest[category] is latest[category]:
                     del self._own[category], self._latest[category]
-        self._others = [row for row in self._others if row not in abandoned]
-        log.info("copies_repaired", categories=sorted({*repaired, *adopted}))
+        await self.refresh()  # An instance that was taken for dead may have renewed its rows.
+        log.info("copies_repaired", categories=sorted({*repaired, *adopted} - self.incomplete))
         self._on_change()
 
     async def run_refresh(self) -> None:

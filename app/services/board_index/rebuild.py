@@ -80,15 +80,15 @@ class Rebuild:
         self._owner = runtime.random_bytes(16).hex()
         self._requested = asyncio.Event()
         self._rebuilding = asyncio.Lock()
-        self._distrusted: dict[str, str] = {}
+        self._regressed_epochs: dict[str, str] = {}
 
     def request(self) -> None:
         """Examine all categories soon, because one was missing."""
         self._requested.set()
 
-    def distrust(self, category: str, epoch: str) -> None:
+    def report_regression(self, category: str, epoch: str) -> None:
         """Rebuild a category soon, unless its epoch is over: the versions of its boards went back."""
-        self._distrusted[category] = epoch
+        self._regressed_epochs[category] = epoch
         self.request()
 
     async def run(self, every: float = 5.0) -> None:
@@ -163,13 +163,13 @@ class Rebuild:
         return rows
 
     async def _fault(self, category: Category, origin: str | None) -> str | None:
-        """Return why a category must be loaded; None if its copies can be believed."""
+        """Return why a category must be loaded; None if its copies can be trusted."""
         state = await self._index_loader.examine(category.id, boards_for(category, self._runtime.clock()))
         if state.fault is not None:
             return state.fault
-        if state.epoch == self._distrusted.get(category.id):
+        if state.epoch == self._regressed_epochs.get(category.id):
             return "regressed"
-        if origin is not None and state.origin != origin:
+        if origin is not None and is_successor(origin, state.origin):
             return OTHER_POSTGRESQL
         async with self._database.connect() as connection:
             existing = await read_existing_transactions(connection, state.seen)
@@ -189,6 +189,17 @@ class Rebuild:
                 await self._index_loader.lock(board.category, self._owner, REBUILD_LOCK_SECONDS)
             if len(chunk) < ROWS_PER_CHUNK:
                 return rows
+
+
+def is_successor(origin: str, loaded_from: str) -> bool:
+    """Whether copies that were loaded from one PostgreSQL must be loaded from `origin` instead.
+
+    A lower timeline of the same cluster is that of a former primary, which some instances may still be connected to
+    after a failover: they must not undo what the others have loaded.
+    """
+    identifier, _, timeline = origin.partition("/")
+    other_identifier, _, other_timeline = loaded_from.partition("/")
+    return identifier != other_identifier or int(timeline, 16) > int(other_timeline, 16)
 
 
 def live_boards(catalogue: CatalogueService, now: datetime) -> Iterator[Board]:

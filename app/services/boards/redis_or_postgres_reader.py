@@ -95,7 +95,7 @@ class RedisOrPostgresReader:
             self._handle(failure, board)
             raise ServiceUnavailable from failure
 
-    def distrust(self, board: Board, version: Version) -> None:
+    def report_regression(self, board: Board, version: Version) -> None:
         """Have the category rebuilt, because the board is at `version` and was at a newer one in the same epoch."""
         self._on_regressed(board.category, category_epoch(version.epoch))
 

@@ -64,7 +64,7 @@ class CheckBoards:
         return result
 
     async def _boards_to_check(self, result: CheckResult) -> list[Board]:
-        """Return the boards that readers believe: all open ones, and the closed windows that Redis has whole."""
+        """Return the boards that readers trust: all open ones, and the closed windows that Redis has whole."""
         now = self._clock()
         boards: list[Board] = []
         for category in list(self._catalogue.current.categories.values()):
@@ -72,7 +72,7 @@ class CheckBoards:
             state = await self._index_loader.examine(category.id, known)
             for board in known:
                 is_open = not board.window.is_closed(now)
-                if state.is_loaded and (is_open or board.window.key in set(state.held) - set(state.torn)):
+                if state.is_loaded and (is_open or board.window.key in set(state.written) - set(state.incomplete)):
                     boards.append(board)
                 elif is_open:
                     result.add_violation(f"board {board.key}: it is not loaded in Redis")

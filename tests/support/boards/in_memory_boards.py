@@ -61,11 +61,11 @@ class MemoryBoards:
 
     `redis` and `postgres` say which store answers. `hold` delays results after the board was read; with `deaf` they are
     returned when that wait is cancelled, as `wait_for` can do before Python 3.12. `views` records the views of each
-    read, and `distrusted` the versions that were reported.
+    read, and `regressions` the versions that were reported.
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.distrusted: list[Version] = []
+        self.regressions: list[Version] = []
         self.redis = True
         self.postgres = True
         self.hold: asyncio.Event | None = None
@@ -117,9 +117,9 @@ class MemoryBoards:
         await self._held()
         return states
 
-    def distrust(self, board: Board, version: Version) -> None:
+    def report_regression(self, board: Board, version: Version) -> None:
         """Record the version."""
-        self.distrusted.append(version)
+        self.regressions.append(version)
 
     async def _held(self) -> None:
         try:

@@ -1,4 +1,4 @@
--- What every script begins with: may the copies of a category be believed?
+-- What every script begins with: may the copies of a category be trusted?
 --
 -- The hash `meta` lies in the slot of its boards and says which run of which node it was written to (`run`), so that a
 -- node that restarted from a dump, or a replica that was promoted, is noticed by the first script that runs there. Of

@@ -19,7 +19,7 @@
 -- then rows            one string, which is cheaper to send than as many arguments: per row, in 39 bytes, its board
 --                      (1..n), visible (0 or 1), sort key, revision, reached_at (8 bytes) and user id (16 bytes)
 --
--- Returns false when the copies cannot be believed (copy.lua), after which nobody reads them before they are loaded
+-- Returns false when the copies cannot be trusted (copy.lua), after which nobody reads them before they are loaded
 -- again; else two lists: per row the rank before and the rank after (1-based, 0: none), and per board that moved what
 -- was announced of it.
 local meta, put = KEYS[1], ARGV[1] == 'put'

@@ -8,7 +8,8 @@
 --   "after"  position  limit    entries that follow a position: member (24 bytes), then sort key
 --   "before" position  limit    entries that lead up to a position; to the end of the board when it is empty
 --
--- Returns false when the copy cannot be believed (copy.lua); else { epoch, version, changed_at, total, view... }, each view being
+-- Returns false when the copy cannot be trusted (copy.lua); else { epoch, version, changed_at, total, view... }, each
+-- view being
 --   { offset, above, through, member, sort key, member, sort key, ... }
 -- above: entries with a better score than the first; through: entries no worse than the last. A user without a row: {}.
 local meta, zset, members = KEYS[1], KEYS[2], KEYS[3]

@@ -188,6 +188,22 @@ async def test_while_postgres_stands_in_an_own_write_is_read_without_waiting_for
         assert hub_fixture.hub.counters.reads == reads
 
 
+async def test_while_postgres_stands_in_an_own_write_is_not_hidden_by_the_read_that_is_under_way() -> None:
+    async with running_hub() as hub_fixture:
+        hub_fixture.boards.redis = False
+        hub_fixture.boards.put(hub_fixture.board, 1, 10)
+        assert await read(hub_fixture) == [10]
+        hub_fixture.boards.hold = asyncio.Event()
+        hub_fixture.boards.put(hub_fixture.board, 1, 20)
+        hub_fixture.hub.reread_own_writes([hub_fixture.board])
+        await hub_fixture.clock.advance(FeedTiming().coalesce_seconds)
+        query = asyncio.create_task(read(hub_fixture))
+        await settle()
+        assert not query.done()
+        hub_fixture.boards.hold.set()
+        assert await query == [20]
+
+
 async def test_a_copy_whose_version_fell_three_times_is_not_believed_any_more() -> None:
     async with running_hub() as hub_fixture:
         for score in (10, 20, 30):
@@ -195,9 +211,9 @@ async def test_a_copy_whose_version_fell_three_times_is_not_believed_any_more() 
         await hub_fixture.watch()
         hub_fixture.boards.rewind(hub_fixture.board, 1)
         await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
-        assert hub_fixture.boards.distrusted == []
+        assert hub_fixture.boards.regressions == []
         await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
-        assert {version.number for version in hub_fixture.boards.distrusted} == {1}
+        assert {version.number for version in hub_fixture.boards.regressions} == {1}
 
 
 async def test_while_nothing_answers_the_last_page_is_given_as_stale() -> None:
