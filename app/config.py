@@ -104,7 +104,15 @@ class Settings(BaseSettings):
     rate_limit_block_overruns: int = Field(100, ge=1)
     rate_limit_block_seconds: int = Field(300, ge=1, le=86_400)
 
+    max_views: int = Field(20_000, ge=1)
+    max_views_per_address: int = Field(1000, ge=1)
+    max_views_per_user: int = Field(60, ge=1)
+    max_lookups_per_board: int = Field(20_000, ge=1)
+
+    max_streams: int = Field(1000, ge=1)
+    max_streams_per_address: int = Field(200, ge=1)
     ws_max_connections: int = Field(10_000, ge=1)
+    ws_max_connections_per_address: int = Field(200, ge=1)
     ws_max_connections_per_user: int = Field(3, ge=1)
     ws_max_operations: int = Field(20, ge=1)
     ws_heartbeat_interval: float = Field(30, gt=0)

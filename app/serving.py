@@ -67,13 +67,20 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
     schema = build_schema()
     engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id)
-    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
+    multiplexer = SubscriptionMultiplexer(engine, contexts.shared)
     admission = Admission(
         app.rate_limiter, activities_of(schema), anonymous_subscriptions=settings.anonymous_subscriptions
     )
     operations = Operations(engine, _documents(app), admission, execution_timeout=settings.request_timeout)
     streams: Streams[Context] = Streams(
-        engine, multiplexer, app.stopping, render_error=render_error, validity=until_invalid
+        engine,
+        multiplexer,
+        app.stopping,
+        render_error=render_error,
+        validity=until_invalid,
+        owner_of=lambda context: context.owner,
+        max_streams=settings.max_streams,
+        max_streams_per_address=settings.max_streams_per_address,
     )
     response_cache = (
         ResponseCache(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None

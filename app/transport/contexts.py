@@ -11,6 +11,7 @@ from app.domain.errors import Unauthenticated
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
 from app.execution import Dependencies
+from app.pubsub.feed.view_budget import ViewOwners
 from app.transport.middleware.client_address import TrustedProxies, client_address
 from app.wiring import App
 
@@ -72,6 +73,10 @@ class Contexts:
     def public(self, dependencies: Dependencies | None = None) -> Context:
         """Return the context of an execution that many viewers share. Its resolvers add to `dependencies`."""
         return Context(self._services, dependencies=dependencies)
+
+    def shared(self, owners: ViewOwners) -> Context:
+        """Return the context of a subscription that many viewers share; its views are charged to `owners`."""
+        return Context(self._services, shared_owners=owners)
 
     async def _context(
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None

@@ -12,6 +12,7 @@ from app.domain.ids import uuid7
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.feed.clock import SystemClock
+from app.pubsub.feed.view_budget import ViewLimits
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
@@ -60,13 +61,21 @@ async def create_read_services(
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = RedisOrPostgresReader(
         RedisReader(stores.board_index, profiles, runtime),
+        RedisReader(stores.feed_views_index, profiles, runtime),
+        RedisReader(stores.query_views_index, profiles, runtime),
         PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
         lambda: stores.database.breaker.is_open,
         runtime,
     )
-    hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime))
+    view_limits = ViewLimits(
+        settings.max_views,
+        settings.max_views_per_address,
+        settings.max_views_per_user,
+        settings.max_lookups_per_board,
+    )
+    hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime), view_limits=view_limits)
     boards_replaced.connect(hub.invalidate)
     stores.availability_changed.connect(hub.invalidate)
     return ReadServices(backend, notices, Announcements(notices), catalogue, profiles, board_reader, rebuild, hub)

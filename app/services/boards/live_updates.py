@@ -15,6 +15,7 @@ from app.domain.catalogue.catalogue import Category
 from app.domain.errors import UserNotFound
 from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
+from app.pubsub.feed.view_budget import ViewOwners
 from app.pubsub.hub import Hub
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
@@ -28,15 +29,18 @@ class LiveUpdates:
         self._profiles = profiles
         self._catalogue = catalogue
 
-    def board(self, query: BoardQuery) -> AsyncGenerator[BoardUpdate, None]:
+    def board(self, query: BoardQuery, owners: ViewOwners) -> AsyncGenerator[BoardUpdate, None]:
         """Watch the view of `query` and its nested views on the open board of the category and period."""
-        return self._hub.watch(query.board.category, query.board.window.period, query.view, query.extra_views)
+        board = query.board
+        return self._hub.watch(board.category, board.window.period, query.view, query.extra_views, owners)
 
-    async def user(self, user_id: UUID, category_id: str, period: Period) -> AsyncGenerator[UserChange, None]:
-        """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound."""
+    async def user(
+        self, user_id: UUID, category_id: str, period: Period, owners: ViewOwners
+    ) -> AsyncGenerator[UserChange, None]:
+        """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound, RateLimited."""
         self._catalogue.current.category(category_id).require(period)
         profile = await self._profile(user_id)
-        async with aclosing(self._hub.watch_user(user_id, category_id, period)) as changes:
+        async with aclosing(self._hub.watch_user(user_id, category_id, period, owners)) as changes:
             async for change in changes:
                 yield change if change.user else replace(change, user=profile)
 

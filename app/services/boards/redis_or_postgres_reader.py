@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,17 +10,22 @@ from uuid import UUID
 
 from app.domain.boards.board import Board, Page, UserStanding, Version
 from app.domain.boards.ranking import RankedRow
-from app.domain.boards.views import State, View, compose, flatten
+from app.domain.boards.view_cost import lookups
+from app.domain.boards.views import Head, State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
 from app.services.boards.assemble import ViewAssembler
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
+from app.stores.bulk_redis import RedisBusy
 from app.stores.single_flight import SingleFlight
 
 POSTGRES_CACHE_SECONDS = 1.0
 """How long a read from PostgreSQL is shared: without Redis it would otherwise receive every client's query."""
+
+MAX_CHEAP_LOOKUPS = 25
+"""The cost up to which a page is read on the connections that all requests share, see `lookups`."""
 
 
 class RedisOrPostgresReader:
@@ -28,6 +34,8 @@ class RedisOrPostgresReader:
     def __init__(
         self,
         redis: RedisReader,
+        feed_views: RedisReader,
+        query_views: RedisReader,
         postgres: PostgresReader,
         index: BoardIndex,
         on_not_loaded: Callable[[], None],
@@ -37,7 +45,9 @@ class RedisOrPostgresReader:
         """Create a reader.
 
         Args:
-            redis: Reads boards from the index.
+            redis: Reads heads, standings and pages from the index.
+            feed_views: Reads the views of feeds beyond the head, on connections of its own.
+            query_views: Reads pages that are expensive, on connections of its own.
             postgres: Reads boards from the tables.
             index: Tells the versions of boards.
             on_not_loaded: Called when Redis does not have a category.
@@ -45,18 +55,28 @@ class RedisOrPostgresReader:
             runtime: The clocks.
         """
         self._redis = redis
+        self._feed_views = feed_views
+        self._query_views = query_views
         self._postgres = postgres
         self._index = index
         self._on_not_loaded = on_not_loaded
         self._is_postgres_down = is_postgres_down
         self._runtime = runtime
+        self._feed_views_of_postgres = asyncio.Semaphore()
         self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
 
     async def page(self, board: Board, view: View[Page]) -> Page:
         """Read the page of a view, with those of its extra views."""
-        (state,) = await self.read_views(board, [view])
-        assert isinstance(state, Page)
-        return state
+        parts = flatten([view])
+        redis = self._redis if lookups(view) <= MAX_CHEAP_LOOKUPS else self._query_views
+        states = dict(zip(parts, await self._read(board, parts, redis), strict=True))
+        page = compose(view, states)
+        assert isinstance(page, Page)
+        return page
+
+    async def read_head(self, board: Board) -> Page:
+        """Read the head of the board."""
+        return await self.page(board, Head())
 
     async def standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
         """Read the standing of each user, all of one version."""
@@ -64,9 +84,9 @@ class RedisOrPostgresReader:
         return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
-        """Read the state of each view, all of one version."""
+        """Read the state of each view of a feed, all of one version."""
         parts = flatten(views)
-        states = dict(zip(parts, await self._read(board, parts), strict=True))
+        states = dict(zip(parts, await self._read(board, parts, self._feed_views), strict=True))
         return [compose(view, states) for view in views]
 
     async def read_version(self, board: Board) -> Version:
@@ -77,13 +97,18 @@ class RedisOrPostgresReader:
             self._handle(failure)
             raise ServiceUnavailable from failure
 
-    async def _read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+    async def _read(self, board: Board, views: Sequence[View[Any]], redis: RedisReader) -> list[State]:
         if self._is_in_index(board):
             try:
-                states = await self._redis.read(board, views)
+                states = await redis.read(board, views)
                 return [_stale(state) for state in states] if self._is_postgres_down() else states
             except (BoardNotLoaded, RedisUnreachable) as failure:
                 self._handle(failure)
+            except RedisBusy as busy:  # PostgreSQL must not get what is too expensive for Redis.
+                raise ServiceUnavailable from busy
+        if redis is self._feed_views:
+            async with self._feed_views_of_postgres:
+                return await self._postgres.read(board, views)
         return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
 
     async def _standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:

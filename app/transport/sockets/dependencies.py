@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.domain.users import Caller
+from app.pubsub.feed.view_budget import Owner
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.operations import Operations
 from app.transport.sockets.connections import Connections
@@ -20,6 +21,10 @@ class SocketContext(Protocol):
     @property
     def caller(self) -> Caller | None:
         """Return the user who authenticated the socket, or None for an anonymous one."""
+
+    @property
+    def owner(self) -> Owner:
+        """Return whom the views of boards that the socket watches are charged to."""
 
 
 class Contexts(Protocol):

@@ -152,7 +152,8 @@ class Socket:
     def join_shared_execution(self, operation_id: str, operation: Operation, variables: dict[str, Any] | None) -> None:
         """Continue an operation as a member of its shared execution. Raises RequestError."""
         member = MultiplexedOperation(self, operation_id)
-        member.group = self.dependencies.multiplexer.join(operation, variables, member)
+        assert self.context is not None
+        member.group = self.dependencies.multiplexer.join(operation, variables, member, self.context.owner)
         self._operations[operation_id] = member
 
     def remove_operation(self, operation_id: str, operation: RunningOperation) -> None:

@@ -112,7 +112,7 @@ class SampleApp:
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
         """For each viewer, the error by which the token becomes invalid."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
-        self.multiplexer = SubscriptionMultiplexer(self.engine, lambda: SampleContext(self.counter))
+        self.multiplexer = SubscriptionMultiplexer(self.engine, lambda _: SampleContext(self.counter))
         self.streams: Streams[SampleContext] = Streams(
             self.engine,
             self.multiplexer,
@@ -272,7 +272,7 @@ async def serve_sockets(
     counter = Counter(1)
     engine = Engine(SCHEMA)
     contexts, registry = SocketContexts(counter), InMemoryRegistry()
-    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
+    multiplexer = SubscriptionMultiplexer(engine, lambda _: contexts.public())
     connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     refused_documents: list[SampleContext] = []
 
