@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     rate_limit_issue_per_address: int = Field(300, ge=1)
     rate_limit_submit_per_address: int = Field(150, ge=1)
     rate_limit_anonymous_per_address: int = Field(100, ge=1)
+    rate_limit_connections_per_address: int = Field(600, ge=1)
     rate_limit_global_per_second: int = Field(10_000, ge=1)
     rate_limit_block_overruns: int = Field(100, ge=1)
     rate_limit_block_seconds: int = Field(300, ge=1, le=86_400)

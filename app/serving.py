@@ -125,6 +125,7 @@ def _connections(app: App) -> Connections:
     )
     limits = SocketLimits(
         max_sockets=settings.ws_max_connections,
+        max_sockets_per_address=settings.ws_max_connections_per_address,
         max_operations=settings.ws_max_operations,
         init_timeout=settings.ws_init_timeout,
         idle_timeout=settings.ws_idle_timeout,

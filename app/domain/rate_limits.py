@@ -93,6 +93,9 @@ class BlockingRule(NamedTuple):
     block_seconds: int
 
 
+DEFAULT_CONNECTIONS = Limit("connections", "connections", 600, MINUTE)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """All limits of an installation.
@@ -103,6 +106,7 @@ class Limits:
         anonymous: The limit of each address for requests without an access token.
         service_wide: The limit of all clients together.
         blocking: When an address is blocked.
+        connections: The limit of each address for WebSocket handshakes.
     """
 
     user: Mapping[Activity, Limit]
@@ -110,6 +114,11 @@ class Limits:
     anonymous: Limit
     service_wide: Limit
     blocking: BlockingRule
+    connections: Limit = DEFAULT_CONNECTIONS
+
+    def connection_hit(self, address: str) -> Hit:
+        """Return the charges of a WebSocket handshake, whoever authenticates on the socket later."""
+        return Hit(address, (Charge(self.connections, address, 1), Charge(self.service_wide, "", 1)))
 
     def hit(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> Hit:
         """Return the charges of a request.

@@ -47,6 +47,12 @@ class Contexts:
         headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         return await self._context(scope, headers, headers.get(b"authorization"))
 
+    async def admit_socket(self, scope: Mapping[str, Any]) -> str:
+        """Count a WebSocket handshake against the limits of its address, and return that. Raises RateLimited."""
+        address = client_address(scope, self._proxies)
+        await self._app.rate_limiter.charge_connection(address)
+        return address
+
     async def from_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
         """Return the context of a socket, by `authorization` in the `connection_init` payload or the handshake."""
         headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}

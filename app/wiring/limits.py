@@ -24,4 +24,5 @@ def rate_limits_of(settings: Settings) -> Limits | None:
         anonymous=Limit("anonymous", "anonymous requests", settings.rate_limit_anonymous_per_address, MINUTE),
         service_wide=Limit("everybody", "requests of all clients together", settings.rate_limit_global_per_second, 1),
         blocking=BlockingRule(settings.rate_limit_block_overruns, MINUTE, settings.rate_limit_block_seconds),
+        connections=Limit("connections", "connections", settings.rate_limit_connections_per_address, MINUTE),
     )

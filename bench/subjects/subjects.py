@@ -74,6 +74,8 @@ class Service:
             "LOG_LEVEL": "WARNING",
             "MAX_OPEN_TOKENS": str(UNREACHABLE_LIMIT),
             "WS_MAX_CONNECTIONS": "20000",
+            "WS_MAX_CONNECTIONS_PER_ADDRESS": "20000",
+            "RATE_LIMIT_CONNECTIONS_PER_ADDRESS": "1000000",
             **{f"RATE_LIMIT_{limit}": str(UNREACHABLE_LIMIT) for limit in _LIMITS},
             **{key.upper(): str(value) for key, value in settings.items()},
         }

@@ -114,8 +114,16 @@ class RateLimiter:
         """
         if self._limits is None:
             return
+        await self._charge(address, self._prepared(caller, address, tuple(costs.items())))
+
+    async def charge_connection(self, address: str) -> None:
+        """Count a WebSocket handshake. Raises RateLimited if there are too many, or the address is blocked."""
+        if self._limits is not None:
+            await self._charge(address, self._with_arguments(self._limits.connection_hit(address)))
+
+    async def _charge(self, address: str, prepared: _PreparedHit) -> None:
         self.raise_if_blocked(address)
-        decision = await self._queue.enqueue(self._prepared(caller, address, tuple(costs.items())))
+        decision = await self._queue.enqueue(prepared)
         if decision is ALLOWED:
             return
         if decision.limit is None:
@@ -143,8 +151,10 @@ class RateLimiter:
 
     def _prepare(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _PreparedHit:
         assert self._limits is not None
-        hit = self._limits.hit(caller, address, dict(costs))
-        keys = [f"{self._prefix}block:{address}", f"{self._prefix}overruns:{address}"]
+        return self._with_arguments(self._limits.hit(caller, address, dict(costs)))
+
+    def _with_arguments(self, hit: Hit) -> _PreparedHit:
+        keys = [f"{self._prefix}block:{hit.address}", f"{self._prefix}overruns:{hit.address}"]
         numbers = [len(hit.charges)]
         for limit, subject, cost in hit.charges:
             keys.append(self._window_key(limit, subject))

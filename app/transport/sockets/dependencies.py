@@ -30,6 +30,9 @@ class SocketContext(Protocol):
 class Contexts(Protocol):
     """Makes the contexts of operations."""
 
+    async def admit_socket(self, scope: Scope) -> str:
+        """Count a handshake against the limits of its address, and return that. Raises RateLimited."""
+
     async def from_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
         """Return the context for a handshake and the payload of `connection_init`. Raises domain errors."""
 

@@ -190,6 +190,10 @@ class SocketContexts:
         """Return a context without a caller."""
         return SampleContext(self._counter)
 
+    async def admit_socket(self, scope: Any) -> str:
+        """Return the address of a socket, which a test may set by a header."""
+        return dict(scope["headers"]).get(b"x-address", b"192.0.2.1").decode()
+
     async def from_socket(self, scope: Any, payload: dict[str, Any]) -> SampleContext:
         """Return the context of a socket."""
         headers = dict(scope["headers"])
