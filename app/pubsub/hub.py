@@ -16,7 +16,7 @@ from broadcaster import Broadcast
 from app.domain.boards.board import TOP, BoardUpdate, Page, board_of
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
-from app.domain.boards.view_cost import lookups
+from app.domain.boards.view_cost import lookups_beyond_head
 from app.domain.boards.views import Around, Head, Player, S, Slice, View, with_extra_views
 from app.domain.errors import BadUserInput, ServiceUnavailable
 from app.domain.players.milestones import Milestone
@@ -233,7 +233,7 @@ class Hub:
         owners: ViewOwners | None,
     ) -> AsyncGenerator[U, None]:
         max_lookups = self._timing.max_lookups_per_read
-        if lookups(view) > max_lookups:
+        if lookups_beyond_head(view) > max_lookups:
             raise BadUserInput(
                 f"One subscription must show at most about {max_lookups} selected users and neighbours of users."
             )

@@ -11,6 +11,8 @@ from app.domain.boards.views import After, Around, Before, Head, Slice, UserSele
 ENTRIES_PER_LOOKUP = 10
 """Entries that follow each other on a board and cost about as much as the look-up of one user."""
 
+_HEAD = Head()
+
 
 def lookups(*views: View[Any]) -> int:
     """Return the cost of reading `views` together, in look-ups of one user on a board.
@@ -18,6 +20,11 @@ def lookups(*views: View[Any]) -> int:
     It follows from the arguments alone: users who are not on the board cost as much as those who are.
     """
     return sum(_lookups(view) for view in flatten(views))
+
+
+def lookups_beyond_head(view: View[Any]) -> int:
+    """Return the cost of reading `view` together with the head of the board, without that of the head."""
+    return lookups(_HEAD, view) - lookups(_HEAD)
 
 
 def _lookups(view: View[Any]) -> int:

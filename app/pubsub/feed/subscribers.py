@@ -37,6 +37,11 @@ class Subscribers:
         return sum(map(len, self._mailboxes.values()))
 
     @property
+    def has_views_beyond_head(self) -> bool:
+        """Whether any view other than the head has subscribers."""
+        return len(self._mailboxes) > (HEAD in self._mailboxes)
+
+    @property
     def views_beyond_head(self) -> list[View[Any]]:
         """The subscribed views other than the head."""
         return [view for view in self._mailboxes if view != HEAD]

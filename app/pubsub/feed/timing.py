@@ -20,8 +20,8 @@ class FeedTiming:
         closing_delay: The last read of a window happens this long after its end, because commits may be in flight.
         idle_timeout: A feed that was not used for this long is released.
         read_timeout: A read that takes longer than this counts as failed.
-        max_lookups_per_read: The cost of the views beyond the head that one call to a store reads together, and the
-            most that one subscription may ask for.
+        max_lookups_per_read: The maximum cost of the views beyond the head that one call to a store reads together,
+            and that one subscription may ask for.
         max_pass_seconds: The views of a board are too expensive if the reads of all of them take longer than this.
         max_slow_passes: After so many passes in a row that took too long, the most expensive views are dropped.
         max_failing_seconds: So are they when views, but not the head, could not be read for this long.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from app.domain.boards.view_cost import lookups
+from app.domain.boards.view_cost import lookups_beyond_head
 from app.domain.boards.views import View
 from app.domain.errors import RateLimited
 from app.domain.networks import AddressCounts
@@ -34,7 +34,7 @@ class ViewLimits:
         max_views: Views beyond the head, of all boards and owners.
         max_views_per_address: Views of one client address.
         max_views_per_user: Views of one authenticated user.
-        max_lookups_per_board: The cost of all views of one board together, see `lookups`.
+        max_lookups_per_board: The cost of all views of one board together, see `lookups_beyond_head`.
     """
 
     max_views: int = 20_000
@@ -152,7 +152,7 @@ class ViewBudget:
         """
         charge = self._charges.get((owners, board, view))
         if charge is None:
-            charge = Charge(owners, board, view, lookups(view), owners.payer, self._transfer)
+            charge = Charge(owners, board, view, lookups_beyond_head(view), owners.payer, self._transfer)
             self._check_owner(charge.payer)
             self._evict_for(charge, self._charges.values(), len(self), self.limits.max_views, lambda _: 1)
             on_board, max_lookups = self._by_board.get(board, ()), self.limits.max_lookups_per_board

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from app.domain.boards.board import Board, Page, Source, Version
-from app.domain.boards.view_cost import lookups
+from app.domain.boards.view_cost import lookups_beyond_head
 from app.domain.boards.views import View
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
@@ -90,7 +90,7 @@ class ViewReads:
 
     def notify_changed(self, version: Version) -> None:
         """Read all views again, unless they have `version` already."""
-        if self._subscribers.views_beyond_head and not self._covers(version):
+        if self._subscribers.has_views_beyond_head and not self._covers(version):
             self._announced = version
             self._wake.set()
 
@@ -134,7 +134,7 @@ class ViewReads:
             return self._retry_at
         if self._unread or self._remaining:
             return -math.inf
-        if (self._announced is not None or self._reread_due) and self._subscribers.views_beyond_head:
+        if (self._announced is not None or self._reread_due) and self._subscribers.has_views_beyond_head:
             return self._next_pass_at
         return math.inf
 
@@ -176,14 +176,14 @@ class ViewReads:
     def _take_slice(self) -> list[View[Any]]:
         """Take views from the queues that may be read together; at least one, however expensive."""
         views: list[View[Any]] = []
-        cost = lookups(HEAD)
+        cost = 0
         # In turns, so that new watchers do not wait for a whole pass, and cannot keep it from being completed.
         queues = (self._unread, self._remaining) if self._unread_first else (self._remaining, self._unread)
         self._unread_first = not self._unread_first
         for queue in queues:
             while queue:
                 view = next(iter(queue))
-                more = lookups(view)
+                more = lookups_beyond_head(view)
                 if views and cost + more > self._timing.max_lookups_per_read:
                     return views
                 self._unread.pop(view, None)
