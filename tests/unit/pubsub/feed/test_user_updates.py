@@ -84,7 +84,7 @@ async def test_what_moves_below_the_head_reaches_those_who_watch_there() -> None
         assert watcher.last.standing.rank == 149  # later than those with 852, which is player 148
 
 
-async def test_a_thousand_watched_players_cost_one_read_of_the_head_and_six_slices_per_change() -> None:
+async def test_a_thousand_watched_players_cost_one_read_of_the_head_and_five_slices_per_change() -> None:
     async with running_hub() as hub_fixture:
         for user in range(1000):
             hub_fixture.boards.put(hub_fixture.board, user, user)
@@ -98,9 +98,9 @@ async def test_a_thousand_watched_players_cost_one_read_of_the_head_and_six_slic
         before = counters.reads, counters.view_reads
         await hub_fixture.score(0, 5000)
         await settle()
-        assert (counters.reads, counters.view_reads) == (before[0] + 1, before[1] + 6)
+        assert (counters.reads, counters.view_reads) == (before[0] + 1, before[1] + 5)
         assert all(len(watcher.seen) == 2 for watcher in watchers)
-        slices = hub_fixture.boards.views[-6:]
+        slices = hub_fixture.boards.views[-5:]
         assert sum(len(views) - 1 for views in slices) == 1000
 
 
