@@ -109,18 +109,28 @@ async def expensive_views(attacker: Attacker) -> None:
         documents.append(f"subscription {{ leaderboardUpdates {{ leaderboard {{ {fields} }} }} }}")
     async with AsyncExitStack() as stack:
         for first in range(0, len(documents), 20):
-            client = await stack.enter_async_context(
-                connected(attacker.socket_url, additional_headers=attacker.headers)
-            )
-            for number, document in enumerate(documents[first : first + 20]):
-                await client.subscribe(document, id=str(number))
-                message = await client.hear()
-                while message["id"] != str(number):
-                    message = await client.hear()
-                attacker.result.count(
-                    message["payload"][0]["extensions"]["code"] if message["type"] == "error" else message["type"]
-                )
+            try:
+                await _subscribe(attacker, stack, documents[first : first + 20])
+            except (WebSocketException, OSError) as error:
+                attacker.result.count(_refusal(error))
         await attacker.hold()
+
+
+async def _subscribe(attacker: Attacker, stack: AsyncExitStack, documents: Sequence[str]) -> None:
+    """Start subscriptions on one socket, and count their first answers."""
+    client = await stack.enter_async_context(connected(attacker.socket_url, additional_headers=attacker.headers))
+    for number, document in enumerate(documents):
+        await client.subscribe(document, id=str(number))
+        message = await client.hear()
+        while message["id"] != str(number):
+            message = await client.hear()
+        is_error = message["type"] == "error"
+        attacker.result.count(message["payload"][0]["extensions"]["code"] if is_error else message["type"])
+
+
+def _refusal(error: Exception) -> object:
+    """Return the close code of a socket that was refused, else the kind of the error."""
+    return getattr(getattr(error, "rcvd", None), "code", type(error).__name__)
 
 
 async def questions_for_the_past(attacker: Attacker) -> None:
@@ -148,7 +158,7 @@ async def sockets_and_streams(attacker: Attacker) -> None:
                 await stack.enter_async_context(connected(attacker.socket_url, additional_headers=attacker.headers))
                 attacker.result.count("socket")
             except (WebSocketException, OSError) as error:
-                attacker.result.count(getattr(getattr(error, "rcvd", None), "code", type(error).__name__))
+                attacker.result.count(_refusal(error))
         for _ in range(attacker.size):
             body = {"query": "subscription { leaderboardUpdates { kind } }"}
             accept = {"accept": "multipart/mixed;subscriptionSpec=1.0"}
