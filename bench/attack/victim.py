@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -128,13 +129,13 @@ class Victims:
             raise RuntimeError(str(outcome))
         return outcome["user"]["id"], outcome["newScore"]
 
-    async def _post(self, query: str, given: dict[str, object], token: str) -> dict[str, dict[str, object]]:
+    async def _post(self, query: str, given: dict[str, object], token: str) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {token}", "x-forwarded-for": self._address}
         reply = await self._http.post("/graphql", json={"query": query, "variables": {"input": given}}, headers=headers)
         body = reply.json()
         if "errors" in body:
             raise RuntimeError(str(body["errors"]))
-        data: dict[str, dict[str, object]] = body["data"]
+        data: dict[str, Any] = body["data"]
         return data
 
 
