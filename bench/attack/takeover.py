@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -244,7 +244,7 @@ class Attack:
     """
 
     name: str
-    run: Callable[[Attacker], Awaitable[None]]
+    run: Callable[[Attacker], Coroutine[Any, Any, None]]
     shares_address: bool = False
 
 

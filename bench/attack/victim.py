@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,7 +129,7 @@ class Victims:
             raise RuntimeError(str(outcome))
         return outcome["user"]["id"], outcome["newScore"]
 
-    async def _post(self, query: str, given: dict[str, object], token: str) -> dict[str, Any]:
+    async def _post(self, query: str, given: Mapping[str, object], token: str) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {token}", "x-forwarded-for": self._address}
         reply = await self._http.post("/graphql", json={"query": query, "variables": {"input": given}}, headers=headers)
         body = reply.json()

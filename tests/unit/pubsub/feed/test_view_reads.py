@@ -134,12 +134,14 @@ async def test_a_new_watcher_does_not_wait_for_a_whole_pass() -> None:
         for number in range(50):
             compare(hub_fixture, 100 * number)
         await hub_fixture.clock.advance(1)
-        hub_fixture.boards.before_views = lambda: hub_fixture.clock.jump(0.01)
+        hold = hub_fixture.boards.hold_views = asyncio.Event()
         await hub_fixture.score(1, 10)
-        for _ in range(20):
-            await asyncio.sleep(0)  # The pass has begun.
+        await settle()  # The first slice of the pass is on its way.
         hub_fixture.boards.views.clear()
         newcomer = follow(hub_fixture, 1)
+        await settle()
+        hub_fixture.boards.hold_views = None
+        hold.set()
         await settle()
         assert newcomer.last.standing.score == 10
         slices = slices_of(hub_fixture.boards.views)
