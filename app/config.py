@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     rate_limit_anonymous_per_address: int = Field(100, ge=1)
     rate_limit_refused_per_address: int = Field(100, ge=1)
     rate_limit_network_factor: int = Field(16, ge=1, le=65_536)
+    rate_limit_connections_per_address: int = Field(600, ge=1)
     rate_limit_global_per_second: int = Field(10_000, ge=1)
     rate_limit_block_overruns: int = Field(100, ge=1)
     rate_limit_block_seconds: int = Field(300, ge=1, le=86_400)
@@ -118,7 +119,15 @@ class Settings(BaseSettings):
     max_lookups_per_operation: int = Field(1000, ge=1)
     max_lookups_per_change: int = Field(200, ge=1)
 
+    max_views: int = Field(20_000, ge=1)
+    max_views_per_address: int = Field(1000, ge=1)
+    max_views_per_user: int = Field(60, ge=1)
+    max_lookups_per_board: int = Field(20_000, ge=1)
+
+    max_streams: int = Field(1000, ge=1)
+    max_streams_per_address: int = Field(200, ge=1)
     ws_max_connections: int = Field(10_000, ge=1)
+    ws_max_connections_per_address: int = Field(200, ge=1)
     ws_max_connections_per_user: int = Field(3, ge=1)
     ws_max_operations: int = Field(20, ge=1)
     ws_heartbeat_interval: float = Field(30, gt=0)

@@ -10,6 +10,7 @@ from typing import TypeVar
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role, SubjectIds
 from app.execution import Dependencies
+from app.pubsub.feed.view_budget import Owner, ViewOwners
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
 from app.services.cacheable import Cacheable
@@ -91,6 +92,7 @@ class Context:
         caller: The authenticated user; None for an anonymous request, and for an execution that many viewers share.
         address: The client's network address; empty for a shared execution.
         dependencies: Collects what the result depends on, if it may be cached; None otherwise.
+        shared_owners: The owners of a shared execution; None for an execution of the caller's own.
     """
 
     services: Services
@@ -99,6 +101,17 @@ class Context:
     user_agent: str | None = None
     request_id: str = ""
     dependencies: Dependencies | None = None
+    shared_owners: ViewOwners | None = None
+
+    @property
+    def owner(self) -> Owner:
+        """Whom the caller's views of boards are charged to."""
+        return Owner(self.address, None if self.caller is None else self.caller.user_id)
+
+    @property
+    def owners(self) -> ViewOwners:
+        """The owners of this execution."""
+        return self.shared_owners or ViewOwners(self.owner)
 
     def cached(self, result: Cacheable[T]) -> T:
         """Return the value that one root field is made of, and add its dependencies: see `Dependencies.add`."""

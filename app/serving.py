@@ -69,7 +69,7 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
     schema = build_schema()
     engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id)
-    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
+    multiplexer = SubscriptionMultiplexer(engine, contexts.shared)
     admission = Admission(
         app.rate_limiter,
         activities_of(schema),
@@ -85,7 +85,14 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
         slots=RunningSlots(app.running_operations),
     )
     streams: Streams[Context] = Streams(
-        engine, multiplexer, app.stopping, render_error=render_error, validity=until_invalid
+        engine,
+        multiplexer,
+        app.stopping,
+        render_error=render_error,
+        validity=until_invalid,
+        owner_of=lambda context: context.owner,
+        max_streams=settings.max_streams,
+        max_streams_per_address=settings.max_streams_per_address,
     )
     response_cache = (
         ResponseCache(contexts.public, settings.response_cache_bytes) if settings.response_cache_bytes else None
@@ -130,6 +137,7 @@ def _connections(app: App) -> Connections:
     )
     limits = SocketLimits(
         max_sockets=settings.ws_max_connections,
+        max_sockets_per_address=settings.ws_max_connections_per_address,
         max_operations=settings.ws_max_operations,
         init_timeout=settings.ws_init_timeout,
         idle_timeout=settings.ws_idle_timeout,

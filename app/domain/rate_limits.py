@@ -110,6 +110,9 @@ class BlockingRule(NamedTuple):
     block_seconds: int
 
 
+DEFAULT_CONNECTIONS = Limit("connections", "connections", 600, MINUTE)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """All limits of an installation.
@@ -121,6 +124,7 @@ class Limits:
         service_wide: The limit of all clients together.
         blocking: When a user, or an address without a user, is blocked.
         aggregate_factor: A /48 network of IPv6 may have this many times what one address may have.
+        connections: The limit of each address for WebSocket handshakes.
     """
 
     user: Mapping[Activity, Limit]
@@ -129,6 +133,12 @@ class Limits:
     service_wide: Limit
     blocking: BlockingRule
     aggregate_factor: int = 16
+    connections: Limit = DEFAULT_CONNECTIONS
+
+    def connection_hit(self, address: str) -> Hit:
+        """Return the charges of a WebSocket handshake, whoever authenticates on the socket later; nobody is blocked."""
+        charges = [_charge(limit, subject, 1) for limit, subject in self._by_network(self.connections, address)]
+        return Hit((), (*charges, _charge(self.service_wide, "", 1)))
 
     def hit(self, caller: Caller | None, address: str, costs: Mapping[Activity, int]) -> Hit:
         """Return the charges of a request.

@@ -16,8 +16,9 @@ from broadcaster import Broadcast
 from app.domain.boards.board import TOP, Board, BoardUpdate, Page, board_of
 from app.domain.boards.overtaking import UserChange
 from app.domain.boards.periods import Period
+from app.domain.boards.view_cost import lookups_beyond_head
 from app.domain.boards.views import Around, Head, Player, S, Slice, View, with_extra_views
-from app.domain.errors import ServiceUnavailable
+from app.domain.errors import BadUserInput, ServiceUnavailable
 from app.domain.players.milestones import Milestone
 from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import (
@@ -35,9 +36,11 @@ from app.pubsub.feed.clock import Clock
 from app.pubsub.feed.counters import FeedCounters
 from app.pubsub.feed.diff import board_update, user_change
 from app.pubsub.feed.feed import Feed
-from app.pubsub.feed.mailboxes import DropOldestQueue
+from app.pubsub.feed.mailboxes import DropOldestQueue, LatestValue
 from app.pubsub.feed.shared_page import SharedPage
+from app.pubsub.feed.subscribers import HEAD
 from app.pubsub.feed.timing import FeedTiming
+from app.pubsub.feed.view_budget import ViewBudget, ViewLimits, ViewOwners
 
 U = TypeVar("U")
 
@@ -56,8 +59,10 @@ class Hub:
         *,
         clock: Clock,
         timing: FeedTiming | None = None,
+        view_limits: ViewLimits | None = None,
     ) -> None:
         self.counters = FeedCounters()
+        self.budget = ViewBudget(view_limits)
         self._reader = reader
         self._broadcast = broadcast
         self._clock = clock
@@ -162,7 +167,12 @@ class Hub:
             feed.invalidate()
 
     def watch(
-        self, category: str, period: Period, view: Slice | Around, extra_views: Sequence[View[Page]] = ()
+        self,
+        category: str,
+        period: Period,
+        view: Slice | Around,
+        extra_views: Sequence[View[Page]] = (),
+        owners: ViewOwners | None = None,
     ) -> AsyncGenerator[BoardUpdate, None]:
         """Watch a slice of the open board's head, or the entries around a user, together with `extra_views`.
 
@@ -175,12 +185,17 @@ class Hub:
             period: A period of which the category keeps boards.
             view: What to watch. Around a user without a score there are no entries.
             extra_views: Views of the same board to read at the same version.
+            owners: Whom views beyond the head are charged to; None charges them to nobody in particular.
 
         Raises:
             ValueError: `view` is a slice that reaches beyond the head.
+            BadUserInput: From the iterator: the views are too expensive for one subscription.
+            RateLimited: From the iterator, at any time: there is no room for views of these owners.
         """
         if isinstance(view, Around):
-            return self._watch(category, period, with_extra_views(view, extra_views), lambda page: page, board_update)
+            return self._watch(
+                category, period, with_extra_views(view, extra_views), lambda page: page, board_update, owners
+            )
         if not view.is_in_head:
             raise ValueError(f"a slice to watch must be within the first {TOP} entries: {view}")
         return self._watch(
@@ -189,11 +204,18 @@ class Hub:
             with_extra_views(Head(), extra_views),
             lambda head: head.page_of_head(view.limit, view.offset),
             board_update,
+            owners,
         )
 
-    def watch_user(self, user_id: UUID, category: str, period: Period) -> AsyncGenerator[UserChange, None]:
-        """Watch one user's score and rank on the open board: a SNAPSHOT, then an UPDATE per change."""
-        return self._watch(category, period, Player(user_id), lambda view: view, user_change)
+    def watch_user(
+        self, user_id: UUID, category: str, period: Period, owners: ViewOwners | None = None
+    ) -> AsyncGenerator[UserChange, None]:
+        """Watch one user's score and rank on the open board: a SNAPSHOT, then an UPDATE per change.
+
+        Raises:
+            RateLimited: From the iterator, at any time: there is no room for views of these owners.
+        """
+        return self._watch(category, period, Player(user_id), lambda view: view, user_change, owners)
 
     async def watch_milestones(self, user_id: UUID | None = None) -> AsyncGenerator[Milestone, None]:
         """Watch the milestones of one user, or of all, from now on. A slow reader misses the oldest ones."""
@@ -214,12 +236,21 @@ class Hub:
         view: View[S],
         visible_part: Callable[[S], S],
         message: Callable[[S | None, S, bool], U | None],
+        owners: ViewOwners | None,
     ) -> AsyncGenerator[U, None]:
+        max_lookups = self._timing.max_lookups_per_read
+        if lookups_beyond_head(view) > max_lookups:
+            raise BadUserInput(
+                f"One subscription must show at most about {max_lookups} selected users and neighbours of users."
+            )
+        owners = owners or ViewOwners()
         while not self._closed:
             feed = self._feed(category, period)
             mailbox = feed.attach(view)
             shown: S | None = None
             try:
+                if view != HEAD:
+                    self._charge(owners, feed, view, mailbox)
                 async for newest in mailbox:
                     state = visible_part(newest)
                     update = message(shown, state, mailbox.closed)
@@ -227,7 +258,15 @@ class Hub:
                         shown = state
                         yield update
             finally:
+                self.budget.remove(owners, feed.board.key, view, mailbox)
                 feed.detach(view, mailbox)
+
+    def _charge(self, owners: ViewOwners, feed: Feed, view: View[S], mailbox: LatestValue[S]) -> None:
+        def drop(error: Exception) -> None:
+            feed.detach(view, mailbox)  # At once: its reader may be slow to notice.
+            mailbox.fail(error)
+
+        self.budget.add(owners, feed.board.key, view, mailbox, drop)
 
     def _open_feed(self, category: str, period: Period) -> Feed | None:
         """Return the feed of the board that is open now, if there is one."""
@@ -238,7 +277,7 @@ class Hub:
         feed = self._open_feed(category, period)
         if feed is None:
             board = board_of(category, period, self._clock.now())
-            feed = Feed(board, self._reader, self._clock, self._timing, self.counters)
+            feed = Feed(board, self._reader, self._clock, self._timing, self.counters, self.budget)
             self._feeds[board.key] = self._open_feeds[category, period] = feed
             self._new_feeds.put_nowait(feed)
         return feed

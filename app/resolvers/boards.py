@@ -109,7 +109,7 @@ class BoardSubscriptionFields:
         board = services.board_queries.board(kind, period)
         view = page_view(limit) if around_user_id is None else around_view(around_user_id, radius, "aroundUserId")
         query = BoardQuery(kind, board, view, nested_views(info, board, "leaderboard"))
-        async with aclosing(services.live_updates.board(query)) as updates:
+        async with aclosing(services.live_updates.board(query, info.context.owners)) as updates:
             async for update in updates:
                 yield LeaderboardUpdate.of(update, query)
 
@@ -127,7 +127,8 @@ class BoardSubscriptionFields:
         period: PeriodOf = Period.ALL_TIME,
     ) -> AsyncGenerator[UserUpdate, None]:
         """Watch a user's standing."""
-        changes = info.context.services.live_updates.user(parse_id("userId", user_id), category, period)
+        context = info.context
+        changes = context.services.live_updates.user(parse_id("userId", user_id), category, period, context.owners)
         async with aclosing(changes):
             async for change in changes:
                 yield UserUpdate.of(change)

@@ -11,6 +11,7 @@ from app.domain.errors import Unauthenticated
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
 from app.execution import Dependencies
+from app.pubsub.feed.view_budget import ViewOwners
 from app.transport.middleware.client_address import TrustedProxies, client_address
 from app.wiring import App
 
@@ -54,6 +55,12 @@ class Contexts:
         headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
         return await self._context(scope, headers, headers.get(b"authorization"))
 
+    async def admit_socket(self, scope: Mapping[str, Any]) -> str:
+        """Count a WebSocket handshake against the limits of its address, and return that. Raises RateLimited."""
+        address = client_address(scope, self._proxies)
+        await self._app.rate_limiter.charge_connection(address)
+        return address
+
     async def from_socket(self, scope: Mapping[str, Any], payload: Mapping[str, Any]) -> Context:
         """Return the context of a socket, by `authorization` in the `connection_init` payload or the handshake."""
         headers = {name: value for name, value in scope["headers"] if name in _USED_HEADERS}
@@ -93,6 +100,10 @@ class Contexts:
     def public(self, dependencies: Dependencies | None = None) -> Context:
         """Return the context of an execution that many viewers share. Its resolvers add to `dependencies`."""
         return Context(self._services, dependencies=dependencies)
+
+    def shared(self, owners: ViewOwners) -> Context:
+        """Return the context of a subscription that many viewers share; its views are charged to `owners`."""
+        return Context(self._services, shared_owners=owners)
 
     async def _context(
         self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes], authorization: bytes | None

@@ -27,6 +27,7 @@ def rate_limits_of(settings: Settings) -> Limits | None:
         service_wide=Limit("everybody", "requests of all clients together", settings.rate_limit_global_per_second, 1),
         blocking=BlockingRule(settings.rate_limit_block_overruns, MINUTE, settings.rate_limit_block_seconds),
         aggregate_factor=settings.rate_limit_network_factor,
+        connections=Limit("connections", "connections", settings.rate_limit_connections_per_address, MINUTE),
     )
 
 

@@ -12,6 +12,7 @@ from app.domain.ids import uuid7
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.pubsub.feed.clock import SystemClock
+from app.pubsub.feed.view_budget import ViewLimits
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
@@ -82,6 +83,8 @@ async def create_read_services(
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = RedisOrPostgresReader(
         RedisReader(stores.board_index, profiles, runtime),
+        RedisReader(stores.feed_views_index, profiles, runtime),
+        RedisReader(stores.query_views_index, profiles, runtime),
         PostgresReader(stores.replicas, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
@@ -90,7 +93,13 @@ async def create_read_services(
         lambda: stores.database.breaker.is_open,
         runtime,
     )
-    hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime))
+    view_limits = ViewLimits(
+        settings.max_views,
+        settings.max_views_per_address,
+        settings.max_views_per_user,
+        settings.max_lookups_per_board,
+    )
+    hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime), view_limits=view_limits)
     caches_outdated.connect(profiles.invalidate_all)
     for signal in (caches_outdated, boards_replaced, copies_changed, stores.availability_changed):
         signal.connect(hub.invalidate)

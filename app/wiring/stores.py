@@ -11,6 +11,7 @@ from app.config import Settings
 from app.runtime import Runtime
 from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
+from app.stores.bulk_redis import BulkRedisCaller
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.redis_clients import open_cluster, open_redis
@@ -20,6 +21,12 @@ from app.stores.signal import Signal
 MIN_HOUSEKEEPING_TIMEOUT = 3.0
 """The minimum timeout of housekeeping calls to Redis, in seconds: one call writes a thousand rows."""
 
+MIN_BULK_TIMEOUT = 1.0
+"""The minimum timeout of a read of many views, in seconds."""
+
+MAX_CONCURRENT_BULK_READS = 2
+"""Reads of many views at a time: for feeds, and as many again for queries, so that neither waits for the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
@@ -27,6 +34,8 @@ class Stores:
 
     Attributes:
         replicas: For reads that may be slightly behind the primary.
+        feed_views_index: The board index for the views of feeds beyond the head, see `BulkRedisCaller`.
+        query_views_index: The board index for queries of many views, see `BulkRedisCaller`.
         housekeeping_index: The board index for housekeeping, which moves many rows per call and has a longer timeout.
         index_loader: Loads whole categories, with the same timeout as `housekeeping_index`.
         availability_changed: Called when PostgreSQL or Redis becomes unavailable or available again.
@@ -38,6 +47,8 @@ class Stores:
     redis_caller: RedisCaller
     keys: RedisKeys
     board_index: BoardIndex
+    feed_views_index: BoardIndex
+    query_views_index: BoardIndex
     housekeeping_index: BoardIndex
     index_loader: IndexLoader
     availability_changed: Signal
@@ -52,10 +63,15 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     redis = _command_client(settings, stack)
     redis_breaker = CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed)
     redis_caller = RedisCaller(redis_breaker, reads_while_read_only=False)
-    housekeeping_timeout = max(MIN_HOUSEKEEPING_TIMEOUT, settings.redis_timeout)
-    housekeeping_redis = _command_client(settings.model_copy(update={"redis_timeout": housekeeping_timeout}), stack)
+    bulk_redis = _command_client(settings, stack, MIN_BULK_TIMEOUT)
+    housekeeping_redis = _command_client(settings, stack, MIN_HOUSEKEEPING_TIMEOUT)
     housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime))
     keys = RedisKeys(settings.redis_prefix)
+
+    def bulk_index(name: str) -> BoardIndex:
+        breaker = CircuitBreaker(name, REDIS_FAILURES, runtime)
+        caller = BulkRedisCaller(breaker, redis_caller, redis.ping, max_concurrent=MAX_CONCURRENT_BULK_READS)
+        return BoardIndex(bulk_redis, caller, keys, runtime)
 
     return Stores(
         database,
@@ -64,16 +80,18 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         redis_caller,
         keys,
         BoardIndex(redis, redis_caller, keys, runtime),
+        bulk_index("redis for views of feeds"),
+        bulk_index("redis for views of queries"),
         BoardIndex(housekeeping_redis, housekeeping_caller, keys, runtime),
         IndexLoader(housekeeping_redis, housekeeping_caller, keys),
         availability_changed,
     )
 
 
-def _command_client(settings: Settings, stack: AsyncExitStack) -> Redis:
+def _command_client(settings: Settings, stack: AsyncExitStack, min_timeout: float = 0) -> Redis:
     assert settings.redis_url is not None
     open_client = open_cluster if settings.redis_cluster_enabled else open_redis
-    redis = open_client(settings.redis_url, timeout=settings.redis_timeout)
+    redis = open_client(settings.redis_url, timeout=max(min_timeout, settings.redis_timeout))
     stack.push_async_callback(redis.aclose)
     return redis
 

@@ -1,17 +1,27 @@
-"""Attack a server that is started for this purpose: `python -m bench.attack [number of documents]`.
+"""Attack servers that are started for this purpose.
 
-Rate limits are off, because otherwise they would refuse nearly all requests. The exit code is 1 after a response 5xx, a
-socket that was closed without a code (1006), a stack trace in a response or in the log, or an iteration of the event
-loop of more than 50 ms.
+    python -m bench.attack [--documents 1000] [--seconds 10] [--players 2000] [--only views sockets …]
+
+First hostile requests are sent to a server without rate limits, which would refuse nearly all of them. The exit code is
+1 after a response 5xx, a socket that was closed without a code (1006), a stack trace in a response or in the log, or an
+iteration of the event loop of more than 50 ms.
+
+Then one address at a time demands too much of a server with its default limits, while a writer and a watcher at other
+addresses go on as before. The exit code is 1 if an update is lost, a write fails, a circuit breaker opens, a newcomer
+is refused, or the victims wait more than twice as long as before.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -19,9 +29,11 @@ from typing import IO
 import httpx2
 
 from app.config import Settings
+from app.embedded import Stores
 from app.models.migrate import upgrade
 from bench.attack.report import ScenarioResult
 from bench.attack.scenarios import Target, attack
+from bench.attack.takeover import ATTACKS, HEADER, take_over
 from bench.reporting.machine import describe
 from bench.reporting.report import Report
 from bench.subjects.stores import create_database, private_stores
@@ -32,14 +44,14 @@ MAX_LOOP_LAG = 0.05
 START_TIMEOUT = 30.0
 
 
-def start(settings: Settings, listener: socket.socket, log: IO[str]) -> subprocess.Popen[str]:
-    """Start the server, which listens on `listener` and writes its log to `log`."""
+def start(settings: Settings, listener: socket.socket, log: IO[str], more: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start the server with `more` settings, which listens on `listener` and writes its log to `log`."""
     environment = os.environ | {
         "LISTEN_FD": str(listener.fileno()),
         "DATABASE_URL": settings.database_url or "",
         "REDIS_URL": settings.redis_url or "",
         "REDIS_PREFIX": settings.redis_prefix,
-        "RATE_LIMIT_ENABLED": "false",
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, "-m", "bench.attack.server"],
@@ -61,23 +73,70 @@ async def attack_server(url: str, settings: Settings, documents: int) -> list[Sc
         )
 
 
-def run(documents: int) -> int:
-    """Run the whole attack and return the exit code."""
+def send_hostile_requests(stores: Stores, documents: int) -> int:
+    """Run the attack without rate limits, and return the exit code."""
     report = Report("Attack", describe())
-    with private_stores() as stores, socket.create_server(("127.0.0.1", 0)) as listener, TemporaryFile("w+") as log:
-        database = create_database(stores, "attack")
+    with server(stores, "attack", {"RATE_LIMIT_ENABLED": "false"}) as attacked:
+        results = asyncio.run(attack_server(attacked.url, attacked.settings, documents))
+    return judge(report, results, attacked.logged, attacked.max_lag)
+
+
+def take_the_service_away(stores: Stores, only: Sequence[str], seconds: float, size: int, players: int) -> int:
+    """Run the attacks on the service of others, and return the exit code."""
+    report = Report("Attacks on the service of others", describe())
+    more = {"TRUSTED_PROXIES": "127.0.0.1", "FRAUD_ENABLED": "false"}
+    with server(stores, "takeover", more, players) as attacked:
+        outcomes = []
+        for name in only:
+            print(f"... {name}", file=sys.stderr)
+            outcomes.append(asyncio.run(take_over(name, attacked.url, attacked.settings, seconds=seconds, size=size)))
+    report.table("What the victims met", HEADER, [outcome.row() for outcome in outcomes])
+    for outcome in outcomes:
+        answers = ", ".join(f"{answer}: {count}" for answer, count in outcome.answers.items())
+        report.note(f"Answers to {outcome.name}: {answers}")
+    return int(any(outcome.broken or outcome.slowed for outcome in outcomes))
+
+
+@dataclass
+class AttackedServer:
+    """A running server, and after its end what was found in its log and its loop."""
+
+    url: str
+    settings: Settings
+    logged: int = 0
+    max_lag: float = 0.0
+
+
+@contextmanager
+def server(stores: Stores, name: str, more: Mapping[str, str], players: int = 0) -> Iterator[AttackedServer]:
+    """Run a server with a database of its own during the block."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener, TemporaryFile("w+") as log:
+        database = create_database(stores, name)
         upgrade(database.url)
         settings = settings_for(database.url, stores.redis_url)
-        server = start(settings, listener, log)
+        if players:
+            seed(settings, players)
+        process = start(settings, listener, log, more)
+        attacked = AttackedServer(f"http://127.0.0.1:{listener.getsockname()[1]}", settings)
         try:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            results = asyncio.run(attack_server(url, settings, documents))
+            yield attacked
         finally:
-            server.terminate()
-            output, _ = server.communicate(timeout=START_TIMEOUT)
-        log.seek(0)
-        logged = sum('"exception"' in line or "Traceback" in line for line in log)
-    return judge(report, results, logged, float(output))
+            process.terminate()
+            output, _ = process.communicate(timeout=START_TIMEOUT)
+            log.seek(0)
+            attacked.logged = sum('"exception"' in line or "Traceback" in line for line in log)
+            attacked.max_lag = float(output)
+
+
+def seed(settings: Settings, players: int) -> None:
+    """Add players with a history of a month."""
+    environment = os.environ | {
+        "DATABASE_URL": settings.database_url or "",
+        "REDIS_URL": settings.redis_url or "",
+        "REDIS_PREFIX": settings.redis_prefix,
+    }
+    command = [sys.executable, "-m", "app.cli", "seed", "--users", str(players), "--days", "30"]
+    subprocess.run([*command, "--actions", str(2 * players)], env=environment, check=True, stdout=sys.stderr)
 
 
 def judge(report: Report, results: list[ScenarioResult], logged: int, max_lag: float) -> int:
@@ -92,5 +151,25 @@ def judge(report: Report, results: list[ScenarioResult], logged: int, max_lag: f
     return int(bool(faults or traces or logged or max_lag > MAX_LOOP_LAG))
 
 
+def main() -> int:
+    """Run everything that is asked for, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.attack", description=__doc__.partition("\n")[0])
+    parser.add_argument("--documents", type=int, default=1000, help="hostile documents; 0: no hostile requests")
+    parser.add_argument("--seconds", type=float, default=10, help="how long each attack on the others is measured")
+    parser.add_argument(
+        "--size", type=int, default=60, help="subscriptions, sockets, streams or documents of an attack"
+    )
+    parser.add_argument("--players", type=int, default=2000, help="players on the board")
+    parser.add_argument("--only", nargs="*", choices=ATTACKS, default=list(ATTACKS), help="attacks on the others")
+    arguments = parser.parse_args()
+    with private_stores() as stores:
+        failed = arguments.documents and send_hostile_requests(stores, arguments.documents)
+        if arguments.only:
+            failed |= take_the_service_away(
+                stores, arguments.only, arguments.seconds, arguments.size, arguments.players
+            )
+    return int(failed)
+
+
 if __name__ == "__main__":
-    sys.exit(run(int(sys.argv[1]) if len(sys.argv) > 1 else 1000))
+    sys.exit(main())

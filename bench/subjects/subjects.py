@@ -77,6 +77,8 @@ class Service:
             "MAX_RUNNING_OPERATIONS": str(UNREACHABLE_LIMIT),
             "MAX_RUNNING_OPERATIONS_PER_USER": str(UNREACHABLE_LIMIT),
             "MAX_RUNNING_OPERATIONS_PER_ADDRESS": str(UNREACHABLE_LIMIT),
+            "WS_MAX_CONNECTIONS_PER_ADDRESS": "20000",
+            "RATE_LIMIT_CONNECTIONS_PER_ADDRESS": "1000000",
             **{f"RATE_LIMIT_{limit}": str(UNREACHABLE_LIMIT) for limit in _LIMITS},
             **{key.upper(): str(value) for key, value in settings.items()},
         }

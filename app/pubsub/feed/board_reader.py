@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from app.domain.boards.board import Board, Version
+from app.domain.boards.board import Board, Page, Version
 from app.domain.boards.views import State, View
 
 
 class BoardReader(Protocol):
-    """Reads boards for feeds. Both calls end within a bounded time, whatever the stores do."""
+    """Reads boards for feeds. Every call ends within a bounded time, whatever the stores do."""
+
+    async def read_head(self, board: Board) -> Page:
+        """Read the head of the board, in one small call to a store that no other read delays.
+
+        Raises:
+            ServiceUnavailable: Neither store answers.
+        """
+        ...
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """Read the state of each view, in the order of `views` and all of one version, in one call to a store.
@@ -19,7 +27,7 @@ class BoardReader(Protocol):
         process share an epoch.
 
         Raises:
-            ServiceUnavailable: Neither store answers.
+            ServiceUnavailable: Neither store answers, or Redis takes too long for views that are this expensive.
         """
         ...
 

@@ -1,22 +1,30 @@
-"""A feed: one process's copy of one board's head, read once per change for all its subscribers.
+"""A feed: one process's copy of one board, read once per change for all its subscribers.
 
 A change notification says that the board changed, never how. The feed waits for the coalescing time, reads, and puts
 the newest state into the mailboxes of its subscribers. Between notifications it checks the version of the board, so
 that a lost notification delays an update by a second at most.
 
-Guarantees: reads never overlap; within one epoch no older version follows a newer one, whatever the stores answer;
-after the last change every mailbox receives the newest state; a failing read is repeated for as long as the feed has
-subscribers.
+The *head* is read first and alone, by one small call, and delivered at once. All other *views* follow in slices, see
+`ViewReads`: they have their own connections to Redis, so that a head is read between two slices, or during one.
+
+Guarantees:
+
+- However many and however expensive the views are, whether they can be read or not: the head goes on.
+- Reads of the head never overlap, nor do reads of views.
+- A view is read by one call at one version, together with the parts of the head that it shows. A subscriber receives
+  either the head or one view, so every rank in one message comes from one ordering.
+- For each subscriber no older version follows a newer one within an epoch, whatever the stores answer. The head can be
+  at a newer version than a view, and the other way round, for the length of a pass.
+- After the last change every mailbox receives the newest state.
+- A failing read is repeated for as long as the feed has subscribers. While only views fail, only views become stale.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -28,14 +36,15 @@ from app.pubsub.channels.cancellation import obey_cancellation
 from app.pubsub.feed.board_reader import BoardReader
 from app.pubsub.feed.clock import Clock
 from app.pubsub.feed.counters import FeedCounters
-from app.pubsub.feed.diff import with_entries_above
 from app.pubsub.feed.mailboxes import LatestValue
 from app.pubsub.feed.pending_reads import PendingReads
 from app.pubsub.feed.read_schedule import ReadSchedule
 from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.feed.subscribers import HEAD, Subscribers
 from app.pubsub.feed.timing import FeedTiming
-from app.pubsub.feed.version_tracker import VersionTracker
+from app.pubsub.feed.version_tracker import VersionRegressed, VersionTracker
+from app.pubsub.feed.view_budget import ViewBudget
+from app.pubsub.feed.view_reads import ViewReads
 
 MAX_SHARED_ENTRIES = 2000
 """How many entries the kept pages of one head may have together: clients choose `limit` and `offset` freely."""
@@ -46,15 +55,17 @@ MAX_REGRESSIONS = 3
 log = structlog.get_logger(__name__)
 
 
-class VersionRegressed(Exception):
-    """A store answered with an older version than before."""
-
-
 class Feed:
     """The head of one board, kept current by `run`, with the mailboxes of the board's subscribers."""
 
     def __init__(
-        self, board: Board, reader: BoardReader, clock: Clock, timing: FeedTiming, counters: FeedCounters
+        self,
+        board: Board,
+        reader: BoardReader,
+        clock: Clock,
+        timing: FeedTiming,
+        counters: FeedCounters,
+        budget: ViewBudget,
     ) -> None:
         self.board = board
         self._ends_at = board.window.ends_at
@@ -65,6 +76,17 @@ class Feed:
         self._schedule = ReadSchedule(timing, clock.monotonic())
         self._subscribers = Subscribers()
         self._versions = VersionTracker()
+        self._views = ViewReads(
+            board,
+            reader,
+            self._subscribers,
+            clock,
+            timing,
+            counters,
+            is_head_current=lambda: self._subscribers.head is not None and not self._schedule.failing,
+            on_newer_version=self._notify_head_changed,
+            on_overload=lambda: budget.relieve(board.key),
+        )
         self._pending_reads = PendingReads()
         self._wake = asyncio.Event()
         self._version_check_due = False
@@ -92,7 +114,13 @@ class Feed:
 
         Without `top_moved` the change is below the head, which concerns the subscribers of other views only.
         """
-        if (top_moved or self._subscribers.views_beyond_head) and not self._versions.covers(version):
+        if top_moved:
+            self._notify_head_changed(version)  # The other views are read once the head was.
+        else:
+            self._views.notify_changed(version)
+
+    def _notify_head_changed(self, version: Version) -> None:
+        if not self._versions.covers(version):
             self._announced = version
             self._wake.set()
 
@@ -166,11 +194,13 @@ class Feed:
     def attach(self, view: View[S]) -> LatestValue[S]:
         """Add a subscriber of `view`. Its mailbox has the known state at once, newer ones follow."""
         mailbox = self._subscribers.attach(view)
+        if view != HEAD and not self._subscribers.has_state(view):
+            self._views.add(view)
         self._wake.set()
         return mailbox
 
     def detach(self, view: View[S], mailbox: LatestValue[S]) -> None:
-        """Remove a subscriber."""
+        """Remove a subscriber. May be repeated."""
         self._subscribers.detach(view, mailbox)
         self._schedule.used_at = self._clock.monotonic()
         self._wake.set()
@@ -186,12 +216,21 @@ class Feed:
 
     async def run(self) -> None:
         """Keep the feed current until its window is over or it has been idle for a while."""
+        async with asyncio.TaskGroup() as group:
+            views = group.create_task(self._views.run())
+            await self._run_head()
+            views.cancel()
+        if self._seconds_to_last_read() <= 0:
+            await self._finish()
+
+    async def _run_head(self) -> None:
+        """Keep the head current until the window is over or the feed has been idle for a while."""
         while True:
             now = self._clock.monotonic()
             if self._seconds_to_last_read() <= 0:
-                return await self._finish()
+                return
             if not self.subscribers and not self._pending_reads and self._schedule.is_idle(now):
-                return None
+                return
             delay = min(self._next_read_at() - now, self._seconds_to_last_read())
             if delay > 0:
                 await self._sleep(delay)
@@ -230,7 +269,7 @@ class Feed:
         return self._reread_due or self._announced is not None
 
     def _next_read_at(self) -> float:
-        due = self._refresh_due or bool(self._subscribers.unread_views)
+        due = self._refresh_due or (self._subscribers.head is None and self.subscribers > 0)
         return self._schedule.next_at(
             check_version=self._version_check_due,
             due=due,
@@ -257,14 +296,17 @@ class Feed:
         self._reread_due = True
         if self.subscribers or self._pending_reads:
             await self._refresh()
-        self._subscribers.finish()
+        self._subscribers.finish_head()
         self.fail_pending_reads()
+        await self._views.finish()
+        self._subscribers.finish()
 
     async def _refresh(self) -> None:
         """Confirm the state, by its version if that suffices, else by a read. Store failures are not raised."""
         started = self._clock.monotonic()
         pending_before = len(self._pending_reads)
         must_read = self._must_read()
+        views_may_be_outdated = self._reread_due or self._schedule.failing
         # Requests recorded so far are served by this refresh; until it finishes, no query is answered from the old
         # state.
         self._refreshing = self._refresh_due or self._version_check_due
@@ -273,14 +315,15 @@ class Feed:
         try:
             async with asyncio.timeout(self._timing.read_timeout):
                 if must_read or not await self._is_unchanged():
-                    await self._read([HEAD, *self._subscribers.views_beyond_head], started)
-                elif unread := self._subscribers.unread_views:
-                    await self._read_new_views([HEAD, *unread], started)
+                    await self._read(started)
         except Exception as error:
+            self._reread_due = views_may_be_outdated
             self._handle_failure(error, started)
         else:
             self._own_writes_read = own_writes
             self._handle_success(started, pending_before)
+            if views_may_be_outdated:
+                self._views.invalidate()
         self._refreshing = False
 
     def _must_read(self) -> bool:
@@ -295,27 +338,16 @@ class Feed:
         except ServiceUnavailable:
             return False
 
-    async def _read_new_views(self, views: Sequence[View[Any]], started: float) -> None:
-        """Read the views of new subscribers; if the board changed meanwhile, have all views read again."""
-        before = self._subscribers.head
-        await self._read(views, started)
-        after = self._subscribers.head
-        if before is None or after is None or before.version != after.version:
-            self._reread_due = True
-
-    async def _read(self, views: Sequence[View[Any]], started: float) -> None:
+    async def _read(self, started: float) -> None:
         self._counters.reads += 1
         self._schedule.tried_at = started
-        states = dict(zip(views, await self._reader.read_views(self.board, views), strict=True))
-        head = states[HEAD]
-        assert isinstance(head, Page)
+        head = await self._reader.read_head(self.board)
         if not self._versions.admit(head.version):
             self._regressions += 1
             if self._regressions >= MAX_REGRESSIONS:
                 self._reader.report_regression(self.board, head.version)
             raise VersionRegressed(f"{self.board.key} is at {head.version}, but a newer version was read before")
-        for view, state in states.items():
-            self._subscribers.publish(view, with_entries_above(state, head))
+        self._subscribers.publish(HEAD, head)
 
     def _handle_success(self, started: float, pending_before: int) -> None:
         head = self._subscribers.head
@@ -328,6 +360,8 @@ class Feed:
         # Queries that arrived during this read may expect a newer version; they keep waiting if a notification came.
         answered = pending_before if self._refresh_due or self._version_check_due else None
         self._pending_reads.answer(head, answered)
+        self._views.notify_changed(head.version)
+        self._views.wake()
 
     def _handle_failure(self, error: Exception, started: float) -> None:
         self._counters.failures += 1

@@ -12,13 +12,14 @@ T = TypeVar("T")
 class LatestValue(Generic[T]):
     """Holds the newest state for one subscriber: a state that was not taken in time is replaced, never queued.
 
-    Iteration waits for the next state, and ends once the mailbox is closed and empty.
+    Iteration waits for the next state, and ends once the mailbox is closed and empty, or with the error it failed with.
     """
 
-    __slots__ = ("_full", "_ready", "_state", "closed")
+    __slots__ = ("_failure", "_full", "_ready", "_state", "closed")
 
     def __init__(self) -> None:
         self.closed = False
+        self._failure: Exception | None = None
         self._full = False
         self._state: T
         self._ready = asyncio.Event()
@@ -35,11 +36,18 @@ class LatestValue(Generic[T]):
         self.closed = True
         self._ready.set()
 
+    def fail(self, error: Exception) -> None:
+        """Accept no further state, and raise `error` from the iteration in place of one that was not taken."""
+        self._failure = error
+        self.close()
+
     def __aiter__(self) -> LatestValue[T]:
         return self
 
     async def __anext__(self) -> T:
-        while not self._full:
+        while self._failure is not None or not self._full:
+            if self._failure is not None:
+                raise self._failure
             if self.closed:
                 raise StopAsyncIteration
             self._ready.clear()

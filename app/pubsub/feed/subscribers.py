@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
@@ -37,14 +37,22 @@ class Subscribers:
         return sum(map(len, self._mailboxes.values()))
 
     @property
+    def has_views_beyond_head(self) -> bool:
+        """Whether any view other than the head has subscribers."""
+        return len(self._mailboxes) > (HEAD in self._mailboxes)
+
+    @property
     def views_beyond_head(self) -> list[View[Any]]:
         """The subscribed views other than the head."""
         return [view for view in self._mailboxes if view != HEAD]
 
-    @property
-    def unread_views(self) -> list[View[Any]]:
-        """The subscribed views that were never read."""
-        return [view for view in self._mailboxes if view not in self._latest]
+    def has(self, view: View[Any]) -> bool:
+        """Whether the view has a subscriber."""
+        return view in self._mailboxes
+
+    def has_state(self, view: View[Any]) -> bool:
+        """Whether the view was read."""
+        return view in self._latest
 
     def attach(self, view: View[S]) -> LatestValue[S]:
         """Add a subscriber of `view`, whose mailbox has the known state at once."""
@@ -55,8 +63,10 @@ class Subscribers:
         return mailbox
 
     def detach(self, view: View[S], mailbox: LatestValue[S]) -> None:
-        """Remove a subscriber, and the state of a view that has no subscriber left."""
-        mailboxes = self._mailboxes[view]
+        """Remove a subscriber, and the state of a view that has no subscriber left. May be repeated."""
+        mailboxes = self._mailboxes.get(view)
+        if mailboxes is None:
+            return
         mailboxes.discard(mailbox)
         if not mailboxes:
             del self._mailboxes[view]
@@ -75,7 +85,15 @@ class Subscribers:
 
     def mark_stale(self) -> None:
         """Publish every page again, marked stale."""
-        for view, state in list(self._latest.items()):
+        self._mark_stale(list(self._latest))
+
+    def mark_stale_beyond_head(self) -> None:
+        """Publish every page except the head again, marked stale."""
+        self._mark_stale([view for view in self._latest if view != HEAD])
+
+    def _mark_stale(self, views: Iterable[View[Any]]) -> None:
+        for view in views:
+            state = self._latest[view]
             if isinstance(state, Page):
                 self.publish(view, replace(state, stale=True))
 
@@ -83,13 +101,20 @@ class Subscribers:
         """Whether any state shows the user."""
         return any(user_id in _users(view, state) for view, state in self._latest.items())
 
+    def finish_head(self) -> None:
+        """Put the newest head into its mailboxes as the last one."""
+        self._finish(HEAD)
+
     def finish(self) -> None:
         """Put the newest state into every mailbox as the last one."""
-        for view, mailboxes in self._mailboxes.items():
-            for mailbox in mailboxes:
-                if view in self._latest:
-                    mailbox.put(self._latest[view])
-                mailbox.close()
+        for view in self._mailboxes:
+            self._finish(view)
+
+    def _finish(self, view: View[Any]) -> None:
+        for mailbox in self._mailboxes.get(view, ()):
+            if view in self._latest:
+                mailbox.put(self._latest[view])
+            mailbox.close()
 
     def close(self) -> None:
         """Close every mailbox."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FeedTiming:
-    """How often and how long a feed reads, in seconds.
+    """How often, how long and how much a feed reads. Times are in seconds.
 
     Attributes:
         coalesce_seconds: Changes within this time are joined into one read. The first change after a quiet time is
@@ -20,6 +20,11 @@ class FeedTiming:
         closing_delay: The last read of a window happens this long after its end, because commits may be in flight.
         idle_timeout: A feed that was not used for this long is released.
         read_timeout: A read that takes longer than this counts as failed.
+        max_lookups_per_read: The maximum cost of the views beyond the head that one call to a store reads together,
+            and that one subscription may ask for.
+        max_pass_seconds: The views of a board are too expensive if the reads of all of them take longer than this.
+        max_slow_passes: After so many passes in a row that took too long, the most expensive views are dropped.
+        max_failing_seconds: So are they when views, but not the head, could not be read for this long.
     """
 
     coalesce_seconds: float = 0.1
@@ -30,3 +35,7 @@ class FeedTiming:
     closing_delay: float = 0.3
     idle_timeout: float = 30.0
     read_timeout: float = 5.0
+    max_lookups_per_read: int = 200
+    max_pass_seconds: float = 1.0
+    max_slow_passes: int = 3
+    max_failing_seconds: float = 10.0

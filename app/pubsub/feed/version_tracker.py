@@ -7,6 +7,10 @@ from app.domain.boards.board import Version
 MAX_EPOCHS = 8
 
 
+class VersionRegressed(Exception):
+    """A store answered with an older version than before."""
+
+
 class VersionTracker:
     """The highest version that was read in each of the latest epochs.
 

@@ -15,6 +15,7 @@ from app.domain.catalogue.catalogue import Category
 from app.domain.errors import UserNotFound
 from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
+from app.pubsub.feed.view_budget import ViewOwners
 from app.pubsub.hub import Hub
 from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
@@ -28,12 +29,13 @@ class LiveUpdates:
         self._profiles = profiles
         self._catalogue = catalogue
 
-    async def board(self, query: BoardQuery) -> AsyncGenerator[BoardUpdate, None]:
+    async def board(self, query: BoardQuery, owners: ViewOwners) -> AsyncGenerator[BoardUpdate, None]:
         """Watch the view of `query` and its nested views on the open board of the category and period.
 
-        Users who have left the board are shown as they may be seen now: they may have been hidden.
+        Users who have left the board are shown as they may be seen now: they may have been hidden. Raises RateLimited.
         """
-        watched = self._hub.watch(query.board.category, query.board.window.period, query.view, query.extra_views)
+        board = query.board
+        watched = self._hub.watch(board.category, board.window.period, query.view, query.extra_views, owners)
         async with aclosing(watched) as updates:
             async for update in updates:
                 gone = [change.user.id for change in update.changes if change.new_rank is None]
@@ -43,11 +45,13 @@ class LiveUpdates:
         profiles = await self._profiles.get_or_placeholders(user_ids)
         return tuple(replace(change, user=profiles.get(change.user.id, change.user)) for change in changes)
 
-    async def user(self, user_id: UUID, category_id: str, period: Period) -> AsyncGenerator[UserChange, None]:
-        """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound."""
+    async def user(
+        self, user_id: UUID, category_id: str, period: Period, owners: ViewOwners
+    ) -> AsyncGenerator[UserChange, None]:
+        """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound, RateLimited."""
         self._catalogue.current.category(category_id).require(period)
         profile = await self._profile(user_id)
-        async with aclosing(self._hub.watch_user(user_id, category_id, period)) as changes:
+        async with aclosing(self._hub.watch_user(user_id, category_id, period, owners)) as changes:
             async for change in changes:
                 yield change if change.user else replace(change, user=profile)
 

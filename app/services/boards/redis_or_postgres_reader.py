@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -10,7 +11,8 @@ from uuid import UUID
 
 from app.domain.boards.board import Board, Page, UserStanding, Version
 from app.domain.boards.ranking import RankedRow
-from app.domain.boards.views import State, View, compose, flatten
+from app.domain.boards.view_cost import lookups
+from app.domain.boards.views import Head, State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
@@ -18,10 +20,14 @@ from app.services.board_index.layout import category_epoch
 from app.services.boards.assemble import ViewAssembler
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
+from app.stores.bulk_redis import RedisBusy
 from app.stores.single_flight import SingleFlight
 
 POSTGRES_CACHE_SECONDS = 1.0
 """How long a read from PostgreSQL is shared: without Redis it would otherwise receive every client's query."""
+
+MAX_CHEAP_LOOKUPS = 25
+"""The cost up to which a page is read on the connections that all requests share, see `lookups`."""
 
 
 class RedisOrPostgresReader:
@@ -30,6 +36,8 @@ class RedisOrPostgresReader:
     def __init__(
         self,
         redis: RedisReader,
+        feed_views: RedisReader,
+        query_views: RedisReader,
         postgres: PostgresReader,
         index: BoardIndex,
         on_not_loaded: Callable[[], None],
@@ -41,7 +49,9 @@ class RedisOrPostgresReader:
         """Create a reader.
 
         Args:
-            redis: Reads boards from the index.
+            redis: Reads heads, standings and pages from the index.
+            feed_views: Reads the views of feeds beyond the head, on connections of its own.
+            query_views: Reads pages that are expensive, on connections of its own.
             postgres: Reads boards from the tables.
             index: Tells the versions of boards.
             on_not_loaded: Called when Redis does not have a category.
@@ -51,6 +61,8 @@ class RedisOrPostgresReader:
             runtime: The clocks.
         """
         self._redis = redis
+        self._feed_views = feed_views
+        self._query_views = query_views
         self._postgres = postgres
         self._index = index
         self._on_not_loaded = on_not_loaded
@@ -58,6 +70,7 @@ class RedisOrPostgresReader:
         self._is_complete = is_complete
         self._is_postgres_down = is_postgres_down
         self._runtime = runtime
+        self._feed_views_of_postgres = asyncio.Semaphore()
         self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
         self._outdated: Counter[Board] = Counter()
         """How often what is shared of a board was outdated before its time."""
@@ -65,10 +78,17 @@ class RedisOrPostgresReader:
     async def page(self, board: Board, view: View[Page]) -> Page:
         """Read the page of a view, with those of its extra views. Reads from PostgreSQL are shared for a second."""
         parts = flatten([view])
-        states = await self._read(board, parts, lambda: self._shared_read(board, parts))
+        redis = self._redis if lookups(view) <= MAX_CHEAP_LOOKUPS else self._query_views
+        states = await self._read(board, parts, redis, lambda: self._shared_read(board, parts))
         state = compose(view, dict(zip(parts, states, strict=True)))
         assert isinstance(state, Page)
         return state
+
+    async def read_head(self, board: Board) -> Page:
+        """Read the head of the board for its feed. Nothing is shared: feeds keep what they read."""
+        (head,) = await self._read(board, [Head()], self._redis, lambda: self._fresh_read(board, [Head()]))
+        assert isinstance(head, Page)
+        return head
 
     async def standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
         """Read the standing of each user, all of one version."""
@@ -76,9 +96,15 @@ class RedisOrPostgresReader:
         return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
-        """Read the state of each view, all of one version. Nothing is shared: feeds keep what they read."""
+        """Read the state of each view of a feed, all of one version. Nothing is shared: feeds keep what they read."""
         parts = flatten(views)
-        states = dict(zip(parts, await self._read(board, parts, lambda: self._fresh_read(board, parts)), strict=True))
+        states = dict(
+            zip(
+                parts,
+                await self._read(board, parts, self._feed_views, lambda: self._fresh_views(board, parts)),
+                strict=True,
+            )
+        )
         return [compose(view, states) for view in views]
 
     def outdate(self, boards: Iterable[Board]) -> None:
@@ -100,13 +126,19 @@ class RedisOrPostgresReader:
         self._on_regressed(board.category, category_epoch(version.epoch))
 
     async def _read(
-        self, board: Board, views: Sequence[View[Any]], from_postgres: Callable[[], Awaitable[list[State]]]
+        self,
+        board: Board,
+        views: Sequence[View[Any]],
+        redis: RedisReader,
+        from_postgres: Callable[[], Awaitable[list[State]]],
     ) -> list[State]:
         if self._is_in_index(board):
             try:
-                states = await self._redis.read(board, views)
+                states = await redis.read(board, views)
             except (BoardNotLoaded, RedisUnreachable) as failure:
                 self._handle(failure, board)
+            except RedisBusy as busy:  # PostgreSQL must not get what is too expensive for Redis.
+                raise ServiceUnavailable from busy
             else:
                 # What is known to be missing now may have been missing during the read.
                 if self._is_complete(board.category):
@@ -132,6 +164,10 @@ class RedisOrPostgresReader:
     async def _fresh_read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
         self.outdate([board])  # No query that comes later is answered with an older version.
         return await self._postgres.read(board, views)
+
+    async def _fresh_views(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        async with self._feed_views_of_postgres:
+            return await self._fresh_read(board, views)
 
     async def _standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         if self._is_in_index(board):

@@ -125,7 +125,15 @@ class RateLimiter:
         if self._limits is None:
             return
         self.raise_if_blocked(caller, address)
-        decision = await self._queue.enqueue(self._prepared(caller, address, tuple(costs.items())))
+        await self._charge(self._prepared(caller, address, tuple(costs.items())))
+
+    async def charge_connection(self, address: str) -> None:
+        """Count a WebSocket handshake. Raises RateLimited if there are too many from its address."""
+        if self._limits is not None:
+            await self._charge(self._with_arguments(self._limits.connection_hit(address)))
+
+    async def _charge(self, prepared: _PreparedHit) -> None:
+        decision = await self._queue.enqueue(prepared)
         if decision is ALLOWED:
             return
         if decision.blocked is not None:
@@ -153,7 +161,9 @@ class RateLimiter:
 
     def _prepare(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _PreparedHit:
         assert self._limits is not None
-        hit = self._limits.hit(caller, address, dict(costs))
+        return self._with_arguments(self._limits.hit(caller, address, dict(costs)))
+
+    def _with_arguments(self, hit: Hit) -> _PreparedHit:
         keys: list[str] = []
         numbers = [len(hit.blockables)]
         for subject, max_overruns in hit.blockables:

@@ -9,14 +9,19 @@ from typing import Any, Generic, TypeVar
 
 from starlette.types import Receive, Send
 
-from app.domain.errors import ServiceUnavailable, Unauthenticated
+from app.domain.errors import RateLimited, ServiceUnavailable, Unauthenticated
+from app.domain.networks import AddressCounts
 from app.execution import Engine, Operation
+from app.pubsub.feed.view_budget import NO_OWNER, Owner
 from app.transport.http.responses import error_body
 from app.transport.http.stream_framing import Framing
 from app.transport.multiplexing.iterator import MultiplexedStream
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 
 ContextT = TypeVar("ContextT")
+
+RETRY_SECONDS = 5
+"""When a client whose stream was refused may try again."""
 
 STREAM_HEADERS = (
     (b"cache-control", b"no-store"),
@@ -30,6 +35,11 @@ async def wait_forever(_: object) -> Unauthenticated:
     """Wait forever: the validity of a caller without expiry."""
     never: asyncio.Future[Unauthenticated] = asyncio.get_running_loop().create_future()
     return await never
+
+
+def _no_owner(_: object) -> Owner:
+    """Return the owner of every stream when owners are not told apart."""
+    return NO_OWNER
 
 
 class Streams(Generic[ContextT]):
@@ -48,7 +58,9 @@ class Streams(Generic[ContextT]):
         *,
         render_error: Callable[[Exception], Mapping[str, Any]],
         validity: Callable[[ContextT], Awaitable[Unauthenticated]] = wait_forever,
+        owner_of: Callable[[ContextT], Owner] = _no_owner,
         max_streams: int = 1000,
+        max_streams_per_address: int = 200,
         heartbeat_interval: float = 12.0,
         stall_timeout: float = 10.0,
     ) -> None:
@@ -60,7 +72,9 @@ class Streams(Generic[ContextT]):
             stop: Ends all streams when it is set.
             render_error: Formats any exception for clients.
             validity: Waits until the caller's access token is no longer valid, and returns the error.
+            owner_of: Returns whom the stream of a context is charged to.
             max_streams: How many streams may be open at a time.
+            max_streams_per_address: How many streams one client address may have open at a time.
             heartbeat_interval: The most seconds without a message, for proxies that close quiet responses.
             stall_timeout: Seconds until a client that does not read is disconnected.
         """
@@ -69,7 +83,9 @@ class Streams(Generic[ContextT]):
         self._stop = stop
         self._render_error = render_error
         self._validity = validity
+        self._owner_of = owner_of
         self._max_streams = max_streams
+        self._addresses = AddressCounts(max_streams_per_address)
         self._heartbeat_interval = heartbeat_interval
         self._stall_timeout = stall_timeout
         self.open = 0
@@ -87,11 +103,19 @@ class Streams(Generic[ContextT]):
         """Answer a request, whose body has been read, with a stream. Later failures are part of the stream.
 
         Raises:
-            ServiceUnavailable: Before anything is sent: there are too many streams or the server is stopping.
+            ServiceUnavailable: Before anything is sent: the server is stopping.
+            RateLimited: Before anything is sent: there are too many streams. The instance is healthy, and a proxy must
+                not take it for one that is not, so this is no failure of the service.
         """
-        if self.open >= self._max_streams or self._stop.is_set():
-            raise ServiceUnavailable(retry_after=5)
+        if self._stop.is_set():
+            raise ServiceUnavailable(RETRY_SECONDS)
+        address = self._owner_of(context).address
+        if self.open >= self._max_streams:
+            raise RateLimited(RETRY_SECONDS, "Too many streams are open.")
+        if self._addresses.is_full(address):
+            raise RateLimited(RETRY_SECONDS, "Too many streams are open from your address.")
         self.open += 1
+        self._addresses.add(address)
         ending = asyncio.create_task(self._wait_for_ending(receive, context))
         try:
             async with aclosing(self._bodies(operation, variables, context)) as bodies:
@@ -102,6 +126,7 @@ class Streams(Generic[ContextT]):
             return
         finally:
             self.open -= 1
+            self._addresses.remove(address)
             await _cancel_and_wait(ending)
 
     async def _write(
@@ -165,7 +190,9 @@ class Streams(Generic[ContextT]):
         """Yield encoded results. A failure is the last one of them."""
         try:
             if operation.shared:
-                async with aclosing(MultiplexedStream(self._multiplexer, operation, variables)) as bodies:
+                async with aclosing(
+                    MultiplexedStream(self._multiplexer, operation, variables, self._owner_of(context))
+                ) as bodies:
                     async for body in bodies:
                         yield body
             else:

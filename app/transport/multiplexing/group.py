@@ -9,6 +9,7 @@ from itertools import islice
 from operator import methodcaller
 
 from app.execution import Response
+from app.pubsub.feed.view_budget import NO_OWNER, Owner, ViewOwners
 from app.transport.multiplexing.payload import Payload
 from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber
 from app.transport.multiplexing.write_scheduler import WriteScheduler
@@ -36,6 +37,7 @@ class SubscriberGroup:
     def __init__(
         self,
         subscribe: Callable[[], Awaitable[AsyncGenerator[Response, None]]],
+        owners: ViewOwners,
         encode: Callable[[Response], bytes],
         encode_failure: Callable[[Exception], bytes],
         write_scheduler: WriteScheduler,
@@ -48,6 +50,7 @@ class SubscriberGroup:
 
         Args:
             subscribe: Starts an execution of the operation.
+            owners: The owners of these executions: kept equal to those of the subscribers.
             encode: Encodes a response.
             encode_failure: Encodes the exception of an execution as a response.
             write_scheduler: Calls `write_up_to` while states are to be written.
@@ -56,6 +59,7 @@ class SubscriberGroup:
             snapshot_interval: The minimum of seconds between two executions.
         """
         self._subscribe = subscribe
+        self._owners = owners
         self._encode = encode
         self._encode_failure = encode_failure
         self._write_scheduler = write_scheduler
@@ -63,8 +67,8 @@ class SubscriberGroup:
         self._on_close = on_close
         self._snapshot_interval = snapshot_interval
         self._loop = asyncio.get_running_loop()
-        self._members: dict[Subscriber, None] = {}
-        self._waiting: dict[Subscriber, None] = {}
+        self._members: dict[Subscriber, Owner] = {}
+        self._waiting: dict[Subscriber, Owner] = {}
         self._published = 0
         self._snapshot: Payload | None = None
         """The first event of an execution, while nothing newer was published: what a new subscriber gets."""
@@ -78,26 +82,28 @@ class SubscriberGroup:
         self._snapshot_task: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = self._loop.create_task(self._read())
 
-    def join(self, subscriber: Subscriber) -> None:
-        """Admit `subscriber`, now or with the next snapshot."""
+    def join(self, subscriber: Subscriber, owner: Owner = NO_OWNER) -> None:
+        """Admit `subscriber` of `owner`, now or with the next snapshot."""
         self._counters.members += 1
+        self._owners.add(owner)
         if self._snapshot is not None:
-            self._members[subscriber] = None
+            self._members[subscriber] = owner
             self._deliver(subscriber, _state_delivery(self._snapshot))
             return
-        self._waiting[subscriber] = None
+        self._waiting[subscriber] = owner
         if self._latest is not None:
             self._start_snapshot_task()
 
     def leave(self, subscriber: Subscriber) -> None:
         """End the membership, if it has not ended by itself. Nothing is delivered to `subscriber` any more."""
         if subscriber in self._members:
-            del self._members[subscriber]
+            owner = self._members.pop(subscriber)
         elif subscriber in self._waiting:
-            del self._waiting[subscriber]
+            owner = self._waiting.pop(subscriber)
         else:
             return
         self._counters.members -= 1
+        self._owners.remove(owner)
         if not self._members and not self._waiting:
             self._close()
 
@@ -227,8 +233,7 @@ class SubscriberGroup:
 
     def _admit(self, *payloads: Payload, max_admitted: int = MAX_ADMITTED_PER_TURN) -> None:
         for subscriber in list(islice(self._waiting, max_admitted)):
-            del self._waiting[subscriber]
-            self._members[subscriber] = None
+            self._members[subscriber] = self._waiting.pop(subscriber)
             for payload in payloads:
                 self._deliver(subscriber, _state_delivery(payload))
 

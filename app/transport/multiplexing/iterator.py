@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 from app.execution import Operation
+from app.pubsub.feed.view_budget import NO_OWNER, Owner
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.multiplexing.payload import Payload, conflate
 
@@ -19,15 +20,19 @@ class MultiplexedStream(AsyncIterator[bytes]):
     """
 
     def __init__(
-        self, multiplexer: SubscriptionMultiplexer, operation: Operation, variables: Mapping[str, Any] | None
+        self,
+        multiplexer: SubscriptionMultiplexer,
+        operation: Operation,
+        variables: Mapping[str, Any] | None,
+        owner: Owner = NO_OWNER,
     ) -> None:
-        """Subscribe. Raises RequestError when the variables do not fit."""
+        """Subscribe for `owner`. Raises RequestError when the variables do not fit."""
         self._counters = multiplexer.counters
         self._pending: tuple[Payload, ...] = ()
         self._failure: bytes | None = None
         self._ended = False
         self._changed = asyncio.Event()
-        self._group = multiplexer.join(operation, variables, self)
+        self._group = multiplexer.join(operation, variables, self, owner)
 
     def __aiter__(self) -> Self:
         """Return the stream itself."""

@@ -10,6 +10,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from app.execution import Engine, Operation, RequestError, Response
+from app.pubsub.feed.view_budget import NO_OWNER, Owner, ViewOwners
 from app.transport.multiplexing.group import SubscriberGroup
 from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber
 from app.transport.multiplexing.write_scheduler import WriteScheduler
@@ -22,12 +23,14 @@ class SubscriptionMultiplexer:
     get data of another viewer.
     """
 
-    def __init__(self, engine: Engine, make_context: Callable[[], object], *, snapshot_interval: float = 0.5) -> None:
+    def __init__(
+        self, engine: Engine, make_context: Callable[[ViewOwners], object], *, snapshot_interval: float = 0.5
+    ) -> None:
         """Create a multiplexer. Needs a running loop.
 
         Args:
             engine: Executes the operations.
-            make_context: Returns the context of a shared execution: one without a viewer.
+            make_context: Returns the context of a shared execution with these owners: one without a viewer.
             snapshot_interval: The minimum of seconds between two executions of a group.
         """
         self.counters = MultiplexingCounters()
@@ -44,9 +47,9 @@ class SubscriptionMultiplexer:
         return len(self._groups)
 
     def join(
-        self, operation: Operation, variables: Mapping[str, Any] | None, subscriber: Subscriber
+        self, operation: Operation, variables: Mapping[str, Any] | None, subscriber: Subscriber, owner: Owner = NO_OWNER
     ) -> SubscriberGroup:
-        """Add `subscriber` to the group of `operation`; it may be served before this returns.
+        """Add `subscriber` of `owner` to the group of `operation`; it may be served before this returns.
 
         `SubscriberGroup.leave` ends the membership; the last subscriber to leave ends the execution.
 
@@ -57,8 +60,10 @@ class SubscriptionMultiplexer:
         key = operation.key(variables)
         group = self._groups.get(key)
         if group is None:
+            owners = ViewOwners()
             group = self._groups[key] = SubscriberGroup(
-                partial(self._subscribe, operation, variables),
+                partial(self._subscribe, operation, variables, owners),
+                owners,
                 self._engine.encode,
                 self.encode_failure,
                 self._write_scheduler,
@@ -66,7 +71,7 @@ class SubscriptionMultiplexer:
                 on_close=partial(self._dissolve, key),
                 snapshot_interval=self._snapshot_interval,
             )
-        group.join(subscriber)
+        group.join(subscriber, owner)
         return group
 
     def encode_failure(self, error: Exception) -> bytes:
@@ -77,10 +82,10 @@ class SubscriptionMultiplexer:
         return self._engine.encode(Response(None, [located], has_data=False))
 
     async def _subscribe(
-        self, operation: Operation, variables: Mapping[str, Any] | None
+        self, operation: Operation, variables: Mapping[str, Any] | None, owners: ViewOwners
     ) -> AsyncGenerator[Response, None]:
         self.counters.executions += 1
-        return await self._engine.subscribe(operation, variables, self._make_context())
+        return await self._engine.subscribe(operation, variables, self._make_context(owners))
 
     def _dissolve(self, key: Hashable, group: SubscriberGroup) -> None:
         """Take no more subscribers into `group`: the next one starts a new group."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import math
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,6 +18,7 @@ from starlette.routing import Route
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.channel_connection import OUTAGES
 from app.stores.redis_version import UnsupportedRedis, require_supported_version
+from app.stores.single_flight import SingleFlight
 from app.wiring import App
 
 log = structlog.get_logger(__name__)
@@ -23,30 +26,93 @@ log = structlog.get_logger(__name__)
 CHECK_TIMEOUT = 2.0
 """Seconds within which each check must pass."""
 
+CHECK_INTERVAL = 1.0
+"""Seconds for which the result of the checks is used for all probes."""
+
+BUSY_SECONDS = 10.0
+"""For so long after the last check that PostgreSQL passed, a failed one is taken for a sign of load, while its circuit
+breaker is closed: an instance that is only busy must not be taken out, because the others would get its load."""
+
+
+class ReadOnly(Exception):
+    """PostgreSQL does not accept writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The result of the checks.
+
+    Attributes:
+        checks: Whether each check passed.
+        writable: Whether PostgreSQL can be used, so that this instance can serve requests.
+        reason: Why not, for people; None if it can.
+    """
+
+    checks: Mapping[str, bool]
+    writable: bool
+    reason: str | None = None
+
+
+class ReadinessChecks:
+    """Checks the stores: once a second at most, however many probes ask."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._shared: SingleFlight[Readiness] = SingleFlight(CHECK_INTERVAL, app.runtime)
+        self._passed_at = -math.inf
+        self._is_read_only = False
+        self.runs = 0
+        """How often the stores were checked."""
+
+    async def __call__(self) -> Readiness:
+        """Return the result of the checks, at most `CHECK_INTERVAL` seconds old."""
+        return await self._shared.get("readiness", self._check)
+
+    async def _check(self) -> Readiness:
+        self.runs += 1
+        self._is_read_only = False
+        names = ("postgres", "redis", "canary", "boards")
+        checks = map(_passes, (self._postgres(), _redis(self._app), _canary(self._app), _boards(self._app)))
+        results = dict(zip(names, await asyncio.gather(*checks), strict=True))
+        now = self._app.runtime.monotonic()
+        if results["postgres"]:
+            self._passed_at = now
+        is_busy = not self._app.database.breaker.is_open and now - self._passed_at < BUSY_SECONDS
+        if self._is_read_only:
+            return Readiness(results, writable=False, reason="PostgreSQL is read-only: nothing can be submitted.")
+        if not results["postgres"] and not is_busy:
+            return Readiness(results, writable=False, reason="PostgreSQL does not answer.")
+        return Readiness(results, writable=True)
+
+    async def _postgres(self) -> None:
+        async with self._app.database.connect() as connection:
+            self._is_read_only = (
+                await connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "on"
+            )
+        if self._is_read_only:
+            log.warning("postgres_read_only")
+            raise ReadOnly
+
 
 def routes(app: App) -> list[Route]:
     """Return the routes `/livez`, which checks nothing else, and `/readyz`, which checks the stores."""
+    check = ReadinessChecks(app)
 
     async def livez(_: Request) -> Response:
         return _json({"status": "ok"})
 
     async def readyz(_: Request) -> Response:
-        names = ("postgres", "redis", "canary", "boards")
-        checks = (_postgres(app), _redis(app), _canary(app), _boards(app))
-        results = dict(zip(names, await asyncio.gather(*map(_passes, checks)), strict=True))
+        readiness = await check()
         work = {one.name: {"running": one.running, "failures": one.failures} for one in app.supervisor.works}
         # Without Redis the service is degraded but ready: PostgreSQL can answer everything.
-        ready = results["postgres"] and not app.stopping.is_set()
-        degraded = ready and not all(results.values())
-        status = "stopping" if app.stopping.is_set() else "degraded" if degraded else "ok" if ready else "unavailable"
-        return _json({"status": status, "checks": results, "work": work}, 200 if ready else 503)
+        stopping = app.stopping.is_set()
+        ready = readiness.writable and not stopping
+        degraded = not all(readiness.checks.values())
+        status = "stopping" if stopping else "unavailable" if not ready else "degraded" if degraded else "ok"
+        reason = {"reason": readiness.reason} if readiness.reason else {}
+        return _json({"status": status, **reason, "checks": readiness.checks, "work": work}, 200 if ready else 503)
 
     return [Route("/livez", livez), Route("/readyz", readyz)]
-
-
-async def _postgres(app: App) -> None:
-    async with app.database.connect() as connection:
-        await connection.execute(text("SELECT 1"))
 
 
 async def _redis(app: App) -> None:
@@ -72,7 +138,7 @@ async def _passes(check: Awaitable[None]) -> bool:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT):
             await check
-    except (ServiceUnavailable, *OUTAGES):
+    except (ServiceUnavailable, ReadOnly, *OUTAGES):
         return False
     return True
 

@@ -188,11 +188,25 @@ def _jobs(app: App) -> list[Metric]:
 
 
 def _boards(app: App) -> list[Metric]:
-    counters = app.hub.counters
+    counters, budget = app.hub.counters, app.hub.budget
     return [
         Metric("feeds", "Boards with a feed in this process.", lambda: app.hub.feeds),
         Metric("watchers", "Open subscriptions to boards, users and milestones.", lambda: app.hub.watchers),
-        Metric("board_reads", "Reads of boards by feeds.", lambda: counters.reads, counts=True),
+        Metric("board_reads", "Reads of the heads of boards by feeds.", lambda: counters.reads, counts=True),
+        Metric(
+            "board_view_reads",
+            "Reads of views beyond the head, a slice each.",
+            lambda: counters.view_reads,
+            counts=True,
+        ),
+        Metric("board_views", "Subscriptions to views beyond the head.", lambda: len(budget)),
+        Metric("board_views_refused", "Views that were refused by a limit.", lambda: budget.refused, counts=True),
+        Metric(
+            "board_views_dropped",
+            "Views that were ended in favour of less expensive ones.",
+            lambda: budget.dropped,
+            counts=True,
+        ),
         Metric("board_polls", "Checks of the version of a board by feeds.", lambda: counters.polls, counts=True),
         Metric(
             "board_read_failures",

@@ -6,8 +6,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from app.domain.networks import AddressCounts
 from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.timer_wheel import Timer, TimerWheel
 
@@ -17,6 +18,8 @@ class SocketLimits:
     """The limits of one process and of one socket. Times are in seconds."""
 
     max_sockets: int = 10_000
+    max_sockets_per_address: int = 200
+    """Sockets of one client address; of all addresses of an IPv6 site together, four times as many."""
     max_operations: int = 20
     """Operations that run at the same time on one socket."""
     init_timeout: float = 5.0
@@ -45,9 +48,17 @@ class Connection(Timer, Protocol):
     """A socket, as `Connections` sees it."""
 
     id: str
+    address: str
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close it with `code`, unless it is closing."""
+
+
+class Refusal(NamedTuple):
+    """Why a socket is refused."""
+
+    code: CloseCode
+    reason: str
 
 
 class Connections:
@@ -80,18 +91,26 @@ class Connections:
         self._registry = registry
         self._instance = instance
         self._open: dict[str, Connection] = {}
+        self._addresses = AddressCounts(limits.max_sockets_per_address)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         """Return how many sockets are open now."""
         return len(self._open)
 
-    def refusal(self) -> CloseCode | None:
-        """Return the code to refuse a further socket with, or None when it may be opened."""
+    @property
+    def addresses(self) -> int:
+        """Return how many client addresses and sites have open sockets."""
+        return len(self._addresses)
+
+    def refusal(self, address: str) -> Refusal | None:
+        """Return why a further socket from `address` is refused, or None when it may be opened."""
         if self.stopping:
-            return CloseCode.RESTART
+            return Refusal(CloseCode.RESTART, "Server restart")
         if len(self._open) >= self.limits.max_sockets:
-            return CloseCode.TRY_AGAIN_LATER
+            return Refusal(CloseCode.TRY_AGAIN_LATER, "Too many sockets")
+        if self._addresses.is_full(address):
+            return Refusal(CloseCode.TRY_AGAIN_LATER, "Too many sockets from your address")
         return None
 
     def new_id(self) -> str:
@@ -102,11 +121,13 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Add a socket that was opened."""
         self._open[connection.id] = connection
+        self._addresses.add(connection.address)
 
     def remove(self, connection: Connection, user_id: str | None, code: int | None) -> None:
         """Remove a socket that is closing with `code`, and its registration under `user_id`."""
         self.closed[code] += 1
-        self._open.pop(connection.id, None)
+        if self._open.pop(connection.id, None) is not None:
+            self._addresses.remove(connection.address)
         self.timer_wheel.cancel(connection)
         if user_id is not None:
             self.run(self._registry.remove(user_id, connection.id))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from app.domain.users import Caller
+from app.pubsub.feed.view_budget import Owner
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.operations import Operations
 from app.transport.sockets.connections import Connections
@@ -21,9 +22,16 @@ class SocketContext(Protocol):
     def caller(self) -> Caller | None:
         """Return the user who authenticated the socket, or None for an anonymous one."""
 
+    @property
+    def owner(self) -> Owner:
+        """Return whom the views of boards that the socket watches are charged to."""
+
 
 class Contexts(Protocol):
     """Makes the contexts of operations."""
+
+    async def admit_socket(self, scope: Scope) -> str:
+        """Count a handshake against the limits of its address, and return that. Raises RateLimited."""
 
     async def from_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
         """Return the context for a handshake and the payload of `connection_init`. Raises domain errors."""

@@ -7,7 +7,9 @@ from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 
-from app.transport.sockets.close_codes import CloseCode
+from app.domain.errors import DomainError
+from app.transport.sockets.close_codes import CloseCode, code_for, reason_for
+from app.transport.sockets.connections import Refusal
 from app.transport.sockets.dependencies import SocketDependencies
 from app.transport.sockets.socket import Socket
 from app.transport.sockets.websocket_protocol import EXTENSION, SocketProtocol
@@ -35,16 +37,25 @@ class SocketEndpoint:
         await receive()
         if not self._allowed(scope):
             await send({"type": "websocket.close"})
-        elif SUBPROTOCOL not in scope["subprotocols"]:
+            return
+        if SUBPROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             await self._refuse(send, CloseCode.SUBPROTOCOL_NOT_ACCEPTABLE, f"Only {SUBPROTOCOL} is spoken here")
-        elif (code := self._dependencies.connections.refusal()) is not None:
-            self._dependencies.connections.refused += 1
+            return
+        connections = self._dependencies.connections
+        refusal: Refusal | None
+        try:
+            address = await self._dependencies.contexts.admit_socket(scope)
+            refusal = connections.refusal(address)
+        except DomainError as error:
+            refusal = Refusal(code_for(error), reason_for(error))
+        if refusal is None:
+            Socket(self._dependencies, protocol, scope, address)
             await send(self._accept())
-            await self._refuse(send, code, "Try again later")
         else:
-            Socket(self._dependencies, protocol, scope)
+            connections.refused += 1
             await send(self._accept())
+            await self._refuse(send, refusal.code, refusal.reason)
 
     def _accept(self) -> dict[str, Any]:
         return {"type": "websocket.accept", "subprotocol": SUBPROTOCOL}

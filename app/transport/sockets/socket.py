@@ -36,6 +36,7 @@ class Socket:
         "_scope",
         "_user_id",
         "_waiter",
+        "address",
         "bucket",
         "context",
         "dependencies",
@@ -43,10 +44,18 @@ class Socket:
         "protocol",
     )
 
-    def __init__(self, dependencies: SocketDependencies, protocol: SocketProtocol, scope: Scope) -> None:
-        """Attach to `protocol`; the client has `init_timeout` seconds from now on to send `connection_init`."""
+    def __init__(self, dependencies: SocketDependencies, protocol: SocketProtocol, scope: Scope, address: str) -> None:
+        """Attach to `protocol`; the client has `init_timeout` seconds from now on to send `connection_init`.
+
+        Args:
+            dependencies: What all sockets share.
+            protocol: The connection.
+            scope: The handshake.
+            address: The client's address, by which its sockets are counted.
+        """
         connections = dependencies.connections
         self.id = connections.new_id()
+        self.address = address
         self.dependencies = dependencies
         self.protocol = protocol
         self.bucket: int | None = None
@@ -152,7 +161,8 @@ class Socket:
     def join_shared_execution(self, operation_id: str, operation: Operation, variables: dict[str, Any] | None) -> None:
         """Continue an operation as a member of its shared execution. Raises RequestError."""
         member = MultiplexedOperation(self, operation_id)
-        member.group = self.dependencies.multiplexer.join(operation, variables, member)
+        assert self.context is not None
+        member.group = self.dependencies.multiplexer.join(operation, variables, member, self.context.owner)
         self._operations[operation_id] = member
 
     def remove_operation(self, operation_id: str, operation: RunningOperation) -> None:

@@ -196,7 +196,7 @@ async def test_there_are_only_so_many_streams():
         async with subscribed(url, "subscription{counter}") as second:
             event = await second.event()
             assert event is not None
-            assert event[1]["errors"][0]["extensions"]["code"] == "SERVICE_UNAVAILABLE"
+            assert event[1]["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
 
 
 async def test_a_quiet_stream_shows_that_it_is_alive():

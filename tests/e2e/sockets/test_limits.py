@@ -26,6 +26,58 @@ async def test_sockets_beyond_the_limit_are_asked_to_try_again_later() -> None:
             assert (server.connections.opened, server.connections.refused) == (3, 1)
 
 
+async def test_one_address_may_have_only_so_many_sockets_and_others_are_not_affected() -> None:
+    async with serve_sockets(limits=SocketLimits(max_sockets_per_address=2)) as server, AsyncExitStack() as stack:
+        for _ in range(2):
+            await stack.enter_async_context(connected(server.url))
+        async with connecting(server.url) as refused:
+            assert await refused.close_code() == (1013, "Too many sockets from your address")
+        assert server.connections.refused == 1
+        async with connected(server.url, additional_headers={"x-address": "192.0.2.2"}) as other:
+            assert await other.is_alive()
+
+
+async def test_a_site_with_many_networks_may_have_four_times_as_many_sockets() -> None:
+    async with serve_sockets(limits=SocketLimits(max_sockets_per_address=1)) as server, AsyncExitStack() as stack:
+        for number in range(4):
+            headers = {"x-address": f"2001:db8:1:{number}::/64"}
+            await stack.enter_async_context(connected(server.url, additional_headers=headers))
+        async with connecting(server.url, additional_headers={"x-address": "2001:db8:1:9::/64"}) as refused:
+            assert (await refused.close_code())[0] == 1013
+        async with connected(server.url, additional_headers={"x-address": "2001:db8:2:1::/64"}) as other:
+            assert await other.is_alive()
+
+
+@pytest.mark.parametrize("ending", ["closed", "aborted", "no init", "bad token", "bad message", "init and abort"])
+async def test_however_sockets_end_their_address_can_open_as_many_again(ending: str) -> None:
+    limits = SocketLimits(max_sockets_per_address=5, init_timeout=0.3 if ending == "no init" else 5.0)
+    async with serve_sockets(limits=limits) as server:
+        for _ in range(3):
+            async with AsyncExitStack() as stack:
+                for _ in range(5):
+                    client = await stack.enter_async_context(connecting(server.url))
+                    match ending:
+                        case "closed":
+                            await client.init()
+                        case "aborted":
+                            client.connection.transport.abort()
+                        case "no init":
+                            assert (await client.close_code())[0] == 4408
+                        case "bad token":
+                            await client.say({"type": "connection_init", "payload": {"authorization": "expired"}})
+                            assert (await client.close_code())[0] == 4403
+                        case "bad message":
+                            await client.say([])
+                            assert (await client.close_code())[0] == 4400
+                        case "init and abort":
+                            await client.say({"type": "connection_init", "payload": {"authorization": "slow"}})
+                            client.connection.transport.abort()
+            await until(lambda: len(server.connections) == 0)
+            assert server.connections.addresses == 0
+        async with connected(server.url) as client:
+            assert await client.is_alive()
+
+
 async def test_the_oldest_socket_of_a_user_makes_room_for_the_newest() -> None:
     async with serve_sockets() as server, AsyncExitStack() as stack:
         sockets = [await stack.enter_async_context(connected(server.url, "ada")) for _ in range(3)]

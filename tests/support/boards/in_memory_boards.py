@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from app.domain.boards.board import TOP, Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
-from app.domain.boards.views import Around, Head, Player, State, View
+from app.domain.boards.views import Around, Head, Player, State, UserSelection, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
 from app.domain.users import Profile
 from app.pubsub.channels.events import BoardMoved
@@ -60,8 +60,9 @@ class MemoryBoards:
     """A `BoardReader` over scores that tests change.
 
     `redis` and `postgres` say which store answers. `hold` delays results after the board was read; with `deaf` they are
-    returned when that wait is cancelled, as `wait_for` can do before Python 3.12. `views` records the views of each
-    read, and `regressions` the versions that were reported.
+    returned when that wait is cancelled, as `wait_for` can do before Python 3.12. `hold_views`, `views_failure` and
+    `before_views` concern the reads of views beyond the head only. `views` records the views of each read, and
+    `regressions` the versions that were reported.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -70,6 +71,9 @@ class MemoryBoards:
         self.postgres = True
         self.hold: asyncio.Event | None = None
         self.deaf = False
+        self.hold_views: asyncio.Event | None = None
+        self.views_failure: Exception | None = None
+        self.before_views: Callable[[], object] = lambda: None
         self.views: list[Sequence[View[Any]]] = []
         self.names: dict[int, str] = {}
         self._clock = clock
@@ -107,13 +111,29 @@ class MemoryBoards:
         await self._held()
         return version
 
+    async def read_head(self, board: Board) -> Page:
+        """Return the head of a board."""
+        (head,) = await self._read(board, [Head()])
+        assert isinstance(head, Page)
+        return head
+
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """Return the state of each view."""
+        self.before_views()
+        if self.views_failure is not None:
+            raise self.views_failure
+        states = await self._read(board, views)
+        if self.hold_views is not None:
+            await self.hold_views.wait()
+        return states
+
+    async def _read(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         self.views.append(views)
         if not self.redis and not self.postgres:
             raise ServiceUnavailable
         entries = self.truth(board)
-        states = [self._state(board, entries, view) for view in views]
+        parts = {part: self._state(board, entries, part) for part in flatten(views)}
+        states = [compose(view, parts) for view in views]
         await self._held()
         return states
 
@@ -141,6 +161,8 @@ class MemoryBoards:
                     return self._page(board, (), 0)
                 first = max(0, min(rank - 1 - radius, len(entries) - 2 * radius - 1))
                 return self._page(board, entries[first : first + 2 * radius + 1], first)
+            case UserSelection(users):
+                return self._page(board, tuple(entry for entry in entries if entry.user.id in users), 0)
         raise AssertionError(view)
 
     def _page(self, board: Board, entries: tuple[Entry, ...], offset: int) -> Page:

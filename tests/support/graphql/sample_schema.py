@@ -12,6 +12,7 @@ from graphql import GraphQLError
 
 from app.domain.errors import DomainError, RateLimited, Unauthenticated
 from app.domain.users import Caller
+from app.pubsub.feed.view_budget import Owner
 
 
 class Counter:
@@ -94,6 +95,12 @@ class SampleContext:
     viewer: str | None = None
     caller: Caller | None = None
     marks: int = 0
+    address: str = ""
+
+    @property
+    def owner(self) -> Owner:
+        """Whom views are charged to."""
+        return Owner(self.address)
 
 
 Info = strawberry.Info[SampleContext, None]

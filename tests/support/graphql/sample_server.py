@@ -118,7 +118,7 @@ class SampleApp:
         self.invalid: dict[str | None, asyncio.Future[Unauthenticated]] = {}
         """For each viewer, the error by which the token becomes invalid."""
         self.engine = Engine(SCHEMA, limits=self.limits, format_error=format_error)
-        self.multiplexer = SubscriptionMultiplexer(self.engine, lambda: SampleContext(self.counter))
+        self.multiplexer = SubscriptionMultiplexer(self.engine, lambda _: SampleContext(self.counter))
         self.streams: Streams[SampleContext] = Streams(
             self.engine,
             self.multiplexer,
@@ -197,6 +197,10 @@ class SocketContexts:
     def public(self) -> SampleContext:
         """Return a context without a caller."""
         return SampleContext(self._counter)
+
+    async def admit_socket(self, scope: Any) -> str:
+        """Return the address of a socket, which a test may set by a header."""
+        return dict(scope["headers"]).get(b"x-address", b"192.0.2.1").decode()
 
     async def from_socket(self, scope: Any, payload: dict[str, Any]) -> SampleContext:
         """Return the context of a socket."""
@@ -280,7 +284,7 @@ async def serve_sockets(
     counter = Counter(1)
     engine = Engine(SCHEMA)
     contexts, registry = SocketContexts(counter), InMemoryRegistry()
-    multiplexer = SubscriptionMultiplexer(engine, contexts.public)
+    multiplexer = SubscriptionMultiplexer(engine, lambda _: contexts.public())
     connections = Connections(limits or SocketLimits(), registry, instance="sample", clock=time.time)
     refused_documents: list[SampleContext] = []
 

@@ -13,10 +13,12 @@ from broadcaster import Broadcast, BroadcastBackend, Event
 from app.domain.boards.board import Board, BoardUpdate, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
+from app.domain.errors import DomainError
 from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.channels.notices import Notices
 from app.pubsub.feed.timing import FeedTiming
+from app.pubsub.feed.view_budget import ViewLimits
 from app.pubsub.hub import Hub
 from tests.support.boards.in_memory_boards import MemoryBoards
 from tests.unit.pubsub.manual_clock import ManualClock, settle
@@ -73,15 +75,19 @@ class Watcher(Generic[U]):
 
     def __init__(self, updates: AsyncGenerator[U, None]) -> None:
         self.seen: list[U] = []
+        self.failure: DomainError | None = None
         self.ready = asyncio.Event()
         self.ready.set()
         self._updates = updates
         self._task = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
-        async for update in self._updates:
-            self.seen.append(update)
-            await self.ready.wait()
+        try:
+            async for update in self._updates:
+                self.seen.append(update)
+                await self.ready.wait()
+        except DomainError as error:
+            self.failure = error
 
     @property
     def ended(self) -> bool:
@@ -100,13 +106,15 @@ class Watcher(Generic[U]):
 class HubFixture:
     """Everything that a test of the hub touches."""
 
-    def __init__(self, timing: FeedTiming, start: datetime) -> None:
+    def __init__(self, timing: FeedTiming, start: datetime, view_limits: ViewLimits | None = None) -> None:
         self.clock = ManualClock(start)
         self.boards = MemoryBoards(self.clock)
         self.backend = InMemoryBackend()
         self.broadcast = Broadcast(backend=self.backend)
         self.notices = Notices(self.broadcast)
-        self.hub = Hub(self.boards, self.broadcast, self.notices, clock=self.clock, timing=timing)
+        self.hub = Hub(
+            self.boards, self.broadcast, self.notices, clock=self.clock, timing=timing, view_limits=view_limits
+        )
         self._watchers: list[Watcher[Any]] = []
 
     @property
@@ -163,9 +171,11 @@ class HubFixture:
 
 
 @asynccontextmanager
-async def running_hub(timing: FeedTiming | None = None, start: datetime = NOON) -> AsyncIterator[HubFixture]:
+async def running_hub(
+    timing: FeedTiming | None = None, start: datetime = NOON, view_limits: ViewLimits | None = None
+) -> AsyncIterator[HubFixture]:
     """A stage whose hub runs until the end of the block."""
-    hub_fixture = HubFixture(timing or FeedTiming(), start)
+    hub_fixture = HubFixture(timing or FeedTiming(), start, view_limits)
     async with hub_fixture.broadcast, asyncio.TaskGroup() as group:
         hub_fixture.run(group)
         await settle()

@@ -113,7 +113,7 @@ async def script() -> Script:
 
 @pytest.fixture
 async def multiplexer(script: Script) -> AsyncIterator[SubscriptionMultiplexer]:
-    multiplexer = SubscriptionMultiplexer(ENGINE, lambda: script, snapshot_interval=SNAPSHOT_INTERVAL)
+    multiplexer = SubscriptionMultiplexer(ENGINE, lambda _: script, snapshot_interval=SNAPSHOT_INTERVAL)
     yield multiplexer
     script.finish()
     script.first.set()
