@@ -9,16 +9,20 @@ from app.domain.players.milestones import Milestone
 from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, ProfileChanged
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import OUTAGES
+from app.services.boards.past_answers import PastAnswers
 
 
 class Announcements:
     """Publishes notices. While Redis is unavailable they are dropped: receivers treat the gap as a loss of notices."""
 
-    def __init__(self, notices: Notices) -> None:
+    def __init__(self, notices: Notices, past_answers: PastAnswers) -> None:
+        """Create the sender. `past_answers` of this process are dropped before a change of a user is announced."""
         self._notices = notices
+        self._past_answers = past_answers
 
     async def profile_changed(self, user_id: UUID) -> None:
         """Announce that a user's profile, or their visibility on boards, has changed."""
+        self._past_answers.clear()
         await self._publish(ProfileChanged(user_id))
 
     async def milestone_reached(self, milestone: Milestone) -> None:

@@ -23,8 +23,10 @@ from app.services.auth.jwks import JwksKeys
 from app.services.board_index import RedisCaller
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
+from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.past_answers import PastAnswers
 from app.services.boards.queries import BoardQueries
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.catalogue.cache import CatalogueService
@@ -89,9 +91,11 @@ class App:
     ledger: Ledger
     account_cache: AccountCache
     after_commit: AfterCommit
+    past_answers: PastAnswers
     board_queries: BoardQueries
     history: PlayerHistory
     close_windows: CloseWindows
+    checkpoints: Checkpoints
     board_reader: RedisOrPostgresReader
     live_updates: LiveUpdates
     viewer: ReadViewer

@@ -16,6 +16,7 @@ from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
 from app.services.board_index.rebuild import Rebuild
+from app.services.boards.past_answers import PastAnswers
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.boards.redis_reader import RedisReader
@@ -35,6 +36,7 @@ class ReadServices:
     announcements: Announcements
     catalogue: CatalogueService
     profiles: ProfileCache
+    past_answers: PastAnswers
     board_reader: RedisOrPostgresReader
     rebuild: Rebuild
     hub: Hub
@@ -57,16 +59,28 @@ async def create_read_services(
     rebuild = Rebuild(
         stores.database, stores.housekeeping_index, stores.index_loader, catalogue, boards_replaced, runtime
     )
+    past_answers = PastAnswers(settings.past_cache_bytes, runtime)
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = RedisOrPostgresReader(
         RedisReader(stores.board_index, profiles, runtime),
-        PostgresReader(stores.replicas, profiles, runtime, epoch),
+        PostgresReader(stores.replicas, stores.deep, stores.past, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
         lambda: stores.database.breaker.is_open,
+        past_answers,
         runtime,
     )
     hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime))
     boards_replaced.connect(hub.invalidate)
     stores.availability_changed.connect(hub.invalidate)
-    return ReadServices(backend, notices, Announcements(notices), catalogue, profiles, board_reader, rebuild, hub)
+    return ReadServices(
+        backend,
+        notices,
+        Announcements(notices, past_answers),
+        catalogue,
+        profiles,
+        past_answers,
+        board_reader,
+        rebuild,
+        hub,
+    )

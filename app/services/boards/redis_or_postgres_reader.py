@@ -14,6 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
 from app.services.boards.assemble import ViewAssembler
+from app.services.boards.past_answers import PastAnswers
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.stores.single_flight import SingleFlight
@@ -32,6 +33,7 @@ class RedisOrPostgresReader:
         index: BoardIndex,
         on_not_loaded: Callable[[], None],
         is_postgres_down: Callable[[], bool],
+        past: PastAnswers,
         runtime: Runtime,
     ) -> None:
         """Create a reader.
@@ -42,6 +44,7 @@ class RedisOrPostgresReader:
             index: Tells the versions of boards.
             on_not_loaded: Called when Redis does not have a category.
             is_postgres_down: While it is true, pages from Redis are marked stale.
+            past: Shares what is read about the past.
             runtime: The clocks.
         """
         self._redis = redis
@@ -49,6 +52,7 @@ class RedisOrPostgresReader:
         self._index = index
         self._on_not_loaded = on_not_loaded
         self._is_postgres_down = is_postgres_down
+        self._past = past
         self._runtime = runtime
         self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
 
@@ -60,8 +64,12 @@ class RedisOrPostgresReader:
 
     async def standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
         """Read the standing of each user, all of one version."""
-        assembler, ranked = await self._standings(board, users)
-        return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
+        if self._is_in_index(board) or not board.is_past(self._runtime.clock()):
+            return await self._standings(board, users)
+        standings: list[UserStanding] = await self._past.get(
+            board, ("standings", *users), lambda: self._standings(board, users)
+        )
+        return standings
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """Read the state of each view, all of one version."""
@@ -84,9 +92,16 @@ class RedisOrPostgresReader:
                 return [_stale(state) for state in states] if self._is_postgres_down() else states
             except (BoardNotLoaded, RedisUnreachable) as failure:
                 self._handle(failure)
+        if board.is_past(self._runtime.clock()):
+            states: list[State] = await self._past.get(board, tuple(views), lambda: self._postgres.read(board, views))
+            return states
         return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
 
-    async def _standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
+    async def _standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
+        assembler, ranked = await self._ranked(board, users)
+        return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
+
+    async def _ranked(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         if self._is_in_index(board):
             try:
                 return await self._redis.standings(board, users)
