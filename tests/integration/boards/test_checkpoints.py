@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,9 +19,10 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import After, Around, Before, Position, Slice, UserSelection, View
 from app.domain.errors import UserNotFound
 from app.domain.ledger.receipts import Receipt
-from app.models.statements.boards.past_boards import ChunkLimits
+from app.models.statements.boards.past_boards import ChunkLimits, read_past_slices, read_past_standings
 from app.services.boards.checkpoints import DELAY, Checkpoints
 from app.wiring import App
+from bench.reporting.explained import Explained
 from tests.support.boards.award_points import MODERATOR, award, correct, enlist, set_category
 from tests.support.boards.board_rows import user_id
 from tests.support.boards.exact_past import ExactRow, exact_board
@@ -232,3 +234,51 @@ async def test_many_transactions_of_one_instant_are_divided_among_checkpoints(ap
     assert await with_small_steps(app)() == 3
     await assert_exact(app, instant)
     await assert_exact(app, instant - timedelta(microseconds=1))
+
+
+# Each player scores once in a round, so a ledger of four times the rounds has four times the rows.
+LEDGER = text(
+    """
+    INSERT INTO score_transactions (
+        id, user_id, seq, category_id, kind, points, delta, score, actor_role, created_at, previous_hash, hash
+    )
+    SELECT gen_random_uuid(), u.id, round, 'global', 'SERVER_ACTION', 10, 10, 10 * round, 'server',
+           CAST(:begin AS timestamptz) + round * interval '1 hour' + n * interval '1 second', '', ''
+    FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS round
+    CROSS JOIN (SELECT id, row_number() OVER (ORDER BY username) AS n FROM users) u
+    """
+)
+
+
+async def test_what_a_read_of_the_past_touches_does_not_grow_with_the_ledger(app: App, clock: WallClock):
+    await enlist(app, *range(1, 501))
+    checkpoints = Checkpoints(app.database, app.catalogue, app.runtime, 200, ChunkLimits(size=50, max_moves=100))
+    work = []
+    for first, last in ((1, 10), (11, 40)):
+        async with app.database.begin() as connection:
+            await connection.execute(LEDGER, {"begin": START, "first": first, "last": last})
+        clock.now = START + timedelta(hours=last + 2)
+        await checkpoints()
+        async with app.database.connect() as connection:
+            await connection.execute(text("VACUUM (ANALYZE)"))
+        work.append([await touched(app, START + timedelta(hours=last * part, minutes=5)) for part in (0.1, 0.5, 0.8)])
+    small, large = ([max(figures) for figures in zip(*one, strict=True)] for one in work)
+    assert large[0] <= 1.5 * small[0], "rows of the largest step of a plan"
+    assert large[1] <= 2 * small[1], "blocks"
+
+
+async def touched(app: App, at: datetime) -> tuple[int, int]:
+    """Return the rows of the largest step of the plans, and the blocks, of the costliest of some reads."""
+    figures = []
+    reads = [
+        partial(read_past_slices, board=then(at), ranges=[(0, 10)]),
+        partial(read_past_slices, board=then(at), ranges=[(300, 50)]),
+        partial(read_past_standings, board=then(at), users=[user_id(250)]),
+    ]
+    for read_board in reads:
+        async with app.database.snapshot() as connection:
+            explained = Explained(connection)
+            _, total = await read_board(explained)
+        assert total > 0
+        figures.append((explained.max_rows, explained.blocks))
+    return max(rows for rows, _ in figures), max(blocks for _, blocks in figures)
