@@ -31,7 +31,7 @@ from app.services.catalogue.cache import CatalogueService
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from bench.reporting import machine
-from bench.reporting.explained import Explained
+from bench.reporting.plans import PlanRecorder
 from bench.reporting.report import Report
 from bench.subjects.stores import create_database, private_stores
 
@@ -176,11 +176,11 @@ async def _user_at(database: Database, board: Board, offset: int) -> UUID:
 
 async def _explain(
     database: Database, ask: Callable[[Any], Awaitable[Any]], *, rows: bool = False
-) -> tuple[Explained, Any]:
+) -> tuple[PlanRecorder, Any]:
     async with database.snapshot() as connection:
-        explained = Explained(connection)
-        found, total = await ask(explained)
-    return explained, found if rows else total
+        recorder = PlanRecorder(connection)
+        found, total = await ask(recorder)
+    return recorder, found if rows else total
 
 
 async def _size(database: Database) -> int:

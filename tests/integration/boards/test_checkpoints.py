@@ -18,11 +18,12 @@ from app.domain.boards.board import Board, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import After, Around, Before, Position, Slice, UserSelection, View
 from app.domain.errors import UserNotFound
+from app.domain.ledger.opening import Balance
 from app.domain.ledger.receipts import Receipt
 from app.models.statements.boards.past_boards import ChunkLimits, read_past_slices, read_past_standings
 from app.services.boards.checkpoints import DELAY, Checkpoints
 from app.wiring import App
-from bench.reporting.explained import Explained
+from bench.reporting.plans import PlanRecorder
 from tests.support.boards.award_points import MODERATOR, award, correct, enlist, set_category
 from tests.support.boards.board_rows import user_id
 from tests.support.boards.exact_past import ExactRow, exact_board
@@ -218,6 +219,20 @@ async def test_chunks_that_only_discarded_checkpoints_had_are_deleted(app: App, 
     assert await count_of(app, "checkpoint_chunks") == chunks
 
 
+async def test_balances_that_were_reached_in_the_past_are_on_the_boards_of_the_past(app: App, clock: WallClock):
+    instants = await play(app, clock, 20)
+    clock.advance(minutes=5)
+    checkpoints = with_small_steps(app)
+    await checkpoints()
+    balance = Balance(user_id(10), "player-10", None, 25, instants[4] + timedelta(milliseconds=1))
+    await app.opening_balances("global", [balance], "moved", lambda _: None)
+    for _ in range(2):
+        for instant in (instants[3], instants[5], instants[19]):
+            await assert_exact(app, instant)
+        await checkpoints()
+    assert await count_of(app, "checkpoints") == 7
+
+
 async def test_the_last_seconds_are_not_part_of_a_checkpoint(app: App, clock: WallClock):
     await play(app, clock, 9)
     assert await with_small_steps(app)() == 0
@@ -277,8 +292,8 @@ async def touched(app: App, at: datetime) -> tuple[int, int]:
     ]
     for read_board in reads:
         async with app.database.snapshot() as connection:
-            explained = Explained(connection)
-            _, total = await read_board(explained)
+            recorder = PlanRecorder(connection)
+            _, total = await read_board(recorder)
         assert total > 0
-        figures.append((explained.max_rows, explained.blocks))
+        figures.append((recorder.max_rows, recorder.blocks))
     return max(rows for rows, _ in figures), max(blocks for _, blocks in figures)

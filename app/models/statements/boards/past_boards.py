@@ -475,6 +475,13 @@ async def discard_checkpoints(connection: AsyncConnection, category: str, after:
         await connection.execute(DISCARD_MOVES, {"category": category})
 
 
+async def discard_checkpoints_from(connection: AsyncConnection, category: str, at: datetime) -> None:
+    """Discard what transactions at `at` or later, which this database transaction adds, make out of date."""
+    await lock_checkpoints(connection, category)
+    last = await read_last_end(connection, category, before=at)
+    await discard_checkpoints(connection, category, last)
+
+
 async def delete_unused_chunks(connection: AsyncConnection, category: str, limit: int) -> None:
     """Delete up to `limit` chunks that only discarded checkpoints had."""
     await connection.execute(DELETE_UNUSED_CHUNKS, {"category": category, "limit": limit})

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 @dataclass
-class Explained:
+class PlanRecorder:
     """A connection that keeps the plans of all statements, with what was measured while they ran."""
 
     connection: AsyncConnection
