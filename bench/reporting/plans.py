@@ -27,12 +27,12 @@ class PlanRecorder:
     @property
     def milliseconds(self) -> float:
         """The execution time of all statements."""
-        return sum(plan["Execution Time"] for plan in self.plans)
+        return float(sum(plan["Execution Time"] for plan in self.plans))
 
     @property
     def planning_milliseconds(self) -> float:
         """The planning time of all statements."""
-        return sum(plan["Planning Time"] for plan in self.plans)
+        return float(sum(plan["Planning Time"] for plan in self.plans))
 
     @property
     def blocks(self) -> int:

@@ -93,8 +93,8 @@ class RedisOrPostgresReader:
             except (BoardNotLoaded, RedisUnreachable) as failure:
                 self._handle(failure)
         if board.is_past(self._runtime.clock()):
-            states: list[State] = await self._past.get(board, tuple(views), lambda: self._postgres.read(board, views))
-            return states
+            answer: list[State] = await self._past.get(board, tuple(views), lambda: self._postgres.read(board, views))
+            return answer
         return await self._shared.get((board, *views), lambda: self._postgres.read(board, views))
 
     async def _standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:

@@ -30,8 +30,10 @@ _NOBODY = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 
 # A user's state is the last transaction that changed the score. The score may be 0: not all boards rank that.
 #
-# Positions are assigned to the last chunk whose first position is not after them, or to the first chunk. `NOT IN` is
-# used for its plan: PostgreSQL looks users up in a hash table, whatever number of rows it expects.
+# Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
+#
+# The times are compared twice, alone and with the users: by the first PostgreSQL estimates that few rows qualify, and by
+# the second it finds exactly those. `LIMIT 1` makes it look chunks up by their id instead of reading all of them.
 _PLACED = """
     checkpoint AS MATERIALIZED (
         SELECT as_of, through_user, number, chunks, users, moves FROM checkpoints
@@ -47,6 +49,8 @@ _PLACED = """
         SELECT DISTINCT ON (user_id) user_id, score, created_at AS reached_at
         FROM score_transactions
         WHERE category_id = :category AND delta <> 0
+          AND created_at >= coalesce((SELECT as_of FROM checkpoint), '-infinity')
+          AND created_at <= CAST(:as_of AS timestamptz)
           AND (created_at, user_id) > (
               coalesce((SELECT as_of FROM checkpoint), '-infinity'),
               coalesce((SELECT through_user FROM checkpoint), '00000000-0000-0000-0000-000000000000')
@@ -69,7 +73,9 @@ _PLACED = """
         SELECT d.place, d.chunk, d.users, d.moves, k.first_key, k.first_time, k.first_user
         FROM checkpoint c
         CROSS JOIN LATERAL unnest(c.chunks, c.users, c.moves) WITH ORDINALITY AS d(chunk, users, moves, place)
-        JOIN checkpoint_chunks k ON k.id = d.chunk
+        CROSS JOIN LATERAL (
+            SELECT first_key, first_time, first_user FROM checkpoint_chunks WHERE id = d.chunk LIMIT 1
+        ) k
     ), placed AS MATERIALIZED (
         SELECT kind, number, user_id, score, sort_key, reached_at,
                greatest(
@@ -108,7 +114,8 @@ _MEMBERS = """
         SELECT place, user_id, score, sign * score AS sort_key, reached_at
         FROM (
             SELECT c.place, m.user_id, m.score, m.reached_at
-            FROM chosen c JOIN checkpoint_chunks k ON k.id = c.chunk
+            FROM chosen c
+            CROSS JOIN LATERAL (SELECT user_ids, scores, times FROM checkpoint_chunks WHERE id = c.chunk LIMIT 1) k
             CROSS JOIN LATERAL unnest(k.user_ids, k.scores, k.times) AS m(user_id, score, reached_at)
             UNION ALL
             SELECT c.place, m.user_id, m.score, m.reached_at
@@ -119,7 +126,7 @@ _MEMBERS = """
             SELECT m.user_id, m.reached_at
             FROM chosen c JOIN checkpoint_moves m ON m.chunk_id = c.chunk
             WHERE NOT m.arrived AND m.number <= (SELECT number FROM checkpoint)
-        ) AND user_id NOT IN (SELECT user_id FROM leaving)
+        ) AND NOT EXISTS (SELECT FROM leaving WHERE leaving.user_id = stored.user_id)
         UNION ALL
         SELECT place, user_id, score, sort_key, reached_at FROM placed
         WHERE kind = 'arriving' AND place IN (SELECT place FROM chosen)
@@ -266,6 +273,7 @@ COUNT_TRANSACTIONS = text(
     """
     SELECT count(*) FROM score_transactions
     WHERE category_id = :category AND delta <> 0
+      AND created_at >= CAST(:after AS timestamptz) AND created_at <= CAST(:as_of AS timestamptz)
       AND (created_at, user_id) > (CAST(:after AS timestamptz), CAST(:after_user AS uuid))
       AND (created_at, user_id) <= (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
     """
