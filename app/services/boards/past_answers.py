@@ -54,11 +54,15 @@ class PastAnswers:
         cached = self._answers.get((board, key))
         if cached is not None and self._monotonic() < cached[0]:
             return cached[1]
-        answer = await self._running.get((generation, board, key), read)
-        if generation == self._generation:
-            seconds = CLOSED_SECONDS if self._is_closed(board) else OPEN_SECONDS
-            self._answers.put((board, key), (self._monotonic() + seconds, answer), _weight(answer))
-        return answer
+
+        async def read_and_keep() -> Any:
+            answer = await read()
+            if generation == self._generation:
+                seconds = CLOSED_SECONDS if self._is_closed(board) else OPEN_SECONDS
+                self._answers.put((board, key), (self._monotonic() + seconds, answer), _weight(answer))
+            return answer
+
+        return await self._running.get((generation, board, key), read_and_keep)
 
     def clear(self) -> None:
         """Drop all answers, also those that are being read: a user was hidden, shown, renamed or deleted."""

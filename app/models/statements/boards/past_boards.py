@@ -26,14 +26,14 @@ _BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 _AFTER_ALL = datetime(9999, 12, 31, tzinfo=UTC)
 
 _HIDDEN = "SELECT id AS user_id FROM users WHERE hidden_at IS NOT NULL"
-_NOBODY = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
+_NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 
 # A user's state is the last transaction that changed the score. The score may be 0: not all boards rank that.
 #
 # Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
 #
-# The times are compared twice, alone and with the users: by the first PostgreSQL estimates that few rows qualify, and by
-# the second it finds exactly those. `LIMIT 1` makes it look chunks up by their id instead of reading all of them.
+# The times are compared twice, alone and with the users: by the first PostgreSQL estimates that few rows qualify, and
+# by the second it finds exactly those. `LIMIT 1` makes it look chunks up by their id instead of reading all of them.
 _PLACED = """
     checkpoint AS MATERIALIZED (
         SELECT as_of, through_user, number, chunks, users, moves FROM checkpoints
@@ -209,7 +209,7 @@ PAST_STATES = text(
 # The moves of chunks that are stored anew are part of the new chunks. Each run of neighbours is divided evenly.
 STORE_CHECKPOINT = text(
     f"""
-    WITH {_PLACED.format(hidden=_NOBODY, asked="")}, chosen AS MATERIALIZED (
+    WITH {_PLACED.format(hidden=_NO_USER, asked="")}, chosen AS MATERIALIZED (
         SELECT place, chunk, place - row_number() OVER (ORDER BY place) AS run
         FROM (
             SELECT place, chunk, users, moves,

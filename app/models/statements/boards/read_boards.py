@@ -16,7 +16,7 @@ from app.models.tables.scores import window_key
 
 VISIBLE_ROWS = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"
 
-_SHOWN = f"""
+_VISIBLE = f"""
     shown AS NOT MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM scores WHERE {VISIBLE_ROWS}
     )
@@ -25,7 +25,7 @@ _SHOWN = f"""
 # One statement has one snapshot: rows, counts and total are consistent.
 SLICE = text(
     f"""
-    WITH {_SHOWN}
+    WITH {_VISIBLE}
     , page AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown
         ORDER BY sort_key, reached_at, user_id
@@ -43,7 +43,7 @@ SLICE = text(
 # The board is scanned once, however many slices are requested.
 SLICES = text(
     f"""
-    WITH {_SHOWN}
+    WITH {_VISIBLE}
     , numbered AS (
         SELECT user_id, score, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS place,
                rank() OVER (ORDER BY sort_key) - 1 AS above, count(*) OVER (PARTITION BY sort_key) AS equals
@@ -60,7 +60,7 @@ SLICES = text(
 # The board is scanned once, however many users are requested: rows are counted between the sort keys of the users.
 STANDINGS = text(
     f"""
-    WITH {_SHOWN}
+    WITH {_VISIBLE}
     , chosen AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown WHERE user_id = ANY(CAST(:users AS uuid[]))
     ), bounds AS MATERIALIZED (
@@ -87,7 +87,7 @@ STANDINGS = text(
 )
 
 _COUNT = f"""
-    WITH {_SHOWN}
+    WITH {_VISIBLE}
     SELECT count(*) FROM shown
     WHERE (sort_key, reached_at, user_id) {{comparison}}
           (:sort_key, CAST(:reached_at AS timestamptz), CAST(:user_id AS uuid))
