@@ -9,7 +9,7 @@ from app.domain.players.milestones import Milestone
 from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, ProfileChanged
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import OUTAGES
-from app.services.boards.past_answers import PastAnswers
+from app.services.past_answers import PastAnswers
 
 
 class Announcements:

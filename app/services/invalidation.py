@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
-from app.services.boards.past_answers import PastAnswers
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.account_cache import AccountCache
+from app.services.past_answers import PastAnswers
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.provision import UserProvisioning
 

@@ -26,7 +26,6 @@ from app.services.board_index.reconcile import Reconcile
 from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.live_updates import LiveUpdates
-from app.services.boards.past_answers import PastAnswers
 from app.services.boards.queries import BoardQueries
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.catalogue.cache import CatalogueService
@@ -41,6 +40,7 @@ from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
+from app.services.past_answers import PastAnswers
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory

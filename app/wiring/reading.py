@@ -16,11 +16,11 @@ from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
 from app.services.board_index.rebuild import Rebuild
-from app.services.boards.past_answers import PastAnswers
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
+from app.services.past_answers import PastAnswers
 from app.services.players.profile_cache import ProfileCache
 from app.stores.redis_clients import open_redis
 from app.stores.signal import Signal

@@ -14,9 +14,9 @@ from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
 from app.services.boards.assemble import ViewAssembler
-from app.services.boards.past_answers import PastAnswers
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
+from app.services.past_answers import PastAnswers
 from app.stores.single_flight import SingleFlight
 
 POSTGRES_CACHE_SECONDS = 1.0

@@ -12,7 +12,7 @@ import pytest
 from app.config import Settings
 from app.domain.boards.board import Board, board_of
 from app.domain.boards.periods import Period
-from app.services.boards.past_answers import ENTRY_BYTES, PastAnswers
+from app.services.past_answers import ENTRY_BYTES, PastAnswers
 from app.wiring import App
 from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import user_id
