@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     db_pool_min: int = Field(10, ge=1)
     db_pool_max: int = Field(50, ge=1)
     db_timeout: float = Field(5.0, gt=0)
+    db_expensive_pool_max: int = Field(4, ge=1)
+    db_expensive_timeout: float = Field(2.0, gt=0)
     redis_url: str | None = None
     redis_cluster_enabled: bool = False
     redis_prefix: str = Field("lb", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
@@ -147,6 +149,7 @@ class Settings(BaseSettings):
     compile_operations: bool = True
     request_head_cache: bool = True
     response_cache_bytes: int = Field(16_777_216, ge=0)
+    past_cache_bytes: int = Field(8_388_608, ge=1)
 
     sentry_dsn: SecretStr | None = None
     otel_exporter_otlp_endpoint: str | None = None

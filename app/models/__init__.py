@@ -5,6 +5,7 @@ from app.models.tables.anchors import AnchoredHead, LedgerAnchor
 from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
+from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, CheckpointMove
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.flags import Flag
@@ -22,6 +23,9 @@ __all__ = [
     "CacheGeneration",
     "CatalogueChange",
     "Category",
+    "Checkpoint",
+    "CheckpointChunk",
+    "CheckpointMove",
     "ClosedWindow",
     "Flag",
     "LedgerAnchor",

@@ -26,6 +26,8 @@ class AdvisoryLock(IntEnum):
     """Changes of the catalogue are made one after the other."""
     IMPORT = 7_220_310_459
     """Imports of archives are made one after the other."""
+    CHECKPOINTS = 7_220_310_460
+    """The checkpoints of one category are stored one after the other, and not during imports of old transactions."""
 
 
 async def lock_until_commit(connection: AsyncConnection, lock: AdvisoryLock) -> None:

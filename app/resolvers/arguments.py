@@ -28,8 +28,8 @@ At = Annotated[
     strawberry.argument(
         description=(
             "A past time, with its time zone. For DAILY, WEEKLY and MONTHLY: selects the board of the window "
-            "that contains it. For ALL_TIME: shows the board as it was at that time. Omit it for the current "
-            "board."
+            "that contains it. For ALL_TIME: shows the board as it was at that time, rounded down to the second. "
+            "Users who are hidden today are hidden in the past as well. Omit it for the current board."
         )
     ),
 ]

@@ -9,6 +9,7 @@ from app.domain.players.milestones import Milestone
 from app.pubsub.channels.channel_connection import OUTAGES
 from app.pubsub.channels.events import CatalogueChanged, MilestoneReached, Notice, ProfileChanged
 from app.pubsub.channels.notices import Notices
+from app.services.past_answers import PastAnswers
 
 
 class Announcements:
@@ -17,18 +18,23 @@ class Announcements:
     A process that alone is cut off from Redis causes no gap, so it reports a lost change of a profile in another way.
     """
 
-    def __init__(self, notices: Notices, on_profile_change_lost: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, notices: Notices, past_answers: PastAnswers, on_profile_change_lost: Callable[[], Awaitable[object]]
+    ) -> None:
         """Create announcements.
 
         Args:
             notices: The channel.
+            past_answers: Answers about the past in this process, dropped before a change of a user is announced.
             on_profile_change_lost: Awaited when Redis did not take the notice of a changed profile.
         """
         self._notices = notices
+        self._past_answers = past_answers
         self._on_profile_change_lost = on_profile_change_lost
 
     async def profile_changed(self, user_id: UUID) -> None:
         """Announce that a user's profile, or their visibility on boards, has changed."""
+        self._past_answers.clear()
         if not await self._publish(ProfileChanged(user_id)):
             await self._on_profile_change_lost()
 

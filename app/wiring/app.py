@@ -24,6 +24,7 @@ from app.services.board_index import RedisCaller
 from app.services.board_index.missed_writes import MissedWrites
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
+from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
@@ -42,6 +43,7 @@ from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
+from app.services.past_answers import PastAnswers
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.profile_generation import ProfileGeneration
 from app.services.players.provision import UserProvisioning
@@ -96,9 +98,11 @@ class App:
     ledger: Ledger
     account_cache: AccountCache
     after_commit: AfterCommit
+    past_answers: PastAnswers
     board_queries: BoardQueries
     history: PlayerHistory
     close_windows: CloseWindows
+    checkpoints: Checkpoints
     board_reader: RedisOrPostgresReader
     live_updates: LiveUpdates
     viewer: ReadViewer

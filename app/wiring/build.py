@@ -16,6 +16,7 @@ from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
 from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
+from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
@@ -54,6 +55,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
     reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, reading.rebuild, runtime)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
+    checkpoints = Checkpoints(database, catalogue, runtime)
     anchors = Anchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, runtime, stack)
@@ -109,9 +111,11 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         ledger=writing.ledger,
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
+        past_answers=reading.past_answers,
         board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, runtime),
-        history=PlayerHistory(stores.replicas, reading.profiles, runtime),
+        history=PlayerHistory(stores.replicas, stores.past, reading.profiles, runtime),
         close_windows=close_windows,
+        checkpoints=checkpoints,
         board_reader=reading.board_reader,
         live_updates=LiveUpdates(reading.hub, reading.profiles, catalogue),
         viewer=ReadViewer(
@@ -134,7 +138,11 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime),
             cap=settings.score_cap,
         ),
-        jobs=Jobs(LeaderLock(database, AdvisoryLock.JOBS), _jobs(reconcile, close_windows, anchors, writing), runtime),
+        jobs=Jobs(
+            LeaderLock(database, AdvisoryLock.JOBS),
+            _jobs(reconcile, close_windows, checkpoints, anchors, writing),
+            runtime,
+        ),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,
@@ -143,7 +151,13 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     )
 
 
-def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WriteServices) -> list[Job]:
+def _jobs(
+    reconcile: Reconcile,
+    close_windows: CloseWindows,
+    checkpoints: Checkpoints,
+    anchors: Anchors,
+    writing: WriteServices,
+) -> list[Job]:
     return [
         Job("repair", 5, 60, reconcile.recent),
         Job("reconcile", 300, 3600, reconcile.everything),
@@ -153,4 +167,5 @@ def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, w
         Job("anchor-all", 21_600, 3600, anchors.anchor_all),
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
+        Job("checkpoints", 10, 600, checkpoints),
     ]

@@ -22,6 +22,7 @@ from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.catalogue.cache import CatalogueService
+from app.services.past_answers import PastAnswers
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.profile_generation import ProfileGeneration
 from app.stores.redis_clients import ClusterChannelServers, SingleChannelServer
@@ -44,6 +45,7 @@ class ReadServices:
     profiles: ProfileCache
     profile_generation: ProfileGeneration
     caches_outdated: Signal
+    past_answers: PastAnswers
     board_reader: RedisOrPostgresReader
     missed_writes: MissedWrites
     rebuild: Rebuild
@@ -80,17 +82,19 @@ async def create_read_services(
         profile_generation.begin_next,
         runtime,
     )
+    past_answers = PastAnswers(settings.past_cache_bytes, runtime)
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = RedisOrPostgresReader(
         RedisReader(stores.board_index, profiles, runtime),
         RedisReader(stores.feed_views_index, profiles, runtime),
         RedisReader(stores.query_views_index, profiles, runtime),
-        PostgresReader(stores.replicas, profiles, runtime, epoch),
+        PostgresReader(stores.replicas, stores.deep, stores.past, profiles, runtime, epoch),
         stores.board_index,
         rebuild.request,
         rebuild.report_regression,
         missed_writes.is_complete,
         lambda: stores.database.breaker.is_open,
+        past_answers,
         runtime,
     )
     view_limits = ViewLimits(
@@ -101,16 +105,18 @@ async def create_read_services(
     )
     hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime), view_limits=view_limits)
     caches_outdated.connect(profiles.invalidate_all)
+    caches_outdated.connect(past_answers.clear)
     for signal in (caches_outdated, boards_replaced, copies_changed, stores.availability_changed):
         signal.connect(hub.invalidate)
     return ReadServices(
         backend,
         notices,
-        Announcements(notices, profile_generation.begin_next),
+        Announcements(notices, past_answers, profile_generation.begin_next),
         catalogue,
         profiles,
         profile_generation,
         caches_outdated,
+        past_answers,
         board_reader,
         missed_writes,
         rebuild,

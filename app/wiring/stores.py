@@ -12,6 +12,7 @@ from app.runtime import Runtime
 from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
 from app.stores.bulk_redis import BulkRedisCaller
+from app.stores.bulkhead import Bulkhead
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.redis_clients import open_cluster, open_redis
@@ -26,6 +27,14 @@ MIN_BULK_TIMEOUT = 1.0
 
 MAX_CONCURRENT_BULK_READS = 2
 """Reads of many views at a time: for feeds, and as many again for queries, so that neither waits for the other."""
+MAX_WAITING_FOR_PAST = 16
+"""How many reads of the past may wait for a connection: as many as one page of an application may ask for."""
+MAX_WAIT_FOR_PAST = 0.25
+"""Seconds after which a read of the past is refused."""
+MAX_WAITING_FOR_DEEP = 64
+"""How many reads of whole boards may wait for a connection. Equal ones and those of one board are combined before."""
+MAX_WAIT_FOR_DEEP = 1.0
+"""Seconds after which a read of a whole board is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Stores:
         replicas: For reads that may be slightly behind the primary.
         feed_views_index: The board index for the views of feeds beyond the head, see `BulkRedisCaller`.
         query_views_index: The board index for queries of many views, see `BulkRedisCaller`.
+        past: For reads of the past and of histories.
+        deep: For reads of current boards beyond their heads, while Redis does not answer.
         housekeeping_index: The board index for housekeeping, which moves many rows per call and has a longer timeout.
         index_loader: Loads whole categories, with the same timeout as `housekeeping_index`.
         availability_changed: Called when PostgreSQL or Redis becomes unavailable or available again.
@@ -43,6 +54,8 @@ class Stores:
 
     database: Database
     replicas: Replicas
+    past: Bulkhead
+    deep: Bulkhead
     redis: Redis
     redis_caller: RedisCaller
     keys: RedisKeys
@@ -76,6 +89,8 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     return Stores(
         database,
         Replicas(replicas, database),
+        _bulkhead(settings, runtime, stack, MAX_WAITING_FOR_PAST, MAX_WAIT_FOR_PAST, "Too many reads of the past."),
+        _bulkhead(settings, runtime, stack, MAX_WAITING_FOR_DEEP, MAX_WAIT_FOR_DEEP, "Too many reads of whole boards."),
         redis,
         redis_caller,
         keys,
@@ -105,3 +120,24 @@ def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitSt
     )
     stack.push_async_callback(engine.dispose)
     return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime, on_change=on_change))
+
+
+def _bulkhead(
+    settings: Settings, runtime: Runtime, stack: AsyncExitStack, max_waiting: int, max_wait: float, refusal: str
+) -> Bulkhead:
+    """Create a bulkhead with pools and circuit breakers of its own: its timeouts say nothing about other reads."""
+    assert settings.database_url is not None
+    small = settings.model_copy(
+        update={"db_pool_max": settings.db_expensive_pool_max, "db_timeout": settings.db_expensive_timeout}
+    )
+    primary, *replicas = (
+        _database(url, small, runtime, stack, Signal())
+        for url in (settings.database_url, *settings.database_replica_urls)
+    )
+    return Bulkhead(
+        Replicas(replicas, primary),
+        settings.db_expensive_pool_max,
+        max_waiting=max_waiting,
+        max_wait=max_wait,
+        refusal=refusal,
+    )

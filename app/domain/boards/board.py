@@ -45,6 +45,10 @@ class Board(NamedTuple):
         moment = "" if self.as_of is None else f"@{self.as_of.astimezone(UTC).isoformat()}"
         return f"{self.category}/{self.window.key}{moment}"
 
+    def is_past(self, now: datetime) -> bool:
+        """Return whether the board is one of the past: as of an instant, or of a window that is over."""
+        return self.as_of is not None or self.window.is_closed(now)
+
 
 def board_of(category: str, period: Period, instant: datetime) -> Board:
     """Return the board of a category and period that is or was open at `instant`."""

@@ -72,4 +72,20 @@ class ScoreTransaction(Base):
             postgresql_where=text("kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')"),
         ),
         Index("ix_score_transactions_created_at", "created_at", postgresql_using="brin"),
+        Index(
+            "ix_score_transactions_category_id_created_at",
+            "category_id",
+            "created_at",
+            "user_id",
+            postgresql_where=text("delta <> 0"),
+        ),
+        Index(
+            "ix_score_transactions_user_id_category_id",
+            "user_id",
+            "category_id",
+            "created_at",
+            "seq",
+            postgresql_include=["score"],
+            postgresql_where=text("delta <> 0"),
+        ),
     )

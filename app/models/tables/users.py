@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, LargeBinary, String, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.tables.base import Base
@@ -37,4 +37,7 @@ class User(Base):
         comment="Equal for names that look alike. Null for synthetic and deleted users.",
     )
 
-    __table_args__ = (CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),
+        Index("ix_users_hidden", "id", postgresql_where=text("hidden_at IS NOT NULL")),
+    )

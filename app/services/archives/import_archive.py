@@ -17,6 +17,7 @@ from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.rescoring import Rescoring
 from app.models.statements.archives.archive import transaction_of
 from app.models.statements.archives.import_staging import AffectedUser, Staging
+from app.models.statements.boards.past_boards import BEGINNING, discard_checkpoints_from
 from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record_change
 from app.runtime import Runtime
 from app.services.archives.archive_reader import ArchiveError, ArchiveReader
@@ -83,6 +84,8 @@ class ArchiveImport:
             except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, ValueError) as error:
                 raise ArchiveError(f"the archive cannot be imported into this database: {error}") from error
             catalogue = await self._catalogue.read(connection)
+            for category in catalogue.categories:
+                await discard_checkpoints_from(connection, category, BEGINNING.at)
             merged["score"] = await self._rescore(staging, catalogue.categories, progress)
         await self._catalogue.refresh()
         await self._publish_change()

@@ -15,6 +15,7 @@ from app.domain.ids import uuid7
 from app.domain.ledger.opening import Balance, opening_request, reached_at, with_opening
 from app.domain.ledger.posting import Posting, post
 from app.domain.players.names import skeleton
+from app.models.statements.boards.past_boards import discard_checkpoints_from
 from app.models.statements.ledger.load_accounts import load
 from app.models.statements.ledger.store_postings import ChainMoved, store
 from app.models.statements.players.users import INSERT_USERS
@@ -127,6 +128,9 @@ class OpeningBalances:
             )
         if postings:
             await store(connection, postings)
+            await discard_checkpoints_from(
+                connection, category.id, min(posting.transaction.created_at for posting in postings)
+            )
             await self._milestones.award_scores(connection, postings)
         return OpeningResult(len(postings), len(batch) - len(postings))
 

@@ -12,6 +12,7 @@ from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Category
 from app.domain.users import SubjectIds
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.bulk_insert import has_users, insert_users
+from app.models.statements.boards.past_boards import discard_checkpoints_from
 from app.runtime import Runtime
 from app.services.archives.synthetic_players import SyntheticPlayer, SyntheticPlayers
 from app.services.catalogue.cache import CatalogueService
@@ -117,6 +118,9 @@ class Seed:
 async def _store(connection: AsyncConnection, category: Category, players: Sequence[SyntheticPlayer]) -> SeedingResult:
     users = [(player.profile, player.transactions) for player in players]
     scores = await insert_users(connection, category, users)
+    times = [transaction.created_at for player in players for transaction in player.transactions]
+    if times:
+        await discard_checkpoints_from(connection, category.id, min(times))
     return SeedingResult(len(players), sum(len(player.transactions) for player in players), scores)
 
 

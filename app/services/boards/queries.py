@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -24,8 +24,19 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.players.profile_cache import ProfileCache
 from app.stores.batching import Batcher
 
+MAX_BATCH_SIZE = 500
+"""How many standings are read at once."""
+
 UserStandingWithProfile = tuple[UserStanding, Profile]
 """The standing of a user on a board, and the user's profile."""
+
+
+@dataclass(slots=True)
+class _Lane:
+    """The reads of standings of one board, while there are callers."""
+
+    batcher: Batcher[UUID, UserStandingWithProfile]
+    callers: int = 0
 
 
 class BoardQueries:
@@ -44,7 +55,7 @@ class BoardQueries:
         self._profiles = profiles
         self._catalogue = catalogue
         self._runtime = runtime
-        self._standings_batcher = Batcher(self._read_standings, max_batch_size=500, max_concurrent=4, key=None)
+        self._lanes: dict[Board, _Lane] = {}
 
     def category(self, category_id: str, period: Period) -> Category:
         """Return a category that keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
@@ -56,7 +67,9 @@ class BoardQueries:
         """Return the board of the window that was open at `at`, or is open now if `at` is None.
 
         A closed window keeps its final state, whichever of its instants is named. ALL_TIME never closes: with `at` the
-        board is read as it was at that instant. Raises BadUserInput for an instant without a time zone or in the
+        board is read as it was at the beginning of that second, so that callers share answers.
+
+        Raises BadUserInput for an instant without a time zone or in the
         future.
         """
         now = self._runtime.clock()
@@ -67,7 +80,8 @@ class BoardQueries:
         if at > now:
             raise BadUserInput("`at` must not be in the future.")
         board = board_of(category.id, period, at)
-        return Board(board.category, board.window, at) if period is Period.ALL_TIME else board
+        second = at.astimezone(UTC).replace(microsecond=0)
+        return Board(board.category, board.window, second) if period is Period.ALL_TIME else board
 
     async def page(self, query: BoardQuery) -> Cacheable[SharedPage]:
         """Return the page that `query` asks for, with the pages of its nested fields at the same version.
@@ -86,14 +100,30 @@ class BoardQueries:
         return Cacheable(page, ((current_head, page.head), (self._current_catalogue, catalogue)))
 
     async def standing(self, board: Board, user_id: UUID, viewer: Caller | None = None) -> UserStandingWithProfile:
-        """Return the standing of a user with the profile as `viewer` may see it; concurrent calls share a read.
+        """Return the standing of a user with the profile as `viewer` may see it.
 
-        Raises UserNotFound, ServiceUnavailable.
+        Concurrent calls for one board share a read, and wait for no other board.
+
+        Raises UserNotFound, ServiceUnavailable, and RateLimited for a board that only PostgreSQL has.
         """
-        standing, profile = await self._standings_batcher.submit((board, user_id))
+        standing, profile = await self._standing(board, user_id)
         if profile.is_hidden:
             profile = (await self._profiles.get([user_id], viewer)).get(user_id, profile)
         return standing, profile
+
+    async def _standing(self, board: Board, user_id: UUID) -> UserStandingWithProfile:
+        lane = self._lanes.get(board)
+        if lane is None:
+            read = partial(self._read_standings, board)
+            lane = _Lane(Batcher(read, max_batch_size=MAX_BATCH_SIZE, max_concurrent=2, key=None))
+            self._lanes[board] = lane
+        lane.callers += 1
+        try:
+            return await lane.batcher.submit(user_id)
+        finally:
+            lane.callers -= 1
+            if not lane.callers:
+                self._lanes.pop(board, None)
 
     async def _from_memory(self, query: BoardQuery) -> SharedPage | None:
         """Return the page from the hub, which reads the head if needed; None if it is not part of the current head."""
@@ -110,15 +140,8 @@ class BoardQueries:
         return self._catalogue.current
 
     async def _read_standings(
-        self, requests: Sequence[tuple[Board, UUID]]
+        self, board: Board, users: Sequence[UUID]
     ) -> Sequence[UserStandingWithProfile | Exception]:
-        profiles = await self._profiles.get({user_id for _, user_id in requests})
-        users: dict[Board, dict[UUID, None]] = {}
-        for board, user_id in requests:
-            users.setdefault(board, {})[user_id] = None
-        reads = await asyncio.gather(*(self._reader.standings(board, list(users[board])) for board in users))
-        standings = {(standing.board, standing.user_id): standing for read in reads for standing in read}
-        return [
-            (standings[board, user_id], profiles[user_id]) if user_id in profiles else UserNotFound()
-            for board, user_id in requests
-        ]
+        profiles = await self._profiles.get(set(users))
+        standings = {one.user_id: one for one in await self._reader.standings(board, list(dict.fromkeys(users)))}
+        return [(standings[user_id], profiles[user_id]) if user_id in profiles else UserNotFound() for user_id in users]

@@ -20,6 +20,7 @@ from app.services.board_index.layout import category_epoch
 from app.services.boards.assemble import ViewAssembler
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
+from app.services.past_answers import PastAnswers
 from app.stores.bulk_redis import RedisBusy
 from app.stores.single_flight import SingleFlight
 
@@ -44,6 +45,7 @@ class RedisOrPostgresReader:
         on_regressed: Callable[[str, str], None],
         is_complete: Callable[[str], bool],
         is_postgres_down: Callable[[], bool],
+        past: PastAnswers,
         runtime: Runtime,
     ) -> None:
         """Create a reader.
@@ -58,6 +60,7 @@ class RedisOrPostgresReader:
             on_regressed: Called with a category and the epoch of its copies, whose versions went back.
             is_complete: Whether Redis has everything that was committed in a category, as far as is known.
             is_postgres_down: While it is true, pages from Redis are marked stale.
+            past: Shares what is read about the past.
             runtime: The clocks.
         """
         self._redis = redis
@@ -69,6 +72,7 @@ class RedisOrPostgresReader:
         self._on_regressed = on_regressed
         self._is_complete = is_complete
         self._is_postgres_down = is_postgres_down
+        self._past = past
         self._runtime = runtime
         self._feed_views_of_postgres = asyncio.Semaphore()
         self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
@@ -92,8 +96,12 @@ class RedisOrPostgresReader:
 
     async def standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
         """Read the standing of each user, all of one version."""
-        assembler, ranked = await self._standings(board, users)
-        return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
+        if self._is_in_index(board) or not board.is_past(self._runtime.clock()):
+            return await self._standings(board, users)
+        standings: list[UserStanding] = await self._past.get(
+            board, ("standings", *users), lambda: self._standings(board, users)
+        )
+        return standings
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """Read the state of each view of a feed, all of one version. Nothing is shared: feeds keep what they read."""
@@ -158,6 +166,9 @@ class RedisOrPostgresReader:
             raise ServiceUnavailable from failure
 
     async def _shared_read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        if board.is_past(self._runtime.clock()):
+            answer: list[State] = await self._past.get(board, tuple(views), lambda: self._postgres.read(board, views))
+            return answer
         key = (board, self._outdated[board], *views)
         return await self._shared.get(key, lambda: self._postgres.read(board, views))
 
@@ -169,7 +180,11 @@ class RedisOrPostgresReader:
         async with self._feed_views_of_postgres:
             return await self._fresh_read(board, views)
 
-    async def _standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
+    async def _standings(self, board: Board, users: Sequence[UUID]) -> list[UserStanding]:
+        assembler, ranked = await self._ranked(board, users)
+        return [assembler.standing(user_id, one) for user_id, one in zip(users, ranked, strict=True)]
+
+    async def _ranked(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         if self._is_in_index(board):
             try:
                 standings = await self._redis.standings(board, users)

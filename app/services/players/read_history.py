@@ -17,6 +17,7 @@ from app.models.statements.boards.closed_windows import read_ranks
 from app.models.statements.players.score_history import AFTER_LAST_TRANSACTION, read_chain, read_score_changes
 from app.runtime import Runtime
 from app.services.players.profile_cache import ProfileCache
+from app.stores.bulkhead import Bulkhead
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 
@@ -25,10 +26,15 @@ MAX_TRANSACTIONS = 100
 
 
 class PlayerHistory:
-    """Reads histories. All methods raise ServiceUnavailable if PostgreSQL does not answer."""
+    """Reads histories.
 
-    def __init__(self, database: Database | Replicas, profiles: ProfileCache, runtime: Runtime) -> None:
+    All methods raise ServiceUnavailable if PostgreSQL does not answer, and RateLimited if there are too many such reads
+    at the moment. A user's own transactions do not count among these.
+    """
+
+    def __init__(self, database: Database | Replicas, past: Bulkhead, profiles: ProfileCache, runtime: Runtime) -> None:
         self._database = database
+        self._past = past
         self._profiles = profiles
         self._clock = runtime.clock
 
@@ -49,7 +55,7 @@ class PlayerHistory:
         """
         buckets = buckets_between(begin, end, step, self._clock())
         profile = await self._profile(user_id, viewer)
-        async with self._database.snapshot() as connection:
+        async with self._past.snapshot() as connection:
             opening, changes = await read_score_changes(connection, user_id, category.id, buckets)
         return profile, history_of(buckets, opening, changes)
 
@@ -79,7 +85,7 @@ class PlayerHistory:
         # A window begins at midnight, so the first one is at the first midnight at or after `begin`.
         day = (first + timedelta(days=1) - timedelta(microseconds=1)).date()
         profile = await self._profile(user_id, viewer)
-        async with self._database.connect() as connection:
+        async with self._past.connect() as connection:
             points = await read_ranks(
                 connection, user_id, category.id, period, day, last.date() + timedelta(days=1)
             )  # fmt: skip
@@ -106,9 +112,10 @@ class PlayerHistory:
         if not 1 <= limit <= MAX_TRANSACTIONS:
             raise BadUserInput(f"The number of transactions must be between 1 and {MAX_TRANSACTIONS}.")
         before = AFTER_LAST_TRANSACTION if after is None else parse_ledger_cursor(user_id, after)
-        if caller.user_id != user_id:
+        is_own = caller.user_id == user_id
+        if not is_own:
             await self._profile(user_id)
-        async with self._database.connect() as connection:
+        async with (self._database if is_own else self._past).connect() as connection:
             entries = await read_chain(connection, user_id, before, limit + 1)
         return entries[:limit], len(entries) > limit
 

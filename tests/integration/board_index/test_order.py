@@ -34,7 +34,9 @@ class Reader:
     def __init__(self, app: App, board: Board) -> None:
         self._app = app
         self._board = board
-        self._postgres = PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres")
+        self._postgres = PostgresReader(
+            app.database, app.database, app.database, app.profiles, Runtime(clock=app.clock), "postgres"
+        )
 
     async def page(self, view: View[Page]) -> Page:
         """The page, which is the same in both."""
@@ -165,7 +167,9 @@ async def test_many_views_that_are_read_at_once_are_what_each_is_alone(
     views: list[View[Page]] = [
         *around, Slice(offset, 5), Before(None, 3), Head(), UserSelection(frozenset(row.id for row in board[::2]))
     ]  # fmt: skip
-    postgres = PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres")
+    postgres = PostgresReader(
+        app.database, app.database, app.database, app.profiles, Runtime(clock=app.clock), "postgres"
+    )
     for reading in (await postgres.read(all_time(), views), await app.board_reader.read_views(all_time(), views)):
         for view, state in zip(views, reading, strict=True):
             assert isinstance(state, Page)

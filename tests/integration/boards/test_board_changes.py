@@ -45,9 +45,9 @@ async def board(app: App, period: Period = Period.ALL_TIME) -> list[tuple[str, i
     """Name, rank and score of everybody, which are the same in both stores."""
     asked = board_of("global", period, app.clock())
     redis = await app.board_reader.page(asked, Slice(0, 100))
-    (postgres,) = await PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "pg").read(
-        asked, [Slice(0, 100)]
-    )
+    (postgres,) = await PostgresReader(
+        app.database, app.database, app.database, app.profiles, Runtime(clock=app.clock), "pg"
+    ).read(asked, [Slice(0, 100)])
     assert isinstance(postgres, Page)
     assert redis.source is Source.REDIS
     assert redis.entries == postgres.entries

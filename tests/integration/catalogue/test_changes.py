@@ -216,7 +216,7 @@ async def boards_of(app: App, category: str, period: Period = Period.ALL_TIME) -
     board = board_of(category, period, app.clock())
     readers = (
         RedisReader(board_index_of(app), app.profiles, Runtime(clock=app.clock)),
-        PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres"),
+        PostgresReader(app.database, app.database, app.database, app.profiles, Runtime(clock=app.clock), "postgres"),
     )
     redis, postgres = [(await reader.read(board, [Slice(0, 100)]))[0] for reader in readers]
     assert isinstance(redis, Page)

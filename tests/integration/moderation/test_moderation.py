@@ -60,9 +60,9 @@ async def shown(
     """Names and scores of a board, on which all stores must agree, without a gap between the ranks."""
     board = board_of(category, period, at or app.clock())
     read = await app.board_reader.page(board, Slice(0, 100))
-    (true,) = await PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "truth").read(
-        board, [Slice(0, 100)]
-    )
+    (true,) = await PostgresReader(
+        app.database, app.database, app.database, app.profiles, Runtime(clock=app.clock), "truth"
+    ).read(board, [Slice(0, 100)])
     assert isinstance(true, Page)
     for page in (read, true):
         assert [entry.rank for entry in page.entries] == list(range(1, page.total_users + 1))

@@ -1,4 +1,4 @@
-"""The statements that read boards: from the scores in board order, or from the ledger as they were in the past."""
+"""The statements that read boards from the scores in board order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import Board
@@ -16,37 +16,16 @@ from app.models.tables.scores import window_key
 
 VISIBLE_ROWS = "category_id = :category AND period = :period AND window_start = :start AND NOT hidden"
 
-CURRENT_BOARD = f"""
+_VISIBLE = f"""
     shown AS NOT MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM scores WHERE {VISIBLE_ROWS}
     )
 """  # noqa: S608 - the pieces are constants
 
-# Users without a later transaction have the same row now. For the others the ledger has the score by then, which is the
-# sum of their deltas, and when it last changed. However far back, the ledger is read at most once. Users who are hidden
-# today are hidden in the past as well.
-PAST_BOARD = f"""
-    touched AS MATERIALIZED (
-        SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
-    ), earlier AS MATERIALIZED (
-        SELECT user_id, CAST(sum(t.delta) AS int) AS score, max(t.created_at) FILTER (WHERE t.delta <> 0) AS reached_at
-        FROM touched JOIN score_transactions t USING (user_id)
-        WHERE t.category_id = :category AND t.created_at <= :as_of
-        GROUP BY user_id
-    ), shown AS MATERIALIZED (
-        SELECT user_id, score, sort_key, reached_at FROM scores
-        WHERE {VISIBLE_ROWS} AND NOT EXISTS (SELECT FROM touched WHERE touched.user_id = scores.user_id)
-        UNION ALL
-        SELECT user_id, score, score * CASE c.sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END, reached_at
-        FROM earlier
-        JOIN users u ON u.id = earlier.user_id AND u.hidden_at IS NULL AND u.deleted_at IS NULL
-        JOIN categories c ON c.id = :category
-        WHERE score > 0 OR (reached_at IS NOT NULL AND c.operator = 'SUM' AND c.sort_order = 'HIGH_FIRST')
-    )
-"""  # noqa: S608 - the pieces are constants
-
 # One statement has one snapshot: rows, counts and total are consistent.
-SLICE = """
+SLICE = text(
+    f"""
+    WITH {_VISIBLE}
     , page AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown
         ORDER BY sort_key, reached_at, user_id
@@ -58,10 +37,13 @@ SLICE = """
            (SELECT count(*) FROM shown WHERE sort_key <= (SELECT max(sort_key) FROM page)) AS through
     FROM (SELECT 1) AS always LEFT JOIN page ON true
     ORDER BY page.sort_key, page.reached_at, page.user_id
-"""
+    """  # noqa: S608 - the piece is a constant
+)
 
 # The board is scanned once, however many slices are requested.
-SLICES = """
+SLICES = text(
+    f"""
+    WITH {_VISIBLE}
     , numbered AS (
         SELECT user_id, score, reached_at, row_number() OVER (ORDER BY sort_key, reached_at, user_id) AS place,
                rank() OVER (ORDER BY sort_key) - 1 AS above, count(*) OVER (PARTITION BY sort_key) AS equals
@@ -72,10 +54,13 @@ SLICES = """
         SELECT range_agg(int8range(first, first + size, '(]'))
         FROM unnest(CAST(:offsets AS bigint[]), CAST(:limits AS bigint[])) AS r(first, size)
     )
-"""
+    """  # noqa: S608 - the piece is a constant
+)
 
 # The board is scanned once, however many users are requested: rows are counted between the sort keys of the users.
-STANDINGS = """
+STANDINGS = text(
+    f"""
+    WITH {_VISIBLE}
     , chosen AS MATERIALIZED (
         SELECT user_id, score, sort_key, reached_at FROM shown WHERE user_id = ANY(CAST(:users AS uuid[]))
     ), bounds AS MATERIALIZED (
@@ -98,18 +83,22 @@ STANDINGS = """
     LEFT JOIN chosen c USING (user_id)
     LEFT JOIN counted n USING (sort_key)
     ORDER BY i.ord
-"""
+    """  # noqa: S608 - the piece is a constant
+)
 
-COUNT_BEFORE = """
+_COUNT = f"""
+    WITH {_VISIBLE}
     SELECT count(*) FROM shown
-    WHERE (sort_key, reached_at, user_id) < (:sort_key, CAST(:reached_at AS timestamptz), CAST(:user_id AS uuid))
-"""
-COUNT_THROUGH = COUNT_BEFORE.replace("<", "<=")
+    WHERE (sort_key, reached_at, user_id) {{comparison}}
+          (:sort_key, CAST(:reached_at AS timestamptz), CAST(:user_id AS uuid))
+"""  # noqa: S608 - the piece is a constant
+COUNT_BEFORE = text(_COUNT.format(comparison="<"))
+COUNT_THROUGH = text(_COUNT.format(comparison="<="))
 
 
 async def read_slice(connection: AsyncConnection, board: Board, offset: int, limit: int) -> tuple[BoardSlice, int]:
     """Read `limit` rows of a board from a 0-based `offset` on, and the number of visible users."""
-    rows = (await connection.execute(_of(SLICE, board), _named(board) | {"offset": offset, "limit": limit})).all()
+    rows = (await connection.execute(SLICE, board_parameters(board) | {"offset": offset, "limit": limit})).all()
     found = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows if row.user_id is not None]
     return BoardSlice(offset, rows[0].above, rows[0].through, found), rows[0].total
 
@@ -122,7 +111,7 @@ async def read_slices(
         slice_, total = await read_slice(connection, board, *ranges[0])
         return [slice_], total
     named = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
-    rows = (await connection.execute(_of(SLICES, board), _named(board) | named)).all()
+    rows = (await connection.execute(SLICES, board_parameters(board) | named)).all()
     placed = {row.place: row for row in rows}
     return [_slice(placed, offset, limit) for offset, limit in ranges], rows[0].total
 
@@ -131,7 +120,7 @@ async def read_standings(
     connection: AsyncConnection, board: Board, users: Sequence[UUID]
 ) -> tuple[list[BoardSlice | None], int]:
     """Read each user's row as a slice of one, None for a user who is not visible, and the number of visible users."""
-    rows = (await connection.execute(_of(STANDINGS, board), _named(board) | {"users": list(users)})).all()
+    rows = (await connection.execute(STANDINGS, board_parameters(board) | {"users": list(users)})).all()
     slices = [
         None if row.score is None
         else BoardSlice(int(row.rank), int(row.above), int(row.through), [BoardRow(row.user_id, row.score,
@@ -142,9 +131,9 @@ async def read_standings(
 
 async def count_before(connection: AsyncConnection, board: Board, position: Position, *, through: bool = False) -> int:
     """Count the users before a position; with `through` also one at the position."""
-    statement = _of(COUNT_THROUGH if through else COUNT_BEFORE, board)
+    statement = COUNT_THROUGH if through else COUNT_BEFORE
     place = {"sort_key": position.sort_key, "reached_at": position.reached_at, "user_id": position.user_id}
-    counted: int = (await connection.execute(statement, _named(board) | place)).scalar_one()
+    counted: int = (await connection.execute(statement, board_parameters(board) | place)).scalar_one()
     return counted
 
 
@@ -158,11 +147,3 @@ def _slice(placed: Mapping[int, Any], offset: int, limit: int) -> BoardSlice:
     rows = [placed[place] for place in range(offset + 1, offset + limit + 1) if place in placed]
     found = [BoardRow(row.user_id, row.score, row.reached_at) for row in rows]
     return BoardSlice(offset, rows[0].above if rows else 0, rows[-1].through if rows else 0, found)
-
-
-def _of(statement: str, board: Board) -> TextClause:
-    return text(f"WITH {CURRENT_BOARD if board.as_of is None else PAST_BOARD} {statement}")
-
-
-def _named(board: Board) -> dict[str, Any]:
-    return board_parameters(board) if board.as_of is None else board_parameters(board) | {"as_of": board.as_of}

@@ -1,0 +1,507 @@
+"""The statements that read all-time boards as they were at an instant, and the one that stores a checkpoint of them.
+
+The state of a board is the last checkpoint by then, and what changed between that and the instant: a bounded number of
+transactions. Users who are hidden today are hidden in the past as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.boards.board import Board
+from app.domain.boards.ranking import BoardRow, BoardSlice
+from app.domain.boards.views import Position
+from app.models.advisory_locks import AdvisoryLock
+
+LAST_USER = UUID(int=2**128 - 1)
+_FIRST_USER = UUID(int=0)
+_BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
+_AFTER_ALL = datetime(9999, 12, 31, tzinfo=UTC)
+
+_HIDDEN = "SELECT id AS user_id FROM users WHERE hidden_at IS NOT NULL"
+_NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
+
+# A user's state is the last transaction that changed the score. The score may be 0: not all boards rank that.
+#
+# Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
+#
+# The times are compared twice, alone and with the users: by the first PostgreSQL estimates that few rows qualify, and
+# by the second it finds exactly those. `LIMIT 1` makes it look chunks up by their id instead of reading all of them.
+_PLACED = """
+    checkpoint AS MATERIALIZED (
+        SELECT as_of, through_user, number, chunks, users, moves FROM checkpoints
+        WHERE category_id = CAST(:category AS varchar) AND as_of <= CAST(:as_of AS timestamptz)
+        ORDER BY as_of DESC, through_user DESC LIMIT 1
+    ), rules AS MATERIALIZED (
+        SELECT CASE sort_order WHEN 'HIGH_FIRST' THEN -1 ELSE 1 END AS sign,
+               operator = 'SUM' AND sort_order = 'HIGH_FIRST' AS ranks_zero
+        FROM categories WHERE id = :category
+    ), hidden AS MATERIALIZED (
+        {hidden}
+    ), changed AS MATERIALIZED (
+        SELECT DISTINCT ON (user_id) user_id, score, created_at AS reached_at
+        FROM score_transactions
+        WHERE category_id = :category AND delta <> 0
+          AND created_at >= coalesce((SELECT as_of FROM checkpoint), '-infinity')
+          AND created_at <= CAST(:as_of AS timestamptz)
+          AND (created_at, user_id) > (
+              coalesce((SELECT as_of FROM checkpoint), '-infinity'),
+              coalesce((SELECT through_user FROM checkpoint), '00000000-0000-0000-0000-000000000000')
+          )
+          AND (created_at, user_id) <= (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
+        ORDER BY user_id, created_at DESC, seq DESC
+    ), leaving AS MATERIALIZED (
+        SELECT u.user_id, before.score, before.reached_at
+        FROM (SELECT user_id FROM changed UNION SELECT user_id FROM hidden) u
+        CROSS JOIN checkpoint c CROSS JOIN rules r
+        CROSS JOIN LATERAL (
+            SELECT t.score, t.created_at AS reached_at FROM score_transactions t
+            WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
+              AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
+                                                ELSE interval '0' END
+            ORDER BY t.created_at DESC, t.seq DESC LIMIT 1
+        ) before
+        WHERE before.score > 0 OR r.ranks_zero
+    ), directory AS MATERIALIZED (
+        SELECT d.place, d.chunk, d.users, d.moves, k.first_key, k.first_time, k.first_user
+        FROM checkpoint c
+        CROSS JOIN LATERAL unnest(c.chunks, c.users, c.moves) WITH ORDINALITY AS d(chunk, users, moves, place)
+        CROSS JOIN LATERAL (
+            SELECT first_key, first_time, first_user FROM checkpoint_chunks WHERE id = d.chunk LIMIT 1
+        ) k
+    ), placed AS MATERIALIZED (
+        SELECT kind, number, user_id, score, sort_key, reached_at,
+               greatest(
+                   1, count(*) FILTER (WHERE kind = 'chunk') OVER (ORDER BY sort_key, reached_at, user_id)
+               ) AS place
+        FROM (
+            SELECT 'chunk' AS kind, 0 AS number, first_user AS user_id, 0 AS score, first_key AS sort_key,
+                   first_time AS reached_at
+            FROM directory
+            UNION ALL
+            SELECT 'leaving', 0, user_id, score, sign * score, reached_at FROM leaving CROSS JOIN rules
+            UNION ALL
+            SELECT 'arriving', 0, user_id, score, sign * score, reached_at FROM changed CROSS JOIN rules
+            WHERE user_id NOT IN (SELECT user_id FROM hidden) AND (score > 0 OR ranks_zero)
+            {asked}
+        ) positions
+    ), counted AS MATERIALIZED (
+        SELECT place, chunk, users, moves, sum(users) OVER (ORDER BY place) - users AS before
+        FROM (
+            SELECT d.place, d.chunk, d.users + coalesce(p.change, 0) AS users, d.moves + coalesce(p.moves, 0) AS moves
+            FROM (
+                SELECT place, chunk, users, moves FROM directory
+                UNION ALL SELECT 1, NULL, 0, 0 WHERE NOT EXISTS (SELECT FROM directory)
+            ) d
+            LEFT JOIN (
+                SELECT place, sum(CASE kind WHEN 'arriving' THEN 1 ELSE -1 END) AS change, count(*) AS moves
+                FROM placed WHERE kind IN ('arriving', 'leaving') GROUP BY place
+            ) p USING (place)
+        ) counts
+    )
+"""
+
+# Of a chunk only what it was at the checkpoint is stored: whoever is leaving left it afterwards.
+_MEMBERS = """
+    , member AS MATERIALIZED (
+        SELECT place, user_id, score, sign * score AS sort_key, reached_at
+        FROM (
+            SELECT c.place, m.user_id, m.score, m.reached_at
+            FROM chosen c
+            CROSS JOIN LATERAL (SELECT user_ids, scores, times FROM checkpoint_chunks WHERE id = c.chunk LIMIT 1) k
+            CROSS JOIN LATERAL unnest(k.user_ids, k.scores, k.times) AS m(user_id, score, reached_at)
+            UNION ALL
+            SELECT c.place, m.user_id, m.score, m.reached_at
+            FROM chosen c JOIN checkpoint_moves m ON m.chunk_id = c.chunk
+            WHERE m.arrived AND m.number <= (SELECT number FROM checkpoint)
+        ) stored CROSS JOIN rules
+        WHERE (user_id, reached_at) NOT IN (
+            SELECT m.user_id, m.reached_at
+            FROM chosen c JOIN checkpoint_moves m ON m.chunk_id = c.chunk
+            WHERE NOT m.arrived AND m.number <= (SELECT number FROM checkpoint)
+        ) AND NOT EXISTS (SELECT FROM leaving WHERE leaving.user_id = stored.user_id)
+        UNION ALL
+        SELECT place, user_id, score, sort_key, reached_at FROM placed
+        WHERE kind = 'arriving' AND place IN (SELECT place FROM chosen)
+    )
+"""
+
+_ASKED = """
+            UNION ALL
+            SELECT CASE WHEN a.through THEN 'through' ELSE 'before' END, a.number, a.user_id, 0, a.sort_key,
+                   a.reached_at
+            FROM unnest(
+                CAST(:keys AS bigint[]), CAST(:times AS timestamptz[]), CAST(:users AS uuid[]),
+                CAST(:through AS boolean[])
+            ) WITH ORDINALITY AS a(sort_key, reached_at, user_id, through, number)
+"""
+
+PAST_COUNTS = text(
+    f"""
+    WITH {_PLACED.format(hidden=_HIDDEN, asked=_ASKED)}, chosen AS MATERIALIZED (
+        SELECT place, chunk, before FROM counted
+        WHERE place IN (SELECT place FROM placed WHERE kind IN ('before', 'through'))
+    ) {_MEMBERS}, ordered AS (
+        SELECT place, number, count(*) FILTER (WHERE kind = 'member') OVER (
+            PARTITION BY place ORDER BY sort_key, reached_at, user_id,
+            CASE kind WHEN 'before' THEN 1 WHEN 'member' THEN 2 ELSE 3 END ROWS UNBOUNDED PRECEDING
+        ) AS members
+        FROM (
+            SELECT 'member' AS kind, place, 0 AS number, sort_key, reached_at, user_id FROM member
+            UNION ALL
+            SELECT kind, place, number, sort_key, reached_at, user_id FROM placed WHERE kind IN ('before', 'through')
+        ) positions
+    )
+    SELECT o.number, c.before + o.members AS users, (SELECT sum(users) FROM counted) AS total
+    FROM (SELECT 1) AS always LEFT JOIN ordered o ON o.number > 0 LEFT JOIN chosen c USING (place)
+    ORDER BY o.number
+    """  # noqa: S608 - the pieces are constants
+)
+
+PAST_ROWS = text(
+    f"""
+    WITH {_PLACED.format(hidden=_HIDDEN, asked="")}, ranges AS MATERIALIZED (
+        SELECT first, size FROM unnest(CAST(:offsets AS bigint[]), CAST(:limits AS bigint[])) AS r(first, size)
+    ), chosen AS MATERIALIZED (
+        SELECT place, chunk, before FROM counted c
+        WHERE EXISTS (SELECT FROM ranges WHERE c.before < first + size AND c.before + c.users > first)
+    ) {_MEMBERS}, ranked AS (
+        SELECT user_id, score, reached_at, sort_key, place,
+               c.before + row_number() OVER (PARTITION BY place ORDER BY sort_key, reached_at, user_id) AS rank,
+               c.before + rank() OVER (PARTITION BY place ORDER BY sort_key) - 1 AS above,
+               c.before + count(*) OVER (PARTITION BY place ORDER BY sort_key) AS through,
+               c.before AS place_before, c.before + count(*) OVER (PARTITION BY place) AS place_through
+        FROM member m JOIN chosen c USING (place)
+    )
+    SELECT user_id, score, reached_at, sort_key, rank, (SELECT sum(users) FROM counted) AS total,
+           CASE WHEN above > place_before OR place = 1 THEN above END AS above,
+           CASE WHEN through < place_through OR place_through = (SELECT sum(users) FROM counted) THEN through END
+               AS through
+    FROM (SELECT 1) AS always LEFT JOIN ranked ON EXISTS (
+        SELECT FROM ranges WHERE rank > first AND rank <= first + size
+    )
+    """  # noqa: S608 - the pieces are constants
+)
+
+PAST_STATES = text(
+    """
+    SELECT i.user_id, s.score, CASE c.sort_order WHEN 'HIGH_FIRST' THEN -s.score ELSE s.score END AS sort_key,
+           s.reached_at
+    FROM unnest(CAST(:users AS uuid[])) AS i(user_id)
+    JOIN users u ON u.id = i.user_id AND u.hidden_at IS NULL
+    JOIN categories c ON c.id = :category
+    CROSS JOIN LATERAL (
+        SELECT t.score, t.created_at AS reached_at FROM score_transactions t
+        WHERE t.user_id = i.user_id AND t.category_id = :category AND t.delta <> 0 AND t.created_at <= :as_of
+        ORDER BY t.created_at DESC, t.seq DESC LIMIT 1
+    ) s
+    WHERE s.score > 0 OR (c.operator = 'SUM' AND c.sort_order = 'HIGH_FIRST')
+    """
+)
+
+# The moves of chunks that are stored anew are part of the new chunks. Each run of neighbours is divided evenly.
+STORE_CHECKPOINT = text(
+    f"""
+    WITH {_PLACED.format(hidden=_NO_USER, asked="")}, chosen AS MATERIALIZED (
+        SELECT place, chunk, place - row_number() OVER (ORDER BY place) AS run
+        FROM (
+            SELECT place, chunk, users, moves,
+                   users + coalesce(lag(users) OVER w, CAST(:max_size AS int)) AS with_previous,
+                   users + coalesce(lead(users) OVER w, CAST(:max_size AS int)) AS with_next
+            FROM counted WINDOW w AS (ORDER BY place)
+        ) neighbours
+        WHERE chunk IS NULL OR users = 0 OR users > CAST(:max_size AS int) OR moves > CAST(:max_moves AS int)
+           OR with_previous < CAST(:min_neighbours AS int) OR with_next < CAST(:min_neighbours AS int)
+    ) {_MEMBERS}, logged AS (
+        INSERT INTO checkpoint_moves (chunk_id, number, user_id, arrived, score, reached_at)
+        SELECT c.chunk, CAST(:number AS bigint), p.user_id, p.kind = 'arriving', p.score, p.reached_at
+        FROM placed p JOIN counted c USING (place)
+        WHERE p.kind IN ('arriving', 'leaving') AND p.place NOT IN (SELECT place FROM chosen)
+    ), numbered AS (
+        SELECT m.*, c.run, row_number() OVER (
+                   PARTITION BY c.run ORDER BY m.sort_key, m.reached_at, m.user_id
+               ) - 1 AS position, count(*) OVER (PARTITION BY c.run) AS size
+        FROM member m JOIN chosen c USING (place)
+    ), fresh AS (
+        INSERT INTO checkpoint_chunks (category_id, number, first_key, first_time, first_user, user_ids, scores, times)
+        SELECT CAST(:category AS varchar), CAST(:number AS bigint), (array_agg(sort_key ORDER BY position))[1],
+               (array_agg(reached_at ORDER BY position))[1], (array_agg(user_id ORDER BY position))[1],
+               array_agg(user_id ORDER BY position), array_agg(score ORDER BY position),
+               array_agg(reached_at ORDER BY position)
+        FROM numbered
+        GROUP BY run, position * ((size + CAST(:size AS int) - 1) / CAST(:size AS int)) / size
+        RETURNING id, first_key, first_time, first_user, cardinality(user_ids) AS users
+    ), next AS (
+        SELECT c.chunk, c.users, c.moves, d.first_key, d.first_time, d.first_user
+        FROM counted c JOIN directory d USING (place) WHERE place NOT IN (SELECT place FROM chosen)
+        UNION ALL
+        SELECT id, users, 0, first_key, first_time, first_user FROM fresh
+    )
+    INSERT INTO checkpoints (category_id, as_of, through_user, number, transactions, chunks, users, moves)
+    SELECT CAST(:category AS varchar), CAST(:as_of AS timestamptz), CAST(:through_user AS uuid),
+           CAST(:number AS bigint), :transactions,
+           coalesce(array_agg(chunk ORDER BY first_key, first_time, first_user), CAST('{{}}' AS bigint[])),
+           coalesce(array_agg(users ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[])),
+           coalesce(array_agg(moves ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[]))
+    FROM next
+    """  # noqa: S608 - the pieces are constants
+)
+
+LAST_CHECKPOINT = text(
+    """
+    SELECT as_of, through_user FROM checkpoints
+    WHERE category_id = :category AND as_of < CAST(:before AS timestamptz)
+    ORDER BY as_of DESC, through_user DESC LIMIT 1
+    """
+)
+NEXT_END = text(
+    """
+    SELECT created_at, user_id FROM score_transactions
+    WHERE category_id = :category AND delta <> 0 AND created_at <= CAST(:until AS timestamptz)
+      AND (created_at, user_id) > (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
+    ORDER BY created_at, user_id OFFSET :step - 1 LIMIT 1
+    """
+)
+COUNT_TRANSACTIONS = text(
+    """
+    SELECT count(*) FROM score_transactions
+    WHERE category_id = :category AND delta <> 0
+      AND created_at >= CAST(:after AS timestamptz) AND created_at <= CAST(:as_of AS timestamptz)
+      AND (created_at, user_id) > (CAST(:after AS timestamptz), CAST(:after_user AS uuid))
+      AND (created_at, user_id) <= (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
+    """
+)
+CHECKPOINT_ENDS = text(
+    """
+    SELECT as_of, through_user, transactions FROM checkpoints
+    WHERE category_id = :category
+      AND (as_of, through_user) > (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
+    ORDER BY as_of, through_user LIMIT :limit
+    """
+)
+DISCARD_CHECKPOINTS = text(
+    """
+    DELETE FROM checkpoints
+    WHERE category_id = :category
+      AND (as_of, through_user) > (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
+    """
+)
+# Chunks of the checkpoints that are left may have moves of those that were discarded.
+DISCARD_MOVES = text(
+    """
+    DELETE FROM checkpoint_moves m
+    USING (
+        SELECT number, chunks FROM checkpoints WHERE category_id = :category
+        ORDER BY as_of DESC, through_user DESC LIMIT 1
+    ) last
+    WHERE m.chunk_id = ANY(last.chunks) AND m.number > last.number
+    """
+)
+# A new checkpoint has a higher number than a discarded one, and never the chunks of that.
+DELETE_UNUSED_CHUNKS = text(
+    """
+    DELETE FROM checkpoint_chunks WHERE id IN (
+        SELECT k.id FROM checkpoint_chunks k
+        WHERE k.category_id = :category
+          AND NOT EXISTS (SELECT FROM checkpoints c WHERE c.category_id = :category AND c.number = k.number)
+        LIMIT :limit
+    )
+    """
+)
+LOCK_CHECKPOINTS = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:category))")
+NEXT_NUMBER = text("SELECT nextval(pg_get_serial_sequence('checkpoints', 'number'))")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLimits:
+    """When chunks are stored anew. Two neighbours with fewer than half of `size` users in all are joined.
+
+    Attributes:
+        size: About how many users a new chunk has; one with more than twice as many is divided.
+        max_moves: A chunk with more moves is stored anew.
+    """
+
+    size: int
+    max_moves: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a checkpoint: all transactions before `at`, and those at it of users up to `user`."""
+
+    at: datetime
+    user: UUID
+
+
+BEGINNING = End(_BEFORE_ALL, _FIRST_USER)
+"""The end of a checkpoint without transactions."""
+
+
+async def read_past_slices(
+    connection: AsyncConnection, board: Board, ranges: Sequence[tuple[int, int]]
+) -> tuple[list[BoardSlice], int]:
+    """Read the slices with these offsets and limits of a past board, and the number of visible users."""
+    wanted = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
+    rows = (await connection.execute(PAST_ROWS, _named(board) | wanted)).all()
+    ranked = {row.rank: row for row in rows if row.rank is not None}
+    found = [
+        [ranked[rank] for rank in range(offset + 1, offset + limit + 1) if rank in ranked] for offset, limit in ranges
+    ]
+    # Where null, the users with an equal score may continue in another chunk than those that were read.
+    edges = [
+        edge
+        for slice_ in found
+        if slice_
+        for count, edge in (
+            (slice_[0].above, _first(slice_[0].sort_key)),
+            (slice_[-1].through, _last(slice_[-1].sort_key)),
+        )
+        if count is None
+    ]
+    counts = iter((await count_before_past(connection, board, edges))[0] if edges else ())
+    slices = []
+    for (offset, _), slice_ in zip(ranges, found, strict=True):
+        above, through = (slice_[0].above, slice_[-1].through) if slice_ else (0, 0)
+        above = next(counts) if above is None else int(above)
+        through = next(counts) if through is None else int(through)
+        slices.append(
+            BoardSlice(offset, above, through, [BoardRow(row.user_id, row.score, row.reached_at) for row in slice_])
+        )
+    return slices, int(rows[0].total)
+
+
+async def read_past_standings(
+    connection: AsyncConnection, board: Board, users: Sequence[UUID]
+) -> tuple[list[BoardSlice | None], int]:
+    """Read each user's row as a slice of one, None for a user who is not visible, and the number of visible users."""
+    rows = await connection.execute(PAST_STATES, _named(board) | {"users": list(users)})
+    states = {row.user_id: row for row in rows}
+    positions = [
+        position
+        for state in states.values()
+        for position in (
+            _first(state.sort_key), Position(state.sort_key, state.reached_at, state.user_id), _last(state.sort_key)
+        )
+    ]  # fmt: skip
+    counts, total = await count_before_past(connection, board, positions)
+    slices = {
+        state.user_id: BoardSlice(offset, above, through, [BoardRow(state.user_id, state.score, state.reached_at)])
+        for state, above, offset, through in zip(
+            states.values(), counts[::3], counts[1::3], counts[2::3], strict=True
+        )
+    }  # fmt: skip
+    return [slices.get(user) for user in users], total
+
+
+async def count_before_past(
+    connection: AsyncConnection, board: Board, positions: Sequence[Position], *, through: bool = False
+) -> tuple[list[int], int]:
+    """Count the users before each position, with `through` also one at it; return also the number of visible users."""
+    wanted = {
+        "keys": [position.sort_key for position in positions],
+        "times": [position.reached_at for position in positions],
+        "users": [position.user_id for position in positions],
+        "through": [through] * len(positions),
+    }
+    rows = (await connection.execute(PAST_COUNTS, _named(board) | wanted)).all()
+    return [int(row.users) for row in rows if row.users is not None], int(rows[0].total)
+
+
+async def read_last_end(connection: AsyncConnection, category: str, before: datetime = _AFTER_ALL) -> End:
+    """Return the end of the last checkpoint of a category that ends before `before`; BEGINNING if there is none."""
+    row = (await connection.execute(LAST_CHECKPOINT, {"category": category, "before": before})).one_or_none()
+    return BEGINNING if row is None else End(row.as_of, row.through_user)
+
+
+async def find_next_end(
+    connection: AsyncConnection, category: str, last: End, step: int, until: datetime
+) -> End | None:  # fmt: skip
+    """Return where the next checkpoint ends; None while there are fewer than `step` transactions before `until`."""
+    named = {"category": category, "as_of": last.at, "through_user": last.user, "step": step, "until": until}
+    row = (await connection.execute(NEXT_END, named)).one_or_none()
+    return None if row is None else End(row.created_at, row.user_id)
+
+
+async def count_transactions(connection: AsyncConnection, category: str, after: End, end: End) -> int:
+    """Count the transactions between two ends that changed a score."""
+    named = {
+        "category": category, "after": after.at, "after_user": after.user, "as_of": end.at, "through_user": end.user
+    }  # fmt: skip
+    counted: int = (await connection.execute(COUNT_TRANSACTIONS, named)).scalar_one()
+    return counted
+
+
+async def store_checkpoint(
+    connection: AsyncConnection, category: str, last: End, end: End, limits: ChunkLimits
+) -> None:
+    """Store the checkpoint that ends at `end`, which follows the one at `last`."""
+    number = (await connection.execute(NEXT_NUMBER)).scalar_one()
+    named = {
+        "category": category,
+        "as_of": end.at,
+        "through_user": end.user,
+        "number": number,
+        "transactions": await count_transactions(connection, category, last, end),
+        "size": limits.size,
+        "max_size": 2 * limits.size,
+        "max_moves": limits.max_moves,
+        "min_neighbours": limits.size // 2,
+    }
+    await connection.execute(STORE_CHECKPOINT, named)
+
+
+async def lock_checkpoints(connection: AsyncConnection, category: str) -> None:
+    """Wait until no other transaction changes the checkpoints of a category, and hold that until the end of this one.
+
+    A transaction that adds to the ledger with times in the past holds it too, so that no checkpoint misses them.
+    """
+    lock = int(AdvisoryLock.CHECKPOINTS) % 2**31
+    await connection.execute(LOCK_CHECKPOINTS, {"lock": lock, "category": category})
+
+
+async def read_ends(
+    connection: AsyncConnection, category: str, after: End, limit: int
+) -> Sequence[tuple[End, int]]:  # fmt: skip
+    """Read the first ends after `after`, each with the number of transactions since the one before."""
+    named = {"category": category, "as_of": after.at, "through_user": after.user, "limit": limit}
+    rows = await connection.execute(CHECKPOINT_ENDS, named)
+    return [(End(row.as_of, row.through_user), row.transactions) for row in rows]
+
+
+async def discard_checkpoints(connection: AsyncConnection, category: str, after: End) -> None:
+    """Discard the checkpoints of a category that end after `after`: they are not what the ledger says."""
+    named = {"category": category, "as_of": after.at, "through_user": after.user}
+    discarded = await connection.execute(DISCARD_CHECKPOINTS, named)
+    if discarded.rowcount:
+        await connection.execute(DISCARD_MOVES, {"category": category})
+
+
+async def discard_checkpoints_from(connection: AsyncConnection, category: str, at: datetime) -> None:
+    """Discard what transactions at `at` or later, which this database transaction adds, make out of date."""
+    await lock_checkpoints(connection, category)
+    last = await read_last_end(connection, category, before=at)
+    await discard_checkpoints(connection, category, last)
+
+
+async def delete_unused_chunks(connection: AsyncConnection, category: str, limit: int) -> None:
+    """Delete up to `limit` chunks that only discarded checkpoints had."""
+    await connection.execute(DELETE_UNUSED_CHUNKS, {"category": category, "limit": limit})
+
+
+def _first(sort_key: int) -> Position:
+    return Position(sort_key, _BEFORE_ALL, _FIRST_USER)
+
+
+def _last(sort_key: int) -> Position:
+    return Position(sort_key, _AFTER_ALL, LAST_USER)
+
+
+def _named(board: Board) -> dict[str, Any]:
+    return {"category": board.category, "as_of": board.as_of, "through_user": LAST_USER}
