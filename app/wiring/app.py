@@ -35,6 +35,7 @@ from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.anchor_job import Anchors
 from app.services.ledger.milestones import Milestones
+from app.services.ledger.partitions import Partitions
 from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
@@ -43,6 +44,8 @@ from app.services.players.profile_cache import ProfileCache
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
+from app.services.retention.cleanup import Cleanup
+from app.services.retention.thin_anchors import ThinAnchors
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.issue_action_token import IssueToken
@@ -101,6 +104,9 @@ class App:
     reconcile: Reconcile
     seeding: Seed
     verify: Verify
+    cleanup: Cleanup
+    partitions: Partitions
+    thin_anchors: ThinAnchors
     jobs: Jobs
     hub: Hub
     notices: Notices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
@@ -23,10 +24,13 @@ from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
+from app.services.ledger.partitions import Partitions
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
+from app.services.retention.cleanup import Cleanup, Retention
+from app.services.retention.thin_anchors import ThinAnchors
 from app.services.submissions.issue_action_token import IssueToken
 from app.services.submissions.record_action import RecordAction
 from app.services.submissions.submit_score import SubmitScore
@@ -53,6 +57,17 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, runtime)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
     anchors = Anchors(database, runtime)
+    cleanup = Cleanup(
+        database,
+        runtime,
+        Retention(
+            request_keys=timedelta(days=settings.request_key_retention_days),
+            origins=timedelta(days=settings.address_retention_days),
+            flags=timedelta(days=settings.flag_retention_days),
+        ),
+    )
+    partitions = Partitions(database, runtime)
+    thin_anchors = ThinAnchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
@@ -78,8 +93,8 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         catalogue=catalogue,
         catalogue_changes=CatalogueChanges(database, catalogue, announcements.catalogue_changed, limits, runtime),
         export=ArchiveExport(database, runtime),
-        import_archive=ArchiveImport(database, catalogue, announcements.catalogue_changed, runtime),
-        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime),
+        import_archive=ArchiveImport(database, catalogue, partitions, announcements.catalogue_changed, runtime),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, partitions, runtime),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
@@ -123,7 +138,14 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime),
             cap=settings.score_cap,
         ),
-        jobs=Jobs(LeaderLock(database, AdvisoryLock.JOBS), _jobs(reconcile, close_windows, anchors, writing), runtime),
+        cleanup=cleanup,
+        partitions=partitions,
+        thin_anchors=thin_anchors,
+        jobs=Jobs(
+            LeaderLock(database, AdvisoryLock.JOBS),
+            _jobs(reconcile, close_windows, anchors, writing, cleanup, partitions, thin_anchors),
+            runtime,
+        ),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,
@@ -132,14 +154,23 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     )
 
 
-def _jobs(reconcile: Reconcile, close_windows: CloseWindows, anchors: Anchors, writing: WriteServices) -> list[Job]:
+def _jobs(
+    reconcile: Reconcile,
+    close_windows: CloseWindows,
+    anchors: Anchors,
+    writing: WriteServices,
+    cleanup: Cleanup,
+    partitions: Partitions,
+    thin_anchors: ThinAnchors,
+) -> list[Job]:
     return [
         Job("repair", 5, 60, reconcile.recent),
         Job("reconcile", 300, 3600, reconcile.everything),
-        Job("cleanup", 3600, 600, writing.action_tokens.delete_expired),
-        Job("sessions", 3600, 600, writing.signing_sessions.delete_expired),
+        Job("cleanup", 600, 600, cleanup),
+        Job("partitions", 21_600, 600, partitions.ensure),
         Job("anchor", 300, 600, anchors.anchor),
         Job("anchor-all", 21_600, 3600, anchors.anchor_all),
+        Job("thin_anchors", 3600, 600, thin_anchors),
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
     ]
