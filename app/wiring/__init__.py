@@ -37,6 +37,8 @@ async def open_app(
         app = await build_app(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
         await app.catalogue.refresh()
+        with suppress(ServiceUnavailable):  # The job tries again; until then the default partition serves.
+            await app.partitions.ensure()
         await stack.enter_async_context(background_work(app, housekeeping=housekeeping))
         try:
             yield app

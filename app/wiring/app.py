@@ -44,8 +44,10 @@ from app.services.players.profile_cache import ProfileCache
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
+from app.services.retention.archive_months import ArchiveMonths
 from app.services.retention.cleanup import Cleanup
 from app.services.retention.thin_anchors import ThinAnchors
+from app.services.retention.verify_months import VerifyMonths
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.issue_action_token import IssueToken
@@ -107,6 +109,8 @@ class App:
     cleanup: Cleanup
     partitions: Partitions
     thin_anchors: ThinAnchors
+    archive_months: ArchiveMonths
+    verify_months: VerifyMonths
     jobs: Jobs
     hub: Hub
     notices: Notices

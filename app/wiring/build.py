@@ -29,8 +29,10 @@ from app.services.limits.rate_limiter import RateLimiter
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
+from app.services.retention.archive_months import ArchiveMonths
 from app.services.retention.cleanup import Cleanup, Retention
 from app.services.retention.thin_anchors import ThinAnchors
+from app.services.retention.verify_months import VerifyMonths
 from app.services.submissions.issue_action_token import IssueToken
 from app.services.submissions.record_action import RecordAction
 from app.services.submissions.submit_score import SubmitScore
@@ -57,15 +59,12 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, runtime)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
     anchors = Anchors(database, runtime)
-    cleanup = Cleanup(
-        database,
-        runtime,
-        Retention(
-            request_keys=timedelta(days=settings.request_key_retention_days),
-            origins=timedelta(days=settings.address_retention_days),
-            flags=timedelta(days=settings.flag_retention_days),
-        ),
+    retention = Retention(
+        request_keys=timedelta(days=settings.request_key_retention_days),
+        origins=timedelta(days=settings.address_retention_days),
+        flags=timedelta(days=settings.flag_retention_days),
     )
+    cleanup = Cleanup(database, runtime, retention)
     partitions = Partitions(database, runtime)
     thin_anchors = ThinAnchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
@@ -141,6 +140,8 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         cleanup=cleanup,
         partitions=partitions,
         thin_anchors=thin_anchors,
+        archive_months=ArchiveMonths(database, runtime, retention),
+        verify_months=VerifyMonths(database),
         jobs=Jobs(
             LeaderLock(database, AdvisoryLock.JOBS),
             _jobs(reconcile, close_windows, anchors, writing, cleanup, partitions, thin_anchors),

@@ -55,7 +55,7 @@ class Verify:
         results.append(await self._check_chains(users, progress))
         async with self._database.snapshot() as connection:
             results.append(await check_anchors(connection, users, progress))
-            results.append(await self._check_partitions())
+        results.append(await self._check_partitions())
         results.append(await self._boards.run(progress))
         return results
 
@@ -94,7 +94,7 @@ class Verify:
             result.checked = await count_in_default(connection)
         if result.checked:
             result.add_violation(
-                f"{result.checked} transactions are in the default partition: run `leaderboard jobs partitions`"
+                f"{result.checked} transactions are in the default partition: run `leaderboard jobs run partitions`"
             )
         return result
 

@@ -71,7 +71,12 @@ FIND_MISSING_REFERENCE = """
       AND NOT EXISTS (SELECT FROM categories c WHERE c.id = t.category_id)
     LIMIT 1
 """
-CHECKS = (FIND_WRONG_HEAD, FIND_DIFFERENT_CHAIN, FIND_DIFFERENT_ORDER, FIND_MISSING_REFERENCE)
+# The scores of a chain are computed from all of its transactions.
+FIND_ARCHIVED_CHAIN = """
+    SELECT format('user %s: transactions were archived here, so nothing can be added to the chain', a.id)
+    FROM affected a JOIN archived_segments s ON s.user_id = a.id LIMIT 1
+"""
+CHECKS = (FIND_ARCHIVED_CHAIN, FIND_WRONG_HEAD, FIND_DIFFERENT_CHAIN, FIND_DIFFERENT_ORDER, FIND_MISSING_REFERENCE)
 
 # A name that another user has gets a suffix made from the user's id, as when a user is created.
 MERGE_USERS = """

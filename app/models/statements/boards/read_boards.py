@@ -30,7 +30,10 @@ PAST_BOARD = f"""
         SELECT DISTINCT user_id FROM score_transactions WHERE category_id = :category AND created_at > :as_of
     ), earlier AS MATERIALIZED (
         SELECT user_id, CAST(sum(t.delta) AS int) AS score, max(t.created_at) FILTER (WHERE t.delta <> 0) AS reached_at
-        FROM touched JOIN score_transactions t USING (user_id)
+        FROM touched JOIN (
+            SELECT user_id, category_id, delta, created_at FROM score_transactions
+            UNION ALL SELECT user_id, category_id, delta, reached_at FROM archived_totals
+        ) t USING (user_id)
         WHERE t.category_id = :category AND t.created_at <= :as_of
         GROUP BY user_id
     ), shown AS MATERIALIZED (
