@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import TOP, Board, Source, Version
 from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Slice, State, UserSelection, View
+from app.domain.errors import BadUserInput
 from app.models.statements.boards.read_boards import count_before, read_slices, read_standings
+from app.models.statements.retention.archived_months import read_archived_until
 from app.runtime import Runtime
 from app.services.boards.assemble import ViewAssembler, ViewSlices
 from app.services.players.profile_cache import ProfileCache
@@ -39,6 +41,7 @@ class PostgresReader:
         """Read the state of each view in one snapshot, with at most two scans of the board."""
         version = self._next_version()
         async with self._database.snapshot() as connection:
+            await _require_ledger(connection, board)
             views_with_slices, total = await _read_slices(connection, board, views)
         return await self._assembler(board, version, total).states(views_with_slices, self._profiles)
 
@@ -46,6 +49,7 @@ class PostgresReader:
         """Read the ranked row of each user, None for a user without a score."""
         version = self._next_version()
         async with self._database.connect() as connection:
+            await _require_ledger(connection, board)
             slices, total = await read_standings(connection, board, users)
         ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in slices]
         return self._assembler(board, version, total), ranked
@@ -58,6 +62,12 @@ class PostgresReader:
         now = self._runtime.clock()
         until = board.as_of or min(board.window.ends_at or now, now)
         return ViewAssembler(board, version, until, Source.POSTGRES, total)
+
+
+async def _require_ledger(connection: AsyncConnection, board: Board) -> None:
+    """Raise BadUserInput for a board of the past that transactions in archive files decide."""
+    if board.as_of is not None and (until := await read_archived_until(connection)) and board.as_of < until:
+        raise BadUserInput(f"`at` must be {until.isoformat()} or later: earlier transactions were archived.")
 
 
 async def _read_slices(

@@ -7,12 +7,15 @@ import gzip
 import hashlib
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from app.config import Settings
+from app.domain.boards.periods import Period
+from app.domain.boards.views import Slice
 from app.domain.errors import AlreadyCompleted, BadUserInput
 from app.domain.ledger.transactions import Actor
 from app.models.statements.ledger.partitions import Month
@@ -252,6 +255,19 @@ async def test_players_play_while_months_are_archived(app: App, clock: WallClock
     records, *_ = await asyncio.gather(archived(app, tmp_path, clock), *(play(who) for who in ("alice", "dave")))
     assert len(records) >= 2
     assert await breaches(app) == []
+
+
+async def test_boards_of_the_past_are_as_before_back_to_the_archived_months(app: App, clock: WallClock, tmp_path: Path):
+    category = app.catalogue.current.category("global")
+    kept = app.board_queries.board(category, Period.ALL_TIME, clock() - timedelta(days=40))
+    gone = app.board_queries.board(category, Period.ALL_TIME, clock() - timedelta(days=130))
+    await app.board_reader.page(gone, Slice(0, 10))
+    before = (await app.board_reader.page(kept, Slice(0, 10))).entries
+    assert len(before) == 3
+    await archived(app, tmp_path, clock)
+    assert (await app.board_reader.page(kept, Slice(0, 10))).entries == before
+    with pytest.raises(BadUserInput, match=r"`at` must be .* or later: earlier transactions were archived"):
+        await app.board_reader.page(gone, Slice(0, 10))
 
 
 async def test_what_was_done_once_cannot_be_done_again(app: App, clock: WallClock, tmp_path: Path):

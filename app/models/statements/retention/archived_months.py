@@ -92,6 +92,7 @@ _ADD_MONTH = text(
     """
 )
 _SELECT_MONTHS = text("SELECT month, part, file, sha256, transactions FROM archived_months ORDER BY month, part")
+_LAST_MONTH = text("SELECT max(month) FROM archived_months")
 _NEXT_PART = text("SELECT coalesce(max(part), 0) + 1 FROM archived_months WHERE month = :month")
 _HAS_ARCHIVED = text("SELECT EXISTS (SELECT FROM archived_totals WHERE user_id = :user AND category_id = :category)")
 _SELECT_SEGMENTS = text(
@@ -131,6 +132,12 @@ async def read_archived_months(connection: AsyncConnection) -> list[MonthFileRec
     """Return all month files, in order."""
     rows = await connection.execute(_SELECT_MONTHS)
     return [MonthFileRecord(Month.of(row.month), row.part, row.file, row.sha256, row.transactions) for row in rows]
+
+
+async def read_archived_until(connection: AsyncConnection) -> datetime | None:
+    """Return the end of the last archived month; None if no month was archived."""
+    last = (await connection.execute(_LAST_MONTH)).scalar_one_or_none()
+    return None if last is None else Month.of(last).end
 
 
 async def next_part(connection: AsyncConnection, month: Month) -> int:
