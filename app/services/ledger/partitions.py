@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import structlog
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from app.models.statements.ledger.partitions import (
     Month,
     create_partition,
+    is_lock_timeout,
     read_months_in_default,
     read_partitions,
 )
@@ -60,5 +61,10 @@ class Partitions:
                 moved = await create_partition(connection, month)
         except ProgrammingError:
             return False  # Another instance has just created it.
+        except DBAPIError as error:
+            if not is_lock_timeout(error):
+                raise
+            log.warning("partition_postponed", month=str(month), reason="a transaction reads the whole ledger")
+            return False
         log.info("partition_created", month=str(month), moved=moved)
         return True

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import BadUserInput
 from app.domain.ledger.transactions import Transaction
-from app.models.statements.ledger.partitions import Month, read_partitions
+from app.models.statements.ledger.partitions import Month, is_lock_timeout, read_partitions
 from app.models.statements.retention.archived_months import (
     MonthFileRecord,
     drop_empty_month,
@@ -26,10 +29,15 @@ from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 Progress = Callable[[str, int], object]
 """Called with what is done, and the number of transactions."""
 
 PROGRESS_INTERVAL = 1000
+MAX_LOCK_ATTEMPTS = 60
+LOCK_RETRY_DELAY = 2.0
+"""Seconds between two attempts to lock the ledger."""
 READ_CHUNK = 5000
 """Transactions that are verified in a thread at a time."""
 
@@ -76,17 +84,32 @@ class ArchiveMonths:
         return [record for month in months if (record := await self._archive(folder, month, progress)) is not None]
 
     async def _archive(self, folder: Path, month: Month, progress: Progress) -> MonthFileRecord | None:
-        async with self._database.begin() as connection:
-            if await drop_empty_month(connection, month):
-                return None
+        if await self._with_short_locks(lambda connection: drop_empty_month(connection, month)):
+            return None
+        async with self._database.connect() as connection:
             part = await next_part(connection, month)
         file = folder / file_name(month, part)
         record = await self._write(file, month, part, progress)
         await self._verify(file, record, progress)
-        async with self._database.begin() as connection:
-            await replace_month(connection, record, self._clock())
+        await self._with_short_locks(lambda connection: replace_month(connection, record, self._clock()))
         log.info("month_archived", month=str(month), file=record.file, transactions=record.transactions)
         return record
+
+    async def _with_short_locks(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Do `work` in a transaction, again and again while a long transaction reads the ledger.
+
+        Others wait behind a lock that is waited for, so each attempt gives up soon.
+        """
+        attempts = 0
+        while True:
+            try:
+                async with self._database.begin() as connection:
+                    return await work(connection)
+            except DBAPIError as error:
+                attempts += 1
+                if not is_lock_timeout(error) or attempts == MAX_LOCK_ATTEMPTS:
+                    raise
+            await asyncio.sleep(LOCK_RETRY_DELAY)
 
     async def _write(self, file: Path, month: Month, part: int, progress: Progress) -> MonthFileRecord:
         writer = MonthFileWriter(file, month, part)

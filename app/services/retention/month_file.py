@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -192,7 +193,7 @@ class MonthFile:
                 for line in lines:
                     ((name, values),) = orjson.loads(line).items()
                     yield name, values
-        except (OSError, EOFError, ValueError, AttributeError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, AttributeError) as error:
             raise MonthFileError(f"{self.file}: it cannot be read: {error}") from error
 
 

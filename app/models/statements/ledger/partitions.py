@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 LEDGER = "score_transactions"
 DEFAULT_PARTITION = f"{LEDGER}_default"
 _PARTITION_NAME = re.compile(rf"{LEDGER}_(\d{{4}})_(\d{{2}})")
+
+LOCK_TIMEOUT = "1s"
+"""How long a change of the partitions waits for transactions that read the ledger: all others wait behind it."""
+LOCK_NOT_AVAILABLE = "55P03"
 
 SELECT_PARTITIONS = text(
     """
@@ -76,6 +81,16 @@ class Month:
         return f"{self.year:04d}-{self.month:02d}"
 
 
+def is_lock_timeout(error: DBAPIError) -> bool:
+    """Return whether a statement waited longer than `LOCK_TIMEOUT`."""
+    return getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
+
+
+async def limit_lock_waits(connection: AsyncConnection) -> None:
+    """Limit how long this transaction waits for a lock, and others behind it, to `LOCK_TIMEOUT`."""
+    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+
+
 async def read_partitions(connection: AsyncConnection) -> list[Month]:
     """Return the months that have a partition, in order."""
     names = (await connection.execute(SELECT_PARTITIONS)).scalars()
@@ -96,6 +111,7 @@ async def create_partition(connection: AsyncConnection, month: Month) -> int:
     Returns:
         The number of transactions that were moved.
     """
+    await limit_lock_waits(connection)
     bounds = f"FROM ('{month.start.isoformat()}') TO ('{month.end.isoformat()}')"
     await connection.execute(text("LOCK TABLE score_transactions IN SHARE UPDATE EXCLUSIVE MODE"))
     await connection.execute(text(f"CREATE TABLE {month.partition} (LIKE {LEDGER} INCLUDING ALL)"))

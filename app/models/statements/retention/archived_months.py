@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.models.statements.ledger.partitions import LEDGER, Month
+from app.models.statements.ledger.partitions import LEDGER, Month, limit_lock_waits
 
 COLUMNS = (
     "id", "user_id", "seq", "category_id", "action_id", "kind", "points", "delta", "score", "token_hash",
@@ -204,5 +204,6 @@ async def replace_month(connection: AsyncConnection, record: MonthFileRecord, no
 
 
 async def _drop(connection: AsyncConnection, month: Month) -> None:
+    await limit_lock_waits(connection)
     await connection.execute(text(f"ALTER TABLE {LEDGER} DETACH PARTITION {month.partition}"))
     await connection.execute(text(f"DROP TABLE {month.partition}"))
