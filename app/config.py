@@ -98,6 +98,10 @@ class Settings(BaseSettings):
 
     score_cap: int = Field(1_000_000, ge=1, le=MAX_SCORE)
     max_points_per_action: int = Field(100, ge=1, le=1_000_000)
+    address_retention_days: int = Field(30, ge=1, le=3650)
+    request_key_retention_days: int = Field(90, ge=2, le=3650)
+    flag_retention_days: int = Field(365, ge=1, le=36_500)
+    transaction_retention_months: int = Field(0, ge=0, le=1200)
     group_commit: bool = True
     group_commit_size: int = Field(32, ge=1, le=1000)
 
@@ -221,6 +225,13 @@ class Settings(BaseSettings):
             problems.append("DB_POOL_MIN must not be larger than DB_POOL_MAX")
         if self.redis_cluster_enabled and "+sentinel" in (self.redis_url or ""):
             problems.append("REDIS_URL must name nodes of the cluster: with REDIS_CLUSTER_ENABLED there is no Sentinel")
+        # A month may have 28 days. The first receipt of a repeat must be in the database as long as its key is.
+        months = self.transaction_retention_months
+        if months and months * 28 < max(self.request_key_retention_days, self.address_retention_days):
+            problems.append(
+                "TRANSACTION_RETENTION_MONTHS must be at least as long as REQUEST_KEY_RETENTION_DAYS and "
+                "ADDRESS_RETENTION_DAYS"
+            )
         if self.trusted_documents_mode is not DocumentMode.OFF and not self.trusted_documents_file:
             problems.append("TRUSTED_DOCUMENTS_FILE must be set when TRUSTED_DOCUMENTS_MODE is not `off`")
         return problems

@@ -10,12 +10,17 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.models import Base
 from app.models.advisory_locks import AdvisoryLock
-from app.models.migrate import check_revision
+from app.models.migrate import check_revision, is_described_by_models
 
 
 def run(connection: Connection) -> None:
     """Run the requested migrations in one transaction. Raises UnknownRevision."""
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True)
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        compare_type=True,
+        include_name=is_described_by_models,
+    )
     with context.begin_transaction():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({int(AdvisoryLock.MIGRATIONS)})")
         check_revision(context.get_context().get_current_revision(), context.script)

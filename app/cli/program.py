@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from app.cli.commands import (
+    archive_months,
     archives,
     catalogue,
     dev,
@@ -30,7 +31,23 @@ from app.cli.commands import (
 from app.cli.terminal.errors import FAILED, INTERRUPTED, print_error, report_error
 from app.cli.terminal.output import help_without_command, print_result
 
-MODULES = (dev, serve, migrate, seed, token, play, watch, top, verify, rebuild, jobs, catalogue, archives, schema)
+MODULES = (
+    dev,
+    serve,
+    migrate,
+    seed,
+    token,
+    play,
+    watch,
+    top,
+    verify,
+    rebuild,
+    jobs,
+    catalogue,
+    archives,
+    archive_months,
+    schema,
+)
 
 
 def build_program() -> typer.Typer:

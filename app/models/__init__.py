@@ -2,6 +2,7 @@
 
 from app.models.tables.action_tokens import ActionToken
 from app.models.tables.anchors import AnchoredHead, LedgerAnchor
+from app.models.tables.archived_ledger import ArchivedAction, ArchivedMonth, ArchivedSegment, ArchivedTotal
 from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
@@ -12,13 +13,17 @@ from app.models.tables.flags import Flag
 from app.models.tables.milestones import ReachedMilestone
 from app.models.tables.scores import Score
 from app.models.tables.signing_sessions import SigningSession
-from app.models.tables.transactions import ScoreTransaction
+from app.models.tables.transactions import RequestKey, ScoreTransaction, TransactionOrigin
 from app.models.tables.users import User
 
 __all__ = [
     "Action",
     "ActionToken",
     "AnchoredHead",
+    "ArchivedAction",
+    "ArchivedMonth",
+    "ArchivedSegment",
+    "ArchivedTotal",
     "Base",
     "CacheGeneration",
     "CatalogueChange",
@@ -31,9 +36,11 @@ __all__ = [
     "LedgerAnchor",
     "MissedWrite",
     "ReachedMilestone",
+    "RequestKey",
     "Score",
     "ScoreHistogramRow",
     "ScoreTransaction",
     "SigningSession",
+    "TransactionOrigin",
     "User",
 ]

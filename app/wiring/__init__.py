@@ -40,6 +40,8 @@ async def open_app(
         # Before anything is read from Redis, which may lack what was committed before this start.
         await app.missed_writes.refresh()
         await app.profile_generation.refresh()
+        with suppress(ServiceUnavailable):  # The job tries again; until then the default partition serves.
+            await app.partitions.ensure()
         await stack.enter_async_context(background_work(app, housekeeping=housekeeping))
         try:
             yield app

@@ -37,6 +37,7 @@ from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.anchor_job import Anchors
 from app.services.ledger.milestones import Milestones
+from app.services.ledger.partitions import Partitions
 from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.limits.refusals import Refusals
@@ -49,6 +50,10 @@ from app.services.players.profile_generation import ProfileGeneration
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
+from app.services.retention.archive_months import ArchiveMonths
+from app.services.retention.cleanup import Cleanup
+from app.services.retention.thin_anchors import ThinAnchors
+from app.services.retention.verify_months import VerifyMonths
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.issue_action_token import IssueToken
@@ -113,6 +118,11 @@ class App:
     reconcile: Reconcile
     seeding: Seed
     verify: Verify
+    cleanup: Cleanup
+    partitions: Partitions
+    thin_anchors: ThinAnchors
+    archive_months: ArchiveMonths
+    verify_months: VerifyMonths
     jobs: Jobs
     hub: Hub
     notices: Notices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
@@ -24,12 +25,17 @@ from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
 from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
+from app.services.ledger.partitions import Partitions
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
+from app.services.retention.archive_months import ArchiveMonths
+from app.services.retention.cleanup import Cleanup, Retention
+from app.services.retention.thin_anchors import ThinAnchors
+from app.services.retention.verify_months import VerifyMonths
 from app.services.submissions.issue_action_token import IssueToken
 from app.services.submissions.record_action import RecordAction
 from app.services.submissions.submit_score import SubmitScore
@@ -57,6 +63,14 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
     checkpoints = Checkpoints(database, catalogue, runtime)
     anchors = Anchors(database, runtime)
+    retention = Retention(
+        request_keys=timedelta(days=settings.request_key_retention_days),
+        origins=timedelta(days=settings.address_retention_days),
+        flags=timedelta(days=settings.flag_retention_days),
+    )
+    cleanup = Cleanup(database, runtime, retention)
+    partitions = Partitions(database, runtime)
+    thin_anchors = ThinAnchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
@@ -89,8 +103,8 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         catalogue=catalogue,
         catalogue_changes=CatalogueChanges(database, catalogue, announcements.catalogue_changed, limits, runtime),
         export=ArchiveExport(database, runtime),
-        import_archive=ArchiveImport(database, catalogue, announcements.catalogue_changed, runtime),
-        opening_balances=OpeningBalances(database, writing.milestones, catalogue, runtime),
+        import_archive=ArchiveImport(database, catalogue, partitions, announcements.catalogue_changed, runtime),
+        opening_balances=OpeningBalances(database, writing.milestones, catalogue, partitions, runtime),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
         profiles=reading.profiles,
@@ -138,9 +152,14 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime),
             cap=settings.score_cap,
         ),
+        cleanup=cleanup,
+        partitions=partitions,
+        thin_anchors=thin_anchors,
+        archive_months=ArchiveMonths(database, runtime, retention),
+        verify_months=VerifyMonths(database),
         jobs=Jobs(
             LeaderLock(database, AdvisoryLock.JOBS),
-            _jobs(reconcile, close_windows, checkpoints, anchors, writing),
+            _jobs(reconcile, close_windows, checkpoints, anchors, writing, cleanup, partitions, thin_anchors),
             runtime,
         ),
         hub=reading.hub,
@@ -157,14 +176,18 @@ def _jobs(
     checkpoints: Checkpoints,
     anchors: Anchors,
     writing: WriteServices,
+    cleanup: Cleanup,
+    partitions: Partitions,
+    thin_anchors: ThinAnchors,
 ) -> list[Job]:
     return [
         Job("repair", 5, 60, reconcile.recent),
         Job("reconcile", 300, 3600, reconcile.everything),
-        Job("cleanup", 3600, 600, writing.action_tokens.delete_expired),
-        Job("sessions", 3600, 600, writing.signing_sessions.delete_expired),
+        Job("cleanup", 600, 600, cleanup),
+        Job("partitions", 21_600, 600, partitions.ensure),
         Job("anchor", 300, 600, anchors.anchor),
         Job("anchor-all", 21_600, 3600, anchors.anchor_all),
+        Job("thin_anchors", 3600, 600, thin_anchors),
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
         Job("checkpoints", 10, 600, checkpoints),

@@ -1,7 +1,7 @@
 """What all instances must know about the copies in Redis: missed writes, and the generations of caches.
 
 Revision: 0005_copies_in_redis
-Follows: 0002_checkpoints
+Follows: 0003_checkpoints
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005_copies_in_redis"
-down_revision = "0002_checkpoints"
+down_revision = "0003_checkpoints"
 branch_labels = None
 depends_on = None
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from app.cli.terminal.errors import CommandError
 from app.cli.terminal.output import console, examples, progress
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def export_archive(
     ledger.
     """
     from app.cli.process.open_services import with_services
+    from app.domain.errors import BadUserInput
 
     async def work(app: App) -> None:
         with _open_replacement(file) as out, progress() as bar:
@@ -49,7 +51,10 @@ def export_archive(
             async for line in app.export.lines(stages.update):
                 out.write(line)
 
-    with_services(work)
+    try:
+        with_services(work)
+    except BadUserInput as error:
+        raise CommandError(error.message) from error
     console(stderr=True).print(f"Wrote {file} ({file.stat().st_size:,} bytes)")
 
 
@@ -135,7 +140,7 @@ def _open_replacement(file: Path) -> Iterator[IO[bytes]]:
     part = file.with_name(f"{file.name}.part")
     try:
         part.unlink(missing_ok=True)
-        part.touch(mode=0o600)  # The file contains addresses of players.
+        part.touch(mode=0o600)  # The file contains data of players.
         with gzip.open(part, "wb") if file.suffix == ".gz" else part.open("wb") as out:
             yield cast("IO[bytes]", out)
         part.replace(file)

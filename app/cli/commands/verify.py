@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.terminal.errors import FAILED
+from app.cli.terminal.errors import FAILED, CommandError
 from app.cli.terminal.output import console, examples, progress
 
 if TYPE_CHECKING:
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 
 def add_to(program: typer.Typer) -> None:
     """Register the command with the program."""
-    program.command(epilog=examples("leaderboard verify", "leaderboard verify || send-alert"))(verify)
+    program.command(epilog=examples("leaderboard verify", "leaderboard verify --archive /backup/ledger-*.jsonl.gz"))(
+        verify
+    )
 
 
-def verify() -> int:
+def verify(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILES", exists=True, dir_okay=False, help="With --archive: the month files."),
+    ] = None,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Verify month files, and that they continue the chains of the database.")
+    ] = False,
+) -> int:
     """Check every invariant on all data, and print what was checked.
 
     It checks the sums of deltas, windows, ranges, tokens, every hash of every hash chain, and Redis against
@@ -30,15 +41,20 @@ def verify() -> int:
     """
     from app.cli.process.open_services import with_services
 
+    if archive != bool(files):
+        raise CommandError("--archive and at least one month file must be given together")
+
     async def work(app: App) -> Sequence[CheckResult]:
         with progress() as bar:
             tasks = {}
 
-            def advance(check: str, done: int, total: int) -> None:
+            def advance(check: str, done: int, total: int | None) -> None:
                 if check not in tasks:
                     tasks[check] = bar.add_task(f"Checking {check}", total=total)
                 bar.update(tasks[check], completed=done, total=total)
 
+            if files:
+                return [await app.verify_months(files, lambda step, done: advance(step, done, None))]
             return await app.verify.run(advance)
 
     return _show(with_services(work))

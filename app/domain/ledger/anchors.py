@@ -19,13 +19,17 @@ from app.domain.ledger.transactions import Head
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """An anchor without the heads that its `hash` covers. Numbers begin with 1 and have no gaps."""
+    """An anchor without the heads that its `hash` covers. Numbers begin with 1 and have no gaps.
+
+    Once heads that later anchors replace were deleted, `kept_hash` covers those that are kept.
+    """
 
     number: int
     heads: int
     previous_hash: bytes
     hash: bytes
     created_at: datetime
+    kept_hash: bytes | None = None
 
 
 def anchor_hash(number: int, previous_hash: bytes, created_at: datetime, heads: Iterable[tuple[UUID, Head]]) -> bytes:

@@ -11,6 +11,8 @@ from app.domain.errors import BadUserInput
 
 MAX_REASON_LENGTH = 500
 MAX_KEY_LENGTH = 100
+CLIENT_KINDS = ("server", "signed", "adjust")
+"""The kinds of request keys that clients choose, which are deleted after a time."""
 
 
 def clean_reason(raw: str) -> str:
@@ -38,6 +40,11 @@ def json_text(value: Any, name: str, max_bytes: int) -> str:
 def request_key(kind: str, owner: UUID, key: str) -> str:
     """Return the request key for the ledger, in which keys of different owners and kinds are different."""
     return f"{kind}:{owner}:{key}"
+
+
+def is_permanent(key: str) -> bool:
+    """Return whether a request key is kept for ever: if the service made it, not a client."""
+    return key.partition(":")[0] not in CLIENT_KINDS
 
 
 def content_hash(*content: str | int | None) -> bytes:

@@ -12,6 +12,7 @@ from app.domain.boards.board import Board, board_of
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Action, Category, Operator
 from app.domain.ledger.activity import History, Suspicion
+from app.domain.ledger.commitments import PersonalDetails
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.scoring import ScoreRow, next_score, revise, sort_key
 from app.domain.ledger.transactions import Actor, Head, Kind, Transaction
@@ -102,11 +103,15 @@ class ScoreChange:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """A transaction together with the states it leads to. It holds only while the user's chain still ends in `head`."""
+    """A transaction together with the states it leads to. It holds only while the user's chain still ends in `head`.
+
+    `details` are the personal data that the transaction commits to.
+    """
 
     transaction: Transaction
     head: Head
     profile: Profile
+    details: PersonalDetails
     score_changes: tuple[ScoreChange, ...] = ()
     suspicion: Suspicion | None = None
 
@@ -138,8 +143,17 @@ def _boards_of_day(category_id: str, periods: frozenset[Period], day: date) -> t
     return tuple(board_of(category_id, period, noon) for period in (Period.ALL_TIME, *others))
 
 
-def post(request: ScoreRequest, account: Account, now: datetime, transaction_id: UUID) -> Posting:
-    """Return the posting of `request` to `account`. Pure: nothing changes until the posting is stored."""
+def post(request: ScoreRequest, account: Account, now: datetime, transaction_id: UUID, salt: bytes = b"") -> Posting:
+    """Return the posting of `request` to `account`. Pure: nothing changes until the posting is stored.
+
+    Args:
+        request: The request.
+        account: The account that it is judged by.
+        now: The time of the transaction.
+        transaction_id: The id of the transaction.
+        salt: Random bytes for the commitments. It may be empty where the request has no personal data.
+    """
+    details = PersonalDetails(request.actor.address, request.actor.user_agent, request.reason, salt)
     boards = boards_for(request.category, now)
     row = account.rows.get(boards[0])
     before = row.score if row else 0
@@ -166,16 +180,19 @@ def post(request: ScoreRequest, account: Account, now: datetime, transaction_id:
         token_hash=request.token_hash,
         request_key=request.request_key,
         request_hash=request.request_hash,
-        actor=request.actor,
-        reason=request.reason,
+        actor=details.commit_actor(request.actor),
+        reason=details.commit_reason(),
         created_at=now,
         previous_hash=account.head.hash,
     )
-    return Posting(transaction, account.head, account.profile, tuple(score_changes), request.suspicion)
+    return Posting(transaction, account.head, account.profile, details, tuple(score_changes), request.suspicion)
 
 
-def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime, transaction_id: UUID) -> Posting:
+def note(
+    kind: Kind, account: Account, actor: Actor, reason: str, now: datetime, transaction_id: UUID, salt: bytes
+) -> Posting:
     """Return the posting of a transaction that concerns the user as a whole and changes no score."""
+    details = PersonalDetails(actor.address, actor.user_agent, reason, salt)
     transaction = Transaction(
         id=transaction_id,
         user_id=account.profile.id,
@@ -189,12 +206,12 @@ def note(kind: Kind, account: Account, actor: Actor, reason: str, now: datetime,
         token_hash=None,
         request_key=None,
         request_hash=None,
-        actor=actor,
-        reason=reason,
+        actor=details.commit_actor(actor),
+        reason=details.commit_reason(),
         created_at=now,
         previous_hash=account.head.hash,
     )
-    return Posting(transaction, account.head, account.profile)
+    return Posting(transaction, account.head, account.profile, details)
 
 
 def _award(request: ScoreRequest, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:

@@ -12,6 +12,7 @@ from app.domain.ledger.corrections import AWARDS, PriorTransaction, adjustment, 
 from app.domain.ledger.posting import (
     UNCHANGED,
     Account,
+    Actor,
     Correction,
     Head,
     Kind,
@@ -50,7 +51,7 @@ class Rescoring:
             category=category,
             kind=entry.kind,
             points=entry.delta if category.operator is Operator.SUM else entry.points,
-            actor=entry.actor,
+            actor=Actor(entry.actor.id, entry.actor.role),
             correction=self._correction(entry, category, account),
         )
         for standing in post(request, account, entry.created_at, entry.id).score_changes:

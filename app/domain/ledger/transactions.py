@@ -54,7 +54,7 @@ PLAYED = (Kind.ACTION, Kind.SIGNED_ACTION, Kind.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who caused a transaction, and from where."""
+    """Who caused a transaction, and from where. In a stored transaction, `address` and `user_agent` are commitments."""
 
     id: UUID | None
     role: str
@@ -72,7 +72,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One entry of a chain. Without a `category_id` it concerns the user as a whole, and its `delta` is 0."""
+    """One entry of a chain. Without a `category_id` it concerns the user as a whole, and its `delta` is 0.
+
+    `reason` and the address and user agent of `actor` are commitments: see `app.domain.ledger.commitments`.
+    """
 
     id: UUID
     user_id: UUID

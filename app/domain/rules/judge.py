@@ -36,13 +36,15 @@ Judgement = Posting | NeedsVerification | Exception
 """What becomes of a request: posted, returned to be verified, or refused."""
 
 
-def judge(request: ScoreRequest, policy: Policy, account: Account, now: datetime, transaction_id: UUID) -> Judgement:
+def judge(
+    request: ScoreRequest, policy: Policy, account: Account, now: datetime, transaction_id: UUID, salt: bytes = b""
+) -> Judgement:
     """Return what `policy` makes of `request`. Raises nothing, so that no request can fail the others of its batch."""
     try:
         decision = policy(request, account, now)
         if isinstance(decision, NeedsVerification):
             return decision
-        return post(decision, account, now, transaction_id)
+        return post(decision, account, now, transaction_id, salt)
     except Exception as refusal:
         return refusal
 

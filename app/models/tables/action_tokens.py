@@ -16,8 +16,10 @@ from app.models.tables.base import Base
 class ActionToken(Base):
     """A token, identified by the SHA-256 of its `jti`; the token itself is never stored.
 
-    It is used by `UPDATE … WHERE used_at IS NULL`, so that only one of several concurrent submissions succeeds. Its
-    user is not a foreign key: the user's row is locked when a token is issued, and users are never removed.
+    It is used by `UPDATE … WHERE used_at IS NULL`, so that only one of several concurrent submissions succeeds. The row
+    of a used token is the record that it was consumed, kept for `REQUEST_KEY_RETENTION_DAYS` (and at least until a day
+    after it expired), with the transaction, so that a repeat gets the first receipt. Its user is not a foreign key: the
+    user's row is locked when a token is issued, and users are never removed.
     """
 
     __tablename__ = "action_tokens"
@@ -28,10 +30,14 @@ class ActionToken(Base):
     points: Mapped[int] = mapped_column(Integer)
     issued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=True), comment="The time of the transaction that consumed it."
+    )
     attributes: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="The client's own metadata.")
+    transaction_id: Mapped[UUID | None] = mapped_column(comment="The transaction that consumed it.")
 
     __table_args__ = (
         Index("ix_action_tokens_open", "user_id", "expires_at", postgresql_where=text("used_at IS NULL")),
-        Index("ix_action_tokens_expires_at", "expires_at"),
+        Index("ix_action_tokens_unused", "expires_at", postgresql_where=text("used_at IS NULL")),
+        Index("ix_action_tokens_used", "used_at", postgresql_where=text("used_at IS NOT NULL")),
     )

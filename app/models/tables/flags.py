@@ -15,12 +15,13 @@ from app.models.tables.base import Base
 class Flag(Base):
     """A flag, whose id is that of the transaction it is about.
 
-    A user has at most one open flag of a paid completion, since further ones would not help a moderator.
+    A user has at most one open flag of a paid completion, since further ones would not help a moderator. Transactions
+    are not foreign keys, because a flag stays when the month of its transaction is archived.
     """
 
     __tablename__ = "flags"
 
-    id: Mapped[UUID] = mapped_column(ForeignKey("score_transactions.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"))
     verdict: Mapped[str] = mapped_column(String(10))
@@ -31,7 +32,8 @@ class Flag(Base):
     decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     decided_by: Mapped[UUID | None] = mapped_column()
     reason: Mapped[str | None] = mapped_column(String(500))
-    decision_id: Mapped[UUID | None] = mapped_column(ForeignKey("score_transactions.id"))
+    decision_id: Mapped[UUID | None] = mapped_column()
+    action_id: Mapped[str | None] = mapped_column(String(50))
 
     __table_args__ = (
         CheckConstraint("verdict IN ('FLAG', 'HOLD')", name="verdict_known"),
@@ -39,6 +41,7 @@ class Flag(Base):
         CheckConstraint("(status = 'OPEN') = (decided_at IS NULL)", name="decided_or_open"),
         Index("ix_flags_status_id", "status", "id"),
         Index("ix_flags_user_id", "user_id", "id"),
+        Index("ix_flags_decided_at", "decided_at", postgresql_where=text("decided_at IS NOT NULL")),
         Index(
             "uq_flags_one_open_per_user",
             "user_id",

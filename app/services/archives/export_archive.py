@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import orjson
 
+from app.domain.errors import BadUserInput
 from app.models.statements.archives.archive import FORMAT, PARTS, count_rows, stream_lines
+from app.models.statements.retention.archived_months import read_archived_months
 from app.runtime import Runtime
 from app.stores.postgres import Database
 
@@ -30,9 +32,15 @@ class ArchiveExport:
         The timeout of statements must allow for long ones.
 
         Raises:
+            BadUserInput: Months were archived.
             ServiceUnavailable: PostgreSQL does not answer.
         """
         async with self._database.snapshot() as connection:
+            if await read_archived_months(connection):
+                raise BadUserInput(
+                    "Months of the ledger were archived, so an export would not have complete chains. Back up the "
+                    "database and the month files instead."
+                )
             counts = {part.name: await count_rows(connection, part) for part in PARTS}
             head = {"format": FORMAT, "exportedAt": self._clock(), "lines": counts}
             yield orjson.dumps({"archive": head}, option=orjson.OPT_APPEND_NEWLINE)

@@ -22,6 +22,7 @@ from app.models.statements.catalogue.catalogue_documents import lock_catalogue, 
 from app.runtime import Runtime
 from app.services.archives.archive_reader import ArchiveError, ArchiveReader
 from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.partitions import Partitions
 from app.stores.postgres import Database
 
 Progress = Callable[[str, int, int | None], object]
@@ -44,6 +45,7 @@ class ArchiveImport:
         self,
         database: Database,
         catalogue: CatalogueService,
+        partitions: Partitions,
         publish_change: Callable[[], Awaitable[None]],
         runtime: Runtime,
     ) -> None:
@@ -52,11 +54,13 @@ class ArchiveImport:
         Args:
             database: The database to import into; the timeout of statements is lifted.
             catalogue: The cache that is refreshed after an import.
+            partitions: Creates the partitions of the archive's months.
             publish_change: Notifies all processes that the catalogue has changed.
             runtime: The source of time and of ids.
         """
         self._database = database
         self._catalogue = catalogue
+        self._partitions = partitions
         self._publish_change = publish_change
         self._runtime = runtime
 
@@ -74,6 +78,8 @@ class ArchiveImport:
             staging = await Staging.open(connection)
             try:
                 await self._stage(staging, lines, progress)
+                # Outside of this long transaction, which would keep others from reading the ledger.
+                await self._partitions.ensure(await staging.months())
                 progress("Checking", 0, None)
                 await staging.build_indexes()
                 problem = await staging.find_problem()

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
+from app.domain.ledger.commitments import SALT_BYTES
 from app.domain.ledger.opening import Balance, opening_request, reached_at, with_opening
 from app.domain.ledger.posting import Posting, post
 from app.domain.players.names import skeleton
@@ -22,6 +23,7 @@ from app.models.statements.players.users import INSERT_USERS
 from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.milestones import Milestones
+from app.services.ledger.partitions import Partitions
 from app.stores.postgres import Database
 
 BATCH_SIZE = 1000
@@ -55,11 +57,13 @@ class OpeningBalances:
         database: Database,
         milestones: Milestones,
         catalogue: CatalogueService,
+        partitions: Partitions,
         runtime: Runtime,
     ) -> None:
         self._database = database
         self._milestones = milestones
         self._catalogue = catalogue
+        self._partitions = partitions
         self._clock = runtime.clock
         self._random_bytes = runtime.random_bytes
 
@@ -86,6 +90,7 @@ class OpeningBalances:
             total += await self._open(category, batch, default_times, reason)
             position += len(batch)
             progress(len(batch))
+        await self._partitions.ensure()  # Balances may have been reached in any month.
         return total
 
     async def _open(
@@ -123,9 +128,9 @@ class OpeningBalances:
             if state.account is None or state.request_used:
                 continue
             at = reached_at(balance, state.account, default_time, self._clock())
-            postings.append(
-                post(with_opening(request, state.account, at), state.account, at, uuid7(at, self._random_bytes))
-            )
+            opening = with_opening(request, state.account, at)
+            transaction_id, salt = uuid7(at, self._random_bytes), self._random_bytes(SALT_BYTES)
+            postings.append(post(opening, state.account, at, transaction_id, salt))
         if postings:
             await store(connection, postings)
             await discard_checkpoints_from(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,9 +14,11 @@ from app.domain.users import SubjectIds
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.bulk_insert import has_users, insert_users
 from app.models.statements.boards.past_boards import discard_checkpoints_from
+from app.models.statements.ledger.partitions import Month
 from app.runtime import Runtime
 from app.services.archives.synthetic_players import SyntheticPlayer, SyntheticPlayers
 from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.partitions import Partitions
 from app.stores.postgres import Database
 
 CHUNK_SIZE = 10_000
@@ -62,6 +65,7 @@ class Seed:
     ) -> None:
         self._database = database
         self._catalogue = catalogue
+        self._partitions = Partitions(database, runtime)
         self._runtime = runtime
 
     async def seed(
@@ -82,6 +86,7 @@ class Seed:
             ServiceUnavailable: PostgreSQL does not answer.
         """
         category = self._catalogue.current.category(category_id)
+        await self._create_partitions(days)
         total = SeedingResult()
         async for players in _chunks(self._synthetic_players(category, days), users, actions):
             async with self._database.begin() as connection:
@@ -98,6 +103,7 @@ class Seed:
             ServiceUnavailable: PostgreSQL does not answer.
         """
         category = self._catalogue.current.category(DEFAULT_CATEGORY)
+        await self._create_partitions(DEMO_DAYS)
         async with self._database.begin() as connection:
             await lock_until_commit(connection, AdvisoryLock.SEEDING)
             if await has_users(connection):
@@ -110,6 +116,11 @@ class Seed:
                 for name in DEMO_NAMES
             ]
             return await _store(connection, category, players)
+
+    async def _create_partitions(self, days: int) -> None:
+        now = self._runtime.clock()
+        months = {Month.of(now - timedelta(days=ago)) for ago in range(days + 1)}
+        await self._partitions.ensure(months)
 
     def _synthetic_players(self, category: Category, days: int) -> SyntheticPlayers:
         return SyntheticPlayers(category, self._catalogue.current.actions.values(), days, self._runtime)

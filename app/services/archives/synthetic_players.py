@@ -14,9 +14,6 @@ from app.domain.ledger.transactions import Actor, Kind, Transaction
 from app.domain.users import Profile, Role
 from app.runtime import Runtime
 
-SEED_REASON = "seed"
-"""The reason in the transactions of synthetic players, for which no action token was used."""
-
 ADJECTIVES = (
     "amber", "bold", "brave", "bright", "calm", "clever", "cosmic", "crimson", "daring", "eager", "electric", "fierce",
     "frosty", "gentle", "golden", "happy", "hidden", "indigo", "jolly", "keen", "lively", "lucky", "lunar", "mighty",
@@ -111,7 +108,7 @@ class SyntheticPlayers:
                 request_key=None,
                 request_hash=None,
                 actor=actor,
-                reason=SEED_REASON,
+                reason=None,
                 created_at=moment,
                 previous_hash=previous_hash,
             )

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.boards.board import TOP, Board, Source, Version
 from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
+from app.domain.errors import BadUserInput
 from app.models.statements.boards import past_boards
 from app.models.statements.boards.read_boards import count_before, read_slices, read_standings
+from app.models.statements.retention.archived_months import read_archived_until
 from app.runtime import Runtime
 from app.services.board_index.layout import window_epoch
 from app.services.boards.assemble import ViewAssembler, ViewSlices
@@ -68,6 +70,7 @@ class PostgresReader:
         """
         version = self._next_version(board)
         async with self._connections(board, views).snapshot() as connection:
+            await _require_ledger(connection, board)
             views_with_slices, total = await _read_slices(connection, board, views)
         return await self._assembler(board, version, total).states(views_with_slices, self._profiles)
 
@@ -75,6 +78,7 @@ class PostgresReader:
         """Read the ranked row of each user, None for a user without a score."""
         version = self._next_version(board)
         async with self._connections(board).snapshot() as connection:
+            await _require_ledger(connection, board)
             slices, total = await _read_standings(connection, board, users)
         ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in slices]
         return self._assembler(board, version, total), ranked
@@ -93,6 +97,12 @@ class PostgresReader:
         now = self._runtime.clock()
         until = board.as_of or min(board.window.ends_at or now, now)
         return ViewAssembler(board, version, until, Source.POSTGRES, total)
+
+
+async def _require_ledger(connection: AsyncConnection, board: Board) -> None:
+    """Raise BadUserInput for a board of the past that transactions in archive files decide."""
+    if board.as_of is not None and (until := await read_archived_until(connection)) and board.as_of < until:
+        raise BadUserInput(f"`at` must be {until.isoformat()} or later: earlier transactions were archived.")
 
 
 async def _read_slices(

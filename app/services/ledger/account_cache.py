@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from math import inf
 from uuid import UUID
 
@@ -36,6 +36,10 @@ FRESH_SECONDS = 60.0
 """Seconds after its loading for which a cached account may be the reason of a refusal."""
 
 
+_CountKey = tuple[date, int | None, bool, timedelta]
+"""The UTC day, and the daily limit, repeatability and cooldown of the action."""
+
+
 @dataclass(slots=True)
 class _CachedAccount:
     profile: Profile
@@ -45,8 +49,8 @@ class _CachedAccount:
     loaded_at: float
     rows: dict[str, dict[Board, ScoreRow]]
     """By category; a missing category was never loaded."""
-    activities: dict[str, tuple[tuple[date, int | None], Activity]]
-    """By action, with the UTC day of `done_today` and the limit up to which it was counted."""
+    activities: dict[str, tuple[_CountKey, Activity]]
+    """By action, with what the count depends on."""
 
 
 class AccountCache:
@@ -221,6 +225,9 @@ class AccountCache:
         return accounts if self._monotonic() - at <= FRESH_SECONDS else None
 
 
-def _count_key(request: ScoreRequest, now: datetime) -> tuple[date, int | None]:
-    """Return the UTC day and the limit that the count of today's completions depends on."""
-    return now.date(), request.action.daily_limit if request.action else None
+def _count_key(request: ScoreRequest, now: datetime) -> _CountKey:
+    """Return what the activity depends on: the UTC day, and how many completions are read, from when on."""
+    action = request.action
+    if action is None:
+        return now.date(), None, True, timedelta(0)
+    return now.date(), action.daily_limit, action.repeatable, action.cooldown

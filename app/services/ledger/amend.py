@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import UserNotFound
 from app.domain.ids import uuid7
+from app.domain.ledger.commitments import SALT_BYTES
 from app.domain.ledger.posting import Account, Posting, ScoreChange, ScoreRequest, note, post
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
@@ -51,11 +52,14 @@ class Amendment:
 
     async def post(self, request: ScoreRequest, account: Account) -> Posting:
         """Store the transaction of a request, and return its posting."""
-        return await self._store(post(request, account, self.now, self._new_id()))
+        return await self._store(
+            post(request, account, self.now, self._new_id(), self._runtime.random_bytes(SALT_BYTES))
+        )
 
     async def note(self, kind: Kind, actor: Actor, reason: str) -> Posting:
         """Store a transaction that concerns the user as a whole, and return its posting."""
-        return await self._store(note(kind, self.account, actor, reason, self.now, self._new_id()))
+        salt = self._runtime.random_bytes(SALT_BYTES)
+        return await self._store(note(kind, self.account, actor, reason, self.now, self._new_id(), salt))
 
     async def change_all_scores(self, statement: TextClause, **values: Any) -> None:
         """Run a statement that changes all scores of the user, of closed windows too, and returns them."""

@@ -32,6 +32,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.domain.errors import DomainError, ServiceUnavailable
 from app.domain.ids import uuid7
+from app.domain.ledger.commitments import SALT_BYTES
 from app.domain.ledger.posting import Posting, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.rules.judge import FinalPolicy, Judgement, NeedsVerification, Policy, judge
@@ -170,7 +171,8 @@ class Ledger:
                 judgements.append(account)
             else:
                 transaction_id = uuid7(now, self._runtime.random_bytes)
-                judgements.append(judge(request, policy, account, now, transaction_id))
+                salt = self._runtime.random_bytes(SALT_BYTES)
+                judgements.append(judge(request, policy, account, now, transaction_id, salt))
         if use_cache:
             doubtful = [
                 index
@@ -218,7 +220,8 @@ class Ledger:
             account = await self._loader.load_locked(connection, request, now)
             if isinstance(account, Exception):
                 return account
-            judgement = judge(request, policy, account, now, uuid7(now, self._runtime.random_bytes))
+            transaction_id = uuid7(now, self._runtime.random_bytes)
+            judgement = judge(request, policy, account, now, transaction_id, self._runtime.random_bytes(SALT_BYTES))
             if not isinstance(judgement, Posting):
                 return judgement
             reached = await self._store.store_in(connection, [judgement])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from app.domain.catalogue.catalogue import Operator
 from app.domain.errors import BadUserInput, DuplicateAction
 from app.domain.ledger.corrections import REVERSIBLE, PriorTransaction, adjustment, reversal, reversal_key
 from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
@@ -14,6 +15,7 @@ from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.ledger.transactions import Actor, Kind
 from app.models.statements.ledger.amendments import chain, find, has_request
+from app.models.statements.retention.archived_months import has_archived_transactions
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
 from app.services.ledger.post import Ledger
@@ -91,6 +93,10 @@ class Corrections:
         if await has_request(amendment.connection, key):
             raise BadUserInput("This transaction has already been reverted.")
         category = self._catalogue.current.category(prior.category_id)
+        if category.operator is not Operator.SUM and await has_archived_transactions(
+            amendment.connection, prior.user_id, category.id
+        ):
+            raise BadUserInput("Transactions that decide the score were archived. Adjust the score instead.")
         request = ScoreRequest(
             user_id=prior.user_id,
             category=category,

@@ -15,15 +15,29 @@ from app.models.statements.ledger.amendments import (
     ANONYMIZE_USER,
     CLEAR_SCORES,
     DELETE_MILESTONES,
+    DELETE_ORIGINS,
     DELETE_SIGNING_SESSIONS,
     DELETE_TOKEN_METADATA,
     DELETE_UNUSED_TOKENS,
+    ERASE_FLAG_REASONS,
+    ERASE_REASONS,
     totals,
 )
 from app.models.statements.players.export_user import export_user
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
 from app.services.players.profile_cache import ProfileCache
+
+ERASURES = (
+    DELETE_UNUSED_TOKENS,
+    DELETE_TOKEN_METADATA,
+    DELETE_SIGNING_SESSIONS,
+    DELETE_MILESTONES,
+    DELETE_ORIGINS,
+    ERASE_REASONS,
+    ERASE_FLAG_REASONS,
+)
+"""The statements that erase personal data outside of the user's row. The hashes cover commitments and stay valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,7 @@ class UserDeletion:
             content = await export_user(amendment.connection, user_id)
             await self._post_deletions(amendment, moderator, reason)
             await amendment.change_all_scores(CLEAR_SCORES)
-            for statement in (DELETE_UNUSED_TOKENS, DELETE_TOKEN_METADATA, DELETE_SIGNING_SESSIONS, DELETE_MILESTONES):
+            for statement in ERASURES:
                 await amendment.connection.execute(statement, {"user": user_id})
             deleted = await amendment.connection.execute(ANONYMIZE_USER, {"user": user_id, "now": amendment.now})
             row = deleted.one()

@@ -107,8 +107,10 @@ class Reviews:
         """Post the decision to the ledger, if it changes anything; return the id of the transaction."""
         if flag.verdict is Verdict.FLAG:
             prior = await find(amendment.connection, flag.id)
-            if status is FlagStatus.RELEASED or prior is None:
+            if status is FlagStatus.RELEASED:
                 return None
+            if prior is None:
+                raise BadUserInput("The transaction was archived. Release the flag, and adjust the score instead.")
             return await self._corrections.revert_within(amendment, prior, moderator, reason)
         request = ScoreRequest(
             user_id=flag.user_id,

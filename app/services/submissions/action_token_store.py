@@ -14,7 +14,6 @@ from app.domain.rules.eligibility import seconds
 from app.domain.users import Caller
 from app.models.statements.submissions.action_tokens import (
     COUNT_OPEN_TOKENS,
-    DELETE_EXPIRED_TOKENS,
     INSERT_TOKENS,
     LOCK_USERS,
 )
@@ -114,12 +113,6 @@ class ActionTokens:
                 await connection.execute(COUNT_OPEN_TOKENS, {"user": user_id, "now": self._runtime.clock()})
             ).scalar_one()
             return count
-
-    async def delete_expired(self) -> int:
-        """Delete the tokens that expired a day ago, and return how many. The ledger still refuses used ones."""
-        async with self._database.begin() as connection:
-            before = self._runtime.clock() - timedelta(days=1)
-            return (await connection.execute(DELETE_EXPIRED_TOKENS, {"before": before})).rowcount
 
     async def _store(self, batch: Sequence[_QueuedToken]) -> Sequence[Exception | None]:
         async with self._database.driver() as connection, connection.transaction():

@@ -12,7 +12,6 @@ from app.domain.ids import uuid7
 from app.domain.rules.signed_actions import SignedAction, is_signed_by
 from app.domain.users import Caller
 from app.models.statements.submissions.signing_sessions import (
-    DELETE_EXPIRED_SESSIONS,
     FIND_SESSION,
     OPEN_SESSION,
 )
@@ -87,11 +86,6 @@ class SigningSessions:
         if opened_at is None:
             raise InvalidSignature
         return opened_at
-
-    async def delete_expired(self) -> int:
-        """Delete the expired sessions, and return how many."""
-        async with self._database.begin() as connection:
-            return (await connection.execute(DELETE_EXPIRED_SESSIONS, {"now": self._runtime.clock()})).rowcount
 
     def _derive(self, key_id: UUID) -> list[str]:
         """Return the session's secret by each secret of the server, the current one first."""

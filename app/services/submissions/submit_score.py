@@ -57,7 +57,7 @@ class SubmitScore:
             user_agent: The user agent of the client.
 
         Raises:
-            ActionTokenUsed: The token was used, however long ago; the error has the first receipt.
+            ActionTokenUsed: The token was used; the error has the first receipt, as long as that is kept.
             ActionTokenExpired, ActionTokenNotYours, InvalidActionToken: The token cannot be used.
             DomainError: What `AwardService.award` raises.
         """

@@ -31,3 +31,9 @@ class CheckResult:
         """Add a violation; after `MAX_LISTED_VIOLATIONS` further ones are dropped."""
         if len(self.violations) < MAX_LISTED_VIOLATIONS:
             self.violations.append(sentence)
+
+    def add(self, part: CheckResult) -> None:
+        """Add the result of the same check on another part of the data."""
+        self.checked += part.checked
+        for sentence in part.violations:
+            self.add_violation(sentence)

@@ -1,8 +1,9 @@
-"""The commands `catalogue`, `export` and `import`, as an operator types them."""
+"""The commands `catalogue`, `export`, `import` and `archive`, as an operator types them."""
 
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from app.cli.program import run
 from app.config import Settings
 from tests.support.boards.ledgers import award, rows, scores
+from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened
 from tests.support.stores import Databases
 from tests.support.wait_until import until
@@ -155,3 +157,37 @@ async def test_a_board_of_another_system_is_opened(
     file.write_text("user,score\nann,lots\n")
     assert await leaderboard("import", "--opening", file) == 1
     assert "line 2: `score` must be a whole number" in capsys.readouterr().err
+
+
+async def test_months_are_archived_and_their_files_verified(
+    leaderboard: Leaderboard, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    async with opened(settings, WallClock(datetime(2025, 1, 15, tzinfo=UTC))) as app:
+        await award(app, caller("alice"), 10)
+        await award(app, caller("alice"), 20)
+    assert await leaderboard("archive", tmp_path, "--before", "2025-02") == 0
+    assert "2025-01: 2 transactions in" in capsys.readouterr().out
+    file = tmp_path / "ledger-2025-01.jsonl.gz"
+    assert await leaderboard("verify", "--archive", file) == 0
+    assert await leaderboard("verify") == 0
+    assert await leaderboard("archive", tmp_path, "--before", "2025-02") == 0
+    assert "There is no month to archive" in capsys.readouterr().out
+    file.write_bytes(file.read_bytes()[:-1])
+    assert await leaderboard("verify", "--archive", file) == 1
+    assert "SHA-256" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("archive", "."), "TRANSACTION_RETENTION_MONTHS must be set, or --before must be given"),
+        (("archive", ".", "--before", "soon"), "--before must be a month"),
+        (("archive", ".", "--before", "2999-01"), "The first month that is kept must be"),
+        (("verify", "--archive"), "--archive and at least one month file must be given together"),
+    ],
+)
+async def test_wrong_arguments_of_archive_are_explained(
+    leaderboard: Leaderboard, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], problem: str
+):
+    assert await leaderboard(*arguments) != 0
+    assert problem in " ".join(capsys.readouterr().err.split())

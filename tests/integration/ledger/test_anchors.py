@@ -57,8 +57,8 @@ async def test_what_never_passed_by_the_service_is_anchored_in_the_end(app: App,
 
 @pytest.mark.parametrize(
     "change",
-    ["points = points + 1", "delta = delta", "reason = 'nothing'", "address = '8.8.8.8'", "actor_role = 'server'",
-     "created_at = created_at + interval '1 microsecond'"],
+    ["points = points + 1", "delta = delta", "reason = 'nothing'", "address_commitment = '8.8.8.8'",
+     "actor_role = 'server'", "created_at = created_at + interval '1 microsecond'"],
 )  # fmt: skip
 async def test_an_altered_transaction_is_named(app: App, alice: Caller, change: str):
     await tamper(app, f"UPDATE score_transactions SET {change} WHERE user_id = :user AND seq = 2", user=alice.user_id)  # noqa: S608
@@ -80,8 +80,8 @@ async def test_an_inserted_transaction_is_named(app: App, alice: Caller):
         app,
         """
         INSERT INTO score_transactions SELECT gen_random_uuid(), user_id, seq + 1, category_id, action_id, kind, points,
-            delta, score, NULL, NULL, NULL, actor_id, actor_role, address, user_agent, reason, created_at,
-            hash, sha256(hash)
+            delta, score, NULL, NULL, NULL, actor_id, actor_role, address_commitment,
+            user_agent_commitment, reason_commitment, created_at, hash, sha256(hash)
         FROM score_transactions WHERE user_id = :user AND seq = 5
         """,
         user=alice.user_id,

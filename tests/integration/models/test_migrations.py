@@ -16,15 +16,18 @@ CONSTRAINTS = text(
     """
     SELECT conrelid::regclass::text AS table, conname AS name, contype::text AS kind FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'f', 'c', 'u')
+      AND conrelid::regclass::text NOT LIKE 'score\\_transactions\\_%'
     UNION ALL
     SELECT tablename, indexname, CASE WHEN indexdef LIKE 'CREATE UNIQUE%' THEN 'u' ELSE 'i' END FROM pg_indexes
     WHERE schemaname = 'public' AND indexname NOT IN (SELECT conname FROM pg_constraint)
+      AND tablename NOT LIKE 'score\\_transactions\\_%'
     """
 )
 COLUMNS = text(
     """
     SELECT table_name, column_name FROM information_schema.columns
-    WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+    WHERE table_schema = 'public' AND table_name NOT LIKE 'score\\_transactions\\_%'
+    ORDER BY table_name, ordinal_position
     """
 )
 LEFT = text(
@@ -36,8 +39,11 @@ LEFT = text(
 )
 
 
+OPTIONS = {"compare_type": True, "compare_server_default": True, "include_name": migrate.is_described_by_models}
+
+
 def differences(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    context = MigrationContext.configure(connection, opts=OPTIONS)
     return list(compare_metadata(context, Base.metadata))
 
 

@@ -145,7 +145,7 @@ class TestSignedActions:
             await submit(app, alice, sessions[0], act(sessions[0], clock))
         assert (await submit(app, alice, sessions[1], act(sessions[1], clock))).delta == 50
         clock.advance(app.settings.signing_session_seconds)
-        assert await app.signing_sessions.delete_expired() == app.settings.max_signing_sessions
+        assert await app.cleanup() == app.settings.max_signing_sessions
 
     async def test_the_rules_of_the_action_hold(self, app: App, clock: WallClock):
         async with app.database.begin() as connection:
@@ -234,7 +234,12 @@ class TestServerWrites:
 
     async def test_who_recorded_it_is_in_the_ledger(self, app: App):
         await app.record_action(self.SERVER, self.report(reason="tournament 7"), address="8.8.8.8", user_agent="game/1")
-        row = text("SELECT kind, actor_id, actor_role, address, user_agent, reason FROM score_transactions")
+        row = text(
+            """
+            SELECT t.kind, t.actor_id, t.actor_role, o.address, o.user_agent, t.reason
+            FROM score_transactions t JOIN transaction_origins o ON o.transaction_id = t.id
+            """
+        )
         async with app.database.connect() as connection:
             (entry,) = (await connection.execute(row)).all()
         assert tuple(entry) == ("SERVER_ACTION", self.SERVER.user_id, "server", "8.8.8.8", "game/1", "tournament 7")

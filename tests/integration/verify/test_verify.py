@@ -119,7 +119,8 @@ async def test_a_row_that_breaks_its_own_rules_is_named(app: App, change: str, s
         "delta = delta + 1, score = score + 1",
         "created_at = created_at - interval '1 second'",
         "actor_role = 'moderator'",
-        "address = '203.0.113.7'",
+        "address_commitment = '203.0.113.7'",
+        "reason_commitment = 'nothing'",
         "kind = 'NONSENSE'",
     ],
 )

@@ -1,7 +1,8 @@
 """The format of archives: rows of tables as JSON Lines, one object each, `{"user": {column: value, …}}`.
 
 Bytes are hexadecimal; times are in ISO 8601 with microseconds. The columns are those of the models, so that a new
-column is part of the archive automatically; a column that an older archive does not have gets its default.
+column is part of the archive automatically; a column that an older archive does not have gets its default. Addresses
+and user agents of transactions are not part of it, only the commitments to them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from app.models import (
     User,
 )
 
-FORMAT = 1
-"""The version of the format, increased when older versions of the program cannot read the archive."""
+FORMAT = 2
+"""The version of the format, increased when versions of the program cannot read each other's archives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,10 @@ def transaction_of(values: Mapping[str, Any]) -> Transaction:
         token_hash=values["token_hash"],
         request_key=values["request_key"],
         request_hash=values["request_hash"],
-        actor=Actor(values["actor_id"], values["actor_role"], values["address"], values["user_agent"]),
-        reason=values["reason"],
+        actor=Actor(
+            values["actor_id"], values["actor_role"], values["address_commitment"], values["user_agent_commitment"]
+        ),
+        reason=values["reason_commitment"],
         created_at=values["created_at"],
         previous_hash=values["previous_hash"],
     )

@@ -22,7 +22,7 @@ UserWithTransactions = tuple[Profile, Sequence[Transaction]]
 USER_COLUMNS = ("id", "username", "claimed_username", "created_at", "ledger_seq", "ledger_hash")
 TRANSACTION_COLUMNS = (
     "id", "user_id", "seq", "category_id", "action_id", "kind", "points", "delta", "score", "actor_id", "actor_role",
-    "reason", "created_at", "previous_hash", "hash",
+    "created_at", "previous_hash", "hash",
 )  # fmt: skip
 
 HAS_USERS = text("SELECT EXISTS (SELECT FROM users)")
@@ -96,6 +96,6 @@ def _transaction_rows(users: Sequence[UserWithTransactions]) -> Iterator[tuple[A
         for entry in chain:
             yield (
                 entry.id, entry.user_id, entry.seq, entry.category_id, entry.action_id, entry.kind.value, entry.points,
-                entry.delta, entry.score, entry.actor.id, entry.actor.role, entry.reason, entry.created_at,
+                entry.delta, entry.score, entry.actor.id, entry.actor.role, entry.created_at,
                 entry.previous_hash, entry.hash,
             )  # fmt: skip

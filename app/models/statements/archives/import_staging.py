@@ -14,10 +14,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.ledger.idempotency import CLIENT_KINDS
 from app.domain.ledger.posting import ScoreChange
 from app.domain.users import Profile
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
 from app.models.statements.archives.archive import PARTS, Part
+from app.models.statements.ledger.partitions import Month
 
 STATEMENT_TIMEOUT = 3600.0
 """Seconds for one statement of an import."""
@@ -69,7 +71,12 @@ FIND_MISSING_REFERENCE = """
       AND NOT EXISTS (SELECT FROM categories c WHERE c.id = t.category_id)
     LIMIT 1
 """
-CHECKS = (FIND_WRONG_HEAD, FIND_DIFFERENT_CHAIN, FIND_DIFFERENT_ORDER, FIND_MISSING_REFERENCE)
+# The scores of a chain are computed from all of its transactions.
+FIND_ARCHIVED_CHAIN = """
+    SELECT format('user %s: transactions were archived here, so nothing can be added to the chain', a.id)
+    FROM affected a JOIN archived_segments s ON s.user_id = a.id LIMIT 1
+"""
+CHECKS = (FIND_ARCHIVED_CHAIN, FIND_WRONG_HEAD, FIND_DIFFERENT_CHAIN, FIND_DIFFERENT_ORDER, FIND_MISSING_REFERENCE)
 
 # A name that another user has, or that looks like it, gets a suffix made from the id, as when a user is created.
 MERGE_USERS = """
@@ -93,6 +100,24 @@ MERGE_TRANSACTIONS = """
     INSERT INTO score_transactions SELECT s.* FROM staged_transaction s JOIN affected a ON a.id = s.user_id
     WHERE s.seq > a.had ORDER BY s.user_id, s.seq
 """
+MERGE_REQUEST_KEYS = f"""
+    INSERT INTO request_keys (request_key, transaction_id, created_at, permanent)
+    SELECT DISTINCT ON (s.request_key) s.request_key, s.id, s.created_at,
+           split_part(s.request_key, ':', 1) <> ALL (ARRAY{list(CLIENT_KINDS)})
+    FROM staged_transaction s JOIN affected a ON a.id = s.user_id
+    WHERE s.seq > a.had AND s.request_key IS NOT NULL ORDER BY s.request_key, s.created_at DESC
+    ON CONFLICT (request_key) DO NOTHING
+"""  # noqa: S608 - constants
+# The personal data of users who were deleted meanwhile.
+ERASE_DETAILS = (
+    """
+    DELETE FROM transaction_origins o USING staged_user s WHERE o.user_id = s.id AND s.deleted_at IS NOT NULL
+    """,
+    """
+    UPDATE score_transactions t SET reason = NULL, reason_salt = NULL
+    FROM staged_user s WHERE t.user_id = s.id AND s.deleted_at IS NOT NULL AND t.reason IS NOT NULL
+    """,
+)
 # The state that the ledger records comes with it: hidden, shown again, deleted.
 UPDATE_HEADS = """
     UPDATE users u SET
@@ -105,7 +130,8 @@ UPDATE_HEADS = """
 """
 MERGE_TOKENS = """
     INSERT INTO action_tokens AS old SELECT s.* FROM staged_token s
-    ON CONFLICT (token_hash) DO UPDATE SET used_at = excluded.used_at WHERE old.used_at IS NULL
+    ON CONFLICT (token_hash) DO UPDATE SET used_at = excluded.used_at, transaction_id = excluded.transaction_id
+    WHERE old.used_at IS NULL
 """
 MERGE_FLAG_DECISIONS = """
     UPDATE flags f SET status = s.status, decided_at = s.decided_at, decided_by = s.decided_by, reason = s.reason,
@@ -126,6 +152,9 @@ MERGE_SCORES = """
 SCORE_COLUMNS = (
     "category_id", "period", "window_start", "user_id", "score", "sort_key", "reached_at", "revision", "hidden",
 )  # fmt: skip
+SELECT_MONTHS = """
+    SELECT DISTINCT date_trunc('month', created_at AT TIME ZONE 'UTC')::date AS month FROM staged_transaction
+"""
 SELECT_CHAINS = """
     SELECT t.* FROM score_transactions t WHERE t.user_id = ANY($1::uuid[]) ORDER BY t.user_id, t.seq
 """
@@ -176,6 +205,11 @@ class Staging:
         await self._driver.fetch(LOCK_STAGED_USERS, timeout=STATEMENT_TIMEOUT)
         await self._execute(CREATE_AFFECTED_USERS)
 
+    async def months(self) -> list[Month]:
+        """Return the months of the staged transactions."""
+        rows = await self._driver.fetch(SELECT_MONTHS, timeout=STATEMENT_TIMEOUT)
+        return [Month.of(row["month"]) for row in rows]
+
     async def find_problem(self) -> str | None:
         """Return the reason why the archive cannot be merged; None if it can be."""
         for check in CHECKS:
@@ -190,7 +224,9 @@ class Staging:
         merged = {part.name: await self._execute(_upsert(part)) for part in (category, action)}
         merged[user.name] = await self._execute(MERGE_USERS)
         merged[transaction.name] = await self._execute(MERGE_TRANSACTIONS)
-        await self._execute(UPDATE_HEADS)
+        await self._execute(MERGE_REQUEST_KEYS)
+        for statement in (UPDATE_HEADS, *ERASE_DETAILS):
+            await self._execute(statement)
         merged[token.name] = await self._execute(MERGE_TOKENS)
         merged[flag.name] = await self._execute(MERGE_FLAG_DECISIONS) + await self._execute(_insert(flag))
         for part in rest:

@@ -28,7 +28,9 @@ _AFTER_ALL = datetime(9999, 12, 31, tzinfo=UTC)
 _HIDDEN = "SELECT id AS user_id FROM users WHERE hidden_at IS NOT NULL"
 _NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 
-# A user's state is the last transaction that changed the score. The score may be 0: not all boards rank that.
+# A user's state is the last transaction that changed the score. The score may be 0: not all boards rank that. Of months
+# that were moved to files there is the total, which counts as one transaction before all others; it is older than all
+# checkpoints.
 #
 # Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
 #
@@ -46,27 +48,38 @@ _PLACED = """
     ), hidden AS MATERIALIZED (
         {hidden}
     ), changed AS MATERIALIZED (
-        SELECT DISTINCT ON (user_id) user_id, score, created_at AS reached_at
-        FROM score_transactions
-        WHERE category_id = :category AND delta <> 0
-          AND created_at >= coalesce((SELECT as_of FROM checkpoint), '-infinity')
-          AND created_at <= CAST(:as_of AS timestamptz)
-          AND (created_at, user_id) > (
-              coalesce((SELECT as_of FROM checkpoint), '-infinity'),
-              coalesce((SELECT through_user FROM checkpoint), '00000000-0000-0000-0000-000000000000')
-          )
-          AND (created_at, user_id) <= (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
-        ORDER BY user_id, created_at DESC, seq DESC
+        SELECT DISTINCT ON (user_id) user_id, score, reached_at
+        FROM (
+            SELECT user_id, score, created_at AS reached_at, seq
+            FROM score_transactions
+            WHERE category_id = :category AND delta <> 0
+              AND created_at >= coalesce((SELECT as_of FROM checkpoint), '-infinity')
+              AND created_at <= CAST(:as_of AS timestamptz)
+              AND (created_at, user_id) > (
+                  coalesce((SELECT as_of FROM checkpoint), '-infinity'),
+                  coalesce((SELECT through_user FROM checkpoint), '00000000-0000-0000-0000-000000000000')
+              )
+              AND (created_at, user_id) <= (CAST(:as_of AS timestamptz), CAST(:through_user AS uuid))
+            UNION ALL
+            SELECT user_id, delta, reached_at, 0 FROM archived_totals
+            WHERE category_id = :category AND reached_at IS NOT NULL AND NOT EXISTS (SELECT FROM checkpoint)
+        ) states
+        ORDER BY user_id, reached_at DESC, seq DESC
     ), leaving AS MATERIALIZED (
         SELECT u.user_id, before.score, before.reached_at
         FROM (SELECT user_id FROM changed UNION SELECT user_id FROM hidden) u
         CROSS JOIN checkpoint c CROSS JOIN rules r
         CROSS JOIN LATERAL (
-            SELECT t.score, t.created_at AS reached_at FROM score_transactions t
-            WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
-              AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
-                                                ELSE interval '0' END
-            ORDER BY t.created_at DESC, t.seq DESC LIMIT 1
+            SELECT score, reached_at FROM (
+                (SELECT t.score, t.created_at AS reached_at FROM score_transactions t
+                 WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
+                   AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
+                                                     ELSE interval '0' END
+                 ORDER BY t.created_at DESC, t.seq DESC LIMIT 1)
+                UNION ALL
+                (SELECT a.delta, a.reached_at FROM archived_totals a
+                 WHERE a.user_id = u.user_id AND a.category_id = :category AND a.reached_at < c.as_of)
+            ) states ORDER BY reached_at DESC LIMIT 1
         ) before
         WHERE before.score > 0 OR r.ranks_zero
     ), directory AS MATERIALIZED (
@@ -198,9 +211,14 @@ PAST_STATES = text(
     JOIN users u ON u.id = i.user_id AND u.hidden_at IS NULL
     JOIN categories c ON c.id = :category
     CROSS JOIN LATERAL (
-        SELECT t.score, t.created_at AS reached_at FROM score_transactions t
-        WHERE t.user_id = i.user_id AND t.category_id = :category AND t.delta <> 0 AND t.created_at <= :as_of
-        ORDER BY t.created_at DESC, t.seq DESC LIMIT 1
+        SELECT score, reached_at FROM (
+            (SELECT t.score, t.created_at AS reached_at FROM score_transactions t
+             WHERE t.user_id = i.user_id AND t.category_id = :category AND t.delta <> 0 AND t.created_at <= :as_of
+             ORDER BY t.created_at DESC, t.seq DESC LIMIT 1)
+            UNION ALL
+            (SELECT a.delta, a.reached_at FROM archived_totals a
+             WHERE a.user_id = i.user_id AND a.category_id = :category AND a.reached_at <= :as_of)
+        ) states ORDER BY reached_at DESC LIMIT 1
     ) s
     WHERE s.score > 0 OR (c.operator = 'SUM' AND c.sort_order = 'HIGH_FIRST')
     """
@@ -294,6 +312,21 @@ DISCARD_CHECKPOINTS = text(
     """
 )
 # Chunks of the checkpoints that are left may have moves of those that were discarded.
+# The first checkpoint after the archived months stays: its chunks have what the archived transactions have led to.
+DISCARD_ARCHIVED_CHECKPOINTS = text("DELETE FROM checkpoints WHERE as_of < CAST(:until AS timestamptz)")
+COUNT_AGAIN = text(
+    """
+    UPDATE checkpoints c SET transactions = (
+        SELECT count(*) FROM score_transactions t
+        WHERE t.category_id = c.category_id AND t.delta <> 0 AND t.created_at <= c.as_of
+          AND (t.created_at, t.user_id) <= (c.as_of, c.through_user)
+    )
+    WHERE (category_id, as_of, through_user) IN (
+        SELECT DISTINCT ON (category_id) category_id, as_of, through_user FROM checkpoints
+        ORDER BY category_id, as_of, through_user
+    )
+    """
+)
 DISCARD_MOVES = text(
     """
     DELETE FROM checkpoint_moves m
@@ -488,6 +521,12 @@ async def discard_checkpoints_from(connection: AsyncConnection, category: str, a
     await lock_checkpoints(connection, category)
     last = await read_last_end(connection, category, before=at)
     await discard_checkpoints(connection, category, last)
+
+
+async def keep_checkpoints_from(connection: AsyncConnection, until: datetime) -> None:
+    """Discard the checkpoints before `until`, whose transactions are not in the database any more."""
+    await connection.execute(DISCARD_ARCHIVED_CHECKPOINTS, {"until": until})
+    await connection.execute(COUNT_AGAIN)
 
 
 async def delete_unused_chunks(connection: AsyncConnection, category: str, limit: int) -> None:

@@ -15,9 +15,8 @@ ADDRESS_WINDOW = timedelta(hours=1)
 ACCOUNTS_ON_ADDRESS = """
         SELECT count(DISTINCT t.user_id) AS accounts
         FROM (
-            SELECT user_id FROM score_transactions
-            WHERE address = i.address AND created_at >= :address_window_start
-                AND kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
+            SELECT user_id FROM transaction_origins
+            WHERE address = i.address AND created_at >= :address_window_start AND played
             ORDER BY created_at DESC LIMIT 200
         ) t
 """

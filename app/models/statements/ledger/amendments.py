@@ -27,7 +27,7 @@ LOCK_ACCOUNT = text(
 _TRANSACTIONS = "SELECT id, user_id, category_id, kind, points, delta, created_at, request_key FROM score_transactions"
 TRANSACTION = text(f"{_TRANSACTIONS} WHERE id = :id")
 CHAIN = text(f"{_TRANSACTIONS} WHERE user_id = :user AND category_id = :category ORDER BY seq")
-HAS_REQUEST = text("SELECT EXISTS (SELECT 1 FROM score_transactions WHERE request_key = :key)")
+HAS_REQUEST = text("SELECT EXISTS (SELECT 1 FROM request_keys WHERE request_key = :key)")
 
 HIDE = text("UPDATE users SET hidden_at = :hidden_at WHERE id = :user")
 
@@ -60,6 +60,18 @@ DELETE_UNUSED_TOKENS = text("DELETE FROM action_tokens WHERE user_id = :user AND
 DELETE_TOKEN_METADATA = text(
     "UPDATE action_tokens SET attributes = NULL WHERE user_id = :user AND attributes IS NOT NULL"
 )
+# By the partition's time and id, since a year of origins of all users may be stored.
+DELETE_ORIGINS = text(
+    """
+    DELETE FROM transaction_origins o USING score_transactions t
+    WHERE t.user_id = :user AND o.created_at = t.created_at AND o.transaction_id = t.id
+      AND (t.address_commitment IS NOT NULL OR t.user_agent_commitment IS NOT NULL)
+    """
+)
+ERASE_REASONS = text(
+    "UPDATE score_transactions SET reason = NULL, reason_salt = NULL WHERE user_id = :user AND reason IS NOT NULL"
+)
+ERASE_FLAG_REASONS = text("UPDATE flags SET reason = NULL WHERE user_id = :user AND reason IS NOT NULL")
 DELETE_MILESTONES = text("DELETE FROM milestones WHERE user_id = :user")
 DELETE_SIGNING_SESSIONS = text("DELETE FROM signing_sessions WHERE user_id = :user")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,33 +21,41 @@ from app.models.statements.executor import Executor
 from app.models.statements.ledger.accounts_per_address import ACCOUNTS_ON_ADDRESS, ADDRESS_WINDOW
 from app.models.tables.scores import window_key
 
+MAX_HISTORY_AGE = timedelta(days=35)
+"""How far back a player's completions matter: a bound, by which PostgreSQL reads one or two monthly partitions."""
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
 # Every piece is bounded, and found by an index: the history of a user may be long. One array stands in a SELECT of its
 # own, so that one plan serves batches of all sizes: see `app.models.statements.ledger.store_postings.STORE_POSTINGS`.
 LOAD_ACCOUNTS = text(
     f"""
     SELECT u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AS hidden, u.ledger_seq, u.ledger_hash,
-           a.last_at, a.today, k.user_id AS token_owner, k.used_at, h.times, h.actions, n.accounts,
-           EXISTS (SELECT 1 FROM score_transactions r WHERE r.request_key = i.request_key) AS request_used,
+           coalesce(a.last_at, x.last_at) AS last_at, a.today, k.user_id AS token_owner, k.used_at, h.times, h.actions,
+           n.accounts,
+           EXISTS (SELECT 1 FROM request_keys r WHERE r.request_key = i.request_key) AS request_used,
            EXISTS (SELECT 1 FROM flags f WHERE f.user_id = i.user_id AND f.status = 'OPEN') AS is_suspect
     FROM unnest((SELECT CAST(:users AS uuid[])), CAST(:actions AS text[]), CAST(:tokens AS bytea[]),
-                CAST(:requests AS text[]), CAST(:addresses AS text[]), CAST(:played AS boolean[]))
-         WITH ORDINALITY AS i(user_id, action_id, token_hash, request_key, address, played, ord)
+                CAST(:requests AS text[]), CAST(:addresses AS text[]), CAST(:played AS boolean[]),
+                CAST(:since AS timestamptz[]))
+         WITH ORDINALITY AS i(user_id, action_id, token_hash, request_key, address, played, since, ord)
     LEFT JOIN users u ON u.id = i.user_id AND u.deleted_at IS NULL
     LEFT JOIN action_tokens k ON k.token_hash = i.token_hash
     LEFT JOIN LATERAL (
         SELECT max(t.created_at) AS last_at, count(*) FILTER (WHERE t.created_at >= :midnight) AS today
         FROM (
             SELECT created_at FROM score_transactions
-            WHERE user_id = i.user_id AND action_id = i.action_id
+            WHERE user_id = i.user_id AND action_id = i.action_id AND created_at >= i.since
             ORDER BY created_at DESC LIMIT :max_today
         ) t
     ) a ON i.action_id IS NOT NULL
+    LEFT JOIN archived_actions x ON x.user_id = i.user_id AND x.action_id = i.action_id
     LEFT JOIN LATERAL (
         SELECT array_agg(t.created_at ORDER BY t.seq DESC) AS times,
                array_agg(t.action_id ORDER BY t.seq DESC) AS actions
         FROM (
             SELECT seq, kind, created_at, action_id FROM score_transactions
-            WHERE i.played AND user_id = i.user_id
+            WHERE i.played AND user_id = i.user_id AND created_at >= :history_start
             ORDER BY seq DESC LIMIT :max_history
         ) t
         WHERE t.kind IN ('ACTION', 'SIGNED_ACTION', 'HELD')
@@ -119,6 +127,8 @@ def _parameters(requests: Sequence[ScoreRequest], now: datetime, max_history: in
             for request, judged in zip(requests, played, strict=True)
         ],
         "played": played,
+        "since": [_activity_start(request, now) for request in requests],
+        "history_start": now - MAX_HISTORY_AGE,
         "midnight": datetime.combine(now.astimezone(UTC).date(), datetime.min.time(), tzinfo=UTC),
         "address_window_start": now - ADDRESS_WINDOW,
         "max_today": max(
@@ -126,6 +136,14 @@ def _parameters(requests: Sequence[ScoreRequest], now: datetime, max_history: in
         ),  # Enough to tell whether the day's limit is reached, and when the last was.
         "max_history": max_history,
     }
+
+
+def _activity_start(request: ScoreRequest, now: datetime) -> datetime:
+    """Return how far back completions of the action matter: always for one that cannot be repeated."""
+    action = request.action
+    if action is None or not action.repeatable:
+        return BEGINNING
+    return now - max(MAX_HISTORY_AGE, action.cooldown)
 
 
 def _account(request: ScoreRequest, found: Any, rows: Mapping[Board, ScoreRow]) -> Account:

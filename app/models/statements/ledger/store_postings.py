@@ -11,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.activity import Suspicion
+from app.domain.ledger.idempotency import is_permanent
 from app.domain.ledger.posting import Posting
 from app.domain.ledger.receipts import Receipt
-from app.domain.ledger.transactions import Kind
+from app.domain.ledger.transactions import PLAYED, Kind
 from app.domain.users import Profile
 from app.models.statements.executor import Executor
 
@@ -43,24 +44,40 @@ STORE_POSTINGS = text(
         UPDATE users u SET ledger_seq = l.seq, ledger_hash = l.hash FROM locked l WHERE u.id = l.id
         RETURNING 1
     ), consumed AS (
-        UPDATE action_tokens t SET used_at = e.created_at
+        UPDATE action_tokens t SET used_at = e.created_at, transaction_id = e.id
         FROM unnest(
-            (SELECT CAST(:token_hash AS bytea[])), CAST(:user_id AS uuid[]), CAST(:created_at AS timestamptz[])
-        ) AS e(token_hash, user_id, created_at)
+            (SELECT CAST(:token_hash AS bytea[])), CAST(:user_id AS uuid[]), CAST(:created_at AS timestamptz[]),
+            CAST(:id AS uuid[])
+        ) AS e(token_hash, user_id, created_at, id)
         WHERE t.token_hash = e.token_hash AND t.user_id = e.user_id AND t.used_at IS NULL
         RETURNING 1
     ), written AS (
         INSERT INTO score_transactions (
             id, user_id, seq, category_id, action_id, kind, points, delta, score, token_hash, request_key,
-            request_hash, actor_id, actor_role, address, user_agent, reason, created_at, previous_hash, hash
+            request_hash, actor_id, actor_role, address_commitment, user_agent_commitment, reason_commitment,
+            created_at, previous_hash, hash, reason, reason_salt
         )
         SELECT * FROM unnest(
             (SELECT CAST(:id AS uuid[])), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]),
             CAST(:category_id AS text[]), CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]),
             CAST(:delta AS int[]), CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
             CAST(:request_hash AS bytea[]), CAST(:actor_id AS uuid[]), CAST(:actor_role AS text[]),
-            CAST(:address AS text[]), CAST(:user_agent AS text[]), CAST(:reason AS text[]),
-            CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]), CAST(:hash AS bytea[])
+            CAST(:address_commitment AS text[]), CAST(:user_agent_commitment AS text[]),
+            CAST(:reason_commitment AS text[]), CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]),
+            CAST(:hash AS bytea[]), CAST(:reason AS text[]), CAST(:reason_salt AS bytea[])
+        )
+    ), located AS (
+        INSERT INTO transaction_origins (created_at, transaction_id, user_id, played, salt, address, user_agent)
+        SELECT * FROM unnest(
+            (SELECT CAST(:o_created_at AS timestamptz[])), CAST(:o_id AS uuid[]), CAST(:o_user AS uuid[]),
+            CAST(:o_played AS boolean[]), CAST(:o_salt AS bytea[]), CAST(:o_address AS text[]),
+            CAST(:o_user_agent AS text[])
+        )
+    ), keyed AS (
+        INSERT INTO request_keys (request_key, transaction_id, created_at, permanent)
+        SELECT * FROM unnest(
+            (SELECT CAST(:k_key AS text[])), CAST(:k_id AS uuid[]), CAST(:k_created_at AS timestamptz[]),
+            CAST(:k_permanent AS boolean[])
         )
     ), scored AS (
         INSERT INTO scores AS old (
@@ -88,22 +105,33 @@ STORE_POSTINGS = text(
 
 INSERT_FLAG = text(
     """
-    INSERT INTO flags (id, user_id, category_id, verdict, rules, points, created_at)
-    VALUES (:id, :user_id, :category_id, :verdict, CAST(:rules AS text[]), :points, :created_at)
+    INSERT INTO flags (id, user_id, category_id, verdict, rules, points, created_at, action_id)
+    VALUES (:id, :user_id, :category_id, :verdict, CAST(:rules AS text[]), :points, :created_at, :action_id)
     ON CONFLICT (user_id) WHERE verdict = 'FLAG' AND status = 'OPEN' DO NOTHING
     """
 )
 
 LOCK_USER = text("SELECT FROM users WHERE id = :user FOR NO KEY UPDATE")
 
+# The times of the transactions are known, so that one partition is read.
 _RECEIPT = """
     SELECT t.id, t.user_id, t.category_id, t.kind, t.score, t.delta, t.request_hash,
            u.username, u.avatar_url, u.created_at, u.hidden_at IS NOT NULL AND u.deleted_at IS NULL AS hidden
-    FROM score_transactions t JOIN users u ON u.id = t.user_id
-    WHERE t.{key} = :value
+    FROM {record} JOIN users u ON u.id = t.user_id
+    WHERE {key} = :value
 """
-RECEIPT_BY_TOKEN = text(_RECEIPT.format(key="token_hash"))
-RECEIPT_BY_REQUEST = text(_RECEIPT.format(key="request_key"))
+RECEIPT_BY_TOKEN = text(
+    _RECEIPT.format(
+        record="action_tokens k JOIN score_transactions t ON t.id = k.transaction_id AND t.created_at = k.used_at",
+        key="k.token_hash",
+    )
+)
+RECEIPT_BY_REQUEST = text(
+    _RECEIPT.format(
+        record="request_keys k JOIN score_transactions t ON t.id = k.transaction_id AND t.created_at = k.created_at",
+        key="k.request_key",
+    )
+)
 
 
 class ChainMoved(Exception):
@@ -177,23 +205,40 @@ def _flag(posting: Posting, suspicion: Suspicion) -> dict[str, Any]:
         "rules": list(suspicion.rules),
         "points": entry.points,
         "created_at": entry.created_at,
+        "action_id": entry.action_id,
     }
 
 
 def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
     entries = [posting.transaction for posting in postings]
     rows = [change for posting in postings for change in posting.score_changes]
+    origins = [posting for posting in postings if posting.details.has_origin]
+    keyed = [entry for entry in entries if entry.request_key is not None]
     plain = (
         "id", "user_id", "seq", "category_id", "action_id", "points", "delta", "score", "token_hash", "request_key",
-        "request_hash", "reason", "created_at", "previous_hash", "hash",
+        "request_hash", "created_at", "previous_hash", "hash",
     )  # fmt: skip
     columns: dict[str, Any] = {name: [getattr(entry, name) for entry in entries] for name in plain}
     return columns | {
         "kind": [entry.kind.value for entry in entries],
         "actor_id": [entry.actor.id for entry in entries],
         "actor_role": [entry.actor.role for entry in entries],
-        "address": [entry.actor.address for entry in entries],
-        "user_agent": [entry.actor.user_agent for entry in entries],
+        "address_commitment": [entry.actor.address for entry in entries],
+        "user_agent_commitment": [entry.actor.user_agent for entry in entries],
+        "reason_commitment": [entry.reason for entry in entries],
+        "reason": [posting.details.reason for posting in postings],
+        "reason_salt": [posting.details.reason_salt for posting in postings],
+        "o_created_at": [posting.transaction.created_at for posting in origins],
+        "o_id": [posting.transaction.id for posting in origins],
+        "o_user": [posting.transaction.user_id for posting in origins],
+        "o_played": [posting.transaction.kind in PLAYED for posting in origins],
+        "o_salt": [posting.details.origin_salt for posting in origins],
+        "o_address": [posting.details.address for posting in origins],
+        "o_user_agent": [posting.details.user_agent for posting in origins],
+        "k_key": [entry.request_key for entry in keyed],
+        "k_id": [entry.id for entry in keyed],
+        "k_created_at": [entry.created_at for entry in keyed],
+        "k_permanent": [is_permanent(entry.request_key or "") for entry in keyed],
         "s_category": [change.board.category for change in rows],
         "s_period": [change.board.window.period.value for change in rows],
         "s_start": [change.board.window.start for change in rows],

@@ -13,9 +13,9 @@ from app.domain.ledger.activity import Verdict
 from app.domain.rules.flags import Flag, FlagStatus
 
 _SELECT_FLAGS = """
-    SELECT f.id, f.user_id, f.category_id, t.action_id, f.verdict, f.rules, f.points, f.status, f.created_at,
+    SELECT f.id, f.user_id, f.category_id, f.action_id, f.verdict, f.rules, f.points, f.status, f.created_at,
            f.decided_at, f.decided_by, f.reason
-    FROM flags f JOIN score_transactions t ON t.id = f.id
+    FROM flags f
 """
 SELECT_FLAG = text(f"{_SELECT_FLAGS} WHERE f.id = :id")
 # Ids sort by time; the newest flags come first.

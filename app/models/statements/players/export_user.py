@@ -27,11 +27,11 @@ EXPORT_USER = text(
         'transactions', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'id', t.id, 'kind', t.kind, 'category', t.category_id, 'action', t.action_id, 'points', t.points,
-                'delta', t.delta, 'score', t.score, 'reason', t.reason, 'address', t.address,
-                'userAgent', t.user_agent, 'createdAt', t.created_at) ORDER BY t.seq DESC), '[]')
+                'delta', t.delta, 'score', t.score, 'reason', t.reason, 'address', o.address,
+                'userAgent', o.user_agent, 'createdAt', t.created_at) ORDER BY t.seq DESC), '[]')
             FROM (
                 SELECT * FROM score_transactions WHERE user_id = :user ORDER BY seq DESC LIMIT :most
-            ) t),
+            ) t LEFT JOIN transaction_origins o ON o.transaction_id = t.id AND o.created_at = t.created_at),
         'actionTokens', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'action', k.action_id, 'points', k.points, 'issuedAt', k.issued_at, 'expiresAt', k.expires_at,

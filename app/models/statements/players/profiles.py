@@ -31,11 +31,13 @@ SELECT_TOTALS = text(
     SELECT s.category_id, s.score, coalesce(t.actions, 0) AS actions, coalesce(t.points, 0) AS points, d.best
     FROM (SELECT category_id, score FROM scores WHERE user_id = :user AND period = 'ALL_TIME') s
     LEFT JOIN (
-        SELECT t.category_id, count(*) AS actions,
-               sum(CASE c.operator WHEN 'SUM' THEN t.delta ELSE t.points END) AS points
-        FROM score_transactions t JOIN categories c ON c.id = t.category_id
-        WHERE t.user_id = :user AND t.kind = ANY(CAST(:paid AS text[]))
-        GROUP BY t.category_id
+        SELECT category_id, sum(actions) AS actions, sum(points) AS points FROM (
+            SELECT t.category_id, 1 AS actions, CASE c.operator WHEN 'SUM' THEN t.delta ELSE t.points END AS points
+            FROM score_transactions t JOIN categories c ON c.id = t.category_id
+            WHERE t.user_id = :user AND t.kind = ANY(CAST(:paid AS text[]))
+            UNION ALL
+            SELECT category_id, actions, points FROM archived_totals WHERE user_id = :user
+        ) a GROUP BY category_id
     ) t USING (category_id)
     LEFT JOIN (
         SELECT d.category_id, min(k.above) + 1 AS best
@@ -67,7 +69,7 @@ async def read_user(connection: AsyncConnection, user_id: UUID) -> Profile | Non
 async def read_totals(connection: AsyncConnection, user_id: UUID) -> list[CategoryTotals]:
     """Return a user's totals in each category with a score, in order of the category's id."""
     rows = await connection.execute(SELECT_TOTALS, {"user": user_id, "paid": [kind.value for kind in PAID_KINDS]})
-    return [CategoryTotals(row.category_id, row.score, row.actions, int(row.points), row.best) for row in rows]
+    return [CategoryTotals(row.category_id, row.score, int(row.actions), int(row.points), row.best) for row in rows]
 
 
 async def read_last_action(connection: AsyncConnection, user_id: UUID) -> CompletedAction | None:

@@ -18,9 +18,14 @@ from app.domain.players.score_history import FIRST_MONDAY, Buckets
 
 SELECT_OPENING_SCORE = text(
     """
-    SELECT t.score FROM score_transactions t JOIN users u ON u.id = t.user_id
-    WHERE t.user_id = :user AND t.category_id = :category AND t.created_at < :first AND u.hidden_at IS NULL
-    ORDER BY t.seq DESC LIMIT 1
+    SELECT coalesce(
+        (
+            SELECT t.score FROM score_transactions t
+            WHERE t.user_id = :user AND t.category_id = :category AND t.created_at < :first
+            ORDER BY t.seq DESC LIMIT 1
+        ),
+        (SELECT x.delta FROM archived_totals x WHERE x.user_id = :user AND x.category_id = :category)
+    ) FROM users u WHERE u.id = :user AND u.hidden_at IS NULL
     """
 )
 

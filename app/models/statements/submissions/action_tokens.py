@@ -1,4 +1,4 @@
-"""Statements about action tokens: issue many at a time, count the open ones, and delete the expired ones."""
+"""Statements about action tokens: issue many at a time, and count the open ones."""
 
 from __future__ import annotations
 
@@ -40,5 +40,3 @@ INSERT_TOKENS = text(
 COUNT_OPEN_TOKENS = text(
     "SELECT count(*) FROM action_tokens WHERE user_id = :user AND used_at IS NULL AND expires_at > :now"
 )
-
-DELETE_EXPIRED_TOKENS = text("DELETE FROM action_tokens WHERE expires_at < :before")

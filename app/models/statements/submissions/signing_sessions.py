@@ -1,4 +1,4 @@
-"""Statements about signing sessions: open one, find a valid one, and delete the expired ones."""
+"""Statements about signing sessions: open one, and find a valid one."""
 
 from __future__ import annotations
 
@@ -18,4 +18,3 @@ OPEN_SESSION = text(
 FIND_SESSION = text(
     "SELECT created_at FROM signing_sessions WHERE key_id = :key_id AND user_id = :user AND expires_at > :now"
 )
-DELETE_EXPIRED_SESSIONS = text("DELETE FROM signing_sessions WHERE expires_at < :now")

@@ -77,7 +77,8 @@ def test_a_hidden_users_award_counts_and_stays_hidden():
 
 def test_a_note_moves_nothing_and_continues_the_chain():
     first = post(request(50), account(), NOW, NEW_ID).transaction
-    posting = note(Kind.HIDING, replace(account(), head=first.head), Actor(None, "moderator"), "why", NOW, NEW_ID)
+    state = replace(account(), head=first.head)
+    posting = note(Kind.HIDING, state, Actor(None, "moderator"), "why", NOW, NEW_ID, bytes(32))
     entry = posting.transaction
     assert (entry.category_id, entry.delta, entry.seq, entry.previous_hash) == (None, 0, 2, first.hash)
     assert posting.score_changes == ()

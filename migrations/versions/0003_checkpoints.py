@@ -1,7 +1,7 @@
 """Checkpoints of all-time boards, and the indexes that find what changed between one of them and an instant.
 
-Revision: 0002_checkpoints
-Follows: 0001_baseline
+Revision: 0003_checkpoints
+Follows: 0002_partitioned_ledger
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0002_checkpoints"
-down_revision = "0001_baseline"
+revision = "0003_checkpoints"
+down_revision = "0002_partitioned_ledger"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""What is deleted, thinned or archived after its time."""
