@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     db_pool_min: int = Field(10, ge=1)
     db_pool_max: int = Field(50, ge=1)
     db_timeout: float = Field(5.0, gt=0)
+    max_clock_skew: float = Field(10, gt=0)
     redis_url: str | None = None
     redis_cluster_enabled: bool = False
     redis_prefix: str = Field("lb", pattern=r"^[A-Za-z0-9_.-]{1,40}$")

@@ -7,7 +7,9 @@ from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.flags import Flag
+from app.models.tables.leases import LeaseRow
 from app.models.tables.milestones import ReachedMilestone
+from app.models.tables.schema_revisions import SchemaRevision
 from app.models.tables.scores import Score
 from app.models.tables.signing_sessions import SigningSession
 from app.models.tables.transactions import ScoreTransaction
@@ -22,8 +24,10 @@ __all__ = [
     "Category",
     "ClosedWindow",
     "Flag",
+    "LeaseRow",
     "LedgerAnchor",
     "ReachedMilestone",
+    "SchemaRevision",
     "Score",
     "ScoreHistogramRow",
     "ScoreTransaction",

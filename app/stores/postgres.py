@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
@@ -14,6 +14,7 @@ from app.domain.errors import ServiceUnavailable
 from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
+from app.stores.fencing import require_lease
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     InterfaceError,
@@ -68,12 +69,19 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
 
 
 class Database:
-    """Provides connections. All methods raise ServiceUnavailable, and nothing else, if PostgreSQL cannot be used."""
+    """Provides connections. All methods raise ServiceUnavailable, and nothing else, if PostgreSQL cannot be used.
+
+    Attributes:
+        engine: The pool of connections.
+        breaker: Counts the failures of PostgreSQL.
+        before_write: Called before a connection for writing is provided; raises ServiceUnavailable to refuse.
+    """
 
     def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker) -> None:
         self.engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.breaker = breaker
+        self.before_write: Callable[[], None] = lambda: None
 
     async def warm(self, connections: int) -> None:
         """Open `connections` connections in advance."""
@@ -83,8 +91,13 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection in a transaction: committed at the end of the block, or rolled back on an exception."""
+        """Yield a connection in a transaction: committed at the end of the block, or rolled back on an exception.
+
+        In a job, the transaction requires the lease of the jobs.
+        """
+        self.before_write()
         async with self._translate_failures(), self.engine.begin() as connection:
+            await require_lease(connection)
             yield connection
 
     @asynccontextmanager
@@ -96,6 +109,7 @@ class Database:
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[DriverConnection]:
         """Yield a connection for the most frequent statements; each is a transaction of its own."""
+        self.before_write()
         async with self._translate_failures(), self.engine.connect() as connection:
             yield DriverConnection(connection)
 
@@ -121,8 +135,8 @@ class Database:
                     if _is_server_trouble(error):
                         raise OperationalError(error.statement, error.params, error.orig or error) from error
                     raise
-        except CircuitOpen:
-            raise ServiceUnavailable from None
+        except CircuitOpen as error:
+            raise ServiceUnavailable from error
         except POSTGRES_FAILURES as error:
             raise ServiceUnavailable from error
 

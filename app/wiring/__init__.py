@@ -36,6 +36,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         app = await build_app(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
+        await app.server_clock.measure()
         await app.catalogue.refresh()
         await stack.enter_async_context(background_work(app, housekeeping=housekeeping))
         try:

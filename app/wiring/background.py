@@ -28,6 +28,7 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         "catalogue": CatalogueRefresh(app.catalogue, app.rebuild.request).run,
         "repair": RepairMissed(app.after_commit, app.reconcile.recent).run,
         "milestones": app.milestones.run,
+        "server_clock": app.server_clock.run,
     }
     if app.jwks:
         loops["jwks"] = app.jwks.run

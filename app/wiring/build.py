@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
-from app.models.advisory_locks import AdvisoryLock
 from app.runtime import Runtime
 from app.services.archives.export_archive import ArchiveExport
 from app.services.archives.import_archive import ArchiveImport
@@ -34,7 +33,7 @@ from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
 from app.services.viewer import ReadViewer
-from app.stores.leader_lock import LeaderLock
+from app.stores.lease import Lease
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
@@ -51,7 +50,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     writing = create_write_services(settings, stores, reading, runtime, stack)
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
     reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, runtime)
-    close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
+    close_windows = CloseWindows(database, stores.index_loader, catalogue, stores.server_clock)
     anchors = Anchors(database, runtime)
     limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, runtime, stack)
@@ -63,6 +62,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         settings=settings,
         runtime=runtime,
         database=database,
+        server_clock=stores.server_clock,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=rate_limiter,
@@ -123,7 +123,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime),
             cap=settings.score_cap,
         ),
-        jobs=Jobs(LeaderLock(database, AdvisoryLock.JOBS), _jobs(reconcile, close_windows, anchors, writing), runtime),
+        jobs=Jobs(Lease(database, "jobs", runtime), _jobs(reconcile, close_windows, anchors, writing), runtime),
         hub=reading.hub,
         notices=reading.notices,
         backend=reading.backend,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -15,6 +16,7 @@ from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.redis_clients import open_cluster, open_redis
 from app.stores.replicas import Replicas
+from app.stores.server_clock import ServerClock
 from app.stores.signal import Signal
 
 MIN_HOUSEKEEPING_TIMEOUT = 3.0
@@ -33,6 +35,7 @@ class Stores:
     """
 
     database: Database
+    server_clock: ServerClock
     replicas: Replicas
     redis: Redis
     redis_caller: RedisCaller
@@ -48,6 +51,8 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     assert settings.database_url is not None
     availability_changed = Signal()
     database = _database(settings.database_url, settings, runtime, stack, availability_changed)
+    server_clock = ServerClock(database, runtime, max_skew=timedelta(seconds=settings.max_clock_skew))
+    database.before_write = server_clock.require_acceptable_skew
     replicas = [_database(url, settings, runtime, stack, Signal()) for url in settings.database_replica_urls]
     redis = _command_client(settings, stack)
     redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed))
@@ -58,6 +63,7 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
 
     return Stores(
         database,
+        server_clock,
         Replicas(replicas, database),
         redis,
         redis_caller,

@@ -64,6 +64,11 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
+            "clock_skew_seconds",
+            "The time of this machine less that of PostgreSQL, as last measured.",
+            lambda: app.server_clock.skew.total_seconds(),
+        ),
+        Metric(
             "board_index_writes_missed",
             "Postings whose update of Redis failed and was repaired later.",
             lambda: app.after_commit.missed,
