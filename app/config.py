@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.rules.fraud import Thresholds
+from app.postgresql.url import parse_database_url
 
 MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
     database_url: str | None = None
+    database_direct_url: str | None = None
     database_replica_urls: WordList = ()
     db_pool_min: int = Field(10, ge=1)
     db_pool_max: int = Field(50, ge=1)
@@ -132,6 +134,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, raw: object) -> object:
         return tuple(word.strip() for word in raw.split(",") if word.strip()) if isinstance(raw, str) else raw
+
+    @field_validator("database_url", "database_direct_url", "database_replica_urls")
+    @classmethod
+    def _database_urls(cls, given: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for url in (given,) if isinstance(given, str) else given or ():
+            parse_database_url(url)
+        return given
 
     @field_validator("fraud_thresholds", mode="before")
     @classmethod

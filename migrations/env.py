@@ -6,11 +6,11 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection, pool
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.models import Base
 from app.models.advisory_locks import AdvisoryLock
 from app.models.migrate import check_revision
+from app.postgresql.connector import create_engine
 
 
 def run(connection: Connection) -> None:
@@ -27,7 +27,7 @@ async def connect_and_run() -> None:
     url = context.config.get_main_option("sqlalchemy.url")
     if url is None:
         raise RuntimeError("sqlalchemy.url is not set: run `leaderboard migrate`")
-    engine = create_async_engine(url, poolclass=pool.NullPool, connect_args={"timeout": 10})
+    engine = create_engine(url, poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)

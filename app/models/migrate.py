@@ -11,7 +11,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool
-from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.postgresql.connector import create_engine
 
 _HERE = Path(__file__).resolve().parent
 # In a checkout the scripts are next to `app`; in a wheel they are inside it.
@@ -72,7 +73,7 @@ def read_revisions(database_url: str) -> tuple[str | None, str | None]:
         return MigrationContext.configure(connection).get_current_revision()
 
     async def ask() -> str | None:
-        engine = create_async_engine(database_url, poolclass=pool.NullPool, connect_args={"timeout": 10})
+        engine = create_engine(database_url, poolclass=pool.NullPool)
         try:
             async with engine.connect() as connection:
                 return await connection.run_sync(current)

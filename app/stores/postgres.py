@@ -8,9 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.errors import ServiceUnavailable
+from app.postgresql.connector import Connector, connector_of, create_engine
+from app.postgresql.url import parse_database_url
 from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
@@ -42,9 +44,29 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
         name: The application name that PostgreSQL shows for the connections.
     """
     milliseconds = str(int(timeout * 1000))
+    connector = Connector(
+        parse_database_url(url),
+        timeout,
+        timeout,
+        name,
+        session={
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": "10000",
+        },
+        direct_session={
+            "default_transaction_isolation": "read committed",
+            "jit": "off",
+            # PostgreSQL notices within a minute, and not after hours, that the machine of a client is gone.
+            "tcp_keepalives_idle": "30",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+        },
+    )
     pool_size = max(1, max_connections // 2)
-    engine = create_async_engine(
+    engine = create_engine(
         url,
+        connector,
         # Connections beyond the pool size are closed after each use, and opening one costs more than most statements;
         # but every connection that stays open is not available to other instances.
         pool_size=pool_size,
@@ -52,17 +74,6 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
         pool_timeout=timeout,
         pool_use_lifo=True,
         pool_pre_ping=False,
-        connect_args={
-            "timeout": timeout,
-            "command_timeout": timeout,
-            "server_settings": {
-                "application_name": name,
-                "statement_timeout": milliseconds,
-                "lock_timeout": milliseconds,
-                "idle_in_transaction_session_timeout": "10000",
-                "jit": "off",
-            },
-        },
     )
     discard_unusable_connections(engine)
     return engine
@@ -80,6 +91,7 @@ class Database:
     def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker) -> None:
         self.engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._connector = connector_of(engine)
         self.breaker = breaker
         self.before_write: Callable[[], None] = lambda: None
 
@@ -102,16 +114,21 @@ class Database:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection for reading; each statement is a transaction of its own."""
-        async with self._translate_failures(), self._autocommit.connect() as connection:
-            yield connection
+        """Yield a connection for reading; each statement is a transaction of its own.
+
+        Through a pooler, which lends a session per transaction, all of them are one transaction.
+        """
+        async with self._translate_failures():
+            engine = self.engine if await self._has_pooler() else self._autocommit
+            async with engine.connect() as connection:
+                yield connection
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[DriverConnection]:
         """Yield a connection for the most frequent statements; each is a transaction of its own."""
         self.before_write()
         async with self._translate_failures(), self.engine.connect() as connection:
-            yield DriverConnection(connection)
+            yield DriverConnection(connection, self._connector)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -120,6 +137,17 @@ class Database:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield connection
+
+    @property
+    def has_pooler(self) -> bool | None:
+        """Whether a pooler lends the connections per transaction; None before the first connection."""
+        return self._connector.has_pooler
+
+    async def _has_pooler(self) -> bool:
+        if self._connector.has_pooler is None:
+            async with self.engine.connect():
+                pass  # Every connection detects it.
+        return bool(self._connector.has_pooler)
 
     @asynccontextmanager
     async def _translate_failures(self) -> AsyncIterator[None]:
