@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
@@ -21,6 +22,9 @@ DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
+
+UrlList = Annotated[tuple[str, ...], NoDecode]
+"""A setting that is a list of URLs separated by commas or spaces; a comma within a URL separates its hosts."""
 
 
 class Environment(StrEnum):
@@ -59,7 +63,8 @@ class Settings(BaseSettings):
 
     database_url: str | None = None
     database_direct_url: str | None = None
-    database_replica_urls: WordList = ()
+    database_replica_urls: UrlList = ()
+    replica_max_lag: float = Field(3, gt=0)
     db_pool_min: int = Field(10, ge=1)
     db_pool_max: int = Field(50, ge=1)
     db_timeout: float = Field(5.0, gt=0)
@@ -130,10 +135,19 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
     otel_exporter_otlp_endpoint: str | None = None
 
-    @field_validator("database_replica_urls", "allowed_origins", "allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
         return tuple(word.strip() for word in raw.split(",") if word.strip()) if isinstance(raw, str) else raw
+
+    @field_validator("database_replica_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, raw: object) -> object:
+        return (
+            tuple(re.split(r"[,\s]+(?=[a-z+]+://)", raw.strip(", ")) if raw.strip(", ") else ())
+            if isinstance(raw, str)
+            else raw
+        )
 
     @field_validator("database_url", "database_direct_url", "database_replica_urls")
     @classmethod

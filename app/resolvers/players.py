@@ -67,7 +67,8 @@ class PlayerQueryFields:
         description=(
             "A user's all-time score in a category over time, computed from the ledger. Returns at most 750 "
             "points: choose a longer `step` for a long time range."
-        )
+        ),
+        metadata={"viewer": True},  # Callers read their own history where their last transaction is certain to be.
     )
     async def score_history(
         self,
@@ -81,7 +82,8 @@ class PlayerQueryFields:
         """Read a user's scores over time."""
         services = info.context.services
         kind = services.catalogue.current.category(category)
-        profile, history = await services.history.scores(parse_id("userId", user_id), kind, begin, end, step)
+        player = parse_id("userId", user_id)
+        profile, history = await services.history.scores(info.context.caller, player, kind, begin, end, step)
         return ScoreHistory.of(history, profile, kind, services.clock())
 
     @strawberry.field(

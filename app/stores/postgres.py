@@ -139,6 +139,11 @@ class Database:
                 yield connection
 
     @property
+    def label(self) -> str:
+        """The hosts and ports of its URL."""
+        return self._connector.url.label
+
+    @property
     def has_pooler(self) -> bool | None:
         """Whether a pooler lends the connections per transaction; None before the first connection."""
         return self._connector.has_pooler

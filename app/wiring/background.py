@@ -30,6 +30,8 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         "milestones": app.milestones.run,
         "server_clock": app.server_clock.run,
     }
+    if app.replicas.all:
+        loops["replicas"] = app.replicas.run
     if app.jwks:
         loops["jwks"] = app.jwks.run
     if housekeeping:

@@ -60,7 +60,7 @@ async def create_read_services(
     epoch = f"pg-{uuid7(runtime.clock(), runtime.random_bytes).hex}"
     board_reader = RedisOrPostgresReader(
         RedisReader(stores.board_index, profiles, runtime),
-        PostgresReader(stores.replicas, profiles, runtime, epoch),
+        PostgresReader(stores.replicas, profiles, runtime, epoch, stores.database),
         stores.board_index,
         rebuild.request,
         lambda: stores.database.breaker.is_open,

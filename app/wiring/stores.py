@@ -64,7 +64,7 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     return Stores(
         database,
         server_clock,
-        Replicas(replicas, database),
+        Replicas(replicas, database, runtime, max_lag=settings.replica_max_lag),
         redis,
         redis_caller,
         keys,

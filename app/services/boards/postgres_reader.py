@@ -28,8 +28,25 @@ class PostgresReader:
     PostgreSQL has no versions of boards, so each read gets the next number of this process, in an epoch of its own.
     """
 
-    def __init__(self, database: Database | Replicas, profiles: ProfileCache, runtime: Runtime, epoch: str) -> None:
+    def __init__(
+        self,
+        database: Database | Replicas,
+        profiles: ProfileCache,
+        runtime: Runtime,
+        epoch: str,
+        primary: Database | None = None,
+    ) -> None:
+        """Create a reader.
+
+        Args:
+            database: Where pages are read.
+            profiles: The names and pictures of users.
+            runtime: The source of time.
+            epoch: The epoch of the versions.
+            primary: Where standings are read, so that users see their own changes; by default `database`.
+        """
         self._database = database
+        self._primary = primary or database
         self._profiles = profiles
         self._runtime = runtime
         self._epoch = epoch
@@ -45,7 +62,7 @@ class PostgresReader:
     async def standings(self, board: Board, users: Sequence[UUID]) -> tuple[ViewAssembler, list[RankedRow | None]]:
         """Read the ranked row of each user, None for a user without a score."""
         version = self._next_version()
-        async with self._database.connect() as connection:
+        async with self._primary.connect() as connection:
             slices, total = await read_standings(connection, board, users)
         ranked = [assign_ranks(slice_)[0] if slice_ else None for slice_ in slices]
         return self._assembler(board, version, total), ranked

@@ -25,15 +25,22 @@ MAX_TRANSACTIONS = 100
 
 
 class PlayerHistory:
-    """Reads histories. All methods raise ServiceUnavailable if PostgreSQL does not answer."""
+    """Reads histories. All methods raise ServiceUnavailable if PostgreSQL does not answer.
 
-    def __init__(self, database: Database | Replicas, profiles: ProfileCache, runtime: Runtime) -> None:
-        self._database = database
+    Callers read their own history, and everybody transactions, from the primary: they see what they have just done,
+    through whichever instance. Other histories may come from a replica.
+    """
+
+    def __init__(
+        self, primary: Database, replicas: Database | Replicas, profiles: ProfileCache, runtime: Runtime
+    ) -> None:
+        self._primary = primary
+        self._replicas = replicas
         self._profiles = profiles
         self._clock = runtime.clock
 
     async def scores(
-        self, user_id: UUID, category: Category, begin: datetime, end: datetime, step: Step
+        self, caller: Caller | None, user_id: UUID, category: Category, begin: datetime, end: datetime, step: Step
     ) -> tuple[Profile, ScoreHistory]:
         """Return the user's all-time score over time.
 
@@ -43,7 +50,7 @@ class PlayerHistory:
         """
         buckets = buckets_between(begin, end, step, self._clock())
         profile = await self._profile(user_id)
-        async with self._database.snapshot() as connection:
+        async with self._source(caller, user_id).snapshot() as connection:
             opening, changes = await read_score_changes(connection, user_id, category.id, buckets)
         return profile, history_of(buckets, opening, changes)
 
@@ -65,7 +72,7 @@ class PlayerHistory:
         # A window begins at midnight, so the first one is at the first midnight at or after `begin`.
         day = (first + timedelta(days=1) - timedelta(microseconds=1)).date()
         profile = await self._profile(user_id)
-        async with self._database.connect() as connection:
+        async with self._replicas.connect() as connection:
             points = await read_ranks(
                 connection, user_id, category.id, period, day, last.date() + timedelta(days=1)
             )  # fmt: skip
@@ -94,9 +101,12 @@ class PlayerHistory:
         before = AFTER_LAST_TRANSACTION if after is None else parse_ledger_cursor(user_id, after)
         if caller.user_id != user_id:
             await self._profile(user_id)
-        async with self._database.connect() as connection:
+        async with self._primary.connect() as connection:
             entries = await read_chain(connection, user_id, before, limit + 1)
         return entries[:limit], len(entries) > limit
+
+    def _source(self, caller: Caller | None, user_id: UUID) -> Database | Replicas:
+        return self._primary if caller is not None and caller.user_id == user_id else self._replicas
 
     async def _profile(self, user_id: UUID) -> Profile:
         profile = (await self._profiles.get([user_id])).get(user_id)
