@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     db_pool_min: int = Field(10, ge=1)
     db_pool_max: int = Field(50, ge=1)
     db_timeout: float = Field(5.0, gt=0)
+    start_timeout: float = Field(60, ge=0)
     max_clock_skew: float = Field(10, gt=0)
     redis_url: str | None = None
     redis_cluster_enabled: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,75 @@ from app.postgresql.url import DatabaseUrl, parse_database_url
 
 _OPTION = "connector"
 
+OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+"""The exceptions of a statement that was prepared before a table was altered."""
+
+
+class OwnConnection(asyncpg.Connection):
+    """A connection that executes a statement again which failed as a table was altered after it was prepared.
+
+    That is possible outside of a transaction, and for the first statement of one.
+    """
+
+    _begin: str | None = None
+    """The statement that began the present transaction, until another one has been executed in it."""
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> str:
+        """Execute a statement, and note the beginning of a transaction."""
+        status: str = await super().execute(query, *args, **options)
+        self._begin = query if not args and query.startswith("BEGIN") else None
+        return status
+
+    async def fetch(self, query: str, *args: Any, **options: Any) -> Any:
+        """Execute a statement and return its rows."""
+        return await self.repeat_if_outdated(lambda: super(OwnConnection, self).fetch(query, *args, **options))
+
+    async def prepare(self, query: str, **options: Any) -> Any:
+        """Prepare a statement that can be prepared again."""
+        return OwnStatement(self, await super().prepare(query, **options), query, options)
+
+    async def repeat_if_outdated(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """Return the result of `call`; call it twice if it fails since a table was altered."""
+        begin, self._begin = self._begin, None
+        try:
+            return await call()
+        except OUTDATED:
+            if begin is not None:
+                await super().execute("ROLLBACK")
+                await super().execute(begin)
+            elif self.is_in_transaction():
+                raise
+            return await call()
+
+
+class OwnStatement:
+    """A prepared statement of `OwnConnection`; it has what SQLAlchemy uses of one."""
+
+    def __init__(self, connection: OwnConnection, statement: Any, query: str, options: dict[str, Any]) -> None:
+        self._connection = connection
+        self._statement = statement
+        self._query = query
+        self._options = options
+        self._is_outdated = False
+
+    async def fetch(self, *args: Any) -> Any:
+        """Execute the statement and return its rows."""
+
+        async def call() -> Any:
+            if self._is_outdated:
+                self._statement = await asyncpg.Connection.prepare(self._connection, self._query, **self._options)
+                self._is_outdated = False
+            try:
+                return await self._statement.fetch(*args)
+            except OUTDATED:
+                self._is_outdated = True
+                raise
+
+        return await self._connection.repeat_if_outdated(call)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._statement, name)
+
 
 class PoolerConnection(asyncpg.Connection):
     """A connection to a pooler, which lends a session of the server for one transaction at a time.
@@ -25,6 +94,10 @@ class PoolerConnection(asyncpg.Connection):
     async def prepare(self, query: str, **options: Any) -> Any:
         """Prepare a statement without a name, whatever name is asked for."""
         return await super().prepare(query, **(options | {"name": ""}))
+
+
+CONNECT_FAILURES = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""The exceptions of a connection that cannot be opened, or leads to a server of another kind than asked for."""
 
 
 @dataclass(slots=True)
@@ -75,7 +148,7 @@ class Connector:
             number = (first + turn) % hosts
             try:
                 connection = await self._connect_to(*self.url.hosts[number], timeout)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except CONNECT_FAILURES:
                 if turn == hosts - 1:
                     raise
             else:
@@ -97,7 +170,9 @@ class Connector:
         return connection
 
     async def _open(self, host: str, port: int, timeout: float) -> Any:
-        pooling = {"connection_class": PoolerConnection, "statement_cache_size": 0} if self.has_pooler else {}
+        pooling: dict[str, Any] = {"connection_class": OwnConnection}
+        if self.has_pooler:
+            pooling = {"connection_class": PoolerConnection, "statement_cache_size": 0}
         return await asyncpg.connect(
             **self.url.arguments(host, port),
             timeout=timeout,
@@ -150,6 +225,12 @@ def create_engine(url: str, connector: Connector | None = None, **options: Any) 
     event.listen(engine.sync_engine, "connect", on_connect, insert=True)  # Before the dialect executes statements.
     event.listen(engine.sync_engine, "begin", on_begin)
     return engine
+
+
+def has_pooler(connection: Connection) -> bool:
+    """Return whether a connection of an engine of `create_engine` leads through a pooler."""
+    connector: Connector = connection.get_execution_options()[_OPTION]
+    return bool(connector.has_pooler)
 
 
 def connector_of(engine: AsyncEngine) -> Connector:

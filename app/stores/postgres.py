@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.errors import ServiceUnavailable
-from app.postgresql.connector import Connector, connector_of, create_engine
+from app.postgresql.connector import OUTDATED, Connector, connector_of, create_engine
 from app.postgresql.url import parse_database_url
 from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
@@ -77,6 +77,10 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
     )
     discard_unusable_connections(engine)
     return engine
+
+
+class SchemaChanged(ServiceUnavailable):
+    """A table was altered in the middle of a transaction, which was rolled back and may be repeated."""
 
 
 class Database:
@@ -161,6 +165,8 @@ class Database:
                 try:
                     yield
                 except (DBAPIError, asyncpg.InterfaceError) as error:
+                    if isinstance(error, DBAPIError) and isinstance(_cause(error), OUTDATED):
+                        raise SchemaChanged from error
                     if _is_unencodable_value(error):
                         raise DataError(None, None, error) from error
                     if not isinstance(error, DBAPIError):
@@ -189,6 +195,11 @@ def _is_unencodable_value(error: DBAPIError | asyncpg.InterfaceError) -> bool:
     """Return whether the driver could not encode a parameter, which it reports like a broken connection."""
     cause = getattr(error.orig, "__cause__", None) if isinstance(error, DBAPIError) else error
     return isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
+
+
+def _cause(error: DBAPIError) -> BaseException | None:
+    """Return the exception of the driver behind one of SQLAlchemy."""
+    return getattr(error.orig, "__cause__", None) or error.orig
 
 
 def _is_server_trouble(error: DBAPIError) -> bool:
