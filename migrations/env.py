@@ -57,12 +57,16 @@ def run(connection: Connection) -> None:
 async def locked(engine: AsyncEngine) -> AsyncIterator[None]:
     """Let one process migrate at a time; the others wait.
 
-    The lock is that of a transaction, so that it works through a pooler. It is asked for again and again, because a
-    statement that waits keeps a snapshot, for which CREATE INDEX CONCURRENTLY of the other process would wait in turn.
+    The lock is that of a transaction, so that it works through a pooler. It is asked for again and again, each time in a
+    new transaction: one that waits keeps a snapshot, for which CREATE INDEX CONCURRENTLY would wait in turn.
     """
-    async with engine.begin() as connection:
-        while not (await connection.execute(TRY_LOCK)).scalar_one():  # noqa: ASYNC110  another process has no event
+    async with engine.connect() as connection:
+        while not (await connection.execute(TRY_LOCK)).scalar_one():
+            await connection.rollback()
             await asyncio.sleep(0.2)
+        # A statement that the driver has prepared keeps its snapshot until the next one, which is not prepared.
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.execute("SELECT 1")
         yield
 
 

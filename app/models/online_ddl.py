@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import op
@@ -31,45 +32,51 @@ def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **o
 
     It is not part of the migration's transaction: what comes before it in the migration is committed.
     """
-    with op.get_context().autocommit_block():
-        connection = op.get_bind()
-        _prepare(connection)
+    with _outside_of_transaction() as connection:
         if name in connection.execute(_INVALID).scalars().all():
             connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY "{name}"')
         op.create_index(name, table, columns, postgresql_concurrently=True, if_not_exists=True, **options)
-        connection.exec_driver_sql("RESET lock_timeout")
 
 
 def drop_index_concurrently(name: str) -> None:
     """Drop an index of a table that is in use."""
-    with op.get_context().autocommit_block():
-        connection = op.get_bind()
-        _prepare(connection)
+    with _outside_of_transaction():
         op.drop_index(name, postgresql_concurrently=True, if_exists=True)
-        connection.exec_driver_sql("RESET lock_timeout")
 
 
 def repair_indexes(connection: Connection) -> list[str]:
     """Rebuild the indexes that are invalid as their creation was interrupted, and return their names.
 
-    The connection must be in autocommit mode.
+    The connection must be in autocommit mode, and lead to PostgreSQL without a pooler.
     """
     names = list(connection.execute(_INVALID).scalars())
-    if names:
-        _prepare(connection)
-    for name in names:
-        # Copies that an interrupted REINDEX has left are of no use.
-        is_copy = "_ccnew" in name or "_ccold" in name
-        connection.exec_driver_sql(f'{"DROP" if is_copy else "REINDEX"} INDEX CONCURRENTLY "{name}"')
+    with _without_lock_timeout(connection):
+        for name in names:
+            # Copies that an interrupted REINDEX has left are of no use.
+            is_copy = "_ccnew" in name or "_ccold" in name
+            connection.exec_driver_sql(f'{"DROP" if is_copy else "REINDEX"} INDEX CONCURRENTLY "{name}"')
     return names
 
 
-def _prepare(connection: Connection) -> None:
-    """Let the next statements wait for locks without a limit: they block nobody, and a time-out would leave them undone.
+@contextmanager
+def _outside_of_transaction() -> Iterator[Connection]:
+    """Commit the migration's transaction so far, and yield its connection in autocommit mode.
 
     Raises:
         DirectConnectionRequired: There is a pooler.
     """
-    if has_pooler(connection):
+    if has_pooler(op.get_bind()):
         raise DirectConnectionRequired
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        with _without_lock_timeout(connection):
+            yield connection
+
+
+@contextmanager
+def _without_lock_timeout(connection: Connection) -> Iterator[None]:
+    """Let statements wait for locks without a limit: they block nobody, and a time-out would leave an invalid index."""
+    before = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
     connection.exec_driver_sql("SET lock_timeout = 0")
+    yield
+    connection.exec_driver_sql(f"SET lock_timeout = '{before}'")

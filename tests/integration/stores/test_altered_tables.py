@@ -40,10 +40,10 @@ async def test_the_first_statement_of_a_transaction_is_executed_again(table: str
     async with database_at(table) as database:
         for kind in ("int USING value::int", "text"):
             async with database.begin() as connection:
-                before = (await connection.execute(ADD)).scalar_one()
+                before = (await connection.execute(ADD)).scalars().first()
             await ask(table, f"ALTER TABLE sample ALTER COLUMN value TYPE {kind}")
             async with database.begin() as connection:
-                after = (await connection.execute(ADD)).scalar_one()
+                after = (await connection.execute(ADD)).scalars().first()
                 await connection.execute(text("INSERT INTO sample SELECT value FROM sample"))
             assert str(before) == str(after)
     assert await ask(table, "SELECT count(*) FROM sample") == 4, "both transactions were committed"
