@@ -148,9 +148,12 @@ class Connector:
             number = (first + turn) % hosts
             try:
                 connection = await self._connect_to(*self.url.hosts[number], timeout)
-            except CONNECT_FAILURES:
-                if turn == hosts - 1:
-                    raise
+            except CONNECT_FAILURES as error:
+                if turn < hosts - 1:
+                    continue
+                if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+                    raise ConnectionError(f"no server of {self.url.label} is {self.url.target}") from None
+                raise
             else:
                 self._last_host = number
                 return connection

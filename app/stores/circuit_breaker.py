@@ -70,13 +70,12 @@ class CircuitBreaker:
         """
         if self.is_open:
             if self._monotonic() < self._retry_at:
-                raise CircuitOpen(f"{self.name}: the last calls failed, the first of them with {self._cause}")
+                raise CircuitOpen(f"{self.name}: the last calls failed: {self._cause}")
             self._retry_at = self._monotonic() + self._retry_interval
         try:
             yield
         except self._failures as error:
-            if not self._consecutive_failures:
-                self._cause = describe(error)
+            self._cause = describe(error)
             self._consecutive_failures += 1
             if self.is_open:
                 self._retry_at = self._monotonic() + self._retry_interval

@@ -115,9 +115,7 @@ def _is_away(error: Exception) -> bool:
     cause = getattr(error, "orig", None) or error
     state = str(getattr(cause, "sqlstate", None) or "")
     return (
-        isinstance(
-            cause, (OSError, TimeoutError, asyncpg.TargetServerAttributeNotMatched, asyncpg.ConnectionDoesNotExistError)
-        )
+        isinstance(cause, (OSError, TimeoutError, asyncpg.ConnectionDoesNotExistError))
         or state.startswith("08")
         or state in ("57P01", "57P02", "57P03", "53300")
     )
