@@ -47,7 +47,7 @@ JOBS ?= 4
 test: .venv/.dev $(WEB) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
 	@$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-test-patroni: .venv/.dev test-deps ## Test failovers by Patroni and etcd (takes some minutes)
+test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
 	@$(RUN)/pytest tests/faults/test_patroni.py $(ARGS)
 
 unit: .venv/.dev ## Run the tests that need no data store

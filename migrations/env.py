@@ -57,8 +57,8 @@ def run(connection: Connection) -> None:
 async def locked(engine: AsyncEngine) -> AsyncIterator[None]:
     """Let one process migrate at a time; the others wait.
 
-    The lock is that of a transaction, so that it works through a pooler. It is asked for again and again, each time in a
-    new transaction: one that waits keeps a snapshot, for which CREATE INDEX CONCURRENTLY would wait in turn.
+    The lock is that of a transaction, so that it works through a pooler. It is asked for again and again, each time in
+    a new transaction: one that waits keeps a snapshot, for which CREATE INDEX CONCURRENTLY would wait in turn.
     """
     async with engine.connect() as connection:
         while not (await connection.execute(TRY_LOCK)).scalar_one():

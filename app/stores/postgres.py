@@ -30,6 +30,9 @@ POSTGRES_FAILURES: tuple[type[Exception], ...] = (
 )
 """The exceptions of a call when PostgreSQL is not reachable, too slow or shutting down."""
 
+MAX_CONNECT_TIMEOUT = 10.0
+"""Seconds that opening a connection may take, however long statements may."""
+
 _RETRYABLE = ("40001", "40P01")
 """The SQLSTATEs of a serialisation failure and of a deadlock."""
 
@@ -46,7 +49,7 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
     milliseconds = str(int(timeout * 1000))
     connector = Connector(
         parse_database_url(url),
-        timeout,
+        min(timeout, MAX_CONNECT_TIMEOUT),
         timeout,
         name,
         session={

@@ -9,6 +9,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from app.config import Settings
+from app.postgresql.url import parse_database_url
 from app.runtime import Runtime
 from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
@@ -50,10 +51,13 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     """Create the clients of all stores, which connect when they are used; `stack` closes them."""
     assert settings.database_url is not None
     availability_changed = Signal()
-    database = _database(settings.database_url, settings, runtime, stack, availability_changed)
+    database = _database(settings.database_url, "postgres", settings, runtime, stack, availability_changed)
     server_clock = ServerClock(database, runtime, max_skew=timedelta(seconds=settings.max_clock_skew))
     database.before_write = server_clock.require_acceptable_skew
-    replicas = [_database(url, settings, runtime, stack, Signal()) for url in settings.database_replica_urls]
+    replicas = [
+        _database(url, f"replica {parse_database_url(url).label}", settings, runtime, stack, Signal())
+        for url in settings.database_replica_urls
+    ]
     redis = _command_client(settings, stack)
     redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed))
     housekeeping_timeout = max(MIN_HOUSEKEEPING_TIMEOUT, settings.redis_timeout)
@@ -83,7 +87,9 @@ def _command_client(settings: Settings, stack: AsyncExitStack) -> Redis:
     return redis
 
 
-def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal) -> Database:
+def _database(
+    url: str, name: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal
+) -> Database:
     engine = open_engine(
         url,
         max_connections=settings.db_pool_max,
@@ -91,4 +97,4 @@ def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitSt
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime, on_change=on_change))
+    return Database(engine, CircuitBreaker(name, POSTGRES_FAILURES, runtime, on_change=on_change))
