@@ -126,8 +126,8 @@ class Database:
         Through a pooler, which lends a session per transaction, all of them are one transaction.
         """
         async with self._translate_failures():
-            engine = self.engine if await self._has_pooler() else self._autocommit
-            async with engine.connect() as connection:
+            opening = self.engine.begin() if await self._has_pooler() else self._autocommit.connect()
+            async with opening as connection:
                 yield connection
 
     @asynccontextmanager
