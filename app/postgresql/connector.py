@@ -19,7 +19,7 @@ OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheErro
 """The exceptions of a statement that was prepared before a table was altered."""
 
 
-class OwnConnection(asyncpg.Connection):
+class OwnConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection that executes a statement again which failed as a table was altered after it was prepared.
 
     That is possible outside of a transaction, and for the first statement of one.
@@ -85,7 +85,7 @@ class OwnStatement:
         return getattr(self._statement, name)
 
 
-class PoolerConnection(asyncpg.Connection):
+class PoolerConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection to a pooler, which lends a session of the server for one transaction at a time.
 
     Statements are prepared without a name: a name would stay behind in a session that others use next.
