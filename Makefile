@@ -23,7 +23,6 @@ INSTALL = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip install
 
 # Without the sources of the page there is nothing to build, and no page for the browser tests.
 WEB := $(if $(wildcard web/package.json),app/static/index.html)
-BROWSER := $(if $(WEB),test-deps)
 WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path '*/generated/*' 2>/dev/null)
 # The Node of the machine if the build supports its version, or else one from a wheel.
 NODE_FITS = let [a, b] = process.versions.node.split("."); process.exit(a > 22 || a == 22 && b > 11 || a == 20 && b > 18 ? 0 : 1)
@@ -34,7 +33,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-deps check unit lint types format schema schema-check migration bench bench-fanout web up lock clean
+.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check migration bench bench-fanout web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,8 +44,11 @@ run: .venv/.run ## Run the service on http://127.0.0.1:8000 (or HOST, PORT) with
 # The tests mostly wait, so several processes run them, each with its own stores.
 JOBS ?= 4
 
-test: .venv/.dev $(WEB) $(BROWSER) ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
+test: .venv/.dev $(WEB) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
 	@$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
+	@$(RUN)/pytest tests/faults/test_patroni.py $(ARGS)
 
 unit: .venv/.dev ## Run the tests that need no data store
 	@$(RUN)/pytest tests/unit $(ARGS)
@@ -121,12 +123,22 @@ clean: ## Delete everything that make created, including the data
 	@$(INSTALL) --quiet --python .venv --no-deps --no-build-isolation --editable .
 	@touch .venv/.run $@
 
-# Without Chromium the browser tests are skipped; it is installed here if this needs nothing but apt-get.
+# Without these programs the tests that use them are skipped; they are installed if this needs nothing but apt-get. The
+# tests start their own, so the services that the packages would start are kept from starting.
 test-deps:
-	@if ! command -v chromium >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		echo "Installing Chromium for the browser tests"; \
-		{ apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1 \
-			|| echo "Chromium could not be installed; the browser tests will be skipped"; \
+	@missing=; for each in chromium:chromium pgbouncer:pgbouncer patroni:patroni etcd:etcd-server; do \
+		PATH="$$PATH:/usr/sbin" command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; \
+	done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		echo "Installing for the tests:$$missing"; \
+		policy=/usr/sbin/policy-rc.d; own=; \
+		[ -e $$policy ] || { own=1; printf '#!/bin/sh\nexit 101\n' > $$policy && chmod +x $$policy; }; \
+		apt-get update -qq >/dev/null 2>&1; \
+		for package in $$missing; do \
+			apt-get install -qq -y --no-install-recommends $$package >/dev/null 2>&1 \
+				|| echo "$$package could not be installed; the tests that use it will be skipped"; \
+		done; \
+		[ -z "$$own" ] || rm -f $$policy; \
 	fi
 
 .uv/node/bin/npm: locks/node.txt | $(OWN_UV)

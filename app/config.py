@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.rules.fraud import Thresholds
+from app.postgresql.url import parse_database_url
 
 MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
@@ -21,6 +23,9 @@ DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
+
+UrlList = Annotated[tuple[str, ...], NoDecode]
+"""A setting that is a list of URLs separated by commas or spaces; a comma within a URL separates its hosts."""
 
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
@@ -62,12 +67,16 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
 
     database_url: str | None = None
-    database_replica_urls: WordList = ()
+    database_direct_url: str | None = None
+    database_replica_urls: UrlList = ()
+    replica_max_lag: float = Field(3, gt=0)
     db_pool_min: int = Field(10, ge=1)
     db_pool_max: int = Field(50, ge=1)
     db_timeout: float = Field(5.0, gt=0)
     db_expensive_pool_max: int = Field(4, ge=1)
     db_expensive_timeout: float = Field(2.0, gt=0)
+    start_timeout: float = Field(60, ge=0)
+    max_clock_skew: float = Field(10, gt=0)
     redis_url: str | None = None
     redis_cluster_enabled: bool = False
     redis_prefix: str = Field("lb", pattern=r"^[A-Za-z0-9_.-]{1,40}$")
@@ -158,10 +167,26 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
     otel_exporter_otlp_endpoint: str | None = None
 
-    @field_validator("database_replica_urls", "allowed_origins", "allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator("allowed_origins", "allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, raw: object) -> object:
         return tuple(word.strip() for word in raw.split(",") if word.strip()) if isinstance(raw, str) else raw
+
+    @field_validator("database_replica_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, raw: object) -> object:
+        return (
+            tuple(re.split(r"[,\s]+(?=[a-z+]+://)", raw.strip(", ")) if raw.strip(", ") else ())
+            if isinstance(raw, str)
+            else raw
+        )
+
+    @field_validator("database_url", "database_direct_url", "database_replica_urls")
+    @classmethod
+    def _database_urls(cls, given: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for url in (given,) if isinstance(given, str) else given or ():
+            parse_database_url(url)
+        return given
 
     @field_validator("fraud_thresholds", mode="before")
     @classmethod

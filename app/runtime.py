@@ -23,9 +23,11 @@ class Runtime:
         monotonic: Seconds of a clock that never goes back, for durations.
         random: Pseudo-random numbers for jitter and sampling; not for secrets.
         random_bytes: Cryptographically secure random bytes, as many as asked for.
+        system_clock: The wall clock of this machine, whose skew is measured; `clock` unless a test sets the time.
     """
 
     clock: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     random: Random = field(default_factory=Random)
     random_bytes: Callable[[int], bytes] = os.urandom
+    system_clock: Callable[[], datetime] = utc_now

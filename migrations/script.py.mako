@@ -13,6 +13,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# The oldest revision whose version of the service can use the result: see CONTRIBUTING.md.
+compatible_with = ${repr(down_revision)}
 
 
 def upgrade() -> None:

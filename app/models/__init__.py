@@ -10,7 +10,9 @@ from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, Checkpoin
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.flags import Flag
+from app.models.tables.leases import LeaseRow
 from app.models.tables.milestones import ReachedMilestone
+from app.models.tables.schema_revisions import SchemaRevision
 from app.models.tables.scores import Score
 from app.models.tables.signing_sessions import SigningSession
 from app.models.tables.transactions import RequestKey, ScoreTransaction, TransactionOrigin
@@ -33,10 +35,12 @@ __all__ = [
     "CheckpointMove",
     "ClosedWindow",
     "Flag",
+    "LeaseRow",
     "LedgerAnchor",
     "MissedWrite",
     "ReachedMilestone",
     "RequestKey",
+    "SchemaRevision",
     "Score",
     "ScoreHistogramRow",
     "ScoreTransaction",

@@ -18,8 +18,7 @@ class AdvisoryLock(IntEnum):
 
     MIGRATIONS = 7_220_310_455
     """One process migrates at a time; the others wait, and then find nothing left to do."""
-    JOBS = 7_220_310_456
-    """Held by the instance that runs the periodic jobs."""
+    # 7_220_310_456 elected the instance that runs the jobs, before there were leases.
     SEEDING = 7_220_310_457
     """The demo players are added once."""
     CATALOGUE = 7_220_310_458

@@ -12,7 +12,7 @@ import structlog
 from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
 from app.runtime import Runtime
-from app.stores.leader_lock import HeldLock, LeaderLock
+from app.stores.lease import HeldLease, Lease
 from app.stores.redis import RedisUnreachable
 from app.telemetry.supervision import end, is_cancelled
 
@@ -61,13 +61,13 @@ class Jobs:
     """Runs every job in a task of its own while this instance is the leader.
 
     A job starts again `interval` seconds after its last run ended, so it never overlaps itself, and no job waits for
-    another. When the lock is lost, all jobs are cancelled. A new leader starts no job before its predecessor must have
-    detected the loss.
+    another. When the lease is lost, all jobs are cancelled, before another instance can acquire it. A leader that could
+    not notice the loss, as it was frozen, finds its transactions refused.
     """
 
     def __init__(
         self,
-        lock: LeaderLock,
+        lease: Lease,
         jobs: Sequence[Job],
         runtime: Runtime,
         compete_interval: float = COMPETE_INTERVAL,
@@ -75,12 +75,12 @@ class Jobs:
         """Prepare the jobs; nothing runs yet.
 
         Args:
-            lock: Elects the leader.
+            lease: Elects the leader.
             jobs: All jobs; their names must differ.
             runtime: The source of time.
             compete_interval: Seconds between attempts to become the leader.
         """
-        self._lock = lock
+        self._lease = lease
         self._jobs = {job.name: job for job in jobs}
         self._clock = runtime.clock
         self._monotonic = runtime.monotonic
@@ -98,10 +98,10 @@ class Jobs:
         return tuple(self._jobs.values())
 
     async def run(self) -> None:
-        """Compete for the lock, and run the jobs while holding it, until cancelled."""
+        """Compete for the lease, and run the jobs while holding it, until cancelled."""
         while True:
             try:
-                async with self._lock.attempt() as held:
+                async with self._lease.attempt() as held:
                     self._is_outage_logged = False
                     if held is not None:
                         await self._lead(held)
@@ -125,14 +125,12 @@ class Jobs:
             log.warning("jobs_cannot_start", exc_info=error)
         self._is_outage_logged = True
 
-    async def _lead(self, held: HeldLock) -> None:
+    async def _lead(self, held: HeldLease) -> None:
         self.is_leader = True
         log.info("jobs_started")
-        not_before = self._monotonic() + self._lock.lease.max_detection_time
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._repeat(job, not_before), name=f"job {job.name}") for job in self._jobs.values()
-            ]
+            with held.fence.applied():
+                tasks = [group.create_task(self._repeat(job), name=f"job {job.name}") for job in self._jobs.values()]
             try:
                 reason = await held.wait_until_lost()
             finally:
@@ -140,10 +138,10 @@ class Jobs:
                 await end(tasks)
         log.warning("jobs_stopped", reason=reason)
 
-    async def _repeat(self, job: Job, not_before: float) -> None:
+    async def _repeat(self, job: Job) -> None:
         state = self.states[job.name]
         while True:
-            await asyncio.sleep(max(state.due, not_before) - self._monotonic())
+            await asyncio.sleep(state.due - self._monotonic())
             await self._run(job, state)
             obey_cancellation()
 

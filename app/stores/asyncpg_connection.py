@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.postgresql.connector import Connector
 from app.stores.connection_reuse import READ_ONLY, is_server_trouble
 
 T = TypeVar("T")
@@ -31,8 +32,14 @@ class DriverConnection:
     operation that is not completed, is not returned to the pool.
     """
 
-    def __init__(self, connection: AsyncConnection) -> None:
-        """Wrap `connection`, which must be open and not be used for anything else meanwhile."""
+    def __init__(self, connection: AsyncConnection, connector: Connector) -> None:
+        """Wrap `connection`, which must be open and not be used for anything else meanwhile.
+
+        Args:
+            connection: The connection.
+            connector: What has opened it.
+        """
+        self._connector = connector
         assert connection.sync_connection is not None
         self._connection = connection
         self._pooled = connection.sync_connection.connection
@@ -40,6 +47,10 @@ class DriverConnection:
 
     async def execute(self, statement: TextClause, parameters: Mapping[str, Any]) -> Sequence[Any]:
         """Execute `statement` and return its rows as named tuples."""
+        if self._connector.has_pooler and not self._driver.is_in_transaction():
+            # Preparing and executing are two messages, which would reach two sessions.
+            async with self.transaction():
+                return await self.execute(statement, parameters)
         sql, names = _compiled(statement)
         records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
         return list(map(_row_type(tuple(records[0].keys())), records)) if records else ()
@@ -57,7 +68,7 @@ class DriverConnection:
         if self._driver.is_in_transaction():
             raise RuntimeError("a transaction must not begin within another one")
         try:
-            await self._run(self._driver.execute("BEGIN"))
+            await self._run(self._driver.execute(self._connector.begin))
             yield
             tag = await self._run(self._driver.execute("COMMIT"))
         except BaseException:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from app.runtime import Runtime
+
+log = structlog.get_logger(__name__)
 
 
 class CircuitOpen(Exception):
@@ -50,6 +54,7 @@ class CircuitBreaker:
         self._retry_interval = retry_interval
         self._consecutive_failures = 0
         self._retry_at = 0.0
+        self._cause = ""
 
     @property
     def is_open(self) -> bool:
@@ -65,19 +70,30 @@ class CircuitBreaker:
         """
         if self.is_open:
             if self._monotonic() < self._retry_at:
-                raise CircuitOpen(self.name)
+                raise CircuitOpen(f"{self.name}: the last calls failed: {self._cause}")
             self._retry_at = self._monotonic() + self._retry_interval
         try:
             yield
-        except self._failures:
+        except self._failures as error:
+            self._cause = describe(error)
             self._consecutive_failures += 1
             if self.is_open:
                 self._retry_at = self._monotonic() + self._retry_interval
             if self._consecutive_failures == self._threshold:
                 self.trips += 1
+                log.warning("circuit_opened", store=self.name, cause=self._cause)
                 self._on_change()
             raise
         else:
             was_open, self._consecutive_failures = self.is_open, 0
             if was_open:
+                log.warning("circuit_closed", store=self.name)
                 self._on_change()
+
+
+def describe(error: BaseException) -> str:
+    """Return the first cause of an error on one line: its type, and its text without the statement."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncpg
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.errors import ServiceUnavailable
+from app.postgresql.connector import OUTDATED, Connector, connector_of, create_engine
+from app.postgresql.url import parse_database_url
 from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
+from app.stores.fencing import require_lease
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     InterfaceError,
@@ -26,6 +29,9 @@ POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     asyncpg.InternalClientError,  # Such as when the server ended the session while a statement was about to be sent.
 )
 """The exceptions of a call when PostgreSQL is not reachable, too slow or shutting down."""
+
+MAX_CONNECT_TIMEOUT = 10.0
+"""Seconds that opening a connection may take, however long statements may."""
 
 _RETRYABLE = ("40001", "40P01")
 """The SQLSTATEs of a serialisation failure and of a deadlock."""
@@ -41,9 +47,29 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
         name: The application name that PostgreSQL shows for the connections.
     """
     milliseconds = str(int(timeout * 1000))
+    connector = Connector(
+        parse_database_url(url),
+        min(timeout, MAX_CONNECT_TIMEOUT),
+        timeout,
+        name,
+        session={
+            "statement_timeout": milliseconds,
+            "lock_timeout": milliseconds,
+            "idle_in_transaction_session_timeout": "10000",
+        },
+        direct_session={
+            "default_transaction_isolation": "read committed",
+            "jit": "off",
+            # PostgreSQL notices within a minute, and not after hours, that the machine of a client is gone.
+            "tcp_keepalives_idle": "30",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
+        },
+    )
     pool_size = max(1, max_connections // 2)
-    engine = create_async_engine(
+    engine = create_engine(
         url,
+        connector,
         # Connections beyond the pool size are closed after each use, and opening one costs more than most statements;
         # but every connection that stays open is not available to other instances.
         pool_size=pool_size,
@@ -51,29 +77,30 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
         pool_timeout=timeout,
         pool_use_lifo=True,
         pool_pre_ping=False,
-        connect_args={
-            "timeout": timeout,
-            "command_timeout": timeout,
-            "server_settings": {
-                "application_name": name,
-                "statement_timeout": milliseconds,
-                "lock_timeout": milliseconds,
-                "idle_in_transaction_session_timeout": "10000",
-                "jit": "off",
-            },
-        },
     )
     discard_unusable_connections(engine)
     return engine
 
 
+class SchemaChanged(ServiceUnavailable):
+    """A table was altered in the middle of a transaction, which was rolled back and may be repeated."""
+
+
 class Database:
-    """Provides connections. All methods raise ServiceUnavailable, and nothing else, if PostgreSQL cannot be used."""
+    """Provides connections. All methods raise ServiceUnavailable, and nothing else, if PostgreSQL cannot be used.
+
+    Attributes:
+        engine: The pool of connections.
+        breaker: Counts the failures of PostgreSQL.
+        before_write: Called before a connection for writing is provided; raises ServiceUnavailable to refuse.
+    """
 
     def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker) -> None:
         self.engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._connector = connector_of(engine)
         self.breaker = breaker
+        self.before_write: Callable[[], None] = lambda: None
 
     async def warm(self, connections: int) -> None:
         """Open `connections` connections in advance."""
@@ -83,21 +110,32 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection in a transaction: committed at the end of the block, or rolled back on an exception."""
+        """Yield a connection in a transaction: committed at the end of the block, or rolled back on an exception.
+
+        In a job, the transaction requires the lease of the jobs.
+        """
+        self.before_write()
         async with self._translate_failures(), self.engine.begin() as connection:
+            await require_lease(connection)
             yield connection
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a connection for reading; each statement is a transaction of its own."""
-        async with self._translate_failures(), self._autocommit.connect() as connection:
-            yield connection
+        """Yield a connection for reading; each statement is a transaction of its own.
+
+        Through a pooler, which lends a session per transaction, all of them are one transaction.
+        """
+        async with self._translate_failures():
+            opening = self.engine.begin() if await self._has_pooler() else self._autocommit.connect()
+            async with opening as connection:
+                yield connection
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[DriverConnection]:
         """Yield a connection for the most frequent statements; each is a transaction of its own."""
+        self.before_write()
         async with self._translate_failures(), self.engine.connect() as connection:
-            yield DriverConnection(connection)
+            yield DriverConnection(connection, self._connector)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -107,6 +145,22 @@ class Database:
             async with connection.begin():
                 yield connection
 
+    @property
+    def label(self) -> str:
+        """The hosts and ports of its URL."""
+        return self._connector.url.label
+
+    @property
+    def has_pooler(self) -> bool | None:
+        """Whether a pooler lends the connections per transaction; None before the first connection."""
+        return self._connector.has_pooler
+
+    async def _has_pooler(self) -> bool:
+        if self._connector.has_pooler is None:
+            async with self.engine.connect():
+                pass  # Every connection detects it.
+        return bool(self._connector.has_pooler)
+
     @asynccontextmanager
     async def _translate_failures(self) -> AsyncIterator[None]:
         try:
@@ -114,6 +168,8 @@ class Database:
                 try:
                     yield
                 except (DBAPIError, asyncpg.InterfaceError) as error:
+                    if isinstance(error, DBAPIError) and isinstance(_cause(error), OUTDATED):
+                        raise SchemaChanged from error
                     if _is_unencodable_value(error):
                         raise DataError(None, None, error) from error
                     if not isinstance(error, DBAPIError):
@@ -121,8 +177,8 @@ class Database:
                     if _is_server_trouble(error):
                         raise OperationalError(error.statement, error.params, error.orig or error) from error
                     raise
-        except CircuitOpen:
-            raise ServiceUnavailable from None
+        except CircuitOpen as error:
+            raise ServiceUnavailable from error
         except POSTGRES_FAILURES as error:
             raise ServiceUnavailable from error
 
@@ -144,8 +200,15 @@ def _is_unencodable_value(error: DBAPIError | asyncpg.InterfaceError) -> bool:
     return isinstance(cause, asyncpg.InterfaceError) and isinstance(cause, ValueError)
 
 
+def _cause(error: DBAPIError) -> BaseException | None:
+    """Return the exception of the driver behind one of SQLAlchemy."""
+    return getattr(error.orig, "__cause__", None) or error.orig
+
+
 def _is_server_trouble(error: DBAPIError) -> bool:
-    return error.connection_invalidated or is_server_trouble(_sqlstate(error))
+    # Of a connection that could not be opened SQLAlchemy knows nothing that it could invalidate.
+    is_clients = isinstance(_cause(error), asyncpg.InternalClientError)
+    return error.connection_invalidated or is_clients or is_server_trouble(_sqlstate(error))
 
 
 def _sqlstate(error: DBAPIError) -> str | None:

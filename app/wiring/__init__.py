@@ -36,6 +36,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         app = await build_app(settings, runtime or Runtime(), stack)
         await app.database.warm(settings.db_pool_min)
+        await app.server_clock.measure()
         await app.catalogue.refresh()
         # Before anything is read from Redis, which may lack what was committed before this start.
         await app.missed_writes.refresh()

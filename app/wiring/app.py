@@ -64,6 +64,8 @@ from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.viewer import ReadViewer
 from app.stores.postgres import Database
+from app.stores.replicas import Replicas
+from app.stores.server_clock import ServerClock
 from app.telemetry.supervision import Supervisor
 
 
@@ -74,6 +76,8 @@ class App:
     settings: Settings
     runtime: Runtime
     database: Database
+    server_clock: ServerClock
+    replicas: Replicas
     redis: Redis
     redis_caller: RedisCaller
     rate_limiter: RateLimiter

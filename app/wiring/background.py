@@ -30,7 +30,10 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         "repair": partial(app.missed_writes.run_repair, app.reconcile.recent),
         "profile generation": app.profile_generation.run,
         "milestones": app.milestones.run,
+        "server_clock": app.server_clock.run,
     }
+    if app.replicas.all:
+        loops["replicas"] = app.replicas.run
     if app.jwks:
         loops["jwks"] = app.jwks.run
     if housekeeping:

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits
-from app.models.advisory_locks import AdvisoryLock
 from app.runtime import Runtime
 from app.services.archives.export_archive import ArchiveExport
 from app.services.archives.import_archive import ArchiveImport
@@ -43,7 +42,7 @@ from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
 from app.services.viewer import ReadViewer
-from app.stores.leader_lock import LeaderLock
+from app.stores.lease import Lease
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import jwks_of, secrets_of
@@ -60,7 +59,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     writing = create_write_services(settings, stores, reading, runtime, stack)
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
     reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, reading.rebuild, runtime)
-    close_windows = CloseWindows(database, stores.index_loader, catalogue, runtime)
+    close_windows = CloseWindows(database, stores.index_loader, catalogue, stores.server_clock)
     checkpoints = Checkpoints(database, catalogue, runtime)
     anchors = Anchors(database, runtime)
     retention = Retention(
@@ -81,6 +80,8 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         settings=settings,
         runtime=runtime,
         database=database,
+        server_clock=stores.server_clock,
+        replicas=stores.replicas,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=rate_limiter,
@@ -127,7 +128,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         after_commit=writing.after_commit,
         past_answers=reading.past_answers,
         board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, runtime),
-        history=PlayerHistory(stores.replicas, stores.past, reading.profiles, runtime),
+        history=PlayerHistory(database, stores.past, reading.profiles, runtime),
         close_windows=close_windows,
         checkpoints=checkpoints,
         board_reader=reading.board_reader,
@@ -158,7 +159,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         archive_months=ArchiveMonths(database, runtime, retention),
         verify_months=VerifyMonths(database),
         jobs=Jobs(
-            LeaderLock(database, AdvisoryLock.JOBS),
+            Lease(database, "jobs", runtime),
             _jobs(reconcile, close_windows, checkpoints, anchors, writing, cleanup, partitions, thin_anchors),
             runtime,
         ),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
 from app.config import Settings
+from app.postgresql.url import parse_database_url
 from app.runtime import Runtime
 from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
 from app.services.board_index import Keys as RedisKeys
@@ -17,6 +19,7 @@ from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.stores.redis_clients import open_cluster, open_redis
 from app.stores.replicas import Replicas
+from app.stores.server_clock import ServerClock
 from app.stores.signal import Signal
 
 MIN_HOUSEKEEPING_TIMEOUT = 3.0
@@ -53,6 +56,7 @@ class Stores:
     """
 
     database: Database
+    server_clock: ServerClock
     replicas: Replicas
     past: Bulkhead
     deep: Bulkhead
@@ -71,8 +75,13 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     """Create the clients of all stores, which connect when they are used; `stack` closes them."""
     assert settings.database_url is not None
     availability_changed = Signal()
-    database = _database(settings.database_url, settings, runtime, stack, availability_changed)
-    replicas = [_database(url, settings, runtime, stack, Signal()) for url in settings.database_replica_urls]
+    database = _database(settings.database_url, "postgres", settings, runtime, stack, availability_changed)
+    server_clock = ServerClock(database, runtime, max_skew=timedelta(seconds=settings.max_clock_skew))
+    database.before_write = server_clock.require_acceptable_skew
+    replicas = [
+        _database(url, f"replica {parse_database_url(url).label}", settings, runtime, stack, Signal())
+        for url in settings.database_replica_urls
+    ]
     redis = _command_client(settings, stack)
     redis_breaker = CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed)
     redis_caller = RedisCaller(redis_breaker, reads_while_read_only=False)
@@ -86,11 +95,20 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         caller = BulkRedisCaller(breaker, redis_caller, redis.ping, max_concurrent=MAX_CONCURRENT_BULK_READS)
         return BoardIndex(bulk_redis, caller, keys, runtime)
 
+    lag = Replicas(replicas, database, runtime, max_lag=settings.replica_max_lag)
+    past = _bulkhead(
+        settings, runtime, stack, lag, MAX_WAITING_FOR_PAST, MAX_WAIT_FOR_PAST, "Too many reads of the past."
+    )
+    # From the primary alone, so that users see their own changes.
+    deep = _bulkhead(
+        settings, runtime, stack, None, MAX_WAITING_FOR_DEEP, MAX_WAIT_FOR_DEEP, "Too many reads of whole boards."
+    )
     return Stores(
         database,
-        Replicas(replicas, database),
-        _bulkhead(settings, runtime, stack, MAX_WAITING_FOR_PAST, MAX_WAIT_FOR_PAST, "Too many reads of the past."),
-        _bulkhead(settings, runtime, stack, MAX_WAITING_FOR_DEEP, MAX_WAIT_FOR_DEEP, "Too many reads of whole boards."),
+        server_clock,
+        lag,
+        past,
+        deep,
         redis,
         redis_caller,
         keys,
@@ -111,7 +129,9 @@ def _command_client(settings: Settings, stack: AsyncExitStack, min_timeout: floa
     return redis
 
 
-def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal) -> Database:
+def _database(
+    url: str, name: str, settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal
+) -> Database:
     engine = open_engine(
         url,
         max_connections=settings.db_pool_max,
@@ -119,25 +139,33 @@ def _database(url: str, settings: Settings, runtime: Runtime, stack: AsyncExitSt
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker("postgres", POSTGRES_FAILURES, runtime, on_change=on_change))
+    return Database(engine, CircuitBreaker(name, POSTGRES_FAILURES, runtime, on_change=on_change))
 
 
 def _bulkhead(
-    settings: Settings, runtime: Runtime, stack: AsyncExitStack, max_waiting: int, max_wait: float, refusal: str
+    settings: Settings,
+    runtime: Runtime,
+    stack: AsyncExitStack,
+    replicas: Replicas | None,
+    max_waiting: int,
+    max_wait: float,
+    refusal: str,
 ) -> Bulkhead:
     """Create a bulkhead with pools and circuit breakers of its own: its timeouts say nothing about other reads."""
     assert settings.database_url is not None
     small = settings.model_copy(
         update={"db_pool_max": settings.db_expensive_pool_max, "db_timeout": settings.db_expensive_timeout}
     )
-    primary, *replicas = (
-        _database(url, small, runtime, stack, Signal())
-        for url in (settings.database_url, *settings.database_replica_urls)
-    )
-    return Bulkhead(
-        Replicas(replicas, primary),
-        settings.db_expensive_pool_max,
-        max_waiting=max_waiting,
-        max_wait=max_wait,
-        refusal=refusal,
-    )
+
+    def connections(url: str, name: str) -> Database:
+        return _database(url, name, small, runtime, stack, Signal())
+
+    primary = connections(settings.database_url, "postgres for expensive reads")
+    source: Database | Replicas = primary
+    if replicas is not None:
+        others = [
+            connections(url, f"replica {parse_database_url(url).label} for expensive reads")
+            for url in settings.database_replica_urls
+        ]
+        source = replicas.through(others, primary)
+    return Bulkhead(source, settings.db_expensive_pool_max, max_waiting=max_waiting, max_wait=max_wait, refusal=refusal)

@@ -29,6 +29,8 @@ revision = "0002_partitioned_ledger"
 down_revision = "0001_baseline"
 branch_labels = None
 depends_on = None
+compatible_with = "0002_partitioned_ledger"
+blocking = "the ledger is copied into a partitioned table, so that the service must be stopped"
 
 PAGE_SIZE = 5000
 """Transactions that are in memory at a time."""

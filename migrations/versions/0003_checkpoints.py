@@ -14,6 +14,8 @@ revision = "0003_checkpoints"
 down_revision = "0002_partitioned_ledger"
 branch_labels = None
 depends_on = None
+compatible_with = "0002_partitioned_ledger"
+blocking = "PostgreSQL cannot build indexes of a partitioned table concurrently"
 
 
 def upgrade() -> None:

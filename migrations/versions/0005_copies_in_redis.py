@@ -1,7 +1,7 @@
 """What all instances must know about the copies in Redis: missed writes, and the generations of caches.
 
 Revision: 0005_copies_in_redis
-Follows: 0003_checkpoints
+Follows: 0004_leases
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005_copies_in_redis"
-down_revision = "0003_checkpoints"
+down_revision = "0004_leases"
 branch_labels = None
 depends_on = None
+compatible_with = "0002_partitioned_ledger"
 
 
 def upgrade() -> None:

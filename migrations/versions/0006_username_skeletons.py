@@ -15,6 +15,8 @@ revision = "0006_username_skeletons"
 down_revision = "0005_copies_in_redis"
 branch_labels = None
 depends_on = None
+compatible_with = "0002_partitioned_ledger"
+blocking = "names that look alike must be found before the constraint exists, and none may be added meanwhile"
 
 BATCH_SIZE = 10_000
 

@@ -9,21 +9,15 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy import make_url
 
-from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, Jobs
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.leader_lock import LeaderLock, Lease
+from app.stores.lease import Lease, LeaseTimes
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from app.telemetry.supervision import end
 from tests.support.runtime import runtime_for
 
-QUICK = Lease(check_interval=0.2, check_timeout=2.0, idle_timeout=10.0)
-"""A new leader waits for two seconds; a busy machine has as long to answer."""
-
-HOLDER = """
-SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
-WHERE locktype = 'advisory' AND granted AND datname = current_database()
-"""
+QUICK = LeaseTimes(duration=4.0, renew_interval=0.2, margin=1.0)
+"""A new leader waits for at most four seconds; a busy machine has three to answer."""
 
 
 @asynccontextmanager
@@ -36,12 +30,17 @@ async def database_at(url: str, *, timeout: float = 5.0) -> AsyncIterator[Databa
         await engine.dispose()
 
 
+def lease_at(database: Database, times: LeaseTimes = QUICK) -> Lease:
+    """The lease for which the instances of a test compete."""
+    return Lease(database, "test", runtime_for(), times)
+
+
 @asynccontextmanager
 async def competing(
-    database: Database, *jobs: Job, lease: Lease = QUICK, compete_interval: float = 0.5
+    database: Database, *jobs: Job, times: LeaseTimes = QUICK, compete_interval: float = 0.5
 ) -> AsyncIterator[Jobs]:
-    """Jobs that compete for the lock until the end of the block."""
-    made = Jobs(LeaderLock(database, AdvisoryLock.JOBS, lease), jobs, runtime_for(), compete_interval)
+    """Jobs that compete for the lease until the end of the block."""
+    made = Jobs(lease_at(database, times), jobs, runtime_for(), compete_interval)
     task = asyncio.create_task(made.run())
     try:
         yield made
@@ -51,7 +50,7 @@ async def competing(
 
 @asynccontextmanager
 async def instance(url: str, *jobs: Job, compete_interval: float = 0.5) -> AsyncIterator[Jobs]:
-    """An instance of its own that competes for the lock until the end of the block."""
+    """An instance of its own that competes for the lease until the end of the block."""
     async with database_at(url) as database, competing(database, *jobs, compete_interval=compete_interval) as made:
         yield made
 
@@ -107,8 +106,6 @@ async def ask(url: str, statement: str, *arguments: object) -> object:
         await connection.close(timeout=10)
 
 
-async def holder(url: str) -> int:
-    """The process of PostgreSQL that serves the session with the lock."""
-    pid = await ask(url, HOLDER)
-    assert isinstance(pid, int), "nobody holds the lock"
-    return pid
+async def expire(url: str) -> None:
+    """Let the lease expire now, as after its time."""
+    await ask(url, "UPDATE leases SET expires_at = clock_timestamp() WHERE name = 'test'")

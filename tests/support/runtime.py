@@ -17,6 +17,7 @@ def runtime_for(
     monotonic: Callable[[], float] = time.monotonic,
     random: Random | None = None,
     random_bytes: Callable[[int], bytes] = os.urandom,
+    system_clock: Callable[[], datetime] = utc_now,
 ) -> Runtime:
     """Return a runtime with the given sources; whatever is not given is the real one."""
-    return Runtime(clock, monotonic, random or Random(), random_bytes)
+    return Runtime(clock, monotonic, random or Random(), random_bytes, system_clock)

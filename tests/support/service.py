@@ -90,14 +90,15 @@ def access_token(settings: Settings, subject: str = "alice", role: Role = Role.P
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, clock: Callable[[], datetime] = utc_now, *, housekeeping: bool = True
+    settings: Settings, clock: Callable[[], datetime] = utc_now, *, housekeeping: bool = True, loaded: bool = True
 ) -> AsyncIterator[App]:
-    """Open the services, with every category loaded in Redis.
+    """Open the services, with every category loaded in Redis unless `loaded` is false.
 
     Without `housekeeping` no job runs in the background: a test that counts what a job does runs it by itself.
     """
     async with open_app(settings, runtime_for(clock), housekeeping=housekeeping) as app:
-        await app.rebuild.ensure_loaded()
+        if loaded:
+            await app.rebuild.ensure_loaded()
         yield app
 
 

@@ -24,19 +24,21 @@ def migrate(
 ) -> None:
     """Bring the database tables up to date.
 
-    Several processes may do this at once: one migrates, the others wait. A downgrade deletes the data of the tables
+    Several processes may do this at once: one migrates, the others wait; and the service may run meanwhile. It uses
+    DATABASE_DIRECT_URL, if that is set, and DATABASE_URL otherwise. A database that a newer version has migrated, and
+    that this version can use, is left as it is. A downgrade deletes the data of the tables
     and columns that it drops, so it asks for confirmation.
     """
     import alembic.util
 
     if down is not None and not yes:
         _confirm(down)
-    from app.cli.process.stores import open_settings_with_stores, translate_store_errors
+    from app.cli.process.stores import open_settings_with_stores, translate_store_errors, wait_for_revisions
     from app.models.migrate import downgrade, read_revisions, upgrade
 
     with open_settings_with_stores() as settings, translate_store_errors("PostgreSQL", settings.database_url):
-        url = str(settings.database_url)
-        before, newest = read_revisions(url)
+        url = settings.database_direct_url or str(settings.database_url)
+        before = wait_for_revisions(url, settings.start_timeout)
         try:
             if down is None:
                 upgrade(url)
@@ -44,9 +46,9 @@ def migrate(
                 downgrade(url, down)
         except alembic.util.CommandError as error:
             raise CommandError(str(error)) from error
-        after, _ = read_revisions(url)
+        after = read_revisions(url)
     console(stderr=True).print(
-        f"The database is at revision {after or 'base'} (was {before or 'base'}, newest {newest})"
+        f"The database is at revision {after.current or 'base'} (was {before.current or 'base'}, newest {after.newest})"
     )
 
 

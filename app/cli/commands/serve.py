@@ -39,7 +39,7 @@ def serve() -> int:
     try:
         with stoppable(), bind(settings.host, settings.port) as listener:
             ensure_supported_redis(settings)
-            ensure_migrated(settings)
+            ensure_migrated(settings, timeout=settings.start_timeout)
             return _serve(settings, listener)
     except KeyboardInterrupt:
         return 0

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from app.cli.process.data_folder import DATA_FOLDER
-from app.cli.terminal.errors import CommandError
+from app.cli.terminal.errors import CommandError, print_error
 from app.config import Settings, load_settings
-from app.models.migrate import UnknownRevision, read_revisions, upgrade
+from app.models.migrate import MigrationBlocked, Revisions, UnknownRevision, read_revisions, upgrade
+from app.models.online_ddl import DirectConnectionRequired
+
+RETRY_INTERVAL = 0.5
+"""Seconds between two attempts to reach PostgreSQL at the start."""
 
 
 @contextmanager
@@ -57,21 +62,63 @@ def migrated_stores(given: Settings | None = None, *, upgrading: bool = False) -
         yield settings
 
 
-def ensure_migrated(settings: Settings, *, upgrading: bool = False) -> None:
-    """Check that the database is at the newest revision; with `upgrading`, upgrade it.
+def ensure_migrated(settings: Settings, *, upgrading: bool = False, timeout: float = 0) -> None:
+    """Check that this version can use the database; with `upgrading`, upgrade it to the newest revision.
+
+    Args:
+        settings: The settings with the URL.
+        upgrading: Whether to upgrade.
+        timeout: For how many seconds to wait for PostgreSQL if it is away.
 
     Raises:
         CommandError: The database is at another revision, or PostgreSQL cannot be reached.
     """
     url = str(settings.database_url)
     with translate_store_errors("PostgreSQL", url):
-        current, newest = read_revisions(url)
-        if current != newest and upgrading:
+        found = wait_for_revisions(url, timeout)
+        if not found.are_compatible and upgrading:
             upgrade(url)
-        elif current != newest:
+        elif not found.are_compatible:
             raise CommandError(
-                f"the database is at revision {current or 'base'} but must be at {newest}: run `leaderboard migrate`"
+                f"the database is at revision {found.current or 'base'} but must be at {found.newest}: "
+                "run `leaderboard migrate`"
             )
+        if found.is_newer:
+            print_error(f"the database is at revision {found.current} of a newer version, which this one can use")
+
+
+def wait_for_revisions(url: str, timeout: float) -> Revisions:
+    """Read the revision of the database, and wait for PostgreSQL up to `timeout` seconds if it is away.
+
+    Raises:
+        UnknownRevision: This version cannot use the database.
+        SQLAlchemyError, asyncpg.PostgresError, OSError, TimeoutError: PostgreSQL does not answer, or refuses.
+    """
+    deadline = time.monotonic() + timeout
+    is_announced = False
+    while True:
+        try:
+            return read_revisions(url)
+        except Exception as error:
+            if not _is_away(error) or time.monotonic() + RETRY_INTERVAL > deadline:
+                raise
+            if not is_announced:
+                print_error(f"waiting up to {timeout:g} s for PostgreSQL at {_host_and_port(url)}: {_reason(error)}")
+                is_announced = True
+        time.sleep(RETRY_INTERVAL)
+
+
+def _is_away(error: Exception) -> bool:
+    """Return whether PostgreSQL is not reachable, is starting or has no free connection, all of which may pass."""
+    import asyncpg
+
+    cause = getattr(error, "orig", None) or error
+    state = str(getattr(cause, "sqlstate", None) or "")
+    return (
+        isinstance(cause, (OSError, TimeoutError, asyncpg.ConnectionDoesNotExistError))
+        or state.startswith("08")
+        or state in ("57P01", "57P02", "57P03", "53300")
+    )
 
 
 def ensure_supported_redis(settings: Settings) -> None:
@@ -112,14 +159,24 @@ def translate_store_errors(name: str, url: str | None) -> Iterator[None]:
 
     try:
         yield
-    except UnknownRevision as error:
+    except (UnknownRevision, MigrationBlocked, DirectConnectionRequired) as error:
         raise CommandError(str(error)) from error
-    except (OSError, TimeoutError, asyncpg.PostgresError, sqlalchemy.exc.SQLAlchemyError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines() or [type(error).__name__]
-        raise CommandError(f"{name} at {_host_and_port(url)}: {reason[0] or type(error).__name__}") from error
+    except (
+        OSError,
+        TimeoutError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        sqlalchemy.exc.SQLAlchemyError,
+    ) as error:
+        raise CommandError(f"{name} at {_host_and_port(url)}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    lines = str(getattr(error, "orig", None) or error).splitlines()
+    return (lines and lines[0]) or type(error).__name__
 
 
 def _host_and_port(url: str | None) -> str:
-    """Return the host and port of a URL, which may be printed; the rest may contain a password."""
-    parts = urlsplit(url or "")
-    return f"{parts.hostname}:{parts.port}" if parts.port else f"{parts.hostname}"
+    """Return the hosts and ports of a URL, which may be printed; the rest may contain a password."""
+    return urlsplit(url or "").netloc.rpartition("@")[2] or "localhost"

@@ -11,10 +11,10 @@ import structlog
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
 from app.models.statements.boards.closed_windows import close_window, read_first_open_windows
-from app.runtime import Runtime
 from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
+from app.stores.server_clock import ServerClock
 
 log = structlog.get_logger(__name__)
 
@@ -26,22 +26,22 @@ MAX_WINDOWS_PER_RUN = 400
 
 
 class CloseWindows:
-    """Closes all windows that are over, also those that ended while the service was down.
+    """Closes all windows that are over by the clock of PostgreSQL, also those that ended while the service was down.
 
     A constraint in PostgreSQL ensures that each window is closed once, however many instances try.
     """
 
     def __init__(
-        self, database: Database, index_loader: IndexLoader, catalogue: CatalogueService, runtime: Runtime
+        self, database: Database, index_loader: IndexLoader, catalogue: CatalogueService, clock: ServerClock
     ) -> None:
         self._database = database
         self._index_loader = index_loader
         self._catalogue = catalogue
-        self._runtime = runtime
+        self._clock = clock
 
     async def __call__(self) -> list[Board]:
         """Close the windows that are due; return those that this call closed, in order. Raises ServiceUnavailable."""
-        now = self._runtime.clock()
+        now = await self._clock.now()
         closed = []
         for board in await self._due(now):
             async with self._database.begin() as connection:

@@ -49,7 +49,7 @@ class PostgresReader:
 
         Args:
             database: Reads the heads of current boards, which wait for nothing else.
-            deep: Reads the rest of current boards.
+            deep: Reads the rest of current boards, from the primary, so that users see their own changes.
             past: Reads boards of the past.
             profiles: The names and pictures of users.
             runtime: The clock.

@@ -44,7 +44,7 @@ from app.services.ledger.milestones import Milestones
 from app.services.ledger.repeats import refusal_of_request_key, refusal_of_token
 from app.services.ledger.store import PostingStore
 from app.stores.batching import Batcher
-from app.stores.postgres import Database, is_retryable
+from app.stores.postgres import Database, SchemaChanged, is_retryable
 
 MAX_LOCKED_ATTEMPTS = 5
 """How often a single request is tried with its user locked, before the caller has to retry."""
@@ -150,7 +150,7 @@ class Ledger:
                 postings = [judgement for judgement in judgements if isinstance(judgement, Posting)]
                 if postings:
                     await self._store_all(postings)
-            except (ChainMoved, IntegrityError):
+            except (ChainMoved, IntegrityError, SchemaChanged):
                 continue
             except DBAPIError as error:
                 if not is_retryable(error):
@@ -200,7 +200,7 @@ class Ledger:
         for _ in range(MAX_LOCKED_ATTEMPTS):
             try:
                 return await self._commit_locked(request, policy)
-            except (ChainMoved, IntegrityError):
+            except (ChainMoved, IntegrityError, SchemaChanged):
                 continue
             except DBAPIError as error:
                 if not is_retryable(error):

@@ -19,7 +19,6 @@ from app.runtime import Runtime
 from app.services.players.profile_cache import ProfileCache
 from app.stores.bulkhead import Bulkhead
 from app.stores.postgres import Database
-from app.stores.replicas import Replicas
 
 MAX_TRANSACTIONS = 100
 """Transactions per page."""
@@ -29,11 +28,12 @@ class PlayerHistory:
     """Reads histories.
 
     All methods raise ServiceUnavailable if PostgreSQL does not answer, and RateLimited if there are too many such reads
-    at the moment. A user's own transactions do not count among these.
+    at the moment. Callers read their own history, and everybody transactions, from the primary: they see what they have
+    just done, through whichever instance, and do not count among these reads.
     """
 
-    def __init__(self, database: Database | Replicas, past: Bulkhead, profiles: ProfileCache, runtime: Runtime) -> None:
-        self._database = database
+    def __init__(self, primary: Database, past: Bulkhead, profiles: ProfileCache, runtime: Runtime) -> None:
+        self._primary = primary
         self._past = past
         self._profiles = profiles
         self._clock = runtime.clock
@@ -55,7 +55,8 @@ class PlayerHistory:
         """
         buckets = buckets_between(begin, end, step, self._clock())
         profile = await self._profile(user_id, viewer)
-        async with self._past.snapshot() as connection:
+        is_own = viewer is not None and viewer.user_id == user_id
+        async with (self._primary if is_own else self._past).snapshot() as connection:
             opening, changes = await read_score_changes(connection, user_id, category.id, buckets)
         return profile, history_of(buckets, opening, changes)
 
@@ -115,7 +116,7 @@ class PlayerHistory:
         is_own = caller.user_id == user_id
         if not is_own:
             await self._profile(user_id)
-        async with (self._database if is_own else self._past).connect() as connection:
+        async with self._primary.connect() as connection:
             entries = await read_chain(connection, user_id, before, limit + 1)
         return entries[:limit], len(entries) > limit
 

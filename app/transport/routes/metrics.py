@@ -48,6 +48,7 @@ def route(
 
 
 def _stores(app: App) -> list[Metric]:
+    replicas = app.replicas
     breakers = {"postgres": app.database.breaker, "redis": app.redis_caller.breaker}
     return [
         Metric(
@@ -72,6 +73,37 @@ def _stores(app: App) -> list[Metric]:
             "operations_refused_by_running_limit",
             "Queries and mutations that were refused because too many were running.",
             lambda: app.running_operations.refused,
+            counts=True,
+        ),
+        Metric(
+            "clock_skew_seconds",
+            "The time of this machine less that of PostgreSQL, as last measured.",
+            lambda: app.server_clock.skew.total_seconds(),
+        ),
+        Metric(
+            "replica_lag_seconds",
+            "How far a replica may be behind the primary; absent while that is unknown.",
+            lambda: {(one.name,): lag for one in replicas.all if (lag := replicas.lag(one)) is not None},
+            ("replica",),
+        ),
+        Metric(
+            "replica_usable",
+            "1 while the lag of a replica is within REPLICA_MAX_LAG.",
+            lambda: {(one.name,): replicas.is_usable(one) for one in replicas.all},
+            ("replica",),
+        ),
+        Metric(
+            "replica_reads",
+            "Reads that a replica served.",
+            lambda: {(one.name,): one.reads for one in replicas.all},
+            ("replica",),
+            counts=True,
+        ),
+        Metric(
+            "replica_reads_skipped",
+            "Reads for which a replica was passed over, as it lagged or did not answer.",
+            lambda: {(one.name,): one.skipped for one in replicas.all},
+            ("replica",),
             counts=True,
         ),
         Metric(

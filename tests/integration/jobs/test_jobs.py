@@ -1,32 +1,33 @@
-"""Jobs run side by side on the instance that holds the lock, each on its own schedule."""
+"""Jobs run side by side on the instance that holds the lease, each on its own schedule."""
 
 import asyncio
-import operator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from app.models.advisory_locks import AdvisoryLock
 from app.services.jobs import Job, JobTimedOut
-from app.stores.leader_lock import LeaderLock, Lease
+from app.stores.fencing import LeaseLost
+from app.stores.lease import LeaseTimes
 from app.stores.postgres import Database
 from app.telemetry.supervision import end
 from app.wiring import App
-from tests.support.background_jobs import QUICK, Work, ask, competing, database_at, holder, instance
+from tests.support.background_jobs import Work, ask, competing, database_at, expire, instance, lease_at
 from tests.support.wait_until import until, until_answer
 
-SESSIONS = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test'
-"""
+EXPIRY = "SELECT expires_at FROM leases WHERE name = 'test'"
+HELD = "SELECT count(*) FROM leases WHERE name = 'test' AND expires_at > clock_timestamp()"
 
 
-LOCKS = """
-SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
-WHERE locktype = 'advisory' AND datname = current_database()
-"""
-KEY = int(AdvisoryLock.JOBS)
+@asynccontextmanager
+async def row_locked(url: str) -> AsyncIterator[None]:
+    """Keep every statement from changing the lease during the block."""
+    async with database_at(url) as database, database.begin() as connection:
+        await connection.execute(text("SELECT FROM leases WHERE name = 'test' FOR UPDATE"))
+        yield
 
 
 async def test_a_slow_job_does_not_delay_the_others(database_url: str):
@@ -108,7 +109,7 @@ async def test_one_instance_at_a_time_runs_the_jobs(database_url: str):
     assert set(events) == {"first begins", "first ends"}
 
 
-async def test_a_stop_cancels_the_running_jobs_and_frees_the_lock(database_url: str):
+async def test_a_stop_cancels_the_running_jobs_and_releases_the_lease(database_url: str):
     events: list[str] = []
     first, second = Work("first", events), Work("second", events)
     first.may_end.clear()
@@ -121,72 +122,129 @@ async def test_a_stop_cancels_the_running_jobs_and_frees_the_lock(database_url: 
         await second.has_begun(1)
 
 
-async def test_a_leader_whose_session_is_terminated_stops_before_the_next_one_begins(database_url: str):
+async def test_a_leader_whose_lease_expires_stops_and_another_instance_begins(database_url: str):
     events: list[str] = []
     first, second = Work("first", events), Work("second", events)
     first.may_end.clear()
     second.may_end.clear()
     async with instance(database_url, first.job(), compete_interval=3600) as old:
         await first.has_begun(1)
+        await expire(database_url)
+        await until(lambda: not old.is_leader and first.concurrent == 0)
         async with instance(database_url, second.job()) as new:
-            await ask(database_url, "SELECT pg_terminate_backend($1)", await holder(database_url))
             await second.has_begun(1)
             assert (old.is_leader, new.is_leader) == (False, True)
     assert events == ["first begins", "first ends", "second begins", "second ends"]
 
 
-async def test_an_idle_session_loses_the_lock(database_url: str):
-    """As that of an instance which is frozen: the server does not wait for it."""
-    brief = Lease(check_interval=0.2, check_timeout=0.2, idle_timeout=0.5)
-    other = Work("other")
-    async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, brief).attempt() as held:
+async def test_a_leader_that_cannot_renew_its_lease_stops_before_another_instance_can_begin(database_url: str):
+    brief = LeaseTimes(duration=2.0, renew_interval=0.1, margin=0.5)
+    async with database_at(database_url) as database, lease_at(database, brief).attempt() as held:
         assert held is not None
-        async with instance(database_url, other.job()):
-            await other.has_begun(1)
-        async with asyncio.timeout(10):
-            assert "Error" in await held.wait_until_lost()
+        async with asyncio.timeout(30), row_locked(database_url):
+            assert await held.wait_until_lost() == "the lease expired"
+            assert await ask(database_url, HELD) == 1, "PostgreSQL keeps the lease for the margin"
 
 
-async def test_the_idle_timeout_must_be_longer_than_the_time_to_detect_a_loss():
+async def test_a_lease_is_renewed_for_as_long_as_it_is_held(database_url: str):
+    brief = LeaseTimes(duration=2.0, renew_interval=0.1, margin=0.5)
+    async with database_at(database_url) as database, lease_at(database, brief).attempt() as held:
+        assert held is not None
+        lost = asyncio.create_task(held.wait_until_lost())
+        first = await ask(database_url, EXPIRY)
+        await until_answer(lambda: ask(database_url, EXPIRY), lambda expiry: expiry > first + timedelta(seconds=2))
+        assert not lost.done()
+        await end([lost])
+
+
+async def test_the_times_of_a_lease_leave_time_for_a_renewal():
     with pytest.raises(ValueError, match="must be longer"):
-        Lease(check_interval=1, check_timeout=4, idle_timeout=5)
+        LeaseTimes(duration=3, renew_interval=2, margin=1)
 
 
-async def test_the_loss_of_the_lock_within_a_living_session_is_detected(database_url: str):
-    async with database_at(database_url) as database, LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
-        assert held is not None
-        await held._driver.execute("SELECT pg_advisory_unlock_all()")
-        async with asyncio.timeout(10):
-            assert await held.wait_until_lost() == "the session does not hold the lock"
+async def test_only_one_of_many_instances_gets_an_expired_lease_and_its_token_grows(database_url: str):
+    async def attempt(database: Database, release: asyncio.Event) -> int | None:
+        async with lease_at(database).attempt() as held:
+            if held is None:
+                return None
+            await release.wait()
+            return held.fence.token
 
-
-async def test_the_session_of_the_lock_is_outside_of_the_pool_and_of_transactions(database_url: str):
     async with database_at(database_url) as database:
-        async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as held:
+        for token in (1, 2, 3):
+            release = asyncio.Event()
+            tasks = [asyncio.create_task(attempt(database, release)) for _ in range(20)]
+            await until(lambda tasks=tasks: sum(task.done() for task in tasks) == 19)
+            release.set()
+            assert sorted(await asyncio.gather(*tasks), key=str) == [token, *[None] * 19]
+
+
+async def test_a_leader_that_was_frozen_cannot_commit_what_its_job_began(database_url: str):
+    async with database_at(database_url) as database, lease_at(database).attempt() as frozen:
+        assert frozen is not None
+        with frozen.fence.applied():
+            async with database.begin() as connection:
+                await connection.execute(text("SELECT 1"))
+            await expire(database_url)
+            with pytest.raises(LeaseLost):
+                async with database.begin():
+                    pytest.fail("the transaction began without the lease")
+            async with database_at(database_url) as other, lease_at(other).attempt() as held:
+                assert held is not None
+                assert held.fence.token == frozen.fence.token + 1
+                with pytest.raises(LeaseLost):
+                    async with database.begin():
+                        pytest.fail("the transaction began with the lease of another instance")
+        async with database.begin() as connection:
+            await connection.execute(text("SELECT 1"))  # What is no job needs no lease.
+
+
+async def test_no_other_instance_becomes_the_leader_while_a_transaction_of_a_job_is_open(database_url: str):
+    async with (
+        database_at(database_url) as database,
+        database_at(database_url) as other,
+        lease_at(database).attempt() as old,
+    ):
+        assert old is not None
+        with old.fence.applied():
+            async with database.begin():
+                await expire(database_url)
+                async with lease_at(other).attempt() as held:
+                    assert held is None
+        async with lease_at(other).attempt() as held:
             assert held is not None
-            assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-            state = await ask(
-                database_url, "SELECT state FROM pg_stat_activity WHERE pid = $1", await holder(database_url)
-            )
-            assert state == "idle"
-            async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt() as refused:
-                assert refused is None
-        await until_answer(lambda: ask(database_url, SESSIONS), operator.not_)
 
 
-async def test_a_cancelled_leader_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
+async def test_a_transaction_of_a_job_does_not_delay_the_renewal_of_the_lease(database_url: str):
     async with database_at(database_url) as database:
-        for _ in range(3):
+        lease = lease_at(database)
+        async with lease.attempt() as held:
+            assert held is not None
+            with held.fence.applied():
+                async with database.begin():
+                    assert await lease.renew(held.fence) is not None
+
+
+async def test_the_lease_takes_no_connection_from_the_pool_between_its_renewals(database_url: str):
+    async with database_at(database_url) as database, lease_at(database).attempt() as held:
+        assert held is not None
+        assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+async def test_a_leader_that_stops_leaves_the_lease_to_the_next(database_url: str):
+    async with database_at(database_url) as database:
+        for token in (1, 2, 3):
             work = Work("work")
             work.may_end.clear()
             async with competing(database, work.job()) as jobs:
                 await until(lambda jobs=jobs: jobs.is_leader, timeout=30)
-            await until_answer(lambda: ask(database_url, SESSIONS), operator.not_)
+                assert await ask(database_url, "SELECT token FROM leases WHERE name = 'test'") == token
+            assert await ask(database_url, HELD) == 0
 
 
-async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_session_behind(database_url: str):
+async def test_an_attempt_that_is_cancelled_does_not_keep_the_lease(database_url: str):
     async def attempt(database: Database) -> None:
-        async with LeaderLock(database, AdvisoryLock.JOBS, QUICK).attempt():
+        async with lease_at(database).attempt():
             await asyncio.Event().wait()
 
     async with database_at(database_url) as database:
@@ -194,11 +252,9 @@ async def test_an_attempt_that_is_cancelled_leaves_neither_the_lock_nor_its_sess
             task = asyncio.create_task(attempt(database))
             for _ in range(turns):
                 await asyncio.sleep(0)
-            await end([task])
-            async with database.connect() as connection:
-                held = (await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": KEY})).scalar_one()
-            assert not held, f"a session of the pool has the lock after {turns} turns"
-        await until_answer(lambda: ask(database_url, LOCKS), operator.not_)
+            task.cancel()
+            await asyncio.wait([task])
+            assert await ask(database_url, HELD) == 0, f"after {turns} turns"
 
 
 async def test_any_instance_can_run_a_job_on_demand(app: App):
