@@ -1,0 +1,260 @@
+"""A run: rounds of load and faults, each followed by rest, and the checks at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from app.domain.users import user_id_of
+from tests.nemesis import checker
+from tests.nemesis.clients import (
+    ISSUE,
+    SUBMIT,
+    Clients,
+    Unanswered,
+    Watcher,
+    access_token,
+    moderate,
+    play,
+    read,
+    read_board,
+    record_actions,
+    token_hash,
+    watchers_of,
+)
+from tests.nemesis.faults import FAULTS
+from tests.nemesis.history import History
+from tests.nemesis.installation import BOARDS, Installation, installed
+from tests.nemesis.schedule import PlannedFault, Round
+
+PLAYERS = 6
+WARDS = [f"ward-{number}" for number in range(8)]
+REST_TIMEOUT = 60.0
+"""Seconds after which an installation that has not recovered or converged counts as one that does not."""
+
+EXPECTED_ERRORS = (
+    "app.domain.errors.ServiceUnavailable",
+    "app.stores.redis.RedisUnreachable",
+    "app.services.jobs.JobTimedOut",
+)
+"""The errors that say that a store is away: background work which they end logs them."""
+
+
+_MARGINS = re.compile(r"\x1b\[[0-9;]*m|^ *(\| |\+ |\+-.*$)", re.MULTILINE)
+"""Colours, and what precedes the lines of a group of exceptions."""
+
+
+@dataclass
+class Run:
+    """One run on an installation."""
+
+    installation: Installation
+    history: History
+    clients: Clients
+    watchers: Sequence[Watcher]
+
+    async def round(self, planned: Round) -> None:
+        """Break what is planned while clients write and read; then let the writers rest, and wait for convergence."""
+        self.clients.writing.set()
+        async with asyncio.TaskGroup() as faults:
+            for fault in planned.faults:
+                faults.create_task(self._break(planned, fault))
+        healed = self.history.now()
+        await asyncio.gather(*(instance.ready() for instance in self.installation.instances))
+        self.clients.writing.clear()
+        async with asyncio.TaskGroup() as measurements:
+            for instance in (0, 1):
+                measurements.create_task(self._measure_recovery(planned, instance, healed))
+        await self.clients.quiet()
+        await self._measure_convergence(planned, healed)
+
+    async def _break(self, planned: Round, fault: PlannedFault) -> None:
+        await asyncio.sleep(fault.start)
+        began = self.history.now()
+        async with FAULTS[fault.name](self.installation, Random(fault.seed)):
+            await asyncio.sleep(fault.seconds)
+            ends = self.history.now()
+        self.history.add(
+            "fault", round=planned.number, name=fault.name, began=began, ended=ends, mended=self.history.now()
+        )
+
+    async def _measure_recovery(self, planned: Round, instance: int, healed: float) -> None:
+        """Record how long it takes until an instance accepts a submission, and shows a board that is current."""
+        name = f"probe-{instance}"
+        token = access_token(self.installation.settings, name)
+        user = str(user_id_of(self.installation.settings.jwt_issuer, name))
+
+        async def submit() -> bool:
+            answer = await self.clients.ask(instance, ISSUE, {"input": {"actionType": "COMPLETE_QUIZ"}}, token)
+            if answer.data is None or "actionToken" not in answer.data["issueActionToken"]:
+                return False
+            action_token = answer.data["issueActionToken"]["actionToken"]
+            variables = {"input": {"actionToken": action_token}}
+            record = await self.clients.attempt(
+                name, "submit", instance, SUBMIT, variables, token, token=token_hash(action_token), user=user
+            )
+            return record["outcome"] == "accepted"
+
+        async def show() -> bool:
+            shown = await read_board(self.clients, name, instance, "ALL_TIME")
+            return shown is not None and not shown["stale"]
+
+        for operation, succeeds in (("submit", submit), ("read", show)):
+            seconds = None
+            while self.history.now() < healed + REST_TIMEOUT:
+                with contextlib.suppress(Unanswered):
+                    if await succeeds():
+                        seconds = round(self.history.now() - healed, 2)
+                        break
+                await asyncio.sleep(0.05)
+            self.history.add(
+                "recovered",
+                round=planned.number,
+                faults=planned.names,
+                instance=instance,
+                operation=operation,
+                seconds=seconds,
+            )
+
+    async def _measure_convergence(self, planned: Round, healed: float) -> None:
+        """Record when each watcher and each instance shows what PostgreSQL has. Nobody writes meanwhile."""
+        truth = {board: await self.installation.true_board(board) for board in BOARDS}
+        waiting: dict[str, Any] = {watcher.name: watcher for watcher in self.watchers}
+        waiting |= {f"query {board} {instance}": (instance, board) for instance in (0, 1) for board in BOARDS}
+        seen: dict[str, str] = {}
+        while waiting and self.history.now() < healed + REST_TIMEOUT:
+            for name, what in list(waiting.items()):
+                if isinstance(what, Watcher):
+                    shown, board, limit = what.shown, what.board, 50
+                else:
+                    shown, board, limit = await read_board(self.clients, name, *what), what[1], 100
+                if shown is None:
+                    seen[name] = "no answer"
+                elif shown["stale"] or shown["entries"] != truth[board][:limit]:
+                    seen[name] = _difference(shown, truth[board][:limit])
+                else:
+                    self._converged(planned, name, round(self.history.now() - healed, 2), None)
+                    del waiting[name]
+            await asyncio.sleep(0.05)
+        for name in waiting:
+            self._converged(planned, name, None, seen.get(name, "nothing was shown"))
+
+    def _converged(self, planned: Round, name: str, seconds: float | None, detail: str | None) -> None:
+        self.history.add(
+            "converged", round=planned.number, faults=planned.names, watcher=name, seconds=seconds, detail=detail
+        )
+
+    async def finish(self) -> None:
+        """Stop the clients, and record the truth, the logs and what `leaderboard verify` says."""
+        self.clients.ended = True
+        await self.clients.quiet()
+        self.history.add("truth", **await self.installation.truth())
+        code, output = await self.installation.verify()
+        self.history.add("verify", code=code, output=output)
+        for instance in self.installation.instances:
+            await instance.terminate()
+            for code in instance.wrong_exits:
+                self.history.add("exit", instance=instance.number, code=code)
+            for text in tracebacks(instance.log.read_text(errors="replace")):
+                self.history.add("log", instance=instance.number, text=text)
+
+
+def tracebacks(log: str) -> Iterator[str]:
+    """Yield the error of each traceback in a log, unless it is one of `EXPECTED_ERRORS`."""
+    lines = iter(_MARGINS.sub("", log).splitlines())
+    for line in lines:
+        if "Traceback (most recent call last)" in line:
+            error = next((after for after in lines if after and not after.startswith(" ")), "cut off")
+            if not error.startswith((*EXPECTED_ERRORS, "ExceptionGroup", "BaseExceptionGroup")):
+                yield error
+
+
+def _difference(shown: dict[str, Any], truth: list[list[Any]]) -> str:
+    here = f"{shown['source']}, epoch {shown['epoch']}, version {shown['version']}"
+    if shown["stale"]:
+        return f"stale ({here})"
+    for place, (mine, right) in enumerate(zip(shown["entries"], truth, strict=False), 1):
+        if mine != right:
+            return f"rank {place} is {mine} instead of {right} ({here})"
+    return f"{len(shown['entries'])} entries instead of {len(truth)} ({here})"
+
+
+@asynccontextmanager
+async def opened_run(seed: int, folder: Path, **variables: str) -> AsyncIterator[Run]:
+    """Start an installation and its clients; records and logs are written to `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = Random(f"clients {seed}")
+    async with installed(folder, Random(f"network {seed}"), **variables) as installation:
+        history = History(folder / "history.jsonl")
+        history.add("run", seed=seed, started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+        clients = Clients(installation, history, random)
+        watchers = list(watchers_of(clients))
+        work = [
+            *(play(clients, f"player-{number}") for number in range(PLAYERS)),
+            *(record_actions(clients, f"game-{number}", WARDS) for number in range(2)),
+            moderate(clients, "moderator", WARDS),
+            *(read(clients, f"reader-{number}", number) for number in (0, 1)),
+            *(watcher.run() for watcher in watchers),
+        ]
+        tasks = [asyncio.create_task(one) for one in work]
+        try:
+            yield Run(installation, history, clients, watchers)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            await clients.close()
+            history.close()
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+
+async def run(
+    seed: int, planned: Iterable[Round], folder: Path, *, until: float = float("inf"), **variables: str
+) -> History:
+    """Run the rounds, at most until a time of the monotonic clock, and return the history with the truth at its end."""
+    async with opened_run(seed, folder, **variables) as this:
+        for one in planned:
+            if time.monotonic() > until:
+                break
+            print(one, flush=True)  # noqa: T201
+            await this.round(one)
+        await this.finish()
+    return this.history
+
+
+def summary(history: History) -> str:
+    """Return a table of recovery and convergence by fault, the totals, and the breaches by check."""
+    found = checker.breaches(history.records)
+    worst: dict[str, dict[str, float]] = {}
+    for kind in ("recovered", "converged"):
+        for record in history.of(kind):
+            row = worst.setdefault(" + ".join(record["faults"]), {"recovered": 0.0, "converged": 0.0})
+            row[kind] = max(row[kind], float("inf") if record["seconds"] is None else record["seconds"])
+    lines = [f"{'faults':60} {'recovery':>9} {'convergence':>12}   (seconds, the longest)"]
+    lines += [f"{name:60} {row['recovered']:9.1f} {row['converged']:12.1f}" for name, row in sorted(worst.items())]
+    outcomes = Counter(record["outcome"] for record in history.of("attempt"))
+    told = {record["receipt"]["transaction"] for record in history.of("attempt") if "receipt" in record}
+    kept = {row["id"] for truth in history.of("truth") for row in truth["transactions"]}
+    lines += [
+        "",
+        f"acknowledged {len(told)}, lost {len(told - kept)}, paid twice {len(found.get('nothing is paid twice', ()))}",
+    ]
+    lines += ["attempts: " + ", ".join(f"{outcome} {number}" for outcome, number in sorted(outcomes.items()))]
+    lines += ["watched: " + str(sum(1 for _ in history.of("watch"))) + " messages"]
+    for name in checker.CHECKS:
+        sentences = found.get(name, [])
+        verdict = "ok" if not sentences else "reported" if name in checker.REPORTED_ONLY else "BREACH"
+        lines.append(f"{verdict:9} {name}" + (f" ({len(sentences)})" if sentences else ""))
+        lines += [f"            {sentence[:400]}" for sentence in sentences[:5]]
+    return "\n".join(lines)
