@@ -159,9 +159,10 @@ class Installation:
         return [proxy for (_, name), proxy in self.proxies.items() if name == store]
 
     @asynccontextmanager
-    async def postgres_session(self) -> AsyncIterator[asyncpg.Connection]:
+    async def postgres_session(self, database: str | None = None) -> AsyncIterator[asyncpg.Connection]:
         """Open a session of an operator, which is not subject to the faults of the network."""
-        dsn = self.postgres.url.replace("+asyncpg", "")
+        url = make_url(self.postgres.url).set(drivername="postgresql")
+        dsn = (url.set(database=database) if database else url).render_as_string(hide_password=False)
         session = await asyncpg.connect(dsn, timeout=20, command_timeout=30)
         try:
             yield session

@@ -42,7 +42,7 @@ def rounds(seed: int, names: Sequence[str], *, pairs: float = 0.4) -> Iterator[R
     Args:
         seed: Two schedules with the same seed and names are equal.
         names: The faults to choose from.
-        pairs: The share of rounds with a second fault, which breaks something else (the first word of its name).
+        pairs: The share of rounds with a second fault, which breaks something else.
     """
     random = Random(f"schedule {seed}")
     number = 0
@@ -50,12 +50,18 @@ def rounds(seed: int, names: Sequence[str], *, pairs: float = 0.4) -> Iterator[R
         for name in random.sample(names, len(names)):
             number += 1
             first = _planned(name, random.uniform(0.5, 1.5), random)
-            others = [other for other in names if other.split()[0] != name.split()[0]]
+            others = [other for other in names if not _exclude_each_other(name, other)]
             faults = [first]
             if others and random.random() < pairs:
                 start = random.uniform(first.start, first.start + first.seconds)
                 faults.append(_planned(random.choice(others), start, random))
             yield Round(number, tuple(faults))
+
+
+def _exclude_each_other(name: str, other: str) -> bool:
+    """Return whether two faults may not overlap: both break the same server or the same network."""
+    first, second = name.split(), other.split()
+    return first[0] == second[0] and (first[0] != "network" or first[2] == second[2])
 
 
 def _planned(name: str, start: float, random: Random) -> PlannedFault:
