@@ -7,7 +7,7 @@ import contextlib
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ EXPECTED_ERRORS = (
 
 _MARGINS = re.compile(r"\x1b\[[0-9;]*m|^ *(\| |\+ |\+-.*$)", re.MULTILINE)
 """Colours, and what precedes the lines of a group of exceptions."""
+_CAUSES = ("The above exception was the direct cause", "During handling of the above exception")
 
 
 @dataclass
@@ -168,14 +169,16 @@ class Run:
                 self.history.add("log", instance=instance.number, text=text)
 
 
-def tracebacks(log: str) -> Iterator[str]:
-    """Yield the error of each traceback in a log, unless it is one of `EXPECTED_ERRORS`."""
+def tracebacks(log: str) -> list[str]:
+    """Return the error of each traceback in a log, without causes of another and without `EXPECTED_ERRORS`."""
+    errors: list[str] = []
     lines = iter(_MARGINS.sub("", log).splitlines())
     for line in lines:
-        if "Traceback (most recent call last)" in line:
-            error = next((after for after in lines if after and not after.startswith(" ")), "cut off")
-            if not error.startswith((*EXPECTED_ERRORS, "ExceptionGroup", "BaseExceptionGroup")):
-                yield error
+        if line.startswith(_CAUSES) and errors:
+            errors.pop()
+        elif "Traceback (most recent call last)" in line:
+            errors.append(next((after for after in lines if after and not after.startswith(" ")), "cut off"))
+    return [error for error in errors if not error.startswith((*EXPECTED_ERRORS, "ExceptionGroup"))]
 
 
 def _difference(shown: dict[str, Any], truth: list[list[Any]]) -> str:
