@@ -8,10 +8,12 @@ attempt      client, operation, instance, began, ended, outcome, code; token or 
 read         client, instance, began, ended, board, epoch, version, source, stale, entries
 own_score    client, instance, user, began, ended, score, stale, at_least: what the same instance acknowledged before
 watch        watcher, instance, at, board, epoch, version, stale, entries
-fault        round, name, began, ended, detail
-recovered    round, faults, instance, operation, seconds (null: not within the time limit)
-converged    round, faults, watcher, seconds (null: not within the time limit)
+round        number, faults, began
+fault        round, name, began, ended: when it was mended, which may take until `mended`
+recovered    round, faults, instance, operation, seconds since the end of the faults (null: the time limit was over)
+converged    round, faults, watcher, what: scores or names, seconds, detail: what it showed instead
 log          instance, text: a traceback or another line that must not be in the log
+exit         instance, code: how it ended after SIGTERM, if not with 0
 verify       code, output
 truth        transactions, scores: the rows in PostgreSQL at the end
 

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,6 +49,8 @@ EXPECTED_ERRORS = (
 """The errors that say that a store is away: background work which they end logs them."""
 
 
+NAMES_TIMEOUT = 20.0
+"""The same for names, which are waited for after every round."""
 _MARGINS = re.compile(r"\x1b\[[0-9;]*m|^ *(\| |\+ |\+-.*$)", re.MULTILINE)
 """Colours, and what precedes the lines of a group of exceptions."""
 _CAUSES = ("The above exception was the direct cause", "During handling of the above exception")
@@ -65,6 +67,7 @@ class Run:
 
     async def round(self, planned: Round) -> None:
         """Break what is planned while clients write and read; then let the writers rest, and wait for convergence."""
+        self.history.add("round", number=planned.number, faults=planned.names, began=self.history.now())
         self.clients.writing.set()
         async with asyncio.TaskGroup() as faults:
             for fault in planned.faults:
@@ -127,31 +130,41 @@ class Run:
             )
 
     async def _measure_convergence(self, planned: Round, healed: float) -> None:
-        """Record when each watcher and each instance shows what PostgreSQL has. Nobody writes meanwhile."""
-        truth = {board: await self.installation.true_board(board) for board in BOARDS}
-        waiting: dict[str, Any] = {watcher.name: watcher for watcher in self.watchers}
-        waiting |= {f"query {board} {instance}": (instance, board) for instance in (0, 1) for board in BOARDS}
-        seen: dict[str, str] = {}
-        while waiting and self.history.now() < healed + REST_TIMEOUT:
-            for name, what in list(waiting.items()):
-                if isinstance(what, Watcher):
-                    shown, board, limit = what.shown, what.board, 50
-                else:
-                    shown, board, limit = await read_board(self.clients, name, *what), what[1], 100
-                if shown is None:
-                    seen[name] = "no answer"
-                elif shown["stale"] or shown["entries"] != truth[board][:limit]:
-                    seen[name] = _difference(shown, truth[board][:limit])
-                else:
-                    self._converged(planned, name, round(self.history.now() - healed, 2), None)
-                    del waiting[name]
-            await asyncio.sleep(0.05)
-        for name in waiting:
-            self._converged(planned, name, None, seen.get(name, "nothing was shown"))
+        """Record when each watcher and each instance shows what PostgreSQL has. Nobody writes meanwhile.
 
-    def _converged(self, planned: Round, name: str, seconds: float | None, detail: str | None) -> None:
+        Scores and names are measured apart, because they are different copies.
+        """
+        truth = {board: await self.installation.true_board(board) for board in BOARDS}
+        shown_by: dict[str, Watcher | tuple[int, str]] = {watcher.name: watcher for watcher in self.watchers}
+        shown_by |= {f"query {board} {instance}": (instance, board) for instance in (0, 1) for board in BOARDS}
+        waiting = {(name, what): "nothing was shown" for name in shown_by for what in ("scores", "names")}
+        while waiting and (seconds := self.history.now() - healed) < REST_TIMEOUT:
+            for name in {name for name, _ in waiting}:
+                source = shown_by[name]
+                if isinstance(source, Watcher):
+                    shown, board, limit = source.shown, source.board, 50
+                else:
+                    shown, board, limit = await read_board(self.clients, name, *source), source[1], 100
+                for what in ("scores", "names"):
+                    if (name, what) not in waiting:
+                        continue
+                    waiting[name, what] = difference = _difference(shown, truth[board][:limit], what)
+                    if not difference or (what == "names" and seconds > NAMES_TIMEOUT):
+                        self._converged(planned, name, what, difference, self.history.now() - healed)
+                        del waiting[name, what]
+            await asyncio.sleep(0.05)
+        for (name, what), difference in waiting.items():
+            self._converged(planned, name, what, difference, REST_TIMEOUT)
+
+    def _converged(self, planned: Round, name: str, what: str, difference: str, seconds: float) -> None:
         self.history.add(
-            "converged", round=planned.number, faults=planned.names, watcher=name, seconds=seconds, detail=detail
+            "converged",
+            round=planned.number,
+            faults=planned.names,
+            watcher=name,
+            what=what,
+            seconds=None if difference else round(seconds, 2),
+            detail=difference,
         )
 
     async def finish(self) -> None:
@@ -181,14 +194,20 @@ def tracebacks(log: str) -> list[str]:
     return [error for error in errors if not error.startswith((*EXPECTED_ERRORS, "ExceptionGroup"))]
 
 
-def _difference(shown: dict[str, Any], truth: list[list[Any]]) -> str:
+def _difference(shown: dict[str, Any] | None, truth: list[list[Any]], what: str) -> str:
+    """Return a sentence on the first difference, or an empty text. An entry is user id, name and score."""
+    if shown is None:
+        return "no answer"
     here = f"{shown['source']}, epoch {shown['epoch']}, version {shown['version']}"
     if shown["stale"]:
         return f"stale ({here})"
-    for place, (mine, right) in enumerate(zip(shown["entries"], truth, strict=False), 1):
-        if mine != right:
+    kept = slice(0, 3, 2) if what == "scores" else slice(0, 2)
+    if len(shown["entries"]) != len(truth):
+        return f"{len(shown['entries'])} entries instead of {len(truth)} ({here})"
+    for place, (mine, right) in enumerate(zip(shown["entries"], truth, strict=True), 1):
+        if mine[kept] != right[kept]:
             return f"rank {place} is {mine} instead of {right} ({here})"
-    return f"{len(shown['entries'])} entries instead of {len(truth)} ({here})"
+    return ""
 
 
 @asynccontextmanager
@@ -237,27 +256,48 @@ async def run(
 
 
 def summary(history: History) -> str:
-    """Return a table of recovery and convergence by fault, the totals, and the breaches by check."""
-    found = checker.breaches(history.records)
-    worst: dict[str, dict[str, float]] = {}
-    for kind in ("recovered", "converged"):
-        for record in history.of(kind):
-            row = worst.setdefault(" + ".join(record["faults"]), {"recovered": 0.0, "converged": 0.0})
-            row[kind] = max(row[kind], float("inf") if record["seconds"] is None else record["seconds"])
-    lines = [f"{'faults':60} {'recovery':>9} {'convergence':>12}   (seconds, the longest)"]
-    lines += [f"{name:60} {row['recovered']:9.1f} {row['converged']:12.1f}" for name, row in sorted(worst.items())]
+    """Return a table by fault, the totals, and the breaches by check."""
+    lines = [f"{'faults':70} {'acknowledged':>12} {'lost':>5} {'twice':>5} {'recovery':>9} {'convergence':>12}"]
+    for name, row in sorted(_by_faults(history).items()):
+        counts = f"{len(row.told):12} {row.lost:5} {row.twice:5}"
+        lines.append(f"{name:70} {counts} {row.recovered:8.1f}s {row.converged:11.1f}s")
     outcomes = Counter(record["outcome"] for record in history.of("attempt"))
-    told = {record["receipt"]["transaction"] for record in history.of("attempt") if "receipt" in record}
-    kept = {row["id"] for truth in history.of("truth") for row in truth["transactions"]}
-    lines += [
-        "",
-        f"acknowledged {len(told)}, lost {len(told - kept)}, paid twice {len(found.get('nothing is paid twice', ()))}",
-    ]
-    lines += ["attempts: " + ", ".join(f"{outcome} {number}" for outcome, number in sorted(outcomes.items()))]
-    lines += ["watched: " + str(sum(1 for _ in history.of("watch"))) + " messages"]
+    lines += ["", "attempts: " + ", ".join(f"{outcome} {number}" for outcome, number in sorted(outcomes.items()))]
+    lines += [f"watched: {sum(1 for _ in history.of('watch'))} messages"]
+    found = checker.breaches(history.records)
     for name in checker.CHECKS:
         sentences = found.get(name, [])
         verdict = "ok" if not sentences else "reported" if name in checker.REPORTED_ONLY else "BREACH"
         lines.append(f"{verdict:9} {name}" + (f" ({len(sentences)})" if sentences else ""))
         lines += [f"            {sentence[:400]}" for sentence in sentences[:5]]
     return "\n".join(lines)
+
+
+@dataclass
+class _Row:
+    """What happened in all rounds with the same faults. Seconds are the longest, infinite if a time limit was over."""
+
+    told: set[str] = field(default_factory=set)
+    lost: int = 0
+    twice: int = 0
+    recovered: float = 0.0
+    converged: float = 0.0
+
+
+def _by_faults(history: History) -> dict[str, _Row]:
+    rows: dict[str, _Row] = {}
+    kept = {row["id"] for truth in history.of("truth") for row in truth["transactions"]}
+    row = rows.setdefault("none", _Row())
+    paid: dict[str, str] = {}
+    for record in history.records:
+        match record:
+            case {"type": "round", "faults": faults}:
+                row = rows.setdefault(" + ".join(faults), _Row())
+            case {"type": "recovered" | "converged" as kind, "seconds": seconds}:
+                setattr(row, kind, max(getattr(row, kind), float("inf") if seconds is None else seconds))
+            case {"type": "attempt", "receipt": {"transaction": id}}:
+                row.lost += id not in kept and id not in row.told
+                row.told.add(id)
+                payment = record.get("token") or record.get("key") or id
+                row.twice += paid.setdefault(payment, id) != id
+    return {name: row for name, row in rows.items() if name != "none" or row.told}

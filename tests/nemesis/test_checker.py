@@ -58,7 +58,8 @@ def history() -> list[Record]:
         read | {"began": 99.0, "stale": True, "entries": []},
         {"type": "own_score", "client": "c", "instance": 0, "began": 2.0, "score": 50, "stale": False, "at_least": 50},
         {"type": "own_score", "client": "c", "instance": 0, "began": 2.0, "score": 0, "stale": True, "at_least": 50},
-        {"type": "converged", "watcher": "w", "seconds": 1.0, "detail": None} | round_,
+        {"type": "converged", "watcher": "w", "what": "scores", "seconds": 1.0, "detail": ""} | round_,
+        {"type": "converged", "watcher": "w", "what": "names", "seconds": 1.0, "detail": ""} | round_,
         {"type": "recovered", "instance": 0, "operation": "submit", "seconds": 1.0} | round_,
         {"type": "verify", "code": 0, "output": ""},
         {
@@ -142,6 +143,10 @@ BREACHES: dict[str, tuple[str, Change]] = {
     "a watcher does not converge": (
         "every watcher converges",
         lambda h: of(h, "converged").update(seconds=None, detail="stale"),
+    ),
+    "a watcher shows an old name": (
+        "every name converges",
+        lambda h: of(h, "converged", 1).update(seconds=None, detail="an old name"),
     ),
     "an instance does not recover": ("every instance recovers", lambda h: of(h, "recovered").update(seconds=None)),
     "an internal error": (
