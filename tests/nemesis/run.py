@@ -190,7 +190,8 @@ def tracebacks(log: str) -> list[str]:
         if line.startswith(_CAUSES) and errors:
             errors.pop()
         elif "Traceback (most recent call last)" in line:
-            errors.append(next((after for after in lines if after and not after.startswith(" ")), "cut off"))
+            error = next((after for after in lines if after and not after.startswith(" ")), "cut off")
+            errors.append(re.sub(r"0x[0-9a-f]+", "0x…", error))
     return [error for error in errors if not error.startswith((*EXPECTED_ERRORS, "ExceptionGroup"))]
 
 
