@@ -108,7 +108,7 @@ class Clients:
             return Answer(None, errors[0].get("extensions", {}).get("code", "NONE"))
         return Answer(answer["data"])
 
-    async def quiet(self, timeout: float = 60) -> None:
+    async def quiet(self, timeout: float) -> None:
         """Stop the writers, and return when nothing they asked for is under way."""
         self.writing.clear()
         async with asyncio.timeout(timeout):

@@ -38,7 +38,7 @@ from tests.nemesis.schedule import PlannedFault, Round
 
 PLAYERS = 6
 WARDS = [f"ward-{number}" for number in range(8)]
-REST_TIMEOUT = 60.0
+REST_TIMEOUT = 120.0
 """Seconds after which an installation that has not recovered or converged counts as one that does not."""
 
 EXPECTED_ERRORS = (
@@ -78,7 +78,7 @@ class Run:
         async with asyncio.TaskGroup() as measurements:
             for instance in (0, 1):
                 measurements.create_task(self._measure_recovery(planned, instance, healed))
-        await self.clients.quiet()
+        await self.clients.quiet(REST_TIMEOUT)
         await self._measure_convergence(planned, healed)
 
     async def _break(self, planned: Round, fault: PlannedFault) -> None:
@@ -170,7 +170,7 @@ class Run:
     async def finish(self) -> None:
         """Stop the clients, and record the truth, the logs and what `leaderboard verify` says."""
         self.clients.ended = True
-        await self.clients.quiet()
+        await self.clients.quiet(REST_TIMEOUT)
         self.history.add("truth", **await self.installation.truth())
         code, output = await self.installation.verify()
         self.history.add("verify", code=code, output=output)

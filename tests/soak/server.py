@@ -27,6 +27,8 @@ GAUGES = (
     "socket_operations",
 )
 MEGABYTE = 1024 * 1024
+POOLED = {"descriptors": 10, "tasks": 6, "threads": 2}
+"""By how much the pools of connections to the stores may grow under load; they shrink later."""
 
 
 @dataclass
@@ -84,12 +86,8 @@ class SoakedServer:
 
 
 def excess(held: dict[str, int], base: dict[str, int]) -> dict[str, tuple[int, int]]:
-    """Return what there is more of than before: the number before and now.
-
-    Pools of connections to the stores grow with load and shrink later, by a descriptor and a task each.
-    """
-    pooled = {"descriptors": 6, "tasks": 6, "threads": 2}
-    return {name: (base[name], now) for name, now in held.items() if now > base[name] + pooled.get(name, 0)}
+    """Return what there is more of than before, beyond what pools may grow by: the number before and now."""
+    return {name: (base[name], now) for name, now in held.items() if now > base[name] + POOLED.get(name, 0)}
 
 
 @asynccontextmanager
