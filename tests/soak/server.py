@@ -27,7 +27,7 @@ GAUGES = (
     "socket_operations",
 )
 MEGABYTE = 1024 * 1024
-POOLED = {"descriptors": 10, "tasks": 6, "threads": 2}
+POOLED = {"descriptors": 18, "tasks": 6, "threads": 2}
 """By how much the pools of connections to the stores may grow under load; they shrink later."""
 
 
