@@ -33,7 +33,12 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+<<<<<<< HEAD
 .PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check migration bench bench-fanout web up lock clean
+=======
+.PHONY: help run test test-deps check unit lint types format schema schema-check migration bench bench-fanout nemesis \
+	soak web up lock clean
+>>>>>>> nemesis
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +87,13 @@ bench: .venv/.dev $(BENCH_PEER) ## Benchmark requests against other servers (ARG
 
 bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other servers (ARGS="--watchers 1000")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)
+
+# Both print their seed, and take another one: SEED=7.
+nemesis: .venv/.dev ## Break stores, instances and the network at random for MINUTES=10, and check what clients saw
+	@$(RUN)/python -m tests.nemesis $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) $(ARGS)
+
+soak: .venv/.dev ## Let sockets and streams come and go for MINUTES=60, and check that nothing is left of them
+	@$(RUN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),60) $(ARGS)
 
 web: ## Build the web page
 	@rm -f app/static/index.html
