@@ -33,12 +33,8 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-<<<<<<< HEAD
-.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check migration bench bench-fanout web up lock clean
-=======
-.PHONY: help run test test-deps check unit lint types format schema schema-check migration bench bench-fanout nemesis \
-	soak web up lock clean
->>>>>>> nemesis
+.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check migration bench \
+	bench-fanout nemesis soak web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile

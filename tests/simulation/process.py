@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, cast
 
+from app.services.ledger.repair_missed import RepairMissed
 from broadcaster import Broadcast
 
 from app.domain.ledger.posting import ScoreChange
@@ -23,7 +24,6 @@ from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
-from app.services.ledger.repair_missed import RepairMissed
 from app.stores.postgres import Database
 from tests.simulation.model_postgres import ModelDatabase, ModelPostgres
 from tests.simulation.model_redis import ModelBackend, ModelBoardIndex, ModelReader, ModelRedis
