@@ -18,8 +18,10 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import AlreadyCompleted, BadUserInput
 from app.domain.ledger.transactions import Actor
+from app.models.statements.boards.past_boards import ChunkLimits
 from app.models.statements.ledger.partitions import Month
 from app.models.statements.retention.archived_months import MonthChanged, MonthFileRecord
+from app.services.boards.checkpoints import Checkpoints
 from app.services.retention import archive_months
 from app.services.retention.month_file import MonthFileError
 from app.wiring import App
@@ -275,6 +277,31 @@ async def test_boards_of_the_past_are_as_before_back_to_the_archived_months(app:
     assert (await app.board_reader.page(kept, Slice(0, 11))).entries == before
     with pytest.raises(BadUserInput, match=r"`at` must be .* or later: earlier transactions were archived"):
         await app.board_reader.page(gone, Slice(0, 11))
+
+
+@pytest.mark.parametrize("step", [1, 3, 1000], ids=["every transaction", "some", "no checkpoint"])
+async def test_past_boards_from_checkpoints_are_as_before_the_archived_months(
+    app: App, clock: WallClock, tmp_path: Path, step: int
+):
+    checkpoints = Checkpoints(app.database, app.catalogue, app.runtime, step, ChunkLimits(size=2, max_moves=3))
+    category = app.catalogue.current.category("global")
+    boards = [
+        app.board_queries.board(category, Period.ALL_TIME, clock() - timedelta(days=days)) for days in (60, 40, 20, 1)
+    ]
+
+    async def shown(limit: int) -> list[object]:
+        pages = [await app.board_reader.page(board, Slice(0, limit)) for board in boards]
+        standings = [await app.board_reader.standings(board, [ALICE.user_id, BOB.user_id]) for board in boards]
+        return [[page.entries for page in pages], [[one.rank for one in row] for row in standings]]
+
+    await checkpoints()
+    before = await shown(10)
+    await archived(app, tmp_path, clock)
+    app.past_answers.clear()
+    assert await shown(11) == before
+    await checkpoints()  # Those that are left still agree with the ledger, and new ones follow them.
+    app.past_answers.clear()
+    assert await shown(12) == before
 
 
 async def test_a_month_is_dropped_once_nobody_reads_the_whole_ledger(
