@@ -65,6 +65,11 @@ def parse_sentinel_url(url: str) -> SentinelUrl:
     return SentinelUrl(sentinels, unquote(service), options, sentinel_options)
 
 
+def open_client(url: str, *, cluster: bool, timeout: float) -> Redis:
+    """Create a client of a cluster, or else of one server or of the master that Sentinel names."""
+    return open_cluster(url, timeout=timeout) if cluster else open_redis(url, timeout=timeout)
+
+
 def open_redis(url: str, *, timeout: float) -> Redis:
     """Create a client of one server, or of the master that Sentinel names, without retries.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,6 +63,7 @@ from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
 from app.services.viewer import ReadViewer
+from app.stores.bulkhead import Bulkhead
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock
@@ -78,6 +79,7 @@ class App:
     database: Database
     server_clock: ServerClock
     replicas: Replicas
+    bulkheads: Mapping[str, Bulkhead]
     redis: Redis
     redis_caller: RedisCaller
     rate_limiter: RateLimiter

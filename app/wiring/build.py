@@ -82,6 +82,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         database=database,
         server_clock=stores.server_clock,
         replicas=stores.replicas,
+        bulkheads={"past": stores.past, "deep": stores.deep},
         redis=stores.redis,
         redis_caller=stores.redis_caller,
         rate_limiter=rate_limiter,

@@ -17,7 +17,7 @@ from app.stores.bulk_redis import BulkRedisCaller
 from app.stores.bulkhead import Bulkhead
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
-from app.stores.redis_clients import open_cluster, open_redis
+from app.stores.redis_clients import open_client
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock
 from app.stores.signal import Signal
@@ -123,8 +123,11 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
 
 def _command_client(settings: Settings, stack: AsyncExitStack, min_timeout: float = 0) -> Redis:
     assert settings.redis_url is not None
-    open_client = open_cluster if settings.redis_cluster_enabled else open_redis
-    redis = open_client(settings.redis_url, timeout=max(min_timeout, settings.redis_timeout))
+    redis = open_client(
+        settings.redis_url,
+        cluster=settings.redis_cluster_enabled,
+        timeout=max(min_timeout, settings.redis_timeout),
+    )
     stack.push_async_callback(redis.aclose)
     return redis
 

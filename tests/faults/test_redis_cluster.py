@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from app.cli.process.stores import ensure_supported_redis
 from app.config import Settings
 from tests.e2e.boards.test_subscriptions import Watcher, shown, watching
 from tests.support.processes.redis_cluster import RedisClusterServers, redis_cluster
@@ -115,6 +116,7 @@ async def test_playing_and_watching_go_on_within_the_slots_of_a_cluster(services
         outcome = await second.play("COMPLETE_MISSION", difficulty="hard")
         assert (outcome["__typename"], outcome["currentRank"]) == ("ScoreAccepted", 1)
         await watcher.until([("second", 100), ("first", 50)])
+    await asyncio.to_thread(ensure_supported_redis, one.settings)  # What every command does when it starts.
     for service in services:
         ready = (await service.http.get("/readyz")).json()
         assert ready["checks"] == {"postgres": True, "redis": True, "canary": True, "boards": True}

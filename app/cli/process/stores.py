@@ -128,7 +128,7 @@ def ensure_supported_redis(settings: Settings) -> None:
         CommandError: Redis answers, and its version is too old.
     """
     from app.pubsub.channels.channel_connection import OUTAGES
-    from app.stores.redis_clients import open_redis
+    from app.stores.redis_clients import open_client
     from app.stores.redis_version import UnsupportedRedis, require_supported_version
     from app.wiring.stores import MIN_HOUSEKEEPING_TIMEOUT
 
@@ -136,7 +136,8 @@ def ensure_supported_redis(settings: Settings) -> None:
     assert url is not None
 
     async def check() -> None:
-        async with open_redis(url, timeout=MIN_HOUSEKEEPING_TIMEOUT) as redis:
+        client = open_client(url, cluster=settings.redis_cluster_enabled, timeout=MIN_HOUSEKEEPING_TIMEOUT)
+        async with client as redis:
             await require_supported_version(redis)
 
     try:

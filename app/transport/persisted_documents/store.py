@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from app.execution.lru_cache import LRUCache
 from app.transport.persisted_documents.resolve import DocumentStore
@@ -73,7 +72,7 @@ class RedisDocuments:
         try:
             async with asyncio.timeout(self._timeout):
                 return await call
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:  # The client raises undocumented errors when a connection closes under a sender.
             self._on_failure(error)
             return None
 

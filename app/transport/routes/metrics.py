@@ -76,6 +76,14 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
+            "reads_refused",
+            "Expensive reads that were refused because too many were waiting: of the past, or of boards beyond their "
+            "heads without Redis.",
+            lambda: {(name,): bulkhead.refused for name, bulkhead in app.bulkheads.items()},
+            ("bulkhead",),
+            counts=True,
+        ),
+        Metric(
             "clock_skew_seconds",
             "The time of this machine less that of PostgreSQL, as last measured.",
             lambda: app.server_clock.skew.total_seconds(),
