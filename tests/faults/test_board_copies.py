@@ -370,7 +370,7 @@ async def test_a_backup_that_is_found_by_one_instance_empties_the_caches_of_all(
         await enlist(one, 1)
         await award(one, 1, 50)
         await other.profiles.get([user_id(1)])
-        key = f"{settings.redis_prefix}:user:*"
+        key = f"{settings.redis_prefix}:profile:*"
         assert await one.redis.keys(key)
         async with one.database.begin() as connection:
             await connection.execute(text("UPDATE users SET username = 'as-in-the-backup'"))
@@ -460,7 +460,7 @@ async def test_changes_are_announced_under_the_epoch_that_readers_see(settings: 
         await award(app, 1, 10)
         board = open_board(app, Period.DAILY)
         async with app.redis.pubsub() as channel:
-            await channel.subscribe(Keys(settings.redis_prefix).channel("global"))
+            await channel.ssubscribe(Keys(settings.redis_prefix).channel("global"))
             await award(app, 1, 10)
             async with asyncio.timeout(TIMEOUT):
                 while (message := await channel.get_message(ignore_subscribe_messages=True, timeout=1)) is None:
@@ -558,7 +558,9 @@ class PostgresOnly:
     """Reads boards as a process does that has no Redis."""
 
     def __init__(self, app: App) -> None:
-        self._reader = PostgresReader(app.database, app.profiles, Runtime(clock=app.clock), "postgres")
+        self._reader = PostgresReader(
+            app.database, app.database, app.database, app.profiles, Runtime(clock=app.clock), "postgres"
+        )
 
     async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
         """Read from PostgreSQL."""
