@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from app.domain.users import user_id_of
+from app.domain.users import SubjectIds
 from tests.nemesis import checker
 from tests.nemesis.clients import (
     ISSUE,
@@ -95,7 +95,7 @@ class Run:
         """Record how long it takes until an instance accepts a submission, and shows a board that is current."""
         name = f"probe-{instance}"
         token = access_token(self.installation.settings, name)
-        user = str(user_id_of(self.installation.settings.jwt_issuer, name))
+        user = str(SubjectIds(self.installation.settings.jwt_issuer).user_id(name))
 
         async def submit() -> bool:
             answer = await self.clients.ask(instance, ISSUE, {"input": {"actionType": "COMPLETE_QUIZ"}}, token)
