@@ -25,6 +25,11 @@ LOG_INTERVAL = 60.0
 """Seconds after which a cause of failures is logged again."""
 
 
+def is_closed_transport(error: Exception) -> bool:
+    """Return whether uvloop refused to write to a connection that was lost a moment before."""
+    return isinstance(error, RuntimeError) and str(error).endswith("the handler is closed")
+
+
 class RedisUnreachable(Exception):
     """Redis did not answer, or answered with an error."""
 
@@ -102,6 +107,8 @@ async def _translate(call: Callable[[], Any]) -> Any:
     except REDIS_FAILURES:
         raise
     except Exception as error:
+        if is_closed_transport(error):
+            raise ConnectionError(str(error)) from error
         if _is_ours(error.__traceback__):
             raise
         raise RedisClientFailed(repr(error)) from error

@@ -454,6 +454,7 @@ class Watcher:
             url, subprotocols=[protocol], open_timeout=5, ping_interval=3, ping_timeout=5, close_timeout=1
         ) as socket:
             await socket.send(json.dumps({"type": "connection_init"}))
+            await socket.recv()  # The acknowledgement, before which nothing may be subscribed to.
             payload = {"query": WATCH, "variables": {"period": self.board}}
             await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
             async for text in socket:
