@@ -104,6 +104,7 @@ class Process:
             milestones.handle_rank,
             self.missed_writes.record,
             self._reread_own_writes,
+            self.missed_writes.record_unanswered,
             max_batch_size=4,
         )
         self.ledger = Ledger(
