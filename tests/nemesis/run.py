@@ -48,9 +48,8 @@ EXPECTED_ERRORS = (
 )
 """The errors that say that a store is away: background work which they end logs them."""
 
-
 NAMES_TIMEOUT = 20.0
-"""The same for names, which are waited for after every round."""
+"""The same for names, which are waited for after every round, from the recovery of the instances on."""
 _MARGINS = re.compile(r"\x1b\[[0-9;]*m|^ *(\| |\+ |\+-.*$)", re.MULTILINE)
 """Colours, and what precedes the lines of a group of exceptions."""
 _CAUSES = ("The above exception was the direct cause", "During handling of the above exception")
@@ -138,7 +137,8 @@ class Run:
         shown_by: dict[str, Watcher | tuple[int, str]] = {watcher.name: watcher for watcher in self.watchers}
         shown_by |= {f"query {board} {instance}": (instance, board) for instance in (0, 1) for board in BOARDS}
         waiting = {(name, what): "nothing was shown" for name in shown_by for what in ("scores", "names")}
-        while waiting and (seconds := self.history.now() - healed) < REST_TIMEOUT:
+        recovered = self.history.now()
+        while waiting and self.history.now() - healed < REST_TIMEOUT:
             for name in {name for name, _ in waiting}:
                 source = shown_by[name]
                 if isinstance(source, Watcher):
@@ -149,7 +149,7 @@ class Run:
                     if (name, what) not in waiting:
                         continue
                     waiting[name, what] = difference = _difference(shown, truth[board][:limit], what)
-                    if not difference or (what == "names" and seconds > NAMES_TIMEOUT):
+                    if not difference or (what == "names" and self.history.now() - recovered > NAMES_TIMEOUT):
                         self._converged(planned, name, what, difference, self.history.now() - healed)
                         del waiting[name, what]
             await asyncio.sleep(0.05)
