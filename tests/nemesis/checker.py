@@ -258,7 +258,7 @@ def the_logs_have_no_traceback(records: Sequence[Record]) -> Iterator[str]:
 
 @check
 def verify_is_clean(records: Sequence[Record]) -> Iterator[str]:
-    """`leaderboard verify` finds nothing, at the end."""
+    """`leaderboard verify` finds nothing, at most two minutes after the end."""
     for record in _of(records, "verify"):
         if record["code"] != 0:
             yield record["output"]
