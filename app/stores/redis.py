@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterException, RedisError, ResponseError
 
+from app.runtime import is_closed_transport
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 log = structlog.get_logger(__name__)
@@ -23,11 +24,6 @@ REFUSALS_OF_WRITES = ("MISCONF", "NOREPLICAS", "READONLY", "OOM")
 
 LOG_INTERVAL = 60.0
 """Seconds after which a cause of failures is logged again."""
-
-
-def is_closed_transport(error: Exception) -> bool:
-    """Return whether uvloop refused to write to a connection that was lost a moment before."""
-    return isinstance(error, RuntimeError) and str(error).endswith("the handler is closed")
 
 
 class RedisUnreachable(Exception):

@@ -23,8 +23,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.pubsub.channels.cancellation import obey_cancellation
 from app.pubsub.channels.channel_connection import OUTAGES, ChannelConnection, ConnectionTiming, Gap
-from app.runtime import Runtime
-from app.stores.redis import is_closed_transport
+from app.runtime import Runtime, is_closed_transport
 
 log = structlog.get_logger(__name__)
 
