@@ -1,4 +1,8 @@
-"""Time and randomness as one injected object, so that tests decide both in one place."""
+"""What a process runs on.
+
+Time and randomness are one injected object, so that tests decide both in one place; the event loop has an error of its
+own to be recognised.
+"""
 
 from __future__ import annotations
 
@@ -31,3 +35,8 @@ class Runtime:
     random: Random = field(default_factory=Random)
     random_bytes: Callable[[int], bytes] = os.urandom
     system_clock: Callable[[], datetime] = utc_now
+
+
+def is_closed_transport(error: Exception) -> bool:
+    """Return whether uvloop refused to write to a connection that was lost a moment before."""
+    return isinstance(error, RuntimeError) and str(error).endswith("the handler is closed")

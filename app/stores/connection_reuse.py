@@ -42,7 +42,10 @@ def _discard_after_error(context: ExceptionContext) -> None:
     # SQLAlchemy itself discards what was cancelled, timed out or lost.
     error = context.original_exception
     sqlstate = getattr(error, "sqlstate", None)
-    if context.connection is None or context.is_disconnect:
+    if context.connection is None:
+        # No connection could be opened: that is the server's trouble, whatever its reason, and no statement's.
+        context.is_disconnect = True
+    if context.is_disconnect:
         return
     if is_server_trouble(sqlstate) or isinstance(error, asyncpg.InternalClientError):
         context.is_disconnect = True

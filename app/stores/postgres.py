@@ -206,7 +206,6 @@ def _cause(error: DBAPIError) -> BaseException | None:
 
 
 def _is_server_trouble(error: DBAPIError) -> bool:
-    # Of a connection that could not be opened SQLAlchemy knows nothing that it could invalidate.
     is_clients = isinstance(_cause(error), asyncpg.InternalClientError)
     return error.connection_invalidated or is_clients or is_server_trouble(_sqlstate(error))
 

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterException, RedisError, ResponseError
 
+from app.runtime import is_closed_transport
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 log = structlog.get_logger(__name__)
@@ -102,6 +103,8 @@ async def _translate(call: Callable[[], Any]) -> Any:
     except REDIS_FAILURES:
         raise
     except Exception as error:
+        if is_closed_transport(error):
+            raise ConnectionError(str(error)) from error
         if _is_ours(error.__traceback__):
             raise
         raise RedisClientFailed(repr(error)) from error

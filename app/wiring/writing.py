@@ -71,6 +71,7 @@ def create_write_services(
         milestones.handle_rank,
         reading.missed_writes.record,
         reread_own_writes,
+        reading.missed_writes.record_unanswered,
         max_batch_size=batch,
     )
     max_history = settings.fraud_thresholds.history - 1 if settings.fraud_enabled else 0

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import make_url
 from structlog.testing import capture_logs
 
-from tests.support.background_jobs import ask
+from app.domain.errors import ServiceUnavailable
+from tests.support.background_jobs import ask, database_at
 from tests.support.processes.postgres_standby import Pair, execute, primary_and_standby
 from tests.support.service import ISSUE, SUBMIT, Player, Service, serving, settings_for
 from tests.support.stores import BreakableServer
@@ -201,6 +202,22 @@ async def test_a_server_without_free_connections_is_unavailable_and_the_log_says
         await until_answer(lambda: player.post(ISSUE, input={"actionType": "COMPLETE_LEVEL"}), succeeds)
     await ask(postgres_server.url, "DROP OWNED BY ordinary")
     await ask(postgres_server.url, "DROP ROLE ordinary")
+
+
+async def test_whatever_keeps_a_connection_from_being_opened_makes_postgresql_unavailable(
+    postgres_server: BreakableServer,
+):
+    name = make_url(postgres_server.url).database
+    operator = make_url(postgres_server.url).set(database="postgres").render_as_string(hide_password=False)
+    await ask(operator, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+    try:
+        async with database_at(postgres_server.url) as database:
+            for connecting in (database.begin, database.connect, database.driver, database.snapshot):
+                with pytest.raises(ServiceUnavailable):
+                    async with connecting():
+                        pass
+    finally:
+        await ask(operator, f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
 def succeeds(response: httpx2.Response) -> bool:

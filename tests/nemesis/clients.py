@@ -19,7 +19,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from websockets.typing import Subprotocol
 
 from app.config import Settings
-from app.domain.users import Role, user_id_of
+from app.domain.users import Role, SubjectIds
 from app.services.auth.signing_keys import SigningKeys
 from tests.nemesis.history import History, Record
 from tests.nemesis.installation import BOARDS, Installation
@@ -209,7 +209,7 @@ def token_hash(action_token: str) -> str:
 async def play(clients: Clients, name: str) -> None:
     """Request tokens and submit them: once, several times at once, and again after a lost answer."""
     token = access_token(clients.installation.settings, name)
-    user = str(user_id_of(clients.installation.settings.jwt_issuer, name))
+    user = str(SubjectIds(clients.installation.settings.jwt_issuer).user_id(name))
     at_least = [0, 0]
     while not clients.ended:
         await clients.writing.wait()
@@ -315,7 +315,7 @@ async def record_actions(clients: Clients, name: str, wards: list[str]) -> None:
                     {"input": content},  # noqa: B023
                     token,
                     key=key,  # noqa: B023
-                    user=str(user_id_of(settings.jwt_issuer, ward)),  # noqa: B023
+                    user=str(SubjectIds(settings.jwt_issuer).user_id(ward)),  # noqa: B023
                 )
 
             if clients.random.random() < 0.2:
@@ -339,7 +339,7 @@ async def moderate(clients: Clients, name: str, wards: list[str]) -> None:
         with clients.an_action():
             number += 1
             ward = random.choice(wards)
-            user = str(user_id_of(settings.jwt_issuer, ward))
+            user = str(SubjectIds(settings.jwt_issuer).user_id(ward))
             operation = random.choices(
                 ("adjust", "revert", "hide", "unhide", "rename", "delete"), (6, 4, 2, 3, 4, 0.5)
             )[0]
@@ -454,6 +454,7 @@ class Watcher:
             url, subprotocols=[protocol], open_timeout=5, ping_interval=3, ping_timeout=5, close_timeout=1
         ) as socket:
             await socket.send(json.dumps({"type": "connection_init"}))
+            await socket.recv()  # The acknowledgement, before which nothing may be subscribed to.
             payload = {"query": WATCH, "variables": {"period": self.board}}
             await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
             async for text in socket:

@@ -397,17 +397,20 @@ _network_fault("cut", _cut)
 
 @asynccontextmanager
 async def _repeatedly(act: Callable[[], Awaitable[None]], interval: float) -> AsyncIterator[None]:
+    ended = asyncio.Event()
+
     async def go_on() -> None:
-        while True:
+        while not ended.is_set():
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, redis.exceptions.RedisError):
                 await act()
-            await asyncio.sleep(interval)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), interval)
 
     task = asyncio.create_task(go_on())
     try:
         yield
     finally:
-        task.cancel()
+        ended.set()  # And no cancellation, which a client whose connection is just ending may take for a time-out.
         await asyncio.gather(task, return_exceptions=True)
 
 

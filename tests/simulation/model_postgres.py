@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Transaction
 from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
+from app.models.statements.boards.copies import ABANDONED_AFTER_SECONDS, MissedWriteRow
 from app.models.statements.ledger.load_accounts import AccountState
 from app.models.statements.ledger.store_postings import ChainMoved
 from tests.simulation.network import Network, Unreachable
@@ -44,6 +45,8 @@ class Tables:
     transactions: list[Transaction] = field(default_factory=list)
     rows: dict[Board, dict[UUID, ScoreRow]] = field(default_factory=lambda: defaultdict(dict))
     milestones: set[tuple[UUID, str, str, int | None]] = field(default_factory=set)
+    missed_writes: dict[tuple[UUID, str], MissedWriteRow] = field(default_factory=dict)
+    """By instance and category."""
     commits: int = 0
 
     def by_token(self, token: bytes) -> Transaction | None:
@@ -236,6 +239,57 @@ async def award(connection: Connection, milestones: Sequence[Milestone]) -> list
     return await database.call(execute)
 
 
+async def read_missed_writes(connection: Connection) -> list[MissedWriteRow]:
+    """Return the missed writes of all instances."""
+    database = connection.database
+
+    async def execute() -> list[MissedWriteRow]:
+        abandoned_before = _server_time() - timedelta(seconds=ABANDONED_AFTER_SECONDS)
+        rows = database.server.tables.missed_writes.values()
+        return [replace(row, abandoned=row.renewed_at < abandoned_before) for row in rows]
+
+    return await database.call(execute)
+
+
+async def renew_missed_writes(connection: Connection, instance: UUID, missed: Mapping[str, datetime]) -> None:
+    """Insert or renew the missed writes of an instance."""
+    missed_writes = connection.database.server.tables.missed_writes
+
+    async def execute() -> None:
+        for category, since in missed.items():
+            known = missed_writes.get((instance, category))
+            first = min(since, known.missed_since) if known else since
+            missed_writes[instance, category] = MissedWriteRow(instance, category, first, _server_time(), False)
+
+    await connection.database.call(execute)
+
+
+async def delete_missed_writes(connection: Connection, instance: UUID, categories: Sequence[str]) -> None:
+    """Delete what an instance has repaired."""
+
+    async def execute() -> None:
+        for category in categories:
+            connection.database.server.tables.missed_writes.pop((instance, category), None)
+
+    await connection.database.call(execute)
+
+
+async def delete_abandoned(connection: Connection, row: MissedWriteRow) -> None:
+    """Delete a row that was not renewed since it was read."""
+    missed_writes = connection.database.server.tables.missed_writes
+
+    async def execute() -> None:
+        kept = missed_writes.get((row.instance_id, row.category_id))
+        if kept is not None and kept.renewed_at == row.renewed_at:
+            del missed_writes[row.instance_id, row.category_id]
+
+    await connection.database.call(execute)
+
+
+def _server_time() -> datetime:
+    return datetime.fromtimestamp(asyncio.get_running_loop().time(), UTC)
+
+
 async def _receipt(
     connection: Connection, find: Callable[[Tables], Transaction | None]
 ) -> tuple[Receipt, bytes | None] | None:
@@ -287,5 +341,9 @@ BOUNDARY: dict[str, Any] = {
     "app.services.ledger.repeats.receipt_by_token": receipt_by_token,
     "app.services.ledger.repeats.receipt_by_request": receipt_by_request,
     "app.services.ledger.milestones.award": award,
+    "app.services.board_index.missed_writes.read_missed_writes": read_missed_writes,
+    "app.services.board_index.missed_writes.renew_missed_writes": renew_missed_writes,
+    "app.services.board_index.missed_writes.delete_missed_writes": delete_missed_writes,
+    "app.services.board_index.missed_writes.delete_abandoned": delete_abandoned,
 }
 """The functions that the model replaces, by the names under which the services call them."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from broadcaster import BroadcastBackend, Event
@@ -17,15 +17,16 @@ from broadcaster import BroadcastBackend, Event
 from app.domain.boards.board import Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
 from app.domain.boards.views import Head, Player, State, View
-from app.domain.errors import ServiceUnavailable
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.users import Profile
+from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import BoardMoved
-from app.pubsub.channels.redis_backend import Gap
 from app.services.board_index import BoardNotLoaded, PutResult, Ranks, RedisUnreachable
 from tests.simulation.model_postgres import ModelDatabase, ModelPostgres
 from tests.simulation.network import Network, Unreachable
+
+T = TypeVar("T")
 
 Rows = dict[UUID, ScoreRow]
 
@@ -50,6 +51,16 @@ class ModelRedis:
         self._postgres = postgres
         self._epochs = 0
 
+    @property
+    def epoch(self) -> str:
+        """The epoch of the copies."""
+        return f"rebuilt-{self._epochs}"
+
+    @property
+    def profiles(self) -> dict[UUID, Profile]:
+        """The profiles of all users: a copy of them is not modelled."""
+        return self._postgres.tables.profiles
+
     def restart(self) -> None:
         """Lose everything, and the connections of all listeners."""
         self.copies.clear()
@@ -62,8 +73,7 @@ class ModelRedis:
         """Copy every board from PostgreSQL under a new epoch, and say so."""
         self._epochs += 1
         self.copies = {
-            board: Copy(Version(f"rebuilt-{self._epochs}", 1), dict(rows))
-            for board, rows in self._postgres.tables.rows.items()
+            board: Copy(Version(self.epoch, 1), dict(rows)) for board, rows in self._postgres.tables.rows.items()
         }
         self.old.clear()
         self.loaded = True
@@ -92,7 +102,7 @@ class ModelRedis:
         """Return the copy of a board; a board without rows has an empty one."""
         if not self.loaded:
             raise BoardNotLoaded(board.category)
-        return self.copies.setdefault(board, Copy(Version(f"rebuilt-{self._epochs}", 0)))
+        return self.copies.setdefault(board, Copy(Version(self.epoch, 0)))
 
     def remember(self) -> None:
         """Keep the copies as they are now, for reads that find an old state."""
@@ -172,62 +182,78 @@ class ModelBackend(BroadcastBackend):
 class ModelBoardIndex:
     """The board index of one process."""
 
+    refuses_writes = False
+
     def __init__(self, server: ModelRedis, network: Network) -> None:
         self._server = server
         self._network = network
 
-    async def put(self, score_changes: Sequence[ScoreChange]) -> PutResult:
+    async def put(self, score_changes: Sequence[ScoreChange], transaction_id: UUID | None = None) -> PutResult:
         """Put rows of one category."""
 
         async def execute() -> PutResult:
             return self._server.put(score_changes)
 
-        try:
-            return await self._network.call(execute)
-        except Unreachable:
-            raise RedisUnreachable from None
+        return await _reached(self._network, execute)
 
-
-class ModelReader:
-    """The board reader of one process: Redis first, then PostgreSQL, under an epoch of its own."""
-
-    def __init__(self, name: str, redis: ModelRedis, network: Network, database: ModelDatabase, random: Random) -> None:
-        self._epoch = f"postgres-{name}"
-        self._redis = redis
-        self._network = network
-        self._database = database
-        self._random = random
-
-    async def read_version(self, board: Board) -> Version:
-        """Return the version in Redis."""
+    async def version(self, board: Board) -> Version:
+        """Return the version of a board."""
 
         async def execute() -> Version:
-            return self._redis.copy(board).version
+            return self._server.copy(board).version
 
-        try:
-            return await self._network.call(execute)
-        except (Unreachable, BoardNotLoaded):
-            raise ServiceUnavailable from None
+        return await _reached(self._network, execute)
 
-    async def read_views(self, board: Board, views: Sequence[View[Any]]) -> Sequence[State]:
+    async def probe(self, category: str) -> None:
+        """Find out whether Redis can be reached."""
+        await _reached(self._network, _nothing)
+
+
+async def _nothing() -> None: ...
+
+
+class ModelRedisReader:
+    """Reads the copies for one process. A read may find an old state: a replica that is behind answers."""
+
+    def __init__(self, server: ModelRedis, network: Network) -> None:
+        self._server = server
+        self._network = network
+
+    async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
         """Return the states of views, all of one version."""
-        profiles = self._database.server.tables.profiles
 
-        async def from_redis() -> list[State]:
-            copy = self._redis.copy(board)
+        async def execute() -> list[State]:
+            copy = self._server.copy(board)
             if self._network.has_trouble(0.5):
-                copy = self._redis.old.get(board, copy)
-            return [_state(board, copy, Source.REDIS, view, profiles) for view in views]
+                copy = self._server.old.get(board, copy)
+            return [_state(board, copy, Source.REDIS, view, self._server.profiles) for view in views]
 
-        async def from_postgres() -> list[State]:
+        return await _reached(self._network, execute)
+
+
+class ModelPostgresReader:
+    """Reads boards from the tables for one process, under an epoch of its own."""
+
+    def __init__(self, name: str, database: ModelDatabase) -> None:
+        self._epoch = f"postgres-{name}"
+        self._database = database
+
+    async def read(self, board: Board, views: Sequence[View[Any]]) -> list[State]:
+        """Return the states of views, all of one version."""
+
+        async def execute() -> list[State]:
             tables = self._database.server.tables
             copy = Copy(Version(self._epoch, tables.commits), tables.rows[board])
-            return [_state(board, copy, Source.POSTGRES, view, profiles) for view in views]
+            return [_state(board, copy, Source.POSTGRES, view, tables.profiles) for view in views]
 
-        try:
-            return await self._network.call(from_redis)
-        except (Unreachable, BoardNotLoaded):
-            return await self._database.call(from_postgres)
+        return await self._database.call(execute)
+
+
+async def _reached(network: Network, execute: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await network.call(execute)
+    except Unreachable:
+        raise RedisUnreachable from None
 
 
 def entries_of(rows: Rows, profiles: dict[UUID, Profile]) -> tuple[Entry, ...]:

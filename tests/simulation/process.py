@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, cast
+from uuid import UUID
 
-from app.services.ledger.repair_missed import RepairMissed
 from broadcaster import Broadcast
 
+from app.domain.boards.board import Board
 from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.notices import Notices
 from app.pubsub.feed.clock import SystemClock
@@ -19,14 +21,25 @@ from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
 from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable
+from app.services.board_index.missed_writes import MissedWrites
+from app.services.boards.postgres_reader import PostgresReader
+from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
+from app.services.boards.redis_reader import RedisReader
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
+from app.services.past_answers import PastAnswers
 from app.stores.postgres import Database
 from tests.simulation.model_postgres import ModelDatabase, ModelPostgres
-from tests.simulation.model_redis import ModelBackend, ModelBoardIndex, ModelReader, ModelRedis
+from tests.simulation.model_redis import (
+    ModelBackend,
+    ModelBoardIndex,
+    ModelPostgresReader,
+    ModelRedis,
+    ModelRedisReader,
+)
 from tests.simulation.network import Network, Unreachable
 
 MAX_COMMIT = timedelta(seconds=10)
@@ -54,6 +67,7 @@ class Process:
         self._redis = redis
         self._clock = clock
         self._rebuild_requested = asyncio.Event()
+        self._regressed_epoch: str | None = None
         loop = asyncio.get_running_loop()
         runtime = Runtime(clock, loop.time, random, random.randbytes)
         model = ModelDatabase(postgres, self.to_postgres)
@@ -61,15 +75,36 @@ class Process:
         self.backend = ModelBackend(redis, self.to_redis, random)
         self.broadcast = Broadcast(backend=self.backend)
         notices = Notices(self.broadcast)
-        reader = ModelReader(name, redis, self.to_redis, model, random)
-        self.hub = Hub(reader, self.broadcast, notices, clock=SystemClock(runtime))
         self.index = ModelBoardIndex(redis, self.to_redis)
-        milestones = Milestones(database, Announcements(notices).milestone_reached)
+        index = cast(BoardIndex, self.index)
+        past_answers = PastAnswers(1_000_000, runtime)
+        self.missed_writes = MissedWrites(
+            database, index, UUID(int=random.getrandbits(128)), lambda: self.hub.invalidate()
+        )
+        redis_reader = cast(RedisReader, ModelRedisReader(redis, self.to_redis))
+        self._reader = RedisOrPostgresReader(
+            redis_reader,
+            redis_reader,
+            redis_reader,
+            cast(PostgresReader, ModelPostgresReader(name, model)),
+            index,
+            self._rebuild_requested.set,
+            self._replace_regressed,
+            self.missed_writes.is_complete,
+            lambda: False,
+            past_answers,
+            runtime,
+        )
+        self.hub = Hub(self._reader, self.broadcast, notices, clock=SystemClock(runtime))
+        milestones = Milestones(database, Announcements(notices, past_answers, _nothing).milestone_reached)
         self.after_commit = AfterCommit(
-            cast(BoardIndex, self.index),
+            index,
             self.hub.notify_changed,
             self._rebuild_requested.set,
             milestones.handle_rank,
+            self.missed_writes.record,
+            self._reread_own_writes,
+            self.missed_writes.record_unanswered,
             max_batch_size=4,
         )
         self.ledger = Ledger(
@@ -82,8 +117,14 @@ class Process:
             max_concurrent=random.choice((1, 3)),
             min_second_batch=random.choice((1, 2)),
         )
-        repair = RepairMissed(self.after_commit, self._put_again)
-        self._work = [notices.run, self.hub.run, milestones.run, repair.run, self._rebuild]
+        self._work: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            notices.run,
+            self.hub.run,
+            milestones.run,
+            self.missed_writes.run_refresh,
+            partial(self.missed_writes.run_repair, self._put_again),
+            self._rebuild,
+        ]
         if repairs:
             self._work.append(self._repair_recent)
 
@@ -102,6 +143,14 @@ class Process:
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
+
+    def _reread_own_writes(self, boards: Collection[Board]) -> None:
+        self._reader.outdate(boards)
+        self.hub.reread_own_writes(boards)
+
+    def _replace_regressed(self, category: str, epoch: str) -> None:
+        self._regressed_epoch = epoch
+        self._rebuild_requested.set()
 
     async def _put_again(self, since: datetime) -> None:
         """Put the rows of everybody who played since a time."""
@@ -133,10 +182,13 @@ class Process:
                 since = now
 
     async def _rebuild(self) -> None:
-        """Load Redis when it is found without boards."""
+        """Load Redis when it is found without boards, or with boards that went back."""
+
+        def is_due() -> bool:
+            return not self._redis.loaded or self._redis.epoch == self._regressed_epoch
 
         async def execute() -> None:
-            if not self._redis.loaded:
+            if is_due():
                 self._redis.rebuild()
 
         while True:
@@ -144,7 +196,7 @@ class Process:
                 async with asyncio.timeout(1):
                     await self._rebuild_requested.wait()
             self._rebuild_requested.clear()
-            if self._redis.loaded:
+            if not is_due():
                 continue
             with suppress(Unreachable):
                 await self.to_postgres.call(_nothing)

@@ -23,8 +23,8 @@ from app.domain.ledger.receipts import Receipt
 from app.pubsub.feed.feed import Feed
 from app.pubsub.feed.mailboxes import LatestValue
 from app.pubsub.feed.version_tracker import VersionTracker
+from app.services.board_index.missed_writes import MissedWrites
 from app.services.ledger.account_cache import AccountCache
-from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.post import Ledger
 from app.services.ledger.store import PostingStore
 from app.stores.batching import Batcher
@@ -223,8 +223,7 @@ def test_a_mistake_is_found(name: str, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_missed_update_that_is_forgotten_is_found(monkeypatch: pytest.MonkeyPatch):
-    async def forget(self: AfterCommit, reload_since: object) -> None:
-        self._missed_since = None
+    async def forget(self: MissedWrites, category: str, since: datetime) -> None: ...
 
-    monkeypatch.setattr(AfterCommit, "repair", forget)
+    monkeypatch.setattr(MissedWrites, "record", forget)
     assert first_seed_that_fails(range(MAX_MUTATION_SEEDS), postgres_fails=False, repairs=False) is not None

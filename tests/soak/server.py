@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import redis.asyncio
@@ -27,7 +28,7 @@ GAUGES = (
     "socket_operations",
 )
 MEGABYTE = 1024 * 1024
-POOLED = {"descriptors": 18, "tasks": 6, "threads": 2}
+POOLED = {"store connections": 18, "tasks": 6, "threads": 2}
 """By how much the pools of connections to the stores may grow under load; they shrink later."""
 
 
@@ -52,7 +53,7 @@ class SoakedServer:
                     values[gauge] = int(float(value))
         assert values.keys() == set(GAUGES), values
         values["tasks"] = await self._tasks()
-        values["descriptors"] = len(os.listdir(f"/proc/{self.pid}/fd"))
+        values |= self._descriptors()
         values["threads"] = len(os.listdir(f"/proc/{self.pid}/task"))
         values["registered sockets"] = await self._registered()
         return values
@@ -71,6 +72,27 @@ class SoakedServer:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def _descriptors(self) -> dict[str, int]:
+        """Return how many descriptors there are by what they lead to.
+
+        A socket that leads nowhere any more counts as one to a client: it was not closed.
+        """
+        stores = {urlsplit(str(url)).port for url in (self.settings.database_url, self.settings.redis_url)}
+        remote_ports = _remote_ports(self.pid)
+        counts = dict.fromkeys(("store connections", "client sockets", "other descriptors"), 0)
+        for descriptor in os.listdir(f"/proc/{self.pid}/fd"):
+            try:
+                target = os.readlink(f"/proc/{self.pid}/fd/{descriptor}")
+            except FileNotFoundError:  # It was closed since it was listed.
+                continue
+            if not target.startswith("socket:"):
+                counts["other descriptors"] += 1
+            elif remote_ports.get(target[len("socket:[") : -1]) in stores:
+                counts["store connections"] += 1
+            else:
+                counts["client sockets"] += 1
+        return counts
+
     async def _tasks(self) -> int:
         self.tasks_file.unlink(missing_ok=True)
         os.kill(self.pid, signal.SIGUSR1)
@@ -83,6 +105,16 @@ class SoakedServer:
         async with redis.asyncio.Redis.from_url(self.settings.redis_url, socket_timeout=TIMEOUT) as client:
             keys = [key async for key in client.scan_iter(match=f"{self.settings.redis_prefix}:sockets:*")]
             return sum([await client.zcard(key) for key in keys])
+
+
+def _remote_ports(pid: int) -> dict[str, int]:
+    """Return the remote port of each TCP socket on the machine, by its inode."""
+    ports = {}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            ports[fields[9]] = int(fields[2].rpartition(":")[2], 16)
+    return ports
 
 
 def excess(held: dict[str, int], base: dict[str, int]) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,10 @@ from tests.soak.churn import VISITS, churn
 from tests.soak.server import POOLED, excess, soaked_server
 
 VISITS_OF_EACH_KIND = 20
-"""More than what the pools of connections may grow by, so that a kind of visit that leaves something is noticed."""
+"""More than what the pools may grow by, so that a kind of visit that leaves a connection to a store is noticed.
+
+Client sockets may not grow at all: a single one that is left is noticed.
+"""
 
 
 @pytest.mark.timeout(600)

@@ -193,10 +193,11 @@ def changes_between(before: Page, after: Page) -> tuple[RankChange, ...]:
 
 
 def looks_different(before: Page, after: Page) -> bool:
-    """Whether users, order, scores, names, staleness or the window differ, also in `extra_views`."""
+    """Whether users, order, scores, ties, names, staleness or the window differ, also in `extra_views`."""
     if before.board != after.board or before.stale != after.stale or len(before.entries) != len(after.entries):
         return True
     return any(
-        (a.user, a.score, a.rank, a.competition_rank) != (b.user, b.score, b.rank, b.competition_rank)
+        (a.user, a.score, a.rank, a.competition_rank, a.tied_with)
+        != (b.user, b.score, b.rank, b.competition_rank, b.tied_with)
         for a, b in zip(before.entries, after.entries, strict=True)
     ) or any(looks_different(a, b) for (_, a), (_, b) in zip(before.extra_views, after.extra_views, strict=True))

@@ -23,7 +23,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.pubsub.channels.cancellation import obey_cancellation
 from app.pubsub.channels.channel_connection import OUTAGES, ChannelConnection, ConnectionTiming, Gap
-from app.runtime import Runtime
+from app.runtime import Runtime, is_closed_transport
 
 log = structlog.get_logger(__name__)
 
@@ -204,7 +204,7 @@ class RedisBackend(BroadcastBackend):
 
     def _record_outage(self, error: Exception) -> None:
         if not self.outages or self.healthy.is_set():
-            is_unknown = not isinstance(error, OUTAGES)
+            is_unknown = not isinstance(error, OUTAGES) and not is_closed_transport(error)
             log.warning("redis_channels_lost", error=repr(error), exc_info=is_unknown and error)
         self.outages += 1
         self.healthy.clear()

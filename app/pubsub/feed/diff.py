@@ -44,7 +44,7 @@ def board_update(previous: Page | None, page: Page, final: bool) -> BoardUpdate 
 
 
 def user_change(previous: UserView | None, view: UserView, final: bool) -> UserChange | None:
-    """Return the message that leads from `previous` to `view`; None if score, rank and name are the same.
+    """Return the message that leads from `previous` to `view`; None if score, rank, ties and name are the same.
 
     Args:
         previous: The state of the message before; None for the first message, which is a SNAPSHOT.
@@ -66,4 +66,5 @@ def user_change(previous: UserView | None, view: UserView, final: bool) -> UserC
 
 
 def _visible(view: UserView) -> tuple[object, ...]:
-    return view.standing.rank, view.standing.competition_rank, view.standing.score, view.user
+    standing = view.standing
+    return standing.rank, standing.competition_rank, standing.tied_with, standing.score, view.user

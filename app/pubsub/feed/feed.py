@@ -365,7 +365,9 @@ class Feed:
 
     def _handle_failure(self, error: Exception, started: float) -> None:
         self._counters.failures += 1
-        if not isinstance(error, ServiceUnavailable | TimeoutError):
+        if isinstance(error, VersionRegressed):
+            log.warning("board_went_back", board=self.board.key, cause=str(error))
+        elif not isinstance(error, ServiceUnavailable | TimeoutError):
             log.error("board_read_failed", board=self.board.key, exc_info=error)
         elif not self._schedule.failing:
             log.warning("board_unavailable", board=self.board.key)

@@ -225,7 +225,9 @@ class ViewReads:
 
     def _handle_failure(self, views: Sequence[View[Any]], error: Exception, started: float) -> None:
         self._counters.failures += 1
-        if not isinstance(error, ServiceUnavailable | TimeoutError):
+        if isinstance(error, VersionRegressed):
+            log.warning("board_went_back", board=self._board.key, cause=str(error))
+        elif not isinstance(error, ServiceUnavailable | TimeoutError):
             log.error("views_read_failed", board=self._board.key, exc_info=error)
         elif self._failing_since is None:
             log.warning("views_unavailable", board=self._board.key)

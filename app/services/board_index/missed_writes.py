@@ -67,6 +67,8 @@ class MissedWrites:
         self._recording = asyncio.Lock()
         """Held while the rows of this instance change."""
         self._others: Sequence[MissedWriteRow] = ()
+        self._in_doubt: tuple[datetime, object] | None = None
+        """The time of the first commit without an answer since the last repair, and an object for the last one."""
 
     @property
     def incomplete(self) -> frozenset[str]:
@@ -93,6 +95,14 @@ class MissedWrites:
                 if category not in self._recorded:
                     await self._renew()
 
+    def record_unanswered(self, since: datetime) -> None:
+        """Take note of a commit that may have happened: it is repaired as soon as PostgreSQL answers.
+
+        Until then the boards are read from Redis all the same, because nobody was told that anything is committed.
+        """
+        first = since if self._in_doubt is None else min(since, self._in_doubt[0])
+        self._in_doubt = (first, object())
+
     async def refresh(self) -> None:
         """Renew what this instance has missed, and read what others have. Raises ServiceUnavailable."""
         if self._own:
@@ -106,7 +116,7 @@ class MissedWrites:
             self._on_change()
 
     async def repair(self, repair_since: Callable[[datetime], Awaitable[object]]) -> None:
-        """Call `repair_since` with the time of the first missed write, if there is any and Redis accepts writes.
+        """Call `repair_since` with the time of the first missed or unanswered write, if Redis accepts writes.
 
         What instances have left that no longer run is repaired as well.
 
@@ -116,13 +126,18 @@ class MissedWrites:
         if self._index.refuses_writes:
             await self._index.probe(PROBE)
         latest, abandoned = dict(self._latest), [row for row in self._others if row.abandoned]
-        times = [*self._own.values(), *(row.missed_since for row in abandoned)]
+        in_doubt = self._in_doubt
+        times = [*self._own.values(), *(row.missed_since for row in abandoned), *(in_doubt or ())[:1]]
         if not times:
             return
         adopted = {row.category_id for row in abandoned}
         for category in {*latest, *adopted}:
             await self._index.probe(category)
         await repair_since(min(times))
+        if self._in_doubt is in_doubt:
+            self._in_doubt = None
+        if not latest and not abandoned:
+            return
         async with self._recording:
             repaired = [category for category, one in latest.items() if self._latest[category] is one]
             self._recorded.difference_update(repaired)

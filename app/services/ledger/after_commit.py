@@ -37,6 +37,7 @@ class AfterCommit:
         on_ranked: Callable[[Posting, int | None], None],
         on_missed: Callable[[str, datetime], Awaitable[object]],
         on_not_put: Callable[[Collection[Board]], None],
+        on_unanswered: Callable[[datetime], None],
         *,
         max_batch_size: int,
     ) -> None:
@@ -49,6 +50,7 @@ class AfterCommit:
             on_ranked: Called with each posting and the rank that it led to.
             on_missed: Awaited with the category of postings that Redis missed, and the time of the first of them.
             on_not_put: Called with the boards of postings that Redis does not have, for whichever reason.
+            on_unanswered: Called with the time of a commit that PostgreSQL did not answer.
             max_batch_size: How many postings may share one call.
         """
         self.missed = 0
@@ -59,11 +61,16 @@ class AfterCommit:
         self._on_ranked = on_ranked
         self._on_missed = on_missed
         self._on_not_put = on_not_put
+        self._on_unanswered = on_unanswered
         self._queue = Batcher(self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None)
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
         """Return the future receipt, which has ranks if Redis replies. The update runs even if nobody awaits it."""
         return self._queue.enqueue(posting)
+
+    def record_unanswered(self, since: datetime) -> None:
+        """Take note of a commit without an answer: if it has happened, Redis must learn of it without being told."""
+        self._on_unanswered(since)
 
     async def drain(self) -> None:
         """Return when no update is under way."""

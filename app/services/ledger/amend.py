@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.errors import UserNotFound
+from app.domain.errors import ServiceUnavailable, UserNotFound
 from app.domain.ids import uuid7
 from app.domain.ledger.commitments import SALT_BYTES
 from app.domain.ledger.posting import Account, Posting, ScoreChange, ScoreRequest, note, post
@@ -106,13 +106,17 @@ class Amendments:
             UserNotFound: There is no such user, or it was deleted.
             ServiceUnavailable: PostgreSQL cannot be used.
         """
-        async with self._database.begin() as connection:
-            account = await lock_account(connection, user_id)
-            if account is None:
-                raise UserNotFound
-            amendment = Amendment(connection, account, self._runtime)
-            yield amendment
-            reached = await self._milestones.award_scores(connection, amendment.postings)
+        try:
+            async with self._database.begin() as connection:
+                account = await lock_account(connection, user_id)
+                if account is None:
+                    raise UserNotFound
+                amendment = Amendment(connection, account, self._runtime)
+                yield amendment
+                reached = await self._milestones.award_scores(connection, amendment.postings)
+        except ServiceUnavailable:
+            self._after_commit.record_unanswered(self._runtime.clock())
+            raise
         self._milestones.announce(reached)
         receipts = await self._announce(amendment)
         if into is not None:

@@ -188,8 +188,10 @@ class Ledger:
     async def _store_all(self, postings: Sequence[Posting]) -> None:
         try:
             await self._store.store(postings)
-        except BaseException:
+        except BaseException as error:
             self._loader.evict(posting.transaction.user_id for posting in postings)
+            if isinstance(error, ServiceUnavailable):
+                self._after_commit.record_unanswered(min(posting.transaction.created_at for posting in postings))
             raise
         self._loader.apply(postings)
 
@@ -206,6 +208,8 @@ class Ledger:
                 if not is_retryable(error):
                     return error
             except DomainError as error:
+                if isinstance(error, ServiceUnavailable):
+                    self._after_commit.record_unanswered(self._runtime.clock())
                 return error
         return ServiceUnavailable()
 

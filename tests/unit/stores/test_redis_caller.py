@@ -52,6 +52,14 @@ async def test_undocumented_errors_of_the_client_are_failures_of_redis_and_open_
     assert line["exc_info"], "the traceback is missing"
 
 
+async def test_a_connection_that_closes_under_a_sender_is_an_outage_like_any_other(redis_caller: RedisCaller):
+    error = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+    with capture_logs() as logs, pytest.raises(RedisUnreachable):
+        await redis_caller(Answer(error))
+    assert redis_caller.failures == {"unreachable": 1}
+    assert not logs[0]["exc_info"]
+
+
 async def test_a_mistake_of_this_project_is_raised_as_it_is(redis_caller: RedisCaller):
     for _ in range(4):
         with pytest.raises(AttributeError):

@@ -89,6 +89,17 @@ async def test_nothing_is_told_that_cannot_be_seen() -> None:
         assert (len(few.seen), len(many.seen)) == (1, 2)
 
 
+async def test_a_tie_is_told_although_ranks_and_scores_on_the_page_stay() -> None:
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 20)
+        await hub_fixture.score(2, 10)
+        watcher = await hub_fixture.watch(limit=2)
+        await hub_fixture.clock.advance(0.5)
+        await hub_fixture.score(3, 10)
+        await hub_fixture.clock.advance(2.0)
+        assert [entry.tied_with for entry in watcher.last.page.entries] == [0, 1]
+
+
 async def test_all_who_watch_share_one_reading() -> None:
     async with running_hub() as hub_fixture:
         await hub_fixture.score(1, 1)

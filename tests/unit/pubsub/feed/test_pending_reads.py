@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.domain.boards.board import Source
 from app.domain.boards.periods import Period
@@ -210,7 +211,9 @@ async def test_a_copy_whose_version_fell_three_times_is_not_believed_any_more() 
             await hub_fixture.score(1, score)
         await hub_fixture.watch()
         hub_fixture.boards.rewind(hub_fixture.board, 1)
-        await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
+        with capture_logs() as logs:
+            await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
+        assert {(line["event"], "exc_info" in line) for line in logs} == {("board_went_back", False)}
         assert hub_fixture.boards.regressions == []
         await hub_fixture.clock.advance(2 * FeedTiming().poll_interval)
         assert {version.number for version in hub_fixture.boards.regressions} == {1}

@@ -73,6 +73,16 @@ async def test_nothing_is_told_while_score_and_rank_stay() -> None:
         assert len(watcher.seen) == 1
 
 
+async def test_a_player_whose_score_another_one_reaches_is_told_of_the_tie() -> None:
+    async with running_hub() as hub_fixture:
+        await hub_fixture.score(1, 20)
+        watcher = await follow(hub_fixture, 1)
+        await hub_fixture.clock.advance(0.5)
+        await hub_fixture.score(2, 20)
+        await hub_fixture.clock.advance(2.0)
+        assert watcher.last.standing.tied_with == 1
+
+
 async def test_what_moves_below_the_head_reaches_those_who_watch_there() -> None:
     async with running_hub() as hub_fixture:
         for user in range(1, 201):

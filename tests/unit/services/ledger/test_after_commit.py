@@ -77,6 +77,7 @@ def after_commit(board_index: FakeBoardIndex, ranked: RankRecorder, missed: Miss
         ranked,
         missed,
         lambda _: None,
+        lambda _: None,
         max_batch_size=10,
     )
 
