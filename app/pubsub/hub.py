@@ -41,6 +41,7 @@ from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.feed.subscribers import HEAD
 from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.feed.view_budget import ViewBudget, ViewLimits, ViewOwners
+from app.pubsub.feed.view_pacer import ViewPacer
 
 U = TypeVar("U")
 
@@ -67,6 +68,7 @@ class Hub:
         self._broadcast = broadcast
         self._clock = clock
         self._timing = timing or FeedTiming()
+        self._pacer = ViewPacer(clock, self._timing)
         self._feeds: dict[str, Feed] = {}
         self._open_feeds: dict[tuple[str, Period], Feed] = {}
         self._channels: dict[str, asyncio.Task[None]] = {}
@@ -277,7 +279,7 @@ class Hub:
         feed = self._open_feed(category, period)
         if feed is None:
             board = board_of(category, period, self._clock.now())
-            feed = Feed(board, self._reader, self._clock, self._timing, self.counters, self.budget)
+            feed = Feed(board, self._reader, self._clock, self._timing, self.counters, self.budget, self._pacer)
             self._feeds[board.key] = self._open_feeds[category, period] = feed
             self._new_feeds.put_nowait(feed)
         return feed

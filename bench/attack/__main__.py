@@ -65,9 +65,8 @@ def start(settings: Settings, listener: socket.socket, log: IO[str], more: Mappi
 
 
 async def attack_server(url: str, settings: Settings, documents: int) -> list[ScenarioResult]:
-    """Wait until the server answers, then attack it."""
+    """Attack the server."""
     async with httpx2.AsyncClient(base_url=url, timeout=START_TIMEOUT) as http:
-        (await http.get("/livez")).raise_for_status()
         return await attack(
             Target(url, settings, http, documents), lambda scenario: print(f"... {scenario}", file=sys.stderr)
         )
@@ -109,7 +108,7 @@ class AttackedServer:
 
 @contextmanager
 def server(stores: Stores, name: str, more: Mapping[str, str], players: int = 0) -> Iterator[AttackedServer]:
-    """Run a server with a database of its own during the block."""
+    """Run a server with a database of its own during the block, and wait until it answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as listener, TemporaryFile("w+") as log:
         database = create_database(stores, name)
         upgrade(database.url)
@@ -119,6 +118,8 @@ def server(stores: Stores, name: str, more: Mapping[str, str], players: int = 0)
         process = start(settings, listener, log, more)
         attacked = AttackedServer(f"http://127.0.0.1:{listener.getsockname()[1]}", settings)
         try:
+            # The socket accepts connections from the beginning; the answer comes once the server has started.
+            httpx2.get(f"{attacked.url}/livez", timeout=START_TIMEOUT).raise_for_status()
             yield attacked
         finally:
             process.terminate()

@@ -29,7 +29,8 @@ WRITES_PER_SECOND = 5
 GRACE_SECONDS = 15.0
 """How long an update may take before it counts as lost, and a write before it counts as failed."""
 
-WATCH = "subscription { leaderboardUpdates(limit: 10) { leaderboard { entries { score user { id } } } } }"
+# The players of all attacks on one server are at the top of its board.
+WATCH = "subscription { leaderboardUpdates(limit: 50) { leaderboard { entries { score user { id } } } } }"
 ADJUST = "mutation($input: AdjustScoreInput!) { adjustScore(input: $input) { newScore } }"
 
 

@@ -11,6 +11,7 @@ Guarantees:
 
 - However many and however expensive the views are, whether they can be read or not: the head goes on.
 - Reads of the head never overlap, nor do reads of views.
+- Reads of views beyond the head, of all boards together, take at most a quarter of the time of the process.
 - A view is read by one call at one version, together with the parts of the head that it shows. A subscriber receives
   either the head or one view, so every rank in one message comes from one ordering.
 - For each subscriber no older version follows a newer one within an epoch, whatever the stores answer. The head can be
@@ -44,6 +45,7 @@ from app.pubsub.feed.subscribers import HEAD, Subscribers
 from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.feed.version_tracker import VersionRegressed, VersionTracker
 from app.pubsub.feed.view_budget import ViewBudget
+from app.pubsub.feed.view_pacer import ViewPacer
 from app.pubsub.feed.view_reads import ViewReads
 
 MAX_SHARED_ENTRIES = 2000
@@ -66,6 +68,7 @@ class Feed:
         timing: FeedTiming,
         counters: FeedCounters,
         budget: ViewBudget,
+        pacer: ViewPacer,
     ) -> None:
         self.board = board
         self._ends_at = board.window.ends_at
@@ -83,6 +86,7 @@ class Feed:
             clock,
             timing,
             counters,
+            pacer,
             is_head_current=lambda: self._subscribers.head is not None and not self._schedule.failing,
             on_newer_version=self._notify_head_changed,
             on_overload=lambda: budget.relieve(board.key),

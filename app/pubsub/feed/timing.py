@@ -22,6 +22,9 @@ class FeedTiming:
         read_timeout: A read that takes longer than this counts as failed.
         max_lookups_per_read: The maximum cost of the views beyond the head that one call to a store reads together,
             and that one subscription may ask for.
+        max_view_share: The share of the time that the reads of views beyond the head may take, of all boards together.
+        view_burst_seconds: Reads of views that take this long together follow without a pause after a quiet time.
+        max_view_pause: The maximum pause between two reads of views, however long the reads take.
         max_pass_seconds: The views of a board are too expensive if the reads of all of them take longer than this.
         max_slow_passes: After so many passes in a row that took too long, the most expensive views are dropped.
         max_failing_seconds: So are they when views, but not the head, could not be read for this long.
@@ -36,6 +39,9 @@ class FeedTiming:
     idle_timeout: float = 30.0
     read_timeout: float = 5.0
     max_lookups_per_read: int = 200
+    max_view_share: float = 0.25
+    view_burst_seconds: float = 0.02
+    max_view_pause: float = 2.0
     max_pass_seconds: float = 1.0
     max_slow_passes: int = 3
     max_failing_seconds: float = 10.0

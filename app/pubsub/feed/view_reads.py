@@ -3,7 +3,7 @@
 A *pass* reads every subscribed view once, in slices of at most `max_lookups_per_read` look-ups. Slices are separate
 calls to a store, with a turn of the event loop in between, so that neither the store nor the loop is occupied by the
 views of one board. Each slice includes the head, so that all views of a slice, and what they show of the head, are of
-one version. A pass takes at most half of the time: after one that took n seconds, none begins for n seconds.
+one version. The slices of all boards together take at most a quarter of the time, see `ViewPacer`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from app.pubsub.feed.diff import with_entries_above
 from app.pubsub.feed.subscribers import HEAD, Subscribers
 from app.pubsub.feed.timing import FeedTiming
 from app.pubsub.feed.version_tracker import VersionRegressed, VersionTracker
+from app.pubsub.feed.view_pacer import ViewPacer
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +45,7 @@ class ViewReads:
         clock: Clock,
         timing: FeedTiming,
         counters: FeedCounters,
+        pacer: ViewPacer,
         *,
         is_head_current: Callable[[], bool],
         on_newer_version: Callable[[Version], None],
@@ -58,6 +60,7 @@ class ViewReads:
             clock: Time and timers.
             timing: The bounds.
             counters: Counts reads and failures.
+            pacer: Spaces the slices of all boards.
             is_head_current: Nothing is read while this is false: the head comes first.
             on_newer_version: Called with the version of a slice, which may be newer than that of the head.
             on_overload: Called when the views are too expensive.
@@ -68,6 +71,7 @@ class ViewReads:
         self._clock = clock
         self._timing = timing
         self._counters = counters
+        self._pacer = pacer
         self._is_head_current = is_head_current
         self._on_newer_version = on_newer_version
         self._on_overload = on_overload
@@ -116,26 +120,27 @@ class ViewReads:
                 await self._sleep(delay)
             else:
                 await self._read_slice()
-                await asyncio.sleep(0)
             obey_cancellation()
 
     async def finish(self) -> None:
         """Read the final state of all views once; a view that cannot be read keeps the state that it has."""
         self._begin_pass()
         while self._remaining:
-            if not await self._read_slice():
+            delay = self._pacer.ready_at - self._clock.monotonic()
+            if delay > 0:
+                await self._sleep(delay)
+            elif not await self._read_slice():
                 return
-            await asyncio.sleep(0)
 
     def _next_read_at(self) -> float:
         if not self._is_head_current():
             return math.inf
         if self._failing_since is not None:
-            return self._retry_at
+            return max(self._retry_at, self._pacer.ready_at)
         if self._unread or self._remaining:
-            return -math.inf
+            return self._pacer.ready_at
         if (self._announced is not None or self._reread_due) and self._subscribers.has_views_beyond_head:
-            return self._next_pass_at
+            return max(self._next_pass_at, self._pacer.ready_at)
         return math.inf
 
     async def _sleep(self, seconds: float) -> None:
@@ -154,7 +159,13 @@ class ViewReads:
         self._pass_started, self._pass_seconds, self._in_pass = self._clock.monotonic(), 0.0, True
 
     async def _read_slice(self) -> bool:
-        """Read the next slice. Returns False if it could not be read."""
+        """Read the next slice at a time that the pacer allows. Returns False if it could not be read."""
+        with self._pacer.pace():
+            is_read = await self._try_to_read_slice()
+            await asyncio.sleep(0)  # The subscribers send what they were given, which is part of the slice's cost.
+        return is_read
+
+    async def _try_to_read_slice(self) -> bool:
         if not self._unread and not self._remaining:
             self._begin_pass()
         views = self._take_slice()
@@ -214,10 +225,10 @@ class ViewReads:
             self._on_newer_version(head.version)
 
     def _end_pass(self, *, is_fallback: bool) -> None:
-        timing, now = self._timing, self._clock.monotonic()
+        timing = self._timing
         self._in_pass = False
         interval = timing.fallback_interval if is_fallback else timing.coalesce_seconds
-        self._next_pass_at = max(self._pass_started + interval, now + self._pass_seconds)
+        self._next_pass_at = self._pass_started + interval
         self._slow_passes = self._slow_passes + 1 if self._pass_seconds > timing.max_pass_seconds else 0
         if self._slow_passes >= timing.max_slow_passes:
             self._slow_passes = 0

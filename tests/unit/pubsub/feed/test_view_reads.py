@@ -91,7 +91,7 @@ async def test_a_change_of_the_head_goes_before_the_remaining_slices() -> None:
         assert hub_fixture.boards.views == [[Head()]]
         hub_fixture.boards.hold_views.set()
         hub_fixture.boards.hold_views = None
-        await hub_fixture.clock.advance(1)
+        await hub_fixture.clock.advance(2)  # No slice begins for a while after one that took half a second.
         assert all(scores(watcher.last.page) == [20] for watcher in watchers)
 
 
@@ -244,3 +244,65 @@ async def test_the_last_state_of_a_window_reaches_the_head_before_the_other_view
         await hub_fixture.clock.advance(1)
         final = [update for update in around.seen if update.page.board == today][-1]
         assert scores(final.page) == [10]
+
+
+async def test_slices_of_all_boards_together_take_at_most_a_quarter_of_the_time() -> None:
+    timing, took = FeedTiming(max_slow_passes=1000), 0.05
+    async with running_hub(timing) as hub_fixture:
+        top = await hub_fixture.watch()
+        periods = (Period.ALL_TIME, Period.WEEKLY, Period.MONTHLY)
+        for period in periods:
+            for number in range(5):
+                extra = [UserSelection(ids(100 * number, 100))]
+                hub_fixture.show(hub_fixture.hub.watch("global", period, Slice(0, 10), extra))
+        await hub_fixture.clock.advance(1)
+        hub_fixture.boards.before_views = lambda: hub_fixture.clock.jump(took)
+        hub_fixture.boards.views.clear()
+        for turn in range(100):
+            for period in periods:
+                await hub_fixture.score(1, turn, board=hub_fixture.board_of(period))
+            await hub_fixture.clock.advance(0.2)
+            assert scores(top.last.page) == [turn]
+        slices = len(slices_of(hub_fixture.boards.views))
+        seconds = hub_fixture.clock.monotonic() - 1
+        assert 0.2 * seconds < slices * took <= 0.25 * seconds + timing.view_burst_seconds + took
+
+
+async def test_slices_that_are_cheap_follow_without_a_pause() -> None:
+    async with running_hub() as hub_fixture:
+        watchers = [compare(hub_fixture, 100 * number) for number in range(5)]
+        await hub_fixture.clock.advance(1)
+        hub_fixture.boards.before_views = lambda: hub_fixture.clock.jump(0.004)
+        for turn in range(10):
+            await hub_fixture.score(1, turn)
+            await settle()
+            assert [scores(watcher.last.page) for watcher in watchers] == [[turn]] * 5
+            await hub_fixture.clock.advance(0.1)
+
+
+async def test_a_pause_between_slices_is_bounded() -> None:
+    async with running_hub() as hub_fixture:
+        watchers = [compare(hub_fixture, 100 * number) for number in range(4)]  # Two slices.
+        await hub_fixture.clock.advance(1)
+        hub_fixture.boards.before_views = lambda: hub_fixture.clock.jump(4)
+        await hub_fixture.score(1, 10)
+        await settle()
+        assert [scores(watcher.last.page) for watcher in watchers] == [[10], [10], [], []]
+        await hub_fixture.clock.advance(FeedTiming().max_view_pause)
+        assert [scores(watcher.last.page) for watcher in watchers] == [[10]] * 4
+
+
+async def test_the_last_state_of_a_window_reaches_every_view_although_slices_are_spaced() -> None:
+    async with running_hub(start=TEN_TO_MIDNIGHT) as hub_fixture:
+        today = hub_fixture.board_of(Period.DAILY)
+        watchers = []
+        for number in range(5):
+            extra = [UserSelection(ids(100 * number, 100))]
+            watchers.append(hub_fixture.show(hub_fixture.hub.watch("global", Period.DAILY, Slice(0, 10), extra)))
+        await hub_fixture.clock.advance(9)
+        hub_fixture.boards.before_views = lambda: hub_fixture.clock.jump(0.1)
+        await hub_fixture.score(1, 10, board=today, announce=False)
+        await hub_fixture.clock.advance(10)
+        for watcher in watchers:
+            final = [update for update in watcher.seen if update.page.board == today][-1]
+            assert scores(final.page) == [10]
