@@ -186,6 +186,7 @@ async def test_an_anonymous_socket_of_a_blocked_address_is_refused_and_that_of_a
         await anonymous.subscribe(QUERY)
         assert (await anonymous.hear_error())["extensions"]["retryAfter"] > 60
     async with connecting(service.socket_url) as other:
+        await other.say({"type": "connection_init"})  # The handshake does not tell who it is.
         assert (await other.close_code())[0] == 1013
     await socket.subscribe(QUERY)
     await socket.hear_next()

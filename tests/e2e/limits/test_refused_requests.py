@@ -117,15 +117,15 @@ async def test_an_expired_token_is_no_guess_and_the_renewed_one_is_served_at_onc
     assert (await service.anonymous.post(QUERY)).status_code == 200
 
 
-@pytest.mark.parametrize("claims", [{"username": 7}, {"role": "emperor"}, {"aud": "another"}, {"sub": "x" * 300}])
-async def test_a_signed_token_with_unusual_claims_is_no_guess(
+@pytest.mark.parametrize("claims", [{"aud": "another"}, {"iss": "another"}, {"sub": "x" * 300}, {"sub": 7}])
+async def test_a_signed_token_with_unacceptable_claims_is_no_guess(
     service: Service, settings: Settings, claims: dict[str, Any]
 ):
     now = int(time.time())
     usual = {"sub": "a", "iss": settings.jwt_issuer, "aud": settings.jwt_audience, "iat": now, "exp": now + 60}
     token = jwt.encode(usual | claims, settings.jwt_secret.get_secret_value(), "HS256")
     for _ in range(2 * MOST):
-        assert (await Player(service.http, token).post(QUERY)).status_code in (200, 401)
+        assert (await Player(service.http, token).post(QUERY)).status_code == 401
     assert (await service.anonymous.post(QUERY)).status_code == 200
 
 

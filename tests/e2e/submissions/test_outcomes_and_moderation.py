@@ -137,7 +137,7 @@ async def test_watchers_see_a_user_go_and_come_back_to_the_old_place_among_ties(
         await see(client, ["player 1", "player 2", "player 3", "player 4"])
         await moderator.ask(HIDE, id=second)
         update = await see(client, ["player 1", "player 3", "player 4"])
-        assert {"user": {"username": "player 2"}, "oldRank": 2, "newRank": None} in update["changes"]
+        assert {"user": {"username": "Hidden player"}, "oldRank": 2, "newRank": None} in update["changes"]
         await moderator.ask(UNHIDE, id=second)
         await see(client, ["player 1", "player 2", "player 3", "player 4"])
 

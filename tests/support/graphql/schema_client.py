@@ -68,7 +68,10 @@ class Asker:
 
     async def _execute(self, query: str, variables: dict[str, Any]) -> Response:
         context = Context(self._services, self._caller)
-        return await self._engine.execute(self._engine.prepare(query), variables, context)
+        try:
+            return await self._engine.execute(self._engine.prepare(query), variables, context)
+        except RequestError as refusal:
+            return Response.of(refusal)
 
     def _parts(self, response: Response) -> tuple[dict[str, Any], list[Any]]:
         body = orjson.loads(self._engine.encode(response))
