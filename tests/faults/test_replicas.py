@@ -114,7 +114,7 @@ async def test_users_read_their_own_data_from_the_primary(app: App, pair: Pair):
         now = app.clock()
         category = app.catalogue.current.category("global")
         _, history = await app.history.scores(
-            who, who.user_id, category, now - timedelta(days=1), now + timedelta(days=1), Step.DAY
+            who.user_id, category, now - timedelta(days=1), now + timedelta(days=1), Step.DAY, who
         )
         (standing,) = await app.board_reader.standings(board_of("global", Period.ALL_TIME, now), [who.user_id])
         assert len(entries) == 1

@@ -28,7 +28,7 @@ class ViewPacer:
         """When the next slice may begin, in monotonic seconds."""
 
     @contextmanager
-    def pace(self) -> Iterator[None]:
+    def space(self) -> Iterator[None]:
         """Count what happens in the block as one slice.
 
         Until the block ends the slice counts as long as the last one, so that the slices of several boards do not

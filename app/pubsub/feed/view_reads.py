@@ -160,7 +160,7 @@ class ViewReads:
 
     async def _read_slice(self) -> bool:
         """Read the next slice at a time that the pacer allows. Returns False if it could not be read."""
-        with self._pacer.pace():
+        with self._pacer.space():
             is_read = await self._try_to_read_slice()
             await asyncio.sleep(0)  # The subscribers send what they were given, which is part of the slice's cost.
         return is_read

@@ -122,7 +122,7 @@ async def test_metrics_tell_what_the_channels_carried(service: Service):
         while "next" not in await anext(events):
             pass
         async with redis.asyncio.Redis.from_url(str(service.settings.redis_url), socket_timeout=5) as client:
-            assert await client.publish(f"{service.settings.redis_prefix}:notices", "no notice") == 1
+            assert await client.spublish(f"{service.settings.redis_prefix}:notices", "no notice") == 1
         numbers = await metrics_once(service, lambda now: now["leaderboard_notices_unreadable_total"] == 1)
         assert numbers["leaderboard_streams"] == 1
     assert numbers["leaderboard_channel_messages_published_total"] >= 1

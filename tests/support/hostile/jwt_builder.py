@@ -131,7 +131,7 @@ def forged_tokens(good: JwtBuilder, other: JwtBuilder) -> dict[str, str]:
         "exp twice": good.raw(good.header, f'{{"exp": {now + 99_999}, {quoted[1:]}'),
         "sub twice": good.raw(good.header, f'{{"sub": "admin", {quoted[1:]}'),
         "exp NaN": good.raw(good.header, f'{{"exp": NaN, {json.dumps({**good.claims, "exp": 0})[1:]}'),
-        "oversize": good.with_claims(padding="x" * 4000),
+        "oversize": good.with_claims(padding="x" * 8000),
         "unicode": f"{token[:-2]}é",
         "fullwidth": "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else c for c in token),
         "null character": f"{token}\0",
