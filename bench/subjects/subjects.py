@@ -73,6 +73,7 @@ class Service:
             "REDIS_PREFIX": word,
             "LOG_LEVEL": "WARNING",
             "MAX_OPEN_TOKENS": str(UNREACHABLE_LIMIT),
+            "SUBJECT_IS_USER_ID": "true",
             "WS_MAX_CONNECTIONS": "20000",
             "MAX_RUNNING_OPERATIONS": str(UNREACHABLE_LIMIT),
             "MAX_RUNNING_OPERATIONS_PER_USER": str(UNREACHABLE_LIMIT),

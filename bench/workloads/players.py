@@ -31,7 +31,7 @@ def make_players(count: int, settings: Settings, *, signed_in: int | None = None
     now = int(time.time())
     players = []
     for number in range(count):
-        player_id = UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC834 + 1) % 2**128)
+        player_id = UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC834 + 1) % 2**128, version=4)
         score = (LEADERS - number) * 1000 + LEADER_SCORE if number < LEADERS else (count - number) % 100_000
         token = (
             ""

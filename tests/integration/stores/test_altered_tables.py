@@ -81,7 +81,7 @@ async def test_no_request_fails_while_columns_change_their_types(service: Servic
     for kind in ("varchar(70)", "varchar(60)"):
         for change in (
             f"users ALTER COLUMN username TYPE {kind}",
-            f"score_transactions ALTER COLUMN user_agent TYPE {kind}",
+            f"score_transactions ALTER COLUMN action_id TYPE {kind}",
             f"users ADD COLUMN extra_{kind[8:10]} int",
             f"scores ADD COLUMN extra_{kind[8:10]} int",
             f"action_tokens ADD COLUMN extra_{kind[8:10]} int",
