@@ -291,7 +291,7 @@ class TestReviews:
                 "id": "SPRINT",
                 "name": "Sprint",
                 "points": 20,
-                "minDuration": 1,
+                "minDuration": 4,  # Long enough for three submissions on a slow machine.
                 "category": "global",
                 "reason": "r",
             }
