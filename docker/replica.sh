@@ -16,8 +16,15 @@ on_primary() {
 
 copy_primary() {
     # A slot that is lost keeps nothing any more, and an unused one keeps old row versions: both are made anew.
-    on_primary "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
-        WHERE slot_name = '$SLOT' AND NOT active" >/dev/null
+    # The slot of an interrupted copy stays active until the primary has noticed that its client is gone.
+    attempts=60
+    while [ "$attempts" -gt 0 ]; do
+        on_primary "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+            WHERE slot_name = '$SLOT' AND NOT active" >/dev/null
+        [ "$(on_primary "SELECT count(*) FROM pg_replication_slots WHERE slot_name = '$SLOT'")" = 0 ] && break
+        attempts=$((attempts - 1))
+        sleep 1
+    done
     rm -rf "$PGDATA.copy"
     mkdir -p -m 0700 "$PGDATA.copy"
     pg_basebackup --host="$PRIMARY_HOST" --port="$PRIMARY_PORT" --username=replicator --pgdata="$PGDATA.copy" \

@@ -82,7 +82,7 @@ class Replica:
         """Wait until it shows what the primary has just got."""
         primary = self._primary.render_as_string(hide_password=False)
         number = await execute(primary, "INSERT INTO numbers DEFAULT VALUES RETURNING number")
-        await until_answer(lambda: self._numbers(), lambda found: found == number)
+        await until_answer(lambda: self._numbers(), lambda found: found == number, timeout=90)
 
     async def _numbers(self) -> object:
         try:
@@ -114,10 +114,11 @@ def replica(primary: PostgresServer) -> Iterator[Replica]:
         yield Replica(folder, primary)
 
 
+@pytest.mark.timeout(240)
 async def test_a_copy_that_was_interrupted_is_made_again(replica: Replica):
     with replica.running() as process:
         await until_answer(lambda: asyncio.sleep(0, replica.data.with_name("pgdata.copy").exists()), bool)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # With the copying program, as when a container is killed.
         process.wait(10)
     assert not replica.data.exists()
     with replica.running():
