@@ -136,7 +136,7 @@ class Limits:
     connections: Limit = DEFAULT_CONNECTIONS
 
     def connection_hit(self, address: str) -> Hit:
-        """Return the charges of a WebSocket handshake, whoever authenticates on the socket later; nobody is blocked."""
+        """Return the charges of a WebSocket handshake, which nobody is blocked for: its caller is not known yet."""
         charges = [_charge(limit, subject, 1) for limit, subject in self._by_network(self.connections, address)]
         return Hit((), (*charges, _charge(self.service_wide, "", 1)))
 

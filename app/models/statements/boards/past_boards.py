@@ -121,7 +121,7 @@ _PLACED = """
     )
 """
 
-# Of a chunk only what it was at the checkpoint is stored: whoever is leaving left it afterwards.
+# A chunk is stored as it was at the checkpoint: the users who are leaving left it afterwards.
 _MEMBERS = """
     , member AS MATERIALIZED (
         SELECT place, user_id, score, sign * score AS sort_key, reached_at
