@@ -8,6 +8,7 @@ import strawberry
 
 from app.domain.boards import board as domain
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(description="One entry of a leaderboard: a user with rank and score.")
@@ -26,7 +27,7 @@ class LeaderboardEntry:
         )
     )
     tied_with: int = strawberry.field(description="How many other users have exactly the same score.")
-    score: int = strawberry.field(description="The user's score on this board.")
+    score: Score = strawberry.field(description="The user's score on this board.")
     reached_at: datetime = strawberry.field(description="When the user reached this score.")
     user: User = strawberry.field(description="The user at this position.")
 

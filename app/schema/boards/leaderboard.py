@@ -16,6 +16,7 @@ from app.schema.boards.standings import FriendStanding, StandingConnection
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import Period, Source
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(
@@ -138,7 +139,7 @@ class Leaderboard:
 class UserRank:
     id: strawberry.ID = strawberry.field(description="A stable identifier of this user's position on this board.")
     user: User = strawberry.field(description="The user whose position this is.")
-    score: int = strawberry.field(description="The user's score on this board; 0 if there is none.")
+    score: Score = strawberry.field(description="The user's score on this board; 0 if there is none.")
     rank: int | None = strawberry.field(
         description=(
             "The position on the board, starting at 1. Never shared: ties are broken by who reached the score "

@@ -8,6 +8,7 @@ import strawberry
 
 from app.domain.catalogue import catalogue as domain
 from app.schema.enums import Operator, Period, SortOrder
+from app.schema.scalars import Score
 
 
 @strawberry.type(
@@ -22,7 +23,7 @@ class Category:
     description: str = strawberry.field(description="What this category is about, to show to users. May be empty.")
     sort_order: SortOrder = strawberry.field(description="Whether the highest or the lowest score is the best.")
     operator: Operator = strawberry.field(description="How the points of a completed action change the score.")
-    score_cap: int = strawberry.field(description="The highest score a user can have in this category.")
+    score_cap: Score = strawberry.field(description="The highest score a user can have in this category.")
     periods: list[Period] = strawberry.field(description="The periods for which this category has boards.")
     enabled: bool = strawberry.field(
         description="False if the actions of this category are switched off. Its boards can still be read."
@@ -46,7 +47,7 @@ class Category:
 @strawberry.type(description="A difficulty of an action, and the points that it pays.")
 class Difficulty:
     name: str = strawberry.field(description="The name to pass as `difficulty`.")
-    points: int = strawberry.field(description="The points that the action pays at this difficulty.")
+    points: Score = strawberry.field(description="The points that the action pays at this difficulty.")
 
 
 @strawberry.type(
@@ -60,7 +61,7 @@ class Action:
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What a user has to do, to show to users. May be empty.")
     category: Category = strawberry.field(description="The category in which the points count.")
-    points: int = strawberry.field(description="The points that the action pays when no difficulty is given.")
+    points: Score = strawberry.field(description="The points that the action pays when no difficulty is given.")
     difficulties: list[Difficulty] = strawberry.field(
         description="The difficulties that can be chosen, and what each pays. Empty if the action has none."
     )

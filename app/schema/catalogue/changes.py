@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 
 from app.domain.catalogue import changes as domain
 from app.schema.enums import CatalogueSubject, Operator, Period, SortOrder
+from app.schema.scalars import Score
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
 
@@ -42,7 +43,7 @@ class SaveCategoryInput:
             "enabled, or once it has scores."
         ),
     )
-    score_cap: int | None = strawberry.field(
+    score_cap: Score | None = strawberry.field(
         default=UNSET,
         description=(
             "The highest score a user can have. It must not be lower than any existing score. Null means the "
@@ -60,7 +61,7 @@ class SaveCategoryInput:
 @strawberry.input(description="A difficulty of an action, and the points that it pays.")
 class DifficultyInput:
     name: str = strawberry.field(description="The name that clients pass as `difficulty`.")
-    points: int = strawberry.field(description="The points that the action pays at this difficulty.")
+    points: Score = strawberry.field(description="The points that the action pays at this difficulty.")
 
 
 @strawberry.input(
@@ -78,7 +79,7 @@ class SaveActionInput:
     category: str | None = strawberry.field(
         default=UNSET, description="The `id` of the category in which the points count."
     )
-    points: int | None = strawberry.field(
+    points: Score | None = strawberry.field(
         default=UNSET,
         description="The points that the action pays when no difficulty is given. Required for a new action.",
     )

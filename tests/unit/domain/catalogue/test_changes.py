@@ -7,7 +7,7 @@ import pytest
 from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change, check_reason
 from app.domain.errors import BadUserInput
 
-LIMITS = CatalogueLimits(score_cap=1_000_000, points=100, token_seconds=300)
+LIMITS = CatalogueLimits(points=100, token_seconds=300)
 NEW_CATEGORY = {"id": "races", "name": "Races"}
 NEW_ACTION = {"id": "WIN_RACE", "name": "Win a race", "points": 100}
 
@@ -62,7 +62,7 @@ def test_the_all_time_board_is_always_kept_and_periods_are_put_in_order():
         {"sortOrder": None},
         {"operator": "sum"},
         {"scoreCap": 0},
-        {"scoreCap": 1_000_001},
+        {"scoreCap": 2**53},
         {"scoreCap": True},
         {"scoreCap": "50"},
         {"periods": ["HOURLY"]},
