@@ -9,8 +9,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.scores import MAX_SCORE
 from app.domain.ledger.transactions import Actor, Kind, Transaction
+from app.domain.scores import MAX_SCORE
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ENTRY = Transaction(
