@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.domain.scores import MAX_SCORE
 from app.domain.rules.fraud import Thresholds
+from app.domain.scores import MAX_SCORE
 from app.postgresql.url import parse_database_url
 
 MIN_SECRET_BYTES = 32

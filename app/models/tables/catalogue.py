@@ -29,6 +29,9 @@ class Category(Base):
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
     score_cap: Mapped[int | None] = mapped_column(BigInteger, comment="NULL: the cap of the settings.")
+    score_format: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("""'{"kind": "INTEGER", "unit": null, "digits": null}'::jsonb""")
+    )
 
     __table_args__ = (
         CheckConstraint("id ~ '^[a-z0-9][a-z0-9_-]*$'", name="id_is_a_slug"),

@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from app.domain.boards import board as domain
+from app.domain.scores import ScoreFormat
 from app.schema.players.users import User
 from app.schema.scalars import Score
 
@@ -31,8 +32,15 @@ class LeaderboardEntry:
     reached_at: datetime = strawberry.field(description="When the user reached this score.")
     user: User = strawberry.field(description="The user at this position.")
 
+    score_format: strawberry.Private[ScoreFormat]
+
+    @strawberry.field(description="The score as text, in the `scoreFormat` of the category: for example `1:23.250`.")
+    def formatted_score(self) -> str:
+        """Format the score, which few operations select."""
+        return self.score_format.text(self.score)
+
     @staticmethod
-    def of(entry: domain.Entry, board_key: str) -> LeaderboardEntry:
+    def of(entry: domain.Entry, board_key: str, score_format: ScoreFormat) -> LeaderboardEntry:
         """Convert an entry of the board that `board_key` names."""
         user = User.of(entry.user)
         return LeaderboardEntry(
@@ -43,4 +51,5 @@ class LeaderboardEntry:
             score=entry.score,
             reached_at=entry.reached_at,
             user=user,
+            score_format=score_format,
         )

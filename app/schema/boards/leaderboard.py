@@ -71,8 +71,8 @@ class Leaderboard:
     )
     def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
         """Show the page that `query` has for this field."""
-        key = self.board.key
-        return [LeaderboardEntry.of(entry, key) for entry in self._nested_page(info).entries]
+        key, score_format = self.board.key, self.query.category.score_format
+        return [LeaderboardEntry.of(entry, key, score_format) for entry in self._nested_page(info).entries]
 
     @strawberry.field(
         description=(
@@ -91,7 +91,7 @@ class Leaderboard:
         before: BeforeCursor = None,
     ) -> StandingConnection:
         """Show the page that `query` has for this field."""
-        return StandingConnection.of(self._nested_page(info), self.category.sort_order)
+        return StandingConnection.of(self._nested_page(info), self.query.category)
 
     @strawberry.field(
         description=(
@@ -102,7 +102,7 @@ class Leaderboard:
     )
     def friends(self, info: strawberry.Info, user_ids: UserIds) -> list[FriendStanding]:
         """Show the page that `query` has for this field."""
-        return FriendStanding.all_of(self._nested_page(info))
+        return FriendStanding.all_of(self._nested_page(info), self.query.category)
 
     def _nested_page(self, info: strawberry.Info) -> domain.Page:
         """Return the page of the field that is being resolved. Its arguments were parsed when `query` was made."""
@@ -113,7 +113,7 @@ class Leaderboard:
     @staticmethod
     def of(page: domain.Page, query: BoardQuery) -> Leaderboard:
         """Convert the page that answers `query`."""
-        board, key = page.board, page.board.key
+        board, key, score_format = page.board, page.board.key, query.category.score_format
         return Leaderboard(
             query=query,
             board=board,
@@ -123,7 +123,7 @@ class Leaderboard:
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
-            entries=[LeaderboardEntry.of(entry, key) for entry in page.entries],
+            entries=[LeaderboardEntry.of(entry, key, score_format) for entry in page.entries],
             total_users=page.total_users,
             epoch=strawberry.ID(page.version.epoch),
             version=page.version.number,

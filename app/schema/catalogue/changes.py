@@ -9,10 +9,22 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from app.domain.catalogue import changes as domain
-from app.schema.enums import CatalogueSubject, Operator, Period, SortOrder
+from app.schema.enums import CatalogueSubject, Operator, Period, ScoreFormatKind, SortOrder
 from app.schema.scalars import Score
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
+
+
+@strawberry.input(description="How the scores of a category are written for people.")
+class ScoreFormatInput:
+    kind: ScoreFormatKind = strawberry.field(description="What the whole number of a score counts.")
+    digits: int | None = strawberry.field(
+        default=None,
+        description="How many of the digits are after the decimal point, from 1 to 15. Required for DECIMAL only.",
+    )
+    unit: str | None = strawberry.field(
+        default=None, description="What follows the number: up to 12 characters. Null for nothing."
+    )
 
 
 @strawberry.input(
@@ -49,6 +61,9 @@ class SaveCategoryInput:
             "The highest score a user can have. It must not be lower than any existing score. Null means the "
             "default of the installation."
         ),
+    )
+    score_format: ScoreFormatInput | None = strawberry.field(
+        default=UNSET, description="How scores are written for people. It can be changed at any time."
     )
     periods: list[Period] | None = strawberry.field(
         default=UNSET, description="The periods for which there are boards. ALL_TIME is always included."

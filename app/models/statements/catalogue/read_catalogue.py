@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Action, Catalogue, Category, Operator, SortOrder
+from app.domain.scores import ScoreFormat
 from app.models.tables.catalogue import Action as ActionRow
 from app.models.tables.catalogue import Category as CategoryRow
 
@@ -31,6 +32,7 @@ async def read_catalogue(connection: AsyncConnection, default_score_cap: int) ->
                 operator=Operator(row.operator),
                 periods=frozenset(Period(period) for period in row.periods) | {Period.ALL_TIME},
                 enabled=row.enabled,
+                score_format=ScoreFormat.of_document(row.score_format),
             )
             for row in categories
         ],

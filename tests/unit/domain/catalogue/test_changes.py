@@ -20,6 +20,7 @@ def test_a_new_category_takes_the_defaults_for_what_is_left_out():
         "sortOrder": "HIGH_FIRST",
         "operator": "SUM",
         "scoreCap": None,
+        "scoreFormat": {"kind": "INTEGER", "digits": None, "unit": None},
         "periods": ["ALL_TIME", "DAILY", "WEEKLY", "MONTHLY"],
         "enabled": True,
     }
