@@ -34,7 +34,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check migration bench \
-	bench-fanout nemesis soak web up lock clean
+	bench-fanout bench-large-scores nemesis soak web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ bench: .venv/.dev $(BENCH_PEER) ## Benchmark requests against other servers (ARG
 
 bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other servers (ARGS="--watchers 1000")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)
+
+bench-large-scores: .venv/.dev ## Compare both stores with scores up to 2^53 - 1 (ARGS="--users 1000000")
+	@$(RUN)/python -m bench.large_scores $(ARGS)
 
 # Both print their seed, and take another one: SEED=7.
 nemesis: .venv/.dev ## Break stores, instances and the network at random for MINUTES=10, and check what clients saw

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.rules.fraud import Thresholds
+from app.domain.scores import MAX_SCORE
 from app.postgresql.url import parse_database_url
 
 MIN_SECRET_BYTES = 32
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     fraud_thresholds: Thresholds = Thresholds()
 
     score_cap: int = Field(1_000_000, ge=1, le=MAX_SCORE)
-    max_points_per_action: int = Field(100, ge=1, le=1_000_000)
+    max_points_per_action: int = Field(100, ge=1, le=MAX_SCORE)
     address_retention_days: int = Field(30, ge=1, le=3650)
     request_key_retention_days: int = Field(90, ge=2, le=3650)
     flag_retention_days: int = Field(365, ge=1, le=36_500)

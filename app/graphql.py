@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -22,7 +21,7 @@ from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
 from app.schema import errors
 from app.schema.ledger.receipts import ScoreAccepted
-from app.schema.scalars import DATE_TIME
+from app.schema.scalars import SCALARS
 
 ACTIVITY = "activity"
 """The metadata of a root field: the rate limit that it counts against."""
@@ -85,7 +84,7 @@ def build_schema() -> Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        config=StrawberryConfig(disable_field_suggestions=True, scalar_map={datetime: DATE_TIME}),
+        config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
         exception_handlers=[Outcome(refusal, outcome) for refusal, outcome in OUTCOMES.items()],
     )
     activities_of(schema)

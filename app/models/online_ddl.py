@@ -24,7 +24,7 @@ class DirectConnectionRequired(Exception):
     """A step cannot be done through a pooler. The message is one line."""
 
     def __init__(self) -> None:
-        super().__init__("indexes cannot be created through a pooler: set DATABASE_DIRECT_URL to the URL of PostgreSQL")
+        super().__init__("this migration cannot run through a pooler: set DATABASE_DIRECT_URL to the URL of PostgreSQL")
 
 
 def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:
@@ -32,7 +32,7 @@ def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **o
 
     It is not part of the migration's transaction: what comes before it in the migration is committed.
     """
-    with _outside_of_transaction() as connection:
+    with outside_of_transaction() as connection, without_lock_timeout(connection):
         if name in connection.execute(_INVALID).scalars().all():
             connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY "{name}"')
         op.create_index(name, table, columns, postgresql_concurrently=True, if_not_exists=True, **options)
@@ -40,7 +40,7 @@ def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **o
 
 def drop_index_concurrently(name: str) -> None:
     """Drop an index of a table that is in use."""
-    with _outside_of_transaction():
+    with outside_of_transaction() as connection, without_lock_timeout(connection):
         op.drop_index(name, postgresql_concurrently=True, if_exists=True)
 
 
@@ -50,7 +50,7 @@ def repair_indexes(connection: Connection) -> list[str]:
     The connection must be in autocommit mode, and lead to PostgreSQL without a pooler.
     """
     names = list(connection.execute(_INVALID).scalars())
-    with _without_lock_timeout(connection):
+    with without_lock_timeout(connection):
         for name in names:
             # Copies that an interrupted REINDEX has left are of no use.
             is_copy = "_ccnew" in name or "_ccold" in name
@@ -59,7 +59,7 @@ def repair_indexes(connection: Connection) -> list[str]:
 
 
 @contextmanager
-def _outside_of_transaction() -> Iterator[Connection]:
+def outside_of_transaction() -> Iterator[Connection]:
     """Commit the migration's transaction so far, and yield its connection in autocommit mode.
 
     Raises:
@@ -68,14 +68,15 @@ def _outside_of_transaction() -> Iterator[Connection]:
     if has_pooler(op.get_bind()):
         raise DirectConnectionRequired
     with op.get_context().autocommit_block():
-        connection = op.get_bind()
-        with _without_lock_timeout(connection):
-            yield connection
+        yield op.get_bind()
 
 
 @contextmanager
-def _without_lock_timeout(connection: Connection) -> Iterator[None]:
-    """Let statements wait for locks without a limit: they block nobody, and a time-out would leave an invalid index."""
+def without_lock_timeout(connection: Connection) -> Iterator[None]:
+    """Let statements wait for locks without a limit.
+
+    It is for those that block nobody, such as CREATE INDEX CONCURRENTLY, of which a time-out leaves an invalid index.
+    """
     before = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
     connection.exec_driver_sql("SET lock_timeout = 0")
     yield

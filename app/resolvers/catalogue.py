@@ -82,7 +82,10 @@ class CatalogueMutationFields:
     ) -> Category:
         """Create or change a category."""
         services, actor = info.context.services, moderator_of(info.context)
-        await services.catalogue_changes.apply([_given_fields(input)], [], actor, input.reason)
+        document = _given_fields(input)
+        if document.get("scoreFormat"):
+            document["scoreFormat"] = vars(document["scoreFormat"])
+        await services.catalogue_changes.apply([document], [], actor, input.reason)
         return Category.of(services.catalogue.current.category(input.id))
 
     @strawberry.mutation(

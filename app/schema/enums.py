@@ -19,6 +19,7 @@ from app.domain.players.milestones import MilestoneKind
 from app.domain.players.score_history import Step, Trend
 from app.domain.rate_limits import Activity
 from app.domain.rules.flags import FlagStatus
+from app.domain.scores import ScoreFormatKind
 from app.domain.users import Role
 from app.error_codes import ErrorCode
 
@@ -59,6 +60,15 @@ _publish(
         Operator.SUM: "The points are added to the score.",
         Operator.BEST: "The points replace the score if they are better.",
         Operator.LATEST: "The points replace the score in any case.",
+    },
+)
+_publish(
+    ScoreFormatKind,
+    "What the whole number of a score counts.",
+    {
+        ScoreFormatKind.INTEGER: "Whole units, such as points: 12345 is written `12,345`.",
+        ScoreFormatKind.DECIMAL: "Fractions of a unit: 12345 is written `123.45` with two `digits`.",
+        ScoreFormatKind.DURATION_MS: "Milliseconds: 83250 is written `1:23.250`, and 3723004 `1:02:03.004`.",
     },
 )
 _publish(
@@ -224,6 +234,7 @@ __all__ = [
     "Operator",
     "Period",
     "Role",
+    "ScoreFormatKind",
     "SortOrder",
     "Source",
     "Step",

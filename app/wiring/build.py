@@ -70,7 +70,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     cleanup = Cleanup(database, runtime, retention)
     partitions = Partitions(database, runtime)
     thin_anchors = ThinAnchors(database, runtime)
-    limits = CatalogueLimits(settings.score_cap, settings.max_points_per_action, settings.token_expiration_seconds)
+    limits = CatalogueLimits(settings.max_points_per_action, settings.token_expiration_seconds)
     jwks = jwks_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     rate_limiter = RateLimiter(

@@ -12,6 +12,7 @@ from app.domain.boards.periods import Period
 
 if TYPE_CHECKING:
     from app.domain.boards.board import Page
+    from app.domain.scores import ScoreFormat
     from app.wiring import App
 
 
@@ -30,16 +31,16 @@ def top(
     """Print the top entries of a board, read directly from the data stores: no running server is needed."""
     from app.cli.process.open_services import with_services
 
-    async def work(app: App) -> Page:
+    async def work(app: App) -> tuple[Page, ScoreFormat]:
         boards = app.board_queries
         kind = boards.category(category, period)
         query = BoardQuery(kind, boards.board(kind, period), page_view(limit))
-        return (await boards.page(query)).value.page
+        return (await boards.page(query)).value.page, kind.score_format
 
-    _show(with_services(work))
+    _show(*with_services(work))
 
 
-def _show(page: Page) -> None:
+def _show(page: Page, score_format: ScoreFormat) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -47,7 +48,7 @@ def _show(page: Page) -> None:
     table.columns[0].justify = table.columns[2].justify = "right"
     for entry in page.entries:
         # Names are text that users entered, not markup.
-        table.add_row(str(entry.rank), Text(entry.user.username), f"{entry.score:,}")
+        table.add_row(str(entry.rank), Text(entry.user.username), score_format.text(entry.score))
     out = console()
     out.print(table if page.entries else "No user has a score on this board yet")
     out.print(f"{page.board.key}: {page.total_users:,} players, from {page.source.value}", style="dim")

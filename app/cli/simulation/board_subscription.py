@@ -20,7 +20,10 @@ WATCH = """
 subscription Watch($category: String!, $period: Period!, $limit: Int!) {
   leaderboardUpdates(category: $category, period: $period, limit: $limit) {
     kind epoch version asOf
-    leaderboard { totalUsers source stale entries { rank score user { id username } } }
+    leaderboard {
+      totalUsers source stale category { scoreFormat { kind digits unit } }
+      entries { rank formattedScore user { id username } }
+    }
     changes { user { id } oldRank newRank scoreDelta }
   }
 }

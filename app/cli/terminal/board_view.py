@@ -9,6 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from app.domain.scores import ScoreFormat
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -47,16 +49,19 @@ class BoardView:
                 str(entry["rank"]),
                 Text(rank_change, colour),
                 name,
-                Text(f"{entry['score']:,}", style),
+                Text(entry["formattedScore"], style),
                 Text(gain, "green"),
             )
         return Group(heading, "", table, Text(self._footer(), style="dim"))
 
     def plain_text(self) -> str:
         """Return the board as lines of text."""
+        rows = list(self._rows())
+        width = max([10, *(len(entry["formattedScore"]) for entry, _, _ in rows)])
         lines = [
-            f"{entry['rank']:>3}  {change:<4} {entry['user']['username']:<32} {entry['score']:>10,} {gain:>6}".rstrip()
-            for entry, change, gain in self._rows()
+            f"{entry['rank']:>3}  {change:<4} {entry['user']['username']:<32} "
+            f"{entry['formattedScore']:>{width}} {gain:>6}".rstrip()
+            for entry, change, gain in rows
         ]
         return "\n".join([f"{self._title}   {self._footer()}", *lines, ""])
 
@@ -73,10 +78,12 @@ class BoardView:
     def _rows(self) -> Iterator[tuple[Mapping[str, Any], str, str]]:
         """Yield each entry with the changes of its rank and its score in the last message."""
         assert self._update is not None
+        board = self._update["leaderboard"]
+        score_format = ScoreFormat.of_document(board["category"]["scoreFormat"])
         changes = {change["user"]["id"]: change for change in self._update["changes"]}
-        for entry in self._update["leaderboard"]["entries"]:
+        for entry in board["entries"]:
             change = changes.get(entry["user"]["id"])
-            gain = f"{change['scoreDelta']:+,}" if change and change["scoreDelta"] else ""
+            gain = score_format.change_text(change["scoreDelta"]) if change and change["scoreDelta"] else ""
             yield entry, _rank_change(change), gain
 
     def _footer(self) -> str:

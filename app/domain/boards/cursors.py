@@ -13,7 +13,7 @@ from app.domain.boards.views import Position
 from app.domain.errors import BadUserInput
 from app.domain.instants import from_micros, to_micros
 
-_POSITION = struct.Struct(">iQ16s")
+_POSITION = struct.Struct(">qQ16s")
 _SEQUENCE = struct.Struct(">Q")
 _MAX_SEQUENCE = 2**63 - 1
 """The maximum of a `bigint`. Clients could encode larger numbers, because the checksum is no secret."""

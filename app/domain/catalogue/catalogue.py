@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput, CategoryNotFound, InvalidAction
+from app.domain.scores import WHOLE_NUMBERS, ScoreFormat
 
 DEFAULT_CATEGORY = "global"
 """The category of every installation, used where none is given."""
@@ -41,6 +42,7 @@ class Category:
     operator: Operator = Operator.SUM
     periods: frozenset[Period] = frozenset(Period)
     enabled: bool = True
+    score_format: ScoreFormat = WHOLE_NUMBERS
 
     @property
     def ranks_zero(self) -> bool:

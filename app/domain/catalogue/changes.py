@@ -17,6 +17,7 @@ from uuid import UUID
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Operator, SortOrder
 from app.domain.errors import BadUserInput
+from app.domain.scores import MAX_SCORE, WHOLE_NUMBERS, parse_score_format
 
 Document = Mapping[str, Any]
 """A category or action as a JSON object."""
@@ -55,12 +56,10 @@ class CatalogueLimits:
     """The bounds of this installation.
 
     Attributes:
-        score_cap: The highest score.
         points: The maximum points of an action.
         token_seconds: The lifetime of an action token.
     """
 
-    score_cap: int
     points: int
     token_seconds: int
 
@@ -115,7 +114,8 @@ def category_change(before: Document | None, given: Document, limits: CatalogueL
         "description": ("", _text(MAX_DESCRIPTION, empty=True)),
         "sortOrder": (SortOrder.HIGH_FIRST.value, _one_of(SortOrder)),
         "operator": (Operator.SUM.value, _one_of(Operator)),
-        "scoreCap": (None, _optional(_whole(1, limits.score_cap))),
+        "scoreCap": (None, _optional(_whole(1, MAX_SCORE))),
+        "scoreFormat": (WHOLE_NUMBERS.document(), parse_score_format),
         "periods": ([period.value for period in Period], _periods),
         "enabled": (True, _flag),
     }

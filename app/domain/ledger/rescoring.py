@@ -21,7 +21,8 @@ from app.domain.ledger.posting import (
     Transaction,
     post,
 )
-from app.domain.ledger.scoring import MAX_SCORE, ScoreRow, revise, sort_key
+from app.domain.ledger.scoring import ScoreRow, revise, sort_key
+from app.domain.scores import MAX_SCORE
 from app.domain.users import Profile
 
 

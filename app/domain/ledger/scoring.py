@@ -7,9 +7,6 @@ from datetime import datetime
 
 from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 
-MAX_SCORE = 2**31 - 1
-"""The highest score, and the largest change of one: what a GraphQL Int and an integer of PostgreSQL can hold."""
-
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from app.domain.boards.periods import Period
-from app.domain.ledger.posting import Posting, ScoreChange
+from app.domain.ledger.posting import Posting, ScoreChange, Transaction
 from app.domain.users import Profile
 
 THRESHOLDS = (100, 500, 1_000, 5_000, 10_000)
@@ -42,14 +43,21 @@ def scores_reached(posting: Posting) -> tuple[Milestone, ...]:
     There are none in categories where the lowest score is the best, which have positive sort keys.
     """
     entry, change = posting.transaction, _all_time(posting)
-    if entry.delta <= 0 or entry.category_id is None or change is None or change.sort_key > 0:
+    if entry.category_id is None or change is None or change.sort_key > 0:
         return ()
-    before = entry.score - entry.delta
     return tuple(
         Milestone(posting.profile, entry.category_id, MilestoneKind.SCORE, entry.created_at, threshold)
-        for threshold in THRESHOLDS
-        if before < threshold <= entry.score
+        for threshold in thresholds_reached(entry)
     )
+
+
+def thresholds_reached(entry: Transaction) -> Iterator[int]:
+    """Yield the thresholds that the score of a transaction reaches and the score before it did not, the lowest first.
+
+    They are milestones where the highest score is the best.
+    """
+    before = entry.score - entry.delta
+    return (threshold for threshold in THRESHOLDS if before < threshold <= entry.score)
 
 
 def ranks_reached(posting: Posting, rank: int | None) -> tuple[Milestone, ...]:

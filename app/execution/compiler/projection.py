@@ -20,7 +20,6 @@ from graphql import (
     GraphQLEnumType,
     GraphQLFloat,
     GraphQLID,
-    GraphQLInt,
     GraphQLLeafType,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -38,6 +37,7 @@ from app.execution._upstream import FieldDetailsList, get_strawberry_type_cast, 
 from app.execution.compiler.field_collection import FieldCollector, SelectedField, UnsupportedSelection
 from app.execution.compiler.resolver import is_attribute
 from app.execution.compiler.type_resolution import classes_of, variants_of
+from app.execution.integers import integers_of
 
 Project = Callable[[Any], Any]
 
@@ -47,7 +47,6 @@ INLINE_CONDITIONS: dict[GraphQLLeafType, str] = {
     GraphQLString: "type({0}) is str",
     GraphQLID: "type({0}) is str",
     GraphQLBoolean: "type({0}) is bool",
-    GraphQLInt: "type({0}) is int and -2147483648 <= {0} <= 2147483647",
     GraphQLFloat: "type({0}) is float and {0} - {0} == 0",  # neither infinite nor NaN
 }
 
@@ -151,8 +150,8 @@ class _ProjectionSource:
 
     def _leaf(self, type_: Any, value: str) -> str:
         coerce = f"{self._bind(output_coercion(type_))}({value})"
-        if type_ in INLINE_CONDITIONS:
-            return f"({value} if {INLINE_CONDITIONS[type_].format(value)} else {coerce})"
+        if condition := _inline_condition(type_, value):
+            return f"({value} if {condition} else {coerce})"
         if members := enum_outputs(type_):
             enum = self._bind(type_.wrapped_cls)
             return f"({self._bind(members)}[{value}] if type({value}) is {enum} else {coerce})"
@@ -203,6 +202,14 @@ def _members(value: Any) -> tuple[Any, ...]:
     if type(value) is not tuple:
         raise UnexpectedValue
     return value
+
+
+def _inline_condition(type_: GraphQLLeafType, value: str) -> str | None:
+    """Return the condition under which the variable `value` is its own output; None where there is none."""
+    if integers := integers_of(type_):
+        return f"type({value}) is int and {integers[0]} <= {value} <= {integers[1]}"
+    condition = INLINE_CONDITIONS.get(type_)
+    return condition and condition.format(value)
 
 
 def _attribute(field: SelectedField) -> str:

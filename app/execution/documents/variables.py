@@ -8,8 +8,6 @@ from math import isfinite
 from typing import Any
 
 from graphql import (
-    GRAPHQL_MAX_INT,
-    GRAPHQL_MIN_INT,
     GraphQLBoolean,
     GraphQLError,
     GraphQLFloat,
@@ -17,7 +15,6 @@ from graphql import (
     GraphQLInputField,
     GraphQLInputObjectType,
     GraphQLInputType,
-    GraphQLInt,
     GraphQLSchema,
     GraphQLString,
     ListTypeNode,
@@ -34,6 +31,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from app.execution._upstream import VariableValues, coerce_default_value, get_variable_signature
+from app.execution.integers import integers_of
 from app.execution.limits.storable_values import MAX_MEMBERS, count_members, find_value_problem
 from app.execution.request_error import BAD_USER_INPUT, RequestError
 
@@ -45,7 +43,6 @@ _IS_OWN_VALUE: dict[GraphQLInputType, Callable[[Any], bool]] = {
     GraphQLString: lambda value: type(value) is str and "\0" not in value,
     GraphQLID: lambda value: type(value) is str and "\0" not in value,
     GraphQLBoolean: lambda value: type(value) is bool,
-    GraphQLInt: lambda value: type(value) is int and GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT,
     GraphQLFloat: lambda value: type(value) is float and isfinite(value),
 }
 
@@ -134,6 +131,9 @@ def _leaf_coercer(type_: Any) -> CoerceInput | None:
     if is_enum_type(type_):
         members = {name: type_.coerce_input_value(name) for name in type_.values}
         return lambda value: members.get(value, _ABSENT) if type(value) is str else _ABSENT
+    if integers := integers_of(type_):
+        least, greatest = integers
+        return lambda value: value if type(value) is int and least <= value <= greatest else _ABSENT
     fits = _IS_OWN_VALUE.get(type_)
     return None if fits is None else lambda value: value if fits(value) else _ABSENT
 

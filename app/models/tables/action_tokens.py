@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Index, Integer, LargeBinary, String, text
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,7 +27,6 @@ class ActionToken(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[UUID] = mapped_column()
     action_id: Mapped[str] = mapped_column(String(50))
-    points: Mapped[int] = mapped_column(Integer)
     issued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     used_at: Mapped[datetime | None] = mapped_column(
@@ -35,6 +34,7 @@ class ActionToken(Base):
     )
     attributes: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="The client's own metadata.")
     transaction_id: Mapped[UUID | None] = mapped_column(comment="The transaction that consumed it.")
+    points: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
         Index("ix_action_tokens_open", "user_id", "expires_at", postgresql_where=text("used_at IS NULL")),

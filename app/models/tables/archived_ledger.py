@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, Integer, LargeBinary, Numeric, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.tables.base import Base
@@ -52,9 +53,9 @@ class ArchivedTotal(Base):
     category_id: Mapped[str] = mapped_column(String(50), primary_key=True)
     delta: Mapped[int] = mapped_column(BigInteger)
     actions: Mapped[int] = mapped_column(BigInteger)
-    points: Mapped[int] = mapped_column(BigInteger)
     corrected: Mapped[bool] = mapped_column(Boolean)
     reached_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    points: Mapped[Decimal] = mapped_column(Numeric)
 
 
 class ArchivedAction(Base):

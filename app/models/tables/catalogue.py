@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, DateTime, ForeignKey, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, ForeignKey, Integer, String, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain.ledger.scoring import MAX_SCORE
+from app.domain.scores import MAX_SCORE
 from app.models.tables.base import Base
 
 
@@ -23,12 +23,15 @@ class Category(Base):
     description: Mapped[str] = mapped_column(Text, server_default=text("''"))
     sort_order: Mapped[str] = mapped_column(String(10), server_default=text("'HIGH_FIRST'"))
     operator: Mapped[str] = mapped_column(String(10), server_default=text("'SUM'"))
-    score_cap: Mapped[int | None] = mapped_column(Integer, comment="NULL: the cap of the settings.")
     periods: Mapped[list[str]] = mapped_column(
         ARRAY(String(10)), server_default=text("'{ALL_TIME,DAILY,WEEKLY,MONTHLY}'::varchar[]")
     )
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    score_cap: Mapped[int | None] = mapped_column(BigInteger, comment="NULL: the cap of the settings.")
+    score_format: Mapped[dict[str, Any]] = mapped_column(
+        JSONB, server_default=text("""'{"kind": "INTEGER", "unit": null, "digits": null}'::jsonb""")
+    )
 
     __table_args__ = (
         CheckConstraint("id ~ '^[a-z0-9][a-z0-9_-]*$'", name="id_is_a_slug"),
@@ -47,7 +50,6 @@ class Action(Base):
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text, server_default=text("''"))
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), server_default=text("'global'"))
-    points: Mapped[int] = mapped_column(Integer)
     difficulties: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'::jsonb"), comment="Name of the difficulty to its points."
     )
@@ -57,6 +59,7 @@ class Action(Base):
     daily_limit: Mapped[int | None] = mapped_column(Integer, comment="Completions per user and UTC day; NULL: any.")
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    points: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint("id ~ '^[A-Za-z0-9][A-Za-z0-9_.-]*$'", name="id_is_a_word"),

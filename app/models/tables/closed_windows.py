@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Date, DateTime, ForeignKey, ForeignKeyConstraint, Integer, String
+from sqlalchemy import BigInteger, Date, DateTime, ForeignKey, ForeignKeyConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.tables.base import Base
@@ -34,9 +34,9 @@ class ScoreHistogramRow(Base):
     category_id: Mapped[str] = mapped_column(String(50), primary_key=True)
     period: Mapped[str] = mapped_column(String(10), primary_key=True)
     window_start: Mapped[date] = mapped_column(Date, primary_key=True)
-    sort_key: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     users: Mapped[int] = mapped_column(BigInteger)
     above: Mapped[int] = mapped_column(BigInteger, comment="Users with a better score.")
+    sort_key: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
 
     __table_args__ = (
         ForeignKeyConstraint(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, String, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,7 +26,6 @@ class Flag(Base):
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"))
     verdict: Mapped[str] = mapped_column(String(10))
     rules: Mapped[list[str]] = mapped_column(ARRAY(String(30)))
-    points: Mapped[int] = mapped_column(Integer, comment="What the completion pays, or would pay.")
     status: Mapped[str] = mapped_column(String(10), server_default=text("'OPEN'"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     decided_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -34,6 +33,7 @@ class Flag(Base):
     reason: Mapped[str | None] = mapped_column(String(500))
     decision_id: Mapped[UUID | None] = mapped_column()
     action_id: Mapped[str | None] = mapped_column(String(50))
+    points: Mapped[int] = mapped_column(BigInteger, comment="What the completion pays, or would pay.")
 
     __table_args__ = (
         CheckConstraint("verdict IN ('FLAG', 'HOLD')", name="verdict_known"),

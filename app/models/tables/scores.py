@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, Integer, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Date, DateTime, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.boards.periods import Window
@@ -28,11 +28,11 @@ class Score(Base):
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), primary_key=True)
     period: Mapped[str] = mapped_column(String(10), primary_key=True)
     window_start: Mapped[date] = mapped_column(Date, primary_key=True)
-    score: Mapped[int] = mapped_column(Integer)
-    sort_key: Mapped[int] = mapped_column(Integer)
     reached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     revision: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
     hidden: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    score: Mapped[int] = mapped_column(BigInteger)
+    sort_key: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint("score >= 0", name="score_not_negative"),

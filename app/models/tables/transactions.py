@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Index, Integer, LargeBinary, String, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.tables.base import Base
@@ -35,9 +35,6 @@ class ScoreTransaction(Base):
     category_id: Mapped[str | None] = mapped_column(String(50), comment="NULL: about the user as a whole.")
     action_id: Mapped[str | None] = mapped_column(String(50))
     kind: Mapped[str] = mapped_column(String(20))
-    points: Mapped[int] = mapped_column(Integer, comment="What was asked for, before the cap.")
-    delta: Mapped[int] = mapped_column(Integer)
-    score: Mapped[int] = mapped_column(Integer)
     token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     request_key: Mapped[str | None] = mapped_column(
         String(150), comment="The client's action id or the server's idempotency key, with its namespace."
@@ -53,6 +50,9 @@ class ScoreTransaction(Base):
     hash: Mapped[bytes] = mapped_column(LargeBinary)
     reason: Mapped[str | None] = mapped_column(String(500), comment="NULL: there is none, or the user was deleted.")
     reason_salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+    points: Mapped[int] = mapped_column(BigInteger, comment="What was asked for, before the cap.")
+    delta: Mapped[int] = mapped_column(BigInteger)
+    score: Mapped[int] = mapped_column(BigInteger)
 
     __table_args__ = (
         CheckConstraint("seq >= 1", name="seq_positive"),

@@ -7,7 +7,9 @@ from datetime import datetime
 import strawberry
 
 from app.domain.boards import board as domain
+from app.domain.scores import ScoreFormat
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(description="One entry of a leaderboard: a user with rank and score.")
@@ -26,12 +28,19 @@ class LeaderboardEntry:
         )
     )
     tied_with: int = strawberry.field(description="How many other users have exactly the same score.")
-    score: int = strawberry.field(description="The user's score on this board.")
+    score: Score = strawberry.field(description="The user's score on this board.")
     reached_at: datetime = strawberry.field(description="When the user reached this score.")
     user: User = strawberry.field(description="The user at this position.")
 
+    score_format: strawberry.Private[ScoreFormat]
+
+    @strawberry.field(description="The score as text, in the `scoreFormat` of the category: for example `1:23.250`.")
+    def formatted_score(self) -> str:
+        """Format the score, which few operations select."""
+        return self.score_format.text(self.score)
+
     @staticmethod
-    def of(entry: domain.Entry, board_key: str) -> LeaderboardEntry:
+    def of(entry: domain.Entry, board_key: str, score_format: ScoreFormat) -> LeaderboardEntry:
         """Convert an entry of the board that `board_key` names."""
         user = User.of(entry.user)
         return LeaderboardEntry(
@@ -42,4 +51,5 @@ class LeaderboardEntry:
             score=entry.score,
             reached_at=entry.reached_at,
             user=user,
+            score_format=score_format,
         )

@@ -16,6 +16,7 @@ from app.schema.boards.standings import FriendStanding, StandingConnection
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import Period, Source
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(
@@ -70,8 +71,8 @@ class Leaderboard:
     )
     def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
         """Show the page that `query` has for this field."""
-        key = self.board.key
-        return [LeaderboardEntry.of(entry, key) for entry in self._nested_page(info).entries]
+        key, score_format = self.board.key, self.query.category.score_format
+        return [LeaderboardEntry.of(entry, key, score_format) for entry in self._nested_page(info).entries]
 
     @strawberry.field(
         description=(
@@ -90,7 +91,7 @@ class Leaderboard:
         before: BeforeCursor = None,
     ) -> StandingConnection:
         """Show the page that `query` has for this field."""
-        return StandingConnection.of(self._nested_page(info), self.category.sort_order)
+        return StandingConnection.of(self._nested_page(info), self.query.category)
 
     @strawberry.field(
         description=(
@@ -101,7 +102,7 @@ class Leaderboard:
     )
     def friends(self, info: strawberry.Info, user_ids: UserIds) -> list[FriendStanding]:
         """Show the page that `query` has for this field."""
-        return FriendStanding.all_of(self._nested_page(info))
+        return FriendStanding.all_of(self._nested_page(info), self.query.category)
 
     def _nested_page(self, info: strawberry.Info) -> domain.Page:
         """Return the page of the field that is being resolved. Its arguments were parsed when `query` was made."""
@@ -112,7 +113,7 @@ class Leaderboard:
     @staticmethod
     def of(page: domain.Page, query: BoardQuery) -> Leaderboard:
         """Convert the page that answers `query`."""
-        board, key = page.board, page.board.key
+        board, key, score_format = page.board, page.board.key, query.category.score_format
         return Leaderboard(
             query=query,
             board=board,
@@ -122,7 +123,7 @@ class Leaderboard:
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
-            entries=[LeaderboardEntry.of(entry, key) for entry in page.entries],
+            entries=[LeaderboardEntry.of(entry, key, score_format) for entry in page.entries],
             total_users=page.total_users,
             epoch=strawberry.ID(page.version.epoch),
             version=page.version.number,
@@ -138,7 +139,7 @@ class Leaderboard:
 class UserRank:
     id: strawberry.ID = strawberry.field(description="A stable identifier of this user's position on this board.")
     user: User = strawberry.field(description="The user whose position this is.")
-    score: int = strawberry.field(description="The user's score on this board; 0 if there is none.")
+    score: Score = strawberry.field(description="The user's score on this board; 0 if there is none.")
     rank: int | None = strawberry.field(
         description=(
             "The position on the board, starting at 1. Never shared: ties are broken by who reached the score "

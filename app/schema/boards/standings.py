@@ -7,7 +7,7 @@ import strawberry
 from app.domain.boards.board import Page
 from app.domain.boards.cursors import board_cursor
 from app.domain.boards.views import Position
-from app.domain.catalogue.catalogue import SortOrder
+from app.domain.catalogue.catalogue import Category
 from app.domain.ledger.scoring import sort_key
 from app.schema.boards.entries import LeaderboardEntry
 
@@ -45,13 +45,13 @@ class StandingConnection:
     total_count: int = strawberry.field(description="How many users are ranked on the whole board.")
 
     @staticmethod
-    def of(page: Page, order: SortOrder) -> StandingConnection:
-        """Convert a page of a board whose category sorts by `order`."""
+    def of(page: Page, category: Category) -> StandingConnection:
+        """Convert a page of a board of `category`."""
         key = page.board.key
-        nodes = [LeaderboardEntry.of(entry, key) for entry in page.entries]
+        nodes = [LeaderboardEntry.of(entry, key, category.score_format) for entry in page.entries]
         cursors = [
             board_cursor(
-                page.board, Position(sort_key(order, entry.score), entry.reached_at, entry.user.id)
+                page.board, Position(sort_key(category.sort_order, entry.score), entry.reached_at, entry.user.id)
             )
             for entry in page.entries
         ]  # fmt: skip
@@ -79,14 +79,18 @@ class FriendStanding:
     )
 
     @staticmethod
-    def all_of(page: Page) -> list[FriendStanding]:
-        """Convert a page of selected users."""
+    def all_of(page: Page, category: Category) -> list[FriendStanding]:
+        """Convert a page of selected users of a board of `category`."""
         standings: list[FriendStanding] = []
         first, key = 0, page.board.key
         for standing, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
                 first = standing
             standings.append(
-                FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
+                FriendStanding(
+                    rank=standing + 1,
+                    competition_rank=first + 1,
+                    entry=LeaderboardEntry.of(entry, key, category.score_format),
+                )
             )
         return standings

@@ -12,6 +12,7 @@ from app.domain.boards.board_query import BoardQuery
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.enums import UpdateKind
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(description="How one user's rank and score changed within the watched part of a board.")
@@ -23,10 +24,10 @@ class RankChange:
     new_rank: int | None = strawberry.field(
         description="The rank in this message. Null if the user is now outside the watched part."
     )
-    score: int = strawberry.field(
+    score: Score = strawberry.field(
         description="The score in this message, or the last known one if the user left the watched part."
     )
-    score_delta: int = strawberry.field(
+    score_delta: Score = strawberry.field(
         description="The change of the score since the previous message. 0 if it is not known."
     )
 
@@ -84,12 +85,12 @@ class UserUpdate:
         description="SNAPSHOT for the first message and after a new window begins, otherwise UPDATE."
     )
     user: User = strawberry.field(description="The user who is being watched.")
-    score: int = strawberry.field(description="The current score on this board; 0 if there is none.")
+    score: Score = strawberry.field(description="The current score on this board; 0 if there is none.")
     rank: int | None = strawberry.field(description="The current rank on this board. Null if the user has no score.")
     previous_rank: int | None = strawberry.field(
         description="The rank in the previous message. In a SNAPSHOT it equals `rank`. Null if the user had no score."
     )
-    score_delta: int = strawberry.field(
+    score_delta: Score = strawberry.field(
         description="The change of the score since the previous message; 0 in a SNAPSHOT."
     )
     overtaken_by: User | None = strawberry.field(

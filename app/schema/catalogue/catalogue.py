@@ -6,8 +6,29 @@ from typing import Annotated
 
 import strawberry
 
+from app.domain import scores
 from app.domain.catalogue import catalogue as domain
-from app.schema.enums import Operator, Period, SortOrder
+from app.schema.enums import Operator, Period, ScoreFormatKind, SortOrder
+from app.schema.scalars import Score
+
+
+@strawberry.type(
+    description=(
+        "How the scores of a category are written for people. The text does not depend on the language: thousands are "
+        "separated by commas, and the unit follows after a space."
+    )
+)
+class ScoreFormat:
+    kind: ScoreFormatKind = strawberry.field(description="What the whole number of a score counts.")
+    digits: int | None = strawberry.field(
+        description="How many of the digits are after the decimal point. Null unless `kind` is DECIMAL."
+    )
+    unit: str | None = strawberry.field(description="What follows the number, for example `m`. Null if there is none.")
+
+    @staticmethod
+    def of(score_format: scores.ScoreFormat) -> ScoreFormat:
+        """Convert a score format."""
+        return ScoreFormat(kind=score_format.kind, digits=score_format.digits or None, unit=score_format.unit)
 
 
 @strawberry.type(
@@ -22,7 +43,8 @@ class Category:
     description: str = strawberry.field(description="What this category is about, to show to users. May be empty.")
     sort_order: SortOrder = strawberry.field(description="Whether the highest or the lowest score is the best.")
     operator: Operator = strawberry.field(description="How the points of a completed action change the score.")
-    score_cap: int = strawberry.field(description="The highest score a user can have in this category.")
+    score_cap: Score = strawberry.field(description="The highest score a user can have in this category.")
+    score_format: ScoreFormat = strawberry.field(description="How scores of this category are written for people.")
     periods: list[Period] = strawberry.field(description="The periods for which this category has boards.")
     enabled: bool = strawberry.field(
         description="False if the actions of this category are switched off. Its boards can still be read."
@@ -38,6 +60,7 @@ class Category:
             sort_order=category.sort_order,
             operator=category.operator,
             score_cap=category.score_cap,
+            score_format=ScoreFormat.of(category.score_format),
             periods=[period for period in Period if period in category.periods],
             enabled=category.enabled,
         )
@@ -46,7 +69,7 @@ class Category:
 @strawberry.type(description="A difficulty of an action, and the points that it pays.")
 class Difficulty:
     name: str = strawberry.field(description="The name to pass as `difficulty`.")
-    points: int = strawberry.field(description="The points that the action pays at this difficulty.")
+    points: Score = strawberry.field(description="The points that the action pays at this difficulty.")
 
 
 @strawberry.type(
@@ -60,7 +83,7 @@ class Action:
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What a user has to do, to show to users. May be empty.")
     category: Category = strawberry.field(description="The category in which the points count.")
-    points: int = strawberry.field(description="The points that the action pays when no difficulty is given.")
+    points: Score = strawberry.field(description="The points that the action pays when no difficulty is given.")
     difficulties: list[Difficulty] = strawberry.field(
         description="The difficulties that can be chosen, and what each pays. Empty if the action has none."
     )

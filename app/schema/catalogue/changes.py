@@ -9,9 +9,22 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from app.domain.catalogue import changes as domain
-from app.schema.enums import CatalogueSubject, Operator, Period, SortOrder
+from app.schema.enums import CatalogueSubject, Operator, Period, ScoreFormatKind, SortOrder
+from app.schema.scalars import Score
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
+
+
+@strawberry.input(description="How the scores of a category are written for people.")
+class ScoreFormatInput:
+    kind: ScoreFormatKind = strawberry.field(description="What the whole number of a score counts.")
+    digits: int | None = strawberry.field(
+        default=None,
+        description="How many of the digits are after the decimal point, from 1 to 15. Required for DECIMAL only.",
+    )
+    unit: str | None = strawberry.field(
+        default=None, description="What follows the number: up to 12 characters. Null for nothing."
+    )
 
 
 @strawberry.input(
@@ -42,12 +55,15 @@ class SaveCategoryInput:
             "enabled, or once it has scores."
         ),
     )
-    score_cap: int | None = strawberry.field(
+    score_cap: Score | None = strawberry.field(
         default=UNSET,
         description=(
             "The highest score a user can have. It must not be lower than any existing score. Null means the "
             "default of the installation."
         ),
+    )
+    score_format: ScoreFormatInput | None = strawberry.field(
+        default=UNSET, description="How scores are written for people. It can be changed at any time."
     )
     periods: list[Period] | None = strawberry.field(
         default=UNSET, description="The periods for which there are boards. ALL_TIME is always included."
@@ -60,7 +76,7 @@ class SaveCategoryInput:
 @strawberry.input(description="A difficulty of an action, and the points that it pays.")
 class DifficultyInput:
     name: str = strawberry.field(description="The name that clients pass as `difficulty`.")
-    points: int = strawberry.field(description="The points that the action pays at this difficulty.")
+    points: Score = strawberry.field(description="The points that the action pays at this difficulty.")
 
 
 @strawberry.input(
@@ -78,7 +94,7 @@ class SaveActionInput:
     category: str | None = strawberry.field(
         default=UNSET, description="The `id` of the category in which the points count."
     )
-    points: int | None = strawberry.field(
+    points: Score | None = strawberry.field(
         default=UNSET,
         description="The points that the action pays when no difficulty is given. Required for a new action.",
     )

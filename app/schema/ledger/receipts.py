@@ -7,17 +7,18 @@ import strawberry
 from app.domain.ledger import receipts as domain
 from app.domain.users import Caller
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(description="The receipt of a successful submission: the points are committed to the database.")
 class ScoreAccepted:
     transaction_id: strawberry.ID = strawberry.field(description="The id of the transaction in the user's ledger.")
     user: User = strawberry.field(description="The user who received the points.")
-    previous_score: int = strawberry.field(
+    previous_score: Score = strawberry.field(
         description="The user's all-time score in the category before the submission."
     )
-    new_score: int = strawberry.field(description="The user's all-time score in the category after the submission.")
-    score_delta: int = strawberry.field(
+    new_score: Score = strawberry.field(description="The user's all-time score in the category after the submission.")
+    score_delta: Score = strawberry.field(
         description=(
             "The change of the all-time score: `newScore - previousScore`. Smaller than the action's points if "
             "the score reached its cap."

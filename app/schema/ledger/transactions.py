@@ -12,6 +12,7 @@ from app.domain.boards.cursors import ledger_cursor
 from app.domain.ledger.entries import LedgerEntry
 from app.schema.boards.standings import PageInfo
 from app.schema.enums import TransactionKind
+from app.schema.scalars import Score
 
 
 @strawberry.type(description="An entry in a user's ledger. Entries are never changed or removed.")
@@ -28,9 +29,9 @@ class Transaction:
     action_type: str | None = strawberry.field(
         description="The `id` of the completed action. Null if the entry is not about an action."
     )
-    points: int = strawberry.field(description="The points that were to be added, before the score cap was applied.")
-    delta: int = strawberry.field(description="The actual change of the all-time score in the category.")
-    score: int = strawberry.field(description="The all-time score in the category after this entry.")
+    points: Score = strawberry.field(description="The points that were to be added, before the score cap was applied.")
+    delta: Score = strawberry.field(description="The actual change of the all-time score in the category.")
+    score: Score = strawberry.field(description="The all-time score in the category after this entry.")
     actor_role: str = strawberry.field(
         description="The role of the caller who caused the entry, for example `player` or `moderator`."
     )

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from app.domain.rules import flags as domain
 from app.schema.enums import FlagStatus, Verdict
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
 
@@ -17,7 +18,7 @@ REASON = "The reason for the change, kept in the audit log: 1 to 500 characters.
 @strawberry.input(description="A correction of a user's score by a moderator.")
 class AdjustScoreInput:
     user_id: strawberry.ID = strawberry.field(description="The id of the user whose score changes.")
-    delta: int = strawberry.field(
+    delta: Score = strawberry.field(
         description=(
             "The points to add, or to subtract if negative; not 0. The resulting score is kept between 0 and the "
             "cap of the category."
@@ -45,7 +46,7 @@ class Flag:
         description="How the fraud rules judged the completion: paid but flagged, or held."
     )
     rules: list[str] = strawberry.field(description="The names of the fraud rules that were triggered.")
-    points: int = strawberry.field(description="The points that were paid, or would be paid if released.")
+    points: Score = strawberry.field(description="The points that were paid, or would be paid if released.")
     status: FlagStatus = strawberry.field(description="Whether the flag is open, or how a moderator decided.")
     created_at: datetime = strawberry.field(description="When the completion was submitted.")
     decided_at: datetime | None = strawberry.field(description="When a moderator decided. Null while the flag is open.")
@@ -80,7 +81,7 @@ class HeldScore:
         description="The `id` of the category in which the points count if released."
     )
     action_type: str | None = strawberry.field(description="The `id` of the completed action.")
-    points: int = strawberry.field(description="The points that are paid if the completion is released.")
+    points: Score = strawberry.field(description="The points that are paid if the completion is released.")
     status: FlagStatus = strawberry.field(description="Whether the review is open, or how the moderator decided.")
     held_at: datetime = strawberry.field(description="When the completion was submitted.")
     decided_at: datetime | None = strawberry.field(

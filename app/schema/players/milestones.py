@@ -11,6 +11,7 @@ from app.domain.players import milestones as domain
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import MilestoneKind
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(
@@ -23,7 +24,7 @@ class Milestone:
     user: User = strawberry.field(description="The user who reached the milestone.")
     category: Category = strawberry.field(description="The category in which it was reached.")
     kind: MilestoneKind = strawberry.field(description="The kind of achievement: a score or a rank.")
-    threshold: int | None = strawberry.field(description="The score that was reached. Null unless `kind` is SCORE.")
+    threshold: Score | None = strawberry.field(description="The score that was reached. Null unless `kind` is SCORE.")
     reached_at: datetime = strawberry.field(description="When the milestone was reached.")
 
     @staticmethod

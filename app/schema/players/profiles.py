@@ -10,13 +10,14 @@ from app.domain.catalogue.catalogue import Catalogue
 from app.domain.players import profiles as domain
 from app.schema.catalogue.catalogue import Category
 from app.schema.players.milestones import Milestone
+from app.schema.scalars import Score
 
 
 @strawberry.type(description="A user's results in one category.")
 class CategoryTotals:
     id: strawberry.ID = strawberry.field(description="A stable identifier of the user and the category.")
     category: Category = strawberry.field(description="The category of these results.")
-    score: int = strawberry.field(description="The user's all-time score in the category.")
+    score: Score = strawberry.field(description="The user's all-time score in the category.")
     actions: int = strawberry.field(description="How many completed actions were paid in this category.")
     average_points: float | None = strawberry.field(
         description="The average points per completed action. Null if there are none."
@@ -50,7 +51,7 @@ class CompletedAction:
         description="The name of the action to show to users. Null if it has been removed from the catalogue."
     )
     category: Category = strawberry.field(description="The category in which the points counted.")
-    points: int = strawberry.field(description="The points that the action was worth.")
+    points: Score = strawberry.field(description="The points that the action was worth.")
     completed_at: datetime = strawberry.field(description="When the action was completed.")
 
     @staticmethod

@@ -13,6 +13,7 @@ from app.domain.players import score_history as domain
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import Period, Step, Trend
 from app.schema.players.users import User
+from app.schema.scalars import Score
 
 
 @strawberry.type(
@@ -20,10 +21,10 @@ from app.schema.players.users import User
 )
 class ScorePoint:
     starts_at: datetime = strawberry.field(description="Start of the interval, in UTC.")
-    score: int = strawberry.field(
+    score: Score = strawberry.field(
         description="The all-time score at the end of the interval, or the current one if the interval has not ended."
     )
-    gained: int = strawberry.field(
+    gained: Score = strawberry.field(
         description="The change of the score within the interval. Negative if points were taken back."
     )
 
@@ -72,7 +73,7 @@ class RankPoint:
     competition_rank: int = strawberry.field(
         description="1 plus the number of users with a better score, so users with equal scores share it."
     )
-    score: int = strawberry.field(description="The user's score in the window.")
+    score: Score = strawberry.field(description="The user's score in the window.")
     total_users: int = strawberry.field(description="How many users were ranked on the board.")
 
 

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 from app.schema import errors
 from app.schema.catalogue.catalogue import Action
 from app.schema.ledger.receipts import ScoreAccepted
+from app.schema.scalars import Score
 
 
 @strawberry.input(description="The action for which a token is requested.")
@@ -38,7 +39,7 @@ class ActionTokenIssued:
     action_token: str = strawberry.field(
         description="An opaque string. Pass it to `submitScore` when the action is completed."
     )
-    score_value: int = strawberry.field(description="The points that the token pays.")
+    score_value: Score = strawberry.field(description="The points that the token pays.")
     issued_at: datetime = strawberry.field(
         description="When the token was issued. The minimum duration of the action counts from here."
     )

@@ -27,7 +27,7 @@ SEEN_SLOTS = 12
 SEEN_SLOT_SECONDS = 10
 """Redis keeps the newest transaction of each of the last 12 intervals of 10 seconds in which it was written to."""
 
-PACKED_ROW = Struct(">HBiQQ16s")
+PACKED_ROW = Struct(">HBqQQ16s")
 """A row as `put.lua` takes it: board, visible, sort key, revision, reached_at, user id."""
 
 ViewRequest = tuple[str, bytes | int, bytes | int | str]

@@ -24,7 +24,7 @@ class CatalogueService:
 
         Args:
             database: The database of the catalogue.
-            default_cap: The score cap of categories without a lower one.
+            default_cap: The score cap of categories without one of their own.
         """
         self._database = database
         self._default_cap = default_cap

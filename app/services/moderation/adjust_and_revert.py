@@ -12,8 +12,8 @@ from app.domain.ledger.corrections import REVERSIBLE, PriorTransaction, adjustme
 from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
 from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
-from app.domain.ledger.scoring import MAX_SCORE
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.scores import MAX_SCORE
 from app.models.statements.ledger.amendments import chain, find, has_request
 from app.models.statements.retention.archived_months import has_archived_transactions
 from app.services.catalogue.cache import CatalogueService
@@ -51,7 +51,7 @@ class Corrections:
             ServiceUnavailable: PostgreSQL does not answer.
         """
         if not 0 < abs(delta) <= MAX_SCORE:
-            raise BadUserInput("The adjustment must be a non-zero 32-bit integer.")
+            raise BadUserInput(f"`delta` must be a whole number from -{MAX_SCORE} to {MAX_SCORE}, and not 0.")
         assert moderator.id is not None
         request = ScoreRequest(
             user_id=user_id,

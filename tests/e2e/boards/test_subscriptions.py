@@ -12,6 +12,7 @@ from gql.transport.httpx import HTTPXAsyncTransport
 from gql.transport.websockets import WebsocketsTransport
 
 from app.config import Settings
+from app.domain.users import Role
 from app.services.auth.signing_keys import SigningKeys
 from tests.support.processes.service_instances import instance_of
 from tests.support.service import BOARD, Service, access_token, serving, settings_for
@@ -150,3 +151,35 @@ async def test_the_same_client_reads_over_http(service: Service):
     async with Client(transport=transport, fetch_schema_from_transport=True) as session:
         board = (await session.execute(gql(BOARD)))["leaderboard"]
     assert [entry["user"]["username"] for entry in board["entries"]] == ["alice"]
+
+
+SAVE_CATEGORY = """
+mutation ($input: SaveCategoryInput!) { saveCategory(input: $input) { scoreCap scoreFormat { unit } } }
+"""
+ADJUST = """
+mutation ($input: AdjustScoreInput!) { adjustScore(input: $input) { previousScore newScore scoreDelta user { id } } }
+"""
+ME = "{ me { user { id } } }"
+FORMATTED = 'query { leaderboard(category: "arcade") { entries { score formattedScore } } }'
+
+
+async def test_the_highest_scores_are_exact_in_live_updates(service: Service):
+    moderator, alice = service.player("moderator", Role.MODERATOR), service.player("alice")
+    category = {"id": "arcade", "scoreCap": 2**53 - 1, "scoreFormat": {"kind": "INTEGER", "unit": "pts"}, "reason": "t"}
+    saved = (await moderator.ask(SAVE_CATEGORY, input=category))["saveCategory"]
+    assert saved == {"scoreCap": 2**53 - 1, "scoreFormat": {"unit": "pts"}}
+    await alice.play()
+    user = (await alice.ask(ME))["me"]["user"]["id"]
+    async with watching(service, category="arcade") as watcher:
+        await watcher.next()
+        score = 0
+        for number, delta in enumerate((2**53 - 3, 1, -(2**53) + 3, 2**53 - 2)):
+            change = {"userId": user, "category": "arcade", "delta": delta, "idempotencyKey": str(number)}
+            receipt = (await moderator.ask(ADJUST, input=change | {"reason": "t"}))["adjustScore"]
+            previous, score = score, score + delta
+            assert (receipt["previousScore"], receipt["newScore"], receipt["scoreDelta"]) == (previous, score, delta)
+            update = await watcher.until([("alice", score)])
+            (moved,) = update["changes"]
+            assert (moved["score"], moved["scoreDelta"]) == (score, delta if number else 0)
+    (entry,) = (await service.anonymous.ask(FORMATTED))["leaderboard"]["entries"]
+    assert entry == {"score": 2**53 - 1, "formattedScore": "9,007,199,254,740,991 pts"}

@@ -19,6 +19,7 @@ from tests.support.boards.ledgers import award
 from tests.support.processes.cli_process import CHECKOUT, PROGRAM, environment, run
 from tests.support.processes.old_redis import old_redis
 from tests.support.service import BOARD, Player, Service, caller
+from tests.support.wait_until import until_answer
 
 COMMANDS = (
     "serve", "dev", "migrate", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema", "jobs list",
@@ -313,6 +314,39 @@ async def test_a_board_is_watched_as_plain_text(service: Service, settings: Sett
     assert ended.code == 0
     assert re.search(r"^ +1 +ada +50$", ended.out, re.MULTILINE), ended.out
     assert "1 players" in ended.out
+
+
+async def test_an_example_with_scores_of_ten_digits_is_applied_played_and_shown(service: Service, settings: Settings):
+    env = environment(settings, MAX_POINTS_PER_ACTION="1000000000")
+    file = CHECKOUT / "examples" / "catalogues" / "pinball.yaml"
+    applied = await run("catalogue", "apply", str(file), env=env)
+    assert applied.out.splitlines()[0] == "Created the category pinball"
+    query = '{ actions(category: "pinball") { id } }'
+    await until_answer(lambda: service.anonymous.post(query), lambda answer: "errors" not in answer.json())
+    played = await run(
+        "play",
+        "--category",
+        "pinball",
+        "--players",
+        "3",
+        "--rate",
+        "20",
+        "--seconds",
+        "1",
+        "--url",
+        service.url,
+        env=env,
+    )
+    assert played.code == 0, played.err
+    board = (await service.anonymous.ask(BOARD, category="pinball"))["leaderboard"]
+    best = f"{board['entries'][0]['score']:,} pts"
+    assert best in (await run("top", "--category", "pinball", env=env)).out
+    watched = await run("watch", "--category", "pinball", "--updates", "1", "--url", service.url, env=env)
+    assert best in watched.out
+    shown = await run("catalogue", "show", env=env)
+    assert "kind: INTEGER" in shown.out
+    assert "unit: pts" in shown.out
+    assert (await run("verify", env=env)).code == 0
 
 
 async def test_watching_an_unknown_category_is_refused_in_one_line(service: Service, settings: Settings):

@@ -182,7 +182,7 @@ async def test_bad_arguments_of_decisions_are_told(service: Service, moderator: 
         assert (await moderator.fails(query, id=str(uuid4())))["code"] == "BAD_USER_INPUT"
     nobody = {"userId": str(uuid4()), "delta": 5, "reason": "r", "idempotencyKey": "k"}
     assert (await moderator.fails(ADJUST, input=nobody))["code"] == "USER_NOT_FOUND"
-    for wrong in ({"delta": 0}, {"delta": -(2**31)}, {"reason": ""}, {"idempotencyKey": ""}, {"reason": "\u0000"}):
+    for wrong in ({"delta": 0}, {"delta": -(2**53)}, {"reason": ""}, {"idempotencyKey": ""}, {"reason": "\u0000"}):
         assert (await moderator.fails(ADJUST, input=nobody | wrong))["code"] == "BAD_USER_INPUT"
     missing = nobody | {"category": "nowhere"}
     assert (await moderator.fails(ADJUST, input=missing))["code"] == "CATEGORY_NOT_FOUND"

@@ -13,6 +13,7 @@ from app.config import Settings
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import BadUserInput, CategoryNotFound
+from app.domain.players.milestones import THRESHOLDS
 from app.domain.users import SubjectIds
 from app.services.archives.seed import CHUNK_SIZE, DEMO_NAMES, Seed, SeedingResult
 from app.wiring import App, open_app
@@ -39,6 +40,25 @@ async def test_every_invariant_holds_for_seeded_players(app: App):
     seeded = await seed(app, users=300, actions=900, days=40)
     assert (seeded.users, seeded.transactions) == (300, 900)
     assert await breaches(app) == []
+
+
+async def test_players_have_the_milestones_that_their_scores_have_passed(app: App):
+    await seed(app, users=20, actions=400, days=40)
+    missing = await rows(
+        app,
+        """
+        SELECT s.user_id, m.threshold FROM scores s JOIN unnest(CAST(:thresholds AS int[])) AS m(threshold)
+            ON s.score >= m.threshold
+        WHERE s.period = 'ALL_TIME'
+        EXCEPT SELECT user_id, threshold FROM milestones
+        """,
+        thresholds=list(THRESHOLDS),
+    )
+    assert missing == []
+    ((first,),) = await rows(app, "SELECT user_id FROM milestones WHERE threshold = 500 LIMIT 1")
+    reached = "SELECT reached_at FROM milestones WHERE user_id = :user AND threshold = 500"
+    passed = "SELECT min(created_at) FROM score_transactions WHERE user_id = :user AND score >= 500"
+    assert await rows(app, reached, user=first) == await rows(app, passed, user=first)
 
 
 async def test_players_of_today_are_on_every_open_board(app: App):

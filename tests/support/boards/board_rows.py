@@ -33,7 +33,7 @@ ROWS = text(
     """
     INSERT INTO scores (category_id, period, window_start, user_id, score, sort_key, reached_at, revision, hidden)
     SELECT :category, :period, :start, user_id, score, sort_key, reached_at, 1, hidden
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:scores AS int[]), CAST(:keys AS int[]),
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:scores AS bigint[]), CAST(:keys AS bigint[]),
                 CAST(:times AS timestamptz[]), CAST(:hidden AS boolean[]))
         AS r(user_id, score, sort_key, reached_at, hidden)
     """

@@ -13,7 +13,7 @@ from tests.unit.execution.differential import Pair
 from tests.unit.execution.library import BROKEN, Context, schema
 
 BOOK = """
-  __typename title year isbn genre price stock lent tags ratings notes label(prefix: "@")
+  __typename title year isbn genre price stock sold lent tags ratings notes label(prefix: "@")
   author { id name born nickname followed } sequel { title sequel { isbn sequel { isbn } } }
 """
 
@@ -28,6 +28,11 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("query ($n: Int! = 2) { catalogue(first: $n) { isbn } }", {"n": 4}),
     ('{ book(isbn: "1003") { title } missing: book(isbn: "x") { title } }', None),
     ('{ must(isbn: "x") { title } constant }', None),
+    ("{ echo(score: 9007199254740991) low: echo(score: -9007199254740991) }", None),
+    ("query ($s: Score! = 9007199254740991) { echo(score: $s) }", None),
+    ("query ($s: Score! = 2) { echo(score: $s) }", {"s": -(2**53) + 1}),
+    ("query ($s: Score! = 2) { echo(score: $s) }", {"s": 3.0}),
+    ("query ($w: Window!) { window(window: $w) }", {"w": {"sold": 2**53 - 1}}),
     ("{ __typename books(first: 1) { __typename author { __typename } } }", None),
     # fragments, merging, interfaces, unions
     (
@@ -129,7 +134,7 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ brokenStrict { title } }", None),
     ("{ brokenStrict { stock } }", None),
     ("{ brokenStrict { isbn } }", None),
-    ("{ brokenList { isbn title stock price genre tags author { name born } ratings sequel { title } } }", None),
+    ("{ brokenList { isbn title stock sold price genre tags author { name born } ratings sequel { title } } }", None),
     ("{ brokenList { __typename } }", None),
     ("{ brokenList { author { __typename } sequel { __typename author { __typename } } } }", None),
     ("{ brokenList { shelf(row: 1) title author { name followed } sequel { blurb title } } }", None),
@@ -152,7 +157,7 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("subscription { shelf(failAt: 1) { isbn } }", None),
     ("subscription { shelf(failAt: 0) { isbn } }", None),
     ("subscription { kinds { __typename ... on Book { isbn } ... on Film { director { name } } } }", None),
-    ("subscription { broken { title stock price genre author { name } } }", None),
+    ("subscription { broken { title stock sold price genre author { name } } }", None),
     ("subscription { broken { shelf(row: 1) title } }", None),
     ("subscription { handmade { isbn } }", None),
     ("subscription { refused { isbn } }", None),
@@ -169,6 +174,15 @@ REFUSED: list[tuple[str, dict[str, Any] | None]] = [
     ("query ($n: Int!) { books(first: $n) { title } }", {"n": None}),
     ("query ($n: Int!) { books(first: $n) { title } }", {"n": True}),
     ("query ($n: Int!) { books(first: $n) { title } }", {"n": 2**31}),
+    ("query ($s: Score!) { echo(score: $s) }", {"s": 2**53}),
+    ("query ($s: Score!) { echo(score: $s) }", {"s": 1.5}),
+    ("query ($s: Score!) { echo(score: $s) }", {"s": True}),
+    ("query ($s: Score!) { echo(score: $s) }", {"s": "1"}),
+    ("query ($s: Score!) { echo(score: $s) }", {"s": None}),
+    ("query ($w: Window!) { window(window: $w) }", {"w": {"sold": -(2**53)}}),
+    ("{ echo(score: 9007199254740992) }", None),
+    ("{ echo(score: 1.5) }", None),
+    ('{ echo(score: "1") }', None),
     ("query ($w: Window!) { window(window: $w) }", {"w": {"frist": 1}}),
     ("subscription ($n: Int!) { shelf(count: $n) { title } }", {"n": "x"}),
 ]
@@ -197,7 +211,7 @@ async def test_refusals_agree(query: str, variables: dict[str, Any] | None) -> N
 async def test_every_kind_of_broken_value_agrees() -> None:
     pair = Pair()
     query = """query ($kind: String!) { broken(kind: $kind) {
-        title stock price isbn genre tags ratings author { name born } sequel { title author { name } } } }"""
+        title stock sold price isbn genre tags ratings author { name born } sequel { title author { name } } } }"""
     for kind in BROKEN:
         await pair.agree(query, {"kind": kind})
         await pair.agree(query.replace("title stock", "blurb title stock"), {"kind": kind})
@@ -222,7 +236,7 @@ async def test_each_combination_of_conditions_has_its_own_plan() -> None:
 
 async def test_a_plan_too_heavy_to_keep_is_not_made_again_and_again() -> None:
     engine = Engine(schema, cache_bytes=10_000)
-    operation = Engine(schema).prepare("{ books { isbn title stock price lent genre tags } }")
+    operation = Engine(schema).prepare("{ books { isbn title stock sold price lent genre tags } }")
     for _ in range(4):
         await engine.execute(operation, None, Context())
     assert engine.executions.compiled == 1

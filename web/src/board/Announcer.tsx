@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import type { BoardFragment } from '../generated/graphql'
-import { numberOf } from '../format/number'
+import { scoreText } from '../format/score'
 
 /** The shortest time between two announcements, in milliseconds. */
 const QUIET = 15_000
@@ -25,7 +25,9 @@ export function Announcer({ board, youId }: Props) {
   // The sentence is made when it is said: a score that changes meanwhile neither puts it off nor makes it wrong.
   const sentence = useRef('')
   useEffect(() => {
-    const first = leader === undefined ? '' : `${leader.user.username} leads with ${numberOf(leader.score)} points.`
+    const format = board.category.scoreFormat
+    const noun = format.kind === 'INTEGER' && !format.unit ? ' points' : ''
+    const first = leader === undefined ? '' : `${leader.user.username} leads with ${scoreText(format, leader.score)}${noun}.`
     sentence.current = you === undefined ? first : `${first} You are number ${you.rank}.`
   })
 

@@ -35,6 +35,7 @@ export function Board({ board, caption, youId, isBehind }: Props) {
             place={place}
             share={isRising ? least / Math.max(1, entry.score) : entry.score / most}
             isYou={entry.user.id === youId}
+            format={board.category.scoreFormat}
           />
         ))}
       </tbody>

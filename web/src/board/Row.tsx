@@ -1,6 +1,6 @@
 import { useRef } from 'react'
 import type { EntryFragment } from '../generated/graphql'
-import { numberOf, signedOf } from '../format/number'
+import { changeText, type Format, scoreText } from '../format/score'
 import { Avatar } from './Avatar'
 import styles from './Row.module.css'
 import { useGlide } from './useGlide'
@@ -13,10 +13,11 @@ interface Props {
   /** Of the score of the leader, 0 to 1. */
   share: number
   isYou: boolean
+  format: Format
 }
 
 /** One line of the board. The explicit roles keep the table a table although CSS lays it out as a grid. */
-export function Row({ entry, place, share, isYou }: Props) {
+export function Row({ entry, place, share, isYou, format }: Props) {
   const row = useRef<HTMLTableRowElement>(null)
   useGlide(row, place)
   const { serial, places, gain } = useMovement(entry.rank, entry.score)
@@ -54,10 +55,10 @@ export function Row({ entry, place, share, isYou }: Props) {
       <td role="cell" className={styles.score}>
         {gain !== 0 && (
           <span key={serial} className={styles.gain}>
-            {signedOf(gain)}
+            {changeText(format, gain)}
           </span>
         )}{' '}
-        <span className={styles.points}>{numberOf(score)}</span>
+        <span className={styles.points}>{scoreText(format, score)}</span>
       </td>
       <td role="presentation" aria-hidden="true" className={styles.decoration}>
         <span className={styles.bar} style={{ transform: `translateX(${(share - 1) * 100}%)` }} />

@@ -29,7 +29,8 @@ export function PlayPanel({ category }: { category: string }) {
   }
 
   const actions = (data?.actions ?? []).filter((action) => action.enabled)
-  if (actions.length === 0) return null
+  const format = actions[0]?.category.scoreFormat
+  if (format === undefined) return null
   return (
     <section className="card" aria-labelledby="play">
       <h2 id="play">Play an action</h2>
@@ -42,7 +43,7 @@ export function PlayPanel({ category }: { category: string }) {
           <ActionCard key={action.id} action={action} isDisabled={isBusy} onPlay={play} />
         ))}
       </ul>
-      <Steps progress={progress} />
+      <Steps progress={progress} format={format} />
     </section>
   )
 }

@@ -1,5 +1,5 @@
 import { Notice, ProblemText, Wait } from '../page/Notice'
-import { numberOf } from '../format/number'
+import { changeText, type Format, scoreText } from '../format/score'
 import type { Progress } from './playAction'
 import styles from './Steps.module.css'
 
@@ -13,7 +13,7 @@ function rankText({ before, rank }: { before: number | null; rank: number | null
 }
 
 /** How far the action that was played last has come. */
-export function Steps({ progress }: { progress: Progress | null }) {
+export function Steps({ progress, format }: { progress: Progress | null; format: Format }) {
   if (progress === null) return null
   if (progress.step === 'failed') {
     return (
@@ -47,7 +47,7 @@ export function Steps({ progress }: { progress: Progress | null }) {
       <p className={styles.outcome} role="status">
         {progress.step === 'paid' && (
           <>
-            <strong>+{numberOf(progress.gain)}</strong> makes {numberOf(progress.score)} for all time.{rankText(progress)}
+            <strong>{changeText(format, progress.gain)}</strong> makes {scoreText(format, progress.score)} for all time.{rankText(progress)}
           </>
         )}
       </p>

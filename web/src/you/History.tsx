@@ -1,7 +1,7 @@
 import { useQuery } from '@apollo/client/react'
 import { useMemo } from 'react'
 import { ReadHistoryDocument } from '../generated/graphql'
-import { numberOf } from '../format/number'
+import { changeText, type Format } from '../format/score'
 import styles from './History.module.css'
 import { Sparkline } from './Sparkline'
 
@@ -11,12 +11,13 @@ const DAY = 86_400_000
 interface Props {
   userId: string
   category: string
+  format: Format
   /** The all-time score now, if it is at hand: the end of the line moves with it. */
   score: number | null
 }
 
 /** How the score came about over the last fortnight. Without an answer there is simply no picture. */
-export function History({ userId, category, score }: Props) {
+export function History({ userId, category, format, score }: Props) {
   const stretch = useMemo(() => {
     const now = Date.now()
     return { from: new Date(now - (DAYS - 1) * DAY).toISOString(), to: new Date(now + 1000).toISOString() }
@@ -33,7 +34,7 @@ export function History({ userId, category, score }: Props) {
       <Sparkline values={scores} />
       <figcaption>
         <span>Last {DAYS} days, all time points</span>
-        <strong>{gained >= 0 ? `+${numberOf(gained)}` : numberOf(gained)}</strong>
+        <strong>{changeText(format, gained)}</strong>
       </figcaption>
     </figure>
   )

@@ -4,6 +4,7 @@ import type { Period } from '../generated/graphql'
 import { useFeed } from '../live/useFeed'
 import { aroundView } from '../live/view'
 import { numberOf } from '../format/number'
+import { scoreText } from '../format/score'
 import { History } from './History'
 import { useOvertaking } from './useOvertaking'
 import styles from './You.module.css'
@@ -37,7 +38,7 @@ export function You({ userId, category, period }: Props) {
             </div>
             <div>
               <dt>Points</dt>
-              <dd>{numberOf(own.score)}</dd>
+              <dd>{scoreText(board.category.scoreFormat, own.score)}</dd>
             </div>
             <div>
               <dt>Ahead of</dt>
@@ -50,7 +51,7 @@ export function You({ userId, category, period }: Props) {
           <div className={`${styles.around} narrow`}>
             <Board key={board.id} board={board} caption="You and your neighbours" youId={userId} isBehind={isBehind} />
           </div>
-          <History userId={userId} category={category} score={period === 'ALL_TIME' ? own.score : null} />
+          <History userId={userId} category={category} format={board.category.scoreFormat} score={period === 'ALL_TIME' ? own.score : null} />
         </>
       )}
     </section>

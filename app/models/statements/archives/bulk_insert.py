@@ -1,4 +1,4 @@
-"""Bulk insertion of new users: users and transactions by COPY, scores computed from the transactions by PostgreSQL."""
+"""Bulk insertion of new users: by COPY, with the scores computed from the transactions by PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.catalogue.catalogue import Category
+from app.domain.catalogue.catalogue import Category, SortOrder
 from app.domain.ledger.scoring import sort_key
 from app.domain.ledger.transactions import Transaction
+from app.domain.players.milestones import MilestoneKind, thresholds_reached
 from app.domain.users import Profile
 
 STATEMENT_TIMEOUT = 120.0
@@ -24,6 +25,8 @@ TRANSACTION_COLUMNS = (
     "id", "user_id", "seq", "category_id", "action_id", "kind", "points", "delta", "score", "actor_id", "actor_role",
     "created_at", "previous_hash", "hash",
 )  # fmt: skip
+
+MILESTONE_COLUMNS = ("user_id", "category_id", "kind", "threshold", "reached_at")
 
 HAS_USERS = text("SELECT EXISTS (SELECT FROM users)")
 
@@ -52,7 +55,9 @@ async def has_users(connection: AsyncConnection) -> bool:
 
 
 async def insert_users(connection: AsyncConnection, category: Category, users: Sequence[UserWithTransactions]) -> int:
-    """Insert new users with their transactions and scores, within the transaction of `connection`.
+    """Insert new users with their transactions, scores and milestones, within the transaction of `connection`.
+
+    Milestones of ranks are awarded by the job that repairs them.
 
     Args:
         connection: A connection in a transaction.
@@ -75,6 +80,10 @@ async def insert_users(connection: AsyncConnection, category: Category, users: S
     await driver.copy_records_to_table(
         "score_transactions", records=_transaction_rows(users), columns=TRANSACTION_COLUMNS, timeout=STATEMENT_TIMEOUT
     )
+    if category.sort_order is SortOrder.HIGH_FIRST:
+        await driver.copy_records_to_table(
+            "milestones", records=_milestone_rows(users), columns=MILESTONE_COLUMNS, timeout=STATEMENT_TIMEOUT
+        )
     tag: str = await driver.execute(
         INSERT_SCORES,
         [profile.id for profile, _ in users],
@@ -99,3 +108,10 @@ def _transaction_rows(users: Sequence[UserWithTransactions]) -> Iterator[tuple[A
                 entry.delta, entry.score, entry.actor.id, entry.actor.role, entry.created_at,
                 entry.previous_hash, entry.hash,
             )  # fmt: skip
+
+
+def _milestone_rows(users: Sequence[UserWithTransactions]) -> Iterator[tuple[Any, ...]]:
+    for profile, chain in users:
+        for entry in chain:
+            for threshold in thresholds_reached(entry):
+                yield profile.id, entry.category_id, MilestoneKind.SCORE.value, threshold, entry.created_at

@@ -21,6 +21,7 @@ _COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {
         "sortOrder": "sort_order",
         "operator": "operator",
         "scoreCap": "score_cap",
+        "scoreFormat": "score_format",
         "periods": "periods",
         "enabled": "enabled",
     },
@@ -39,7 +40,7 @@ _COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {
     },
 }
 _TABLES = {CatalogueSubject.CATEGORY: "categories", CatalogueSubject.ACTION: "actions"}
-_CASTS = {"difficulties": "jsonb", "periods": "varchar[]"}
+_CASTS = {"difficulties": "jsonb", "periods": "varchar[]", "scoreFormat": "jsonb"}
 
 SELECT_HIGHEST_SCORE = text("SELECT max(score) FROM scores WHERE category_id = :category AND period = 'ALL_TIME'")
 
@@ -94,8 +95,8 @@ async def write_document(connection: AsyncConnection, subject: CatalogueSubject,
         f"ON CONFLICT (id) DO UPDATE SET {updates}"
     )
     parameters = dict(document)
-    if "difficulties" in parameters:
-        parameters["difficulties"] = json.dumps(parameters["difficulties"])
+    for name in parameters.keys() & {name for name, type_ in _CASTS.items() if type_ == "jsonb"}:
+        parameters[name] = json.dumps(parameters[name])
     await connection.execute(text(statement), parameters)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Action, Catalogue, Category, Operator, SortOrder
+from app.domain.scores import ScoreFormat
 from app.models.tables.catalogue import Action as ActionRow
 from app.models.tables.catalogue import Category as CategoryRow
 
@@ -16,8 +17,8 @@ SELECT_CATEGORIES = select(CategoryRow.__table__).order_by(CategoryRow.id)
 SELECT_ACTIONS = select(ActionRow.__table__).order_by(ActionRow.id)
 
 
-async def read_catalogue(connection: AsyncConnection, max_score_cap: int) -> Catalogue:
-    """Return the catalogue; no category has a score cap above `max_score_cap`."""
+async def read_catalogue(connection: AsyncConnection, default_score_cap: int) -> Catalogue:
+    """Return the catalogue. Categories without a score cap of their own have the default."""
     categories = (await connection.execute(SELECT_CATEGORIES)).all()
     actions = (await connection.execute(SELECT_ACTIONS)).all()
     return Catalogue(
@@ -26,11 +27,12 @@ async def read_catalogue(connection: AsyncConnection, max_score_cap: int) -> Cat
                 id=row.id,
                 name=row.name,
                 description=row.description,
-                score_cap=min(row.score_cap or max_score_cap, max_score_cap),
+                score_cap=row.score_cap or default_score_cap,
                 sort_order=SortOrder(row.sort_order),
                 operator=Operator(row.operator),
                 periods=frozenset(Period(period) for period in row.periods) | {Period.ALL_TIME},
                 enabled=row.enabled,
+                score_format=ScoreFormat.of_document(row.score_format),
             )
             for row in categories
         ],

@@ -59,8 +59,9 @@ STORE_POSTINGS = text(
         )
         SELECT * FROM unnest(
             (SELECT CAST(:id AS uuid[])), CAST(:user_id AS uuid[]), CAST(:seq AS bigint[]),
-            CAST(:category_id AS text[]), CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS int[]),
-            CAST(:delta AS int[]), CAST(:score AS int[]), CAST(:token_hash AS bytea[]), CAST(:request_key AS text[]),
+            CAST(:category_id AS text[]), CAST(:action_id AS text[]), CAST(:kind AS text[]), CAST(:points AS bigint[]),
+            CAST(:delta AS bigint[]), CAST(:score AS bigint[]), CAST(:token_hash AS bytea[]),
+            CAST(:request_key AS text[]),
             CAST(:request_hash AS bytea[]), CAST(:actor_id AS uuid[]), CAST(:actor_role AS text[]),
             CAST(:address_commitment AS text[]), CAST(:user_agent_commitment AS text[]),
             CAST(:reason_commitment AS text[]), CAST(:created_at AS timestamptz[]), CAST(:previous_hash AS bytea[]),
@@ -86,7 +87,7 @@ STORE_POSTINGS = text(
         SELECT * FROM unnest(
             (SELECT CAST(:s_category AS text[])), CAST(:s_period AS text[]), CAST(:s_start AS date[]),
             CAST(:s_user AS uuid[]),
-            CAST(:s_score AS int[]), CAST(:s_sort_key AS int[]), CAST(:s_reached_at AS timestamptz[]),
+            CAST(:s_score AS bigint[]), CAST(:s_sort_key AS bigint[]), CAST(:s_reached_at AS timestamptz[]),
             CAST(:s_revision AS bigint[]), CAST(:s_hidden AS boolean[])
         )
         ON CONFLICT (user_id, category_id, period, window_start) DO UPDATE SET

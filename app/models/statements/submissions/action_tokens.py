@@ -17,8 +17,9 @@ INSERT_TOKENS = text(
     """
     WITH requested AS (
         SELECT * FROM unnest(
-            (SELECT CAST(:hashes AS bytea[])), CAST(:users AS uuid[]), CAST(:actions AS text[]), CAST(:points AS int[]),
-            CAST(:issued AS timestamptz[]), CAST(:expires AS timestamptz[]), CAST(:attributes AS jsonb[])
+            (SELECT CAST(:hashes AS bytea[])), CAST(:users AS uuid[]), CAST(:actions AS text[]),
+            CAST(:points AS bigint[]), CAST(:issued AS timestamptz[]), CAST(:expires AS timestamptz[]),
+            CAST(:attributes AS jsonb[])
         ) AS w(token_hash, user_id, action_id, points, issued_at, expires_at, attributes)
     ), inserted AS (
         INSERT INTO action_tokens (token_hash, user_id, action_id, points, issued_at, expires_at, attributes)

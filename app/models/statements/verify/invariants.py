@@ -148,8 +148,8 @@ ROWS = Invariant(
         JOIN categories c ON c.id = s.category_id
         JOIN users u ON u.id = s.user_id
         CROSS JOIN LATERAL (VALUES
-            (s.score < 0 OR s.score > least(coalesce(c.score_cap, :cap), :cap),
-                format('the score %s is not between 0 and %s', s.score, least(coalesce(c.score_cap, :cap), :cap))),
+            (s.score < 0 OR s.score > coalesce(c.score_cap, :cap),
+                format('the score %s is not between 0 and %s', s.score, coalesce(c.score_cap, :cap))),
             (s.sort_key <> CASE c.sort_order WHEN 'HIGH_FIRST' THEN -s.score ELSE s.score END,
                 format('the score %s has the wrong sort key %s', s.score, s.sort_key)),
             (s.revision < 1, format('the revision is %s, but must be at least 1', s.revision)),

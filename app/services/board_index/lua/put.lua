@@ -16,7 +16,7 @@
 -- ARGV[8] n            number of boards, then n times: window, seconds after which the board leaves Redis (0: never),
 --                      1 if the window is closed. Of a closed board that is not here whole nothing is stored: nobody
 --                      loads it any more, and a part of it would pass for the whole
--- then rows            one string, which is cheaper to send than as many arguments: per row, in 39 bytes, its board
+-- then rows            one string, which is cheaper to send than as many arguments: per row, in 43 bytes, its board
 --                      (1..n), visible (0 or 1), sort key, revision, reached_at (8 bytes) and user id (16 bytes)
 --
 -- Returns false when the copies cannot be trusted (copy.lua), after which nobody reads them before they are loaded
@@ -45,8 +45,8 @@ for b = 1, n do
 end
 
 local ranks, rows = {}, ARGV[9 + 3 * n]
-for at = 1, #rows, 39 do
-  local b, visible, sort_key, revision, reached, user = struct.unpack('>I2Bi4I8c8c16', rows, at)
+for at = 1, #rows, 43 do
+  local b, visible, sort_key, revision, reached, user = struct.unpack('>I2Bi8I8c8c16', rows, at)
   visible = visible == 1
   local zset, members = KEYS[3 * b - 1], KEYS[3 * b]
   local known = redis.call('HGET', members, user)

@@ -21,6 +21,7 @@ from app.domain.boards.cursors import (
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Position
 from app.domain.errors import BadUserInput
+from app.domain.scores import MAX_SCORE
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BOARD = board_of("global", Period.DAILY, NOW)
@@ -29,7 +30,7 @@ CURSOR = board_cursor(BOARD, POSITION)
 
 positions = st.builds(
     Position,
-    st.integers(-(2**31) + 1, 2**31 - 1),
+    st.integers(-MAX_SCORE, MAX_SCORE),
     st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.uuids(),
 )

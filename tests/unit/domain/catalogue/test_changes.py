@@ -7,7 +7,7 @@ import pytest
 from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change, check_reason
 from app.domain.errors import BadUserInput
 
-LIMITS = CatalogueLimits(score_cap=1_000_000, points=100, token_seconds=300)
+LIMITS = CatalogueLimits(points=100, token_seconds=300)
 NEW_CATEGORY = {"id": "races", "name": "Races"}
 NEW_ACTION = {"id": "WIN_RACE", "name": "Win a race", "points": 100}
 
@@ -20,6 +20,7 @@ def test_a_new_category_takes_the_defaults_for_what_is_left_out():
         "sortOrder": "HIGH_FIRST",
         "operator": "SUM",
         "scoreCap": None,
+        "scoreFormat": {"kind": "INTEGER", "digits": None, "unit": None},
         "periods": ["ALL_TIME", "DAILY", "WEEKLY", "MONTHLY"],
         "enabled": True,
     }
@@ -62,7 +63,7 @@ def test_the_all_time_board_is_always_kept_and_periods_are_put_in_order():
         {"sortOrder": None},
         {"operator": "sum"},
         {"scoreCap": 0},
-        {"scoreCap": 1_000_001},
+        {"scoreCap": 2**53},
         {"scoreCap": True},
         {"scoreCap": "50"},
         {"periods": ["HOURLY"]},

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.ledger.transactions import Actor, Kind, Transaction
+from app.domain.scores import MAX_SCORE
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ENTRY = Transaction(
@@ -20,7 +21,7 @@ ENTRY = Transaction(
 )  # fmt: skip
 
 texts = st.none() | st.text(st.characters(exclude_categories=["Cs"]))
-numbers = st.integers(-(2**31), 2**31 - 1)
+numbers = st.integers(-MAX_SCORE, MAX_SCORE)
 hashes = st.none() | st.binary(max_size=32)
 transactions = st.builds(
     Transaction,

@@ -8,7 +8,7 @@ from strawberry.extensions import SchemaExtension
 from app.execution import Engine, RequestError
 from app.execution.limits.limits import DocumentLimits
 from app.execution.lru_cache import LRUCache
-from tests.unit.execution.library import Query, schema
+from tests.unit.execution.library import CONFIG, Query, schema
 
 
 @strawberry.interface
@@ -106,7 +106,7 @@ def test_a_wrong_operation_name_is_bad_input(engine: Engine, query: str, name: s
 
 
 def test_a_kind_of_operation_the_schema_lacks_is_refused() -> None:
-    engine = Engine(strawberry.Schema(Query))
+    engine = Engine(strawberry.Schema(Query, config=CONFIG))
     error = refusal(engine, "mutation { lend }")
     assert error.message == "The mutation operation is not supported by the schema."
     assert error.extensions == {"code": "GRAPHQL_VALIDATION_FAILED"}
@@ -131,7 +131,7 @@ def test_a_flood_of_bad_documents_does_not_push_out_the_good() -> None:
 
 def test_a_schema_with_extensions_is_refused_as_they_would_not_run() -> None:
     with pytest.raises(ValueError, match="extensions"):
-        Engine(strawberry.Schema(Query, extensions=[SchemaExtension]))
+        Engine(strawberry.Schema(Query, extensions=[SchemaExtension], config=CONFIG))
 
 
 @pytest.mark.parametrize(

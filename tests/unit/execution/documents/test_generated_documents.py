@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from graphql import StringValueNode, ValueNode
+from graphql import IntValueNode, StringValueNode, ValueNode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import mutations, queries
@@ -21,6 +21,7 @@ def text(value: str) -> ValueNode:
 
 SCALARS = {
     "DateTime": st.sampled_from(["2020-01-01T00:00:00Z", "soon"]).map(text),
+    "Score": st.integers(-(2**53), 2**53).map(lambda number: IntValueNode(value=str(number))),
     "JSON": st.sampled_from(["x", ""]).map(text),
 }
 

@@ -56,9 +56,23 @@ def test_a_required_integer_refuses(engine: Engine, value: Any) -> None:
         key(engine, "query Q($n: Int!) { echo(number: $n) }", {"n": value})
 
 
+@pytest.mark.parametrize("value", [None, True, 2**53, -(2**53), "1", 1.5, [[1]]])
+def test_a_required_score_refuses(engine: Engine, value: Any) -> None:
+    with pytest.raises(RequestError, match=r"\$s"):
+        key(engine, "query Q($s: Score!) { echo(score: $s) }", {"s": value})
+
+
 @pytest.mark.parametrize(
     ("type_", "given", "coerced"),
-    [("Int", 7.0, 7), ("Float", 7, 7.0), ("ID", 7, "7"), ("[Int]", 7, [7]), ("Genre", None, None)],
+    [
+        ("Int", 7.0, 7),
+        ("Score", 7.0, 7),
+        ("Score", 2**53 - 1, 2**53 - 1),
+        ("Float", 7, 7.0),
+        ("ID", 7, "7"),
+        ("[Int]", 7, [7]),
+        ("Genre", None, None),
+    ],
 )
 def test_values_that_need_conversion_are_converted(engine: Engine, type_: str, given: Any, coerced: Any) -> None:
     operation = engine.prepare(f"query Q($v: {type_}) {{ scribble(blob: {{v: $v}}) }}")

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.scalars import JSON
 
+from app.schema.scalars import Score
 from tests.unit.execution.library.types import (
     AUTHORS,
     BOOKS,
@@ -71,8 +72,9 @@ class Query:
         words: list[str] | None = None,
         maybe: str | None = strawberry.UNSET,
         blob: JSON | None = None,
+        score: Score = 1,
     ) -> str:
-        return repr((text, number, ratio, at, genre, words, maybe, blob))
+        return repr((text, number, ratio, at, genre, words, maybe, blob, score))
 
     @strawberry.field
     def broken(self, kind: str) -> Book | None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import strawberry
+from strawberry.schema.config import StrawberryConfig
 
+from app.schema.scalars import SCORE, Score
 from tests.unit.execution.library.query import Query
 from tests.unit.execution.library.types import (
     AUTHORS,
@@ -111,10 +113,13 @@ class Subscription:
         raise Missing("stream")
 
 
+CONFIG = StrawberryConfig(scalar_map={Score: SCORE})
+
 schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
     types=[Book, Film, NotFound, Forbidden],
     exception_handlers=[MissingHandler(), BannedHandler()],
+    config=CONFIG,
 )

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import strawberry
 from strawberry.scalars import JSON
 
+from app.schema.scalars import Score
+
 
 @dataclass
 class Context:
@@ -65,6 +67,7 @@ class Book(Work):
     genre: Genre
     price: float
     stock: int
+    sold: Score
     lent: bool
     tags: list[str]
     author: Author
@@ -156,6 +159,7 @@ class BannedHandler(strawberry.ExceptionHandler[Banned, Forbidden]):
 class Window:
     first: int = 3
     after: strawberry.ID | None = None
+    sold: Score | None = None
     genres: list[Genre] = strawberry.field(default_factory=lambda: [Genre.NOVEL])
 
 
@@ -186,6 +190,7 @@ def book(number: int, **more: Any) -> Book:
         "genre": Genre.ESSAY if number % 2 else Genre.NOVEL,
         "price": number + 0.5,
         "stock": number,
+        "sold": 2**53 - 1 - number,
         "lent": number % 2 == 0,
         "tags": ["a", "b"][: number % 3],
         "author": AUTHORS[number % 2],

@@ -1,0 +1,79 @@
+"""The columns of scores become `bigint` while the service writes them, and become `integer` again."""
+
+from __future__ import annotations
+
+import asyncio
+
+import alembic.util
+import pytest
+
+from app.models import migrate
+from tests.support.background_jobs import ask
+from tests.support.boards.ledgers import breaches
+from tests.support.service import caller, opened, settings_for
+from tests.support.stores import Databases
+
+BEFORE = "0006_username_skeletons"
+TYPES = """
+    SELECT string_agg(DISTINCT data_type, ' ') FROM information_schema.columns
+    WHERE table_name IN ('scores', 'score_transactions') AND column_name IN ('score', 'sort_key', 'points', 'delta')
+"""
+LEFT = "SELECT count(*) FROM pg_class WHERE relname LIKE 'new\\_%'"
+
+
+async def test_players_go_on_while_the_columns_change(databases: Databases, redis_url: str):
+    url = await databases.create()
+    async with opened(settings_for(url, redis_url)) as app:
+        accepted = 0
+        done = asyncio.Event()
+
+        async def play() -> None:
+            nonlocal accepted
+            who = caller()
+            while not done.is_set():
+                await app.submit_score(who, (await app.issue_token(who, "COMPLETE_LEVEL")).token)
+                accepted += 1
+
+        await asyncio.to_thread(migrate.downgrade, url, BEFORE)
+        assert await ask(url, TYPES) == "integer"
+        players = [asyncio.create_task(play()) for _ in range(8)]
+        for _ in range(2):
+            await asyncio.to_thread(migrate.upgrade, url)
+            assert await ask(url, TYPES) == "bigint"
+            await asyncio.to_thread(migrate.downgrade, url, BEFORE)
+        await asyncio.to_thread(migrate.upgrade, url)
+        done.set()
+        await asyncio.gather(*players)
+        assert accepted > 0
+        assert await ask(url, "SELECT count(*) FROM score_transactions") == accepted
+        assert await breaches(app) == []
+    assert await ask(url, LEFT) == 0
+    await databases.drop(url)
+
+
+async def test_a_change_of_types_that_was_interrupted_is_completed(databases: Databases, redis_url: str):
+    url = await databases.create()
+    async with opened(settings_for(url, redis_url)) as app:
+        who = caller()
+        await app.submit_score(who, (await app.issue_token(who, "COMPLETE_LEVEL")).token)
+        await asyncio.to_thread(migrate.downgrade, url, BEFORE)
+        await ask(url, "ALTER TABLE scores ADD COLUMN new_score bigint")
+        await ask(url, "CREATE INDEX new_ix_scores_board_order ON scores (new_score)")
+        index = "'new_ix_scores_board_order'::regclass"
+        await ask(url, f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = {index}")  # noqa: S608
+        await asyncio.to_thread(migrate.upgrade, url)
+        assert await ask(url, TYPES) == "bigint"
+        assert await ask(url, LEFT) == 0
+        index = await ask(url, "SELECT pg_get_indexdef('ix_scores_board_order'::regclass)")
+        assert str(index).endswith("(category_id, period, window_start, hidden, sort_key, reached_at, user_id)")
+        assert await breaches(app) == []
+    await databases.drop(url)
+
+
+async def test_a_score_that_the_older_version_cannot_store_is_not_lost(databases: Databases):
+    url = await databases.create()
+    await ask(url, "UPDATE actions SET points = 2147483648 WHERE id = 'COMPLETE_LEVEL'")
+    with pytest.raises(alembic.util.CommandError, match="the table actions has scores above 2147483647"):
+        await asyncio.to_thread(migrate.downgrade, url, BEFORE)
+    assert await ask(url, TYPES) == "bigint"
+    await databases.drop(url)
