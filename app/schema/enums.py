@@ -11,7 +11,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.domain.boards.board import Source, UpdateKind
 from app.domain.boards.periods import Period
-from app.domain.catalogue.catalogue import Operator, SortOrder
+from app.domain.catalogue.catalogue import ActionKind, Operator, SortOrder
 from app.domain.catalogue.changes import CatalogueSubject
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.transactions import Kind as TransactionKind
@@ -59,6 +59,17 @@ _publish(
         Operator.SUM: "The points are added to the score.",
         Operator.BEST: "The points replace the score if they are better.",
         Operator.LATEST: "The points replace the score in any case.",
+    },
+)
+_publish(
+    ActionKind,
+    "Who decides what a completion of an action is worth.",
+    {
+        ActionKind.FIXED: "The catalogue: the action pays its `points`, or those of a difficulty.",
+        ActionKind.STATED: (
+            "The game: its back end or its verifier states a value for each completion, for example a time or a high "
+            "score. Players never do."
+        ),
     },
 )
 _publish(
@@ -127,6 +138,7 @@ _publish(
         TransactionKind.REVERSAL: "A moderator reversed another transaction.",
         TransactionKind.HIDING: "A moderator hid the user from all boards.",
         TransactionKind.UNHIDING: "A moderator made the user visible on the boards again.",
+        TransactionKind.METADATA_REMOVAL: "A moderator removed the metadata of the user's entries in the category.",
         TransactionKind.OPENING: "The user's score was imported from another system.",
         TransactionKind.DELETION: "A moderator deleted the user.",
     },
@@ -159,6 +171,7 @@ _publish(
         ErrorCode.ACTION_TOKEN_USED: "The action token was submitted before and has paid already.",
         ErrorCode.ACTION_TOKEN_NOT_YOURS: "The action token was issued to another user.",
         ErrorCode.INVALID_ACTION: "The action or difficulty does not exist, or the action is switched off.",
+        ErrorCode.SERVER_ONLY_ACTION: "Only the game's back end can report the action, by `recordAction`.",
         ErrorCode.ALREADY_COMPLETED: "The action pays only once per user, and this user has completed it before.",
         ErrorCode.COOLDOWN_ACTIVE: "The user completed the action too recently. Wait `retryAfter` seconds.",
         ErrorCode.DAILY_LIMIT_REACHED: "The daily limit of the action is reached. Wait `retryAfter` seconds.",
@@ -216,6 +229,7 @@ _publish(
 )
 
 __all__ = [
+    "ActionKind",
     "Activity",
     "CatalogueSubject",
     "ErrorCode",

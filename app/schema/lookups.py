@@ -23,6 +23,9 @@ PROFILE = 20
 EXPORT = 200
 """The export of all data of one player."""
 
+MAX_RECORDINGS = 100
+"""Actions that may be recorded at once."""
+
 WINDOW_LENGTHS = {Period.DAILY: timedelta(days=1), Period.WEEKLY: timedelta(weeks=1)}
 """The lengths of the windows of a period; a month is at least four weeks."""
 
@@ -67,6 +70,16 @@ def score_history(begin: datetime, end: datetime, step: Step) -> int:
 def rank_history(begin: datetime, end: datetime, period: Period) -> int:
     """Count the closed windows of a history."""
     return _buckets(begin, end, WINDOW_LENGTHS.get(period, timedelta(weeks=4)))
+
+
+def entry() -> int:
+    """Count what is read for one entry of a list, for each of them."""
+    return 1
+
+
+def recordings(inputs: list[object]) -> int:
+    """Count the actions that a back end reports at once."""
+    return _within(len(inputs), MAX_RECORDINGS)
 
 
 def rows(first: int) -> int:

@@ -27,7 +27,7 @@ class ActionToken(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     user_id: Mapped[UUID] = mapped_column()
     action_id: Mapped[str] = mapped_column(String(50))
-    points: Mapped[int] = mapped_column(Integer)
+    points: Mapped[int | None] = mapped_column(Integer, comment="NULL: the value is stated at the submission.")
     issued_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     used_at: Mapped[datetime | None] = mapped_column(

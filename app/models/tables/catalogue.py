@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, DateTime, ForeignKey, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, ForeignKey, Integer, String, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -28,6 +28,7 @@ class Category(Base):
         ARRAY(String(10)), server_default=text("'{ALL_TIME,DAILY,WEEKLY,MONTHLY}'::varchar[]")
     )
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    entry_metadata: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
 
     __table_args__ = (
@@ -39,7 +40,7 @@ class Category(Base):
 
 
 class Action(Base):
-    """Something that players can complete, with its points. Clients never send points."""
+    """Something that players can complete, with its points or the range of its values. Clients never send either."""
 
     __tablename__ = "actions"
 
@@ -47,10 +48,15 @@ class Action(Base):
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text, server_default=text("''"))
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), server_default=text("'global'"))
-    points: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(10), server_default=text("'FIXED'"))
+    points: Mapped[int | None] = mapped_column(
+        Integer, comment="NULL: a difficulty must be given, or the value is stated."
+    )
     difficulties: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'::jsonb"), comment="Name of the difficulty to its points."
     )
+    min_value: Mapped[int | None] = mapped_column(BigInteger, comment="The lowest value of a STATED action.")
+    max_value: Mapped[int | None] = mapped_column(BigInteger, comment="The highest value of a STATED action.")
     repeatable: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     min_duration: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Seconds.")
     cooldown: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Seconds.")
@@ -61,6 +67,8 @@ class Action(Base):
     __table_args__ = (
         CheckConstraint("id ~ '^[A-Za-z0-9][A-Za-z0-9_.-]*$'", name="id_is_a_word"),
         CheckConstraint("points >= 1", name="points_positive"),
+        CheckConstraint("kind IN ('FIXED', 'STATED')", name="kind_known"),
+        CheckConstraint("1 <= min_value AND min_value <= max_value", name="values_in_order"),
         CheckConstraint("min_duration >= 0 AND cooldown >= 0", name="durations_not_negative"),
         CheckConstraint("daily_limit >= 1", name="daily_limit_positive"),
     )

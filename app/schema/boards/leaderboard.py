@@ -70,8 +70,7 @@ class Leaderboard:
     )
     def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
         """Show the page that `query` has for this field."""
-        key = self.board.key
-        return [LeaderboardEntry.of(entry, key) for entry in self._nested_page(info).entries]
+        return [LeaderboardEntry.of(entry, self.board) for entry in self._nested_page(info).entries]
 
     @strawberry.field(
         description=(
@@ -122,7 +121,7 @@ class Leaderboard:
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
-            entries=[LeaderboardEntry.of(entry, key) for entry in page.entries],
+            entries=[LeaderboardEntry.of(entry, board) for entry in page.entries],
             total_users=page.total_users,
             epoch=strawberry.ID(page.version.epoch),
             version=page.version.number,

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.periods import Period
-from app.domain.catalogue.catalogue import Action, Catalogue, Category, Operator, SortOrder
+from app.domain.catalogue.catalogue import Action, ActionKind, Catalogue, Category, Operator, SortOrder
 from app.models.tables.catalogue import Action as ActionRow
 from app.models.tables.catalogue import Category as CategoryRow
 
@@ -31,6 +31,7 @@ async def read_catalogue(connection: AsyncConnection, max_score_cap: int) -> Cat
                 operator=Operator(row.operator),
                 periods=frozenset(Period(period) for period in row.periods) | {Period.ALL_TIME},
                 enabled=row.enabled,
+                entry_metadata=row.entry_metadata,
             )
             for row in categories
         ],
@@ -47,6 +48,9 @@ async def read_catalogue(connection: AsyncConnection, max_score_cap: int) -> Cat
                 cooldown=timedelta(seconds=row.cooldown),
                 daily_limit=row.daily_limit,
                 enabled=row.enabled,
+                kind=ActionKind(row.kind),
+                min_value=row.min_value or 1,
+                max_value=row.max_value,
             )
             for row in actions
         ],
