@@ -45,7 +45,7 @@ def build_schema() -> Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        config=StrawberryConfig(disable_field_suggestions=True, scalar_map={**SCALARS}),
+        config=StrawberryConfig(disable_field_suggestions=True, scalar_map=SCALARS),
         exception_handlers=[Outcome(refusal, outcome) for refusal, outcome in OUTCOMES.items()],
     )
     activities_of(schema)

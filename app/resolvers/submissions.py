@@ -161,7 +161,7 @@ class SubmissionMutationFields:
             "index. Actions of the same user are recorded in the order of the inputs. Requires an access token with "
             "the role `server`."
         ),
-        metadata={"activity": Activity.QUERY, "lookups": lookups.recordings},
+        metadata={"activity": Activity.QUERY, "lookups": lookups.reports},
     )
     async def record_actions(
         self,

@@ -13,6 +13,7 @@ from app.domain.boards.board import TOP
 from app.domain.boards.board_query import MAX_RADIUS, MAX_SELECTED_USERS
 from app.domain.boards.periods import Period
 from app.domain.players.score_history import MAX_POINTS, Step
+from app.services.submissions.record_action import MAX_REPORTS
 
 PAST = 200
 """A board as it was at a past instant, which is computed from the ledger."""
@@ -22,9 +23,6 @@ PROFILE = 20
 
 EXPORT = 200
 """The export of all data of one player."""
-
-MAX_RECORDINGS = 100
-"""Actions that may be recorded at once."""
 
 WINDOW_LENGTHS = {Period.DAILY: timedelta(days=1), Period.WEEKLY: timedelta(weeks=1)}
 """The lengths of the windows of a period; a month is at least four weeks."""
@@ -77,9 +75,9 @@ def entry() -> int:
     return 1
 
 
-def recordings(inputs: list[object]) -> int:
+def reports(inputs: list[object]) -> int:
     """Count the actions that a back end reports at once."""
-    return _within(len(inputs), MAX_RECORDINGS)
+    return _within(len(inputs), MAX_REPORTS)
 
 
 def rows(first: int) -> int:

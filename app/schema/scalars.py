@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NewType
 import strawberry
 from graphql import GraphQLError, GraphQLScalarType
 from strawberry.schema.types.base_scalars import DateTimeDefinition
+from strawberry.types.scalar import ScalarDefinition
 
 from app.domain.ledger.scoring import MAX_SCORE
 
@@ -78,5 +79,5 @@ DATE_TIME = replace(
 )
 """Datetimes near year 1 or 9999 overflow when converted to UTC; reject them while parsing."""
 
-SCALARS = {datetime: DATE_TIME, Score: SCORE}
+SCALARS: dict[object, ScalarDefinition] = {datetime: DATE_TIME, Score: SCORE}
 """The definition of each scalar by its Python type."""

@@ -22,6 +22,7 @@ from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
+from app.services.submissions.record_action import MAX_REPORTS
 from app.services.submissions.signing_sessions import SigningSessions
 from app.services.submissions.verifiers import Verifiers
 from app.wiring.auth import secrets_of, verifiers_of
@@ -89,7 +90,8 @@ def create_write_services(
         milestones,
         after_commit,
         runtime,
-        max_batch_size=batch,
+        # What a back end reports at once shares a commit.
+        max_batch_size=max(batch, MAX_REPORTS) if settings.group_commit else 1,
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )

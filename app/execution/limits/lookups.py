@@ -167,15 +167,17 @@ class _FieldCounter:
         """Return how long the list around the field may be. Raises GraphQLError for an argument that does not fit."""
         if self._sized_by is None:
             return UNSIZED_LIST
-        given = get_argument_values(*self._sized_by, variables)
-        sizes = {name: given[name] for name in SIZE_ARGUMENTS if given.get(name) is not None}
-        return max(
-            (
-                list_size(name, len(value) if isinstance(value, list) else value, MAX_ELEMENTS)
-                for name, value in sizes.items()
-            ),
-            default=UNSIZED_LIST,
-        )
+        field, node = self._sized_by
+        values = get_argument_values(field, node, variables)
+        sizes = {
+            name: len(value) if isinstance(value, list) else value
+            for name in SIZE_ARGUMENTS
+            if (value := values.get(name)) is not None
+        }
+        # A default does not count beside a given argument: `first` beside `last`.
+        given = {argument.name.value for argument in node.arguments or ()} & sizes.keys()
+        counted = given or sizes.keys()
+        return max((list_size(name, sizes[name], MAX_ELEMENTS) for name in counted), default=UNSIZED_LIST)
 
 
 def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:
