@@ -23,7 +23,7 @@ from app.services.submissions.record_action import ActionReport
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import BreakableServer
-from tests.support.wait_until import until
+from tests.support.wait_until import until, until_answer
 from tests.support.webhook import Webhook, running_webhook
 
 SERVER = caller("the race track", Role.SERVER)
@@ -158,9 +158,7 @@ async def test_a_verifier_that_does_not_answer_costs_no_token_and_delays_nobody_
             except ServiceUnavailable:  # The circuit breaker may be open for a moment.
                 return False
 
-        async with asyncio.timeout(60):
-            while not await is_paid():
-                await asyncio.sleep(0.02)
+        await until_answer(is_paid, bool, timeout=60)
 
 
 async def test_a_verifier_that_is_gone_costs_no_token(settings: Settings):
@@ -203,7 +201,9 @@ async def test_boards_are_shown_without_metadata_while_postgresql_does_not_answe
         with frozen(postgres_server):
             values = await asyncio.gather(*(read(row.user_id, row.reached_at) for row in rows))
             assert values == [None] * len(rows)
-        async with asyncio.timeout(60):
-            while None in (values := await asyncio.gather(*(read(row.user_id, row.reached_at) for row in rows))):
-                await asyncio.sleep(0.02)
+
+        async def read_all() -> list[Any]:
+            return await asyncio.gather(*(read(row.user_id, row.reached_at) for row in rows))
+
+        values = await until_answer(read_all, lambda values: None not in values, timeout=60)
         assert {value["replay"] for value in values} == {f"0/{number}" for number in range(20)}

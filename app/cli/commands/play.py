@@ -41,8 +41,9 @@ def play(
 ) -> int:
     """Simulate players who use the public API: each action requests an action token and submits it.
 
-    Actions whose value the game states are reported as by a game's back end. The demo players are among the players. Rate limits are a normal outcome: a player who exceeds one waits as long as the
-    server asks. The exit code is 1 if there was any other error.
+    Actions whose value the game states are reported as a game's back end does. The demo players are among the
+    players. Rate limits are a normal outcome: a player who exceeds one waits as long as the server asks. The exit code
+    is 1 if there was any other error.
     """
     import asyncio
 

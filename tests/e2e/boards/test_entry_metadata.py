@@ -14,7 +14,9 @@ from tests.support.service import Player, Service
 
 REVERT = 'mutation R($id: ID!) { revertTransaction(transactionId: $id, reason: "a shortcut") { newScore } }'
 REMOVE = """
-mutation R($id: ID!) { removeMetadata(userId: $id, category: "races", reason: "not a replay") { removed user { username } } }
+mutation R($id: ID!) {
+  removeMetadata(userId: $id, category: "races", reason: "not a replay") { removed user { username } }
+}
 """
 HIDE = 'mutation H($id: ID!) { hideUser(userId: $id, reason: "a bot") { hidden } }'
 UNHIDE = 'mutation U($id: ID!) { unhideUser(userId: $id, reason: "no bot") { hidden } }'
