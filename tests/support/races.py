@@ -40,9 +40,7 @@ async def open_race_track(
     await moderator.ask(SAVE_ACTION, input=content | worth)
 
 
-def report(
-    name: str, value: int, *, action: str = LAP, key: str | None = None, metadata: Any = None
-) -> dict[str, Any]:
+def report(name: str, value: int, *, action: str = LAP, key: str | None = None, metadata: Any = None) -> dict[str, Any]:
     """Return the input that reports a time, in milliseconds, of the player with this subject and name."""
     return {
         "subject": name,

@@ -225,7 +225,7 @@ class TestPlayers:
         assert await board(ada) == []
 
     async def test_a_difficulty_means_nothing_for_a_stated_action(self, service: Service):
-        refused = (await service.player("ada").ask(ISSUE, input={"actionType": LAP, "difficulty": "hard"}))
+        refused = await service.player("ada").ask(ISSUE, input={"actionType": LAP, "difficulty": "hard"})
         assert refused["issueActionToken"]["__typename"] == "InvalidAction"
 
 

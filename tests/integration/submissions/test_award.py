@@ -255,9 +255,9 @@ async def test_a_daily_limit_of_any_size_is_counted(settings: Settings, clock: W
             await connection.execute(text("UPDATE actions SET daily_limit = 30 WHERE id = 'COMPLETE_QUIZ'"))
         await app.catalogue.refresh()
         alice = caller()
+        token = await issue(app, alice, "COMPLETE_QUIZ")
         for _ in range(30):
             await app.submit_score(alice, await issue(app, alice, "COMPLETE_QUIZ"))
-        token = await issue(app, alice, "COMPLETE_QUIZ")
         with pytest.raises(DailyLimitReached) as reached:
             await app.submit_score(alice, token)
         assert reached.value.retry_after == 12 * 3600
