@@ -11,6 +11,7 @@ from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role, SubjectIds
 from app.execution import Dependencies
 from app.pubsub.feed.view_budget import Owner, ViewOwners
+from app.services.boards.entry_metadata import EntryMetadata
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
 from app.services.cacheable import Cacheable
@@ -22,7 +23,7 @@ from app.services.moderation.moderation_services import Moderation
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.submissions.issue_action_token import IssueToken
-from app.services.submissions.record_action import RecordAction
+from app.services.submissions.record_action import RecordActions
 from app.services.submissions.signing_sessions import SigningSessions
 from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
@@ -47,13 +48,14 @@ class Services:
     catalogue: CatalogueService
     catalogue_changes: CatalogueChanges
     catalogue_lists: CatalogueLists
+    entry_metadata: EntryMetadata
     flag_reviews: FlagReviews
     history: PlayerHistory
     issue_token: IssueToken
     live_updates: LiveUpdates
     moderation: Moderation
     player_profile: ReadPlayerProfile
-    record_action: RecordAction
+    record_actions: RecordActions
     signing_sessions: SigningSessions
     submit_score: SubmitScore
     submit_signed_action: SubmitSignedAction
@@ -69,13 +71,14 @@ class Services:
             catalogue=app.catalogue,
             catalogue_changes=app.catalogue_changes,
             catalogue_lists=app.catalogue_lists,
+            entry_metadata=app.entry_metadata,
             flag_reviews=app.flag_reviews,
             history=app.history,
             issue_token=app.issue_token,
             live_updates=app.live_updates,
             moderation=app.moderation,
             player_profile=app.player_profile,
-            record_action=app.record_action,
+            record_actions=app.record_actions,
             signing_sessions=app.signing_sessions,
             submit_score=app.submit_score,
             submit_signed_action=app.submit_signed_action,

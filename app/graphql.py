@@ -17,54 +17,15 @@ from app.execution import Engine
 from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.limits.limits import DocumentLimits
 from app.resolvers.mutation import Mutation
+from app.resolvers.outcomes import OUTCOMES, Outcome
 from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
-from app.schema import errors
-from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.scalars import SCALARS
 
 ACTIVITY = "activity"
 """The metadata of a root field: the rate limit that it counts against."""
 
 log = structlog.get_logger(__name__)
-
-OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
-    domain.InvalidActionToken: errors.InvalidActionToken,
-    domain.ActionTokenExpired: errors.ActionTokenExpired,
-    domain.ActionTokenUsed: errors.ActionTokenUsed,
-    domain.ActionTokenNotYours: errors.ActionTokenNotYours,
-    domain.InvalidAction: errors.InvalidAction,
-    domain.AlreadyCompleted: errors.AlreadyCompleted,
-    domain.CooldownActive: errors.CooldownActive,
-    domain.DailyLimitReached: errors.DailyLimitReached,
-    domain.TooEarly: errors.TooEarly,
-    domain.ScoreCapReached: errors.ScoreCapReached,
-    domain.InvalidSignature: errors.InvalidSignature,
-    domain.StaleTimestamp: errors.StaleTimestamp,
-    domain.DuplicateAction: errors.DuplicateAction,
-    domain.VerificationFailed: errors.VerificationFailed,
-    domain.UnderReview: errors.UnderReview,
-}
-"""The member of a result union that each refusal becomes."""
-
-
-class Outcome:
-    """A Strawberry exception handler that turns one kind of refusal into its type in a result union."""
-
-    def __init__(self, refusal: type[domain.Refusal], outcome: type[errors.UserError]) -> None:
-        self.exception_type = refusal
-        self.error_type = outcome
-
-    def handle(self, exception: domain.Refusal, *, field: object, info: Any) -> errors.UserError:
-        """Return the member of the union, with the facts of the refusal."""
-        facts: dict[str, Any] = {"code": exception.code, "message": exception.message}
-        if isinstance(exception, domain.Wait):
-            facts["retry_after"] = exception.retry_after
-        if isinstance(exception, domain.StaleTimestamp):
-            facts["server_time"] = exception.server_time
-        if isinstance(exception, domain.ActionTokenUsed | domain.DuplicateAction):
-            facts["receipt"] = ScoreAccepted.of(exception.receipt, info.context.caller)
-        return self.error_type(**facts)
 
 
 class Schema(strawberry.Schema):

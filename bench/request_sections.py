@@ -101,11 +101,13 @@ def game_server(bench: Bench) -> None:
         report = partial(
             loads.reports, server, token, bench.players, MANY_CONNECTIONS, scale.seconds, scale.submissions
         )
+        many = partial(loads.reports_of_many, server, token, bench.players, scale.seconds, scale.submissions)
         contenders = [
             Contender(
                 f"{MANY_CONNECTIONS} players, submitScore", _submitting(bench, bench.service, server, MANY_CONNECTIONS)
             ),
             Contender("one server token, recordAction", report),
+            Contender(f"one server token, recordActions of {loads.REPORTS}, one connection", many),
         ]
         bench.compete(f"One caller over {MANY_CONNECTIONS} connections", contenders)
 

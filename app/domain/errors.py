@@ -3,7 +3,7 @@
     DomainError
     ├── Refusal                      an outcome a well-behaved client acts on: a member of a result union
     │   ├── InvalidActionToken  ActionTokenExpired(token_hash)  ActionTokenUsed(receipt)  ActionTokenNotYours
-    │   ├── InvalidAction  AlreadyCompleted
+    │   ├── InvalidAction  ServerOnlyAction  AlreadyCompleted
     │   ├── Wait(retry_after)        CooldownActive  DailyLimitReached  TooEarly
     │   ├── InvalidSignature  StaleTimestamp  DuplicateAction(receipt)
     │   └── ScoreCapReached  VerificationFailed  UnderReview
@@ -93,6 +93,13 @@ class InvalidAction(Refusal):
 
     code = ErrorCode.INVALID_ACTION
     default = "This action does not exist, has no such difficulty, or is switched off."
+
+
+class ServerOnlyAction(Refusal):
+    """Only a game's back end can report the action: its value is stated, and no verifier can state it."""
+
+    code = ErrorCode.SERVER_ONLY_ACTION
+    default = "The result of this action is reported by the game's server; players cannot submit it."
 
 
 class AlreadyCompleted(Refusal):

@@ -9,6 +9,7 @@ from app.models.tables.catalogue_changes import CatalogueChange
 from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, CheckpointMove
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
+from app.models.tables.entry_metadata import EntryMetadata
 from app.models.tables.flags import Flag
 from app.models.tables.leases import LeaseRow
 from app.models.tables.milestones import ReachedMilestone
@@ -34,6 +35,7 @@ __all__ = [
     "CheckpointChunk",
     "CheckpointMove",
     "ClosedWindow",
+    "EntryMetadata",
     "Flag",
     "LeaseRow",
     "LedgerAnchor",

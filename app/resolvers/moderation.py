@@ -10,12 +10,12 @@ from strawberry.scalars import JSON
 from app.domain.ids import parse_id
 from app.domain.rate_limits import Activity
 from app.domain.users import Role
-from app.resolvers.arguments import Info, UserId
+from app.resolvers.arguments import CategoryId, Info, UserId
 from app.resolvers.authorization import moderator_of
 from app.schema import lookups
 from app.schema.enums import FlagStatus
 from app.schema.ledger.receipts import ScoreAccepted
-from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, ModeratedUser
+from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, MetadataRemoved, ModeratedUser
 from app.schema.players.users import User
 
 Reason = Annotated[
@@ -63,9 +63,9 @@ class ModerationMutationFields:
 
     @strawberry.mutation(
         description=(
-            "Add points to a user's score or subtract them, on the all-time board and on the boards of the "
-            "current windows. In categories whose operator is not SUM, a current window changes only if the user "
-            "has a score in it. Requires the role `moderator`."
+            "Add points to a user's score or subtract them, or set the score, on the all-time board, and change the "
+            "boards of the current windows by as much. In categories whose operator is not SUM, a current window "
+            "changes only if the user has the same score in it. Requires the role `moderator`."
         ),
         metadata={"activity": Activity.QUERY},
     )
@@ -77,14 +77,14 @@ class ModerationMutationFields:
         ],
     ) -> ScoreAccepted:
         """Adjust a user's score."""
-        receipt = await info.context.services.moderation.corrections.adjust(
-            moderator_of(info.context),
-            parse_id("userId", input.user_id),
-            input.category,
-            input.delta,
-            input.reason,
-            input.idempotency_key,
-        )
+        corrections, adjustment = info.context.services.moderation.corrections, input.adjustment
+        moderator, user_id = moderator_of(info.context), parse_id("userId", input.user_id)
+        common = input.reason, input.idempotency_key
+        if isinstance(adjustment.delta, int):
+            receipt = await corrections.adjust(moderator, user_id, input.category, adjustment.delta, *common)
+        else:
+            assert isinstance(adjustment.set, int)
+            receipt = await corrections.set_score(moderator, user_id, input.category, adjustment.set, *common)
         return ScoreAccepted.of(receipt, info.context.require_caller())
 
     @strawberry.mutation(
@@ -133,6 +133,21 @@ class ModerationMutationFields:
         moderator, visibility = moderator_of(info.context), info.context.services.moderation.visibility
         profile = await visibility.unhide(moderator, parse_id("userId", user_id), reason)
         return ModeratedUser(user=User.of(profile), hidden=False)
+
+    @strawberry.mutation(
+        description=(
+            "Permanently remove all metadata of a user's entries in a category. Scores and ranks do not change. "
+            "Requires the role `moderator`."
+        ),
+        metadata={"activity": Activity.QUERY},
+    )
+    async def remove_metadata(
+        self, info: Info, user_id: UserId, reason: Reason, category: CategoryId = "global"
+    ) -> MetadataRemoved:
+        """Remove the metadata of a user's entries."""
+        removal = info.context.services.moderation.metadata_removal
+        removed = await removal(moderator_of(info.context), parse_id("userId", user_id), category, reason)
+        return MetadataRemoved(user=User.of(removed.profile), removed=removed.count)
 
     @strawberry.mutation(
         description=(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from app.context import Context
-from app.domain.errors import BadUserInput, InvalidSignature
+from app.domain.errors import BadUserInput, InvalidSignature, Refusal
 from app.domain.ids import parse_client_id, parse_id
+from app.domain.ledger.receipts import Receipt
 from app.domain.rate_limits import Activity
 from app.domain.rules.signed_actions import SignedAction
 from app.domain.users import Role
 from app.resolvers.arguments import Info
+from app.resolvers.outcomes import outcome_of
+from app.schema import lookups
 from app.schema.catalogue.catalogue import Action
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.submissions.action_tokens import (
@@ -23,7 +26,13 @@ from app.schema.submissions.action_tokens import (
     SubmitScoreInput,
     SubmitScoreResult,
 )
-from app.schema.submissions.signed_actions import RecordActionInput, SigningSession, SubmitSignedActionInput
+from app.schema.submissions.signed_actions import (
+    RecordActionInput,
+    RecordActionResult,
+    SigningSession,
+    SubmitSignedActionInput,
+    SubmitSignedActionResult,
+)
 from app.services.submissions.record_action import ActionReport
 
 
@@ -109,7 +118,7 @@ class SubmissionMutationFields:
         input: Annotated[
             SubmitSignedActionInput, strawberry.argument(description="The completed action and its signature.")
         ],
-    ) -> SubmitScoreResult:
+    ) -> SubmitSignedActionResult:
         """Submit a signed action."""
         context = info.context
         receipt = await context.services.submit_signed_action(
@@ -135,22 +144,74 @@ class SubmissionMutationFields:
         input: Annotated[
             RecordActionInput, strawberry.argument(description="The user, the action, and an idempotency key.")
         ],
-    ) -> SubmitScoreResult:
+    ) -> RecordActionResult:
         """Record an action."""
         context = info.context
         server = context.require_role(Role.SERVER)
-        report = ActionReport(
-            user_id=_user_id(context, input),
-            action_type=input.action_type,
-            idempotency_key=input.idempotency_key,
-            difficulty=input.difficulty,
-            username=input.username,
-            reason=input.reason,
-        )
-        receipt = await context.services.record_action(
-            server, report, address=context.address, user_agent=context.user_agent
+        receipt = await context.services.record_actions.record(
+            server, _report(context, input), address=context.address, user_agent=context.user_agent
         )
         return ScoreAccepted.of(receipt, server)
+
+    @strawberry.mutation(
+        description=(
+            "Record up to 100 completed actions of any users, from a game's back end, in one commit where possible. "
+            "Each is as with `recordAction` and does not affect the others: the results are in the order of the "
+            "inputs, and an input that cannot be recorded has a null result and an error whose `path` ends with its "
+            "index. Actions of the same user are recorded in the order of the inputs. Requires an access token with "
+            "the role `server`."
+        ),
+        metadata={"activity": Activity.QUERY, "lookups": lookups.reports},
+    )
+    async def record_actions(
+        self,
+        info: Info,
+        inputs: Annotated[
+            list[RecordActionInput],
+            strawberry.argument(description="The actions, each with an idempotency key of its own: at most 100."),
+        ],
+    ) -> list[RecordActionResult | None]:
+        """Record many actions."""
+        context = info.context
+        server = context.require_role(Role.SERVER)
+        outcomes = await context.services.record_actions.record_all(
+            server,
+            [_readable_report(context, input) for input in inputs],
+            address=context.address,
+            user_agent=context.user_agent,
+        )
+        # An exception as a member of a list becomes its error; refusals are results.
+        results: list[Any] = [
+            ScoreAccepted.of(outcome, server)
+            if isinstance(outcome, Receipt)
+            else outcome_of(outcome, server)
+            if isinstance(outcome, Refusal)
+            else outcome
+            for outcome in outcomes
+        ]
+        return results
+
+
+def _report(context: Context, input: RecordActionInput) -> ActionReport:
+    """Read the report of a back end. Raises BadUserInput."""
+    return ActionReport(
+        user_id=_user_id(context, input),
+        action_type=input.action_type,
+        idempotency_key=input.idempotency_key,
+        difficulty=input.difficulty,
+        value=input.value,
+        username=input.username,
+        reason=input.reason,
+        metadata=input.metadata,
+    )
+
+
+def _readable_report(context: Context, input: RecordActionInput) -> ActionReport | BadUserInput:
+    """Return the report of a back end, or the error of one that cannot be read."""
+    try:
+        return _report(context, input)
+    except BadUserInput as error:
+        return error
 
 
 def _signed_action(input: SubmitSignedActionInput) -> SignedAction:

@@ -11,7 +11,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.domain.boards.board import Source, UpdateKind
 from app.domain.boards.periods import Period
-from app.domain.catalogue.catalogue import Operator, SortOrder
+from app.domain.catalogue.catalogue import ActionKind, Operator, SortOrder
 from app.domain.catalogue.changes import CatalogueSubject
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.transactions import Kind as TransactionKind
@@ -69,6 +69,17 @@ _publish(
         ScoreFormatKind.INTEGER: "Whole units, such as points: 12345 is written `12,345`.",
         ScoreFormatKind.DECIMAL: "Fractions of a unit: 12345 is written `123.45` with two `digits`.",
         ScoreFormatKind.DURATION_MS: "Milliseconds: 83250 is written `1:23.250`, and 3723004 `1:02:03.004`.",
+    },
+)
+_publish(
+    ActionKind,
+    "Who decides what a completion of an action is worth.",
+    {
+        ActionKind.FIXED: "The catalogue: the action pays its `points`, or those of a difficulty.",
+        ActionKind.STATED: (
+            "The game: its back end or its verifier states a value for each completion, for example a time or a high "
+            "score. Players never do."
+        ),
     },
 )
 _publish(
@@ -137,6 +148,7 @@ _publish(
         TransactionKind.REVERSAL: "A moderator reversed another transaction.",
         TransactionKind.HIDING: "A moderator hid the user from all boards.",
         TransactionKind.UNHIDING: "A moderator made the user visible on the boards again.",
+        TransactionKind.METADATA_REMOVAL: "A moderator removed the metadata of the user's entries in the category.",
         TransactionKind.OPENING: "The user's score was imported from another system.",
         TransactionKind.DELETION: "A moderator deleted the user.",
     },
@@ -169,6 +181,7 @@ _publish(
         ErrorCode.ACTION_TOKEN_USED: "The action token was submitted before and has paid already.",
         ErrorCode.ACTION_TOKEN_NOT_YOURS: "The action token was issued to another user.",
         ErrorCode.INVALID_ACTION: "The action or difficulty does not exist, or the action is switched off.",
+        ErrorCode.SERVER_ONLY_ACTION: "Only the game's back end can report the action, by `recordAction`.",
         ErrorCode.ALREADY_COMPLETED: "The action pays only once per user, and this user has completed it before.",
         ErrorCode.COOLDOWN_ACTIVE: "The user completed the action too recently. Wait `retryAfter` seconds.",
         ErrorCode.DAILY_LIMIT_REACHED: "The daily limit of the action is reached. Wait `retryAfter` seconds.",
@@ -226,6 +239,7 @@ _publish(
 )
 
 __all__ = [
+    "ActionKind",
     "Activity",
     "CatalogueSubject",
     "ErrorCode",

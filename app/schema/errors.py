@@ -53,8 +53,20 @@ class ActionTokenNotYours(UserError):
     pass
 
 
-@strawberry.type(description="The action or difficulty does not exist, or the action is switched off.")
+@strawberry.type(
+    description="The action or difficulty does not exist, a difficulty is missing, or the action is switched off."
+)
 class InvalidAction(UserError):
+    pass
+
+
+@strawberry.type(
+    description=(
+        "The value of the action is stated by the game's back end with `recordAction`; players cannot submit it. No "
+        "action token is issued for it."
+    )
+)
+class ServerOnlyAction(UserError):
     pass
 
 

@@ -13,6 +13,7 @@ from app.domain.boards.board import TOP
 from app.domain.boards.board_query import MAX_RADIUS, MAX_SELECTED_USERS
 from app.domain.boards.periods import Period
 from app.domain.players.score_history import MAX_POINTS, Step
+from app.services.submissions.record_action import MAX_REPORTS
 
 PAST = 200
 """A board as it was at a past instant, which is computed from the ledger."""
@@ -67,6 +68,16 @@ def score_history(begin: datetime, end: datetime, step: Step) -> int:
 def rank_history(begin: datetime, end: datetime, period: Period) -> int:
     """Count the closed windows of a history."""
     return _buckets(begin, end, WINDOW_LENGTHS.get(period, timedelta(weeks=4)))
+
+
+def entry() -> int:
+    """Count what is read for one entry of a list, for each of them."""
+    return 1
+
+
+def reports(inputs: list[object]) -> int:
+    """Count the actions that a back end reports at once."""
+    return _within(len(inputs), MAX_REPORTS)
 
 
 def rows(first: int) -> int:

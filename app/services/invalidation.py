@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
+from app.services.boards.entry_metadata import EntryMetadata
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.account_cache import AccountCache
 from app.services.past_answers import PastAnswers
@@ -11,17 +12,18 @@ from app.services.players.provision import UserProvisioning
 
 
 class Invalidation:
-    """A listener for notices that invalidates the caches of profiles, users and accounts, and the catalogue."""
+    """A listener for notices that invalidates what is cached of users, and the catalogue."""
 
     def __init__(
         self,
         profiles: ProfileCache,
         users: UserProvisioning,
         account_cache: AccountCache,
+        entry_metadata: EntryMetadata,
         past_answers: PastAnswers,
         catalogue: CatalogueService,
     ) -> None:
-        self._per_user = (profiles, users, account_cache)
+        self._per_user = (profiles, users, account_cache, entry_metadata)
         self._past_answers = past_answers
         self._catalogue = catalogue
 

@@ -26,6 +26,7 @@ from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
 from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
+from app.services.boards.entry_metadata import EntryMetadata
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.queries import BoardQueries
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
@@ -58,7 +59,7 @@ from app.services.retention.verify_months import VerifyMonths
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.issue_action_token import IssueToken
-from app.services.submissions.record_action import RecordAction
+from app.services.submissions.record_action import RecordActions
 from app.services.submissions.signing_sessions import SigningSessions
 from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
@@ -105,7 +106,7 @@ class App:
     award_service: AwardService
     signing_sessions: SigningSessions
     submit_signed_action: SubmitSignedAction
-    record_action: RecordAction
+    record_actions: RecordActions
     moderation: Moderation
     anchors: Anchors
     ledger: Ledger
@@ -119,6 +120,7 @@ class App:
     board_reader: RedisOrPostgresReader
     live_updates: LiveUpdates
     viewer: ReadViewer
+    entry_metadata: EntryMetadata
     flag_reviews: FlagReviews
     catalogue_lists: CatalogueLists
     missed_writes: MissedWrites

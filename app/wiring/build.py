@@ -36,7 +36,7 @@ from app.services.retention.cleanup import Cleanup, Retention
 from app.services.retention.thin_anchors import ThinAnchors
 from app.services.retention.verify_months import VerifyMonths
 from app.services.submissions.issue_action_token import IssueToken
-from app.services.submissions.record_action import RecordAction
+from app.services.submissions.record_action import RecordActions
 from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.verify import Verify
@@ -113,7 +113,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         profile_changes=writing.profile_changes,
         profile_generation=reading.profile_generation,
         users=writing.users,
-        issue_token=IssueToken(writing.action_tokens, catalogue, writing.users),
+        issue_token=IssueToken(writing.action_tokens, catalogue, writing.users, writing.eligibility, writing.verifiers),
         submit_score=SubmitScore(
             writing.action_claims, catalogue, writing.users, writing.award_service, writing.ledger
         ),
@@ -122,7 +122,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         submit_signed_action=SubmitSignedAction(
             writing.signing_sessions, catalogue, writing.award_service, writing.ledger, runtime
         ),
-        record_action=RecordAction(catalogue, writing.users, writing.ledger),
+        record_actions=RecordActions(catalogue, writing.users, writing.ledger),
         moderation=writing.moderation,
         anchors=anchors,
         ledger=writing.ledger,
@@ -144,6 +144,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             runtime,
             max_open_tokens=settings.max_open_tokens,
         ),
+        entry_metadata=reading.entry_metadata,
         flag_reviews=FlagReviews(writing.moderation.reviews, reading.profiles),
         catalogue_lists=CatalogueLists(catalogue),
         missed_writes=reading.missed_writes,

@@ -18,6 +18,7 @@ from app.runtime import Runtime
 from app.services.announcements import Announcements
 from app.services.board_index.missed_writes import MissedWrites
 from app.services.board_index.rebuild import Rebuild
+from app.services.boards.entry_metadata import EntryMetadata
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.boards.redis_reader import RedisReader
@@ -50,6 +51,7 @@ class ReadServices:
     missed_writes: MissedWrites
     rebuild: Rebuild
     hub: Hub
+    entry_metadata: EntryMetadata
 
 
 async def create_read_services(
@@ -104,7 +106,9 @@ async def create_read_services(
         settings.max_lookups_per_board,
     )
     hub = Hub(board_reader, broadcast, notices, clock=SystemClock(runtime), view_limits=view_limits)
+    entry_metadata = EntryMetadata(stores.database, catalogue, backend.healthy.is_set)
     caches_outdated.connect(profiles.invalidate_all)
+    caches_outdated.connect(entry_metadata.invalidate_all)
     caches_outdated.connect(past_answers.clear)
     for signal in (caches_outdated, boards_replaced, copies_changed, stores.availability_changed):
         signal.connect(hub.invalidate)
@@ -121,4 +125,5 @@ async def create_read_services(
         missed_writes,
         rebuild,
         hub,
+        entry_metadata,
     )

@@ -13,6 +13,7 @@ from app.runtime import Runtime
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.amend import Amendments
+from app.services.ledger.eligibility import Eligibility
 from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
@@ -22,7 +23,9 @@ from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
+from app.services.submissions.record_action import MAX_REPORTS
 from app.services.submissions.signing_sessions import SigningSessions
+from app.services.submissions.verifiers import Verifiers
 from app.wiring.auth import secrets_of, verifiers_of
 from app.wiring.reading import ReadServices
 from app.wiring.stores import Stores
@@ -37,7 +40,9 @@ class WriteServices:
     milestones: Milestones
     after_commit: AfterCommit
     account_cache: AccountCache
+    eligibility: Eligibility
     ledger: Ledger
+    verifiers: Verifiers
     award_service: AwardService
     action_claims: ActionTokenCodec
     action_tokens: ActionTokens
@@ -79,20 +84,23 @@ def create_write_services(
     account_cache = AccountCache(runtime, max_history=max_history, has_notices=reading.backend.healthy.is_set)
     for cache in (account_cache, users):
         reading.caches_outdated.connect(cache.invalidate_all)
+    loader = AccountLoader(database, account_cache, max_history=max_history)
     ledger = Ledger(
         database,
-        AccountLoader(database, account_cache, max_history=max_history),
+        loader,
         milestones,
         after_commit,
         runtime,
-        max_batch_size=batch,
+        # What a back end reports at once shares a commit.
+        max_batch_size=max(batch, MAX_REPORTS) if settings.group_commit else 1,
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )
     amendments = Amendments(database, after_commit, milestones, catalogue, runtime)
+    verifiers = verifiers_of(settings, runtime, stack)
     award_service = AwardService(
         ledger,
-        verifiers_of(settings, runtime, stack),
+        verifiers,
         settings.fraud_thresholds if settings.fraud_enabled else None,
         runtime,
         spot_check_rate=settings.spot_check_rate,
@@ -124,7 +132,9 @@ def create_write_services(
         milestones,
         after_commit,
         account_cache,
+        Eligibility(loader, runtime, max_batch_size=settings.group_commit_size),
         ledger,
+        verifiers,
         award_service,
         action_claims,
         action_tokens,

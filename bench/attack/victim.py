@@ -70,7 +70,12 @@ class Victims:
         """Put the players at the top of the board."""
         for name in self._names:
             user_id, _ = await self._record(name)
-            given = {"userId": user_id, "delta": LEAD, "reason": "top of the board", "idempotencyKey": uuid4().hex}
+            given = {
+                "userId": user_id,
+                "adjustment": {"delta": LEAD},
+                "reason": "top of the board",
+                "idempotencyKey": uuid4().hex,
+            }
             await self._post(ADJUST, given, self._moderator)
 
     async def measure(self, seconds: float) -> Measurement:

@@ -48,6 +48,16 @@ mutation Record($input: RecordActionInput!) {
 }
 """
 
+RECORD_MANY = """
+mutation RecordMany($inputs: [RecordActionInput!]!) {
+  recordActions(inputs: $inputs) {
+    __typename
+    ... on ScoreAccepted { transactionId previousScore newScore scoreDelta previousRank currentRank user { id } }
+    ... on UserError { code message }
+  }
+}
+"""
+
 # `entries` come first, so that the first score in a message is the leader's: by it receivers tell the messages apart.
 UPDATES = """
 subscription Updates($limit: Int!) {

@@ -15,6 +15,9 @@ from bench.workloads.players import LEADERS, Player
 
 Requests = Sequence[Sequence[bytes]]
 
+REPORTS = 100
+"""Actions that one request of `recordActions` reports."""
+
 
 def queries(server: Server, players: Sequence[Player], connections: int, seconds: float) -> HttpLoad:
     """Let every player query the first ten entries."""
@@ -78,9 +81,22 @@ def reports(
     return _load(server, requests, b'"ScoreAccepted"', seconds, repeat=False)
 
 
+def reports_of_many(server: Server, token: str, players: Sequence[Player], seconds: float, total: int) -> HttpLoad:
+    """Let one game server record `total` actions of all players over one connection, 100 with each request."""
+    inputs = [_input(player, f"{count}-{uuid4().hex}") for count, player in enumerate(islice(cycle(players), total))]
+    requests = [
+        wire.post(documents.RECORD_MANY, {"inputs": inputs[start : start + REPORTS]}, token)
+        for start in range(0, total, REPORTS)
+    ]
+    return _load(server, [requests], b'"ScoreAccepted"', seconds, repeat=False)
+
+
 def _report(token: str, player: Player, key: str) -> bytes:
-    variables = {"input": {"actionType": documents.ACTION, "userId": player.name, "idempotencyKey": key}}
-    return wire.post(documents.RECORD, variables, token)
+    return wire.post(documents.RECORD, {"input": _input(player, key)}, token)
+
+
+def _input(player: Player, key: str) -> dict[str, str]:
+    return {"actionType": documents.ACTION, "userId": player.name, "idempotencyKey": key}
 
 
 def submission(player: Player, action_token: str) -> bytes:

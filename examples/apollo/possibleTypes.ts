@@ -2,7 +2,19 @@
 export const possibleTypes = {
   "IssueActionTokenResult": [
     "ActionTokenIssued",
-    "InvalidAction"
+    "AlreadyCompleted",
+    "CooldownActive",
+    "DailyLimitReached",
+    "InvalidAction",
+    "ServerOnlyAction"
+  ],
+  "RecordActionResult": [
+    "AlreadyCompleted",
+    "CooldownActive",
+    "DailyLimitReached",
+    "InvalidAction",
+    "ScoreAccepted",
+    "ScoreCapReached"
   ],
   "RetryableError": [
     "CooldownActive",
@@ -16,12 +28,25 @@ export const possibleTypes = {
     "AlreadyCompleted",
     "CooldownActive",
     "DailyLimitReached",
-    "DuplicateAction",
     "InvalidAction",
     "InvalidActionToken",
+    "ScoreAccepted",
+    "ScoreCapReached",
+    "ServerOnlyAction",
+    "TooEarly",
+    "UnderReview",
+    "VerificationFailed"
+  ],
+  "SubmitSignedActionResult": [
+    "AlreadyCompleted",
+    "CooldownActive",
+    "DailyLimitReached",
+    "DuplicateAction",
+    "InvalidAction",
     "InvalidSignature",
     "ScoreAccepted",
     "ScoreCapReached",
+    "ServerOnlyAction",
     "StaleTimestamp",
     "TooEarly",
     "UnderReview",
@@ -39,6 +64,7 @@ export const possibleTypes = {
     "InvalidActionToken",
     "InvalidSignature",
     "ScoreCapReached",
+    "ServerOnlyAction",
     "StaleTimestamp",
     "TooEarly",
     "UnderReview",

@@ -346,7 +346,7 @@ async def moderate(clients: Clients, name: str, wards: list[str]) -> None:
             if operation == "adjust":
                 key = f"{name}/{number}"
                 delta = random.choice((-7, 5, 30))
-                content = {"userId": user, "delta": delta, "reason": "nemesis", "idempotencyKey": key}
+                content = {"userId": user, "adjustment": {"delta": delta}, "reason": "nemesis", "idempotencyKey": key}
                 ask = _asking(clients, name, operation, ADJUST, {"input": content}, token, key=key, user=user)
             elif operation == "revert":
                 if not clients.receipts:

@@ -22,7 +22,7 @@ class Webhook:
 
     url: str = ""
     status: int = 200
-    body: bytes = b'{"completed": true}'
+    body: bytes = b'{"accepted": true}'
     open: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 

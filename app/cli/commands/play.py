@@ -41,8 +41,9 @@ def play(
 ) -> int:
     """Simulate players who use the public API: each action requests an action token and submits it.
 
-    The demo players are among them. Rate limits are a normal outcome: a player who exceeds one waits as long as the
-    server asks. The exit code is 1 if there was any other error.
+    Actions whose value the game states are reported as a game's back end does. The demo players are among the
+    players. Rate limits are a normal outcome: a player who exceeds one waits as long as the server asks. The exit code
+    is 1 if there was any other error.
     """
     import asyncio
 
@@ -51,13 +52,15 @@ def play(
     from app.cli.simulation.play_stats import PlayStats
     from app.cli.simulation.simulated_players import SimulatedPlayer, SimulatedPlayers, player_names
     from app.config import load_settings
+    from app.domain.users import Role
 
     settings = load_settings()
     stats = PlayStats()
     participants = [
         SimulatedPlayer(name, mint_token(settings, name, ttl=TOKEN_LIFETIME)) for name in player_names(players)
     ]
-    simulated_players = SimulatedPlayers(server_url(url), participants, category, stats)
+    server_token = mint_token(settings, "play-game-server", Role.SERVER, ttl=TOKEN_LIFETIME)
+    simulated_players = SimulatedPlayers(server_url(url), participants, server_token, category, stats)
     try:
         asyncio.run(_run(simulated_players, stats, rate, seconds))
     finally:

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx2
 
+from app.cli.simulation.game_server import GameServer, StatedAction
+from app.cli.simulation.graphql_client import RequestRefused, execute
 from app.cli.simulation.play_stats import ACCEPTED, SKIPPED, PlayStats
 from app.cli.terminal.errors import CommandError
 from app.services.archives.seed import DEMO_NAMES
@@ -23,7 +25,11 @@ REQUEST_TIMEOUT = 15.0
 
 ACTIONS_QUERY = """
 query Actions($category: String!) {
-  actions(category: $category) { id enabled repeatable dailyLimit minDuration cooldown }
+  actions(category: $category) {
+    id enabled repeatable dailyLimit minDuration cooldown kind points minValue maxValue
+    difficulties { name }
+    category { entryMetadata }
+  }
 }
 """
 ISSUE_MUTATION = """
@@ -53,13 +59,11 @@ class SimulatedPlayer:
     paused_until: float = 0.0
 
 
-class RequestRefused(Exception):
-    """The server refused a request; `retry_after` is in seconds, 0 if the server named no time."""
+class FixedAction(NamedTuple):
+    """An action with points of the catalogue, and the difficulties that can be chosen (None: none)."""
 
-    def __init__(self, code: str, retry_after: float = 0.0) -> None:
-        self.code = code
-        self.retry_after = retry_after
-        super().__init__(code)
+    id: str
+    difficulties: Sequence[str | None]
 
 
 def player_names(count: int) -> list[str]:
@@ -79,9 +83,20 @@ def _generate_names() -> Iterator[str]:
 class SimulatedPlayers:
     """Simulated players of one category on one server."""
 
-    def __init__(self, url: str, players: Sequence[SimulatedPlayer], category: str, stats: PlayStats) -> None:
-        """Create the simulation; `url` is the URL of the server, without a path."""
+    def __init__(
+        self, url: str, players: Sequence[SimulatedPlayer], server_token: str, category: str, stats: PlayStats
+    ) -> None:
+        """Create the simulation.
+
+        Args:
+            url: The URL of the server, without a path.
+            players: The players.
+            server_token: An access token with the role `server`, for actions whose value the game states.
+            category: The id of the category to play in.
+            stats: Collects the outcomes.
+        """
         self._url = url
+        self._server_token = server_token
         self._players = list(players)
         self._category = category
         self._stats = stats
@@ -97,6 +112,7 @@ class SimulatedPlayers:
         limits = httpx2.Limits(max_connections=MAX_CONCURRENT_ACTIONS)
         async with httpx2.AsyncClient(base_url=self._url, timeout=REQUEST_TIMEOUT, limits=limits) as http:
             actions = await self._playable_actions(http)
+            game_server = GameServer(http, self._server_token, self._stats)
             began = asyncio.get_running_loop().time()
             async with asyncio.TaskGroup() as tasks:
                 for number in range(round(rate * seconds)):
@@ -106,11 +122,11 @@ class SimulatedPlayers:
                         self._stats.outcomes[SKIPPED] += 1
                         continue
                     await self._slots.acquire()
-                    tasks.create_task(self._complete_action(http, player, self._random.choice(actions)))
+                    tasks.create_task(self._play_action(http, game_server, player, self._random.choice(actions)))
 
-    async def _playable_actions(self, http: httpx2.AsyncClient) -> list[str]:
+    async def _playable_actions(self, http: httpx2.AsyncClient) -> list[FixedAction | StatedAction]:
         try:
-            data = await self._execute(http, self._players[0], ACTIONS_QUERY, {"category": self._category})
+            data, _ = await execute(http, self._players[0].token, ACTIONS_QUERY, {"category": self._category})
         except RequestRefused as refusal:
             if refusal.code == "NETWORK_ERROR":
                 raise CommandError(
@@ -118,7 +134,7 @@ class SimulatedPlayers:
                 ) from None
             raise CommandError(f"the server at {self._url} answered {refusal.code}") from None
         playable = [
-            action["id"]
+            _action(action)
             for action in data["actions"]
             if action["enabled"] and action["repeatable"] and action["dailyLimit"] is None
             and not action["minDuration"] and not action["cooldown"]
@@ -138,14 +154,18 @@ class SimulatedPlayers:
                 return player
         return None
 
-    async def _complete_action(self, http: httpx2.AsyncClient, player: SimulatedPlayer, action: str) -> None:
+    async def _play_action(
+        self,
+        http: httpx2.AsyncClient,
+        game_server: GameServer,
+        player: SimulatedPlayer,
+        action: FixedAction | StatedAction,
+    ) -> None:
         try:
-            began = time.perf_counter()
-            issued = await self._mutate(http, player, ISSUE_MUTATION, {"actionType": action})
-            issued_at = time.perf_counter()
-            await self._mutate(http, player, SUBMIT_MUTATION, {"actionToken": issued["actionToken"]})
-            self._stats.latencies["issue"].values.append(issued_at - began)
-            self._stats.latencies["submit"].values.append(time.perf_counter() - issued_at)
+            if isinstance(action, StatedAction):
+                await game_server.record(player.name, action)
+            else:
+                await self._complete_action(http, player, action)
             self._stats.outcomes[ACCEPTED] += 1
         except RequestRefused as refusal:
             player.paused_until = time.monotonic() + refusal.retry_after
@@ -153,30 +173,31 @@ class SimulatedPlayers:
         finally:
             self._slots.release()
 
+    async def _complete_action(self, http: httpx2.AsyncClient, player: SimulatedPlayer, action: FixedAction) -> None:
+        began = time.perf_counter()
+        start = {"actionType": action.id, "difficulty": self._random.choice(action.difficulties)}
+        issued = await self._mutate(http, player, ISSUE_MUTATION, start)
+        issued_at = time.perf_counter()
+        await self._mutate(http, player, SUBMIT_MUTATION, {"actionToken": issued["actionToken"]})
+        self._stats.latencies["issue"].values.append(issued_at - began)
+        self._stats.latencies["submit"].values.append(time.perf_counter() - issued_at)
+
     async def _mutate(
         self, http: httpx2.AsyncClient, player: SimulatedPlayer, query: str, input_: dict[str, Any]
     ) -> dict[str, Any]:
-        outcome: dict[str, Any] = (await self._execute(http, player, query, {"input": input_}))["outcome"]
+        data, _ = await execute(http, player.token, query, {"input": input_})
+        outcome: dict[str, Any] = data["outcome"]
         if "code" in outcome:
             raise RequestRefused(outcome["code"])
         return outcome
 
-    async def _execute(
-        self, http: httpx2.AsyncClient, player: SimulatedPlayer, query: str, variables: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Execute an operation and return its data. Raises RequestRefused."""
-        try:
-            response = await http.post(
-                "/graphql",
-                json={"query": query, "variables": variables},
-                headers={"authorization": f"Bearer {player.token}"},
-            )
-            body = response.json()
-        except (httpx2.HTTPError, ValueError):
-            raise RequestRefused("NETWORK_ERROR") from None
-        errors = body.get("errors")
-        if errors:
-            extensions = errors[0].get("extensions") or {}
-            raise RequestRefused(extensions.get("code", "UNKNOWN"), float(extensions.get("retryAfter", 0)))
-        data: dict[str, Any] = body["data"]
-        return data
+
+def _action(content: dict[str, Any]) -> FixedAction | StatedAction:
+    """Return an action of the catalogue."""
+    if content["kind"] == "STATED":
+        values = content["minValue"], content["maxValue"]
+        return StatedAction(content["id"], *values, content["category"]["entryMetadata"])
+    difficulties: list[str | None] = [one["name"] for one in content["difficulties"]]
+    if content["points"] is not None:
+        difficulties.append(None)
+    return FixedAction(content["id"], difficulties)

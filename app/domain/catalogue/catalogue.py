@@ -22,6 +22,13 @@ class SortOrder(StrEnum):
     LOW_FIRST = "LOW_FIRST"
 
 
+class ActionKind(StrEnum):
+    """Who decides what a completion is worth: the catalogue, or the game, which states a value for each."""
+
+    FIXED = "FIXED"
+    STATED = "STATED"
+
+
 class Operator(StrEnum):
     """How an award changes a score: it is added, it replaces a worse score, or it replaces any score."""
 
@@ -32,7 +39,12 @@ class Operator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A separate ranking with one board per period and window. `score_cap` is the highest score of a user in it."""
+    """A separate ranking with one board per period and window.
+
+    Attributes:
+        score_cap: The highest score of a user in it.
+        entry_metadata: Whether entries of its boards show the metadata of the transaction that set their score.
+    """
 
     id: str
     name: str
@@ -43,6 +55,7 @@ class Category:
     periods: frozenset[Period] = frozenset(Period)
     enabled: bool = True
     score_format: ScoreFormat = WHOLE_NUMBERS
+    entry_metadata: bool = False
 
     @property
     def ranks_zero(self) -> bool:
@@ -60,12 +73,20 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something that players can complete. It is worth `points`, or those of one of its `difficulties`."""
+    """Something that players can complete.
+
+    Attributes:
+        points: What a FIXED action is worth without a difficulty; None if a difficulty must be given, and for a STATED
+            action.
+        difficulties: What a FIXED action is worth, by difficulty.
+        min_value: The lowest value of a STATED action.
+        max_value: The highest value of a STATED action; None: the score cap of the category.
+    """
 
     id: str
     name: str
     category: str
-    points: int
+    points: int | None
     description: str = ""
     difficulties: Mapping[str, int] = field(default_factory=dict)
     repeatable: bool = True
@@ -73,15 +94,40 @@ class Action:
     cooldown: timedelta = timedelta(0)
     daily_limit: int | None = None
     enabled: bool = True
+    kind: ActionKind = ActionKind.FIXED
+    min_value: int = 1
+    max_value: int | None = None
 
-    def points_for(self, difficulty: str | None) -> int:
-        """Return the points of `difficulty`, or `points` for None. Raises InvalidAction for an unknown difficulty."""
-        if difficulty is None:
-            return self.points
-        try:
-            return self.difficulties[difficulty]
-        except KeyError:
-            raise InvalidAction from None
+    @property
+    def is_stated(self) -> bool:
+        """Whether the game states what a completion is worth."""
+        return self.kind is ActionKind.STATED
+
+    @property
+    def limits_completions(self) -> bool:
+        """Whether earlier completions can forbid another one."""
+        return not self.repeatable or bool(self.cooldown) or self.daily_limit is not None
+
+    def points_for(self, difficulty: str | None) -> int | None:
+        """Return the points of `difficulty`, or `points` for None. A STATED action has none.
+
+        Raises:
+            InvalidAction: There is no such difficulty, or none is given and the action requires one.
+        """
+        points = self.points if difficulty is None else self.difficulties.get(difficulty)
+        if points is None and (difficulty is not None or not self.is_stated):
+            raise InvalidAction(None if difficulty is not None else "This action requires a `difficulty`.")
+        return points
+
+    def values_in(self, category: Category) -> range:
+        """Return the values that may be stated for the action, which is one of `category`.
+
+        Where scores do not add up the cap is a limit, too: cutting a time to the cap would make it a better one.
+        """
+        maximum = category.score_cap if self.max_value is None else self.max_value
+        if category.operator is not Operator.SUM:
+            maximum = min(maximum, category.score_cap)
+        return range(self.min_value, maximum + 1)
 
 
 class Catalogue:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.boards.periods import Period
-from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, Operator, SortOrder
+from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, ActionKind, Operator, SortOrder
 from app.domain.errors import BadUserInput
 from app.domain.scores import MAX_SCORE, WHOLE_NUMBERS, parse_score_format
 
@@ -118,6 +118,7 @@ def category_change(before: Document | None, given: Document, limits: CatalogueL
         "scoreFormat": (WHOLE_NUMBERS.document(), parse_score_format),
         "periods": ([period.value for period in Period], _periods),
         "enabled": (True, _flag),
+        "entryMetadata": (False, _flag),
     }
     return Change(CatalogueSubject.CATEGORY, before, _merge("category", before, given, fields))
 
@@ -138,8 +139,11 @@ def action_change(before: Document | None, given: Document, limits: CatalogueLim
         "name": (REQUIRED, _text(MAX_NAME)),
         "description": ("", _text(MAX_DESCRIPTION, empty=True)),
         "category": (DEFAULT_CATEGORY, _text(MAX_ID, SLUG)),
-        "points": (REQUIRED, _whole(1, limits.points)),
+        "kind": (ActionKind.FIXED.value, _one_of(ActionKind)),
+        "points": (None, _optional(_whole(1, limits.points))),
         "difficulties": ({}, _difficulties(limits.points)),
+        "minValue": (None, _optional(_whole(1, MAX_SCORE))),
+        "maxValue": (None, _optional(_whole(1, MAX_SCORE))),
         "repeatable": (True, _flag),
         # A token that expires before the action can be completed could never be used.
         "minDuration": (0, _whole(0, limits.token_seconds - 1)),
@@ -147,7 +151,42 @@ def action_change(before: Document | None, given: Document, limits: CatalogueLim
         "dailyLimit": (None, _optional(_whole(1, MAX_DAILY_LIMIT))),
         "enabled": (True, _flag),
     }
-    return Change(CatalogueSubject.ACTION, before, _merge("action", before, given, fields))
+    after = _merge("action", _fitting_fields(before, given), given, fields)
+    if problems := _problems_of_worth(after):
+        raise BadUserInput(f"action {after['id']}: {' '.join(problems)}")
+    return Change(CatalogueSubject.ACTION, before, after)
+
+
+WORTH: Mapping[ActionKind, Document] = {
+    ActionKind.FIXED: {"points": None, "difficulties": {}},
+    ActionKind.STATED: {"minValue": None, "maxValue": None},
+}
+"""The fields that say what an action of each kind is worth, as they are in actions of the other kind."""
+
+
+def _fitting_fields(before: Document | None, given: Document) -> Document | None:
+    """Return `before` without what an action of another kind was worth, if the change gives another kind."""
+    kind = given.get("kind")
+    if before is None or kind in (None, before["kind"]):
+        return before
+    return {**before, **WORTH[ActionKind(before["kind"])]}
+
+
+def _problems_of_worth(action: Document) -> list[str]:
+    """Return what contradicts the kind of an action."""
+    kind = ActionKind(action["kind"])
+    problems = [
+        f"`{name}` must not be set for a {kind} action."
+        for other, fields in WORTH.items()
+        for name, empty in fields.items()
+        if other is not kind and action[name] != empty
+    ]
+    if kind is ActionKind.FIXED and action["points"] is None and not action["difficulties"]:
+        problems.append("`points` is required for a FIXED action without difficulties.")
+    minimum, maximum = action["minValue"], action["maxValue"]
+    if minimum is not None and maximum is not None and minimum > maximum:
+        problems.append("`minValue` must not be more than `maxValue`.")
+    return problems
 
 
 def check_reason(reason: str) -> str:

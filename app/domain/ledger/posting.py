@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -13,6 +13,7 @@ from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Action, Category, Operator
 from app.domain.ledger.activity import History, Suspicion
 from app.domain.ledger.commitments import PersonalDetails
+from app.domain.ledger.metadata import NO_METADATA, Metadata, MetadataRow
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.scoring import ScoreRow, next_score, revise, sort_key
 from app.domain.ledger.transactions import Actor, Head, Kind, Transaction
@@ -44,11 +45,13 @@ class ScoreRequest:
     """A request to change one user's score in one category, not yet checked against the user's state.
 
     Attributes:
-        points: The award, subject to the category's operator, unless there is a `correction`.
+        points: The award, subject to the category's operator, unless there is a `correction`. 0 for a STATED action
+            whose value the verifier has not stated yet.
         started_at: The earliest time at which the action can have begun; None if that is not known.
         token_hash: Identifies the action token to consume; None if there is none.
         request_key: Identifies the request, so that a repeat is refused; None if a token does.
         request_hash: Hash of the content, by which a repeat differs from another request with the same key.
+        metadata: What the game attaches to the transaction.
     """
 
     user_id: UUID
@@ -64,6 +67,7 @@ class ScoreRequest:
     reason: str | None = None
     correction: Correction | None = None
     suspicion: Suspicion | None = None
+    metadata: Metadata = NO_METADATA
 
     def held(self, suspicion: Suspicion) -> ScoreRequest:
         """Return the same request, recorded for a review instead of paid."""
@@ -114,6 +118,7 @@ class Posting:
     details: PersonalDetails
     score_changes: tuple[ScoreChange, ...] = ()
     suspicion: Suspicion | None = None
+    metadata_rows: tuple[MetadataRow, ...] = ()
 
     def receipt(self, previous_rank: int | None = None, current_rank: int | None = None) -> Receipt:
         """Return the receipt for the caller, with the ranks around the posting."""
@@ -185,7 +190,10 @@ def post(request: ScoreRequest, account: Account, now: datetime, transaction_id:
         created_at=now,
         previous_hash=account.head.hash,
     )
-    return Posting(transaction, account.head, account.profile, details, tuple(score_changes), request.suspicion)
+    metadata_rows = _metadata_rows(request, account, score_changes, now) if request.metadata else ()
+    return Posting(
+        transaction, account.head, account.profile, details, tuple(score_changes), request.suspicion, metadata_rows
+    )
 
 
 def note(
@@ -212,6 +220,24 @@ def note(
         previous_hash=account.head.hash,
     )
     return Posting(transaction, account.head, account.profile, details)
+
+
+def _metadata_rows(
+    request: ScoreRequest, account: Account, changes: Iterable[ScoreChange], now: datetime
+) -> tuple[MetadataRow, ...]:
+    """Return the metadata by the times at which the transaction has set scores, and by its own time.
+
+    Those are the same, unless a clock was ahead when the score before was set.
+    """
+    rows: dict[tuple[datetime, Period | None], MetadataRow] = {}
+    for period, text in request.metadata:
+        times = {now}
+        for change in changes:
+            before = account.rows.get(change.board)
+            if before is None or change.row.reached_at != before.reached_at:
+                times.add(change.row.reached_at)
+        rows |= {(time, period): MetadataRow(time, period, text) for time in times}
+    return tuple(rows.values())
 
 
 def _award(request: ScoreRequest, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 
@@ -45,9 +45,12 @@ def next_score(category: Category, current: int | None, points: int) -> int:
 
 
 def revise(category: Category, row: ScoreRow | None, score: int, now: datetime, *, hidden: bool) -> ScoreRow:
-    """Return the row with this score. An equal score keeps its `reached_at`, so that repeating a best loses no tie."""
+    """Return the row with this score. An equal score keeps its `reached_at`, so that repeating a best loses no tie.
+
+    Two scores of a row are never reached at the same time, however clocks differ: the time identifies the transaction.
+    """
     hidden = hidden or (score == 0 and not category.ranks_zero)
     if row is None:
         return ScoreRow(score, now, 1, hidden)
-    reached_at = row.reached_at if row.score == score else max(now, row.reached_at)
+    reached_at = row.reached_at if row.score == score else max(now, row.reached_at + timedelta(microseconds=1))
     return ScoreRow(score, reached_at, row.revision + 1, hidden)

@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """A moderator hid the user from every board."""
     UNHIDING = "UNHIDING"
     """A moderator showed the user again."""
+    METADATA_REMOVAL = "METADATA_REMOVAL"
+    """A moderator removed the metadata of the user's transactions in the category."""
     OPENING = "OPENING"
     """The score of a user was taken over from another system."""
     DELETION = "DELETION"

@@ -61,6 +61,19 @@ def check(request: ScoreRequest, account: Account, now: datetime) -> None:
         rule(request, account, now)
 
 
+def check_start(request: ScoreRequest, account: Account, now: datetime) -> None:
+    """Raise the refusal that a submission of the action would meet if the user began it `now`.
+
+    The earliest submission counts, at the end of the action's duration: a cooldown may be over by then.
+    """
+    assert request.action is not None
+    submission = now + request.action.min_duration
+    once_only(request, account, submission)
+    cooldown(request, account, submission)
+    if next_midnight(now) > submission:  # Of the next day nothing is done yet.
+        daily_limit(request, account, submission)
+
+
 def seconds(left: timedelta) -> int:
     """Return whole seconds, rounded up, so that a retry after them succeeds."""
     return math.ceil(left.total_seconds())

@@ -17,7 +17,7 @@ class NeedsVerification:
     """The decision that a verifier must confirm a submission before it is posted.
 
     Attributes:
-        is_suspect: Whether fraud detection, now or earlier, is the reason; otherwise it is a spot check.
+        is_suspect: Whether fraud detection, now or earlier, is a reason.
     """
 
     is_suspect: bool
@@ -56,19 +56,20 @@ class PlayerPolicy:
     Attributes:
         thresholds: Those of fraud detection; None switches it off.
         is_verified: Whether the submission has been verified, or its action needs no verification.
-        is_spot_check: Whether the submission was selected at random to be verified.
+        must_verify: Whether the submission must be verified in any case: because the verifier states its value, or
+            because it was selected at random.
     """
 
     thresholds: fraud.Thresholds | None
     is_verified: bool
-    is_spot_check: bool = False
+    must_verify: bool = False
 
     def __call__(self, request: ScoreRequest, account: Account, now: datetime) -> ScoreRequest | NeedsVerification:
         """Return `request`, marked or held when it is suspicious. Raises the refusals of the rules."""
         eligibility.check(request, account, now)
         suspicion = fraud.judge(request, account, now, self.thresholds) if self.thresholds else None
         is_flagged = account.history.is_suspect
-        if not self.is_verified and (self.is_spot_check or suspicion or is_flagged):
+        if not self.is_verified and (self.must_verify or suspicion or is_flagged):
             return NeedsVerification(is_suspect=is_flagged or suspicion is not None)
         if suspicion is None or (is_flagged and suspicion.verdict is Verdict.FLAG):
             return request  # A moderator reviews a flagged player already: another flag would add nothing.

@@ -8,7 +8,7 @@ how to find and call such functions, and nothing of what they count.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 
 from app.execution._upstream import STRAWBERRY_DEFINITION
+from app.execution.limits.list_sizes import SIZE_ARGUMENTS, list_size
 
 LOOKUPS_METADATA = "lookups"
 """The `metadata` key of a Strawberry field: the function that returns the look-ups of the field from its arguments."""
@@ -39,15 +40,39 @@ MAX_CACHED_STRING = 64
 """Characters of a variable up to which its counts are kept; an id or a time has fewer."""
 
 
+PER_ELEMENT_METADATA = "per_element"
+"""The `metadata` key of a Strawberry field that makes its look-ups for every element of the list that it is in."""
+
+MAX_ELEMENTS = 100
+"""The largest size of a list that is counted; resolvers refuse more."""
+
+UNSIZED_LIST = 10
+"""The size that is counted for a list which no argument sizes."""
+
+
 class LookupField(NamedTuple):
     """A selected field that makes look-ups: its response keys from the root of the operation, definition and node.
 
     Two of them are equal when they are executed as one: validation makes sure that their arguments are the same.
+
+    Attributes:
+        path: The response keys.
+        field: The definition.
+        node: The node.
+        sized_by: The nearest field around it whose arguments size a list, with its node; None if there is none.
     """
 
     path: tuple[str, ...]
     field: GraphQLField
     node: FieldNode
+    sized_by: tuple[GraphQLField, FieldNode] | None = None
+
+    def within(self, key: str, field: GraphQLField | None, node: FieldNode) -> LookupField:
+        """Return the same field as a part of the selection of `field`, whose response key is `key`."""
+        sized_by = self.sized_by
+        if sized_by is None and field is not None and any(name in field.args for name in SIZE_ARGUMENTS):
+            sized_by = field, node
+        return self._replace(path=(key, *self.path), sized_by=sized_by)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LookupField) and self.path == other.path and self.field is other.field
@@ -60,6 +85,12 @@ def count_lookups_of(field: GraphQLField) -> CountLookups | None:
     """Return the function that counts the look-ups of a field; None if the field declares none."""
     definition = field.extensions.get(STRAWBERRY_DEFINITION)
     return definition.metadata.get(LOOKUPS_METADATA) if isinstance(definition, StrawberryField) else None
+
+
+def is_per_element(field: GraphQLField) -> bool:
+    """Return whether a field makes its look-ups for every element of the list that it is in."""
+    definition = field.extensions.get(STRAWBERRY_DEFINITION)
+    return isinstance(definition, StrawberryField) and bool(definition.metadata.get(PER_ELEMENT_METADATA))
 
 
 class OperationLookups:
@@ -113,23 +144,40 @@ class _FieldCounter:
         self._names = _argument_names(selected.field, count)
         self._field = selected.field
         self._node = selected.node
+        self._is_per_element = is_per_element(selected.field)
+        self._sized_by = selected.sized_by
         self.root_key = selected.path[0]
-        relevant = set(self._names.values())
-        self.variables = tuple(
-            name
-            for argument in selected.node.arguments or ()
-            if argument.name.value in relevant
-            for name in _variables_in(argument.value)
-        )
+        self.variables = tuple(_variables_of(selected.node, self._names.values()))
         """The variables that the count depends on."""
+        if self._is_per_element and selected.sized_by is not None:
+            self.variables += tuple(_variables_of(selected.sized_by[1], SIZE_ARGUMENTS))
 
     def count(self, coerced: Mapping[str, Any]) -> int:
         """Return the look-ups; 0 when an argument does not fit, because then the field is not resolved."""
+        variables = VariableValues({}, dict(coerced))
         try:
-            given = get_argument_values(self._field, self._node, VariableValues({}, dict(coerced)))
+            given = get_argument_values(self._field, self._node, variables)
+            elements = self._count_elements(variables) if self._is_per_element else 1
         except GraphQLError:
             return 0
-        return max(0, self._function(**{name: given.get(argument) for name, argument in self._names.items()}))
+        count = self._function(**{name: given.get(argument) for name, argument in self._names.items()})
+        return max(0, count) * elements
+
+    def _count_elements(self, variables: VariableValues) -> int:
+        """Return how long the list around the field may be. Raises GraphQLError for an argument that does not fit."""
+        if self._sized_by is None:
+            return UNSIZED_LIST
+        field, node = self._sized_by
+        values = get_argument_values(field, node, variables)
+        sizes = {
+            name: len(value) if isinstance(value, list) else value
+            for name in SIZE_ARGUMENTS
+            if (value := values.get(name)) is not None
+        }
+        # A default does not count beside a given argument: `first` beside `last`.
+        given = {argument.name.value for argument in node.arguments or ()} & sizes.keys()
+        counted = given or sizes.keys()
+        return max((list_size(name, sizes[name], MAX_ELEMENTS) for name in counted), default=UNSIZED_LIST)
 
 
 def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:
@@ -151,6 +199,13 @@ def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:
 @lru_cache(maxsize=256)
 def _parameters(count: CountLookups) -> tuple[str, ...]:
     return tuple(inspect.signature(count).parameters)
+
+
+def _variables_of(node: FieldNode, arguments: Iterable[str]) -> Iterator[str]:
+    relevant = set(arguments)
+    for argument in node.arguments or ():
+        if argument.name.value in relevant:
+            yield from _variables_in(argument.value)
 
 
 def _variables_in(value: ValueNode) -> Iterator[str]:

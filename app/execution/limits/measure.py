@@ -40,10 +40,9 @@ from strawberry.types.field import StrawberryField
 
 from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.limits.limits import DocumentLimits
+from app.execution.limits.list_sizes import SIZE_ARGUMENTS, list_size
 from app.execution.limits.lookups import LookupField, count_lookups_of
 from app.execution.request_error import BAD_USER_INPUT, TOO_COMPLEX, VALIDATION_FAILED
-
-SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
 
 MAX_LENGTH_METADATA = "longest"
 """The `metadata` key of a Strawberry field that is a list which no argument sizes: its maximum length."""
@@ -259,9 +258,7 @@ class DocumentMeasurer:
             size = _size(value)
             if size is None:
                 size = self._limits.max_list_size
-            # A radius reaches to both sides of its centre.
-            reach = 2 * size + 1 if name == "radius" else size
-            yield min(max(reach, 1), self._limits.max_list_size)
+            yield list_size(name, size, self._limits.max_list_size)
 
 
 def _lookups(node: FieldNode, field: GraphQLField | None, inner: tuple[LookupField, ...]) -> tuple[LookupField, ...]:
@@ -270,7 +267,7 @@ def _lookups(node: FieldNode, field: GraphQLField | None, inner: tuple[LookupFie
     if count is None and not inner:
         return ()
     key = (node.alias or node.name).value
-    below = tuple(one._replace(path=(key, *one.path)) for one in inner)
+    below = tuple(one.within(key, field, node) for one in inner)
     return below if count is None or field is None else (LookupField((key,), field, node), *below)
 
 

@@ -34,7 +34,7 @@ class ActionToken(Base):
     )
     attributes: Mapped[dict[str, Any] | None] = mapped_column(JSONB, comment="The client's own metadata.")
     transaction_id: Mapped[UUID | None] = mapped_column(comment="The transaction that consumed it.")
-    points: Mapped[int] = mapped_column(BigInteger)
+    points: Mapped[int | None] = mapped_column(BigInteger, comment="NULL: the value is stated at the submission.")
 
     __table_args__ = (
         Index("ix_action_tokens_open", "user_id", "expires_at", postgresql_where=text("used_at IS NULL")),

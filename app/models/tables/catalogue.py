@@ -27,6 +27,7 @@ class Category(Base):
         ARRAY(String(10)), server_default=text("'{ALL_TIME,DAILY,WEEKLY,MONTHLY}'::varchar[]")
     )
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    entry_metadata: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
     score_cap: Mapped[int | None] = mapped_column(BigInteger, comment="NULL: the cap of the settings.")
     score_format: Mapped[dict[str, Any]] = mapped_column(
@@ -42,7 +43,7 @@ class Category(Base):
 
 
 class Action(Base):
-    """Something that players can complete, with its points. Clients never send points."""
+    """Something that players can complete, with its points or the range of its values. Clients never send either."""
 
     __tablename__ = "actions"
 
@@ -50,20 +51,27 @@ class Action(Base):
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text, server_default=text("''"))
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), server_default=text("'global'"))
+    kind: Mapped[str] = mapped_column(String(10), server_default=text("'FIXED'"))
     difficulties: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'::jsonb"), comment="Name of the difficulty to its points."
     )
+    min_value: Mapped[int | None] = mapped_column(BigInteger, comment="The lowest value of a STATED action.")
+    max_value: Mapped[int | None] = mapped_column(BigInteger, comment="The highest value of a STATED action.")
     repeatable: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     min_duration: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Seconds.")
     cooldown: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Seconds.")
     daily_limit: Mapped[int | None] = mapped_column(Integer, comment="Completions per user and UTC day; NULL: any.")
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
-    points: Mapped[int] = mapped_column(BigInteger)
+    points: Mapped[int | None] = mapped_column(
+        BigInteger, comment="NULL: a difficulty must be given, or the value is stated."
+    )
 
     __table_args__ = (
         CheckConstraint("id ~ '^[A-Za-z0-9][A-Za-z0-9_.-]*$'", name="id_is_a_word"),
         CheckConstraint("points >= 1", name="points_positive"),
+        CheckConstraint("kind IN ('FIXED', 'STATED')", name="kind_known"),
+        CheckConstraint("1 <= min_value AND min_value <= max_value", name="values_in_order"),
         CheckConstraint("min_duration >= 0 AND cooldown >= 0", name="durations_not_negative"),
         CheckConstraint("daily_limit >= 1", name="daily_limit_positive"),
     )

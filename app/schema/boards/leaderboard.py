@@ -71,8 +71,8 @@ class Leaderboard:
     )
     def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
         """Show the page that `query` has for this field."""
-        key, score_format = self.board.key, self.query.category.score_format
-        return [LeaderboardEntry.of(entry, key, score_format) for entry in self._nested_page(info).entries]
+        score_format = self.query.category.score_format
+        return [LeaderboardEntry.of(entry, self.board, score_format) for entry in self._nested_page(info).entries]
 
     @strawberry.field(
         description=(
@@ -123,7 +123,7 @@ class Leaderboard:
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
-            entries=[LeaderboardEntry.of(entry, key, score_format) for entry in page.entries],
+            entries=[LeaderboardEntry.of(entry, board, score_format) for entry in page.entries],
             total_users=page.total_users,
             epoch=strawberry.ID(page.version.epoch),
             version=page.version.number,

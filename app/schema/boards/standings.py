@@ -47,8 +47,7 @@ class StandingConnection:
     @staticmethod
     def of(page: Page, category: Category) -> StandingConnection:
         """Convert a page of a board of `category`."""
-        key = page.board.key
-        nodes = [LeaderboardEntry.of(entry, key, category.score_format) for entry in page.entries]
+        nodes = [LeaderboardEntry.of(entry, page.board, category.score_format) for entry in page.entries]
         cursors = [
             board_cursor(
                 page.board, Position(sort_key(category.sort_order, entry.score), entry.reached_at, entry.user.id)
@@ -82,15 +81,10 @@ class FriendStanding:
     def all_of(page: Page, category: Category) -> list[FriendStanding]:
         """Convert a page of selected users of a board of `category`."""
         standings: list[FriendStanding] = []
-        first, key = 0, page.board.key
+        first = 0
         for standing, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
                 first = standing
-            standings.append(
-                FriendStanding(
-                    rank=standing + 1,
-                    competition_rank=first + 1,
-                    entry=LeaderboardEntry.of(entry, key, category.score_format),
-                )
-            )
+            shown = LeaderboardEntry.of(entry, page.board, category.score_format)
+            standings.append(FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=shown))
         return standings

@@ -8,7 +8,7 @@ import strawberry
 
 from app.domain import scores
 from app.domain.catalogue import catalogue as domain
-from app.schema.enums import Operator, Period, ScoreFormatKind, SortOrder
+from app.schema.enums import ActionKind, Operator, Period, ScoreFormatKind, SortOrder
 from app.schema.scalars import Score
 
 
@@ -49,6 +49,9 @@ class Category:
     enabled: bool = strawberry.field(
         description="False if the actions of this category are switched off. Its boards can still be read."
     )
+    entry_metadata: bool = strawberry.field(
+        description="Whether the entries of its boards have `metadata`, for example the link to a replay."
+    )
 
     @staticmethod
     def of(category: domain.Category) -> Category:
@@ -63,6 +66,7 @@ class Category:
             score_format=ScoreFormat.of(category.score_format),
             periods=[period for period in Period if period in category.periods],
             enabled=category.enabled,
+            entry_metadata=category.entry_metadata,
         )
 
 
@@ -75,7 +79,7 @@ class Difficulty:
 @strawberry.type(
     description=(
         "Something that users can complete for points. The points are set here by the operator of the "
-        "service; clients cannot choose them."
+        "service, or stated by the game for each completion; clients cannot choose them."
     )
 )
 class Action:
@@ -83,7 +87,21 @@ class Action:
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What a user has to do, to show to users. May be empty.")
     category: Category = strawberry.field(description="The category in which the points count.")
-    points: Score = strawberry.field(description="The points that the action pays when no difficulty is given.")
+    kind: ActionKind = strawberry.field(
+        description="Whether the catalogue or the game decides what a completion is worth."
+    )
+    points: Score | None = strawberry.field(
+        description=(
+            "The points that the action pays when no difficulty is given. Null if a difficulty must be given, and for "
+            "a STATED action."
+        )
+    )
+    min_value: Score | None = strawberry.field(
+        description="The lowest value that the game can state. Null for a FIXED action."
+    )
+    max_value: Score | None = strawberry.field(
+        description="The highest value that the game can state. Null for a FIXED action."
+    )
     difficulties: list[Difficulty] = strawberry.field(
         description="The difficulties that can be chosen, and what each pays. Empty if the action has none."
     )
@@ -105,12 +123,16 @@ class Action:
     @staticmethod
     def of(action: domain.Action, category: domain.Category) -> Action:
         """Convert an action of `category`."""
+        values = action.values_in(category) if action.is_stated else None
         return Action(
             id=strawberry.ID(action.id),
             name=action.name,
             description=action.description,
             category=Category.of(category),
+            kind=action.kind,
             points=action.points,
+            min_value=values.start if values else None,
+            max_value=values.stop - 1 if values else None,
             difficulties=[Difficulty(name=name, points=points) for name, points in action.difficulties.items()],
             repeatable=action.repeatable,
             min_duration=int(action.min_duration.total_seconds()),

@@ -9,7 +9,7 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from app.domain.catalogue import changes as domain
-from app.schema.enums import CatalogueSubject, Operator, Period, ScoreFormatKind, SortOrder
+from app.schema.enums import ActionKind, CatalogueSubject, Operator, Period, ScoreFormatKind, SortOrder
 from app.schema.scalars import Score
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
@@ -71,6 +71,9 @@ class SaveCategoryInput:
     enabled: bool | None = strawberry.field(
         default=UNSET, description="Whether users can complete the actions of the category."
     )
+    entry_metadata: bool | None = strawberry.field(
+        default=UNSET, description="Whether entries of its boards have `metadata`."
+    )
 
 
 @strawberry.input(description="A difficulty of an action, and the points that it pays.")
@@ -94,9 +97,29 @@ class SaveActionInput:
     category: str | None = strawberry.field(
         default=UNSET, description="The `id` of the category in which the points count."
     )
+    kind: ActionKind | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "Whether the catalogue or the game decides what a completion is worth: FIXED unless given for a new "
+            "action. When it changes, what the action was worth before is discarded."
+        ),
+    )
     points: Score | None = strawberry.field(
         default=UNSET,
-        description="The points that the action pays when no difficulty is given. Required for a new action.",
+        description=(
+            "The points that a FIXED action pays when no difficulty is given. Null means that a difficulty must be "
+            "given."
+        ),
+    )
+    min_value: Score | None = strawberry.field(
+        default=UNSET, description="The lowest value that the game can state for a STATED action. Null means 1."
+    )
+    max_value: Score | None = strawberry.field(
+        default=UNSET,
+        description=(
+            "The highest value that the game can state for a STATED action. Null means the score cap of the "
+            "category, which is the limit in any case where scores do not add up."
+        ),
     )
     difficulties: list[DifficultyInput] | None = strawberry.field(
         default=UNSET, description="All difficulties of the action. The list replaces the existing one."

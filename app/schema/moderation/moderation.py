@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import strawberry
+from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from app.domain.rules import flags as domain
@@ -15,15 +16,24 @@ from app.schema.scalars import Score
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
 
 
-@strawberry.input(description="A correction of a user's score by a moderator.")
-class AdjustScoreInput:
-    user_id: strawberry.ID = strawberry.field(description="The id of the user whose score changes.")
-    delta: Score = strawberry.field(
+@strawberry.input(one_of=True, description="How a score changes: exactly one field must be given.")
+class ScoreAdjustment:
+    delta: Score | None = strawberry.field(
+        default=UNSET,
         description=(
             "The points to add, or to subtract if negative; not 0. The resulting score is kept between 0 and the "
             "cap of the category."
-        )
+        ),
     )
+    set: Score | None = strawberry.field(
+        default=UNSET, description="The all-time score to set, from 0 to the cap of the category."
+    )
+
+
+@strawberry.input(description="A correction of a user's score by a moderator.")
+class AdjustScoreInput:
+    user_id: strawberry.ID = strawberry.field(description="The id of the user whose score changes.")
+    adjustment: ScoreAdjustment = strawberry.field(description="The change, or the new score.")
     reason: str = strawberry.field(description=REASON)
     idempotency_key: str = strawberry.field(
         description=(
@@ -114,6 +124,12 @@ class DeletedUser:
     export: JSON = strawberry.field(
         description=(
             "The data that was stored about the user: profile, scores, the newest 10000 transactions, action "
-            "tokens, flags and milestones."
+            "tokens, flags, the metadata of entries as JSON text, and milestones."
         )
     )
+
+
+@strawberry.type(description="The result of removing the metadata of a user's entries.")
+class MetadataRemoved:
+    user: User = strawberry.field(description="The user whose entries have no metadata any more.")
+    removed: int = strawberry.field(description="How many transactions had metadata.")

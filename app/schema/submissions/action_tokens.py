@@ -39,7 +39,9 @@ class ActionTokenIssued:
     action_token: str = strawberry.field(
         description="An opaque string. Pass it to `submitScore` when the action is completed."
     )
-    score_value: Score = strawberry.field(description="The points that the token pays.")
+    score_value: Score | None = strawberry.field(
+        description="The points that the token pays. Null for a STATED action, whose value the game states."
+    )
     issued_at: datetime = strawberry.field(
         description="When the token was issued. The minimum duration of the action counts from here."
     )
@@ -48,7 +50,12 @@ class ActionTokenIssued:
 
 
 IssueActionTokenResult = Annotated[
-    ActionTokenIssued | errors.InvalidAction,
+    ActionTokenIssued
+    | errors.InvalidAction
+    | errors.ServerOnlyAction
+    | errors.AlreadyCompleted
+    | errors.CooldownActive
+    | errors.DailyLimitReached,
     strawberry.union("IssueActionTokenResult", description="An action token, or the reason why none was issued."),
 ]
 
@@ -59,14 +66,12 @@ SubmitScoreResult = Annotated[
     | errors.ActionTokenUsed
     | errors.ActionTokenNotYours
     | errors.InvalidAction
+    | errors.ServerOnlyAction
     | errors.AlreadyCompleted
     | errors.CooldownActive
     | errors.DailyLimitReached
     | errors.TooEarly
     | errors.ScoreCapReached
-    | errors.InvalidSignature
-    | errors.StaleTimestamp
-    | errors.DuplicateAction
     | errors.VerificationFailed
     | errors.UnderReview,
     strawberry.union("SubmitScoreResult", description="A receipt, or the reason why no points were paid."),

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import strawberry
 from strawberry.scalars import JSON
+
+from app.schema import errors
+from app.schema.ledger.receipts import ScoreAccepted
+from app.schema.scalars import Score
 
 
 @strawberry.type(
@@ -75,4 +80,46 @@ class RecordActionInput:
         default=None,
         description="The name of one of the action's difficulties. Omit it for the plain points of the action.",
     )
+    value: Score | None = strawberry.field(
+        default=None,
+        description=(
+            "What the completion is worth, for example a time in milliseconds, between the `minValue` and `maxValue` "
+            "of the action. Required for a STATED action, and for no other."
+        ),
+    )
     reason: str | None = strawberry.field(default=None, description="A note for the audit log, up to 500 characters.")
+    metadata: JSON | None = strawberry.field(
+        default=None,
+        description=(
+            "Any JSON for everybody to see with the score, up to 1 KiB and 8 levels deep, for example the link to a "
+            "replay. Only in a category with `entryMetadata`."
+        ),
+    )
+
+
+SubmitSignedActionResult = Annotated[
+    ScoreAccepted
+    | errors.InvalidSignature
+    | errors.StaleTimestamp
+    | errors.DuplicateAction
+    | errors.InvalidAction
+    | errors.ServerOnlyAction
+    | errors.AlreadyCompleted
+    | errors.CooldownActive
+    | errors.DailyLimitReached
+    | errors.TooEarly
+    | errors.ScoreCapReached
+    | errors.VerificationFailed
+    | errors.UnderReview,
+    strawberry.union("SubmitSignedActionResult", description="A receipt, or the reason why no points were paid."),
+]
+
+RecordActionResult = Annotated[
+    ScoreAccepted
+    | errors.InvalidAction
+    | errors.AlreadyCompleted
+    | errors.CooldownActive
+    | errors.DailyLimitReached
+    | errors.ScoreCapReached,
+    strawberry.union("RecordActionResult", description="A receipt, or the reason why no points were paid."),
+]

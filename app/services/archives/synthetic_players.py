@@ -58,6 +58,7 @@ class SyntheticPlayers:
             for action in actions
             if action.category == category.id and action.repeatable and action.daily_limit is None
             for points in (action.points, *action.difficulties.values())
+            if points is not None
         ]
         if not self._awards:
             raise BadUserInput(f"The category {category.id} must have an enabled action that is repeatable.")

@@ -8,12 +8,23 @@ from uuid import UUID
 
 from app.domain.catalogue.catalogue import Operator
 from app.domain.errors import BadUserInput, DuplicateAction
-from app.domain.ledger.corrections import REVERSIBLE, PriorTransaction, adjustment, reversal, reversal_key
+from app.domain.ledger.corrections import (
+    REVERSIBLE,
+    PriorTransaction,
+    adjustment,
+    deciding_transactions,
+    reversal,
+    reversal_key,
+    setting,
+)
 from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
+from app.domain.ledger.metadata import NO_METADATA, Metadata
 from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.rules.judge import FinalPolicy
 from app.domain.scores import MAX_SCORE
+from app.models.statements.boards.entry_metadata import metadata_of_transactions
 from app.models.statements.ledger.amendments import chain, find, has_request
 from app.models.statements.retention.archived_months import has_archived_transactions
 from app.services.catalogue.cache import CatalogueService
@@ -51,20 +62,48 @@ class Corrections:
             ServiceUnavailable: PostgreSQL does not answer.
         """
         if not 0 < abs(delta) <= MAX_SCORE:
-            raise BadUserInput(f"`delta` must be a whole number from -{MAX_SCORE} to {MAX_SCORE}, and not 0.")
+            raise BadUserInput(f"The adjustment must be a whole number from -{MAX_SCORE} to {MAX_SCORE}, and not 0.")
+        request = self._adjustment(moderator, user_id, category_id, delta, reason, idempotency_key)
+        return await self._post(request, _with_adjustment)
+
+    async def set_score(
+        self, moderator: Actor, user_id: UUID, category_id: str, score: int, reason: str, idempotency_key: str
+    ) -> Receipt:
+        """Set a user's score on the all-time board, and change the boards of the open windows as `adjust` does.
+
+        Raises the errors of `adjust`, also for a score beyond the cap of the category.
+        """
+        cap = self._catalogue.current.category(category_id).score_cap
+        if not 0 <= score <= cap:
+            raise BadUserInput(f"The score must be from 0 to {cap}, the cap of the category.")
+        request = self._adjustment(moderator, user_id, category_id, score, reason, idempotency_key, "set")
+        return await self._post(request, setting)
+
+    def _adjustment(
+        self,
+        moderator: Actor,
+        user_id: UUID,
+        category_id: str,
+        points: int,
+        reason: str,
+        idempotency_key: str,
+        *content: str,
+    ) -> ScoreRequest:
         assert moderator.id is not None
-        request = ScoreRequest(
+        return ScoreRequest(
             user_id=user_id,
             category=self._catalogue.current.category(category_id),
             kind=Kind.ADJUSTMENT,
-            points=delta,
+            points=points,
             actor=moderator,
             request_key=request_key("adjust", moderator.id, clean_key(idempotency_key)),
-            request_hash=content_hash(str(user_id), category_id, delta),
+            request_hash=content_hash(str(user_id), category_id, points, *content),
             reason=clean_reason(reason),
         )
+
+    async def _post(self, request: ScoreRequest, policy: FinalPolicy) -> Receipt:
         try:
-            return await self._ledger.post(request, _with_adjustment)
+            return await self._ledger.post(request, policy)
         except DuplicateAction as repeat:
             return repeat.receipt
 
@@ -109,7 +148,16 @@ class Corrections:
         account = await amendment.load(request)
         entries = await chain(amendment.connection, prior.user_id, category.id)
         correction = reversal(category, account, prior, entries, amendment.now)
-        posting = await amendment.post(replace(request, correction=correction), account)
+        metadata: Metadata = NO_METADATA
+        if category.entry_metadata:
+            deciding = deciding_transactions(category, prior, entries, correction)
+            metadata = await metadata_of_transactions(
+                amendment.connection,
+                prior.user_id,
+                category.id,
+                [(board.window.period, award.created_at) for board, award in deciding],
+            )
+        posting = await amendment.post(replace(request, correction=correction, metadata=metadata), account)
         return posting.transaction.id
 
 

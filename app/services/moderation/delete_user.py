@@ -10,6 +10,7 @@ from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.posting import ScoreRequest, boards_for
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
+from app.models.statements.boards.entry_metadata import DELETE_METADATA_OF_USER
 from app.models.statements.ledger.amendments import (
     ANONYMIZE_USER,
     CLEAR_SCORES,
@@ -34,6 +35,7 @@ ERASURES = (
     DELETE_SIGNING_SESSIONS,
     DELETE_MILESTONES,
     DELETE_ORIGINS,
+    DELETE_METADATA_OF_USER,
     ERASE_REASONS,
     ERASE_FLAG_REASONS,
 )

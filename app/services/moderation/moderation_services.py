@@ -11,6 +11,7 @@ from app.services.ledger.amend import Amendments
 from app.services.ledger.post import Ledger
 from app.services.moderation.adjust_and_revert import Corrections
 from app.services.moderation.delete_user import UserDeletion
+from app.services.moderation.remove_metadata import MetadataRemoval
 from app.services.moderation.reviews import Reviews
 from app.services.moderation.visibility import Visibility
 from app.services.players.profile_changes import ProfileChanges
@@ -25,6 +26,7 @@ class Moderation:
     reviews: Reviews
     visibility: Visibility
     deletion: UserDeletion
+    metadata_removal: MetadataRemoval
 
 
 def moderation_of(
@@ -42,4 +44,5 @@ def moderation_of(
         Reviews(database, amendments, corrections, catalogue, publish_change),
         Visibility(amendments, changes),
         UserDeletion(amendments, catalogue, changes),
+        MetadataRemoval(amendments, catalogue, publish_change),
     )

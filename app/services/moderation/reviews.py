@@ -11,9 +11,11 @@ import structlog
 from app.domain.errors import BadUserInput
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.idempotency import clean_reason
+from app.domain.ledger.metadata import NO_METADATA
 from app.domain.ledger.posting import UNCHANGED, ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.flags import Flag, FlagStatus
+from app.models.statements.boards.entry_metadata import metadata_of_transactions
 from app.models.statements.ledger.amendments import find
 from app.models.statements.moderation.reviews import close_flag, find_flag, read_flags, read_held
 from app.services.catalogue.cache import CatalogueService
@@ -112,6 +114,8 @@ class Reviews:
             if prior is None:
                 raise BadUserInput("The transaction was archived. Release the flag, and adjust the score instead.")
             return await self._corrections.revert_within(amendment, prior, moderator, reason)
+        held = [(None, flag.created_at)]
+        metadata = await metadata_of_transactions(amendment.connection, flag.user_id, flag.category, held)
         request = ScoreRequest(
             user_id=flag.user_id,
             category=self._catalogue.current.category(flag.category),
@@ -120,9 +124,10 @@ class Reviews:
             actor=moderator,
             reason=reason,
             request_key=f"review:{flag.id}",
+            metadata=metadata,
         )
         if status is FlagStatus.REJECTED:
-            request = replace(request, kind=Kind.REJECTION, correction=UNCHANGED)
+            request = replace(request, kind=Kind.REJECTION, correction=UNCHANGED, metadata=NO_METADATA)
         posting = await amendment.post(request, await amendment.load(request))
         return posting.transaction.id
 

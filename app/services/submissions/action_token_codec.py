@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +22,11 @@ AUDIENCE = "leaderboard-actions"
 
 @dataclass(frozen=True, slots=True)
 class ActionTokenClaims:
-    """The claims of a verified action token."""
+    """The claims of a verified action token. `points` is None if the verifier states the value of the action."""
 
     user_id: UUID
     action_id: str
-    points: int
+    points: int | None
     token_hash: bytes
     issued_at: datetime
     expires_at: datetime
@@ -110,7 +111,7 @@ def hash_of(nonce: str) -> bytes:
 def _claims(claims: Mapping[str, Any]) -> ActionTokenClaims:
     """Return typed claims. Raises BadToken, ValueError."""
     action_id, points, nonce = claims.get("act"), claims.get("pts"), claims.get("jti")
-    if type(action_id) is not str or type(points) is not int or type(nonce) is not str:
+    if type(action_id) is not str or type(points) not in (int, NoneType) or type(nonce) is not str:
         raise BadToken
     issued_at, expires_at = (datetime.fromtimestamp(claims[name], tz=UTC) for name in ("iat", "exp"))
     return ActionTokenClaims(UUID(claims["sub"]), action_id, points, hash_of(nonce), issued_at, expires_at)

@@ -25,11 +25,11 @@ from app.stores.postgres import Database
 
 @dataclass(frozen=True, slots=True)
 class IssuedActionToken:
-    """A new action token."""
+    """A new action token. `points` is None if the verifier states the value of the action."""
 
     token: str
     action: Action
-    points: int
+    points: int | None
     issued_at: datetime
     expires_at: datetime
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
-from app.domain.errors import UnderReview, VerificationFailed
+from app.domain.catalogue.catalogue import Action
+from app.domain.errors import BadUserInput, ServiceUnavailable, UnderReview, VerificationFailed
 from app.domain.ledger.idempotency import json_text
+from app.domain.ledger.metadata import NO_METADATA, metadata_of
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.rules.fraud import Thresholds
 from app.domain.rules.judge import NeedsVerification, PlayerPolicy
+from app.domain.rules.stated_values import require_value
 from app.runtime import Runtime
 from app.services.ledger.post import Ledger
-from app.services.submissions.verifiers import CompletionReport, Verifiers
+from app.services.submissions.verifiers import CompletionReport, Verification, Verifiers
 
 log = structlog.get_logger(__name__)
 
@@ -57,24 +61,27 @@ class AwardService:
         Only a submission that is paid or held consumes its token.
 
         Args:
-            request: The request.
+            request: The request. The verifier states the points of a STATED action.
             evidence: What the game knows about the action, for the verifier.
 
         Raises:
             BadUserInput: The evidence is larger than 8 KiB as JSON.
+            ServerOnlyAction: The action is STATED and has no verifier.
             VerificationFailed: The verifier does not confirm the action.
             UnderReview: The submission is held for a moderator.
             ServiceUnavailable: The verifier or PostgreSQL cannot be used.
             DomainError: What the rules of the action and `Ledger.post` raise.
         """
-        assert request.action is not None
+        action = request.action
+        assert action is not None
         if evidence is not None:
             json_text(evidence, "data", MAX_EVIDENCE_BYTES)
-        is_verified = self._verifiers.accepts_without_asking(request.action.id)
-        is_spot_check = not is_verified and self._runtime.random.random() < self._spot_check_rate
-        receipt = await self._ledger.post(request, PlayerPolicy(self._thresholds, is_verified, is_spot_check))
+        self._verifiers.require_claimable(action)
+        is_verified = self._verifiers.accepts_without_asking(action.id)
+        must_verify = action.is_stated or (not is_verified and self._runtime.random.random() < self._spot_check_rate)
+        receipt = await self._ledger.post(request, PlayerPolicy(self._thresholds, is_verified, must_verify))
         if isinstance(receipt, NeedsVerification):
-            await self._verify(request, evidence, suspect=receipt.is_suspect)
+            request = await self._verify(request, action, evidence, suspect=receipt.is_suspect)
             receipt = await self._ledger.post(request, PlayerPolicy(self._thresholds, is_verified=True))
             assert isinstance(receipt, Receipt)
         suspicion = receipt.suspicion
@@ -86,14 +93,46 @@ class AwardService:
             raise UnderReview
         return receipt
 
-    async def _verify(self, request: ScoreRequest, evidence: Any, *, suspect: bool) -> None:
-        assert request.action is not None
-        category, action = request.category.id, request.action.id
+    async def _verify(self, request: ScoreRequest, action: Action, evidence: Any, *, suspect: bool) -> ScoreRequest:
+        """Return the request as the verifier confirms it: with its value and its metadata.
+
+        An answer that does not fit the action is a fault of the verifier, as if it had not answered.
+        """
         report = CompletionReport(
-            request.user_id, action, category, request.points, request.started_at, evidence, suspect
+            request.user_id,
+            action.id,
+            request.category.id,
+            None if action.is_stated else request.points,
+            request.started_at,
+            evidence,
+            suspect,
         )
-        is_verified = await self._verifiers.verify(report)
-        self.outcomes["verified" if is_verified else "not_verified"] += 1
-        if not is_verified:
-            log.warning("completion_not_verified", user=str(request.user_id), action=action, suspect=suspect)
+        verification = await self._verifiers.verify(report)
+        try:
+            confirmed = _confirmed(request, action, verification)
+        except BadUserInput as problem:
+            log.error("verifier_answer_invalid", action=action.id, reason=problem.message)
+            raise ServiceUnavailable from None
+        self.outcomes["not_verified" if confirmed is None else "verified"] += 1
+        if confirmed is None:
+            log.warning("completion_not_verified", user=str(request.user_id), action=action.id, suspect=suspect,
+                        value=verification.value)  # fmt: skip
             raise VerificationFailed
+        return confirmed
+
+
+def _confirmed(request: ScoreRequest, action: Action, verification: Verification) -> ScoreRequest | None:
+    """Return the request with what the verifier states; None if it denies the completion or states an extreme value.
+
+    Raises:
+        BadUserInput: The value or the metadata does not fit the action.
+    """
+    if not verification.accepted:
+        return None
+    points = request.points
+    if action.is_stated or verification.value is not None:
+        points = require_value(action, verification.value)
+        if points not in action.values_in(request.category):
+            return None
+    metadata = metadata_of(verification.metadata) if request.category.entry_metadata else NO_METADATA
+    return replace(request, points=points, metadata=metadata)

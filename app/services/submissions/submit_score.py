@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.errors import ActionTokenExpired, ActionTokenNotYours
+from app.domain.errors import ActionTokenExpired, ActionTokenNotYours, InvalidActionToken
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
@@ -71,11 +71,13 @@ class SubmitScore:
         await self._users.ensure(caller)
         catalogue = self._catalogue.current
         action = catalogue.action(claims.action_id)
+        if claims.points is None and not action.is_stated:
+            raise InvalidActionToken  # The action was STATED when the token was issued.
         request = ScoreRequest(
             user_id=caller.user_id,
             category=catalogue.category(action.category),
             kind=Kind.ACTION,
-            points=claims.points,
+            points=0 if action.is_stated else claims.points or 0,
             actor=Actor(caller.user_id, caller.role.value, address, user_agent),
             action=action,
             token_hash=claims.token_hash,

@@ -67,7 +67,7 @@ class SubmitSignedAction:
             user_id=caller.user_id,
             category=catalogue.category(kind.category),
             kind=Kind.SIGNED_ACTION,
-            points=kind.points_for(action.difficulty),
+            points=kind.points_for(action.difficulty) or 0,
             actor=Actor(caller.user_id, caller.role.value, address, user_agent),
             action=kind,
             started_at=opened_at,

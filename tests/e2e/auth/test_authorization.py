@@ -16,6 +16,7 @@ from graphql import (
     GraphQLObjectType,
     Undefined,
     get_named_type,
+    get_nullable_type,
     is_composite_type,
     is_list_type,
     is_non_null_type,
@@ -58,7 +59,7 @@ PRIVATE = frozenset({"Query.transactions"})
 ALLOWED: dict[Role | None, frozenset[str]] = {
     None: PUBLIC,
     Role.PLAYER: PUBLIC | AUTHENTICATED,
-    Role.SERVER: PUBLIC | AUTHENTICATED | {"Mutation.recordAction"},
+    Role.SERVER: PUBLIC | AUTHENTICATED | {"Mutation.recordAction", "Mutation.recordActions"},
     Role.MODERATOR: PUBLIC
     | AUTHENTICATED
     | PRIVATE
@@ -69,6 +70,7 @@ ALLOWED: dict[Role | None, frozenset[str]] = {
         "Mutation.deleteUser",
         "Mutation.hideUser",
         "Mutation.rejectHeld",
+        "Mutation.removeMetadata",
         "Mutation.releaseHeld",
         "Mutation.revertTransaction",
         "Mutation.saveAction",
@@ -98,13 +100,16 @@ def literal(name: str, kind: GraphQLInputType, user_id: UUID) -> str:
     if is_list_type(kind):
         return f"[{literal(name, kind.of_type, user_id)}]"
     if isinstance(kind, GraphQLInputObjectType):
+        fields = list(kind.fields.items())
         required = (
-            f"{key}: {literal(key, field.type, user_id)}" for key, field in kind.fields.items() if is_required(field)
+            f"{key}: {literal(key, get_nullable_type(field.type), user_id)}"
+            for key, field in (fields[:1] if kind.is_one_of else fields)
+            if kind.is_one_of or is_required(field)
         )
         return "{" + ", ".join(required) + "}"
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))
-    values = {"ID": f'"{user_id}"', "Int": "1", "Boolean": "true", "String": '"text"', "JSON": "1"}
+    values = {"ID": f'"{user_id}"', "Int": "1", "Score": "1", "Boolean": "true", "String": '"text"', "JSON": "1"}
     return f'"2026-01-0{2 if name == "to" else 1}T00:00:00Z"' if kind.name == "DateTime" else values[kind.name]
 
 

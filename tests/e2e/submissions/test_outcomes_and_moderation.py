@@ -97,7 +97,7 @@ async def see(client: SocketClient, expected: list[str]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "operation",
     [
-        (ADJUST, {"input": {"userId": str(uuid4()), "delta": 5, "reason": "r", "idempotencyKey": "k"}}),
+        (ADJUST, {"input": {"userId": str(uuid4()), "adjustment": {"delta": 5}, "reason": "r", "idempotencyKey": "k"}}),
         *[(mutation, {"id": str(uuid4())}) for mutation in (REVERT, HIDE, UNHIDE, DELETE, RELEASE, REJECT)],
         (FLAGS, {}),
         (RECORD, {"input": {"userId": str(uuid4()), "actionType": "COMPLETE_LEVEL", "idempotencyKey": "k"}}),
@@ -149,7 +149,7 @@ async def test_corrections_are_seen_at_once_by_readers_and_watchers(service: Ser
     async with connected(service.socket_url) as client:
         await client.subscribe(WATCH)
         await see(client, ["alice", "bob"])
-        adjust = {"userId": await id_of(bob), "delta": 100, "reason": "a draw", "idempotencyKey": "1"}
+        adjust = {"userId": await id_of(bob), "adjustment": {"delta": 100}, "reason": "a draw", "idempotencyKey": "1"}
         first = (await moderator.ask(ADJUST, input=adjust))["adjustScore"]
         assert (first["newScore"], first["currentRank"]) == (110, 1)
         assert await names(service.anonymous) == [(1, "bob"), (2, "alice")]
@@ -180,9 +180,12 @@ async def test_bad_arguments_of_decisions_are_told(service: Service, moderator: 
         assert (await moderator.fails(query, id="not an id"))["code"] == "BAD_USER_INPUT"
     for query in (REVERT, RELEASE, REJECT):
         assert (await moderator.fails(query, id=str(uuid4())))["code"] == "BAD_USER_INPUT"
-    nobody = {"userId": str(uuid4()), "delta": 5, "reason": "r", "idempotencyKey": "k"}
+    nobody = {"userId": str(uuid4()), "adjustment": {"delta": 5}, "reason": "r", "idempotencyKey": "k"}
     assert (await moderator.fails(ADJUST, input=nobody))["code"] == "USER_NOT_FOUND"
-    for wrong in ({"delta": 0}, {"delta": -(2**53)}, {"reason": ""}, {"idempotencyKey": ""}, {"reason": "\u0000"}):
+    both = {"delta": 1, "set": 1}
+    adjustments = ({"delta": 0}, {"delta": -(2**53)}, {"set": -1}, {"set": 2**40}, {}, both, {"set": None})
+    texts = ({"reason": ""}, {"idempotencyKey": ""}, {"reason": "\u0000"})
+    for wrong in (*({"adjustment": adjustment} for adjustment in adjustments), *texts):
         assert (await moderator.fails(ADJUST, input=nobody | wrong))["code"] == "BAD_USER_INPUT"
     missing = nobody | {"category": "nowhere"}
     assert (await moderator.fails(ADJUST, input=missing))["code"] == "CATEGORY_NOT_FOUND"
@@ -374,13 +377,13 @@ class TestVerifier:
     async def test_what_the_game_denies_is_a_type_and_the_token_stays_usable(self, service: Service, webhook: Webhook):
         alice = service.player("alice")
         token = await alice.issue()
-        webhook.body = b'{"completed": false}'
+        webhook.body = b'{"accepted": false}'
         denied = (await alice.ask(SUBMIT, input={"actionToken": token, "data": {"seed": 17}}))["outcome"]
         assert (denied["__typename"], denied["code"]) == ("VerificationFailed", "VERIFICATION_FAILED")
         webhook.status = 503
         away = await alice.fails(SUBMIT, input={"actionToken": token})
         assert (away["code"], away["retryAfter"]) == ("SERVICE_UNAVAILABLE", 1)
-        webhook.status, webhook.body = 200, b'{"completed": true}'
+        webhook.status, webhook.body = 200, b'{"accepted": true}'
         assert (await alice.ask(SUBMIT, input={"actionToken": token}))["outcome"]["scoreDelta"] == 50
         too_much = {"actionToken": await alice.issue(), "data": "x" * 9000}
         assert (await alice.fails(SUBMIT, input=too_much))["code"] == "BAD_USER_INPUT"

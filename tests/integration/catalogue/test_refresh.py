@@ -15,6 +15,9 @@ from tests.support.wait_until import until
 async def test_the_catalogue_is_read_again_after_a_notice(app: App, notice: Notice):
     async with app.database.begin() as connection:
         await connection.execute(text("UPDATE categories SET name = 'Renamed' WHERE id = 'global'"))
-    Invalidation(app.profiles, app.users, app.account_cache, app.past_answers, app.catalogue)(notice)
+    invalidation = Invalidation(
+        app.profiles, app.users, app.account_cache, app.entry_metadata, app.past_answers, app.catalogue
+    )
+    invalidation(notice)
     assert app.catalogue.outdated.is_set()
     await until(lambda: app.catalogue.current.category("global").name == "Renamed")

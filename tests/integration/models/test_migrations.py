@@ -121,7 +121,7 @@ async def test_the_first_catalogue_has_the_promised_categories_and_actions(datab
         points = dict((await connection.execute(text("SELECT id, points FROM actions"))).all())
     await engine.dispose()
     assert categories == ["arcade", "global", "puzzle"]
-    expected = {"COMPLETE_QUIZ": 10, "COMPLETE_LEVEL": 50, "DAILY_LOGIN": 5, "COMPLETE_MISSION": 100}
+    expected = {"COMPLETE_QUIZ": 10, "COMPLETE_LEVEL": 50, "DAILY_LOGIN": 5, "COMPLETE_MISSION": 25}
     assert expected.items() <= points.items()
 
 

@@ -92,7 +92,7 @@ async def test_the_game_is_asked_with_all_it_needs_and_proof_of_who_asks(setting
 
 
 async def test_what_the_game_denies_is_refused_and_changes_nothing(settings: Settings, webhook: Webhook):
-    webhook.body = b'{"completed": false}'
+    webhook.body = b'{"accepted": false}'
     async with opened(checking(settings, webhook)) as app:
         alice = caller()
         token = await issue(app, alice)
@@ -104,8 +104,8 @@ async def test_what_the_game_denies_is_refused_and_changes_nothing(settings: Set
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(500, b"{}"), (404, b'{"completed": true}'), (200, b"yes"), (200, b"[]"), (200, b'{"completed": "true"}'),
-     (200, b"x" * 5000), (302, b'{"completed": true}')],
+    [(500, b"{}"), (404, b'{"accepted": true}'), (200, b"yes"), (200, b"[]"), (200, b'{"accepted": "true"}'),
+     (200, b"x" * 5000), (302, b'{"accepted": true}')],
 )  # fmt: skip
 async def test_a_game_that_talks_nonsense_is_a_passing_fault(
     settings: Settings, webhook: Webhook, status: int, body: bytes
@@ -116,7 +116,7 @@ async def test_a_game_that_talks_nonsense_is_a_passing_fault(
         token = await issue(app, alice)
         with pytest.raises(ServiceUnavailable):
             await app.submit_score(alice, token)
-        webhook.status, webhook.body = 200, b'{"completed": true}'
+        webhook.status, webhook.body = 200, b'{"accepted": true}'
         assert (await app.submit_score(alice, token)).delta == 50
 
 
@@ -255,9 +255,9 @@ async def test_a_daily_limit_of_any_size_is_counted(settings: Settings, clock: W
             await connection.execute(text("UPDATE actions SET daily_limit = 30 WHERE id = 'COMPLETE_QUIZ'"))
         await app.catalogue.refresh()
         alice = caller()
+        token = await issue(app, alice, "COMPLETE_QUIZ")
         for _ in range(30):
             await app.submit_score(alice, await issue(app, alice, "COMPLETE_QUIZ"))
-        token = await issue(app, alice, "COMPLETE_QUIZ")
         with pytest.raises(DailyLimitReached) as reached:
             await app.submit_score(alice, token)
         assert reached.value.retry_after == 12 * 3600

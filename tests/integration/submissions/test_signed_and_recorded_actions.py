@@ -183,9 +183,9 @@ class TestServerWrites:
 
     async def test_the_same_key_and_content_get_the_same_receipt(self, app: App):
         report = self.report()
-        outcomes = await asyncio.gather(*(app.record_action(self.SERVER, report) for _ in range(30)))
+        outcomes = await asyncio.gather(*(app.record_actions.record(self.SERVER, report) for _ in range(30)))
         assert len({receipt.transaction_id for receipt in outcomes}) == 1
-        again = await app.record_action(self.SERVER, replace(report, reason="said twice", username=None))
+        again = await app.record_actions.record(self.SERVER, replace(report, reason="said twice", username=None))
         assert (again.transaction_id, again.new_score) == (outcomes[0].transaction_id, 50)
         assert await count(app) == 1
 
@@ -194,46 +194,47 @@ class TestServerWrites:
     )
     async def test_the_same_key_with_other_content_is_an_error(self, app: App, more: dict[str, Any]):
         report = self.report()
-        await app.record_action(self.SERVER, report)
+        await app.record_actions.record(self.SERVER, report)
         with pytest.raises(BadUserInput):
-            await app.record_action(self.SERVER, replace(report, **more))
+            await app.record_actions.record(self.SERVER, replace(report, **more))
         assert await count(app) == 1
 
     async def test_keys_of_different_servers_never_meet(self, app: App):
         report = self.report()
         for server in (self.SERVER, caller("another game", Role.SERVER)):
-            assert (await app.record_action(server, report)).delta == 50
+            assert (await app.record_actions.record(server, report)).delta == 50
 
     async def test_a_player_without_a_name_must_be_known(self, app: App):
         report = self.report(username=None)
         with pytest.raises(UserNotFound):
-            await app.record_action(self.SERVER, report)
-        receipt = await app.record_action(self.SERVER, replace(report, username="carol"))
+            await app.record_actions.record(self.SERVER, report)
+        receipt = await app.record_actions.record(self.SERVER, replace(report, username="carol"))
         assert receipt.user.username == "carol"
 
     async def test_a_name_changes_nobody_who_is_known(self, app: App):
         alice = caller("alice")
         await app.issue_token(alice, "COMPLETE_LEVEL")
-        receipt = await app.record_action(self.SERVER, self.report(user_id=alice.user_id, username="mallory"))
+        receipt = await app.record_actions.record(self.SERVER, self.report(user_id=alice.user_id, username="mallory"))
         assert receipt.user.username == "alice"
 
     async def test_without_provisioning_nobody_is_created(self, settings: Settings, clock: WallClock):
         async with opened(settings.model_copy(update={"auto_provision": False}), clock) as app:
             with pytest.raises(UserNotFound):
-                await app.record_action(self.SERVER, self.report())
+                await app.record_actions.record(self.SERVER, self.report())
 
     async def test_the_rules_of_the_action_hold(self, settings: Settings, clock: WallClock):
         async with opened(settings.model_copy(update={"score_cap": 60}), clock) as app:
             report = self.report()
-            assert (await app.record_action(self.SERVER, report)).delta == 50
-            assert (await app.record_action(self.SERVER, replace(report, idempotency_key="key 2"))).delta == 10
+            assert (await app.record_actions.record(self.SERVER, report)).delta == 50
+            assert (await app.record_actions.record(self.SERVER, replace(report, idempotency_key="key 2"))).delta == 10
             with pytest.raises(ScoreCapReached):
-                await app.record_action(self.SERVER, replace(report, idempotency_key="key 3"))
+                await app.record_actions.record(self.SERVER, replace(report, idempotency_key="key 3"))
             with pytest.raises(InvalidAction):
-                await app.record_action(self.SERVER, replace(report, idempotency_key="key 4", difficulty="odd"))
+                await app.record_actions.record(self.SERVER, replace(report, idempotency_key="key 4", difficulty="odd"))
 
     async def test_who_recorded_it_is_in_the_ledger(self, app: App):
-        await app.record_action(self.SERVER, self.report(reason="tournament 7"), address="8.8.8.8", user_agent="game/1")
+        report = self.report(reason="tournament 7")
+        await app.record_actions.record(self.SERVER, report, address="8.8.8.8", user_agent="game/1")
         row = text(
             """
             SELECT t.kind, t.actor_id, t.actor_role, o.address, o.user_agent, t.reason

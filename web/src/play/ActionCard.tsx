@@ -21,7 +21,7 @@ function rulesOf(action: Action): string {
 /** One action of the catalogue, ready to be played. */
 export function ActionCard({ action, isDisabled, onPlay }: Props) {
   const [difficulty, setDifficulty] = useState<string | null>(action.difficulties[0]?.name ?? null)
-  const points = action.difficulties.find((one) => one.name === difficulty)?.points ?? action.points
+  const points = action.difficulties.find((one) => one.name === difficulty)?.points ?? action.points ?? 0
   return (
     <li className={styles.action}>
       <div className={styles.what}>

@@ -28,7 +28,7 @@ export function PlayPanel({ category }: { category: string }) {
     await playAction(apollo, action, difficulty, setProgress)
   }
 
-  const actions = (data?.actions ?? []).filter((action) => action.enabled)
+  const actions = (data?.actions ?? []).filter((action) => action.enabled && action.kind === 'FIXED')
   const format = actions[0]?.category.scoreFormat
   if (format === undefined) return null
   return (

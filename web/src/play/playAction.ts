@@ -34,7 +34,8 @@ export async function playAction(
       report({ step: 'refused', message: issued.message, until: null })
       return
     }
-    const { actionToken: token, scoreValue: worth } = issued
+    const { actionToken: token, scoreValue } = issued
+    const worth = scoreValue ?? 0 // Only actions with fixed points are shown.
     const length = Math.max(MIN_PLAY_MS, action.minDuration * 1000 + 250)
     report({ step: 'playing', token, worth, until: Date.now() + length })
     await new Promise((done) => setTimeout(done, length))

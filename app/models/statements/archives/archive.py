@@ -25,6 +25,7 @@ from app.models import (
     Base,
     CatalogueChange,
     Category,
+    EntryMetadata,
     Flag,
     ReachedMilestone,
     ScoreTransaction,
@@ -67,6 +68,7 @@ PARTS = (
     # Only used tokens, which the ledger refers to: the others expire in minutes and are useless elsewhere.
     Part("token", ActionToken, ("token_hash",), ActionToken.used_at.is_not(None)),
     Part("flag", Flag, ("id",)),
+    Part("metadata", EntryMetadata, ("user_id", "category_id", "reached_at", "period")),
     Part("milestone", ReachedMilestone, ("user_id", "category_id", "kind", "threshold")),
     Part("change", CatalogueChange, ("id",)),
 )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.periods import Period
-from app.domain.catalogue.catalogue import Action, Catalogue, Category, Operator, SortOrder
+from app.domain.catalogue.catalogue import Action, ActionKind, Catalogue, Category, Operator, SortOrder
 from app.domain.scores import ScoreFormat
 from app.models.tables.catalogue import Action as ActionRow
 from app.models.tables.catalogue import Category as CategoryRow
@@ -33,6 +33,7 @@ async def read_catalogue(connection: AsyncConnection, default_score_cap: int) ->
                 periods=frozenset(Period(period) for period in row.periods) | {Period.ALL_TIME},
                 enabled=row.enabled,
                 score_format=ScoreFormat.of_document(row.score_format),
+                entry_metadata=row.entry_metadata,
             )
             for row in categories
         ],
@@ -49,6 +50,9 @@ async def read_catalogue(connection: AsyncConnection, default_score_cap: int) ->
                 cooldown=timedelta(seconds=row.cooldown),
                 daily_limit=row.daily_limit,
                 enabled=row.enabled,
+                kind=ActionKind(row.kind),
+                min_value=row.min_value or 1,
+                max_value=row.max_value,
             )
             for row in actions
         ],

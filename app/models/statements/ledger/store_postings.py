@@ -17,6 +17,7 @@ from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import PLAYED, Kind
 from app.domain.users import Profile
 from app.models.statements.executor import Executor
+from app.models.tables.entry_metadata import period_key
 
 CHAIN_MOVED = "LB001"
 """The SQLSTATE with which `STORE_POSTINGS` fails when what it would write was computed from an old state."""
@@ -74,6 +75,13 @@ STORE_POSTINGS = text(
             CAST(:o_played AS boolean[]), CAST(:o_salt AS bytea[]), CAST(:o_address AS text[]),
             CAST(:o_user_agent AS text[])
         )
+    ), described AS (
+        INSERT INTO entry_metadata (user_id, category_id, reached_at, period, metadata)
+        SELECT * FROM unnest(
+            (SELECT CAST(:m_user AS uuid[])), CAST(:m_category AS text[]), CAST(:m_reached_at AS timestamptz[]),
+            CAST(:m_period AS text[]), CAST(:m_text AS text[])
+        )
+        ON CONFLICT DO NOTHING
     ), keyed AS (
         INSERT INTO request_keys (request_key, transaction_id, created_at, permanent)
         SELECT * FROM unnest(
@@ -214,6 +222,7 @@ def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
     entries = [posting.transaction for posting in postings]
     rows = [change for posting in postings for change in posting.score_changes]
     origins = [posting for posting in postings if posting.details.has_origin]
+    described = [(posting.transaction, row) for posting in postings for row in posting.metadata_rows]
     keyed = [entry for entry in entries if entry.request_key is not None]
     plain = (
         "id", "user_id", "seq", "category_id", "action_id", "points", "delta", "score", "token_hash", "request_key",
@@ -236,6 +245,11 @@ def _columns(postings: Sequence[Posting]) -> dict[str, Any]:
         "o_salt": [posting.details.origin_salt for posting in origins],
         "o_address": [posting.details.address for posting in origins],
         "o_user_agent": [posting.details.user_agent for posting in origins],
+        "m_user": [entry.user_id for entry, _ in described],
+        "m_category": [entry.category_id for entry, _ in described],
+        "m_reached_at": [row.reached_at for _, row in described],
+        "m_period": [period_key(row.period) for _, row in described],
+        "m_text": [row.text for _, row in described],
         "k_key": [entry.request_key for entry in keyed],
         "k_id": [entry.id for entry in keyed],
         "k_created_at": [entry.created_at for entry in keyed],

@@ -42,6 +42,13 @@ EXPORT_USER = text(
                 'id', f.id, 'verdict', f.verdict, 'status', f.status, 'points', f.points, 'createdAt', f.created_at,
                 'decidedAt', f.decided_at, 'reason', f.reason) ORDER BY f.id), '[]')
             FROM flags f WHERE f.user_id = :user),
+        'entryMetadata', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'category', m.category_id, 'createdAt', m.reached_at, 'metadata', m.metadata)
+                ORDER BY m.reached_at DESC, m.category_id, m.period), '[]')
+            FROM (
+                SELECT * FROM entry_metadata WHERE user_id = :user ORDER BY reached_at DESC LIMIT :most
+            ) m),
         'milestones', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                 'category', m.category_id, 'kind', m.kind, 'threshold', nullif(m.threshold, 0),
@@ -53,7 +60,7 @@ EXPORT_USER = text(
 
 
 async def export_user(connection: AsyncConnection, user_id: UUID) -> dict[str, Any]:
-    """Return a user's profile, scores, newest transactions, action tokens, flags and milestones."""
+    """Return a user's profile, scores, newest transactions, action tokens, flags, metadata and milestones."""
     values = {"user": user_id, "most": MAX_EXPORTED_TRANSACTIONS}
     content: dict[str, Any] = (await connection.execute(EXPORT_USER, values)).scalar_one()
     return content

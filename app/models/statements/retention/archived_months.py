@@ -92,6 +92,20 @@ _ADD_MONTH = text(
     VALUES (:month, :part, :file, :sha256, :transactions, :now)
     """
 )
+# What an entry shows is kept, of closed windows too, and what a moderator may still release.
+_DELETE_METADATA = text(
+    """
+    DELETE FROM entry_metadata m WHERE m.reached_at >= :start AND m.reached_at < :end
+        AND NOT EXISTS (
+            SELECT FROM scores s
+            WHERE s.user_id = m.user_id AND s.category_id = m.category_id AND s.reached_at = m.reached_at
+        )
+        AND NOT EXISTS (
+            SELECT FROM flags f
+            WHERE f.user_id = m.user_id AND f.created_at = m.reached_at AND f.status = 'OPEN'
+        )
+    """
+)
 _SELECT_MONTHS = text("SELECT month, part, file, sha256, transactions FROM archived_months ORDER BY month, part")
 _LAST_MONTH = text("SELECT max(month) FROM archived_months")
 _NEXT_PART = text("SELECT coalesce(max(part), 0) + 1 FROM archived_months WHERE month = :month")
@@ -201,6 +215,7 @@ async def replace_month(connection: AsyncConnection, record: MonthFileRecord, no
     values: dict[str, Any] = {"month": month.first_day, "part": record.part, "file": record.file}
     values |= {"sha256": record.sha256, "transactions": record.transactions, "now": now}
     await connection.execute(_ADD_MONTH, values)
+    await connection.execute(_DELETE_METADATA, {"start": month.start, "end": month.end})
     await _drop(connection, month)
     await keep_checkpoints_from(connection, month.end)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from app.services.submissions.verifiers.protocol import CompletionReport, VerifierContext
+from app.services.submissions.verifiers.protocol import CompletionReport, Verification, VerifierContext
 
 
 class AcceptAllVerifier:
     """Accepts every completion."""
 
-    async def verify(self, report: CompletionReport) -> bool:
-        """Return True."""
-        return True
+    async def verify(self, report: CompletionReport) -> Verification:
+        """Accept the completion."""
+        return Verification(accepted=True)
 
 
 def accept(context: VerifierContext) -> AcceptAllVerifier:

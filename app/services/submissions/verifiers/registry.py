@@ -6,9 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from importlib import import_module
 
-from app.domain.errors import ServiceUnavailable
+from app.domain.catalogue.catalogue import Action
+from app.domain.errors import ServerOnlyAction, ServiceUnavailable
 from app.services.submissions.verifiers.accept_all import AcceptAllVerifier
-from app.services.submissions.verifiers.protocol import CompletionReport, CompletionVerifier, VerifierContext
+from app.services.submissions.verifiers.protocol import (
+    CompletionReport,
+    CompletionVerifier,
+    Verification,
+    VerifierContext,
+)
 
 ANY_ACTION = "*"
 """The key of the verifier for all actions without one of their own."""
@@ -30,8 +36,13 @@ class Verifiers:
         """Return whether the action has no verifier to ask."""
         return isinstance(self._of(action_id), AcceptAllVerifier)
 
-    async def verify(self, report: CompletionReport) -> bool:
-        """Return the decision of the action's verifier. Raises ServiceUnavailable when it does not decide in time."""
+    def require_claimable(self, action: Action) -> None:
+        """Require that players can submit the action: a STATED one needs a verifier. Raises ServerOnlyAction."""
+        if action.is_stated and self.accepts_without_asking(action.id):
+            raise ServerOnlyAction
+
+    async def verify(self, report: CompletionReport) -> Verification:
+        """Return the answer of the action's verifier. Raises ServiceUnavailable when it does not decide in time."""
         try:
             async with asyncio.timeout(self._timeout + CANCEL_DELAY_SECONDS):
                 return await self._of(report.action_id).verify(report)

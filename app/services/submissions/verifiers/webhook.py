@@ -5,8 +5,9 @@ The request is a POST of JSON with two headers that prove its origin and its tim
     X-Leaderboard-Timestamp: 1767225600                  Unix seconds
     X-Leaderboard-Signature: v1=<hex HMAC-SHA256 of "<timestamp>.<body>", keyed with VERIFIER_WEBHOOK_SECRET>
 
-The response is status 200 with `{"completed": true}` or `{"completed": false}`. Everything else, a time-out included,
-is a failure: the submission is refused with a temporary error, and its token stays usable.
+The response is status 200 with `{"accepted": true}` or `{"accepted": false}`; `value` states what a completion of a
+STATED action is worth, and `metadata` what its entry shows. Everything else, a time-out included, is a failure: the
+submission is refused with a temporary error, and its token stays usable.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import httpx2
 
 from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
-from app.services.submissions.verifiers.protocol import CompletionReport, VerifierContext
+from app.services.submissions.verifiers.protocol import CompletionReport, Verification, VerifierContext
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 
 MAX_RESPONSE_BYTES = 4096
@@ -55,8 +56,8 @@ class WebhookVerifier:
         self._breaker = breaker
         self._timeout = timeout
 
-    async def verify(self, report: CompletionReport) -> bool:
-        """Return the decision of the service. Raises ServiceUnavailable when there is no valid response."""
+    async def verify(self, report: CompletionReport) -> Verification:
+        """Return the answer of the service. Raises ServiceUnavailable when there is no valid response."""
         report_fields = {
             "userId": str(report.user_id),
             "actionType": report.action_id,
@@ -74,7 +75,7 @@ class WebhookVerifier:
         except UNAVAILABLE as failure:
             raise ServiceUnavailable from failure
 
-    async def _ask(self, body: bytes) -> bool:
+    async def _ask(self, body: bytes) -> Verification:
         timestamp = str(int(self._clock().timestamp()))
         headers = {
             "content-type": "application/json",
@@ -84,7 +85,7 @@ class WebhookVerifier:
         async with self._http.stream("POST", self._url, content=body, headers=headers) as response:
             if response.status_code != httpx2.codes.OK:
                 raise InvalidResponse(f"status {response.status_code}")
-            return _completed(await _read(response))
+            return _verification(await _read(response))
 
 
 def webhook(context: VerifierContext) -> WebhookVerifier:
@@ -115,12 +116,12 @@ async def _read(response: httpx2.Response) -> bytes:
     return answer
 
 
-def _completed(answer: bytes) -> bool:
+def _verification(answer: bytes) -> Verification:
     try:
         content = json.loads(answer)
     except (ValueError, RecursionError):
         raise InvalidResponse("not JSON") from None
-    completed = content.get("completed") if isinstance(content, dict) else None
-    if not isinstance(completed, bool):
-        raise InvalidResponse("no `completed`")
-    return completed
+    accepted = content.get("accepted") if isinstance(content, dict) else None
+    if not isinstance(accepted, bool):
+        raise InvalidResponse("no `accepted`")
+    return Verification(accepted, content.get("value"), content.get("metadata"))

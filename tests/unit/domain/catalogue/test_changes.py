@@ -23,6 +23,7 @@ def test_a_new_category_takes_the_defaults_for_what_is_left_out():
         "scoreFormat": {"kind": "INTEGER", "digits": None, "unit": None},
         "periods": ["ALL_TIME", "DAILY", "WEEKLY", "MONTHLY"],
         "enabled": True,
+        "entryMetadata": False,
     }
 
 
@@ -94,6 +95,10 @@ def test_a_category_that_is_not_right_is_refused(given: dict[str, Any]):
         {"dailyLimit": 1000},
         {"dailyLimit": None},
         {"description": "Two\nlines."},
+        {"points": None, "difficulties": {"easy": 1}},
+        {"kind": "STATED", "points": None},
+        {"kind": "STATED", "points": None, "minValue": 1, "maxValue": 1_000_000},
+        {"kind": "STATED", "points": None, "minValue": 5, "maxValue": 5},
     ],
 )
 def test_an_action_at_the_bounds_is_accepted(given: dict[str, Any]):
@@ -125,6 +130,14 @@ def test_an_action_at_the_bounds_is_accepted(given: dict[str, Any]):
         {"dailyLimit": 0},
         {"dailyLimit": 1001},
         {"dificulties": {}},
+        {"kind": "STATED"},
+        {"kind": "GUESSED"},
+        {"minValue": 1},
+        {"maxValue": 1},
+        {"kind": "STATED", "points": None, "difficulties": {"easy": 1}},
+        {"kind": "STATED", "points": None, "minValue": 0},
+        {"kind": "STATED", "points": None, "maxValue": 1_000_001},
+        {"kind": "STATED", "points": None, "minValue": 6, "maxValue": 5},
     ],
 )
 def test_an_action_that_is_not_right_is_refused(given: dict[str, Any]):
@@ -137,6 +150,14 @@ def test_all_problems_are_reported_at_once_with_the_name_of_the_field():
         action_change(None, {"id": "WIN", "points": 0, "enabled": 5, "colour": "red"}, LIMITS)
     for part in ("action WIN", "`name`", "`points`", "`enabled`", "`colour`"):
         assert part in refusal.value.message
+
+
+def test_an_action_of_another_kind_loses_what_it_was_worth():
+    fixed = action_change(None, NEW_ACTION | {"difficulties": {"easy": 5}}, LIMITS).after
+    stated = action_change(fixed, {"id": "WIN_RACE", "kind": "STATED", "maxValue": 50}, LIMITS).after
+    assert (stated["points"], stated["difficulties"], stated["maxValue"]) == (None, {}, 50)
+    again = action_change(stated, {"id": "WIN_RACE", "kind": "FIXED", "points": 7}, LIMITS).after
+    assert (again["points"], again["minValue"], again["maxValue"]) == (7, None, None)
 
 
 def test_only_order_and_operator_change_the_meaning_of_scores():

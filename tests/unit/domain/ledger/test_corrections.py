@@ -10,10 +10,17 @@ import pytest
 
 from app.domain.catalogue.catalogue import Category, Operator, SortOrder
 from app.domain.errors import BadUserInput
-from app.domain.ledger.corrections import PriorTransaction, adjustment, reversal, reversal_key
-from app.domain.ledger.posting import Correction
+from app.domain.ledger.corrections import (
+    PriorTransaction,
+    adjustment,
+    deciding_transactions,
+    reversal,
+    reversal_key,
+    setting,
+)
+from app.domain.ledger.posting import Correction, boards_for
 from app.domain.ledger.transactions import Kind
-from tests.unit.domain.score_requests import ALICE, CATEGORY, NOW, account, rows
+from tests.unit.domain.score_requests import ALICE, CATEGORY, NOW, account, request, rows
 
 BEST = replace(CATEGORY, operator=Operator.BEST)
 LATEST = replace(CATEGORY, operator=Operator.LATEST)
@@ -49,9 +56,27 @@ def test_where_scores_add_up_every_open_window_gets_its_share():
     }  # fmt: skip
 
 
-def test_elsewhere_only_windows_with_a_score_take_part():
-    state = account(rows=rows(BEST, ALL_TIME=100, MONTHLY=90))
+def test_elsewhere_only_windows_with_the_same_score_take_part():
+    state = account(rows=rows(BEST, ALL_TIME=100, MONTHLY=100, DAILY=90))
     assert by_period(adjustment(BEST, state, 30, NOW)) == {"ALL_TIME": 30, "MONTHLY": 30}
+    assert by_period(adjustment(BEST, account(), 30, NOW)) == {"ALL_TIME": 30}
+
+
+def test_a_score_is_set_by_an_adjustment_of_the_difference():
+    state = account(rows=rows(BEST, ALL_TIME=100, MONTHLY=100, DAILY=90))
+    adjusted = setting(request(70, BEST), state, NOW)
+    assert (adjusted.points, by_period(adjusted.correction)) == (-30, {"ALL_TIME": -30, "MONTHLY": -30})
+    with pytest.raises(BadUserInput):
+        setting(request(100, BEST), state, NOW)
+
+
+def test_the_award_that_decides_a_score_after_a_reversal_is_known():
+    entries = [past(1, 50, 50, days_ago=1), past(2, 80, 30), past(3, 60, 0), past(4, 90, 10)]
+    boards = boards_for(BEST, NOW)
+    for prior, chain, expected in ((entries[3], entries, 80), (entries[1], entries[:3], 60)):
+        deciding = deciding_transactions(BEST, prior, chain, boards)
+        assert {board: award.points for board, award in deciding} == dict.fromkeys(boards, expected)
+    assert list(deciding_transactions(CATEGORY, entries[0], entries, boards)) == []
 
 
 def test_a_reversal_takes_its_delta_from_the_windows_that_were_open_then():

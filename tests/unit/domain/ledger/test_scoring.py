@@ -56,4 +56,4 @@ def test_a_repeated_score_keeps_its_seniority():
 
 
 def test_a_clock_that_went_back_does_not_make_anybody_senior():
-    assert revise(PLAIN, ScoreRow(10, LATER, 1), 20, NOON, hidden=False).reached_at == LATER
+    assert revise(PLAIN, ScoreRow(10, LATER, 1), 20, NOON, hidden=False).reached_at == LATER + timedelta(microseconds=1)

@@ -18,7 +18,7 @@ from app.domain.errors import (
     Wait,
 )
 from app.domain.ledger.posting import Account, Activity, ScoreRequest
-from app.domain.rules.eligibility import check, cooldown, daily_limit, min_duration, once_only, score_cap
+from app.domain.rules.eligibility import check, check_start, cooldown, daily_limit, min_duration, once_only, score_cap
 from tests.unit.domain.score_requests import CATEGORY, NOW, account, action, request, rows
 
 MICROSECOND = timedelta(microseconds=1)
@@ -136,3 +136,28 @@ def test_what_passes_for_ever_is_told_before_what_passes():
     kind = action(repeatable=False, cooldown=timedelta(hours=1), daily_limit=1)
     state = account(activity=Activity(ago(1), 1, True), rows=rows(ALL_TIME=1000))
     assert refusal(check, request(action=kind), state) == (AlreadyCompleted, None)
+
+
+@pytest.mark.parametrize(
+    ("rules", "activity", "expected"),
+    [
+        ({}, Activity(ago(0), 5, True), None),
+        ({"repeatable": False}, Activity(), None),
+        ({"repeatable": False}, Activity(ago(1000), 0, True), (AlreadyCompleted, None)),
+        ({"cooldown": timedelta(seconds=60)}, Activity(ago(20), 1, True), (CooldownActive, 40)),
+        ({"cooldown": timedelta(seconds=60)}, Activity(ago(60), 1, True), None),
+        ({"cooldown": timedelta(seconds=60), "min_duration": timedelta(seconds=40)}, Activity(ago(20), 1, True), None),
+        (
+            {"cooldown": timedelta(seconds=60), "min_duration": timedelta(seconds=30)},
+            Activity(ago(20), 1, True),
+            (CooldownActive, 10),
+        ),
+        ({"daily_limit": 2}, Activity(ago(20), 1, True), None),
+        ({"daily_limit": 2}, Activity(ago(20), 2, True), (DailyLimitReached, 12 * 3600)),
+        ({"daily_limit": 2, "min_duration": timedelta(hours=12)}, Activity(ago(20), 2, True), None),
+    ],
+)
+def test_a_start_is_refused_for_what_the_earliest_submission_would_be_refused_for(
+    rules: dict[str, Any], activity: Activity, expected: Any
+):
+    assert refusal(check_start, request(action=action(**rules)), account(activity=activity)) == expected

@@ -53,8 +53,8 @@ def test_any_failure_of_a_policy_is_a_value_so_that_no_other_request_is_affected
 
 
 def test_a_spot_check_is_verified_once():
-    assert judged(PlayerPolicy(None, is_verified=False, is_spot_check=True)) == NeedsVerification(is_suspect=False)
-    assert isinstance(judged(PlayerPolicy(None, is_verified=True, is_spot_check=True)), Posting)
+    assert judged(PlayerPolicy(None, is_verified=False, must_verify=True)) == NeedsVerification(is_suspect=False)
+    assert isinstance(judged(PlayerPolicy(None, is_verified=True, must_verify=True)), Posting)
     assert isinstance(judged(PlayerPolicy(None, is_verified=False)), Posting)
 
 

@@ -7,7 +7,7 @@ import pytest
 from graphql import FieldNode, NameNode, get_named_type, get_nullable_type, is_list_type, is_object_type
 
 from app.execution import Engine, RequestError
-from app.execution.limits.lookups import LookupField, _FieldCounter, count_lookups_of
+from app.execution.limits.lookups import LookupField, _FieldCounter, count_lookups_of, is_per_element
 from app.graphql import build_engine, build_schema
 from tests.support.work_count import Steps
 
@@ -64,6 +64,12 @@ def total(engine: Engine, document: str, **variables: Any) -> int:
             f'{{rankHistory(userId:"{ME}",from:"2026-01-01T00:00:00Z",to:"2026-02-01T00:00:00Z",period:WEEKLY){{__typename}}}}',
             5,
         ),
+        ("{leaderboard{entries{metadata}}}", 1 + 10),
+        ("{leaderboard(limit:100){entries{score metadata}}}", 1 + 100),
+        (f'{{leaderboard{{around(userId:"{ME}",radius:49){{metadata}}}}}}', 1 + 99 + 99),
+        ("{leaderboard{standings(last:7){nodes{metadata}}}}", 1 + 7 + 7),
+        (f'{{leaderboard{{friends(userIds:["{ME}","{ME}"]){{entry{{metadata}}}}}}}}', 1 + 2 + 2),
+        ("subscription{leaderboardUpdates(limit:20){leaderboard{entries{metadata}}}}", 1 + 20),
         ("subscription{leaderboardUpdates{version}}", 1),
         (f'subscription{{leaderboardUpdates(aroundUserId:"{ME}",radius:10){{version}}}}', 21),
         (f'subscription{{leaderboardUpdates{{leaderboard{{friends(userIds:["{ME}"]){{rank}}}}}}}}', 1 + 1),
@@ -152,8 +158,8 @@ def test_every_count_refers_to_arguments_that_exist():
     assert counted >= 12
 
 
-def test_no_list_repeats_a_field_that_makes_lookups():
-    """A field below a list would make its look-ups for every element, which the count does not multiply."""
+def test_lookups_below_a_list_are_counted_for_every_element():
+    """A field below a list makes its look-ups for every element, which must be counted."""
     repeated: set[str] = set()
     pending = [
         get_named_type(field.type).name
@@ -167,5 +173,5 @@ def test_no_list_repeats_a_field_that_makes_lookups():
             continue
         repeated.add(name)
         for field in owner.fields.values():
-            assert count_lookups_of(field) is None, f"{name} is an element of a list"
+            assert count_lookups_of(field) is None or is_per_element(field), f"{name} is an element of a list"
             pending.append(get_named_type(field.type).name)
