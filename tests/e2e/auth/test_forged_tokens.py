@@ -183,7 +183,7 @@ async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url:
             "another algorithm of the key": jwt.encode(claims, provider.keys["k1"], "PS256", {"kid": "k1"}),
             "embedded key": Provider("k1").sign("k1", claims, jwk=provider.published["k1"]),
             "changed": good[:-8] + "AAAAAAAA",
-            "list of audiences": provider.sign("k1", {**claims, "aud": [claims["aud"]]}),
+            "list of other audiences": provider.sign("k1", {**claims, "aud": ["another", "others"]}),
             "padding": f"{good}=",
             **{f"twin {n}": twin for n, twin in enumerate(equivalent_encodings(good))},
             "longer than permitted": provider.sign("k1", {**claims, "exp": claims["iat"] + 86_401}),

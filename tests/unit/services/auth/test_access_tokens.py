@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from app.domain.errors import Unauthenticated
+from app.domain.identity.issuers import Issuer
 from app.domain.users import Role, SigningKey
-from app.services.auth.access_tokens import AccessTokens, Candidate, mint
+from app.services.auth.access_tokens import AccessTokens, Candidate, IdentityProvider, mint
 from app.services.auth.signing_keys import SigningKeys
 from tests.support.runtime import runtime_for
 
+ISSUER = Issuer("me", audiences=frozenset({"here"}))
 SECRETS = SigningKeys("a secret of more than thirty-two bytes")
 
 
@@ -43,16 +45,14 @@ class Verifying:
         self.now = 1000.0
         self.keys = Keys()
         self.tokens = AccessTokens(
-            self.keys,
+            [IdentityProvider(ISSUER, self.keys, ISSUER.subject_ids())],
             runtime_for(lambda: datetime.fromtimestamp(self.now, UTC)),
-            issuer="me",
-            audience="here",
             max_lifetime=3600,
             capacity=2,
         )
 
     def token(self, subject: str = "alice", **more: Any) -> str:
-        claims: dict[str, Any] = {"role": Role.PLAYER, "ttl": 900, "issuer": "me", "audience": "here", "now": 1000}
+        claims: dict[str, Any] = {"role": Role.PLAYER, "ttl": 900, "issuer": ISSUER, "now": 1000}
         return mint(SECRETS, subject=subject, **(claims | more))
 
     async def refusal(self, token: str) -> Unauthenticated:
