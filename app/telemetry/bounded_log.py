@@ -38,7 +38,7 @@ class BoundedLog:
     def info(self, event: str, *, key: str, **facts: object) -> None:
         """Log `event` with `facts`, unless a line with the same key was logged during the interval."""
         now = self._monotonic()
-        if key not in self._lines and not self._has_room(now):
+        if key not in self._lines and not self._can_distinguish_another(now):
             key = OTHER_KEYS
         logged_at, left_out = self._lines.get(key, (None, 0))
         if logged_at is not None and now - logged_at < self._interval:
@@ -48,7 +48,7 @@ class BoundedLog:
         self._lines[key] = (now, 0)
         self._log.info(event, **facts, **({"left_out": left_out} if left_out else {}))
 
-    def _has_room(self, now: float) -> bool:
+    def _can_distinguish_another(self, now: float) -> bool:
         """Return whether another key can be distinguished, after dropping keys that were not logged for an interval."""
         while len(self._lines) >= self._max_keys:
             oldest = next(iter(self._lines))

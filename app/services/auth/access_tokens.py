@@ -70,8 +70,9 @@ class SharedSecretKeys:
         self._key = SigningKey()
 
     async def candidates(self, kid: str | None) -> Sequence[Candidate]:
-        """Return the shared secrets that may have signed a token with this `kid`."""
-        return [Candidate(secret, self._key) for secret in self._secrets.candidates(kid)]
+        """Return the shared secrets that may have signed a token; all of them if a provider chose the `kid`."""
+        secrets = self._secrets.candidates(kid) or self._secrets.candidates(None)
+        return [Candidate(secret, self._key) for secret in secrets]
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ async def test_good_tokens_pass_however_they_are_signed_for(service: Service):
     for token in (
         good.good(),
         good.with_header("kid"),
+        good.with_header(kid="chosen by the provider"),
         good.with_header("typ"),
         good.with_header(typ="JWT"),
         good.with_header(extra=1),

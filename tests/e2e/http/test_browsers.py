@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from app.config import Settings
 from tests.support.graphql.socket_client import connecting
-from tests.support.service import Service, serving
+from tests.support.service import Service, serving, settings_for
 
 FOREIGN = "https://game.example.com"
 PAGE = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "sec-fetch-mode": "navigate"}
@@ -67,13 +67,7 @@ async def test_programs_and_operations_are_not_led_there(service: Service):
     assert (await service.http.post("/graphql", json=query, headers={"accept": "text/html,*/*"})).status_code == 200
 
 
-async def test_in_production_there_is_no_ide_to_lead_to(settings: Settings):
-    production = settings.model_copy(
-        update={
-            "environment": "production",
-            "jwt_secret": type(settings.jwt_secret)("a" * 40),
-            "action_token_secret": type(settings.jwt_secret)("b" * 40),
-        }
-    )
-    async with serving(production) as service:
+async def test_in_production_there_is_no_ide_to_lead_to(database_url: str, redis_url: str):
+    secrets = {"jwt_secret": "a" * 40, "action_token_secret": "b" * 40}
+    async with serving(settings_for(database_url, redis_url, environment="production", **secrets)) as service:
         assert (await service.http.get("/graphql", headers=PAGE)).status_code == 400
