@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.domain.errors import Unauthenticated
 from app.domain.identity.issuers import Issuer
@@ -113,3 +114,27 @@ async def test_a_token_with_the_maximum_lifetime_is_accepted_and_one_with_a_seco
     else:
         assert (await one.refusal(longest)).expired
     assert not (await one.refusal(one.token(ttl=3601))).expired
+
+
+async def test_a_refusal_is_logged_with_the_reason_and_the_setting_and_without_the_token():
+    one = Verifying()
+    other = Issuer("me", audiences=frozenset({"elsewhere"}))
+    token = one.token(issuer=other)
+    with capture_logs() as lines:
+        await one.refusal(token)
+    (line,) = lines
+    assert (line["event"], line["check"], line["signed"]) == ("access_token_refused", "audience", True)
+    assert line["detail"] == "`aud` is 'elsewhere', and not `here`"
+    assert "JWT_AUDIENCE" in line["advice"]
+    assert not any(part in str(line) for part in token.split("."))
+
+
+async def test_forged_tokens_cannot_flood_the_log_nor_hide_other_refusals():
+    one = Verifying()
+    with capture_logs() as lines:
+        for number in range(500):
+            await one.refusal(f"{number}.b.c")
+            await one.refusal(one.token(f"user-{number}")[:-4] + "AAAA")
+        await one.refusal(one.token(issuer=Issuer("another", audiences=frozenset({"here"}))))
+        await one.refusal(one.token(ttl=4000))
+    assert [line["check"] for line in lines] == ["form", "signature", "issuer", "lifetime"]
