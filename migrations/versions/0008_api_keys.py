@@ -1,7 +1,7 @@
 """API keys of back ends.
 
-Revision: 0007_api_keys
-Follows: 0006_username_skeletons
+Revision: 0008_api_keys
+Follows: 0007_profile_changes
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_api_keys"
-down_revision = "0006_username_skeletons"
+revision = "0008_api_keys"
+down_revision = "0007_profile_changes"
 branch_labels = None
 depends_on = None
 compatible_with = "0002_partitioned_ledger"
