@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.domain.addresses import is_encrypted_or_local
+from app.domain.identity.issuers import (
+    DEFAULT_AUDIENCE,
+    DEFAULT_ISSUER,
+    DISCOVER,
+    SECRET,
+    Issuer,
+    IssuerProblems,
+    IssuerSettings,
+    issuers_of,
+)
 from app.domain.rules.fraud import Thresholds
 from app.domain.scores import MAX_SCORE
+from app.domain.users import Role, SubjectIds
 from app.postgresql.url import parse_database_url
 
 MIN_SECRET_BYTES = 32
@@ -58,7 +71,13 @@ class SettingsError(Exception):
 class Settings(BaseSettings):
     """Every setting of the service. Times are in seconds, sizes in bytes, unless a name says otherwise."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,  # Compose files and templates set names to nothing.
+        extra="ignore",
+        frozen=True,
+    )
 
     environment: Environment = Environment.DEVELOPMENT
     host: str = "127.0.0.1"
@@ -84,9 +103,16 @@ class Settings(BaseSettings):
 
     jwt_secret: SecretStr = SecretStr(DEVELOPMENT_JWT_SECRET)
     jwt_secret_previous: SecretStr | None = None
+    jwt_preset: str = ""
+    jwt_issuer: str = DEFAULT_ISSUER
+    jwt_audience: str = DEFAULT_AUDIENCE
     jwt_jwks_url: str | None = None
-    jwt_issuer: str = "leaderboard"
-    jwt_audience: str = "leaderboard-api"
+    jwt_audience_claim: WordList = ()
+    jwt_username_claim: WordList = ()
+    jwt_avatar_claim: WordList = ()
+    jwt_role_claim: WordList = ()
+    jwt_role_map: Annotated[dict[str, Role], NoDecode] = Field(default_factory=dict)
+    jwt_clock_skew: float = Field(10, ge=0, le=300)
     access_token_max_lifetime: int = Field(86_400, ge=60, le=31_536_000)
     action_token_secret: SecretStr = SecretStr(DEVELOPMENT_ACTION_SECRET)
     action_token_secret_previous: SecretStr | None = None
@@ -97,13 +123,13 @@ class Settings(BaseSettings):
     signing_session_seconds: int = Field(86_400, ge=60)
     max_signing_sessions: int = Field(5, ge=1)
 
-    completion_verifiers: dict[str, str] = Field(default_factory=dict)
+    completion_verifiers: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     verifier_webhook_url: str | None = None
     verifier_webhook_secret: SecretStr | None = None
     verifier_timeout: float = Field(2.0, gt=0)
     spot_check_rate: float = Field(0.1, ge=0, le=1)
     fraud_enabled: bool = True
-    fraud_thresholds: Thresholds = Thresholds()
+    fraud_thresholds: Annotated[Thresholds, NoDecode] = Thresholds()
 
     score_cap: int = Field(1_000_000, ge=1, le=MAX_SCORE)
     max_points_per_action: int = Field(100, ge=1, le=MAX_SCORE)
@@ -167,10 +193,19 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
     otel_exporter_otlp_endpoint: str | None = None
 
-    @field_validator("allowed_origins", "allowed_hosts", "trusted_proxies", mode="before")
+    @field_validator(
+        "allowed_origins",
+        "allowed_hosts",
+        "trusted_proxies",
+        "jwt_audience_claim",
+        "jwt_username_claim",
+        "jwt_avatar_claim",
+        "jwt_role_claim",
+        mode="before",
+    )
     @classmethod
     def _split(cls, raw: object) -> object:
-        return tuple(word.strip() for word in raw.split(",") if word.strip()) if isinstance(raw, str) else raw
+        return _words(raw) if isinstance(raw, str) else raw
 
     @field_validator("database_replica_urls", mode="before")
     @classmethod
@@ -198,6 +233,20 @@ class Settings(BaseSettings):
                     f"there is no threshold {', '.join(unknown)}: it must be one of {', '.join(sorted(known))}"
                 )
         return given
+
+    @field_validator("jwt_role_map", "completion_verifiers", "fraud_thresholds", mode="before")
+    @classmethod
+    # Validators of this mode run in reverse order, so this one precedes that of the names of thresholds.
+    def _json_object(cls, raw: object) -> object:
+        if not isinstance(raw, str):
+            return raw
+        try:
+            members = json.loads(raw)
+        except ValueError:
+            members = None
+        if not isinstance(members, dict):
+            raise ValueError('must be a JSON object, such as {"name": "value"}')
+        return members
 
     @field_validator("redis_url")
     @classmethod
@@ -233,8 +282,18 @@ class Settings(BaseSettings):
                 for name in ("database_url", "redis_url")
                 if not getattr(self, name)
             ]
-        problems += self._insecure_urls()
-        problems += self._weak_secrets()
+        try:
+            issuers = self.issuers
+        except IssuerProblems as error:
+            problems += error.problems
+        else:
+            problems += self._insecure_urls(issuers)
+            problems += self._weak_secrets(issuers)
+            if self.subject_is_user_id and len(issuers) > 1:
+                problems.append(
+                    "SUBJECT_IS_USER_ID must not be set with several issuers in JWT_ISSUER: equal subjects of two "
+                    "issuers would be one user"
+                )
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -243,6 +302,35 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether the service runs in production."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def issuers(self) -> tuple[Issuer, ...]:
+        """The accepted issuers of access tokens. Raises IssuerProblems before the settings are known to be valid."""
+        is_default = self.model_fields_set.isdisjoint
+        return issuers_of(
+            IssuerSettings(
+                issuers=() if is_default(("jwt_issuer",)) else _words(self.jwt_issuer),
+                presets=_words(self.jwt_preset),
+                key_places=_words(self.jwt_jwks_url or ""),
+                audiences=() if is_default(("jwt_audience",)) else _words(self.jwt_audience),
+                audience_claims=self.jwt_audience_claim,
+                username_claims=self.jwt_username_claim,
+                avatar_claims=self.jwt_avatar_claim,
+                role_claims=self.jwt_role_claim,
+                roles=self.jwt_role_map,
+                has_secret=self.jwt_secret.get_secret_value() != DEVELOPMENT_JWT_SECRET,
+            )
+        )
+
+    @property
+    def own_issuer(self) -> Issuer | None:
+        """The issuer whose tokens are signed with JWT_SECRET; None if all issuers sign with keys of their own."""
+        return next((issuer for issuer in self.issuers if issuer.keys == SECRET), None)
+
+    @property
+    def subject_ids(self) -> SubjectIds:
+        """The user ids of subjects without an issuer: they are those of the first issuer."""
+        return self.issuers[0].subject_ids(subject_is_user_id=self.subject_is_user_id)
 
     def _contradictions(self) -> list[str]:
         problems = []
@@ -261,24 +349,31 @@ class Settings(BaseSettings):
             problems.append("TRUSTED_DOCUMENTS_FILE must be set when TRUSTED_DOCUMENTS_MODE is not `off`")
         return problems
 
-    def _insecure_urls(self) -> list[str]:
+    def _insecure_urls(self, issuers: tuple[Issuer, ...]) -> list[str]:
         """Return which servers of others would be called without encryption in production.
 
         Whoever answers for the key set signs in as anybody, and whoever answers for the webhook accepts completions. An
         agent on the same machine may be called by HTTP.
         """
-        problems = []
-        for name in ("jwt_jwks_url", "verifier_webhook_url", "sentry_dsn", "otel_exporter_otlp_endpoint"):
+        if not self.is_production:
+            return []
+        called = [("jwt_jwks_url", issuer.keys) for issuer in issuers if issuer.keys not in (SECRET, DISCOVER)]
+        called += [("jwt_issuer", issuer.name) for issuer in issuers if issuer.keys == DISCOVER]
+        for name in ("verifier_webhook_url", "sentry_dsn", "otel_exporter_otlp_endpoint"):
             value = getattr(self, name)
-            url = urlsplit(value.get_secret_value() if isinstance(value, SecretStr) else value or "")
-            if self.is_production and value and url.scheme != "https" and not _is_loopback(url.hostname or ""):
-                problems.append(f"{name.upper()} must begin with https:// in production, except for this machine")
-        return problems
+            if value:
+                called.append((name, value.get_secret_value() if isinstance(value, SecretStr) else value))
+        return [
+            f"{name.upper()} must begin with https:// in production, except for this machine"
+            for name, url in called
+            if not is_encrypted_or_local(url)
+        ]
 
-    def _weak_secrets(self) -> list[str]:
+    def _weak_secrets(self, issuers: tuple[Issuer, ...]) -> list[str]:
         """Return why secrets must not be used. Signing secrets must be long enough in development too."""
         problems = []
         seen: dict[str, str] = {}
+        signs_access_tokens = any(issuer.keys == SECRET for issuer in issuers)
         names = (
             "jwt_secret",
             "jwt_secret_previous",
@@ -288,7 +383,7 @@ class Settings(BaseSettings):
         )
         for name in names:
             secret: SecretStr | None = getattr(self, name)
-            if secret is None or (name.startswith("jwt") and self.jwt_jwks_url):
+            if secret is None or (name.startswith("jwt") and not signs_access_tokens):
                 continue
             text, label = secret.get_secret_value(), name.upper()
             if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name != "verifier_webhook_secret"):
@@ -331,11 +426,8 @@ def redis_url_problem(url: str) -> str | None:
     return None
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def load_settings(**overrides: object) -> Settings:

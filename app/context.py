@@ -66,7 +66,7 @@ class Services:
         """Select the services of `app` that resolvers call."""
         return cls(
             clock=app.clock,
-            subject_ids=SubjectIds(app.settings.jwt_issuer, app.settings.subject_is_user_id),
+            subject_ids=app.settings.subject_ids,
             board_queries=app.board_queries,
             catalogue=app.catalogue,
             catalogue_changes=app.catalogue_changes,

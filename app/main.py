@@ -14,7 +14,8 @@ from app.serving import build_serving
 from app.telemetry.reporting import open_tracer
 from app.transport.middleware.client_address import TrustedProxies
 from app.transport.middleware.cors import allow_origins
-from app.transport.middleware.origins import AllowedHosts
+from app.transport.middleware.origins import AllowedHosts, Origins
+from app.transport.middleware.refused_origins import RefusedOrigins
 from app.transport.middleware.refused_paths import RefusedPaths
 from app.transport.middleware.request_ids import RequestIds
 from app.transport.middleware.security_headers import SecurityHeaders
@@ -52,8 +53,9 @@ def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
     # A redirect would need the scheme and host that the client used, which only its proxies know.
     router = Router(lifespan=lifespan, redirect_slashes=False)
     with_cors = allow_origins(router, settings.allowed_origins) if settings.allowed_origins else router
-    with_security_headers = SecurityHeaders(with_cors, https_only=settings.is_production)
-    with_allowed_hosts = AllowedHosts(with_security_headers, settings.allowed_hosts, exempt=PROBES)
+    with_refused_origins = RefusedOrigins(with_cors, Origins(settings.allowed_origins), runtime)
+    with_security_headers = SecurityHeaders(with_refused_origins, https_only=settings.is_production)
+    with_allowed_hosts = AllowedHosts(with_security_headers, settings.allowed_hosts, runtime, exempt=PROBES)
     proxies = TrustedProxies.of(settings.trusted_proxies)
     with_refusals = RefusedPaths(with_allowed_hosts, proxies, exempt=("/graphql",))
     with_request_ids = RequestIds(with_refusals, new_request_id, open_tracer(tracing) if tracing else None)

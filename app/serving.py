@@ -104,6 +104,7 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
         render_error=render_error,
         response_cache=response_cache,
         max_body_bytes=settings.max_body_size,
+        ide_path=None if settings.is_production else "/graphiql",
     )
     request_head_cache.open(http, contexts)
     connections = _connections(app)

@@ -1,9 +1,10 @@
-"""The addresses by which limits count clients."""
+"""Addresses: those by which limits count clients, and those of servers that are called."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv6Network
+from ipaddress import IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 SUBSCRIBER_SUFFIX = "/64"
 """The end of the key of an IPv6 subscriber."""
@@ -22,3 +23,16 @@ def aggregate_of(address: str) -> str | None:
     if not address.endswith(SUBSCRIBER_SUFFIX):
         return None
     return str(IPv6Network(address).supernet(new_prefix=AGGREGATE_PREFIX))
+
+
+def is_encrypted_or_local(url: str) -> bool:
+    """Return whether a server is called by HTTPS, or is on this machine and called by HTTP."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -47,12 +47,20 @@ class Profile:
 
 
 class SigningKey:
-    """A key that signs access tokens, and whether it is still trusted. Whatever is cached for a token refers to it."""
+    """A key that signs access tokens, or an API key, and whether it is still trusted.
 
-    __slots__ = ("_listeners", "is_trusted")
+    Whatever is cached for a token refers to its key.
+
+    Attributes:
+        is_trusted: Whether the key was not withdrawn.
+        is_used: Whether the key was used since this was set to false.
+    """
+
+    __slots__ = ("_listeners", "is_trusted", "is_used")
 
     def __init__(self) -> None:
         self.is_trusted = True
+        self.is_used = False
         self._listeners: set[Callable[[], None]] = set()
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -73,7 +81,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The user whom an access token identifies. `expires_at` is its `exp`, in seconds since the epoch."""
+    """The user whom an access token or an API key identifies, until `expires_at`, in seconds since the epoch."""
 
     user_id: UUID
     username: str

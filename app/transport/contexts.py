@@ -8,6 +8,7 @@ from typing import Any
 
 from app.context import Context, Services
 from app.domain.errors import Unauthenticated
+from app.domain.identity.api_keys import PREFIX as API_KEY_PREFIX
 from app.domain.rate_limits import Activity
 from app.domain.users import Caller
 from app.execution import Dependencies
@@ -80,6 +81,8 @@ class Contexts:
         caller = context.caller
         if caller is not None and not caller.is_valid_at(self._clock()):
             return None
+        if caller is not None:
+            caller.signing_key.is_used = True
         if self._app.rate_limiter.is_blocked(caller, context.address):
             return None
         if caller is None and self._app.refusals.retry_after(context.address):
@@ -125,7 +128,9 @@ class Contexts:
 
     async def _caller(self, authorization: bytes, address: str) -> Caller:
         try:
-            return await self._app.access_tokens.verify(_bearer(authorization))
+            credential = _bearer(authorization)
+            verifier = self._app.api_keys if credential.startswith(API_KEY_PREFIX) else self._app.access_tokens
+            return await verifier.verify(credential)
         except Unauthenticated as refusal:
             # A client with a token that was signed for it is not guessing, and must learn that it needs another one.
             if not refusal.signed:

@@ -45,6 +45,7 @@ def parameters_of(members: object) -> Parameters:
     name = members.get("operationName")
     if name is not None and type(name) is not str:
         raise BadRequest(400, "'operationName' must be a string.")
+    name = name or None  # Some clients send "" for an operation without a name, and no operation can have that name.
     variables = members.get("variables")
     if variables is not None and type(variables) is not dict:
         raise BadRequest(400, "'variables' must be an object.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from app.services.archives.import_archive import ArchiveImport
 from app.services.archives.opening_balances import OpeningBalances
 from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens
+from app.services.auth.api_keys import ApiKeys
 from app.services.auth.jwks import JwksKeys
 from app.services.board_index import RedisCaller
 from app.services.board_index.missed_writes import MissedWrites
@@ -87,8 +88,9 @@ class App:
     rate_limiter: RateLimiter
     refusals: Refusals
     running_operations: RunningOperations
-    jwks: JwksKeys | None
+    key_sets: Sequence[JwksKeys]
     access_tokens: AccessTokens
+    api_keys: ApiKeys
     action_tokens: ActionTokens
     catalogue: CatalogueService
     catalogue_changes: CatalogueChanges

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import httpx2
 from pydantic import SecretStr
 
 from app.config import Settings, SettingsError
+from app.domain.identity.issuers import DISCOVER, SECRET, Issuer
 from app.runtime import Runtime
+from app.services.auth.access_tokens import AccessTokens, IdentityProvider, KeySource, SharedSecretKeys
 from app.services.auth.jwks import JwksKeys
+from app.services.auth.key_set_location import DiscoveredLocation, FixedLocation, KeySetLocation
 from app.services.auth.signing_keys import SigningKeys
 from app.services.submissions.verifiers import VerifierContext, Verifiers, load_verifiers
 
 
-def jwks_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> JwksKeys | None:
-    """Create the key set of the identity provider; None if access tokens are signed with a shared secret."""
-    if settings.jwt_jwks_url is None:
-        return None
-    http = httpx2.AsyncClient(timeout=5.0)
+def identity_providers_of(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> list[IdentityProvider]:
+    """Create the accepted issuers of access tokens with their keys; nothing is fetched yet."""
+    http = httpx2.AsyncClient(timeout=5.0, follow_redirects=False)
     stack.push_async_callback(http.aclose)
-    return JwksKeys(settings.jwt_jwks_url, http, runtime)
+
+    def keys_of(issuer: Issuer) -> KeySource:
+        if issuer.keys == SECRET:
+            return SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous))
+        location: KeySetLocation = FixedLocation(issuer.keys)
+        if issuer.keys == DISCOVER:
+            location = DiscoveredLocation(issuer.name, http, runtime, encrypted_only=settings.is_production)
+        return JwksKeys(location, http, runtime)
+
+    return [
+        IdentityProvider(issuer, keys_of(issuer), issuer.subject_ids(subject_is_user_id=settings.subject_is_user_id))
+        for issuer in settings.issuers
+    ]
+
+
+def access_tokens_of(settings: Settings, providers: Sequence[IdentityProvider], runtime: Runtime) -> AccessTokens:
+    """Create the verifier of the tokens of these issuers."""
+    return AccessTokens(
+        providers,
+        runtime,
+        max_lifetime=settings.access_token_max_lifetime,
+        clock_skew=settings.jwt_clock_skew,
+    )
 
 
 def secrets_of(current: SecretStr, previous: SecretStr | None) -> SigningKeys:

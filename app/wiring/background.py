@@ -31,11 +31,12 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         "profile generation": app.profile_generation.run,
         "milestones": app.milestones.run,
         "server_clock": app.server_clock.run,
+        "api keys": app.api_keys.run,
     }
     if app.replicas.all:
         loops["replicas"] = app.replicas.run
-    if app.jwks:
-        loops["jwks"] = app.jwks.run
+    for number, keys in enumerate(app.key_sets, 1):
+        loops[f"key set {number}"] = keys.run
     if housekeeping:
         loops |= {"rebuild": app.rebuild.run, "jobs": app.jobs.run}
     app.notices.listen(

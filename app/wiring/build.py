@@ -13,7 +13,8 @@ from app.services.archives.export_archive import ArchiveExport
 from app.services.archives.import_archive import ArchiveImport
 from app.services.archives.opening_balances import OpeningBalances
 from app.services.archives.seed import Seed
-from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
+from app.services.auth.api_keys import ApiKeys
+from app.services.auth.jwks import JwksKeys
 from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
 from app.services.boards.checkpoints import Checkpoints
@@ -45,7 +46,7 @@ from app.services.viewer import ReadViewer
 from app.stores.lease import Lease
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
-from app.wiring.auth import jwks_of, secrets_of
+from app.wiring.auth import access_tokens_of, identity_providers_of
 from app.wiring.limits import rate_limits_of, running_limits_of
 from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
@@ -71,7 +72,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     partitions = Partitions(database, runtime)
     thin_anchors = ThinAnchors(database, runtime)
     limits = CatalogueLimits(settings.max_points_per_action, settings.token_expiration_seconds)
-    jwks = jwks_of(settings, runtime, stack)
+    providers = identity_providers_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     rate_limiter = RateLimiter(
         stores.redis, stores.redis_caller, rate_limits_of(settings), runtime, prefix=settings.redis_prefix
@@ -92,15 +93,9 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             runtime,
         ),
         running_operations=RunningOperations(running_limits_of(settings)),
-        jwks=jwks,
-        access_tokens=AccessTokens(
-            jwks or SharedSecretKeys(secrets_of(settings.jwt_secret, settings.jwt_secret_previous)),
-            runtime,
-            issuer=settings.jwt_issuer,
-            subject_is_user_id=settings.subject_is_user_id,
-            audience=settings.jwt_audience,
-            max_lifetime=settings.access_token_max_lifetime,
-        ),
+        key_sets=[provider.keys for provider in providers if isinstance(provider.keys, JwksKeys)],
+        access_tokens=access_tokens_of(settings, providers, runtime),
+        api_keys=ApiKeys(database, runtime),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
         catalogue_changes=CatalogueChanges(database, catalogue, announcements.catalogue_changed, limits, runtime),

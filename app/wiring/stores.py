@@ -73,9 +73,8 @@ class Stores:
 
 def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Stores:
     """Create the clients of all stores, which connect when they are used; `stack` closes them."""
-    assert settings.database_url is not None
     availability_changed = Signal()
-    database = _database(settings.database_url, "postgres", settings, runtime, stack, availability_changed)
+    database = open_database(settings, runtime, stack, availability_changed)
     server_clock = ServerClock(database, runtime, max_skew=timedelta(seconds=settings.max_clock_skew))
     database.before_write = server_clock.require_acceptable_skew
     replicas = [
@@ -119,6 +118,14 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         IndexLoader(housekeeping_redis, housekeeping_caller, keys),
         availability_changed,
     )
+
+
+def open_database(
+    settings: Settings, runtime: Runtime, stack: AsyncExitStack, on_change: Signal | None = None
+) -> Database:
+    """Create the client of PostgreSQL, which connects when it is used; `stack` closes it."""
+    assert settings.database_url is not None
+    return _database(settings.database_url, "postgres", settings, runtime, stack, on_change or Signal())
 
 
 def _command_client(settings: Settings, stack: AsyncExitStack, min_timeout: float = 0) -> Redis:

@@ -54,7 +54,6 @@ def _access_token(secrets: SigningKeys, subject: str, role: Role, settings: Sett
         subject=subject,
         role=role,
         ttl=86_400,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
+        issuer=settings.issuers[0],
         now=now,
     )

@@ -82,8 +82,7 @@ def access_token(settings: Settings, subject: str = "alice", role: Role = Role.P
         subject=subject,
         role=role,
         ttl=ttl,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
+        issuer=settings.issuers[0],
         now=int(time.time()),
     )
 

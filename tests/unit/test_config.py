@@ -1,8 +1,10 @@
 """The settings are checked when they are loaded."""
 
+from pathlib import Path
+
 import pytest
 
-from app.config import SettingsError, load_settings
+from app.config import Settings, SettingsError, load_settings
 
 
 def test_an_unknown_fraud_threshold_is_named_together_with_the_known_ones():
@@ -96,3 +98,42 @@ def test_the_origin_of_local_files_and_sandboxed_pages_cannot_be_allowed(origin:
         load_settings(allowed_origins=f"https://game.example,{origin}", _env_file=None)
     assert "cannot be allowed" in refused.value.problems[0]
     load_settings(allowed_origins="https://game.example,capacitor://localhost,*", _env_file=None)
+
+
+def test_an_empty_value_of_any_setting_is_its_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    defaults = load_settings(_env_file=None)
+    names = [name.upper() for name in Settings.model_fields]
+    for name in names:
+        monkeypatch.setenv(name, "")
+    assert load_settings(_env_file=None) == defaults
+    for name in names:
+        monkeypatch.delenv(name)
+    file = tmp_path / ".env"
+    file.write_text("".join(f"{name}=\n" for name in names))
+    assert load_settings(_env_file=file) == defaults
+
+
+def test_several_issuers_and_their_subjects_as_user_ids_contradict_each_other():
+    with pytest.raises(SettingsError) as refused:
+        load_settings(jwt_issuer="https://one.example,https://two.example", subject_is_user_id=True, _env_file=None)
+    assert "SUBJECT_IS_USER_ID must not be set with several issuers" in refused.value.problems[0]
+
+
+@pytest.mark.parametrize("role_map", ['{"chief": "king"}', "chief=moderator", '["chief"]'])
+def test_a_mapping_of_roles_has_our_roles_as_values(monkeypatch: pytest.MonkeyPatch, role_map: str):
+    monkeypatch.setenv("JWT_ROLE_MAP", role_map)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(_env_file=None)
+    assert "JWT_ROLE_MAP" in refused.value.problems[0]
+
+
+def test_in_production_issuers_are_discovered_by_https_and_need_no_secret():
+    without_secret = {name: value for name, value in PRODUCTION.items() if name != "jwt_secret"}
+    load_settings(**without_secret, jwt_issuer="https://login.example")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(**without_secret, jwt_issuer="http://login.example")
+    assert "JWT_ISSUER must begin with https:// in production" in refused.value.problems[0]
+    with pytest.raises(SettingsError, match="JWT_SECRET must be set in production"):
+        load_settings(**without_secret)
+    with pytest.raises(SettingsError, match="JWT_SECRET must be set in production"):
+        load_settings(**without_secret, jwt_issuer="https://login.example,own", jwt_jwks_url="discover,secret")

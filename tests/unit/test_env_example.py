@@ -12,12 +12,13 @@ import pytest
 from app.config import Settings, load_settings
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
-# Settings whose default is "none", or a secret: the example shows the form, or nothing.
+# Settings whose default is "none", that of a preset, or a secret: the example shows the form, or nothing.
 WITHOUT_DEFAULT = {
     "database_url", "database_direct_url", "redis_url", "jwt_jwks_url", "trusted_documents_file", "sentry_dsn",
     "otel_exporter_otlp_endpoint", "jwt_secret", "jwt_secret_previous", "action_token_secret",
     "action_token_secret_previous", "completion_verifiers", "verifier_webhook_url", "verifier_webhook_secret",
-    "fraud_thresholds",
+    "fraud_thresholds", "jwt_audience_claim", "jwt_username_claim", "jwt_avatar_claim", "jwt_role_claim",
+    "jwt_role_map",
 }  # fmt: skip
 
 

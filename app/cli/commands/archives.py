@@ -96,16 +96,14 @@ def import_archive(
 async def _import_balances(app: App, file: Path, category: str, reason: str, bar: Progress) -> str:
     import io
 
-    from app.domain.users import SubjectIds
     from app.services.archives.balance_file import read_csv, read_json
 
-    subject_ids = SubjectIds(app.settings.jwt_issuer, app.settings.subject_is_user_id)
     max_score = app.catalogue.current.category(category).score_cap
     task = bar.add_task("Balances", total=None)
     with _open_for_reading(file) as raw:
         text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         read = read_csv if ".csv" in file.suffixes else read_json
-        balances = read(text, subject_ids, max_score, app.clock())
+        balances = read(text, app.settings.subject_ids, max_score, app.clock())
         outcome = await app.opening_balances(category, balances, reason, lambda done: bar.advance(task, done))
     return f"{outcome.opened:,} balances ({outcome.known:,} were known)"
 

@@ -95,7 +95,7 @@ async def _add_demo_players(settings: Settings, out: Console) -> None:
     from app.wiring import open_app
 
     async with open_app(settings) as app:
-        seeded = await app.seeding.seed_demo(settings.jwt_issuer)
+        seeded = await app.seeding.seed_demo(settings.issuers[0].name)
         if seeded.users:
             out.print(f"Adding {seeded.users} demo players")
             await app.rebuild.rebuild(app.catalogue.current.category(DEFAULT_CATEGORY), force=True)
@@ -107,7 +107,7 @@ def _serve(settings: Settings, listener: socket.socket, url: str, is_published: 
     from app.server import Server, config
 
     def print_welcome() -> None:
-        token = None if settings.jwt_jwks_url else mint_token(settings, "ada", ttl=DEMO_TOKEN_LIFETIME)
+        token = None if settings.own_issuer is None else mint_token(settings, "ada", ttl=DEMO_TOKEN_LIFETIME)
         text = welcome_text(url, token, leaderboard=_program_name(), is_published=is_published)
         console().print(text, soft_wrap=True)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import TypeVar
 
 from app.cli.process.stores import migrated_stores
 from app.cli.terminal.errors import CommandError
 from app.cli.terminal.output import console
+from app.runtime import Runtime
+from app.stores.postgres import Database
 from app.telemetry.logging import configure_logging
 from app.wiring import App, open_app
+from app.wiring.stores import open_database
 
 T = TypeVar("T")
 
@@ -41,6 +45,24 @@ def with_services(work: Callable[[App], Awaitable[T]]) -> T:
             async with open_app(command_settings, housekeeping=False) as app:
                 await _ensure_loaded(app)
                 return await work(app)
+
+        return asyncio.run(run())
+
+
+def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Call `work` with PostgreSQL alone, and return its result. Redis may be away.
+
+    Raises:
+        CommandError: PostgreSQL cannot be used.
+        EmbeddedError: A private server does not start.
+        SettingsError: The settings are invalid.
+    """
+    with migrated_stores() as settings:
+        configure_logging("WARNING", json=False)
+
+        async def run() -> T:
+            async with AsyncExitStack() as stack:
+                return await work(open_database(settings, Runtime(), stack))
 
         return asyncio.run(run())
 

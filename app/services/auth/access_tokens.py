@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from app.domain.errors import Unauthenticated
+import structlog
+
+from app.domain.errors import ServiceUnavailable, Unauthenticated
+from app.domain.identity.issuers import DEFAULT_AUDIENCE, Issuer
 from app.domain.players.names import clean_avatar_url, display_name
 from app.domain.users import Caller, Role, SigningKey, SubjectIds
 from app.runtime import Runtime
 from app.services.auth.jwt_claims import (
+    CLOCK_SKEW,
     SHARED_SECRET_ALGORITHM,
     BadToken,
+    Check,
+    ClaimRules,
     ExpiredToken,
     RefusedClaims,
+    brief,
+    claimed_issuer,
     read_claims,
     read_header,
 )
+from app.services.auth.refusal_advice import advice_for
 from app.services.auth.signing_keys import SigningKeys
+from app.telemetry.bounded_log import BoundedLog
 
 TOKEN_TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
 """Accepted values of the header `typ`, in lower case; many identity providers omit it."""
-
-MAX_SUBJECT_LENGTH = 255
-"""Maximum characters of the claim `sub`."""
-
-ROLES = frozenset(role.value for role in Role)
-"""The values of the claim `role` that mean something here; others are roles of other services."""
 
 MAX_CACHED_TOKENS = 20_000
 """Verified tokens that a process keeps."""
@@ -65,46 +70,68 @@ class SharedSecretKeys:
         self._key = SigningKey()
 
     async def candidates(self, kid: str | None) -> Sequence[Candidate]:
-        """Return the shared secrets that may have signed a token with this `kid`."""
-        return [Candidate(secret, self._key) for secret in self._secrets.candidates(kid)]
+        """Return the shared secrets that may have signed a token; all of them if a provider chose the `kid`."""
+        secrets = self._secrets.candidates(kid) or self._secrets.candidates(None)
+        return [Candidate(secret, self._key) for secret in secrets]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """An issuer with its keys, which sign for no other issuer."""
+
+    issuer: Issuer
+    keys: KeySource
+    subject_ids: SubjectIds
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """What a valid token says: who calls, and who issued it."""
+
+    caller: Caller
+    issuer: Issuer
 
 
 class AccessTokens:
     """Verifies access tokens.
 
-    Verified tokens are cached until they expire or their key is withdrawn.
+    Verified tokens are cached until they expire or their key is withdrawn. Refused ones are logged with the reason.
     """
 
     def __init__(
         self,
-        keys: KeySource,
+        providers: Sequence[IdentityProvider],
         runtime: Runtime,
         *,
-        issuer: str,
-        audience: str,
         max_lifetime: int,
-        subject_is_user_id: bool = False,
+        clock_skew: float = CLOCK_SKEW,
         capacity: int = MAX_CACHED_TOKENS,
     ) -> None:
         """Create a verifier.
 
         Args:
-            keys: The source of the keys.
+            providers: The accepted issuers, at least one.
             runtime: The source of time.
-            issuer: The required `iss`.
-            audience: The required `aud`.
             max_lifetime: Maximum seconds from `iat` to `exp`.
-            subject_is_user_id: See `SubjectIds`.
+            clock_skew: Seconds that `iat` and `nbf` may lie in the future.
             capacity: How many verified tokens are cached.
         """
-        self._keys = keys
+        self._providers = tuple(providers)
+        self._rules = {
+            provider.issuer.name: ClaimRules(
+                provider.issuer.audiences,
+                provider.issuer.audience_claims,
+                provider.issuer.names,
+                max_lifetime,
+                clock_skew,
+            )
+            for provider in self._providers
+        }
+        self._by_issuer = {name: provider for provider in self._providers for name in provider.issuer.names}
         self._clock = runtime.clock
-        self._issuer = issuer
-        self._subject_ids = SubjectIds(issuer, subject_is_user_id)
-        self._audience = audience
-        self._max_lifetime = max_lifetime
         self._capacity = capacity
         self._verified: OrderedDict[str, Caller] = OrderedDict()
+        self._log = BoundedLog(structlog.get_logger(__name__), runtime)
 
     async def verify(self, token: str) -> Caller:
         """Return the caller whom `token` identifies.
@@ -117,56 +144,96 @@ class AccessTokens:
         if caller is None or not caller.is_valid_at(self._now()):
             self._verified.pop(token, None)
             try:
-                caller = await self._read(token)
-            except ExpiredToken:
-                raise Unauthenticated(expired=True) from None
-            except RefusedClaims:
-                raise Unauthenticated(signed=True) from None
-            except (BadToken, ValueError):
-                raise Unauthenticated from None
+                caller = (await self.read(token)).caller
+            except BadToken as refusal:
+                raise self._refuse(refusal) from None
             self._verified[token] = caller
             if len(self._verified) > self._capacity:
                 self._verified.popitem(last=False)
         return caller
 
-    async def _read(self, token: str) -> Caller:
+    async def read(self, token: str) -> VerifiedToken:
+        """Verify `token`, whether it was verified before or not.
+
+        Raises:
+            BadToken: The token is expired or invalid; the error says why.
+            ServiceUnavailable: The keys are not known yet.
+        """
         header = read_header(token)
-        if (header.typ or "").lower() not in TOKEN_TYPES or header.algorithm not in self._keys.algorithms:
-            raise BadToken
-        candidates = await self._keys.candidates(header.kid)
-        verified = read_claims(
-            token,
-            [candidate.material for candidate in candidates],
-            algorithm=header.algorithm,
-            audience=self._audience,
-            issuer=self._issuer,
-            max_lifetime=self._max_lifetime,
-            now=self._now(),
+        if (header.typ or "").lower() not in TOKEN_TYPES:
+            raise BadToken(Check.TYPE, f"the header `typ` is {brief(header.typ)}")
+        providers = self._candidates(token)
+        refusal = BadToken(Check.ALGORITHM, f"the header `alg` is {brief(header.algorithm)}")
+        for provider in providers:
+            if header.algorithm not in provider.keys.algorithms:
+                continue
+            try:
+                candidates = await provider.keys.candidates(header.kid)
+            except ServiceUnavailable:
+                if len(providers) == 1:
+                    raise
+                continue
+            try:
+                verified = read_claims(
+                    token,
+                    [candidate.material for candidate in candidates],
+                    algorithm=header.algorithm,
+                    rules=self._rules[provider.issuer.name],
+                    now=self._now(),
+                )
+            except (ExpiredToken, RefusedClaims):
+                raise
+            except BadToken as error:
+                refusal = error if error.detail else BadToken(error.check, f"the header `kid` is {brief(header.kid)}")
+                continue
+            return VerifiedToken(
+                _caller(provider, verified.claims, candidates[verified.key_index].key), provider.issuer
+            )
+        raise refusal
+
+    def _candidates(self, token: str) -> tuple[IdentityProvider, ...]:
+        """Return whose keys may have signed the token: those of the issuer that it names.
+
+        A token that names an unknown issuer is never accepted. It is compared with all keys, in order to tell the token
+        of a client whose issuer is set up in another way from a forged one.
+        """
+        if len(self._providers) == 1:
+            return self._providers
+        issuer = claimed_issuer(token)
+        known = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
+        return self._providers if known is None else (known,)
+
+    def _refuse(self, refusal: BadToken) -> Unauthenticated:
+        is_expired = isinstance(refusal, ExpiredToken)
+        is_signed = is_expired or isinstance(refusal, RefusedClaims)
+        self._log.info(
+            "access_token_refused",
+            key=f"{refusal.check}, {'signed' if is_signed else 'not signed'}",
+            check=refusal.check.value,
+            detail=refusal.detail,
+            signed=is_signed,
+            advice=advice_for(refusal.check),
         )
-        try:
-            return self._caller(verified.claims, candidates[verified.key_index].key)
-        except (BadToken, ValueError):
-            raise RefusedClaims from None
+        return Unauthenticated(expired=is_expired, signed=is_signed)
 
     def _now(self) -> float:
         return self._clock().timestamp()
 
-    def _caller(self, claims: dict[str, Any], key: SigningKey) -> Caller:
-        subject = claims["sub"]
-        if len(subject) > MAX_SUBJECT_LENGTH:
-            raise BadToken
-        user_id, role = self._subject_ids.user_id(subject), claims.get("role")
-        return Caller(
-            user_id=user_id,
-            username=display_name(claims.get("username", subject), user_id),
-            avatar_url=clean_avatar_url(claims.get("avatar_url")),
-            role=Role(role) if isinstance(role, str) and role in ROLES else Role.PLAYER,
-            expires_at=int(claims["exp"]),
-            signing_key=key,
-        )
+
+def _caller(provider: IdentityProvider, claims: dict[str, Any], key: SigningKey) -> Caller:
+    subject, mapping = claims["sub"], provider.issuer.claims
+    user_id = provider.subject_ids.user_id(subject)
+    return Caller(
+        user_id=user_id,
+        username=display_name(mapping.username_of(claims, subject), user_id),
+        avatar_url=clean_avatar_url(mapping.avatar_of(claims)),
+        role=mapping.role_of(claims),
+        expires_at=int(claims["exp"]),
+        signing_key=key,
+    )
 
 
-def mint(secrets: SigningKeys, *, subject: str, role: Role, ttl: int, issuer: str, audience: str, now: int) -> str:
+def mint(secrets: SigningKeys, *, subject: str, role: Role, ttl: int, issuer: Issuer, now: int) -> str:
     """Return an access token for development.
 
     Args:
@@ -174,16 +241,14 @@ def mint(secrets: SigningKeys, *, subject: str, role: Role, ttl: int, issuer: st
         subject: The claim `sub`, which is also the username.
         role: The role of the caller.
         ttl: Seconds from `now` until the token expires.
-        issuer: The claim `iss`.
-        audience: The claim `aud`.
+        issuer: Who issues it.
         now: Seconds since the epoch.
     """
     claims = {
+        **issuer.claims.claims_for(subject, role),
         "sub": subject,
-        "username": subject,
-        "role": role.value,
-        "iss": issuer,
-        "aud": audience,
+        "iss": issuer.name,
+        issuer.audience_claims[0]: min(issuer.audiences or {DEFAULT_AUDIENCE}),
         "iat": now,
         "exp": now + ttl,
     }

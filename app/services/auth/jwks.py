@@ -15,6 +15,7 @@ from app.domain.errors import ServiceUnavailable
 from app.domain.users import SigningKey
 from app.runtime import Runtime
 from app.services.auth.access_tokens import Candidate
+from app.services.auth.key_set_location import KeySetLocation, fetch
 
 log = structlog.get_logger(__name__)
 
@@ -29,9 +30,6 @@ MIN_REFRESH_INTERVAL = 5.0
 
 FETCH_TIMEOUT = 5.0
 """Maximum seconds of a fetch, from the connection to the last byte."""
-
-MAX_DOCUMENT_BYTES = 64 * 1024
-"""Maximum size of the document; a hundred RSA keys of 2048 bits fit."""
 
 MAX_KEYS = 100
 """Keys of a document that are used; the rest is ignored."""
@@ -49,7 +47,7 @@ class JwksKeys:
 
     def __init__(
         self,
-        url: str,
+        location: KeySetLocation,
         http: httpx2.AsyncClient,
         runtime: Runtime,
         *,
@@ -59,13 +57,13 @@ class JwksKeys:
         """Create an empty set of keys; nothing is fetched yet.
 
         Args:
-            url: The address of the document.
-            http: The client.
+            location: Knows the address of the document.
+            http: The client, which must not follow redirects.
             runtime: The source of time and of the variation of the interval.
             sleep: Waits for a number of seconds.
             fetch_timeout: Maximum seconds of a fetch.
         """
-        self._url = url
+        self._location = location
         self._http = http
         self._monotonic = runtime.monotonic
         self._random = runtime.random
@@ -111,25 +109,15 @@ class JwksKeys:
         self._fetched_at = self._monotonic()
         try:
             async with asyncio.timeout(self._fetch_timeout):
-                document = await self._read_document()
+                document = await fetch(self._http, await self._location.url())
             found = _parse_keys(json.loads(document))
-        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError) as error:
+            self._location.invalidate()
             log.warning("jwks_not_fetched", error=repr(error))
             return
         finally:
             self._fetching = None
         self._replace(found)
-
-    async def _read_document(self) -> bytes:
-        """Return the body of the response. Raises HTTPError, and ValueError for a body that is too long."""
-        async with self._http.stream("GET", self._url) as response:
-            response.raise_for_status()
-            body = b""
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > MAX_DOCUMENT_BYTES:
-                    raise ValueError(f"The key set must not be longer than {MAX_DOCUMENT_BYTES} bytes")
-            return body
 
     def _replace(self, found: dict[str, jwt.PyJWK]) -> None:
         before = self._keys or {}

@@ -12,11 +12,15 @@ import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
+
+from app.domain.identity.claims import claim_at
 
 MAX_TOKEN_LENGTH = 8192
 """Maximum characters of a token."""
@@ -29,7 +33,13 @@ COMPACT_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 """Three parts in base64url. PyJWT would accept padding as well, which gives a token several spellings."""
 
 CLOCK_SKEW = 10
-"""Seconds that `iat` and `nbf` may lie in the future. The end of a token is not extended."""
+"""Seconds that `iat` and `nbf` may lie in the future, unless `ClaimRules` say otherwise."""
+
+MAX_SUBJECT_LENGTH = 255
+"""Maximum characters of the claim `sub`."""
+
+MAX_DETAIL = 200
+"""Maximum characters of a value from a token in `BadToken.detail`."""
 
 MAX_TIMESTAMP = 253_402_300_799
 """The last second of the year 9999; later times are invalid."""
@@ -44,8 +54,36 @@ _signatures = jwt.PyJWS(options={"enforce_minimum_key_length": True})
 _hmac = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
+class Check(StrEnum):
+    """The checks of a token, in their order."""
+
+    FORM = "form"
+    TYPE = "type"
+    ALGORITHM = "algorithm"
+    KEY = "key"
+    SIGNATURE = "signature"
+    CLAIMS = "claims"
+    SUBJECT = "subject"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    ISSUED_AT = "issued_at"
+    NOT_BEFORE = "not_before"
+    LIFETIME = "lifetime"
+    EXPIRY = "expiry"
+
+
 class BadToken(Exception):
-    """The token is invalid. The error deliberately does not say why."""
+    """The token is invalid. Clients are not told why; the log and `leaderboard token --explain` are.
+
+    Attributes:
+        check: The check that failed.
+        detail: What was found and what was expected, without the token or a secret.
+    """
+
+    def __init__(self, check: Check = Check.FORM, detail: str = "") -> None:
+        self.check = check
+        self.detail = detail
+        super().__init__(check, detail)
 
 
 class RefusedClaims(BadToken):
@@ -55,9 +93,28 @@ class RefusedClaims(BadToken):
 class ExpiredToken(BadToken):
     """The token is valid except that it has expired. `claims` are its claims."""
 
-    def __init__(self, claims: Mapping[str, Any]) -> None:
+    def __init__(self, claims: Mapping[str, Any], detail: str = "") -> None:
         self.claims = claims
-        super().__init__()
+        super().__init__(Check.EXPIRY, detail)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRules:
+    """What the claims of a token must be.
+
+    Attributes:
+        audiences: The token must be for one of these; None accepts any token.
+        audience_claims: The claims that say for whom it is, each a text or a list of texts.
+        issuers: The accepted `iss`; None accepts any.
+        max_lifetime: Maximum seconds from `iat` to `exp`.
+        clock_skew: Seconds that `iat` and `nbf` may lie in the future. The end of a token is not extended.
+    """
+
+    audiences: frozenset[str] | None
+    audience_claims: tuple[str, ...] = ("aud",)
+    issuers: frozenset[str] | None = None
+    max_lifetime: float = math.inf
+    clock_skew: float = CLOCK_SKEW
 
 
 class TokenHeader(NamedTuple):
@@ -94,30 +151,20 @@ def _header(segment: str) -> TokenHeader:
     return TokenHeader(algorithm, kid, typ)
 
 
-def read_claims(
-    token: str,
-    keys: Sequence[Any],
-    *,
-    algorithm: str,
-    audience: str,
-    issuer: str | None = None,
-    max_lifetime: float = math.inf,
-    now: float,
-) -> VerifiedClaims:
-    """Verify `token` and return its claims: at least `sub`, `aud`, `iat` and `exp`, and `iss` if `issuer` is given.
+def read_claims(token: str, keys: Sequence[Any], *, algorithm: str, rules: ClaimRules, now: float) -> VerifiedClaims:
+    """Verify `token` and return its claims: at least `sub`, `iat` and `exp`, and what `rules` require.
 
     Args:
         token: The token.
         keys: The keys that may have signed it: keys of PyJWT, and shared secrets as `shared_secret` returns them.
         algorithm: The algorithm in the header of this token, which the caller has accepted.
-        audience: The required `aud`.
-        issuer: The required `iss`; None accepts any.
-        max_lifetime: Maximum seconds from `iat` to `exp`.
+        rules: What the claims must be.
         now: Seconds since the epoch.
 
     Raises:
         ExpiredToken: The token is valid except that it has expired.
-        BadToken: The token is invalid in any other way.
+        RefusedClaims: One of the keys signed the token, and its claims are refused.
+        BadToken: None of the keys signed the token.
     """
     content, _, signature = token.rpartition(".")
     raw = _decode_base64url(signature)
@@ -126,14 +173,29 @@ def read_claims(
     for index, key in enumerate(keys):
         if _is_signed_by(key, token, content, raw, algorithm):
             try:
-                claims = _parse_object(_decode_base64url(content.partition(".")[2]))
-                _check(claims, audience, issuer, max_lifetime, now)
+                claims = _parse_claims(content)
+                _check(claims, rules, now)
             except ExpiredToken:
                 raise
-            except BadToken:
-                raise RefusedClaims from None
+            except BadToken as refusal:
+                raise RefusedClaims(refusal.check, refusal.detail) from None
             return VerifiedClaims(claims, index)
-    raise BadToken
+    raise BadToken(Check.SIGNATURE if keys else Check.KEY)
+
+
+def claimed_issuer(token: str) -> object:
+    """Return the `iss` of a token whose signature was not verified: whose keys it must be verified with.
+
+    Raises:
+        BadToken: The claims cannot be read.
+    """
+    return _parse_claims(token.rpartition(".")[0]).get("iss")
+
+
+def brief(value: object) -> str:
+    """Return a value from a token as text of limited length, for the log."""
+    text = repr(value)
+    return text if len(text) <= MAX_DETAIL else text[: MAX_DETAIL - 1] + "…"
 
 
 def shared_secret(text: str) -> bytes:
@@ -155,15 +217,23 @@ def _is_signed_by(key: Any, token: str, content: str, signature: bytes, algorith
     """Return whether `key` made `signature`. Raises BadToken for a key that is not for `algorithm`."""
     if type(key) is bytes:
         if algorithm != SHARED_SECRET_ALGORITHM:
-            raise BadToken
+            raise BadToken(Check.ALGORITHM)
         return _hmac.verify(content.encode(), key, signature)
     try:
         _signatures.decode(token, key, [algorithm])
     except jwt.InvalidSignatureError:
         return False
-    except (jwt.PyJWTError, ValueError, TypeError):
-        raise BadToken from None
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise BadToken(Check.ALGORITHM, brief(error)) from None
     return True
+
+
+def _parse_claims(content: str) -> dict[str, Any]:
+    """Parse the claims of a token without its signature. Raises BadToken."""
+    try:
+        return _parse_object(_decode_base64url(content.partition(".")[2]))
+    except BadToken:
+        raise BadToken(Check.CLAIMS) from None
 
 
 def _decode_base64url(segment: str) -> bytes:
@@ -201,27 +271,51 @@ def _reject_constant(name: str) -> None:
 _decoder = json.JSONDecoder(object_pairs_hook=_reject_repeated_members, parse_constant=_reject_constant)
 
 
-def _check(claims: Mapping[str, Any], audience: str, issuer: str | None, max_lifetime: float, now: float) -> None:
+def _check(claims: Mapping[str, Any], rules: ClaimRules, now: float) -> None:
     subject = claims.get("sub")
-    if type(subject) is not str or not subject:
-        raise BadToken
-    if claims.get("aud") != audience or (issuer is not None and claims.get("iss") != issuer):
-        raise BadToken
-    for name in ("iat", "nbf") if "nbf" in claims else ("iat",):
-        if _numeric_date(claims.get(name)) > now + CLOCK_SKEW:
-            raise BadToken
-    expires_at = _numeric_date(claims.get("exp"))
-    if expires_at - claims["iat"] > max_lifetime:
-        raise BadToken
+    if type(subject) is not str or not 0 < len(subject) <= MAX_SUBJECT_LENGTH or not _is_encodable(subject):
+        raise BadToken(Check.SUBJECT, f"`sub` must be a text of 1 to {MAX_SUBJECT_LENGTH} characters: {brief(subject)}")
+    if rules.issuers is not None and claims.get("iss") not in list(rules.issuers):
+        raise BadToken(Check.ISSUER, f"`iss` is {brief(claims.get('iss'))}, and not {_listed(rules.issuers)}")
+    if rules.audiences is not None and not any(
+        rules.audiences & _audiences(claim_at(claims, name)) for name in rules.audience_claims
+    ):
+        given = ", ".join(f"`{name}` is {brief(claims.get(name))}" for name in rules.audience_claims)
+        raise BadToken(Check.AUDIENCE, f"{given}, and not {_listed(rules.audiences)}")
+    for name, check in (("iat", Check.ISSUED_AT), ("nbf", Check.NOT_BEFORE))[: 2 if "nbf" in claims else 1]:
+        ahead = _numeric_date(claims.get(name), name, check) - now
+        if ahead > rules.clock_skew:
+            raise BadToken(check, f"`{name}` is {ahead:.0f} s in the future; {rules.clock_skew:g} s are tolerated")
+    expires_at = _numeric_date(claims.get("exp"), "exp", Check.EXPIRY)
+    lifetime = expires_at - claims["iat"]
+    if lifetime > rules.max_lifetime:
+        raise BadToken(Check.LIFETIME, f"the token lives {lifetime:.0f} s; the maximum is {rules.max_lifetime:.0f} s")
     if expires_at <= now:
-        raise ExpiredToken(claims)
+        raise ExpiredToken(claims, f"the token expired {now - expires_at:.0f} s ago")
 
 
-def _numeric_date(claim: object) -> float:
+def _audiences(claim: object) -> frozenset[str]:
+    """Return the audiences in a claim: a text or a list of texts (RFC 7519, section 4.1.3)."""
+    if type(claim) is str:
+        return frozenset((claim,))
+    if type(claim) is list and all(type(audience) is str for audience in claim):
+        return frozenset(claim)
+    return frozenset()
+
+
+def _listed(accepted: frozenset[str]) -> str:
+    return " or ".join(f"`{one}`" for one in sorted(accepted))
+
+
+def _is_encodable(text: str) -> bool:
+    """Return whether a text can be encoded: JSON can express surrogates that are not part of a pair."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _numeric_date(claim: object, name: str, check: Check) -> float:
     """Return a NumericDate. Raises BadToken for anything else, including numbers in strings and booleans."""
-    if type(claim) not in (int, float):
-        raise BadToken
-    time = float(claim) if abs(claim) <= MAX_TIMESTAMP else math.inf  # type: ignore[arg-type]
-    if not 0 <= time <= MAX_TIMESTAMP:
-        raise BadToken
-    return time
+    if type(claim) in (int, float):
+        time = float(claim) if abs(claim) <= MAX_TIMESTAMP else math.inf  # type: ignore[arg-type]
+        if 0 <= time <= MAX_TIMESTAMP:
+            return time
+    raise BadToken(check, f"`{name}` must be a number of seconds since 1970: {brief(claim)}")

@@ -13,11 +13,19 @@ from uuid import UUID
 
 from app.domain.errors import ActionTokenExpired, InvalidActionToken
 from app.runtime import Runtime
-from app.services.auth.jwt_claims import SHARED_SECRET_ALGORITHM, BadToken, ExpiredToken, read_claims, read_header
+from app.services.auth.jwt_claims import (
+    SHARED_SECRET_ALGORITHM,
+    BadToken,
+    ClaimRules,
+    ExpiredToken,
+    read_claims,
+    read_header,
+)
 from app.services.auth.signing_keys import SigningKeys
 
 TYPE = "action+jwt"
 AUDIENCE = "leaderboard-actions"
+RULES = ClaimRules(frozenset({AUDIENCE}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +102,7 @@ class ActionTokenCodec:
             keys = self._secrets.candidates(header.kid)
             now = self._runtime.clock().timestamp()
             try:
-                return _claims(
-                    read_claims(token, keys, algorithm=SHARED_SECRET_ALGORITHM, audience=AUDIENCE, now=now).claims
-                )
+                return _claims(read_claims(token, keys, algorithm=SHARED_SECRET_ALGORITHM, rules=RULES, now=now).claims)
             except ExpiredToken as late:
                 raise ActionTokenExpired(_claims(late.claims).token_hash) from None
         except (BadToken, ValueError):

@@ -78,6 +78,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         response_cache: ResponseCache | None = None,
         max_body_bytes: int = 65_536,
         body_timeout: float = 10.0,
+        ide_path: str | None = None,
     ) -> None:
         """Create the endpoint.
 
@@ -89,6 +90,7 @@ class GraphQLEndpoint(Generic[ContextT]):
             response_cache: Without it every query is executed.
             max_body_bytes: The limit of request bodies and query strings.
             body_timeout: Seconds that a request body may take to arrive.
+            ide_path: The page that people are led to who open the endpoint in a browser; None if there is none.
         """
         self._engine = operations.engine
         self._operations = operations
@@ -98,6 +100,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         self._response_cache = response_cache
         self._max_body_bytes = max_body_bytes
         self._body_timeout = body_timeout
+        self._ide_path = ide_path
         self._operation_of_body: LRUCache[bytes, BoundOperation] = LRUCache(MAX_CACHED_BODIES, MAX_CACHED_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,6 +162,8 @@ class GraphQLEndpoint(Generic[ContextT]):
         method = scope["method"]
         if method == "OPTIONS":
             return Reply(204, (ALLOW,), b"")
+        if self._ide_path is not None and _is_visit(scope, headers):
+            return Reply(303, ((b"location", self._ide_path.encode()), responses.VARY, responses.NO_STORE), b"")
         # First of all, so that every refusal can be charged to somebody.
         context = await self._contexts.from_http(scope)
         try:
@@ -241,6 +246,11 @@ class GraphQLEndpoint(Generic[ContextT]):
         if not response.errors:
             return responses.data_reply(body, accepted), True
         return (responses.partial_reply if response.has_data else responses.error_reply)(body, accepted), False
+
+
+def _is_visit(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether somebody opened the endpoint in a browser: a GET of a page, without an operation."""
+    return scope["method"] == "GET" and not scope["query_string"] and b"text/html" in headers.get(b"accept", b"")
 
 
 def _check_method(method: str, operation: Operation) -> None:

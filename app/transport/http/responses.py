@@ -3,6 +3,7 @@
 | reply                                    | application/graphql-response+json | application/json |
 |------------------------------------------|-----------------------------------|------------------|
 | has a `data` entry, even null            | 200                               | 200              |
+| nothing but UNAUTHENTICATED at fields    | 401 + WWW-Authenticate            | 200 + the header |
 | no `data`: refused document or variables | 400                               | 200              |
 | no `data`: UNAUTHENTICATED               | 401 + WWW-Authenticate            | 200 + the header |
 | no `data`: FORBIDDEN                     | 403                               | 200              |
@@ -74,9 +75,13 @@ def data_reply(body: bytes, accepted: AcceptedMediaTypes) -> Reply:
 
 
 def partial_reply(body: bytes, accepted: AcceptedMediaTypes) -> Reply:
-    """Return the reply for a response with `data` and errors: 200, with `Retry-After` where an error says to wait."""
-    reply = data_reply(body, accepted)
-    return reply._replace(headers=(*reply.headers, *_headers_of_error(_first_error(body))))
+    """Return the reply for a response with `data` and errors.
+
+    Its status is 200, with `Retry-After` where an error says to wait; 401 if only an access token was missing.
+    """
+    reply, response = data_reply(body, accepted), json.loads(body)
+    status = 401 if accepted.result == GRAPHQL_RESPONSE and _only_needs_access_token(response) else 200
+    return reply._replace(status=status, headers=(*reply.headers, *_headers_of_error(response["errors"][0])))
 
 
 def error_reply(body: bytes, accepted: AcceptedMediaTypes) -> Reply:
@@ -119,6 +124,15 @@ def _matches(tag: bytes, if_none_match: bytes) -> bool:
 def _stream_of_one(body: bytes) -> Reply:
     headers = ((b"content-type", SSE_FRAMING.content_type), VARY, NO_STORE)
     return Reply(200, headers, SSE_FRAMING.result(body) + SSE_FRAMING.closing)
+
+
+def _only_needs_access_token(response: dict[str, Any]) -> bool:
+    """Return whether no field was answered, each for want of an access token."""
+    data, errors = response["data"], response["errors"]
+    if any(_extensions(error).get("code") != ErrorCode.UNAUTHENTICATED for error in errors):
+        return False
+    refused = {error["path"][0] for error in errors if error.get("path")}
+    return data is None or all(value is None and name in refused for name, value in data.items())
 
 
 def _first_error(body: bytes) -> dict[str, Any]:

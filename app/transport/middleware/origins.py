@@ -10,9 +10,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.runtime import Runtime
+from app.telemetry.bounded_log import BoundedLog
 from app.transport.errors import BAD_REQUEST
+
+MAX_LOGGED_HOST = 200
+"""Characters of a host that are logged."""
 
 DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443"}
 
@@ -48,12 +54,13 @@ def _is_own(origin: str, host: str) -> bool:
 class AllowedHosts:
     """ASGI middleware: answers 421 (sockets: refuses the handshake) when `Host` is not an allowed name."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], exempt: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], runtime: Runtime, exempt: Iterable[str] = ()) -> None:
         """Wrap `app`.
 
         Args:
             app: The next application.
             hosts: Names without port, "*.example.org" for all subdomains, or "*" for any.
+            runtime: The source of time, by which the log is bounded.
             exempt: Paths that are served under every name: load balancers probe by address.
         """
         listed = [host.strip().lower() for host in hosts]
@@ -62,6 +69,7 @@ class AllowedHosts:
         self._names = frozenset(listed)
         self._suffixes = tuple(host[1:] for host in listed if host.startswith("*."))
         self._exempt = frozenset(exempt)
+        self._log = BoundedLog(structlog.get_logger(__name__), runtime)
 
     def allows(self, scope: Mapping[str, Any]) -> bool:
         """Return whether the request has exactly one `Host` header, with an allowed name."""
@@ -77,7 +85,10 @@ class AllowedHosts:
         """Pass on a request with an allowed host, and refuse any other."""
         if scope["type"] == "lifespan" or scope["path"] in self._exempt or self.allows(scope):
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
+            return
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")[:MAX_LOGGED_HOST]
+        self._log.info("host_refused", key=host, host=host, advice="ALLOWED_HOSTS must contain the name")
+        if scope["type"] == "websocket":
             # Closed before it was accepted: the server answers the handshake with 403.
             await send({"type": "websocket.close", "code": 1008, "reason": "Unknown host"})
         else:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from app.config import Settings
 from app.domain.errors import BadUserInput
+from app.domain.identity.issuers import Issuer
 from app.domain.players.names import clean_username
 from app.domain.users import Role
 from app.services.auth.access_tokens import mint
@@ -41,17 +42,18 @@ def routes(settings: Settings, clock: Callable[[], datetime]) -> list[Route]:
     `/demo/token` does not exist in production, nor if an identity provider signs the access tokens. It answers the
     pages of the service and programs on this machine, and issues tokens with the role `player` only.
     """
-    offered = not settings.is_production and settings.jwt_jwks_url is None
+    issuer = None if settings.is_production else settings.own_issuer
 
     async def environment(request: Request) -> Response:
-        demo = offered and is_from_this_machine(request.scope)
+        demo = issuer is not None and is_from_this_machine(request.scope)
         return _json({"demo": demo, "ide": not settings.is_production})
 
     async def token(request: Request) -> Response:
+        assert issuer is not None
         if not is_from_this_machine(request.scope) or not OWN_PAGES.allows(request.scope):
             return _json({"message": "Demo tokens are for this machine alone."}, 403)
         try:
-            return _json({"token": _mint(settings, await _user_in(request), clock())})
+            return _json({"token": _mint(settings, issuer, await _user_in(request), clock())})
         except BadRequest as problem:
             return _json({"message": problem.message}, problem.status)
         except BadUserInput as error:
@@ -60,7 +62,7 @@ def routes(settings: Settings, clock: Callable[[], datetime]) -> list[Route]:
             return Response(status_code=499)
 
     found = [Route("/environment.json", environment)]
-    return [*found, Route("/demo/token", token, methods=["POST"])] if offered else found
+    return found if issuer is None else [*found, Route("/demo/token", token, methods=["POST"])]
 
 
 def is_from_this_machine(scope: Scope) -> bool:
@@ -97,14 +99,13 @@ async def _user_in(request: Request) -> str:
     return name
 
 
-def _mint(settings: Settings, user: str, now: datetime) -> str:
+def _mint(settings: Settings, issuer: Issuer, user: str, now: datetime) -> str:
     return mint(
         SigningKeys(settings.jwt_secret.get_secret_value()),
         subject=user,
         role=Role.PLAYER,
         ttl=min(TOKEN_LIFETIME, settings.access_token_max_lifetime),
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
+        issuer=issuer,
         now=int(now.timestamp()),
     )
 

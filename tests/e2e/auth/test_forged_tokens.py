@@ -39,6 +39,7 @@ async def test_good_tokens_pass_however_they_are_signed_for(service: Service):
     for token in (
         good.good(),
         good.with_header("kid"),
+        good.with_header(kid="chosen by the provider"),
         good.with_header("typ"),
         good.with_header(typ="JWT"),
         good.with_header(extra=1),
@@ -183,7 +184,7 @@ async def test_with_public_keys_nothing_else_signs(database_url: str, redis_url:
             "another algorithm of the key": jwt.encode(claims, provider.keys["k1"], "PS256", {"kid": "k1"}),
             "embedded key": Provider("k1").sign("k1", claims, jwk=provider.published["k1"]),
             "changed": good[:-8] + "AAAAAAAA",
-            "list of audiences": provider.sign("k1", {**claims, "aud": [claims["aud"]]}),
+            "list of other audiences": provider.sign("k1", {**claims, "aud": ["another", "others"]}),
             "padding": f"{good}=",
             **{f"twin {n}": twin for n, twin in enumerate(equivalent_encodings(good))},
             "longer than permitted": provider.sign("k1", {**claims, "exp": claims["iat"] + 86_401}),

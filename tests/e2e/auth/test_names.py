@@ -59,7 +59,7 @@ async def test_a_bad_picture_is_dropped(service: Service, claim: object):
     assert (await me(service, avatar_url=claim))["user"]["avatarUrl"] is None
 
 
-@pytest.mark.parametrize("claim", ["admin", "", None, 7, ["moderator"], {"moderator": True}, "MODERATOR"])
+@pytest.mark.parametrize("claim", ["admin", "", None, 7, ["admin", 7], {"moderator": True}, "MODERATOR"])
 async def test_a_foreign_role_is_a_player(service: Service, claim: object):
     assert (await me(service, role=claim))["role"] == "PLAYER"
 

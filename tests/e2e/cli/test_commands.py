@@ -23,7 +23,7 @@ from tests.support.wait_until import until_answer
 
 COMMANDS = (
     "serve", "dev", "migrate", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema", "jobs list",
-    "jobs run",
+    "jobs run", "keys create", "keys list", "keys revoke",
 )  # fmt: skip
 
 
@@ -42,7 +42,10 @@ async def test_without_a_command_the_commands_are_listed():
         assert command.split()[0] in ended.out
 
 
-@pytest.mark.parametrize(("group", "commands"), [("catalogue", ("show", "apply")), ("jobs", ("list", "run"))])
+@pytest.mark.parametrize(
+    ("group", "commands"),
+    [("catalogue", ("show", "apply")), ("jobs", ("list", "run")), ("keys", ("create", "list", "revoke"))],
+)
 async def test_a_group_without_a_command_prints_its_help(group: str, commands: tuple[str, ...]):
     ended = await run(group)
     assert (ended.code, ended.err) == (0, "")
@@ -64,12 +67,14 @@ async def test_the_shell_completes_the_names_of_commands():
     ("arguments", "says"),
     [
         (["tokn"], "No such command 'tokn'"),
-        (["token"], "Missing option '--user'"),
+        (["token"], "'--user': it must be given, or else `--explain`"),
         (["token", "--user", ""], "'--user': it must not be empty"),
         (["token", "--user", "  "], "'--user': it must not be empty"),
         (["token", "--user", "ada", "--ttl", "soon"], "'soon' is not a duration"),
         (["token", "--user", "ada", "--ttl", "2d"], "`--ttl` must be at most 86400 s"),
         (["token", "--user", "ada", "--role", "king"], "'king'"),
+        (["keys", "create"], "Missing option '--name'"),
+        (["keys", "create", "--name", "eu-1", "--expires", "soon"], "'soon' is not a duration"),
         (["seed", "--users", "0"], "--users"),
         (["top", "--period", "HOURLY"], "HOURLY"),
         (["play", "--url", "nowhere"], "'nowhere' is not a URL"),

@@ -109,8 +109,8 @@ def forged_tokens(good: JwtBuilder, other: JwtBuilder) -> dict[str, str]:
         "kid of a number": good.with_header(kid=1),
         "kid of a list": good.with_header(kid=[good.header.get("kid")]),
         "kid of nothing": good.with_header(kid=None),
-        "kid of a path": good.with_header(kid="../../../../dev/null"),
-        "kid of SQL": good.with_header(kid="' OR 1=1 --"),
+        "kid of a path": JwtBuilder("", good.header, good.claims).with_header(kid="../../../../dev/null"),
+        "kid of SQL": JwtBuilder("", good.header, good.claims).with_header(kid="' OR 1=1 --"),
         "critical header": good.with_header(crit=["exp"]),
         "critical b64": good.with_header(crit=["b64"], b64=True),
         "unencoded payload": good.with_header(crit=["b64"], b64=False),
@@ -141,8 +141,11 @@ def forged_tokens(good: JwtBuilder, other: JwtBuilder) -> dict[str, str]:
         tokens |= {f"{alg} unsigned": f"{unsigned}.", f"{alg} signed": good.with_header(alg=alg)}
     for claim in ("sub", "aud", "iat", "exp", *(("iss",) if "iss" in good.claims else ())):
         tokens[f"no {claim}"] = good.with_claims(claim)
-        for odd in (None, True, [], {}, "", [good.claims[claim]], float("nan"), float("inf"), -1):
+        in_list = () if claim == "aud" else ([good.claims[claim]],)
+        for odd in (None, True, [], {}, "", *in_list, float("nan"), float("inf"), -1):
             tokens[f"{claim} {odd!r}"] = good.with_claims(**{claim: odd})
+    tokens["aud of numbers"] = good.with_claims(aud=[good.claims["aud"], 7])
+    tokens["aud in an object"] = good.with_claims(aud={good.claims["aud"]: True})
     for claim in ("exp", "iat", "nbf"):
         tokens[f"{claim} in words"] = good.with_claims(**{claim: str(now + 900)})
         tokens[f"{claim} huge"] = good.with_claims(**{claim: 10**30})

@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.domain.errors import Unauthenticated
+from app.domain.identity.issuers import Issuer
 from app.domain.users import Role, SigningKey
-from app.services.auth.access_tokens import AccessTokens, Candidate, mint
+from app.services.auth.access_tokens import AccessTokens, Candidate, IdentityProvider, mint
 from app.services.auth.signing_keys import SigningKeys
 from tests.support.runtime import runtime_for
 
+ISSUER = Issuer("me", audiences=frozenset({"here"}))
 SECRETS = SigningKeys("a secret of more than thirty-two bytes")
 
 
@@ -43,16 +46,14 @@ class Verifying:
         self.now = 1000.0
         self.keys = Keys()
         self.tokens = AccessTokens(
-            self.keys,
+            [IdentityProvider(ISSUER, self.keys, ISSUER.subject_ids())],
             runtime_for(lambda: datetime.fromtimestamp(self.now, UTC)),
-            issuer="me",
-            audience="here",
             max_lifetime=3600,
             capacity=2,
         )
 
     def token(self, subject: str = "alice", **more: Any) -> str:
-        claims: dict[str, Any] = {"role": Role.PLAYER, "ttl": 900, "issuer": "me", "audience": "here", "now": 1000}
+        claims: dict[str, Any] = {"role": Role.PLAYER, "ttl": 900, "issuer": ISSUER, "now": 1000}
         return mint(SECRETS, subject=subject, **(claims | more))
 
     async def refusal(self, token: str) -> Unauthenticated:
@@ -113,3 +114,27 @@ async def test_a_token_with_the_maximum_lifetime_is_accepted_and_one_with_a_seco
     else:
         assert (await one.refusal(longest)).expired
     assert not (await one.refusal(one.token(ttl=3601))).expired
+
+
+async def test_a_refusal_is_logged_with_the_reason_and_the_setting_and_without_the_token():
+    one = Verifying()
+    other = Issuer("me", audiences=frozenset({"elsewhere"}))
+    token = one.token(issuer=other)
+    with capture_logs() as lines:
+        await one.refusal(token)
+    (line,) = lines
+    assert (line["event"], line["check"], line["signed"]) == ("access_token_refused", "audience", True)
+    assert line["detail"] == "`aud` is 'elsewhere', and not `here`"
+    assert "JWT_AUDIENCE" in line["advice"]
+    assert not any(part in str(line) for part in token.split("."))
+
+
+async def test_forged_tokens_cannot_flood_the_log_nor_hide_other_refusals():
+    one = Verifying()
+    with capture_logs() as lines:
+        for number in range(500):
+            await one.refusal(f"{number}.b.c")
+            await one.refusal(one.token(f"user-{number}")[:-4] + "AAAA")
+        await one.refusal(one.token(issuer=Issuer("another", audiences=frozenset({"here"}))))
+        await one.refusal(one.token(ttl=4000))
+    assert [line["check"] for line in lines] == ["form", "signature", "issuer", "lifetime"]

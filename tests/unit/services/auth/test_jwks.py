@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from app.domain.errors import ServiceUnavailable
-from app.services.auth.jwks import MAX_DOCUMENT_BYTES, MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, JwksKeys
+from app.services.auth.jwks import MIN_REFRESH_INTERVAL, REFRESH_INTERVAL, JwksKeys
+from app.services.auth.key_set_location import MAX_DOCUMENT_BYTES, FixedLocation
 from tests.support.runtime import runtime_for
 from tests.support.wait_until import TIMEOUT
 
@@ -70,9 +71,9 @@ class Provider:
 
     def keys(self, answer: Callable[[httpx2.Request], object] | None = None, **more: float) -> JwksKeys:
         http = httpx2.AsyncClient(transport=httpx2.MockTransport(answer or self.answer))  # type: ignore[arg-type]
-        url = "https://login.example.com/keys.json"
+        location = FixedLocation("https://login.example.com/keys.json")
         return JwksKeys(
-            url, http, runtime_for(monotonic=lambda: self.now, random=Random(1)), sleep=self.clock.sleep, **more
+            location, http, runtime_for(monotonic=lambda: self.now, random=Random(1)), sleep=self.clock.sleep, **more
         )
 
 

@@ -8,6 +8,7 @@ from jwt.algorithms import ECAlgorithm
 
 from app.services.auth.jwt_claims import (
     BadToken,
+    ClaimRules,
     ExpiredToken,
     RefusedClaims,
     read_claims,
@@ -20,13 +21,15 @@ from tests.support.hostile.jwt_builder import equivalent_encodings
 SECRET = "a secret of more than thirty-two bytes"
 OTHER = "another secret, of as many bytes or more"
 CLAIMS = {"sub": "alice", "aud": "here", "iat": 1000, "exp": 2000}
+HERE = frozenset({"here"})
+RULES = ClaimRules(HERE)
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def read(token: str, *keys: str, now: float = 1500, algorithm: str | None = None) -> dict[str, object]:
     header = read_header(token)
     secrets = [shared_secret(key) for key in keys or (SECRET,)]
-    return read_claims(token, secrets, algorithm=algorithm or header.algorithm, audience="here", now=now)[0]
+    return read_claims(token, secrets, algorithm=algorithm or header.algorithm, rules=RULES, now=now)[0]
 
 
 def test_it_reads_what_pyjwt_signed():
@@ -40,7 +43,7 @@ def test_any_of_the_keys_may_have_signed():
     with pytest.raises(BadToken):
         read(token, OTHER)
     with pytest.raises(BadToken):
-        read_claims(token, (), algorithm="HS256", audience="here", now=1500)
+        read_claims(token, (), algorithm="HS256", rules=RULES, now=1500)
 
 
 def test_the_error_of_an_expired_token_has_its_claims():
@@ -91,23 +94,23 @@ def test_the_signature_of_a_public_key_has_one_spelling_too():
     key = generate_private_key(SECP256R1())
     token = jwt.encode(CLAIMS, key, "ES256", {"kid": "k1"})
     trusted = [jwt.PyJWK(ECAlgorithm.to_jwk(key.public_key(), as_dict=True))]
-    assert read_claims(token, trusted, algorithm="ES256", audience="here", now=1500) == (CLAIMS, 0)
+    assert read_claims(token, trusted, algorithm="ES256", rules=RULES, now=1500) == (CLAIMS, 0)
     (twin,) = equivalent_encodings(token.rpartition(".")[2])
     with pytest.raises(BadToken):
-        read_claims(f"{token.rpartition('.')[0]}.{twin}", trusted, algorithm="ES256", audience="here", now=1500)
+        read_claims(f"{token.rpartition('.')[0]}.{twin}", trusted, algorithm="ES256", rules=RULES, now=1500)
 
 
 def test_the_index_of_the_signing_key_is_returned():
     secrets = [shared_secret(OTHER), shared_secret(SECRET)]
     token = jwt.encode(CLAIMS, SECRET, "HS256")
-    assert read_claims(token, secrets, algorithm="HS256", audience="here", now=1500) == (CLAIMS, 1)
+    assert read_claims(token, secrets, algorithm="HS256", rules=RULES, now=1500) == (CLAIMS, 1)
 
 
 @pytest.mark.parametrize("now", [1001, 1999, 2001])
 def test_a_token_that_lives_too_long_is_bad_from_beginning_to_end(now: float):
     token, secrets = jwt.encode(CLAIMS, SECRET, "HS256"), [shared_secret(SECRET)]
     with pytest.raises(BadToken) as bad:
-        read_claims(token, secrets, algorithm="HS256", audience="here", max_lifetime=999, now=now)
+        read_claims(token, secrets, algorithm="HS256", rules=ClaimRules(HERE, max_lifetime=999), now=now)
     assert type(bad.value) is RefusedClaims
     if now < 2000:
-        read_claims(token, secrets, algorithm="HS256", audience="here", max_lifetime=1000, now=now)
+        read_claims(token, secrets, algorithm="HS256", rules=ClaimRules(HERE, max_lifetime=1000), now=now)

@@ -5,6 +5,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from app.transport.middleware.origins import AllowedHosts, Origins
+from tests.support.runtime import runtime_for
 
 
 def scope(**headers: str) -> dict[str, Any]:
@@ -60,18 +61,18 @@ def test_a_star_allows_every_origin():
 )
 def test_only_our_own_host_names_are_served(host: str, allowed: bool):
     hosts = ["board.example", "*.board.example", "127.0.0.1", "[::1]"]
-    assert AllowedHosts(PlainTextResponse("ok"), hosts).allows(scope(host=host)) is allowed
+    assert AllowedHosts(PlainTextResponse("ok"), hosts, runtime_for()).allows(scope(host=host)) is allowed
 
 
 def test_a_request_names_its_host_exactly_once():
-    hosts = AllowedHosts(PlainTextResponse("ok"), ["board.example"])
+    hosts = AllowedHosts(PlainTextResponse("ok"), ["board.example"], runtime_for())
     twice = {"headers": [(b"host", b"board.example"), (b"host", b"board.example")]}
     assert not hosts.allows({"headers": []})
     assert not hosts.allows(twice)
 
 
 async def test_a_foreign_host_gets_a_clear_answer_but_probes_pass():
-    app = AllowedHosts(PlainTextResponse("ok"), ["board.example"], exempt=["/livez"])
+    app = AllowedHosts(PlainTextResponse("ok"), ["board.example"], runtime_for(), exempt=["/livez"])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://rebound.example") as client:
         refused = await client.get("/graphql")
         probe = await client.get("/livez")
@@ -85,6 +86,6 @@ async def test_a_socket_for_a_foreign_host_is_refused_before_it_opens():
     async def send(message: Any) -> None:
         sent.append(message)
 
-    app = AllowedHosts(PlainTextResponse("ok"), ["board.example"])
+    app = AllowedHosts(PlainTextResponse("ok"), ["board.example"], runtime_for())
     await app(scope(host="rebound.example"), None, send)  # type: ignore[arg-type]
     assert [message["type"] for message in sent] == ["websocket.close"]

@@ -10,7 +10,7 @@ from app.config import Settings, load_settings
 from app.domain.errors import Unauthenticated
 from app.domain.users import Role
 from app.runtime import utc_now
-from app.services.auth.access_tokens import AccessTokens, SharedSecretKeys
+from app.services.auth.access_tokens import AccessTokens, IdentityProvider, SharedSecretKeys
 from app.services.auth.signing_keys import SigningKeys
 from app.transport.routes import demo
 from tests.support.runtime import runtime_for
@@ -42,18 +42,20 @@ async def offered(http: httpx2.AsyncClient, headers: dict[str, str] | None = Non
     return told
 
 
+def tokens_signed_with(secret: str, settings: Settings) -> AccessTokens:
+    (issuer,) = settings.issuers
+    provider = IdentityProvider(issuer, SharedSecretKeys(SigningKeys(secret)), issuer.subject_ids())
+    return AccessTokens([provider], runtime_for(), max_lifetime=settings.access_token_max_lifetime)
+
+
 async def test_a_demo_token_is_good_for_one_player():
     made = settings()
     async with visitor(made) as http:
         token = (await http.post("/demo/token", json={"user": " nova "})).json()["token"]
-    keys = SharedSecretKeys(SigningKeys(made.jwt_secret.get_secret_value()))
-    expected = {"issuer": made.jwt_issuer, "audience": made.jwt_audience}
-    tokens = AccessTokens(keys, runtime_for(), **expected, max_lifetime=made.access_token_max_lifetime)
-    caller = await tokens.verify(token)
+    caller = await tokens_signed_with(made.jwt_secret.get_secret_value(), made).verify(token)
     assert (caller.username, caller.role) == ("nova", Role.PLAYER)
-    other = SharedSecretKeys(SigningKeys("another secret of at least 32 bytes"))
     with pytest.raises(Unauthenticated):
-        await AccessTokens(other, runtime_for(), **expected, max_lifetime=made.access_token_max_lifetime).verify(token)
+        await tokens_signed_with("another secret of at least 32 bytes", made).verify(token)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])
