@@ -104,7 +104,7 @@ def literal(name: str, kind: GraphQLInputType, user_id: UUID) -> str:
         return "{" + ", ".join(required) + "}"
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))
-    values = {"ID": f'"{user_id}"', "Int": "1", "Boolean": "true", "String": '"text"', "JSON": "1"}
+    values = {"ID": f'"{user_id}"', "Int": "1", "Score": "1", "Boolean": "true", "String": '"text"', "JSON": "1"}
     return f'"2026-01-0{2 if name == "to" else 1}T00:00:00Z"' if kind.name == "DateTime" else values[kind.name]
 
 
