@@ -2,8 +2,8 @@
 
 Versions before it can use the result as long as no score is above 2^31 - 1.
 
-Revision: 0007_scores_of_53_bits
-Follows: 0006_username_skeletons
+Revision: 0008_scores_of_53_bits
+Follows: 0007_profile_changes
 """
 
 # ruff: noqa: S608 - the pieces of the statements are constants
@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from app.models.online_type_change import change_types
 
-revision = "0007_scores_of_53_bits"
-down_revision = "0006_username_skeletons"
+revision = "0008_scores_of_53_bits"
+down_revision = "0007_profile_changes"
 branch_labels = None
 depends_on = None
 compatible_with = "0002_partitioned_ledger"

@@ -1,7 +1,7 @@
 """A format for the scores of each category.
 
-Revision: 0008_score_formats
-Follows: 0007_scores_of_53_bits
+Revision: 0009_score_formats
+Follows: 0008_scores_of_53_bits
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0008_score_formats"
-down_revision = "0007_scores_of_53_bits"
+revision = "0009_score_formats"
+down_revision = "0008_scores_of_53_bits"
 branch_labels = None
 depends_on = None
 compatible_with = "0002_partitioned_ledger"
