@@ -16,10 +16,10 @@ from pathlib import Path
 from sqlalchemy import text
 
 from app.config import load_settings
-from app.domain.boards.board import TOP, Board, Entry, Source
+from app.domain.boards.board import TOP, Board, Entry, Page, Source
 from app.domain.boards.cursors import board_cursor, parse_board_cursor
 from app.domain.boards.periods import Period
-from app.domain.boards.views import After, Position, Slice
+from app.domain.boards.views import After, Position, Slice, View
 from app.domain.ledger.transactions import Actor
 from app.domain.scores import MAX_SCORE
 from app.embedded import Stores
@@ -55,7 +55,8 @@ async def compare(app: App, board: Board) -> int:
         Differs: An entry or a page differs.
     """
     reader = PostgresReader(app.database, app.database, app.database, app.profiles, Runtime(), "postgres")
-    count, view = 0, Slice(0, TOP)
+    count = 0
+    view: View[Page] = Slice(0, TOP)
     async with app.database.snapshot() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = 0"))
         async with connection.stream(RANKS, {"category": board.category}) as rows:
@@ -67,8 +68,8 @@ async def compare(app: App, board: Board) -> int:
                         raise Differs(f"{found} in {page.source} is {tuple(row)} in PostgreSQL")
                 if count % (PAGES_PER_SAMPLE * TOP) == 0:
                     (sample,) = await reader.read(board, [view])
-                    if sample.entries != page.entries:
-                        raise Differs(f"{view} is {sample.entries[:1]}… in PostgreSQL, {page.entries[:1]}… in Redis")
+                    if not isinstance(sample, Page) or sample.entries != page.entries:
+                        raise Differs(f"{view} is {sample} in PostgreSQL, and {page} in Redis")
                 count += len(page.entries)
                 view = After(parse_board_cursor(board, board_cursor(board, position_of(page.entries[-1]))), TOP)
             if await anext(rows, None) is not None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import expect
 
+from app.domain.users import Role
 from tests.e2e.conftest import OpenTab
 from tests.support.service import Service, access_token
 
@@ -22,6 +23,19 @@ async def test_a_score_submitted_elsewhere_moves_the_board(service: Service, ope
     alice_row = tab.rows.first
     await expect(alice_row).to_contain_text("up 1")
     await expect(alice_row).to_contain_text("+100")
+
+
+async def test_scores_are_written_in_the_format_of_the_category(service: Service, open_tab: OpenTab):
+    category = {"id": "global", "scoreFormat": {"kind": "DURATION_MS", "unit": "min"}, "reason": "test"}
+    save = "mutation ($input: SaveCategoryInput!) { saveCategory(input: $input) { id } }"
+    await service.player("moderator", Role.MODERATOR).ask(save, input=category)
+    alice = service.player("alice")
+    await alice.play("COMPLETE_LEVEL")
+    tab = await open_tab()
+    await expect(tab.rows.first).to_contain_text("0:00.050 min")
+    await alice.play("COMPLETE_LEVEL")
+    await expect(tab.rows.first).to_contain_text("+0:00.050 min")
+    await expect(tab.rows.first).to_contain_text("0:00.100 min")
 
 
 async def test_two_tabs_agree(service: Service, open_tab: OpenTab):

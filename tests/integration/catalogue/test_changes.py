@@ -26,7 +26,7 @@ from tests.support.wait_until import TIMEOUT, until
 
 SAVE_CATEGORY = """
 mutation Save($input: SaveCategoryInput!) {
-  saveCategory(input: $input) { id name sortOrder operator scoreCap periods enabled }
+  saveCategory(input: $input) { id name sortOrder operator scoreCap scoreFormat { kind digits unit } periods enabled }
 }
 """
 SAVE_ACTION = """
@@ -60,6 +60,7 @@ async def test_a_moderator_creates_a_category_and_an_action_and_a_player_claims_
         "sortOrder": "HIGH_FIRST",
         "operator": "SUM",
         "scoreCap": 500,
+        "scoreFormat": {"kind": "INTEGER", "digits": None, "unit": None},
         "periods": ["ALL_TIME", "DAILY"],
         "enabled": True,
     }
@@ -156,10 +157,35 @@ async def test_every_change_is_recorded_with_actor_reason_and_both_states(app: A
 
 @pytest.mark.parametrize(
     "given",
-    [{"id": "Races"}, {"id": "races", "scoreCap": 0}, {"id": "races", "name": None}, {"id": "races", "name": ""}],
+    [
+        {"id": "Races"},
+        {"scoreCap": 0},
+        {"scoreFormat": None},
+        {"scoreFormat": {"kind": "DECIMAL"}},
+        {"scoreFormat": {"kind": "INTEGER", "digits": 2}},
+        {"scoreFormat": {"kind": "INTEGER", "unit": "a unit that is too long"}},
+        {"name": None},
+        {"name": ""},
+    ],
 )
 async def test_an_invalid_change_is_bad_input(app: App, given: dict[str, Any]):
     assert await moderator(app).fails(SAVE_CATEGORY, input=RACES | given) == "BAD_USER_INPUT"
+
+
+async def test_a_score_format_can_be_changed_at_any_time_and_entries_are_written_in_it(app: App):
+    asker, board = moderator(app), '{ leaderboard(category: "arcade") { entries { formattedScore } } }'
+    await award(app, caller("alice"), 83_250, "arcade")
+    for given, shown in (
+        ({"kind": "DURATION_MS"}, "1:23.250"),
+        ({"kind": "DECIMAL", "digits": 2, "unit": "m"}, "832.50 m"),
+        ({"kind": "INTEGER"}, "83,250"),
+    ):
+        saved = await asker.ask(SAVE_CATEGORY, input={"id": "arcade", "scoreFormat": given, "reason": "test"})
+        assert saved["saveCategory"]["scoreFormat"] == {"digits": None, "unit": None} | given
+        assert (await asker.ask(board))["leaderboard"]["entries"] == [{"formattedScore": shown}]
+    documents = await app.catalogue_changes.documents()
+    (arcade,) = (document for document in documents["categories"] if document["id"] == "arcade")
+    assert arcade["scoreFormat"] == {"kind": "INTEGER", "digits": None, "unit": None}
 
 
 async def test_all_of_a_file_is_applied_or_nothing(app: App):

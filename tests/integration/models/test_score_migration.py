@@ -13,7 +13,7 @@ from tests.support.boards.ledgers import breaches
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import Databases
 
-BEFORE = "0006_username_skeletons"
+BEFORE = "0007_profile_changes"
 TYPES = """
     SELECT string_agg(DISTINCT data_type, ' ') FROM information_schema.columns
     WHERE table_name IN ('scores', 'score_transactions') AND column_name IN ('score', 'sort_key', 'points', 'delta')
