@@ -16,14 +16,11 @@ from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.players.names import display_name
 from app.domain.rules.judge import server_policy
-from app.domain.rules.stated_values import points_of
+from app.domain.rules.stated_values import MAX_REPORTS, points_of
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
-
-MAX_REPORTS = 100
-"""How many reports a back end may send at once."""
 
 
 @dataclass(frozen=True, slots=True)
