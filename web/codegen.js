@@ -24,7 +24,7 @@ const outputs = await preset.buildGeneratesSection({
   pluginMap: {},
   plugins: [],
   presetConfig: { fragmentMasking: false },
-  config: { enumType: 'string-literal', useTypeImports: true, scalars: { DateTime: 'string', JSON: 'unknown' } },
+  config: { enumType: 'string-literal', useTypeImports: true, scalars: { DateTime: 'string', JSON: 'unknown', Score: 'number' } },
 })
 // Apollo's cache must know the members of interfaces and unions: without them it drops `... on UserError` in silence.
 const possibleTypes = Object.fromEntries(
