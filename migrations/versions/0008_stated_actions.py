@@ -2,8 +2,8 @@
 
 Create stated actions, and remove metadata, when no older version runs any more: it knows neither.
 
-Revision: 0007_stated_actions
-Follows: 0006_username_skeletons
+Revision: 0008_stated_actions
+Follows: 0007_profile_changes
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007_stated_actions"
-down_revision = "0006_username_skeletons"
+revision = "0008_stated_actions"
+down_revision = "0007_profile_changes"
 branch_labels = None
 depends_on = None
 compatible_with = "0002_partitioned_ledger"
