@@ -13,7 +13,7 @@ from app.domain.boards.board import TOP
 from app.domain.boards.board_query import MAX_RADIUS, MAX_SELECTED_USERS
 from app.domain.boards.periods import Period
 from app.domain.players.score_history import MAX_POINTS, Step
-from app.services.submissions.record_action import MAX_REPORTS
+from app.domain.rules.stated_values import MAX_REPORTS
 
 PAST = 200
 """A board as it was at a past instant, which is computed from the ledger."""

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
 from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, ProfileChanged
-from app.services.boards.entry_metadata import EntryMetadata
 from app.services.catalogue.cache import CatalogueService
-from app.services.ledger.account_cache import AccountCache
 from app.services.past_answers import PastAnswers
-from app.services.players.profile_cache import ProfileCache
-from app.services.players.provision import UserProvisioning
+
+
+class UserCache(Protocol):
+    """A cache of what is known of users."""
+
+    def invalidate(self, user_id: UUID) -> None:
+        """Drop what is cached of a user."""
+
+    def invalidate_all(self) -> None:
+        """Drop everything."""
 
 
 class Invalidation:
     """A listener for notices that invalidates what is cached of users, and the catalogue."""
 
-    def __init__(
-        self,
-        profiles: ProfileCache,
-        users: UserProvisioning,
-        account_cache: AccountCache,
-        entry_metadata: EntryMetadata,
-        past_answers: PastAnswers,
-        catalogue: CatalogueService,
-    ) -> None:
-        self._per_user = (profiles, users, account_cache, entry_metadata)
+    def __init__(self, per_user: Sequence[UserCache], past_answers: PastAnswers, catalogue: CatalogueService) -> None:
+        self._per_user = per_user
         self._past_answers = past_answers
         self._catalogue = catalogue
 

@@ -39,9 +39,8 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         loops[f"key set {number}"] = keys.run
     if housekeeping:
         loops |= {"rebuild": app.rebuild.run, "jobs": app.jobs.run}
-    app.notices.listen(
-        Invalidation(app.profiles, app.users, app.account_cache, app.entry_metadata, app.past_answers, app.catalogue)
-    )
+    caches = (app.profiles, app.users, app.account_cache, app.entry_metadata)
+    app.notices.listen(Invalidation(caches, app.past_answers, app.catalogue))
     tasks = [asyncio.create_task(app.supervisor.keep(name, run), name=name) for name, run in loops.items()]
     try:
         yield

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from app.config import Settings
 from app.domain.boards.board import Board
+from app.domain.rules.stated_values import MAX_REPORTS
 from app.runtime import Runtime
 from app.services.ledger.account_cache import AccountCache
 from app.services.ledger.after_commit import AfterCommit
@@ -23,7 +24,6 @@ from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
-from app.services.submissions.record_action import MAX_REPORTS
 from app.services.submissions.signing_sessions import SigningSessions
 from app.services.submissions.verifiers import Verifiers
 from app.wiring.auth import secrets_of, verifiers_of

@@ -1,6 +1,6 @@
 """Actions whose value the game states, and metadata of entries.
 
-Create stated actions when no older version runs any more: it would take their value for missing points.
+Create stated actions, and remove metadata, when no older version runs any more: it knows neither.
 
 Revision: 0010_stated_actions
 Follows: 0009_score_formats

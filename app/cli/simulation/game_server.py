@@ -13,10 +13,8 @@ import httpx2
 
 from app.cli.simulation.graphql_client import RequestRefused, execute
 from app.cli.simulation.play_stats import PlayStats
+from app.domain.rules.stated_values import MAX_REPORTS
 from app.stores.batching import Batcher
-
-MAX_REPORTS = 100
-"""How many results one request may report."""
 
 PAUSE_SECONDS = 0.6
 """Seconds between two requests, so that a back end stays within its rate limit."""

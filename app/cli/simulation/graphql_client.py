@@ -44,7 +44,7 @@ async def execute(
         raise RequestRefused("NETWORK_ERROR") from None
     failed: dict[int, RequestRefused] = {}
     for error in body.get("errors") or ():
-        path: list[str | int] = error.get("path") or []
+        path: list[Any] = error.get("path") or []
         if body.get("data") is None or len(path) != 2 or not isinstance(path[1], int):
             raise RequestRefused.of(error)
         failed[path[1]] = RequestRefused.of(error)

@@ -152,12 +152,12 @@ def action_change(before: Document | None, given: Document, limits: CatalogueLim
         "enabled": (True, _flag),
     }
     after = _merge("action", _fitting_fields(before, given), given, fields)
-    if problems := _problems_of_worth(after):
+    if problems := _problems_of_kind(after):
         raise BadUserInput(f"action {after['id']}: {' '.join(problems)}")
     return Change(CatalogueSubject.ACTION, before, after)
 
 
-WORTH: Mapping[ActionKind, Document] = {
+FIELDS_OF_KIND: Mapping[ActionKind, Document] = {
     ActionKind.FIXED: {"points": None, "difficulties": {}},
     ActionKind.STATED: {"minValue": None, "maxValue": None},
 }
@@ -169,15 +169,15 @@ def _fitting_fields(before: Document | None, given: Document) -> Document | None
     kind = given.get("kind")
     if before is None or kind in (None, before["kind"]):
         return before
-    return {**before, **WORTH[ActionKind(before["kind"])]}
+    return {**before, **FIELDS_OF_KIND[ActionKind(before["kind"])]}
 
 
-def _problems_of_worth(action: Document) -> list[str]:
+def _problems_of_kind(action: Document) -> list[str]:
     """Return what contradicts the kind of an action."""
     kind = ActionKind(action["kind"])
     problems = [
         f"`{name}` must not be set for a {kind} action."
-        for other, fields in WORTH.items()
+        for other, fields in FIELDS_OF_KIND.items()
         for name, empty in fields.items()
         if other is not kind and action[name] != empty
     ]

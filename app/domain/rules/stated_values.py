@@ -5,6 +5,9 @@ from __future__ import annotations
 from app.domain.catalogue.catalogue import Action, Category
 from app.domain.errors import BadUserInput
 
+MAX_REPORTS = 100
+"""How many completions a back end may report at once."""
+
 
 def require_value(action: Action, value: object) -> int:
     """Return the stated `value` of a STATED action, which may be out of its range.

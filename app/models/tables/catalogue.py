@@ -27,12 +27,12 @@ class Category(Base):
         ARRAY(String(10)), server_default=text("'{ALL_TIME,DAILY,WEEKLY,MONTHLY}'::varchar[]")
     )
     enabled: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
-    entry_metadata: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
     score_cap: Mapped[int | None] = mapped_column(BigInteger, comment="NULL: the cap of the settings.")
     score_format: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("""'{"kind": "INTEGER", "unit": null, "digits": null}'::jsonb""")
     )
+    entry_metadata: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
 
     __table_args__ = (
         CheckConstraint("id ~ '^[a-z0-9][a-z0-9_-]*$'", name="id_is_a_slug"),
@@ -51,12 +51,9 @@ class Action(Base):
     name: Mapped[str] = mapped_column(String(100))
     description: Mapped[str] = mapped_column(Text, server_default=text("''"))
     category_id: Mapped[str] = mapped_column(ForeignKey("categories.id"), server_default=text("'global'"))
-    kind: Mapped[str] = mapped_column(String(10), server_default=text("'FIXED'"))
     difficulties: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=text("'{}'::jsonb"), comment="Name of the difficulty to its points."
     )
-    min_value: Mapped[int | None] = mapped_column(BigInteger, comment="The lowest value of a STATED action.")
-    max_value: Mapped[int | None] = mapped_column(BigInteger, comment="The highest value of a STATED action.")
     repeatable: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
     min_duration: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Seconds.")
     cooldown: Mapped[int] = mapped_column(Integer, server_default=text("0"), comment="Seconds.")
@@ -66,6 +63,9 @@ class Action(Base):
     points: Mapped[int | None] = mapped_column(
         BigInteger, comment="NULL: a difficulty must be given, or the value is stated."
     )
+    kind: Mapped[str] = mapped_column(String(10), server_default=text("'FIXED'"))
+    min_value: Mapped[int | None] = mapped_column(BigInteger, comment="The lowest value of a STATED action.")
+    max_value: Mapped[int | None] = mapped_column(BigInteger, comment="The highest value of a STATED action.")
 
     __table_args__ = (
         CheckConstraint("id ~ '^[A-Za-z0-9][A-Za-z0-9_.-]*$'", name="id_is_a_word"),

@@ -44,5 +44,5 @@ def moderation_of(
         Reviews(database, amendments, corrections, catalogue, publish_change),
         Visibility(amendments, changes),
         UserDeletion(amendments, catalogue, changes),
-        MetadataRemoval(amendments, catalogue, publish_change),
+        MetadataRemoval(amendments, catalogue, changes),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,8 +10,10 @@ from app.domain.ledger.posting import UNCHANGED, ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.statements.boards.entry_metadata import delete_metadata
+from app.models.statements.players.profile_changes import RECORD_CHANGE
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendments
+from app.services.players.profile_changes import ProfileChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +31,18 @@ class MetadataRemoval:
         self,
         amendments: Amendments,
         catalogue: CatalogueService,
-        publish_change: Callable[[UUID], Awaitable[None]],
+        changes: ProfileChanges,
     ) -> None:
         """Create the use case.
 
         Args:
             amendments: Changes the ledger of one user under a lock.
             catalogue: The categories.
-            publish_change: Notifies all processes that the boards and caches of a user are out of date.
+            changes: Announces that the boards and caches of a user are out of date.
         """
         self._amendments = amendments
         self._catalogue = catalogue
-        self._publish_change = publish_change
+        self._changes = changes
 
     async def __call__(self, moderator: Actor, user_id: UUID, category_id: str, reason: str) -> RemovedMetadata:
         """Remove all metadata of a user in a category permanently.
@@ -66,6 +67,8 @@ class MetadataRemoval:
         async with self._amendments.begin(user_id) as amendment:
             count = await delete_metadata(amendment.connection, user_id, category_id)
             if count:
+                await amendment.connection.execute(RECORD_CHANGE, {"user": user_id})
                 await amendment.post(request, await amendment.load(request))
-        await self._publish_change(user_id)
-        return RemovedMetadata(amendment.account.profile, count)
+        profile = amendment.account.profile
+        await self._changes.announce(profile)
+        return RemovedMetadata(profile, count)

@@ -16,14 +16,11 @@ from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.players.names import display_name
 from app.domain.rules.judge import server_policy
-from app.domain.rules.stated_values import points_of
+from app.domain.rules.stated_values import MAX_REPORTS, points_of
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
-
-MAX_REPORTS = 100
-"""How many reports a back end may send at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +64,11 @@ class RecordActions:
             Forbidden: The player was deleted.
             DomainError: The refusals of the rules.
         """
-        (outcome,) = await self.record_all(server, [report], address=address, user_agent=user_agent)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        request = await self._request(server, report, address, user_agent)
+        try:
+            return await self._ledger.post(request, server_policy)
+        except DuplicateAction as repeat:
+            return repeat.receipt
 
     async def record_all(
         self,
@@ -95,22 +93,22 @@ class RecordActions:
         """
         if len(reports) > MAX_REPORTS:
             raise BadUserInput(f"There must be at most {MAX_REPORTS} actions.")
-        actor = Actor(server.user_id, server.role.value, address, user_agent)
         requests = await asyncio.gather(
-            *(self._request(server, report, actor) for report in reports), return_exceptions=True
+            *(self._request(server, report, address, user_agent) for report in reports), return_exceptions=True
         )
         # All at once, when all players are known: the ledger makes one batch of what arrives together.
-        posted = [self._post(request) for request in requests]
-        return [_outcome(one) for one in await asyncio.gather(*posted, return_exceptions=True)]
+        posted = {
+            index: self._ledger.post(request, server_policy)
+            for index, request in enumerate(requests)
+            if isinstance(request, ScoreRequest)
+        }
+        results: dict[int, Any] = dict(enumerate(requests))
+        results |= zip(posted, await asyncio.gather(*posted.values(), return_exceptions=True), strict=True)
+        return [_outcome(results[index]) for index in range(len(reports))]
 
-    def _post(self, request: ScoreRequest | BaseException) -> asyncio.Future[Receipt]:
-        if isinstance(request, ScoreRequest):
-            return self._ledger.post(request, server_policy)
-        failed: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        failed.set_exception(request)
-        return failed
-
-    async def _request(self, server: Caller, report: ActionReport | BadUserInput, actor: Actor) -> ScoreRequest:
+    async def _request(
+        self, server: Caller, report: ActionReport | BadUserInput, address: str | None, user_agent: str | None
+    ) -> ScoreRequest:
         """Return the score request of a report, after creating its player where that is asked for."""
         if isinstance(report, BadUserInput):
             raise report
@@ -131,7 +129,7 @@ class RecordActions:
             category=category,
             kind=Kind.SERVER_ACTION,
             points=points,
-            actor=actor,
+            actor=Actor(server.user_id, server.role.value, address, user_agent),
             action=action,
             request_key=request_key("server", server.user_id, key),
             request_hash=content_hash(str(report.user_id), action.id, report.difficulty, *stated),

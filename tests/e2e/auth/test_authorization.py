@@ -25,6 +25,7 @@ from graphql import (
 from app.context import Context, Services
 from app.domain.users import Caller, Role
 from app.execution import RequestError, Response
+from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.graphql import build_engine, build_schema
 from app.wiring import App
 from tests.support.service import caller
@@ -101,11 +102,9 @@ def literal(name: str, kind: GraphQLInputType, user_id: UUID) -> str:
         return f"[{literal(name, kind.of_type, user_id)}]"
     if isinstance(kind, GraphQLInputObjectType):
         fields = list(kind.fields.items())
-        required = (
-            f"{key}: {literal(key, get_nullable_type(field.type), user_id)}"
-            for key, field in (fields[:1] if kind.is_one_of else fields)
-            if kind.is_one_of or is_required(field)
-        )
+        is_one_of = kind.extensions[STRAWBERRY_DEFINITION].is_one_of
+        given = fields[:1] if is_one_of else [(key, field) for key, field in fields if is_required(field)]
+        required = (f"{key}: {literal(key, get_nullable_type(field.type), user_id)}" for key, field in given)
         return "{" + ", ".join(required) + "}"
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))

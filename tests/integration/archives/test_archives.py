@@ -19,7 +19,7 @@ from tests.support.service import caller, opened, settings_for
 from tests.support.stores import Databases
 
 CATEGORIES = [
-    {"id": "races", "name": "Races", "sortOrder": "LOW_FIRST", "operator": "BEST"},
+    {"id": "races", "name": "Races", "sortOrder": "LOW_FIRST", "operator": "BEST", "entryMetadata": True},
     {"id": "ladder", "name": "Ladder", "operator": "LATEST", "periods": ["ALL_TIME", "WEEKLY"]},
 ]
 LEDGER = "SELECT * FROM score_transactions ORDER BY user_id, seq"
@@ -52,7 +52,7 @@ async def live_a_little(app: App, clock: WallClock) -> None:
         for number, user in enumerate(users):
             clock.advance(minutes=7)
             await award(app, user, 10 * number + day + 1)
-            await award(app, user, 100 - (day * number) % 7, "races")
+            await award(app, user, 100 - (day * number) % 7, "races", metadata={"day": day})
             await award(app, user, 50 + (day * 3 + number) % 11, "ladder")
         clock.advance(days=1)
     moderation = app.moderation
@@ -88,6 +88,9 @@ async def test_an_import_brings_users_catalogue_ledger_and_every_score(
             assert await rows(other, statement) == await rows(lived, statement)
         milestones = "SELECT * FROM milestones ORDER BY user_id, category_id, kind, threshold"
         assert await rows(other, milestones) == await rows(lived, milestones)
+        metadata = "SELECT * FROM entry_metadata ORDER BY user_id, category_id, reached_at, period"
+        assert await rows(other, metadata) == await rows(lived, metadata)
+        assert len(await rows(other, metadata)) > 30
         imported_changes = await rows(other, "SELECT subject_id FROM catalogue_changes WHERE reason = 'Imported'")
         assert sorted(row.subject_id for row in imported_changes) == ["ladder", "races"]
         assert await scores(other) == await scores(lived), "windows, reached_at and who is hidden included"

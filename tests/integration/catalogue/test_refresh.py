@@ -15,9 +15,6 @@ from tests.support.wait_until import until
 async def test_the_catalogue_is_read_again_after_a_notice(app: App, notice: Notice):
     async with app.database.begin() as connection:
         await connection.execute(text("UPDATE categories SET name = 'Renamed' WHERE id = 'global'"))
-    invalidation = Invalidation(
-        app.profiles, app.users, app.account_cache, app.entry_metadata, app.past_answers, app.catalogue
-    )
-    invalidation(notice)
+    Invalidation((app.profiles, app.users, app.account_cache), app.past_answers, app.catalogue)(notice)
     assert app.catalogue.outdated.is_set()
     await until(lambda: app.catalogue.current.category("global").name == "Renamed")

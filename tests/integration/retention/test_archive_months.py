@@ -18,12 +18,14 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import AlreadyCompleted, BadUserInput
 from app.domain.ledger.transactions import Actor
+from app.domain.users import Role
 from app.models.statements.boards.past_boards import ChunkLimits
 from app.models.statements.ledger.partitions import Month
 from app.models.statements.retention.archived_months import MonthChanged, MonthFileRecord
 from app.services.boards.checkpoints import Checkpoints
 from app.services.retention import archive_months
 from app.services.retention.month_file import MonthFileError
+from app.services.submissions.record_action import ActionReport
 from app.wiring import App
 from tests.support.boards.ledgers import MODERATOR, award, breaches, rows, scores
 from tests.support.manual_clock import WallClock
@@ -323,6 +325,22 @@ async def test_what_was_done_once_cannot_be_done_again(app: App, clock: WallCloc
     app.account_cache.invalidate_all()
     with pytest.raises(AlreadyCompleted):
         await app.submit_score(ALICE, (await app.issue_token(ALICE, "ONCE")).token)
+
+
+async def test_metadata_that_an_entry_shows_is_kept(app: App, clock: WallClock, tmp_path: Path):
+    category = {"id": "races", "name": "Races", "operator": "BEST", "entryMetadata": True}
+    action = {"id": "RUN", "name": "Run", "category": "races", "kind": "STATED"}
+    await app.catalogue_changes.apply([category], [action], Actor(None, "operator"), "test")
+    server = caller("game", Role.SERVER)
+    for number, value in enumerate((50, 90, 70)):
+        report = ActionReport(ALICE.user_id, "RUN", str(number), value=value, metadata={"run": number})
+        await app.record_actions.record(server, report)
+        clock.advance(seconds=1)
+    clock.advance(days=200)
+    await app.partitions.ensure()
+    await archived(app, tmp_path, clock)
+    kept = await rows(app, "SELECT metadata FROM entry_metadata")
+    assert [row.metadata for row in kept] == ['{"run":1}']
 
 
 async def test_recent_months_are_not_archived(app: App, clock: WallClock, tmp_path: Path):

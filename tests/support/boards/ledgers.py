@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from app.domain.ledger.metadata import metadata_of
 from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
@@ -30,9 +31,14 @@ def accept(claim: ScoreRequest, account: Account, now: datetime) -> ScoreRequest
 
 
 async def award(
-    app: App, who: Caller, points: int, category: str = "global", judge: Callable[..., ScoreRequest] = accept
+    app: App,
+    who: Caller,
+    points: int,
+    category: str = "global",
+    judge: Callable[..., ScoreRequest] = accept,
+    metadata: Any = None,
 ) -> Receipt:
-    """Award points to a user, as a game's back-end does."""
+    """Award points to a user, as a game's back end does."""
     await app.users.ensure(who)
     claim = ScoreRequest(
         user_id=who.user_id,
@@ -40,6 +46,7 @@ async def award(
         kind=Kind.SERVER_ACTION,
         points=points,
         actor=Actor(None, "server"),
+        metadata=metadata_of(metadata),
     )
     return await app.ledger.post(claim, judge)
 

@@ -101,6 +101,28 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ window(window: {}) again: window(window: {first: 1, genres: ESSAY}) }", None),
     ("query ($w: Window!) { window(window: $w) again: window(window: $w) }", {"w": {"after": 3}}),
     ("query ($g: [Genre!]!) { window(window: {genres: $g}) }", {"g": ["ESSAY", "NOVEL"]}),
+    ('{ order(order: {isbn: 1, amount: {copies: 2}}) b: order(order: {isbn: "x", amount: {share: 1}}) }', None),
+    ("query ($o: Order!) { order(order: $o) again: order(order: $o) }", {"o": {"isbn": 1, "amount": {"share": 0.5}}}),
+    ("query ($n: Int!) { order(order: {isbn: 1, amount: {copies: $n}}) }", {"n": 3}),
+    (
+        "query ($a: Amount!) { order(order: {isbn: 1, amount: $a}) orders(orders: [], amount: $a) }",
+        {"a": {"copies": 3}},
+    ),
+    (
+        "query ($o: [Order!]!) { orders(orders: $o) }",
+        {"o": [{"isbn": 1, "amount": {"copies": 1}}, {"isbn": 2, "amount": {"share": 1}}]},
+    ),
+    *[
+        ("query ($o: Order!) { order(order: $o) }", {"o": {"isbn": 1, "amount": amount}})
+        for amount in (
+            {},
+            {"copies": None},
+            {"copies": 1, "share": 1},
+            {"copies": 1, "share": None},
+            {"other": 1},
+            None,
+        )
+    ],
     ("{ scribble(blob: {a: 1}) }", None),
     ("query ($m: String!) { scribble(blob: {a: 1}, mark: $m) }", {"m": "y"}),
     ("query ($b: JSON = {a: 1}) { scribble(blob: $b) }", {}),

@@ -16,6 +16,7 @@ from tests.unit.execution.library.types import (
     AUTHORS,
     BOOKS,
     FILM,
+    Amount,
     Author,
     Banned,
     Book,
@@ -26,6 +27,7 @@ from tests.unit.execution.library.types import (
     Item,
     LendResult,
     Missing,
+    Order,
     Page,
     Person,
     Reader,
@@ -60,6 +62,14 @@ class Query:
         found = [f"{book.isbn} {window.after}" for book in BOOKS if book.genre in window.genres]
         window.genres.clear()  # a resolver may do as it likes with its own input
         return found[: window.first]
+
+    @strawberry.field
+    def order(self, order: Order) -> str:
+        return repr(order)
+
+    @strawberry.field
+    def orders(self, orders: list[Order], amount: Amount | None = None) -> list[str]:
+        return [repr(one) for one in (*orders, amount)]
 
     @strawberry.field
     def echo(

@@ -163,6 +163,18 @@ class Window:
     genres: list[Genre] = strawberry.field(default_factory=lambda: [Genre.NOVEL])
 
 
+@strawberry.input(one_of=True)
+class Amount:
+    copies: int | None = strawberry.UNSET
+    share: float | None = strawberry.UNSET
+
+
+@strawberry.input
+class Order:
+    isbn: strawberry.ID
+    amount: Amount
+
+
 @strawberry.input
 class LendInput:
     isbn: strawberry.ID
