@@ -18,7 +18,7 @@ from app.config import Settings
 from app.domain.boards.board import Board, Page, Source, Version, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Head, Slice, State, View
-from app.domain.errors import ServiceUnavailable
+from app.domain.errors import ActionTokenUsed, ServiceUnavailable
 from app.models.statements.boards.copies import read_origin
 from app.pubsub.channels.events import decode_boards
 from app.pubsub.feed.board_reader import BoardReader
@@ -328,6 +328,24 @@ async def test_a_commit_without_an_answer_reaches_redis_although_nobody_was_told
         with pytest.raises(ServiceUnavailable):
             await unanswered
         await until_answer(lambda: shown(app, open_board(app)), lambda answer: answer == (Source.REDIS, [30]))
+
+
+async def test_a_board_shows_what_the_receipt_of_a_repeat_says_though_the_first_instance_was_never_answered(
+    postgres_server: BreakableServer, redis_url: str
+):
+    settings, alice = settings_for(postgres_server.url, redis_url), caller("alice")
+    async with opened(settings, housekeeping=False) as other:
+        async with opened(settings, housekeeping=False) as one:
+            token = (await one.issue_token(alice, "COMPLETE_LEVEL")).token
+            async with an_unanswered_commit(postgres_server.url):
+                unanswered = asyncio.create_task(one.submit_score(alice, token))
+            with pytest.raises(ServiceUnavailable):
+                await unanswered
+        with pytest.raises(ActionTokenUsed) as repeat:
+            await other.submit_score(alice, token)
+        assert repeat.value.receipt.new_score == 50
+        for period in (Period.ALL_TIME, Period.DAILY):
+            assert await shown(other, open_board(other, period)) == (Source.REDIS, [50])
 
 
 async def test_a_new_leader_puts_what_no_instance_has_noted_however_long_ago(settings: Settings):
