@@ -2,6 +2,7 @@
 
 from app.models.tables.action_tokens import ActionToken
 from app.models.tables.anchors import AnchoredHead, LedgerAnchor
+from app.models.tables.api_keys import ApiKeyRow
 from app.models.tables.archived_ledger import ArchivedAction, ArchivedMonth, ArchivedSegment, ArchivedTotal
 from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
@@ -23,6 +24,7 @@ __all__ = [
     "Action",
     "ActionToken",
     "AnchoredHead",
+    "ApiKeyRow",
     "ArchivedAction",
     "ArchivedMonth",
     "ArchivedSegment",

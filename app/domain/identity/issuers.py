@@ -186,7 +186,7 @@ def _key_place(settings: IssuerSettings, name: str, preset: Preset | None, index
 
 
 def _audiences(settings: IssuerSettings, name: str, preset: Preset) -> frozenset[str] | None:
-    default = name.rpartition("/")[2] if preset.audience == "" else preset.audience or DEFAULT_AUDIENCE
+    default = name.rstrip("/").rpartition("/")[2] if preset.audience == "" else preset.audience or DEFAULT_AUDIENCE
     audiences = settings.audiences or (default,)
     return None if ANY_AUDIENCE in audiences else frozenset(audiences)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -96,6 +96,9 @@ class AccessTokens:
     """Verifies access tokens.
 
     Verified tokens are cached until they expire or their key is withdrawn. Refused ones are logged with the reason.
+
+    Attributes:
+        refused: How many tokens were refused, by the check that failed.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class AccessTokens:
         self._clock = runtime.clock
         self._capacity = capacity
         self._verified: OrderedDict[str, Caller] = OrderedDict()
+        self.refused: Counter[str] = Counter()
         self._log = BoundedLog(structlog.get_logger(__name__), runtime)
 
     async def verify(self, token: str) -> Caller:
@@ -204,6 +208,7 @@ class AccessTokens:
         return self._providers if known is None else (known,)
 
     def _refuse(self, refusal: BadToken) -> Unauthenticated:
+        self.refused[refusal.check.value] += 1
         is_expired = isinstance(refusal, ExpiredToken)
         is_signed = is_expired or isinstance(refusal, RefusedClaims)
         self._log.info(

@@ -65,6 +65,13 @@ def _stores(app: App) -> list[Metric]:
             counts=True,
         ),
         Metric(
+            "access_tokens_refused",
+            "Access tokens that were refused, by the check that failed first.",
+            lambda: {(check,): count for check, count in app.access_tokens.refused.items()},
+            ("check",),
+            counts=True,
+        ),
+        Metric(
             "operations_running",
             "Queries and mutations that are running.",
             lambda: app.running_operations.total,

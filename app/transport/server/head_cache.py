@@ -24,6 +24,7 @@ from app.transport.http.cacheable_reply import CACHEABLE_REPLY, HEAD_BYTES, Cach
 from app.transport.http.negotiation import AcceptedMediaTypes
 from app.transport.http.responses import Reply
 from app.transport.middleware.origins import AllowedHosts
+from app.transport.middleware.refused_origins import RefusedOrigins
 from app.transport.middleware.refused_paths import RefusedPaths
 from app.transport.middleware.request_ids import REQUEST_ID_HEADER, RequestIds, client_request_id
 from app.transport.middleware.security_headers import SecurityHeaders
@@ -43,6 +44,7 @@ ACCOUNTED_MIDDLEWARE: dict[type, str] = {
     RefusedPaths: "the GraphQL endpoint counts its own refusals",
     AllowedHosts: "the host is part of the head",
     SecurityHeaders: "the headers are part of the cached header patch",
+    RefusedOrigins: "the log has a line of the same origin from the request whose head was cached",
     CORSMiddleware: "the origin is part of the head, and the headers are part of the cached header patch",
 }
 """The middleware that the cache may bypass, and why. It must not depend on time, count requests, or read bodies."""

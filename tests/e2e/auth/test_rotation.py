@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from app.domain.errors import InvalidSignature
+from app.domain.identity.issuers import Issuer
 from app.domain.rules.signed_actions import SignedAction, sign
 from app.domain.users import Role
 from app.services.auth.access_tokens import mint
@@ -50,8 +51,7 @@ def access_token(secret: str, subject: str) -> str:
         subject=subject,
         role=Role.PLAYER,
         ttl=900,
-        issuer="leaderboard",
-        audience="leaderboard-api",
+        issuer=Issuer("leaderboard"),
         now=int(time.time()),
     )
 

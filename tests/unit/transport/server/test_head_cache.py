@@ -31,7 +31,7 @@ def test_the_cache_accounts_for_every_middleware_of_the_service(origins: tuple[s
     app = create_app(Settings(_env_file=None, allowed_origins=origins))
     assert isinstance(app, RequestHeadCache)
     layers = [type(layer) for layer in middleware_of(app.app)]
-    assert len(layers) == 4 + len(origins)
+    assert len(layers) == 5 + len(origins)
     assert set(layers) <= ACCOUNTED_MIDDLEWARE.keys()
     assert app.is_usable
 
