@@ -25,9 +25,11 @@ from app.models.statements.boards.past_boards import (
     read_past_slices,
     read_past_standings,
 )
+from app.models.statements.ledger.partitions import Month
 from app.runtime import Runtime
 from app.services.boards.checkpoints import Checkpoints
 from app.services.catalogue.cache import CatalogueService
+from app.services.ledger.partitions import Partitions
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
 from bench.reporting import machine
@@ -35,7 +37,7 @@ from bench.reporting.plans import PlanRecorder
 from bench.reporting.report import Report
 from bench.subjects.stores import create_database, private_stores
 
-DAYS = 30
+DAYS = 90
 HIDDEN = 1000
 ROUNDS = 5
 END = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=1)
@@ -43,8 +45,7 @@ BEGIN = END - timedelta(days=DAYS)
 
 # Loading with the indexes of other features would take most of the time.
 PREPARE = """
-DROP INDEX uq_score_transactions_user_id_seq, uq_score_transactions_token_hash, uq_score_transactions_request_key,
-    ix_score_transactions_user_action, ix_score_transactions_address, ix_score_transactions_created_at,
+DROP INDEX uq_score_transactions_user_id_seq, ix_score_transactions_user_action, ix_score_transactions_created_at,
     ix_score_transactions_category_id_created_at, ix_score_transactions_user_id_category_id;
 ALTER TABLE score_transactions DROP CONSTRAINT pk_score_transactions CASCADE;
 """
@@ -91,11 +92,25 @@ def main() -> None:
     with private_stores() as stores:
         database = create_database(stores, "past")
         upgrade(database.url)
+        asyncio.run(_create_partitions(database.url))
         database.run(lambda connection: _load(connection, options.players, options.transactions))
         database.settle()
         asyncio.run(_measure(database.url, options.players, options.transactions, report))
     if options.record:
         report.record()
+
+
+async def _create_partitions(url: str) -> None:
+    async with AsyncExitStack() as stack:
+        database, runtime = await _open(url, stack), Runtime()
+        first = Month.of(BEGIN)
+        await Partitions(database, runtime).ensure(first.after(number) for number in range(DAYS // 28 + 1))
+
+
+async def _open(url: str, stack: AsyncExitStack) -> Database:
+    engine = open_engine(url, max_connections=2, timeout=120, name="bench")
+    stack.push_async_callback(engine.dispose)
+    return Database(engine, CircuitBreaker("bench", POSTGRES_FAILURES, Runtime()))
 
 
 async def _load(connection: asyncpg.Connection, players: int, transactions: int) -> None:
@@ -108,10 +123,7 @@ async def _load(connection: asyncpg.Connection, players: int, transactions: int)
 
 async def _measure(url: str, players: int, transactions: int, report: Report) -> None:
     async with AsyncExitStack() as stack:
-        engine = open_engine(url, max_connections=2, timeout=120, name="bench")
-        stack.push_async_callback(engine.dispose)
-        runtime = Runtime()
-        database = Database(engine, CircuitBreaker("bench", POSTGRES_FAILURES, runtime))
+        database, runtime = await _open(url, stack), Runtime()
         catalogue = CatalogueService(database, 1_000_000)
         await catalogue.refresh()
         midnight = END.replace(hour=0, minute=0, second=0)

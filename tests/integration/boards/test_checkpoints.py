@@ -176,7 +176,7 @@ async def start_anew(app: App) -> None:
     """Nobody has played, and nobody is hidden or deleted."""
     async with app.database.begin() as connection:
         await connection.execute(text("TRUNCATE scores, score_transactions, milestones, checkpoints CASCADE"))
-        await connection.execute(text("TRUNCATE checkpoint_chunks CASCADE"))
+        await connection.execute(text("TRUNCATE checkpoint_chunks, hidden_user_scores CASCADE"))
         await connection.execute(
             text("UPDATE users SET ledger_seq = 0, ledger_hash = '', hidden_at = NULL, deleted_at = NULL")
         )

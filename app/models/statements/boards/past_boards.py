@@ -32,13 +32,18 @@ _NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 # that were moved to files there is the total, which counts as one transaction before all others; it is older than all
 # checkpoints.
 #
+# The users who changed since the checkpoint, and those who are hidden, leave it with the state that they had there. That
+# state is known without a look-up in the ledger for each of them: of the former the following checkpoint contains it, of
+# the latter `hidden_user_scores`. Only the last minutes, and users who were hidden just now, need the look-ups.
+#
 # Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
 #
 # The times are compared twice, alone and with the users: by the first PostgreSQL estimates that few rows qualify, and
 # by the second it finds exactly those. `LIMIT 1` makes it look chunks up by their id instead of reading all of them.
 _PLACED = """
     checkpoint AS MATERIALIZED (
-        SELECT as_of, through_user, number, chunks, users, moves FROM checkpoints
+        SELECT as_of, through_user, number, chunks, users, moves, first_keys, first_times, first_users
+        FROM checkpoints
         WHERE category_id = CAST(:category AS varchar) AND as_of <= CAST(:as_of AS timestamptz)
         ORDER BY as_of DESC, through_user DESC LIMIT 1
     ), rules AS MATERIALIZED (
@@ -65,30 +70,54 @@ _PLACED = """
             WHERE category_id = :category AND reached_at IS NOT NULL AND NOT EXISTS (SELECT FROM checkpoint)
         ) states
         ORDER BY user_id, reached_at DESC, seq DESC
+    ), known AS MATERIALIZED (
+        SELECT k.user_id, k.score, k.reached_at
+        FROM (
+            SELECT changed_users, previous_scores, previous_times FROM checkpoints
+            WHERE category_id = CAST(:category AS varchar) AND as_of > CAST(:as_of AS timestamptz)
+            ORDER BY as_of, through_user LIMIT 1
+        ) following
+        CROSS JOIN LATERAL unnest(changed_users, previous_scores, previous_times) AS k(user_id, score, reached_at)
+        WHERE k.user_id IN (SELECT user_id FROM changed) AND EXISTS (SELECT FROM checkpoint)
+        UNION ALL
+        SELECT h.user_id, h.scores[s.number], h.times[s.number]
+        FROM checkpoint c JOIN hidden_user_scores h ON h.category_id = :category
+        CROSS JOIN LATERAL (
+            SELECT width_bucket(
+                c.as_of - CASE WHEN h.user_id <= c.through_user THEN interval '0' ELSE interval '1 microsecond' END,
+                h.times
+            ) AS number
+        ) s
+        WHERE h.user_id IN (SELECT user_id FROM hidden) AND h.user_id NOT IN (SELECT user_id FROM changed)
     ), leaving AS MATERIALIZED (
-        SELECT u.user_id, before.score, before.reached_at
-        FROM (SELECT user_id FROM changed UNION SELECT user_id FROM hidden) u
-        CROSS JOIN checkpoint c CROSS JOIN rules r
-        CROSS JOIN LATERAL (
-            SELECT score, reached_at FROM (
-                (SELECT t.score, t.created_at AS reached_at FROM score_transactions t
-                 WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
-                   AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
-                                                     ELSE interval '0' END
-                 ORDER BY t.created_at DESC, t.seq DESC LIMIT 1)
-                UNION ALL
-                (SELECT a.delta, a.reached_at FROM archived_totals a
-                 WHERE a.user_id = u.user_id AND a.category_id = :category AND a.reached_at < c.as_of)
-            ) states ORDER BY reached_at DESC LIMIT 1
-        ) before
-        WHERE before.score > 0 OR r.ranks_zero
+        SELECT user_id, score, reached_at
+        FROM (
+            SELECT user_id, score, reached_at FROM known
+            UNION ALL
+            SELECT u.user_id, before.score, before.reached_at
+            FROM (
+                (SELECT user_id FROM changed UNION SELECT user_id FROM hidden) EXCEPT SELECT user_id FROM known
+            ) u
+            CROSS JOIN checkpoint c
+            CROSS JOIN LATERAL (
+                SELECT score, reached_at FROM (
+                    (SELECT t.score, t.created_at AS reached_at FROM score_transactions t
+                     WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
+                       AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
+                                                         ELSE interval '0' END
+                     ORDER BY t.created_at DESC, t.seq DESC LIMIT 1)
+                    UNION ALL
+                    (SELECT a.delta, a.reached_at FROM archived_totals a
+                     WHERE a.user_id = u.user_id AND a.category_id = :category AND a.reached_at < c.as_of)
+                ) states ORDER BY reached_at DESC LIMIT 1
+            ) before
+        ) states CROSS JOIN rules
+        WHERE score > 0 OR (score = 0 AND ranks_zero)
     ), directory AS MATERIALIZED (
-        SELECT d.place, d.chunk, d.users, d.moves, k.first_key, k.first_time, k.first_user
-        FROM checkpoint c
-        CROSS JOIN LATERAL unnest(c.chunks, c.users, c.moves) WITH ORDINALITY AS d(chunk, users, moves, place)
-        CROSS JOIN LATERAL (
-            SELECT first_key, first_time, first_user FROM checkpoint_chunks WHERE id = d.chunk LIMIT 1
-        ) k
+        SELECT d.* FROM checkpoint c
+        CROSS JOIN LATERAL unnest(
+            c.chunks, c.users, c.moves, c.first_keys, c.first_times, c.first_users
+        ) WITH ORDINALITY AS d(chunk, users, moves, first_key, first_time, first_user, place)
     ), placed AS MATERIALIZED (
         SELECT kind, number, user_id, score, sort_key, reached_at,
                greatest(
@@ -248,26 +277,38 @@ STORE_CHECKPOINT = text(
                ) - 1 AS position, count(*) OVER (PARTITION BY c.run) AS size
         FROM member m JOIN chosen c USING (place)
     ), fresh AS (
-        INSERT INTO checkpoint_chunks (category_id, number, first_key, first_time, first_user, user_ids, scores, times)
-        SELECT CAST(:category AS varchar), CAST(:number AS bigint), (array_agg(sort_key ORDER BY position))[1],
-               (array_agg(reached_at ORDER BY position))[1], (array_agg(user_id ORDER BY position))[1],
-               array_agg(user_id ORDER BY position), array_agg(score ORDER BY position),
-               array_agg(reached_at ORDER BY position)
+        INSERT INTO checkpoint_chunks (category_id, number, user_ids, scores, times)
+        SELECT CAST(:category AS varchar), CAST(:number AS bigint), array_agg(user_id ORDER BY position),
+               array_agg(score ORDER BY position), array_agg(reached_at ORDER BY position)
         FROM numbered
         GROUP BY run, position * ((size + CAST(:size AS int) - 1) / CAST(:size AS int)) / size
-        RETURNING id, first_key, first_time, first_user, cardinality(user_ids) AS users
+        RETURNING id, scores[1] AS first_score, times[1] AS first_time, user_ids[1] AS first_user,
+                  cardinality(user_ids) AS users
+    ), appended AS (
+        UPDATE hidden_user_scores h SET times = h.times || c.reached_at, scores = h.scores || CAST(c.score AS bigint)
+        FROM changed c WHERE h.category_id = :category AND h.user_id = c.user_id
     ), next AS (
         SELECT c.chunk, c.users, c.moves, d.first_key, d.first_time, d.first_user
         FROM counted c JOIN directory d USING (place) WHERE place NOT IN (SELECT place FROM chosen)
         UNION ALL
-        SELECT id, users, 0, first_key, first_time, first_user FROM fresh
+        SELECT id, users, 0, sign * first_score, first_time, first_user FROM fresh CROSS JOIN rules
+    ), previous AS (
+        SELECT array_agg(c.user_id) AS users, array_agg(l.score) AS scores, array_agg(l.reached_at) AS times
+        FROM changed c LEFT JOIN leaving l USING (user_id)
     )
-    INSERT INTO checkpoints (category_id, as_of, through_user, number, transactions, chunks, users, moves)
+    INSERT INTO checkpoints (
+        category_id, as_of, through_user, number, transactions, chunks, users, moves, first_keys, first_times,
+        first_users, changed_users, previous_scores, previous_times
+    )
     SELECT CAST(:category AS varchar), CAST(:as_of AS timestamptz), CAST(:through_user AS uuid),
            CAST(:number AS bigint), :transactions,
            coalesce(array_agg(chunk ORDER BY first_key, first_time, first_user), CAST('{{}}' AS bigint[])),
            coalesce(array_agg(users ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[])),
-           coalesce(array_agg(moves ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[]))
+           coalesce(array_agg(moves ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[])),
+           coalesce(array_agg(first_key ORDER BY first_key, first_time, first_user), CAST('{{}}' AS bigint[])),
+           coalesce(array_agg(first_time ORDER BY first_key, first_time, first_user), CAST('{{}}' AS timestamptz[])),
+           coalesce(array_agg(first_user ORDER BY first_key, first_time, first_user), CAST('{{}}' AS uuid[])),
+           (SELECT users FROM previous), (SELECT scores FROM previous), (SELECT times FROM previous)
     FROM next
     """  # noqa: S608 - the pieces are constants
 )
@@ -348,6 +389,39 @@ DELETE_UNUSED_CHUNKS = text(
     )
     """
 )
+# Complete up to the last checkpoint. Those that follow append to it.
+STORE_HIDDEN_USERS = text(
+    """
+    INSERT INTO hidden_user_scores (category_id, user_id, times, scores)
+    SELECT CAST(:category AS varchar), u.id, coalesce(s.times, '{}'), coalesce(s.scores, '{}')
+    FROM (
+        SELECT id FROM users u WHERE hidden_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM hidden_user_scores h WHERE h.category_id = :category AND h.user_id = u.id
+        ) LIMIT :limit
+    ) u
+    CROSS JOIN LATERAL (
+        SELECT array_agg(reached_at ORDER BY reached_at, seq) AS times, array_agg(score ORDER BY reached_at, seq) AS scores
+        FROM (
+            SELECT t.created_at AS reached_at, t.seq, CAST(t.score AS bigint) AS score FROM score_transactions t
+            WHERE t.user_id = u.id AND t.category_id = :category AND t.delta <> 0
+              AND t.created_at <= CAST(:as_of AS timestamptz)
+              AND (t.created_at < CAST(:as_of AS timestamptz) OR t.user_id <= CAST(:through_user AS uuid))
+            UNION ALL
+            SELECT a.reached_at, 0, a.delta FROM archived_totals a
+            WHERE a.user_id = u.id AND a.category_id = :category AND a.reached_at IS NOT NULL
+        ) states
+    ) s
+    """
+)
+DELETE_VISIBLE_USERS = text(
+    """
+    DELETE FROM hidden_user_scores h
+    WHERE h.category_id = :category AND NOT EXISTS (
+        SELECT FROM users u WHERE u.id = h.user_id AND u.hidden_at IS NOT NULL
+    )
+    """
+)
+DELETE_HIDDEN_USERS = text("DELETE FROM hidden_user_scores WHERE category_id = :category")
 LOCK_CHECKPOINTS = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:category))")
 NEXT_NUMBER = text("SELECT nextval(pg_get_serial_sequence('checkpoints', 'number'))")
 
@@ -490,6 +564,17 @@ async def store_checkpoint(
     await connection.execute(STORE_CHECKPOINT, named)
 
 
+async def store_hidden_users(connection: AsyncConnection, category: str, last: End, limit: int) -> int:
+    """Store the scores of up to `limit` users who were hidden, up to the last checkpoint, and delete those of others.
+
+    Returns:
+        How many users were stored.
+    """
+    await connection.execute(DELETE_VISIBLE_USERS, {"category": category})
+    named = {"category": category, "as_of": last.at, "through_user": last.user, "limit": limit}
+    return (await connection.execute(STORE_HIDDEN_USERS, named)).rowcount
+
+
 async def lock_checkpoints(connection: AsyncConnection, category: str) -> None:
     """Wait until no other transaction changes the checkpoints of a category, and hold that until the end of this one.
 
@@ -514,6 +599,7 @@ async def discard_checkpoints(connection: AsyncConnection, category: str, after:
     discarded = await connection.execute(DISCARD_CHECKPOINTS, named)
     if discarded.rowcount:
         await connection.execute(DISCARD_MOVES, {"category": category})
+        await connection.execute(DELETE_HIDDEN_USERS, {"category": category})
 
 
 async def discard_checkpoints_from(connection: AsyncConnection, category: str, at: datetime) -> None:
