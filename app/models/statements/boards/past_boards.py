@@ -33,8 +33,9 @@ _NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 # checkpoints.
 #
 # The users who changed since the checkpoint, and those who are hidden, leave it with the state that they had there. That
-# state is known without a look-up in the ledger for each of them: of the former the following checkpoint contains it, of
-# the latter `hidden_user_scores`. Only the last minutes, and users who were hidden just now, need the look-ups.
+# state is known without a look-up in the ledger for each of them: the following checkpoint contains it for the former,
+# and `hidden_user_scores` for the latter. Only the last minutes, and users who were hidden just now, need look-ups.
+# `OFFSET 0` keeps PostgreSQL from looking up each hidden user there; it is to read the category at once.
 #
 # Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
 #
@@ -80,15 +81,17 @@ _PLACED = """
         CROSS JOIN LATERAL unnest(changed_users, previous_scores, previous_times) AS k(user_id, score, reached_at)
         WHERE k.user_id IN (SELECT user_id FROM changed) AND EXISTS (SELECT FROM checkpoint)
         UNION ALL
-        SELECT h.user_id, h.scores[s.number], h.times[s.number]
-        FROM checkpoint c JOIN hidden_user_scores h ON h.category_id = :category
-        CROSS JOIN LATERAL (
-            SELECT width_bucket(
-                c.as_of - CASE WHEN h.user_id <= c.through_user THEN interval '0' ELSE interval '1 microsecond' END,
-                h.times
-            ) AS number
-        ) s
-        WHERE h.user_id IN (SELECT user_id FROM hidden) AND h.user_id NOT IN (SELECT user_id FROM changed)
+        SELECT user_id, scores[number], times[number]
+        FROM (
+            SELECT user_id, scores, times, width_bucket(
+                       (SELECT as_of FROM checkpoint) - CASE
+                           WHEN user_id <= (SELECT through_user FROM checkpoint) THEN interval '0'
+                           ELSE interval '1 microsecond' END,
+                       times
+                   ) AS number
+            FROM hidden_user_scores WHERE category_id = CAST(:category AS varchar) OFFSET 0
+        ) h
+        WHERE user_id IN (SELECT user_id FROM hidden) AND user_id NOT IN (SELECT user_id FROM changed)
     ), leaving AS MATERIALIZED (
         SELECT user_id, score, reached_at
         FROM (
@@ -400,7 +403,8 @@ STORE_HIDDEN_USERS = text(
         ) LIMIT :limit
     ) u
     CROSS JOIN LATERAL (
-        SELECT array_agg(reached_at ORDER BY reached_at, seq) AS times, array_agg(score ORDER BY reached_at, seq) AS scores
+        SELECT array_agg(reached_at ORDER BY reached_at, seq) AS times,
+               array_agg(score ORDER BY reached_at, seq) AS scores
         FROM (
             SELECT t.created_at AS reached_at, t.seq, CAST(t.score AS bigint) AS score FROM score_transactions t
             WHERE t.user_id = u.id AND t.category_id = :category AND t.delta <> 0
