@@ -32,9 +32,9 @@ _NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 # that were moved to files there is the total, which counts as one transaction before all others; it is older than all
 # checkpoints.
 #
-# The users who changed since the checkpoint, and those who are hidden, leave it with the state that they had there. That
-# state is known without a look-up in the ledger for each of them: the following checkpoint contains it for the former,
-# and `hidden_user_scores` for the latter. Only the last minutes, and users who were hidden just now, need look-ups.
+# The users who changed since the checkpoint, and those who are hidden, leave it with the state that they had there.
+# That state is known without a look-up in the ledger for each of them: the following checkpoint contains it for the
+# former, and `hidden_user_scores` for the latter. Only the last minutes, and users who were just hidden, need look-ups.
 # `OFFSET 0` keeps PostgreSQL from looking up each hidden user there; it is to read the category at once.
 #
 # Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
@@ -140,7 +140,8 @@ _PLACED = """
     ), counted AS MATERIALIZED (
         SELECT place, chunk, users, moves, sum(users) OVER (ORDER BY place) - users AS before
         FROM (
-            SELECT d.place, d.chunk, d.users + coalesce(p.change, 0) AS users, d.moves + coalesce(p.moves, 0) AS moves
+            SELECT d.place, d.chunk, CAST(d.users + coalesce(p.change, 0) AS int) AS users,
+                   d.moves + coalesce(p.moves, 0) AS moves
             FROM (
                 SELECT place, chunk, users, moves FROM directory
                 UNION ALL SELECT 1, NULL, 0, 0 WHERE NOT EXISTS (SELECT FROM directory)

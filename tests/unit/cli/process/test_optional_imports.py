@@ -41,4 +41,4 @@ def test_a_server_does_not_import_what_only_other_commands_need():
 
 def test_what_libraries_were_imported_without_can_be_imported_afterwards():
     code = SERVE + "import rich.console, opentelemetry.trace; print(rich.console.Console(), opentelemetry.trace)"
-    assert "Console" in run_python(code)
+    assert "console" in run_python(code)
