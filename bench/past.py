@@ -86,8 +86,8 @@ def main() -> None:
     report = Report("Questions about the past", machine.describe())
     report.note(
         f"{options.players:,} players, {options.transactions:,} transactions in {DAYS} days, {HIDDEN:,} hidden "
-        f"players. Medians of {ROUNDS}: `ms` is the execution time of PostgreSQL by EXPLAIN ANALYZE, and `CPU ms` its CPU "
-        "time, planning included, which a busy machine affects less; `blocks` are of 8 KiB, and `max rows` is the "
+        f"players. Medians of {ROUNDS}: `ms` is the execution time of PostgreSQL by EXPLAIN ANALYZE, and `CPU ms` its "
+        "CPU time, planning included, which a busy machine affects less; `blocks` are of 8 KiB, and `max rows` is the "
         "maximum of one step of a plan."
     )
     with private_stores() as stores:

@@ -18,7 +18,7 @@ class PlanRecorder:
     connection: AsyncConnection
     plans: list[dict[str, Any]] = field(default_factory=list)
     cpu_milliseconds: float = 0.0
-    """CPU time of PostgreSQL for all statements, planned and executed without EXPLAIN, once `measure_cpu` was called."""
+    """CPU time of PostgreSQL for planning and executing all statements without EXPLAIN, after `measure_cpu`."""
     _schedstat: Path | None = None
 
     async def measure_cpu(self) -> None:
@@ -61,6 +61,11 @@ class PlanRecorder:
     def max_rows(self) -> int:
         """The maximum of rows that one step of a plan returned or filtered in all of its loops."""
         return max(int(_rows(node)) for plan in self.plans for node in _nodes(plan["Plan"]))
+
+    def loops_of(self, index: str) -> int:
+        """Return how many times indexes with this in their name were read."""
+        nodes = [node for plan in self.plans for node in _nodes(plan["Plan"])]
+        return sum(int(node["Actual Loops"]) for node in nodes if index in node.get("Index Name", ""))
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

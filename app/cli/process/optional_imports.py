@@ -1,8 +1,8 @@
 """Import libraries without optional dependencies that a server does not use.
 
-Some libraries import others if they are installed, whether or not they are needed: structlog imports rich, with which it
-can print tracebacks, and redis-py the SDK of OpenTelemetry, to which it can report metrics of its own. Both are
-installed for other purposes, the command line and traces, and would take 8 MB of every process of a server.
+Some libraries import others that are installed, whether or not they are needed: structlog imports rich, with which it
+can print tracebacks, and redis-py imports the SDK of OpenTelemetry, to which it can report metrics of its own. Both are
+installed for other purposes, the command line and traces, and would take 8 MB of the memory of a server.
 
 To remove this module, delete the call of `import_lean`; nothing else depends on it.
 """

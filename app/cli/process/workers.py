@@ -1,7 +1,7 @@
 """Run several worker processes on one listening socket.
 
-The parent imports the application and forks: its modules, most of what a process needs, are in memory once and shared by
-all workers. The parent has neither threads nor an event loop that a fork could not copy.
+The parent imports the application and forks: its modules, most of what a process needs, are in memory once and shared
+by all workers. The parent has neither threads nor an event loop, which a fork could not copy.
 """
 
 from __future__ import annotations

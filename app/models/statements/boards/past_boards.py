@@ -211,28 +211,48 @@ PAST_COUNTS = text(
     """  # noqa: S608 - the pieces are constants
 )
 
+# The users with the score of the first and the last row of a page may begin and end in other chunks than the page.
+# Which ones these are follows from the first positions of the chunks, so they are read with it.
 PAST_ROWS = text(
     f"""
     WITH {_PLACED.format(hidden=_HIDDEN, asked="")}, ranges AS MATERIALIZED (
         SELECT first, size FROM unnest(CAST(:offsets AS bigint[]), CAST(:limits AS bigint[])) AS r(first, size)
-    ), chosen AS MATERIALIZED (
-        SELECT place, chunk, before FROM counted c
+    ), paged AS MATERIALIZED (
+        SELECT place FROM counted c
         WHERE EXISTS (SELECT FROM ranges WHERE c.before < first + size AND c.before + c.users > first)
-    ) {_MEMBERS}, ranked AS (
-        SELECT user_id, score, reached_at, sort_key, place,
-               c.before + row_number() OVER (PARTITION BY place ORDER BY sort_key, reached_at, user_id) AS rank,
-               c.before + rank() OVER (PARTITION BY place ORDER BY sort_key) - 1 AS above,
-               c.before + count(*) OVER (PARTITION BY place ORDER BY sort_key) AS through,
-               c.before AS place_before, c.before + count(*) OVER (PARTITION BY place) AS place_through
-        FROM member m JOIN chosen c USING (place)
+    ), chosen AS MATERIALIZED (
+        SELECT place, chunk, before FROM counted
+        WHERE place IN (
+            SELECT place FROM paged
+            UNION ALL
+            SELECT greatest(1, (SELECT max(place) FROM directory d WHERE d.first_key < f.first_key))
+            FROM directory f WHERE place IN (SELECT place FROM paged) AND place - 1 NOT IN (SELECT place FROM paged)
+            UNION ALL
+            SELECT (SELECT max(place) FROM directory d WHERE d.first_key <= f.first_key)
+            FROM directory f WHERE place - 1 IN (SELECT place FROM paged) AND place NOT IN (SELECT place FROM paged)
+        )
+    ) {_MEMBERS}, ranked AS MATERIALIZED (
+        SELECT user_id, score, reached_at, sort_key, rank, rank = first + 1 AS is_first,
+               rank = least(first + size, (SELECT sum(users) FROM counted)) AS is_last
+        FROM (
+            SELECT m.*, c.before + row_number() OVER (
+                       PARTITION BY place ORDER BY sort_key, reached_at, user_id
+                   ) AS rank
+            FROM member m JOIN chosen c USING (place)
+        ) ordered JOIN ranges ON rank > first AND rank <= first + size
     )
     SELECT user_id, score, reached_at, sort_key, rank, (SELECT sum(users) FROM counted) AS total,
-           CASE WHEN above > place_before OR place = 1 THEN above END AS above,
-           CASE WHEN through < place_through OR place_through = (SELECT sum(users) FROM counted) THEN through END
-               AS through
-    FROM (SELECT 1) AS always LEFT JOIN ranked ON EXISTS (
-        SELECT FROM ranges WHERE rank > first AND rank <= first + size
-    )
+           CASE WHEN is_first THEN (
+               SELECT before + (SELECT count(*) FROM member m WHERE m.place = c.place AND m.sort_key < ranked.sort_key)
+               FROM chosen c
+               WHERE place = greatest(1, (SELECT max(place) FROM directory WHERE first_key < ranked.sort_key))
+           ) END AS above,
+           CASE WHEN is_last THEN (
+               SELECT before + (SELECT count(*) FROM member m WHERE m.place = c.place AND m.sort_key <= ranked.sort_key)
+               FROM chosen c
+               WHERE place = greatest(1, (SELECT max(place) FROM directory WHERE first_key <= ranked.sort_key))
+           ) END AS through
+    FROM (SELECT 1) AS always LEFT JOIN ranked ON true
     """  # noqa: S608 - the pieces are constants
 )
 
@@ -463,29 +483,13 @@ async def read_past_slices(
     wanted = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
     rows = (await connection.execute(PAST_ROWS, _named(board) | wanted)).all()
     ranked = {row.rank: row for row in rows if row.rank is not None}
-    found = [
-        [ranked[rank] for rank in range(offset + 1, offset + limit + 1) if rank in ranked] for offset, limit in ranges
-    ]
-    # Where null, the users with an equal score may continue in another chunk than those that were read.
-    edges = [
-        edge
-        for slice_ in found
-        if slice_
-        for count, edge in (
-            (slice_[0].above, _first(slice_[0].sort_key)),
-            (slice_[-1].through, _last(slice_[-1].sort_key)),
-        )
-        if count is None
-    ]
-    counts = iter((await count_before_past(connection, board, edges))[0] if edges else ())
+    above = {row.rank: int(row.above) for row in rows if row.above is not None}
+    through = {row.rank: int(row.through) for row in rows if row.through is not None}
     slices = []
-    for (offset, _), slice_ in zip(ranges, found, strict=True):
-        above, through = (slice_[0].above, slice_[-1].through) if slice_ else (0, 0)
-        above = next(counts) if above is None else int(above)
-        through = next(counts) if through is None else int(through)
-        slices.append(
-            BoardSlice(offset, above, through, [BoardRow(row.user_id, row.score, row.reached_at) for row in slice_])
-        )
+    for offset, limit in ranges:
+        found = [ranked[rank] for rank in range(offset + 1, offset + limit + 1) if rank in ranked]
+        tied = (above[found[0].rank], through[found[-1].rank]) if found else (0, 0)
+        slices.append(BoardSlice(offset, *tied, [BoardRow(row.user_id, row.score, row.reached_at) for row in found]))
     return slices, int(rows[0].total)
 
 
