@@ -27,9 +27,9 @@ def add_to(program: typer.Typer) -> None:
 def serve() -> int:
     """Run the server with the settings from the environment or .env. All invalid settings are listed at once.
 
-    DATABASE_URL and REDIS_URL must be set, and the database must be migrated. WORKERS processes share the port; a
-    worker that dies is replaced. SIGTERM shuts down gracefully within 10 seconds: running commits are completed, and
-    WebSocket clients are told to reconnect.
+    DATABASE_URL and REDIS_URL must be set, and the database must be migrated. WORKERS processes share the port, and
+    most of their memory; a worker that dies is replaced. SIGTERM shuts down gracefully within 10 seconds: running
+    commits are completed, and WebSocket clients are told to reconnect.
     """
     from app.cli.process.optional_imports import import_lean
 
