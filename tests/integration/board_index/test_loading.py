@@ -7,13 +7,23 @@ import pytest
 from app.domain.boards.board import Board, Source, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
+from app.domain.users import Caller
 from app.models.statements.boards.board_rows import PackedRows, read_packed_rows, read_rows
 from app.services.board_index import BoardIndex, BoardNotLoaded, IndexLoader
 from app.services.board_index.layout import Keys
 from app.wiring import App
-from tests.integration.board_index.test_digests import assert_all_digests_are_equal, play
+from tests.integration.board_index.test_digests import assert_all_digests_are_equal
+from tests.support.service import caller
 
 EPOCH = "0" * 32
+
+ALICE, BOB, CAROL, DAVE = (caller(name) for name in ("alice", "bob", "carol", "dave"))
+
+
+async def play(app: App, *players: Caller) -> None:
+    """Let players finish an action each."""
+    for who in players:
+        await app.submit_score(who, (await app.issue_token(who, "COMPLETE_LEVEL")).token)
 
 
 def board(app: App, period: Period = Period.ALL_TIME) -> Board:
@@ -52,9 +62,9 @@ async def assert_boards_are_equal(app: App) -> None:
 
 
 async def test_a_row_that_its_writer_has_put_meanwhile_is_not_replaced_by_an_older_one(app: App):
-    await play(app, "alice", "bob", "carol")
+    await play(app, ALICE, BOB, CAROL)
     older = await packed(app)
-    await play(app, "bob", "dave")
+    await play(app, BOB, DAVE)
     await begin(app)
     async with app.database.connect() as connection:
         for one in older:
@@ -65,9 +75,9 @@ async def test_a_row_that_its_writer_has_put_meanwhile_is_not_replaced_by_an_old
 
 
 async def test_a_newer_row_replaces_the_one_that_was_loaded(app: App):
-    await play(app, "alice", "bob", "carol")
+    await play(app, ALICE, BOB, CAROL)
     older = await packed(app)
-    await play(app, "bob", "dave")
+    await play(app, BOB, DAVE)
     await begin(app)
     for loaded in (older, await packed(app)):
         for one, rows in loaded.items():
@@ -76,7 +86,7 @@ async def test_a_newer_row_replaces_the_one_that_was_loaded(app: App):
 
 
 async def test_a_load_whose_epoch_is_over_stores_nothing(app: App):
-    await play(app, "alice")
+    await play(app, ALICE)
     rows = await packed(app)
     await begin(app)
     with pytest.raises(BoardNotLoaded):
@@ -84,7 +94,7 @@ async def test_a_load_whose_epoch_is_over_stores_nothing(app: App):
 
 
 async def test_packed_rows_are_read_in_the_order_of_the_board_and_continue_after_the_last(app: App):
-    users = await play(app, "alice", "bob", "carol", "bob")
+    await play(app, ALICE, BOB, CAROL, BOB)
     async with app.database.connect() as connection:
         whole = await read_packed_rows(connection, board(app), None, 100)
         first = await read_packed_rows(connection, board(app), None, 2)
@@ -92,4 +102,4 @@ async def test_packed_rows_are_read_in_the_order_of_the_board_and_continue_after
         last = await read_packed_rows(connection, board(app), second, 2)
     assert (first.count, second.count, last.count) == (2, 1, 0)
     assert first.rows + second.rows == whole.rows
-    assert first.rows[25:41] == users[1].bytes
+    assert first.rows[25:41] == BOB.user_id.bytes
