@@ -46,6 +46,7 @@ from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
 from app.services.past_answers import PastAnswers
 from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_changes import ProfileChanges
 from app.services.players.profile_generation import ProfileGeneration
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
@@ -96,6 +97,7 @@ class App:
     milestones: Milestones
     player_profile: ReadPlayerProfile
     profiles: ProfileCache
+    profile_changes: ProfileChanges
     profile_generation: ProfileGeneration
     users: UserProvisioning
     issue_token: IssueToken

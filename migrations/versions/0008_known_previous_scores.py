@@ -1,7 +1,7 @@
 """Checkpoints from which the past is read without a look-up in the ledger for each user who changed or is hidden.
 
-Revision: 0007_known_previous_scores
-Follows: 0006_username_skeletons
+Revision: 0008_known_previous_scores
+Follows: 0007_profile_changes
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0007_known_previous_scores"
-down_revision = "0006_username_skeletons"
+revision = "0008_known_previous_scores"
+down_revision = "0007_profile_changes"
 branch_labels = None
 depends_on = None
-compatible_with = "0007_known_previous_scores"
+compatible_with = "0008_known_previous_scores"
 blocking = "the checkpoints of older versions are deleted, and those versions cannot store new ones"
 
 TIMES, USERS, NUMBERS = (
