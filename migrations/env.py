@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.models import Base
 from app.models.advisory_locks import AdvisoryLock
-from app.models.migrate import check_revision, is_described_by_models
+from app.models.migrate import is_described_by_models
 from app.models.online_ddl import repair_indexes
+from app.models.revisions import check_revision
 from app.postgresql.connector import Connector, create_engine
 from app.postgresql.url import parse_database_url
 
@@ -48,7 +49,7 @@ def run(connection: Connection) -> None:
         transaction_per_migration=True,
         on_version_apply=record,
     )
-    check_revision(context.get_context().get_current_revision(), context.script)
+    check_revision(context.get_context().get_current_revision())
     connection.rollback()  # Otherwise the transaction of this read would be that of all migrations.
     with context.begin_transaction():
         context.run_migrations()

@@ -7,7 +7,7 @@ from app.models.tables.archived_ledger import ArchivedAction, ArchivedMonth, Arc
 from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
-from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, CheckpointMove
+from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, CheckpointMove, HiddenUserScores
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.entry_metadata import EntryMetadata
@@ -39,6 +39,7 @@ __all__ = [
     "ClosedWindow",
     "EntryMetadata",
     "Flag",
+    "HiddenUserScores",
     "LeaseRow",
     "LedgerAnchor",
     "MissedWrite",

@@ -9,6 +9,7 @@ from typing import Any
 from alembic import op
 from sqlalchemy import Connection, text
 
+from app.models.revisions import DirectConnectionRequired
 from app.postgresql.connector import has_pooler
 
 _INVALID = text(
@@ -18,13 +19,6 @@ _INVALID = text(
     ORDER BY relname
     """
 )
-
-
-class DirectConnectionRequired(Exception):
-    """A step cannot be done through a pooler. The message is one line."""
-
-    def __init__(self) -> None:
-        super().__init__("this migration cannot run through a pooler: set DATABASE_DIRECT_URL to the URL of PostgreSQL")
 
 
 def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:

@@ -34,7 +34,8 @@ def migrate(
     if down is not None and not yes:
         _confirm(down)
     from app.cli.process.stores import open_settings_with_stores, translate_store_errors, wait_for_revisions
-    from app.models.migrate import downgrade, read_revisions, upgrade
+    from app.models.migrate import downgrade, upgrade
+    from app.models.revisions import read_revisions
 
     with open_settings_with_stores() as settings, translate_store_errors("PostgreSQL", settings.database_url):
         url = settings.database_direct_url or str(settings.database_url)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from app.cli.terminal.errors import FAILED
-from app.cli.terminal.output import console, examples
+from app.cli.terminal.output import examples, print_note
 
 if TYPE_CHECKING:
     from app.config import Settings
@@ -27,10 +27,13 @@ def add_to(program: typer.Typer) -> None:
 def serve() -> int:
     """Run the server with the settings from the environment or .env. All invalid settings are listed at once.
 
-    DATABASE_URL and REDIS_URL must be set, and the database must be migrated. WORKERS processes share the port; a
-    worker that dies is replaced. SIGTERM shuts down gracefully within 10 seconds: running commits are completed, and
-    WebSocket clients are told to reconnect.
+    DATABASE_URL and REDIS_URL must be set, and the database must be migrated. WORKERS processes share the port, and
+    most of their memory; a worker that dies is replaced. SIGTERM shuts down gracefully within 10 seconds: running
+    commits are completed, and WebSocket clients are told to reconnect.
     """
+    from app.cli.process.optional_imports import import_lean
+
+    import_lean()
     from app.cli.process.listening import bind
     from app.cli.process.signals import stoppable
     from app.cli.process.stores import ensure_migrated, ensure_supported_redis
@@ -77,5 +80,5 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     if settings.workers == 1:
         serve_alone(settings, listener)
         return FAILED  # A server stops by a signal; if it stops without one, the log contains the reason.
-    console(stderr=True).print(f"Serving {url_of(listener)} with {settings.workers} workers")
+    print_note(f"Serving {url_of(listener)} with {settings.workers} workers")
     return Workers(settings, listener).run()

@@ -11,8 +11,13 @@ from urllib.parse import urlsplit
 from app.cli.process.data_folder import DATA_FOLDER
 from app.cli.terminal.errors import CommandError, print_error
 from app.config import Settings, load_settings
-from app.models.migrate import MigrationBlocked, Revisions, UnknownRevision, read_revisions, upgrade
-from app.models.online_ddl import DirectConnectionRequired
+from app.models.revisions import (
+    DirectConnectionRequired,
+    MigrationBlocked,
+    Revisions,
+    UnknownRevision,
+    read_revisions,
+)
 
 RETRY_INTERVAL = 0.5
 """Seconds between two attempts to reach PostgreSQL at the start."""
@@ -77,6 +82,8 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False, timeout: flo
     with translate_store_errors("PostgreSQL", url):
         found = wait_for_revisions(url, timeout)
         if not found.are_compatible and upgrading:
+            from app.models.migrate import upgrade  # takes memory that a server does not need
+
             upgrade(url)
         elif not found.are_compatible:
             raise CommandError(

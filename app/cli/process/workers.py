@@ -1,7 +1,12 @@
-"""Run several worker processes on one listening socket."""
+"""Run several worker processes on one listening socket.
+
+The parent imports the application and forks: its modules, most of what a process needs, are in memory once and shared
+by all workers. The parent has neither threads nor an event loop, which a fork could not copy.
+"""
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -10,13 +15,15 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkProcess
 from multiprocessing.synchronize import Event
 
 import structlog
 
+from app.cli.process.signals import SIGNALS
 from app.config import Settings
 from app.server import SHUTDOWN_TIMEOUT_SECONDS, Server, config, set_up_process
+from app.telemetry.logging import configure_logging
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +37,12 @@ def serve_alone(settings: Settings, listener: socket.socket, on_ready: Callable[
     Server(config(settings), on_ready).run([listener])
 
 
-def _run_worker(settings: Settings, listener: socket.socket, ready: Event) -> None:
+def _run_worker(settings: Settings, listener: socket.socket, ready: Event, parent: _ParentProcess) -> None:
     """Run a worker, which shuts down gracefully at a signal or when its parent process ends."""
-    threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which stops its workers.
+    threading.Thread(target=parent.stop_with_it, name="parent", daemon=True).start()
 
     def on_ready() -> None:
         ready.set()
@@ -45,10 +54,16 @@ def _run_worker(settings: Settings, listener: socket.socket, ready: Event) -> No
         os._exit(1)
 
 
-def _stop_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
+class _ParentProcess:
+    """The parent, whose end its workers notice at a pipe: only the parent has the end that writes."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+
+    def stop_with_it(self) -> None:
+        """Stop this worker once the parent has ended."""
+        os.close(self._writer)
+        os.read(self._reader, 1)  # Nothing is ever written.
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -58,12 +73,16 @@ class Workers:
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
         self._listener = listener
-        self._spawn = multiprocessing.get_context("spawn")
-        self._ready: dict[SpawnProcess, Event] = {}
+        self._fork = multiprocessing.get_context("fork")
+        self._parent = _ParentProcess()
+        self._ready: dict[ForkProcess, Event] = {}
 
     def run(self) -> int:
         """Serve until KeyboardInterrupt; if a worker cannot start, stop and return the exit code 1."""
-        set_up_process(self._settings)
+        configure_logging(self._settings.log_level, json=self._settings.is_production)
+        # The garbage collector of a worker would otherwise write to the shared memory, and thereby copy it.
+        gc.collect()
+        gc.freeze()
         try:
             for _ in range(self._settings.workers):
                 self._start()
@@ -78,8 +97,9 @@ class Workers:
             self._stop()
 
     def _start(self) -> None:
-        ready = self._spawn.Event()
-        worker = self._spawn.Process(target=_run_worker, args=(self._settings, self._listener, ready), name="worker")
+        ready = self._fork.Event()
+        arguments = (self._settings, self._listener, ready, self._parent)
+        worker = self._fork.Process(target=_run_worker, args=arguments, name="worker")
         worker.start()
         self._ready[worker] = ready
 

@@ -30,6 +30,11 @@ def print_result(text: str) -> None:
     sys.stdout.write(text.rstrip("\n") + "\n")
 
 
+def print_note(text: str) -> None:
+    """Print a line about what is being done on standard error, without what tables and colours would import."""
+    sys.stderr.write(text + "\n")
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a console for tables and colours; it prints plain text if the output is not a terminal."""
     from rich.console import Console

@@ -32,19 +32,28 @@ class Checkpoint(Base):
     chunks: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), comment="In board order.")
     users: Mapped[list[int]] = mapped_column(ARRAY(Integer), comment="Users in each chunk.")
     moves: Mapped[list[int]] = mapped_column(ARRAY(Integer), comment="Moves of each chunk so far.")
+    first_keys: Mapped[list[int]] = mapped_column(
+        ARRAY(BigInteger), comment="With first_times and first_users: the first position of each chunk."
+    )
+    first_times: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
+    first_users: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
+    changed_users: Mapped[list[UUID]] = mapped_column(
+        ARRAY(Uuid), comment="Users with transactions since the checkpoint before."
+    )
+    previous_scores: Mapped[list[int | None]] = mapped_column(
+        ARRAY(BigInteger), comment="Their scores at the checkpoint before; NULL: the user was not on the board."
+    )
+    previous_times: Mapped[list[datetime | None]] = mapped_column(ARRAY(DateTime(timezone=True)))
 
 
 class CheckpointChunk(Base):
-    """Consecutive users of a board at the checkpoint `number`. The first position does not change afterwards."""
+    """Consecutive users of a board at the checkpoint `number`. Its first position does not change afterwards."""
 
     __tablename__ = "checkpoint_chunks"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     category_id: Mapped[str] = mapped_column(String(50))
     number: Mapped[int] = mapped_column(BigInteger, comment="The checkpoint that stored the chunk.")
-    first_key: Mapped[int] = mapped_column(BigInteger)
-    first_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    first_user: Mapped[UUID] = mapped_column()
     user_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
     scores: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     times: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
@@ -65,3 +74,17 @@ class CheckpointMove(Base):
     arrived: Mapped[bool] = mapped_column(Boolean, primary_key=True)
     score: Mapped[int] = mapped_column(BigInteger)
     reached_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+class HiddenUserScores(Base):
+    """All scores of a hidden user in a category, up to its last checkpoint, in the order of their times.
+
+    Reads of the past subtract hidden users, and would otherwise have to look each of them up in the ledger.
+    """
+
+    __tablename__ = "hidden_user_scores"
+
+    category_id: Mapped[str] = mapped_column(String(50), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    times: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
+    scores: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))

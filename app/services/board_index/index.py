@@ -87,6 +87,7 @@ class BoardIndex:
         self._keys = keys
         self._runtime = runtime
         self._put = register_script(redis, "put")
+        self._load = register_script(redis, "load")
         self._views = register_script(redis, "views")
 
     @property
@@ -108,7 +109,7 @@ class BoardIndex:
             BoardNotLoaded: The category is not loaded.
         """
         category = score_changes[0].board.category
-        answer = await self._write("put", score_changes, transaction_id=transaction_id)
+        answer = await self._write(score_changes, transaction_id)
         if answer is None:
             raise BoardNotLoaded(category)
         flat, changes = answer
@@ -120,14 +121,23 @@ class BoardIndex:
             ],
         )
 
-    async def load(self, score_changes: Sequence[ScoreChange], epoch: str) -> None:
-        """Store rows of one category without publishing changes, while `epoch` is being loaded.
+    async def load(self, board: Board, epoch: str, packed_rows: bytes) -> None:
+        """Store rows of a board without publishing changes, while `epoch` is being loaded.
+
+        Args:
+            board: The board.
+            epoch: The epoch.
+            packed_rows: Rows as `read_packed_rows` returns them and `load.lua` takes them.
 
         Raises:
             BoardNotLoaded: The epoch is over.
         """
-        if await self._write("load", score_changes, epoch) is None:
-            raise BoardNotLoaded(score_changes[0].board.category)
+        names = board_keys(self._keys, board)
+        keys = [names.meta, names.order, names.members, names.digests]
+        expiry, _ = _lifetime(names, self._runtime.clock())
+        arguments: list[Any] = [epoch, names.window, expiry, packed_rows]
+        if await self._redis_caller(lambda: self._load(keys=keys, args=arguments), writes=True) is None:
+            raise BoardNotLoaded(board.category)
 
     async def views(self, board: Board, requests: Iterable[ViewRequest]) -> ViewsReply:
         """Read all `requests` at one version. Raises BoardNotLoaded."""
@@ -151,16 +161,14 @@ class BoardIndex:
         """Read the version of a board. Raises BoardNotLoaded."""
         return (await self.views(board, ())).version
 
-    async def _write(
-        self, mode: str, score_changes: Sequence[ScoreChange], epoch: str = "", transaction_id: UUID | None = None
-    ) -> Sequence[Any] | None:
+    async def _write(self, score_changes: Sequence[ScoreChange], transaction_id: UUID | None) -> Sequence[Any] | None:
         boards = list(dict.fromkeys(change.board for change in score_changes))
         number = {board: index for index, board in enumerate(boards, 1)}
         now = self._runtime.clock()
         first = board_keys(self._keys, boards[0])
         keys = [first.meta]
         seen = ("", "") if transaction_id is None else (_seen_field(now), str(transaction_id))
-        arguments: list[Any] = [mode, epoch, first.channel, to_micros(now), TOP, *seen, len(boards)]
+        arguments: list[Any] = [first.channel, to_micros(now), TOP, *seen, len(boards)]
         for board in boards:
             names = board_keys(self._keys, board)
             keys += (names.order, names.members, names.digests)

@@ -13,8 +13,8 @@ from app.domain.boards.board import Board
 from app.domain.catalogue.catalogue import Category
 from app.domain.errors import ServiceUnavailable
 from app.domain.ids import uuid7
-from app.domain.ledger.posting import ScoreChange, boards_for
-from app.models.statements.boards.board_rows import read_rows
+from app.domain.ledger.posting import boards_for
+from app.models.statements.boards.board_rows import PackedRows, read_packed_rows
 from app.models.statements.boards.copies import read_existing_transactions, read_origin
 from app.runtime import Runtime
 from app.services.board_index.index import BoardIndex, BoardNotLoaded
@@ -177,17 +177,17 @@ class Rebuild:
 
     async def _load(self, board: Board, epoch: str, progress: Callable[[int], object] | None) -> int:
         rows = 0
-        after: ScoreChange | None = None
+        chunk: PackedRows | None = None
         while True:
             async with self._database.connect() as connection:
-                chunk = await read_rows(connection, board, after, ROWS_PER_CHUNK)
-            if chunk:
-                await self._index.load(chunk, epoch)
-                rows, after = rows + len(chunk), chunk[-1]
+                chunk = await read_packed_rows(connection, board, chunk, ROWS_PER_CHUNK)
+            if chunk.count:
+                await self._index.load(board, epoch, chunk.rows)
+                rows += chunk.count
                 if progress:
-                    progress(len(chunk))
+                    progress(chunk.count)
                 await self._index_loader.lock(board.category, self._owner, REBUILD_LOCK_SECONDS)
-            if len(chunk) < ROWS_PER_CHUNK:
+            if chunk.count < ROWS_PER_CHUNK:
                 return rows
 
 

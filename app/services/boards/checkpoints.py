@@ -18,6 +18,7 @@ from app.models.statements.boards.past_boards import (
     read_ends,
     read_last_end,
     store_checkpoint,
+    store_hidden_users,
 )
 from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
@@ -45,6 +46,9 @@ MAX_COMPARED = 50
 
 MAX_DELETED_CHUNKS = 500
 """The maximum of unused chunks that a run deletes."""
+
+MAX_HIDDEN_USERS = 1000
+"""The maximum of users, hidden since the last run, whose scores a transaction stores."""
 
 
 class Checkpoints:
@@ -86,6 +90,8 @@ class Checkpoints:
         stored = 0
         for category in self._catalogue.current.categories:
             await self._compare(category)
+            while await self._store_hidden_users(category) == MAX_HIDDEN_USERS:
+                pass
             for _ in range(MAX_PER_RUN):
                 if not await self._store_next(category):
                     break
@@ -102,6 +108,13 @@ class Checkpoints:
                 return False
             await store_checkpoint(connection, category, last, end, self._limits)
         return True
+
+    async def _store_hidden_users(self, category: str) -> int:
+        """Store the scores of users who were hidden since the last run; return of how many."""
+        async with self._database.begin() as connection:
+            await lock_checkpoints(connection, category)
+            last = await read_last_end(connection, category)
+            return await store_hidden_users(connection, category, last, MAX_HIDDEN_USERS)
 
     async def _compare(self, category: str) -> None:
         """Discard the checkpoints from the first one on that lacks transactions, and delete chunks that are unused."""

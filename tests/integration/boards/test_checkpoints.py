@@ -20,7 +20,12 @@ from app.domain.boards.views import After, Around, Before, Position, Slice, User
 from app.domain.errors import UserNotFound
 from app.domain.ledger.opening import Balance
 from app.domain.ledger.receipts import Receipt
-from app.models.statements.boards.past_boards import ChunkLimits, read_past_slices, read_past_standings
+from app.models.statements.boards.past_boards import (
+    ChunkLimits,
+    count_before_past,
+    read_past_slices,
+    read_past_standings,
+)
 from app.services.boards.checkpoints import DELAY, Checkpoints
 from app.wiring import App
 from bench.reporting.plans import PlanRecorder
@@ -176,7 +181,7 @@ async def start_anew(app: App) -> None:
     """Nobody has played, and nobody is hidden or deleted."""
     async with app.database.begin() as connection:
         await connection.execute(text("TRUNCATE scores, score_transactions, milestones, checkpoints CASCADE"))
-        await connection.execute(text("TRUNCATE checkpoint_chunks CASCADE"))
+        await connection.execute(text("TRUNCATE checkpoint_chunks, hidden_user_scores CASCADE"))
         await connection.execute(
             text("UPDATE users SET ledger_seq = 0, ledger_hash = '', hidden_at = NULL, deleted_at = NULL")
         )
@@ -249,6 +254,42 @@ async def test_many_transactions_of_one_instant_are_divided_among_checkpoints(ap
     assert await with_small_steps(app)() == 3
     await assert_exact(app, instant)
     await assert_exact(app, instant - timedelta(microseconds=1))
+
+
+async def test_scores_of_hidden_users_are_kept_for_reads_of_the_past_until_they_are_shown(app: App, clock: WallClock):
+    checkpoints = with_small_steps(app)
+    instants = await play(app, clock, 12)
+    clock.advance(minutes=5)
+    await app.moderation.visibility.hide(MODERATOR, user_id(3), "test")
+    await checkpoints()
+    categories = len(app.catalogue.current.categories)
+    assert await count_of(app, "hidden_user_scores") == categories
+    instants += await play(app, clock, 12)
+    clock.advance(minutes=5)
+    await checkpoints()
+    for instant in instants[::3]:
+        await assert_exact(app, instant)
+    await app.moderation.visibility.unhide(MODERATOR, user_id(3), "test")
+    for instant in instants[::3]:
+        await assert_exact(app, instant)
+    await checkpoints()
+    assert await count_of(app, "hidden_user_scores") == 0
+
+
+async def test_no_user_is_looked_up_in_the_ledger_for_an_instant_between_two_checkpoints(app: App, clock: WallClock):
+    instants = await play(app, clock, 30)
+    clock.advance(minutes=5)
+    for number in (2, 3, 4):
+        await app.moderation.visibility.hide(MODERATOR, user_id(number), "test")
+    await with_small_steps(app)()
+    for read_board in (
+        partial(read_past_slices, board=then(instants[16]), ranges=[(0, 5)]),
+        partial(count_before_past, board=then(instants[16]), positions=[Position(-20, instants[5], user_id(5))]),
+    ):
+        async with app.database.snapshot() as connection:
+            recorder = PlanRecorder(connection)
+            await read_board(recorder)
+        assert recorder.loops_of("user_id_category_id") == 0
 
 
 # Each player scores once in a round, so a ledger of four times the rounds has four times the rows.

@@ -19,6 +19,7 @@ from sqlalchemy import make_url
 from app.config import Settings
 from app.domain.errors import ActionTokenUsed
 from app.models import migrate
+from app.models.revisions import read_revisions
 from app.wiring import App
 from tests.support.boards.ledgers import breaches, rows
 from tests.support.service import caller, opened, settings_for
@@ -199,7 +200,7 @@ async def test_a_ledger_that_was_tampered_with_is_not_given_new_hashes(old_url: 
         await connection.execute(change, BOB)
     with pytest.raises(alembic.util.CommandError, match=f"user {BOB}, transaction [45] .* does not match its hash"):
         await asyncio.to_thread(migrate.upgrade, old_url)
-    assert (await asyncio.to_thread(migrate.read_revisions, old_url)).current == "0001_baseline"
+    assert (await asyncio.to_thread(read_revisions, old_url)).current == "0001_baseline"
 
 
 async def test_a_downgrade_is_refused_where_a_request_key_was_used_again(settings: Settings, app: App):

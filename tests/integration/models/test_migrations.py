@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.models import Base, migrate
+from app.models import Base, migrate, revisions
 from tests.support.background_jobs import ask
 from tests.support.service import caller, opened, settings_for
 from tests.support.stores import Databases
@@ -91,8 +91,8 @@ async def test_a_database_at_an_unknown_revision_is_left_alone(databases: Databa
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
-    for change in (migrate.upgrade, migrate.downgrade, migrate.read_revisions):
-        with pytest.raises(migrate.UnknownRevision, match=f"revision {revision}, .*delete \\.data"):
+    for change in (migrate.upgrade, migrate.downgrade, revisions.read_revisions):
+        with pytest.raises(revisions.UnknownRevision, match=f"revision {revision}, .*delete \\.data"):
             await asyncio.to_thread(change, url)
     async with engine.connect() as connection:
         assert await connection.run_sync(differences) == []
@@ -153,11 +153,11 @@ def newer_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     @contextmanager
     def newer(compatible_with: str) -> Iterator[None]:
         folder = tmp_path / compatible_with
-        shutil.copytree(migrate.SCRIPTS_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(revisions.SCRIPTS_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
         head = ScriptDirectory.from_config(migrate.alembic_config("postgresql://")).get_current_head()
         (folder / "versions" / "9001_next.py").write_text(NEXT.format(head=head, compatible_with=compatible_with))
         with monkeypatch.context() as patched:
-            patched.setattr(migrate, "SCRIPTS_FOLDER", folder)
+            patched.setattr(revisions, "SCRIPTS_FOLDER", folder)
             yield
 
     return newer
@@ -167,12 +167,12 @@ async def test_a_version_uses_a_database_that_a_compatible_newer_version_has_mig
     databases: Databases, redis_url: str, newer_version: Callable[[str], AbstractContextManager[None]]
 ):
     url = await databases.create()
-    before = await asyncio.to_thread(migrate.read_revisions, url)
+    before = await asyncio.to_thread(revisions.read_revisions, url)
     with newer_version(str(before.newest)):
         await asyncio.to_thread(migrate.upgrade, url)
-        found = await asyncio.to_thread(migrate.read_revisions, url)
+        found = await asyncio.to_thread(revisions.read_revisions, url)
         assert (found.current, found.is_newer) == ("9001_next", False)
-    found = await asyncio.to_thread(migrate.read_revisions, url)
+    found = await asyncio.to_thread(revisions.read_revisions, url)
     assert (found.current, found.is_newer, found.are_compatible) == ("9001_next", True, True)
     await asyncio.to_thread(migrate.upgrade, url)  # As before the start of the old version, after a roll-back.
     assert await ask(url, "SELECT version_num FROM alembic_version") == "9001_next"
@@ -187,8 +187,8 @@ async def test_a_version_refuses_a_database_that_an_incompatible_newer_version_h
     url = await databases.create()
     with newer_version("9001_next"):
         await asyncio.to_thread(migrate.upgrade, url)
-    for change in (migrate.upgrade, migrate.downgrade, migrate.read_revisions):
-        with pytest.raises(migrate.UnknownRevision, match="not compatible with this one"):
+    for change in (migrate.upgrade, migrate.downgrade, revisions.read_revisions):
+        with pytest.raises(revisions.UnknownRevision, match="not compatible with this one"):
             await asyncio.to_thread(change, url)
     await databases.drop(url)
 
@@ -248,7 +248,7 @@ async def test_nothing_is_lost_and_nothing_fails_while_the_service_writes_during
                 await app.submit_score(who, (await app.issue_token(who, "COMPLETE_LEVEL")).token)
                 accepted += 1
 
-        newest = (await asyncio.to_thread(migrate.read_revisions, url)).newest
+        newest = (await asyncio.to_thread(revisions.read_revisions, url)).newest
         players = [asyncio.create_task(play()) for _ in range(8)]
         with newer_version("0001_baseline"):
             for _ in range(3):

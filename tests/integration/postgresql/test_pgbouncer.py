@@ -13,7 +13,8 @@ from sqlalchemy import make_url, text
 from app.domain.boards.board import board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
-from app.models.migrate import downgrade, read_revisions, upgrade
+from app.models.migrate import downgrade, upgrade
+from app.models.revisions import read_revisions
 from app.wiring import App
 from tests.support.background_jobs import ask, database_at
 from tests.support.processes.pgbouncer import needs_pgbouncer, pgbouncer

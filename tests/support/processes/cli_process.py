@@ -95,8 +95,7 @@ async def line_with(stream: asyncio.StreamReader | None, text: str, timeout: flo
 
 def workers_of(pid: int) -> list[int]:
     """Return the ids of the worker processes of a server."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [child for child in children if "spawn_main" in _status(child, "cmdline")]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_alive(pid: int) -> bool:

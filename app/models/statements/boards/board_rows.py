@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from struct import Struct
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
+from app.domain.instants import from_micros
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.models.statements.boards.read_boards import VISIBLE_ROWS, board_parameters
@@ -26,6 +29,20 @@ FIRST_ROWS = text(_ROWS.format(after=""))
 NEXT_ROWS = text(
     _ROWS.format(after="AND (hidden, sort_key, reached_at, user_id) > (:hidden, :sort_key, :reached_at, :user_id)")
 )
+
+# As `PACKED_ROW`. PostgreSQL packs the rows, so that they pass through this process as one string.
+_PACKED_ROWS = """
+    SELECT count(*), string_agg(
+        CASE WHEN hidden THEN bytea '\\x00' ELSE bytea '\\x01' END || int8send(sort_key) || int8send(revision)
+        || int8send(CAST(round(date_part('epoch', reached_at) * 1000000) AS bigint)) || uuid_send(user_id),
+        bytea '' ORDER BY hidden, sort_key, reached_at, user_id
+    ) FROM ({rows}) AS rows
+"""
+FIRST_PACKED_ROWS = text(_PACKED_ROWS.format(rows=FIRST_ROWS.text))
+NEXT_PACKED_ROWS = text(_PACKED_ROWS.format(rows=NEXT_ROWS.text))
+
+PACKED_ROW = Struct(">BqQQ16s")
+"""A packed row: visible, sort key, revision, `reached_at` in microseconds, user id."""
 
 ROWS_OF_USERS = text(
     """
@@ -74,6 +91,38 @@ USERS_OF_BOARD = text(
       AND user_id = ANY(CAST(:users AS uuid[]))
     """
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRows:
+    """Consecutive rows of a board, each as `PACKED_ROW` packs it, and their number."""
+
+    rows: bytes
+    count: int
+
+    @property
+    def last_position(self) -> dict[str, Any]:
+        """The position of the last row, as `NEXT_ROWS` takes it."""
+        visible, sort_key, _, reached_at, user_id = PACKED_ROW.unpack_from(self.rows, len(self.rows) - PACKED_ROW.size)
+        return {
+            "hidden": not visible,
+            "sort_key": sort_key,
+            "reached_at": from_micros(reached_at),
+            "user_id": UUID(bytes=user_id),
+        }
+
+
+async def read_packed_rows(
+    connection: AsyncConnection, board: Board, after: PackedRows | None, limit: int
+) -> PackedRows:
+    """Read the next `limit` rows of a board after those of `after` (None: from the first), as `read_rows` does."""
+    values = board_parameters(board) | {"limit": limit}
+    if after is None:
+        rows = await connection.execute(FIRST_PACKED_ROWS, values)
+    else:
+        rows = await connection.execute(NEXT_PACKED_ROWS, values | after.last_position)
+    count, packed = rows.one()
+    return PackedRows(packed or b"", count)
 
 
 async def read_rows(

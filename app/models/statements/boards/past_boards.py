@@ -32,13 +32,19 @@ _NO_USER = "SELECT CAST(NULL AS uuid) AS user_id WHERE false"
 # that were moved to files there is the total, which counts as one transaction before all others; it is older than all
 # checkpoints.
 #
+# The users who changed since the checkpoint, and those who are hidden, leave it with the state that they had there.
+# That state is known without a look-up in the ledger for each of them: the following checkpoint contains it for the
+# former, and `hidden_user_scores` for the latter. Only the last minutes, and users who were just hidden, need look-ups.
+# `OFFSET 0` keeps PostgreSQL from looking up each hidden user there; it is to read the category at once.
+#
 # Positions are assigned to the last chunk whose first position is not after them, or to the first chunk.
 #
 # The times are compared twice, alone and with the users: by the first PostgreSQL estimates that few rows qualify, and
 # by the second it finds exactly those. `LIMIT 1` makes it look chunks up by their id instead of reading all of them.
 _PLACED = """
     checkpoint AS MATERIALIZED (
-        SELECT as_of, through_user, number, chunks, users, moves FROM checkpoints
+        SELECT as_of, through_user, number, chunks, users, moves, first_keys, first_times, first_users
+        FROM checkpoints
         WHERE category_id = CAST(:category AS varchar) AND as_of <= CAST(:as_of AS timestamptz)
         ORDER BY as_of DESC, through_user DESC LIMIT 1
     ), rules AS MATERIALIZED (
@@ -65,30 +71,56 @@ _PLACED = """
             WHERE category_id = :category AND reached_at IS NOT NULL AND NOT EXISTS (SELECT FROM checkpoint)
         ) states
         ORDER BY user_id, reached_at DESC, seq DESC
+    ), known AS MATERIALIZED (
+        SELECT k.user_id, k.score, k.reached_at
+        FROM (
+            SELECT changed_users, previous_scores, previous_times FROM checkpoints
+            WHERE category_id = CAST(:category AS varchar) AND as_of > CAST(:as_of AS timestamptz)
+            ORDER BY as_of, through_user LIMIT 1
+        ) following
+        CROSS JOIN LATERAL unnest(changed_users, previous_scores, previous_times) AS k(user_id, score, reached_at)
+        WHERE k.user_id IN (SELECT user_id FROM changed) AND EXISTS (SELECT FROM checkpoint)
+        UNION ALL
+        SELECT user_id, scores[number], times[number]
+        FROM (
+            SELECT user_id, scores, times, width_bucket(
+                       (SELECT as_of FROM checkpoint) - CASE
+                           WHEN user_id <= (SELECT through_user FROM checkpoint) THEN interval '0'
+                           ELSE interval '1 microsecond' END,
+                       times
+                   ) AS number
+            FROM hidden_user_scores WHERE category_id = CAST(:category AS varchar) OFFSET 0
+        ) h
+        WHERE user_id IN (SELECT user_id FROM hidden) AND user_id NOT IN (SELECT user_id FROM changed)
     ), leaving AS MATERIALIZED (
-        SELECT u.user_id, before.score, before.reached_at
-        FROM (SELECT user_id FROM changed UNION SELECT user_id FROM hidden) u
-        CROSS JOIN checkpoint c CROSS JOIN rules r
-        CROSS JOIN LATERAL (
-            SELECT score, reached_at FROM (
-                (SELECT t.score, t.created_at AS reached_at FROM score_transactions t
-                 WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
-                   AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
-                                                     ELSE interval '0' END
-                 ORDER BY t.created_at DESC, t.seq DESC LIMIT 1)
-                UNION ALL
-                (SELECT a.delta, a.reached_at FROM archived_totals a
-                 WHERE a.user_id = u.user_id AND a.category_id = :category AND a.reached_at < c.as_of)
-            ) states ORDER BY reached_at DESC LIMIT 1
-        ) before
-        WHERE before.score > 0 OR r.ranks_zero
+        SELECT user_id, score, reached_at
+        FROM (
+            SELECT user_id, score, reached_at FROM known
+            UNION ALL
+            SELECT u.user_id, before.score, before.reached_at
+            FROM (
+                (SELECT user_id FROM changed UNION SELECT user_id FROM hidden) EXCEPT SELECT user_id FROM known
+            ) u
+            CROSS JOIN checkpoint c
+            CROSS JOIN LATERAL (
+                SELECT score, reached_at FROM (
+                    (SELECT t.score, t.created_at AS reached_at FROM score_transactions t
+                     WHERE t.user_id = u.user_id AND t.category_id = :category AND t.delta <> 0
+                       AND t.created_at < c.as_of + CASE WHEN u.user_id <= c.through_user THEN interval '1 microsecond'
+                                                         ELSE interval '0' END
+                     ORDER BY t.created_at DESC, t.seq DESC LIMIT 1)
+                    UNION ALL
+                    (SELECT a.delta, a.reached_at FROM archived_totals a
+                     WHERE a.user_id = u.user_id AND a.category_id = :category AND a.reached_at < c.as_of)
+                ) states ORDER BY reached_at DESC LIMIT 1
+            ) before
+        ) states CROSS JOIN rules
+        WHERE score > 0 OR (score = 0 AND ranks_zero)
     ), directory AS MATERIALIZED (
-        SELECT d.place, d.chunk, d.users, d.moves, k.first_key, k.first_time, k.first_user
-        FROM checkpoint c
-        CROSS JOIN LATERAL unnest(c.chunks, c.users, c.moves) WITH ORDINALITY AS d(chunk, users, moves, place)
-        CROSS JOIN LATERAL (
-            SELECT first_key, first_time, first_user FROM checkpoint_chunks WHERE id = d.chunk LIMIT 1
-        ) k
+        SELECT d.* FROM checkpoint c
+        CROSS JOIN LATERAL unnest(
+            c.chunks, c.users, c.moves, c.first_keys, c.first_times, c.first_users
+        ) WITH ORDINALITY AS d(chunk, users, moves, first_key, first_time, first_user, place)
     ), placed AS MATERIALIZED (
         SELECT kind, number, user_id, score, sort_key, reached_at,
                greatest(
@@ -108,7 +140,8 @@ _PLACED = """
     ), counted AS MATERIALIZED (
         SELECT place, chunk, users, moves, sum(users) OVER (ORDER BY place) - users AS before
         FROM (
-            SELECT d.place, d.chunk, d.users + coalesce(p.change, 0) AS users, d.moves + coalesce(p.moves, 0) AS moves
+            SELECT d.place, d.chunk, CAST(d.users + coalesce(p.change, 0) AS int) AS users,
+                   d.moves + coalesce(p.moves, 0) AS moves
             FROM (
                 SELECT place, chunk, users, moves FROM directory
                 UNION ALL SELECT 1, NULL, 0, 0 WHERE NOT EXISTS (SELECT FROM directory)
@@ -178,28 +211,48 @@ PAST_COUNTS = text(
     """  # noqa: S608 - the pieces are constants
 )
 
+# The users with the score of the first and the last row of a page may begin and end in other chunks than the page.
+# Which ones these are follows from the first positions of the chunks, so they are read with it.
 PAST_ROWS = text(
     f"""
     WITH {_PLACED.format(hidden=_HIDDEN, asked="")}, ranges AS MATERIALIZED (
         SELECT first, size FROM unnest(CAST(:offsets AS bigint[]), CAST(:limits AS bigint[])) AS r(first, size)
-    ), chosen AS MATERIALIZED (
-        SELECT place, chunk, before FROM counted c
+    ), paged AS MATERIALIZED (
+        SELECT place FROM counted c
         WHERE EXISTS (SELECT FROM ranges WHERE c.before < first + size AND c.before + c.users > first)
-    ) {_MEMBERS}, ranked AS (
-        SELECT user_id, score, reached_at, sort_key, place,
-               c.before + row_number() OVER (PARTITION BY place ORDER BY sort_key, reached_at, user_id) AS rank,
-               c.before + rank() OVER (PARTITION BY place ORDER BY sort_key) - 1 AS above,
-               c.before + count(*) OVER (PARTITION BY place ORDER BY sort_key) AS through,
-               c.before AS place_before, c.before + count(*) OVER (PARTITION BY place) AS place_through
-        FROM member m JOIN chosen c USING (place)
+    ), chosen AS MATERIALIZED (
+        SELECT place, chunk, before FROM counted
+        WHERE place IN (
+            SELECT place FROM paged
+            UNION ALL
+            SELECT greatest(1, (SELECT max(place) FROM directory d WHERE d.first_key < f.first_key))
+            FROM directory f WHERE place IN (SELECT place FROM paged) AND place - 1 NOT IN (SELECT place FROM paged)
+            UNION ALL
+            SELECT (SELECT max(place) FROM directory d WHERE d.first_key <= f.first_key)
+            FROM directory f WHERE place - 1 IN (SELECT place FROM paged) AND place NOT IN (SELECT place FROM paged)
+        )
+    ) {_MEMBERS}, ranked AS MATERIALIZED (
+        SELECT user_id, score, reached_at, sort_key, rank, rank = first + 1 AS is_first,
+               rank = least(first + size, (SELECT sum(users) FROM counted)) AS is_last
+        FROM (
+            SELECT m.*, c.before + row_number() OVER (
+                       PARTITION BY place ORDER BY sort_key, reached_at, user_id
+                   ) AS rank
+            FROM member m JOIN chosen c USING (place)
+        ) ordered JOIN ranges ON rank > first AND rank <= first + size
     )
     SELECT user_id, score, reached_at, sort_key, rank, (SELECT sum(users) FROM counted) AS total,
-           CASE WHEN above > place_before OR place = 1 THEN above END AS above,
-           CASE WHEN through < place_through OR place_through = (SELECT sum(users) FROM counted) THEN through END
-               AS through
-    FROM (SELECT 1) AS always LEFT JOIN ranked ON EXISTS (
-        SELECT FROM ranges WHERE rank > first AND rank <= first + size
-    )
+           CASE WHEN is_first THEN (
+               SELECT before + (SELECT count(*) FROM member m WHERE m.place = c.place AND m.sort_key < ranked.sort_key)
+               FROM chosen c
+               WHERE place = greatest(1, (SELECT max(place) FROM directory WHERE first_key < ranked.sort_key))
+           ) END AS above,
+           CASE WHEN is_last THEN (
+               SELECT before + (SELECT count(*) FROM member m WHERE m.place = c.place AND m.sort_key <= ranked.sort_key)
+               FROM chosen c
+               WHERE place = greatest(1, (SELECT max(place) FROM directory WHERE first_key <= ranked.sort_key))
+           ) END AS through
+    FROM (SELECT 1) AS always LEFT JOIN ranked ON true
     """  # noqa: S608 - the pieces are constants
 )
 
@@ -248,26 +301,38 @@ STORE_CHECKPOINT = text(
                ) - 1 AS position, count(*) OVER (PARTITION BY c.run) AS size
         FROM member m JOIN chosen c USING (place)
     ), fresh AS (
-        INSERT INTO checkpoint_chunks (category_id, number, first_key, first_time, first_user, user_ids, scores, times)
-        SELECT CAST(:category AS varchar), CAST(:number AS bigint), (array_agg(sort_key ORDER BY position))[1],
-               (array_agg(reached_at ORDER BY position))[1], (array_agg(user_id ORDER BY position))[1],
-               array_agg(user_id ORDER BY position), array_agg(score ORDER BY position),
-               array_agg(reached_at ORDER BY position)
+        INSERT INTO checkpoint_chunks (category_id, number, user_ids, scores, times)
+        SELECT CAST(:category AS varchar), CAST(:number AS bigint), array_agg(user_id ORDER BY position),
+               array_agg(score ORDER BY position), array_agg(reached_at ORDER BY position)
         FROM numbered
         GROUP BY run, position * ((size + CAST(:size AS int) - 1) / CAST(:size AS int)) / size
-        RETURNING id, first_key, first_time, first_user, cardinality(user_ids) AS users
+        RETURNING id, scores[1] AS first_score, times[1] AS first_time, user_ids[1] AS first_user,
+                  cardinality(user_ids) AS users
+    ), appended AS (
+        UPDATE hidden_user_scores h SET times = h.times || c.reached_at, scores = h.scores || CAST(c.score AS bigint)
+        FROM changed c WHERE h.category_id = :category AND h.user_id = c.user_id
     ), next AS (
         SELECT c.chunk, c.users, c.moves, d.first_key, d.first_time, d.first_user
         FROM counted c JOIN directory d USING (place) WHERE place NOT IN (SELECT place FROM chosen)
         UNION ALL
-        SELECT id, users, 0, first_key, first_time, first_user FROM fresh
+        SELECT id, users, 0, sign * first_score, first_time, first_user FROM fresh CROSS JOIN rules
+    ), previous AS (
+        SELECT array_agg(c.user_id) AS users, array_agg(l.score) AS scores, array_agg(l.reached_at) AS times
+        FROM changed c LEFT JOIN leaving l USING (user_id)
     )
-    INSERT INTO checkpoints (category_id, as_of, through_user, number, transactions, chunks, users, moves)
+    INSERT INTO checkpoints (
+        category_id, as_of, through_user, number, transactions, chunks, users, moves, first_keys, first_times,
+        first_users, changed_users, previous_scores, previous_times
+    )
     SELECT CAST(:category AS varchar), CAST(:as_of AS timestamptz), CAST(:through_user AS uuid),
            CAST(:number AS bigint), :transactions,
            coalesce(array_agg(chunk ORDER BY first_key, first_time, first_user), CAST('{{}}' AS bigint[])),
            coalesce(array_agg(users ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[])),
-           coalesce(array_agg(moves ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[]))
+           coalesce(array_agg(moves ORDER BY first_key, first_time, first_user), CAST('{{}}' AS int[])),
+           coalesce(array_agg(first_key ORDER BY first_key, first_time, first_user), CAST('{{}}' AS bigint[])),
+           coalesce(array_agg(first_time ORDER BY first_key, first_time, first_user), CAST('{{}}' AS timestamptz[])),
+           coalesce(array_agg(first_user ORDER BY first_key, first_time, first_user), CAST('{{}}' AS uuid[])),
+           (SELECT users FROM previous), (SELECT scores FROM previous), (SELECT times FROM previous)
     FROM next
     """  # noqa: S608 - the pieces are constants
 )
@@ -348,6 +413,40 @@ DELETE_UNUSED_CHUNKS = text(
     )
     """
 )
+# Complete up to the last checkpoint. Those that follow append to it.
+STORE_HIDDEN_USERS = text(
+    """
+    INSERT INTO hidden_user_scores (category_id, user_id, times, scores)
+    SELECT CAST(:category AS varchar), u.id, coalesce(s.times, '{}'), coalesce(s.scores, '{}')
+    FROM (
+        SELECT id FROM users u WHERE hidden_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM hidden_user_scores h WHERE h.category_id = :category AND h.user_id = u.id
+        ) LIMIT :limit
+    ) u
+    CROSS JOIN LATERAL (
+        SELECT array_agg(reached_at ORDER BY reached_at, seq) AS times,
+               array_agg(score ORDER BY reached_at, seq) AS scores
+        FROM (
+            SELECT t.created_at AS reached_at, t.seq, CAST(t.score AS bigint) AS score FROM score_transactions t
+            WHERE t.user_id = u.id AND t.category_id = :category AND t.delta <> 0
+              AND t.created_at <= CAST(:as_of AS timestamptz)
+              AND (t.created_at < CAST(:as_of AS timestamptz) OR t.user_id <= CAST(:through_user AS uuid))
+            UNION ALL
+            SELECT a.reached_at, 0, a.delta FROM archived_totals a
+            WHERE a.user_id = u.id AND a.category_id = :category AND a.reached_at IS NOT NULL
+        ) states
+    ) s
+    """
+)
+DELETE_VISIBLE_USERS = text(
+    """
+    DELETE FROM hidden_user_scores h
+    WHERE h.category_id = :category AND NOT EXISTS (
+        SELECT FROM users u WHERE u.id = h.user_id AND u.hidden_at IS NOT NULL
+    )
+    """
+)
+DELETE_HIDDEN_USERS = text("DELETE FROM hidden_user_scores WHERE category_id = :category")
 LOCK_CHECKPOINTS = text("SELECT pg_advisory_xact_lock(:lock, hashtext(:category))")
 NEXT_NUMBER = text("SELECT nextval(pg_get_serial_sequence('checkpoints', 'number'))")
 
@@ -384,29 +483,13 @@ async def read_past_slices(
     wanted = {"offsets": [offset for offset, _ in ranges], "limits": [limit for _, limit in ranges]}
     rows = (await connection.execute(PAST_ROWS, _named(board) | wanted)).all()
     ranked = {row.rank: row for row in rows if row.rank is not None}
-    found = [
-        [ranked[rank] for rank in range(offset + 1, offset + limit + 1) if rank in ranked] for offset, limit in ranges
-    ]
-    # Where null, the users with an equal score may continue in another chunk than those that were read.
-    edges = [
-        edge
-        for slice_ in found
-        if slice_
-        for count, edge in (
-            (slice_[0].above, _first(slice_[0].sort_key)),
-            (slice_[-1].through, _last(slice_[-1].sort_key)),
-        )
-        if count is None
-    ]
-    counts = iter((await count_before_past(connection, board, edges))[0] if edges else ())
+    above = {row.rank: int(row.above) for row in rows if row.above is not None}
+    through = {row.rank: int(row.through) for row in rows if row.through is not None}
     slices = []
-    for (offset, _), slice_ in zip(ranges, found, strict=True):
-        above, through = (slice_[0].above, slice_[-1].through) if slice_ else (0, 0)
-        above = next(counts) if above is None else int(above)
-        through = next(counts) if through is None else int(through)
-        slices.append(
-            BoardSlice(offset, above, through, [BoardRow(row.user_id, row.score, row.reached_at) for row in slice_])
-        )
+    for offset, limit in ranges:
+        found = [ranked[rank] for rank in range(offset + 1, offset + limit + 1) if rank in ranked]
+        tied = (above[found[0].rank], through[found[-1].rank]) if found else (0, 0)
+        slices.append(BoardSlice(offset, *tied, [BoardRow(row.user_id, row.score, row.reached_at) for row in found]))
     return slices, int(rows[0].total)
 
 
@@ -490,6 +573,17 @@ async def store_checkpoint(
     await connection.execute(STORE_CHECKPOINT, named)
 
 
+async def store_hidden_users(connection: AsyncConnection, category: str, last: End, limit: int) -> int:
+    """Store the scores of up to `limit` users who were hidden, up to the last checkpoint, and delete those of others.
+
+    Returns:
+        How many users were stored.
+    """
+    await connection.execute(DELETE_VISIBLE_USERS, {"category": category})
+    named = {"category": category, "as_of": last.at, "through_user": last.user, "limit": limit}
+    return (await connection.execute(STORE_HIDDEN_USERS, named)).rowcount
+
+
 async def lock_checkpoints(connection: AsyncConnection, category: str) -> None:
     """Wait until no other transaction changes the checkpoints of a category, and hold that until the end of this one.
 
@@ -514,6 +608,7 @@ async def discard_checkpoints(connection: AsyncConnection, category: str, after:
     discarded = await connection.execute(DISCARD_CHECKPOINTS, named)
     if discarded.rowcount:
         await connection.execute(DISCARD_MOVES, {"category": category})
+        await connection.execute(DELETE_HIDDEN_USERS, {"category": category})
 
 
 async def discard_checkpoints_from(connection: AsyncConnection, category: str, at: datetime) -> None:

@@ -17,15 +17,14 @@ end
 local function sizes(zset, members) return redis.call('ZCARD', zset) .. ' ' .. redis.call('HLEN', members) end
 local function is_whole(counts, zset, members) return (counts or '0 0') == sizes(zset, members) end
 
--- The digest of a row, which comparing the copies with PostgreSQL adds up by bucket of users: see digests.py.
-local function digest(user, revision)
-  local a, b, c = string.byte(user, 11, 13)
-  return ((a * 65536 + b * 256 + c + 1) * (revision % 16777216 + 1)) % 4294967296
-end
-
-local function add_digest(sums, user, change)
-  local a, b = string.byte(user, 15, 16)
-  local bucket = (a * 256 + b) % 1024
+-- Add to the sum of the user's bucket the digest of the row with `revision`, and subtract that of the row with
+-- `previous`; both may be nil. Comparing the copies with PostgreSQL uses these sums: see digests.py.
+local byte = string.byte
+local function add_digest(sums, user, revision, previous)
+  local a, b, c, _, d, e = byte(user, 11, 16)
+  local weight, bucket, change = a * 65536 + b * 256 + c + 1, (d * 256 + e) % 1024, 0
+  if revision then change = weight * (revision % 16777216 + 1) % 4294967296 end
+  if previous then change = change - weight * (previous % 16777216 + 1) % 4294967296 end
   sums[bucket] = (sums[bucket] or 0) + change
 end
 

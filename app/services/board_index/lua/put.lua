@@ -6,14 +6,12 @@
 -- KEYS[1]              meta      hash, see layout.py
 -- KEYS[3b-1], KEYS[3b], KEYS[3b+1] of board b = 1..n: sorted set (member -> sort key), hash (user id -> reached_at ..
 --                      revision), hash (bucket -> digest)
--- ARGV[1] mode         "put" bumps versions, publishes and returns ranks; "load" only stores
--- ARGV[2] epoch        the epoch that is loaded; empty: any
--- ARGV[3] channel      where moved boards are announced
--- ARGV[4] now          microseconds since the epoch
--- ARGV[5] top          how many ranks the head of a board has
--- ARGV[6] seen         the field of `meta` for the newest transaction that these rows come from, and
--- ARGV[7]              its id; both empty if the rows come from no single transaction
--- ARGV[8] n            number of boards, then n times: window, seconds after which the board leaves Redis (0: never),
+-- ARGV[1] channel      where moved boards are announced
+-- ARGV[2] now          microseconds since the epoch
+-- ARGV[3] top          how many ranks the head of a board has
+-- ARGV[4] seen         the field of `meta` for the newest transaction that these rows come from, and
+-- ARGV[5]              its id; both empty if the rows come from no single transaction
+-- ARGV[6] n            number of boards, then n times: window, seconds after which the board leaves Redis (0: never),
 --                      1 if the window is closed. Of a closed board that is not here whole nothing is stored: nobody
 --                      loads it any more, and a part of it would pass for the whole
 -- then rows            one string, which is cheaper to send than as many arguments: per row, in 43 bytes, its board
@@ -22,20 +20,20 @@
 -- Returns false when the copies cannot be trusted (copy.lua), after which nobody reads them before they are loaded
 -- again; else two lists: per row the rank before and the rank after (1-based, 0: none), and per board that moved what
 -- was announced of it.
-local meta, put = KEYS[1], ARGV[1] == 'put'
-local channel, now, top, n = ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[8])
+local meta = KEYS[1]
+local channel, now, top, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 
 local windows, expiry, absent, changed, resized, moved, digests = {}, {}, {}, {}, {}, {}, {}
 local fields = { 'epoch', 'run' }
 for b = 1, n do
-  windows[b], expiry[b] = ARGV[6 + 3 * b], tonumber(ARGV[7 + 3 * b])
+  windows[b], expiry[b] = ARGV[4 + 3 * b], tonumber(ARGV[5 + 3 * b])
   fields[2 + b] = 'n:' .. windows[b]
 end
 local head = redis.call('HMGET', meta, unpack(fields))
 local epoch = head[1]
-if not epoch or head[2] ~= this_run() or (ARGV[2] ~= '' and ARGV[2] ~= epoch) then return false end
+if not epoch or head[2] ~= this_run() then return false end
 for b = 1, n do
-  local whole, closed = is_whole(head[2 + b], KEYS[3 * b - 1], KEYS[3 * b]), ARGV[8 + 3 * b] == '1'
+  local whole, closed = is_whole(head[2 + b], KEYS[3 * b - 1], KEYS[3 * b]), ARGV[6 + 3 * b] == '1'
   if not whole and not closed then
     redis.call('HDEL', meta, 'ready')
     return false
@@ -44,7 +42,7 @@ for b = 1, n do
   digests[b] = {}
 end
 
-local ranks, rows = {}, ARGV[9 + 3 * n]
+local ranks, rows = {}, ARGV[7 + 3 * n]
 for at = 1, #rows, 43 do
   local b, visible, sort_key, revision, reached, user = struct.unpack('>I2Bi8I8c8c16', rows, at)
   visible = visible == 1
@@ -56,10 +54,10 @@ for at = 1, #rows, 43 do
     -- Its readers are sent to PostgreSQL.
   elseif known then
     local old = string.sub(known, 1, 8) .. user
-    if put then before = redis.call('ZRANK', zset, old) end
+    before = redis.call('ZRANK', zset, old)
     local previous = tonumber(string.sub(known, 9))
     if previous <= revision then
-      add_digest(digests[b], user, digest(user, revision) - digest(user, previous))
+      add_digest(digests[b], user, revision, previous)
       local removed, touched = 0, 0
       -- First, because a Redis without memory refuses this command, but not ZREM.
       redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
@@ -67,18 +65,18 @@ for at = 1, #rows, 43 do
       if visible then touched = redis.call('ZADD', zset, 'CH', sort_key, member) end
       if removed + touched > 0 then changed[b] = true end
       if removed ~= touched then resized[b] = true end
-      if put and visible then after = redis.call('ZRANK', zset, member) end
+      if visible then after = redis.call('ZRANK', zset, member) end
     else
       after = before
     end
   else
     redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
-    add_digest(digests[b], user, digest(user, revision))
+    add_digest(digests[b], user, revision)
     resized[b] = true
     if visible then
       redis.call('ZADD', zset, sort_key, member)
       changed[b] = true
-      if put then after = redis.call('ZRANK', zset, member) end
+      after = redis.call('ZRANK', zset, member)
     end
   end
   if (before and before < top) or (after and after < top) then moved[b] = true end
@@ -96,16 +94,16 @@ for b = 1, n do
   if (changed[b] or resized[b]) and expiry[b] > 0 then
     for key = 3 * b - 1, 3 * b + 1 do redis.call('EXPIRE', KEYS[key], expiry[b]) end
   end
-  if changed[b] and put then
+  if changed[b] then
     local version = redis.call('HINCRBY', meta, 'v:' .. windows[b], 1)
     updates[#updates + 1] = 't:' .. windows[b]
     updates[#updates + 1] = now
     news[#news + 1] = { windows[b], version, moved[b] or false, epoch .. '/' .. windows[b] }
   end
 end
-if ARGV[6] ~= '' then
-  updates[#updates + 1] = ARGV[6]
-  updates[#updates + 1] = ARGV[7]
+if ARGV[4] ~= '' then
+  updates[#updates + 1] = ARGV[4]
+  updates[#updates + 1] = ARGV[5]
 end
 if #updates > 0 then redis.call('HSET', meta, unpack(updates)) end
 if #news > 0 then redis.call('SPUBLISH', channel, cjson.encode({ boards = news })) end

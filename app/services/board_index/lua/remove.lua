@@ -9,7 +9,7 @@ for i = 2, #ARGV do
   if known then
     redis.call('ZREM', zset, string.sub(known, 1, 8) .. ARGV[i])
     redis.call('HDEL', members, ARGV[i])
-    add_digest(sums, ARGV[i], -digest(ARGV[i], tonumber(string.sub(known, 9))))
+    add_digest(sums, ARGV[i], nil, tonumber(string.sub(known, 9)))
   end
 end
 store_digests(KEYS[4], sums)
