@@ -13,7 +13,7 @@ from app.domain.ids import parse_id
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.authorization import VIEWER
-from app.resolvers.requested_views import nested_views
+from app.resolvers.requested_views import nested_views, shows_total
 from app.schema import lookups
 from app.schema.arguments import Radius
 from app.schema.boards.leaderboard import Leaderboard, UserRank
@@ -89,7 +89,8 @@ class BoardSubscriptionFields:
         description=(
             "Live updates of the current board of a category and period: its top entries, or the entries around "
             "a user. A message is sent only when something visible has changed; changes within 100 ms are "
-            "combined. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
+            "combined, and a change of nothing but the number of users is sent at most once per second, and only if "
+            "it is selected. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
             "up to date as well, at the same version."
         ),
         metadata={"lookups": lookups.around_user},
@@ -109,7 +110,8 @@ class BoardSubscriptionFields:
         board = services.board_queries.board(kind, period)
         view = page_view(limit) if around_user_id is None else around_view(around_user_id, radius, "aroundUserId")
         query = BoardQuery(kind, board, view, nested_views(info, board, "leaderboard"))
-        async with aclosing(services.live_updates.board(query, info.context.owners)) as updates:
+        watched = services.live_updates.board(query, info.context.owners, shows_total=shows_total(info))
+        async with aclosing(watched) as updates:
             async for update in updates:
                 yield LeaderboardUpdate.of(update, query)
 
@@ -128,7 +130,9 @@ class BoardSubscriptionFields:
     ) -> AsyncGenerator[UserUpdate, None]:
         """Watch a user's standing."""
         context = info.context
-        changes = context.services.live_updates.user(parse_id("userId", user_id), category, period, context.owners)
+        changes = context.services.live_updates.user(
+            parse_id("userId", user_id), category, period, context.owners, shows_total=shows_total(info)
+        )
         async with aclosing(changes):
             async for change in changes:
                 yield UserUpdate.of(change)

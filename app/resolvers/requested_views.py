@@ -60,6 +60,15 @@ def nested_views(info: Info, board: Board, *path: str) -> NestedViews:
     return {field.key: _parse(field, board) for field in selected_below(info, *path) if field.name in _PARSERS}
 
 
+TOTALS = frozenset({"totalUsers", "totalCount", "usersBelow", "percentile"})
+"""The fields below a subscription to boards that depend on the number of users on the whole board."""
+
+
+def shows_total(info: Info) -> bool:
+    """Return whether anything that depends on the number of users is selected, at any depth below the field."""
+    return _Walk(info).selects(TOTALS)
+
+
 def _parse(field: SelectedField, board: Board) -> View[Page] | BadUserInput:
     try:
         return _PARSERS[field.name](board, field.arguments)
@@ -127,6 +136,18 @@ class _Walk:
                 continue
             found.append(SelectedField((owner_key, _response_key(child)), child.name.value, arguments))
         return found
+
+    def selects(self, names: frozenset[str]) -> bool:
+        """Return whether a field with one of these names is selected below the field of `info`, at any depth."""
+        pending: list[FieldNode] = list(self._info._raw_info.field_nodes)
+        while pending:
+            node = pending.pop()
+            if node.selection_set is not None:
+                children = list(self._children(node, set()))
+                if any(child.name.value in names for child in children):
+                    return True
+                pending += children
+        return False
 
     def _children(self, node: Any, visited: set[str]) -> Iterator[FieldNode]:
         """Yield the field nodes directly below `node`, also those in fragments."""

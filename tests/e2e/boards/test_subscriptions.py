@@ -150,3 +150,25 @@ async def test_the_same_client_reads_over_http(service: Service):
     async with Client(transport=transport, fetch_schema_from_transport=True) as session:
         board = (await session.execute(gql(BOARD)))["leaderboard"]
     assert [entry["user"]["username"] for entry in board["entries"]] == ["alice"]
+
+
+async def test_a_total_that_is_selected_stays_current(service: Service):
+    await service.player("alice").play("COMPLETE_MISSION", difficulty="hard")
+    for selection in (
+        "leaderboard { totalUsers }",
+        "leaderboard { ...Total } } } fragment Total on Leaderboard { standings(first: 1) { totalCount",
+    ):
+        query = f"subscription {{ leaderboardUpdates(limit: 1) {{ kind changes {{ newRank }} {selection} }} }}"
+        transport = WebsocketsTransport(url=service.socket_url, subprotocols=["graphql-transport-ws"])
+        async with Client(transport=transport) as session, aclosing(session.subscribe(gql(query))) as messages:
+            board = Watcher(messages)
+            before = total_of(await board.next())
+            await service.player(f"newcomer-{before}").play("COMPLETE_QUIZ")
+            update = await board.next()
+            assert (update["kind"], total_of(update), update["changes"]) == ("UPDATE", before + 1, [])
+
+
+def total_of(update: dict[str, Any]) -> int:
+    board = update["leaderboard"]
+    total: int = board["totalUsers"] if "totalUsers" in board else board["standings"]["totalCount"]
+    return total
