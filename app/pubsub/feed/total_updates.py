@@ -23,10 +23,10 @@ class TotalUpdates(Generic[S]):
         self._next_at = -math.inf
         self._timer: Timer | None = None
 
-    def are_due(self, shown: S | None, newest: S) -> bool:
+    def are_due(self, before: S | None, newest: S) -> bool:
         """Return whether to send `newest` for its total alone; if it is too early, it is put back for later."""
         self.cancel()
-        if not self._mailbox.shows_total or shown is None or total_of(shown) == total_of(newest):
+        if not self._mailbox.shows_total or before is None or total_of(before) == total_of(newest):
             return False
         wait = self._next_at - self._clock.monotonic()
         if wait <= 0:
