@@ -29,5 +29,6 @@ DATE_TIME = replace(
     description="A date and time in ISO 8601 format with a time zone, for example `2026-01-31T12:00:00Z`. "
     "The service always returns UTC.",
     parse_value=_instant,
+    specified_by_url="https://scalars.graphql.org/andimarek/date-time",
 )
 """Datetimes near year 1 or 9999 overflow when converted to UTC; reject them while parsing."""

@@ -4,6 +4,20 @@ export const possibleTypes = {
     "ActionTokenIssued",
     "InvalidAction"
   ],
+  "Node": [
+    "Action",
+    "CatalogueChange",
+    "Category",
+    "Flag",
+    "HeldScore",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "PlayerProfile",
+    "Transaction",
+    "User",
+    "UserRank",
+    "Viewer"
+  ],
   "RetryableError": [
     "CooldownActive",
     "DailyLimitReached",

@@ -30,6 +30,9 @@ from app.execution._upstream import STRAWBERRY_DEFINITION
 LOOKUPS_METADATA = "lookups"
 """The `metadata` key of a Strawberry field: the function that returns the look-ups of the field from its arguments."""
 
+REPEATS_METADATA = "repeats"
+"""The `metadata` key of such a field that is a list: the argument whose length multiplies the look-ups below."""
+
 CountLookups = Callable[..., int]
 
 MAX_CACHED_COUNTS = 256
@@ -58,8 +61,17 @@ class LookupField(NamedTuple):
 
 def count_lookups_of(field: GraphQLField) -> CountLookups | None:
     """Return the function that counts the look-ups of a field; None if the field declares none."""
+    count: CountLookups | None = _metadata_of(field).get(LOOKUPS_METADATA)
+    return count
+
+
+def _metadata_of(field: GraphQLField) -> Mapping[Any, Any]:
     definition = field.extensions.get(STRAWBERRY_DEFINITION)
-    return definition.metadata.get(LOOKUPS_METADATA) if isinstance(definition, StrawberryField) else None
+    return definition.metadata if isinstance(definition, StrawberryField) else {}
+
+
+def _is_above(path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return len(path) < len(other) and other[: len(path)] == path
 
 
 class OperationLookups:
@@ -74,6 +86,8 @@ class OperationLookups:
         """
         self._root = [((node.alias or node.name).value, node.name.value) for node in root_nodes]
         self._counters = [_FieldCounter(one) for one in fields]
+        for counter in self._counters:
+            counter.lists = [one for one in self._counters if one.repeats and _is_above(one.path, counter.path)]
         self._variables = tuple(dict.fromkeys(name for counter in self._counters for name in counter.variables))
         self._cached: dict[tuple[Any, ...], tuple[tuple[str, int], ...]] = {}
 
@@ -99,7 +113,7 @@ class OperationLookups:
     def _count(self, coerced: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
         counts = {key: 0 for key, _ in self._root}
         for counter in self._counters:
-            counts[counter.root_key] += counter.count(coerced)
+            counts[counter.root_key] += counter.count_repeated(coerced)
         return tuple([(name, counts[key]) for key, name in self._root])
 
 
@@ -113,7 +127,11 @@ class _FieldCounter:
         self._names = _argument_names(selected.field, count)
         self._field = selected.field
         self._node = selected.node
+        self.path = selected.path
         self.root_key = selected.path[0]
+        self.repeats: str | None = _metadata_of(selected.field).get(REPEATS_METADATA)
+        self.lists: list[_FieldCounter] = []
+        """The fields above that are lists and repeat this one."""
         relevant = set(self._names.values())
         self.variables = tuple(
             name
@@ -123,13 +141,30 @@ class _FieldCounter:
         )
         """The variables that the count depends on."""
 
+    def count_repeated(self, coerced: Mapping[str, Any]) -> int:
+        """Return the look-ups in all the places where lists above repeat the field."""
+        lookups = self.count(coerced)
+        for above in self.lists if lookups else ():
+            lookups *= above.count_repetitions(coerced)
+        return lookups
+
+    def count_repetitions(self, coerced: Mapping[str, Any]) -> int:
+        """Return how often the list repeats what is selected below it, at least 1."""
+        try:
+            return max(1, len(self._given(coerced).get(self.repeats or "", ())))
+        except GraphQLError:
+            return 1
+
     def count(self, coerced: Mapping[str, Any]) -> int:
         """Return the look-ups; 0 when an argument does not fit, because then the field is not resolved."""
         try:
-            given = get_argument_values(self._field, self._node, VariableValues({}, dict(coerced)))
+            given = self._given(coerced)
         except GraphQLError:
             return 0
         return max(0, self._function(**{name: given.get(argument) for name, argument in self._names.items()}))
+
+    def _given(self, coerced: Mapping[str, Any]) -> dict[str, Any]:
+        return get_argument_values(self._field, self._node, VariableValues({}, dict(coerced)))
 
 
 def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:

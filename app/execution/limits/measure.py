@@ -43,7 +43,7 @@ from app.execution.limits.limits import DocumentLimits
 from app.execution.limits.lookups import LookupField, count_lookups_of
 from app.execution.request_error import BAD_USER_INPUT, TOO_COMPLEX, VALIDATION_FAILED
 
-SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
+SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds", "ids")
 
 MAX_LENGTH_METADATA = "longest"
 """The `metadata` key of a Strawberry field that is a list which no argument sizes: its maximum length."""

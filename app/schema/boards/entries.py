@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
 from app.domain.boards import board as domain
+from app.schema import lookups
+from app.schema.enums import Since
+from app.schema.nodes import Node, node_id
 from app.schema.players.users import User
+
+ReadMovement = Callable[[domain.Board, Since, UUID, int, Sequence[UUID]], Awaitable[int | None]]
+"""Returns the movement of one user; see `PastRanks.movement`."""
+
+SinceOf = Annotated[Since, strawberry.argument(description="The end of which day, week or month to compare with.")]
+
+
+class PageOfEntries:
+    """What the entries of one page have in common."""
+
+    __slots__ = ("_page", "_read_movement", "board_key")
+
+    def __init__(self, page: domain.Page, read_movement: ReadMovement) -> None:
+        self.board_key = page.board.key
+        self._page = page
+        self._read_movement = read_movement
+
+    @property
+    def entries(self) -> list[LeaderboardEntry]:
+        """The entries, in order of rank."""
+        return [LeaderboardEntry.of(entry, self) for entry in self._page.entries]
+
+    async def movement(self, since: Since, user_id: str, rank: int) -> int | None:
+        """Return how many places a user of the page has gained."""
+        users = [entry.user.id for entry in self._page.entries]
+        return await self._read_movement(self._page.board, since, UUID(user_id), rank, users)
 
 
 @strawberry.type(description="One entry of a leaderboard: a user with rank and score.")
-class LeaderboardEntry:
+class LeaderboardEntry(Node):
     id: strawberry.ID = strawberry.field(description="A stable identifier of this user's entry on this board.")
     rank: int = strawberry.field(
         description=(
@@ -30,16 +62,32 @@ class LeaderboardEntry:
     reached_at: datetime = strawberry.field(description="When the user reached this score.")
     user: User = strawberry.field(description="The user at this position.")
 
+    page: strawberry.Private[PageOfEntries]
+
+    @strawberry.field(
+        description=(
+            "How many places the user has gained since the end of the previous day, week or month, or lost if "
+            "negative. On an ALL_TIME board it compares with the same board then; on a DAILY, WEEKLY or MONTHLY "
+            "board with the final ranks of the window before, if `since` names its period, and is null otherwise. "
+            "Null as well if the user was not ranked then, or if it is not known at the moment."
+        ),
+        metadata={"lookups": lookups.movement},
+    )
+    async def movement(self, since: SinceOf = Since.PREVIOUS_DAY) -> int | None:
+        """Compare with the past rank, which is read for all entries of the page together."""
+        return await self.page.movement(since, self.user.id, self.rank)
+
     @staticmethod
-    def of(entry: domain.Entry, board_key: str) -> LeaderboardEntry:
-        """Convert an entry of the board that `board_key` names."""
+    def of(entry: domain.Entry, page: PageOfEntries) -> LeaderboardEntry:
+        """Convert an entry of a page."""
         user = User.of(entry.user)
         return LeaderboardEntry(
-            id=strawberry.ID(f"{board_key}/{user.id}"),
+            id=node_id("LeaderboardEntry", f"{page.board_key}/{user.id}"),
             rank=entry.rank,
             competition_rank=entry.competition_rank,
             tied_with=entry.tied_with,
             score=entry.score,
             reached_at=entry.reached_at,
             user=user,
+            page=page,
         )

@@ -9,22 +9,8 @@ from app.domain.boards.cursors import board_cursor
 from app.domain.boards.views import Position
 from app.domain.catalogue.catalogue import SortOrder
 from app.domain.ledger.scoring import sort_key
-from app.schema.boards.entries import LeaderboardEntry
-
-
-@strawberry.type(description="The position of a page within its list, following the Relay specification.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="True if there are entries after this page.")
-    has_previous_page: bool = strawberry.field(description="True if there are entries before this page.")
-    start_cursor: str | None = strawberry.field(
-        description=(
-            "The cursor of the first entry; pass it as `before` where backward paging is supported. Null if the "
-            "page is empty."
-        )
-    )
-    end_cursor: str | None = strawberry.field(
-        description="The cursor of the last entry; pass it as `after` to get the next page. Null if the page is empty."
-    )
+from app.schema.boards.entries import LeaderboardEntry, PageOfEntries, ReadMovement
+from app.schema.connections import PageInfo
 
 
 @strawberry.type(description="An entry of a page of standings, with its cursor.")
@@ -45,10 +31,9 @@ class StandingConnection:
     total_count: int = strawberry.field(description="How many users are ranked on the whole board.")
 
     @staticmethod
-    def of(page: Page, order: SortOrder) -> StandingConnection:
+    def of(page: Page, order: SortOrder, read_movement: ReadMovement) -> StandingConnection:
         """Convert a page of a board whose category sorts by `order`."""
-        key = page.board.key
-        nodes = [LeaderboardEntry.of(entry, key) for entry in page.entries]
+        nodes = PageOfEntries(page, read_movement).entries
         cursors = [
             board_cursor(
                 page.board, Position(sort_key(order, entry.score), entry.reached_at, entry.user.id)
@@ -58,11 +43,8 @@ class StandingConnection:
         return StandingConnection(
             edges=[StandingEdge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)],
             nodes=nodes,
-            page_info=PageInfo(
-                has_next_page=page.offset + len(nodes) < page.total_users,
-                has_previous_page=page.offset > 0,
-                start_cursor=cursors[0] if cursors else None,
-                end_cursor=cursors[-1] if cursors else None,
+            page_info=PageInfo.of(
+                cursors, has_next=page.offset + len(nodes) < page.total_users, has_previous=page.offset > 0
             ),
             total_count=page.total_users,
         )
@@ -79,14 +61,13 @@ class FriendStanding:
     )
 
     @staticmethod
-    def all_of(page: Page) -> list[FriendStanding]:
+    def all_of(page: Page, read_movement: ReadMovement) -> list[FriendStanding]:
         """Convert a page of selected users."""
         standings: list[FriendStanding] = []
-        first, key = 0, page.board.key
+        first = 0
+        converted = PageOfEntries(page, read_movement).entries
         for standing, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
                 first = standing
-            standings.append(
-                FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=LeaderboardEntry.of(entry, key))
-            )
+            standings.append(FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=converted[standing]))
         return standings

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import strawberry
 
 from app.domain.catalogue import catalogue as domain
 from app.schema.enums import Operator, Period, SortOrder
+from app.schema.nodes import Node, node_id
 
 
 @strawberry.type(
@@ -16,7 +15,7 @@ from app.schema.enums import Operator, Period, SortOrder
         "categories are independent."
     )
 )
-class Category:
+class Category(Node):
     id: strawberry.ID = strawberry.field(description="The identifier to pass as `category`, for example `global`.")
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What this category is about, to show to users. May be empty.")
@@ -45,6 +44,7 @@ class Category:
 
 @strawberry.type(description="A difficulty of an action, and the points that it pays.")
 class Difficulty:
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the action and the difficulty.")
     name: str = strawberry.field(description="The name to pass as `difficulty`.")
     points: int = strawberry.field(description="The points that the action pays at this difficulty.")
 
@@ -55,8 +55,11 @@ class Difficulty:
         "service; clients cannot choose them."
     )
 )
-class Action:
-    id: strawberry.ID = strawberry.field(description="The identifier to pass as `actionType`.")
+class Action(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the action, for caches and `node`.")
+    action_type: str = strawberry.field(
+        description="The name of the action in arguments, for example `COMPLETE_LEVEL`."
+    )
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What a user has to do, to show to users. May be empty.")
     category: Category = strawberry.field(description="The category in which the points count.")
@@ -83,21 +86,19 @@ class Action:
     def of(action: domain.Action, category: domain.Category) -> Action:
         """Convert an action of `category`."""
         return Action(
-            id=strawberry.ID(action.id),
+            id=node_id("Action", action.id),
+            action_type=action.id,
             name=action.name,
             description=action.description,
             category=Category.of(category),
             points=action.points,
-            difficulties=[Difficulty(name=name, points=points) for name, points in action.difficulties.items()],
+            difficulties=[
+                Difficulty(id=node_id("Difficulty", f"{action.id}/{name}"), name=name, points=points)
+                for name, points in action.difficulties.items()
+            ],
             repeatable=action.repeatable,
             min_duration=int(action.min_duration.total_seconds()),
             cooldown=int(action.cooldown.total_seconds()),
             daily_limit=action.daily_limit,
             enabled=action.enabled,
         )
-
-
-CategoryArgument = Annotated[str, strawberry.argument(description="The `id` of a category, as listed by `categories`.")]
-PeriodArgument = Annotated[
-    Period, strawberry.argument(description="The period of the board: all time, or one UTC day, week or month.")
-]

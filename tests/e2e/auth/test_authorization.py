@@ -34,6 +34,9 @@ PUBLIC = frozenset(
         "Query.actions",
         "Query.categories",
         "Query.leaderboard",
+        "Query.me",
+        "Query.node",
+        "Query.nodes",
         "Query.rankHistory",
         "Query.scoreHistory",
         "Query.user",
@@ -45,7 +48,6 @@ PUBLIC = frozenset(
 )
 AUTHENTICATED = frozenset(
     {
-        "Query.me",
         "Mutation.issueActionToken",
         "Mutation.openSigningSession",
         "Mutation.submitScore",

@@ -62,6 +62,28 @@ CLOSED_WINDOW_RANKS = text(
 )
 
 
+IS_CLOSED = text(
+    """
+    SELECT EXISTS (SELECT FROM window_closings
+                   WHERE category_id = :category AND period = :period AND window_start = :start)
+    """
+)
+# The condition that compares each user's position with those of equal scores is that of CLOSED_WINDOW_RANKS.
+FINAL_RANKS = text(
+    """
+    SELECT s.user_id, k.above + 1 +
+           (SELECT count(*) FROM scores o
+            WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
+              AND NOT o.hidden AND o.sort_key = s.sort_key
+              AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id)) AS rank
+    FROM scores s
+    JOIN closing_scores k USING (category_id, period, window_start, sort_key)
+    WHERE s.category_id = :category AND s.period = :period AND s.window_start = :start AND NOT s.hidden
+      AND s.user_id = ANY(CAST(:users AS uuid[]))
+    """
+)
+
+
 async def close_window(connection: AsyncConnection, board: Board, now: datetime) -> bool:
     """Store the final state of a window; return False if that was done before."""
     done = await connection.execute(CLOSE_WINDOW, board_parameters(board) | {"now": now})
@@ -81,6 +103,17 @@ async def read_first_open_windows(
         elif row.earliest is not None:
             found[row.category_id, period] = Window(period, row.earliest)
     return found
+
+
+async def read_final_ranks(
+    connection: AsyncConnection, board: Board, users: Sequence[UUID]
+) -> Mapping[UUID, int] | None:
+    """Return the final ranks of those `users` who were on the board; None if its window is not closed yet."""
+    parameters = board_parameters(board)
+    if not (await connection.execute(IS_CLOSED, parameters)).scalar_one():
+        return None
+    rows = await connection.execute(FINAL_RANKS, parameters | {"users": list(users)})
+    return {row.user_id: row.rank for row in rows}
 
 
 async def read_ranks(

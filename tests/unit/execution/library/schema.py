@@ -16,6 +16,7 @@ from tests.unit.execution.library.types import (
     Banned,
     BannedHandler,
     Book,
+    Branch,
     Context,
     Film,
     Forbidden,
@@ -115,6 +116,6 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[Book, Film, NotFound, Forbidden],
+    types=[Book, Branch, Film, NotFound, Forbidden],
     exception_handlers=[MissingHandler(), BannedHandler()],
 )

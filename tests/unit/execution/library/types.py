@@ -41,9 +41,13 @@ class Work:
         return f"{prefix}{self.title}"
 
 
-@strawberry.type
-class Author:
+@strawberry.interface
+class Node:
     id: strawberry.ID
+
+
+@strawberry.type
+class Author(Node):
     name: str
     born: datetime
     nickname: str | None = None
@@ -119,6 +123,16 @@ class Page(Generic[T]):
 
 
 @strawberry.type
+class Branch(Node):
+    city: str
+
+    @strawberry.field
+    async def newest(self, first: int = 1) -> list[Book]:
+        await asyncio.sleep(0)
+        return BOOKS[:first]
+
+
+@strawberry.type
 class Reader:
     name: str
     card: int
@@ -157,6 +171,13 @@ class Window:
     first: int = 3
     after: strawberry.ID | None = None
     genres: list[Genre] = strawberry.field(default_factory=lambda: [Genre.NOVEL])
+
+
+@strawberry.input(one_of=True)
+class BookBy:
+    isbn: strawberry.ID | None = strawberry.UNSET
+    title: str | None = strawberry.UNSET
+    window: Window | None = strawberry.UNSET
 
 
 @strawberry.input
@@ -198,4 +219,9 @@ def book(number: int, **more: Any) -> Book:
 BOOKS = [book(number) for number in range(10)]
 BOOKS[0].sequel = BOOKS[1]
 BOOKS[1].sequel = BOOKS[2]
+NODES: dict[str, Node] = {
+    "1": AUTHORS[0],
+    "2": AUTHORS[1],
+    "b": Branch(id=strawberry.ID("b"), city="Paris"),
+}
 FILM = Film(title="Metropolis", year=1927, minutes=153)
