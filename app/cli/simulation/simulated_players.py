@@ -23,7 +23,7 @@ REQUEST_TIMEOUT = 15.0
 
 ACTIONS_QUERY = """
 query Actions($category: String!) {
-  actions(category: $category) { id enabled repeatable dailyLimit minDuration cooldown }
+  actions(category: $category) { actionType enabled repeatable dailyLimit minDuration cooldown }
 }
 """
 ISSUE_MUTATION = """
@@ -118,7 +118,7 @@ class SimulatedPlayers:
                 ) from None
             raise CommandError(f"the server at {self._url} answered {refusal.code}") from None
         playable = [
-            action["id"]
+            action["actionType"]
             for action in data["actions"]
             if action["enabled"] and action["repeatable"] and action["dailyLimit"] is None
             and not action["minDuration"] and not action["cooldown"]

@@ -30,7 +30,7 @@ NestedViews = Mapping[FieldKey, View[Page] | BadUserInput]
 NO_NESTED_VIEWS: NestedViews = MappingProxyType({})
 
 
-NOBODY = UserSelection(frozenset())
+NO_USERS = UserSelection(frozenset())
 """The view without entries."""
 
 
@@ -100,13 +100,13 @@ def nested_around_view(user_id: str | None, radius: int, viewer: UUID | None) ->
     """Return the view of a user, or else of the viewer, with the entries around them. Raises BadUserInput."""
     if user_id is None and viewer is None:
         check_radius(radius)
-        return NOBODY
+        return NO_USERS
     return around_view(str(viewer) if user_id is None else user_id, radius)
 
 
 def viewer_view(viewer: UUID | None) -> UserSelection:
     """Return the view of the viewer's own entry, which is empty for an anonymous one."""
-    return NOBODY if viewer is None else UserSelection(frozenset((viewer,)))
+    return NO_USERS if viewer is None else UserSelection(frozenset((viewer,)))
 
 
 def selection_view(user_ids: Sequence[str]) -> UserSelection:

@@ -37,6 +37,7 @@ PUBLIC = frozenset(
         "Query.me",
         "Query.node",
         "Query.nodes",
+        "Query.players",
         "Query.rankHistory",
         "Query.scoreHistory",
         "Query.user",
@@ -115,11 +116,11 @@ def is_required(argument: object) -> bool:
 
 
 def document(root: GraphQLObjectType, name: str, field: GraphQLField, user_id: UUID) -> str:
-    """Return an operation with the required arguments only; every id is `user_id`."""
+    """Return an operation with the required arguments and the user only; every id is `user_id`."""
     arguments = ", ".join(
         f"{key}: {literal(key, argument.type, user_id)}"
         for key, argument in field.args.items()
-        if is_required(argument)
+        if is_required(argument) or key == "userId"
     )
     selection = " { __typename }" if is_composite_type(get_named_type(field.type)) else ""
     return f"{root.name.lower()} {{ {name}{f'({arguments})' if arguments else ''}{selection} }}"

@@ -12,7 +12,7 @@ import pytest
 
 from app.domain.boards.board import Board, Page, Source, Version, board_of
 from app.domain.boards.board_query import (
-    NOBODY,
+    NO_USERS,
     BoardQuery,
     StandingsArguments,
     around_view,
@@ -105,7 +105,7 @@ def test_the_viewer_takes_the_place_of_an_omitted_user() -> None:
     viewer, other = UUID(int=7), UUID(int=8)
     assert nested_around_view(None, 2, viewer) == Around(viewer, 2)
     assert nested_around_view(str(other), 2, viewer) == Around(other, 2)
-    assert nested_around_view(None, 2, None) == viewer_view(None) == NOBODY
+    assert nested_around_view(None, 2, None) == viewer_view(None) == NO_USERS
     assert viewer_view(viewer) == selection_view([str(viewer)])
 
 
