@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import redis.asyncio
+import structlog
 
 from app.config import Settings
 from app.embedded import Stores, open_stores
@@ -15,6 +17,17 @@ from app.embedded.servers import make_server
 from app.wiring import App
 from tests.support.service import Service, opened, serving, settings_for
 from tests.support.stores import BreakableServer, Databases, private_folder
+
+
+@pytest.fixture(autouse=True)
+def _log_configuration() -> Iterator[None]:
+    """Undo what a command of the program that runs in this process has configured."""
+    root, configuration = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**configuration)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

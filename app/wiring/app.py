@@ -48,6 +48,7 @@ from app.services.moderation.moderation_services import Moderation
 from app.services.past_answers import PastAnswers
 from app.services.players.find_players import FindPlayers
 from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_changes import ProfileChanges
 from app.services.players.profile_generation import ProfileGeneration
 from app.services.players.provision import UserProvisioning
 from app.services.players.read_history import PlayerHistory
@@ -99,6 +100,7 @@ class App:
     player_profile: ReadPlayerProfile
     players: FindPlayers
     profiles: ProfileCache
+    profile_changes: ProfileChanges
     profile_generation: ProfileGeneration
     users: UserProvisioning
     issue_token: IssueToken

@@ -17,6 +17,7 @@ from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.moderation.moderation_services import Moderation, moderation_of
+from app.services.players.profile_changes import ProfileChanges
 from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_token_store import ActionTokens
@@ -31,6 +32,7 @@ from app.wiring.stores import Stores
 class WriteServices:
     """The objects that issue action tokens, post to the ledger and correct scores."""
 
+    profile_changes: ProfileChanges
     users: UserProvisioning
     milestones: Milestones
     after_commit: AfterCommit
@@ -55,9 +57,8 @@ def create_write_services(
     # Without group commit every submission is a transaction of its own, and many may run at the same time.
     batch, max_concurrent = (settings.group_commit_size, 3) if settings.group_commit else (1, settings.db_pool_max // 2)
     min_second_batch = (batch + 1) // 2
-    users = UserProvisioning(
-        database, reading.profiles, announcements.profile_changed, auto_provision=settings.auto_provision
-    )
+    profile_changes = ProfileChanges(database, reading.profiles, announcements.profile_changed)
+    users = UserProvisioning(database, profile_changes, auto_provision=settings.auto_provision)
     milestones = Milestones(database, announcements.milestone_reached)
 
     def reread_own_writes(boards: Collection[Board]) -> None:
@@ -116,8 +117,9 @@ def create_write_services(
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )
-    moderation = moderation_of(database, ledger, amendments, catalogue, reading.profiles, announcements.profile_changed)
+    moderation = moderation_of(database, ledger, amendments, catalogue, profile_changes, announcements.profile_changed)
     return WriteServices(
+        profile_changes,
         users,
         milestones,
         after_commit,

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -19,7 +18,7 @@ from app.config import Settings
 from app.domain.boards.board import Board, Page, Source, Version, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Head, Slice, State, View
-from app.domain.errors import ServiceUnavailable
+from app.domain.errors import ActionTokenUsed, ServiceUnavailable
 from app.models.statements.boards.copies import read_origin
 from app.pubsub.channels.events import decode_boards
 from app.pubsub.feed.board_reader import BoardReader
@@ -33,7 +32,7 @@ from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import board_index_of, user_id
 from tests.support.manual_clock import WallClock
 from tests.support.service import BOARD, caller, opened, serving, settings_for
-from tests.support.stores import BreakableServer
+from tests.support.stores import BreakableServer, an_unanswered_commit
 from tests.support.wait_until import TIMEOUT, until, until_answer
 
 PERIODS = (Period.ALL_TIME, Period.DAILY)
@@ -318,32 +317,35 @@ async def test_an_incomplete_copy_is_shown_as_stale_if_postgresql_does_not_answe
         assert (page.source, page.stale, page.entries[0].score) == (Source.REDIS, True, 10)
 
 
-COMMITTING = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'leaderboard' AND wait_event = 'SyncRep'
-"""
-
-
 async def test_a_commit_without_an_answer_reaches_redis_although_nobody_was_told_of_it(
     postgres_server: BreakableServer, redis_url: str
 ):
-    operator = await asyncpg.connect(postgres_server.url.replace("+asyncpg", ""), timeout=20, command_timeout=30)
     async with opened(settings_for(postgres_server.url, redis_url), housekeeping=False) as app:
         await enlist(app, 1)
         await award(app, 1, 10)
-        # Commits wait for a standby that does not exist. They are on the disk, and nobody is told.
-        await operator.execute("ALTER SYSTEM SET synchronous_standby_names = nobody")
-        await operator.execute("SELECT pg_reload_conf()")
-        try:
+        async with an_unanswered_commit(postgres_server.url):
             unanswered = asyncio.create_task(award(app, 1, 20))
-            await until_answer(lambda: operator.fetch(COMMITTING), bool)
+        with pytest.raises(ServiceUnavailable):
+            await unanswered
+        await until_answer(lambda: shown(app, open_board(app)), lambda answer: answer == (Source.REDIS, [30]))
+
+
+async def test_a_board_shows_what_the_receipt_of_a_repeat_says_though_the_first_instance_was_never_answered(
+    postgres_server: BreakableServer, redis_url: str
+):
+    settings, alice = settings_for(postgres_server.url, redis_url), caller("alice")
+    async with opened(settings, housekeeping=False) as other:
+        async with opened(settings, housekeeping=False) as one:
+            token = (await one.issue_token(alice, "COMPLETE_LEVEL")).token
+            async with an_unanswered_commit(postgres_server.url):
+                unanswered = asyncio.create_task(one.submit_score(alice, token))
             with pytest.raises(ServiceUnavailable):
                 await unanswered
-        finally:
-            await operator.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            await operator.execute("SELECT pg_reload_conf()")
-            await operator.close(timeout=10)
-        await until_answer(lambda: shown(app, open_board(app)), lambda answer: answer == (Source.REDIS, [30]))
+        with pytest.raises(ActionTokenUsed) as repeat:
+            await other.submit_score(alice, token)
+        assert repeat.value.receipt.new_score == 50
+        for period in (Period.ALL_TIME, Period.DAILY):
+            assert await shown(other, open_board(other, period)) == (Source.REDIS, [50])
 
 
 async def test_a_new_leader_puts_what_no_instance_has_noted_however_long_ago(settings: Settings):

@@ -34,7 +34,7 @@ def main() -> int:
     planned = islice(rounds(arguments.seed, names), arguments.rounds)
     history = asyncio.run(run(arguments.seed, planned, folder, until=until))
     print(summary(history))  # noqa: T201
-    return 1 if checker.failures(history.records) else 0
+    return 1 if checker.breaches(history.records) else 0
 
 
 if __name__ == "__main__":

@@ -18,14 +18,6 @@ Check = Callable[[Sequence[Record]], Iterator[str]]
 
 CHECKS: dict[str, Check] = {}
 
-REPORTED_ONLY: frozenset[str] = frozenset(
-    {
-        # A repeat finds the receipt of a commit without an answer up to a second before Redis is repaired.
-        "writers read what they wrote",
-    }
-)
-"""The checks whose breaches are printed and do not fail a run, each with the reason. Empty it when none is left."""
-
 
 def check(function: Check) -> Check:
     """Register a check under its name."""
@@ -37,11 +29,6 @@ def breaches(records: Sequence[Record]) -> dict[str, list[str]]:
     """Return the breaches by check; a check that finds none is missing."""
     found = {name: list(function(records)) for name, function in CHECKS.items()}
     return {name: sentences for name, sentences in found.items() if sentences}
-
-
-def failures(records: Sequence[Record]) -> dict[str, list[str]]:
-    """Return the breaches that fail a run."""
-    return {name: found for name, found in breaches(records).items() if name not in REPORTED_ONLY}
 
 
 def _of(records: Sequence[Record], *types: str) -> list[Record]:

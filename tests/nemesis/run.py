@@ -273,7 +273,7 @@ def summary(history: History) -> str:
     found = checker.breaches(history.records)
     for name in checker.CHECKS:
         sentences = found.get(name, [])
-        verdict = "ok" if not sentences else "reported" if name in checker.REPORTED_ONLY else "BREACH"
+        verdict = "BREACH" if sentences else "ok"
         lines.append(f"{verdict:9} {name}" + (f" ({len(sentences)})" if sentences else ""))
         lines += [f"            {sentence[:400]}" for sentence in sentences[:5]]
     return "\n".join(lines)

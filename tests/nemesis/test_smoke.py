@@ -25,7 +25,7 @@ ROUNDS = (
 async def test_nothing_is_lost_and_everybody_converges(tmp_path: Path):
     planned = [Round(number, faults) for number, faults in enumerate(ROUNDS, 1)]
     history = await run(1, planned, tmp_path)
-    assert checker.failures(history.records) == {}, summary(history)
+    assert checker.breaches(history.records) == {}, summary(history)
     told = [record for record in history.of("attempt") if "receipt" in record]
     assert len(told) > 20
     assert len(list(history.of("fault"))) == sum(map(len, ROUNDS))

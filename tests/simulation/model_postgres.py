@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,10 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.domain.boards.board import Board
+from app.domain.boards.periods import Window
 from app.domain.errors import ServiceUnavailable
 from app.domain.ledger.activity import History
-from app.domain.ledger.posting import Account, Activity, Head, Posting, ScoreRequest, boards_for
+from app.domain.ledger.posting import Account, Activity, Head, Posting, ScoreChange, ScoreRequest, boards_for
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.ledger.transactions import Transaction
@@ -227,6 +228,23 @@ async def receipt_by_request(connection: Connection, request_key: str) -> tuple[
     return await _receipt(connection, lambda tables: tables.by_key(request_key))
 
 
+async def read_rows_of_players(
+    connection: Connection, players: Collection[tuple[UUID, str]], windows: Sequence[Window]
+) -> list[ScoreChange]:
+    """Return the rows of users in one category each."""
+    tables = connection.database.server.tables
+
+    async def execute() -> list[ScoreChange]:
+        return [
+            ScoreChange(board, user, row, -row.score)
+            for board, rows in sorted(tables.rows.items(), key=lambda item: item[0].category)
+            for user, row in rows.items()
+            if board.window in windows and (user, board.category) in players
+        ]
+
+    return await connection.database.call(execute)
+
+
 async def award(connection: Connection, milestones: Sequence[Milestone]) -> list[Milestone]:
     """Award milestones in a transaction, and return those that are new."""
     database = connection.database
@@ -339,6 +357,7 @@ BOUNDARY: dict[str, Any] = {
     "app.services.ledger.store.store": store,
     "app.services.ledger.post.lock_user": lock_user,
     "app.services.ledger.repeats.receipt_by_token": receipt_by_token,
+    "app.services.ledger.repeats.read_rows_of_players": read_rows_of_players,
     "app.services.ledger.repeats.receipt_by_request": receipt_by_request,
     "app.services.ledger.milestones.award": award,
     "app.services.board_index.missed_writes.read_missed_writes": read_missed_writes,

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 from app.embedded.paths import base_folder, make_private
 from app.embedded.servers import Server
 from app.models.migrate import upgrade
+from tests.support.wait_until import until_answer
 
 
 @contextlib.contextmanager
@@ -30,6 +31,30 @@ def private_folder() -> Iterator[Path]:
         if base_folder(folder) != folder:
             shutil.rmtree(base_folder(folder), ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+COMMITTING = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'leaderboard' AND wait_event = 'SyncRep'
+"""
+
+
+@contextlib.asynccontextmanager
+async def an_unanswered_commit(url: str) -> AsyncIterator[None]:
+    """Let commits wait for a standby that does not exist, and at the end of the block terminate the sessions that wait.
+
+    Their transactions are on the disk, and nobody is told.
+    """
+    operator = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=20, command_timeout=30)
+    await operator.execute("ALTER SYSTEM SET synchronous_standby_names = nobody")
+    await operator.execute("SELECT pg_reload_conf()")
+    try:
+        yield
+        await until_answer(lambda: operator.fetch(COMMITTING), bool)
+    finally:
+        await operator.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        await operator.execute("SELECT pg_reload_conf()")
+        await operator.close(timeout=10)
 
 
 class Databases:

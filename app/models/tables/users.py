@@ -1,4 +1,4 @@
-"""Users: their profiles and the heads of their ledgers."""
+"""Users: their profiles, the heads of their ledgers, and changed profiles."""
 
 from __future__ import annotations
 
@@ -47,3 +47,12 @@ class User(Base):
         ),
         Index("ix_users_hidden", "id", postgresql_where=text("hidden_at IS NOT NULL")),
     )
+
+
+class ProfileChange(Base):
+    """A profile that has changed. The row is deleted once the change has been announced to all instances twice."""
+
+    __tablename__ = "profile_changes"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    changed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))

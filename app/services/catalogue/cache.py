@@ -36,8 +36,12 @@ class CatalogueService:
         """Read the catalogue again. If PostgreSQL does not answer, keep the old one and raise ServiceUnavailable."""
         async with self._refresh_lock:  # One at a time, so that an older catalogue never replaces a newer one.
             self.outdated.clear()
-            async with self._database.connect() as connection:
-                self.current = await self.read(connection)
+            try:
+                async with self._database.connect() as connection:
+                    self.current = await self.read(connection)
+            except BaseException:
+                self.outdated.set()
+                raise
         return self.current
 
     async def read(self, connection: AsyncConnection) -> Catalogue:

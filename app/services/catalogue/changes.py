@@ -17,7 +17,7 @@ from app.domain.catalogue.changes import (
     category_change,
     check_reason,
 )
-from app.domain.errors import BadUserInput
+from app.domain.errors import BadUserInput, ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.transactions import Actor
 from app.models.statements.catalogue.catalogue_documents import (
@@ -82,18 +82,27 @@ class CatalogueChanges:
             ServiceUnavailable: PostgreSQL does not answer.
         """
         reason = check_reason(reason)
-        async with self._database.begin() as connection:
-            await lock_catalogue(connection)
-            changes = await self._validate_all(connection, categories, actions)
-            for change in changes:
-                await write_document(connection, change.subject, change.after)
-                now = self._runtime.clock()
-                change_id = uuid7(now, self._runtime.random_bytes)
-                await record_change(connection, RecordedChange(change_id, change, actor.id, actor.role, reason, now))
+        try:
+            async with self._database.begin() as connection:
+                await lock_catalogue(connection)
+                changes = await self._validate_all(connection, categories, actions)
+                for change in changes:
+                    await write_document(connection, change.subject, change.after)
+                    now = self._runtime.clock()
+                    change_id = uuid7(now, self._runtime.random_bytes)
+                    recorded = RecordedChange(change_id, change, actor.id, actor.role, reason, now)
+                    await record_change(connection, recorded)
+        except ServiceUnavailable:
+            await self._announce()  # It may have been committed nevertheless.
+            raise
         if changes:
+            await self._announce()
             await self._catalogue.refresh()
-            await self._publish_change()
         return changes
+
+    async def _announce(self) -> None:
+        self._catalogue.outdated.set()
+        await self._publish_change()
 
     async def documents(self) -> dict[str, Sequence[Document]]:
         """Return the whole catalogue, in the form that `apply` accepts."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
 from app.domain.boards.board import Board
 from app.domain.ledger.posting import Posting, ScoreChange
 from app.domain.ledger.receipts import Receipt
+from app.domain.ledger.transactions import Transaction
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index import BoardIndex, BoardNotLoaded, Ranks, RedisUnreachable
+from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks, RedisUnreachable
 from app.stores.batching import Batcher
 
 log = structlog.get_logger(__name__)
@@ -54,7 +56,7 @@ class AfterCommit:
             max_batch_size: How many postings may share one call.
         """
         self.missed = 0
-        """How many postings Redis has missed."""
+        """How many updates Redis has missed, one per call and user."""
         self._board_index = board_index
         self._on_moved = on_moved
         self._on_not_loaded = on_not_loaded
@@ -101,24 +103,47 @@ class AfterCommit:
         self, rows: Sequence[tuple[int, ScoreChange]], postings: Sequence[Posting]
     ) -> dict[int, Ranks]:
         """Return the ranks of those postings, by their index, that Redis has taken."""
-        transactions = [postings[index].transaction for index in {index for index, _ in rows}]
-        newest = max(transactions, key=lambda one: one.created_at)
+        transactions = [postings[index].transaction for index, _ in rows]
+        oldest, newest = min(transactions, key=_created_at), max(transactions, key=_created_at)
+        outcome = await self.put([change for _, change in rows], oldest.created_at, newest.id)
+        if outcome is None:
+            return {}
+        # The ALL_TIME row comes first in each posting: its ranks are those of the receipt.
+        first_ranks: dict[int, Ranks] = {}
+        for (index, _), row_ranks in zip(rows, outcome.ranks, strict=True):
+            first_ranks.setdefault(index, row_ranks)
+        return first_ranks
+
+    async def put(
+        self, changes: Sequence[ScoreChange], since: datetime, transaction_id: UUID | None = None
+    ) -> PutResult | None:
+        """Put rows of one category that are committed, and report what they changed.
+
+        Args:
+            changes: The rows.
+            since: When the first of them was committed, for the repair if Redis does not take them.
+            transaction_id: The newest transaction that they come from.
+
+        Returns:
+            The result; None if Redis did not take them, or does not have the category.
+        """
+        boards = {change.board for change in changes}
         try:
-            outcome = await self._board_index.put([change for _, change in rows], newest.id)
+            outcome = await self._board_index.put(changes, transaction_id)
         except BoardNotLoaded:
             self._on_not_loaded()
-            self._on_not_put({change.board for _, change in rows})
+            self._on_not_put(boards)
         except Exception as error:
             if not isinstance(error, RedisUnreachable):
                 log.exception("standings_put_failed")
-            self.missed += len(transactions)
-            await self._on_missed(rows[0][1].board.category, min(one.created_at for one in transactions))
-            self._on_not_put({change.board for _, change in rows})
+            self.missed += len({change.user_id for change in changes})
+            await self._on_missed(changes[0].board.category, since)
+            self._on_not_put(boards)
         else:
             self._on_moved(outcome.moves)
-            # The ALL_TIME row comes first in each posting: its ranks are those of the receipt.
-            first_ranks: dict[int, Ranks] = {}
-            for (index, _), row_ranks in zip(rows, outcome.ranks, strict=True):
-                first_ranks.setdefault(index, row_ranks)
-            return first_ranks
-        return {}
+            return outcome
+        return None
+
+
+def _created_at(transaction: Transaction) -> datetime:
+    return transaction.created_at

@@ -25,7 +25,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from operator import itemgetter
-from typing import overload
+from typing import NoReturn, overload
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -41,7 +41,7 @@ from app.runtime import Runtime
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
-from app.services.ledger.repeats import refusal_of_request_key, refusal_of_token
+from app.services.ledger.repeats import Repeat, Repeats, refusal_of_request_key, refusal_of_token
 from app.services.ledger.store import PostingStore
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, SchemaChanged, is_retryable
@@ -91,6 +91,7 @@ class Ledger:
         self._store = PostingStore(database, milestones)
         self._milestones = milestones
         self._after_commit = after_commit
+        self._repeats = Repeats(database, after_commit, runtime)
         self._runtime = runtime
         self._queue: Batcher[_QueuedRequest, _Outcome] = Batcher(
             self._commit,
@@ -128,16 +129,22 @@ class Ledger:
     async def refuse_used_request_key(self, request_key: str, request_hash: bytes | None) -> None:
         """Raise what `post` raises for a request key that was used; return for a new one."""
         if refusal := await refusal_of_request_key(self._database, request_key, request_hash):
-            raise refusal
+            await self._refuse(refusal)
 
     async def refuse_used_token(self, token_hash: bytes, user_id: UUID) -> None:
         """Raise what `post` raises for a token that this user has used; return for any other."""
         if refusal := await refusal_of_token(self._database, token_hash, user_id):
-            raise refusal
+            await self._refuse(refusal)
+
+    async def _refuse(self, refusal: DomainError) -> NoReturn:
+        if isinstance(refusal, Repeat):
+            await self._repeats.raise_after_put(refusal)
+        raise refusal
 
     async def drain(self) -> None:
         """Return when everything under way is committed and its receipts are made."""
         await self._queue.drain()
+        await self._repeats.drain()
         await self._after_commit.drain()
 
     async def _commit(
@@ -156,9 +163,16 @@ class Ledger:
                 if not is_retryable(error):
                     raise
             else:
-                announce = self._after_commit.announce
-                return [announce(one) if isinstance(one, Posting) else one for one in judgements]
+                return [self._outcome(judgement) for judgement in judgements]
         return [await self._commit_alone(request, policy) for _, request, policy in batch]
+
+    def _outcome(self, judgement: Judgement) -> asyncio.Future[Receipt] | NeedsVerification | Exception:
+        """Return what the caller gets once the judgement is committed."""
+        if isinstance(judgement, Posting):
+            return self._after_commit.announce(judgement)
+        if isinstance(judgement, Repeat):
+            return self._repeats.raise_after_put(judgement)
+        return judgement
 
     async def _load_and_judge(self, batch: Sequence[_QueuedRequest], *, use_cache: bool) -> list[Judgement]:
         """Return what becomes of each request. Judge again what only an old cached account refuses."""
@@ -201,7 +215,7 @@ class Ledger:
         """Post one request by itself, so that no other's conflict can affect it."""
         for _ in range(MAX_LOCKED_ATTEMPTS):
             try:
-                return await self._commit_locked(request, policy)
+                return self._outcome(await self._commit_locked(request, policy))
             except (ChainMoved, IntegrityError, SchemaChanged):
                 continue
             except DBAPIError as error:
@@ -213,9 +227,7 @@ class Ledger:
                 return error
         return ServiceUnavailable()
 
-    async def _commit_locked(
-        self, request: ScoreRequest, policy: Policy
-    ) -> asyncio.Future[Receipt] | NeedsVerification | Exception:
+    async def _commit_locked(self, request: ScoreRequest, policy: Policy) -> Judgement:
         """Lock the user first: other processes wait instead of being faster again."""
         self._loader.evict([request.user_id])
         async with self._database.begin() as connection:
@@ -230,4 +242,4 @@ class Ledger:
                 return judgement
             reached = await self._store.store_in(connection, [judgement])
         self._milestones.announce(reached)
-        return self._after_commit.announce(judgement)
+        return judgement

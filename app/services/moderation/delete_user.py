@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,9 +23,10 @@ from app.models.statements.ledger.amendments import (
     totals,
 )
 from app.models.statements.players.export_user import export_user
+from app.models.statements.players.profile_changes import RECORD_CHANGE
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.amend import Amendment, Amendments
-from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_changes import ProfileChanges
 
 ERASURES = (
     DELETE_UNUSED_TOKENS,
@@ -55,21 +55,18 @@ class UserDeletion:
         self,
         amendments: Amendments,
         catalogue: CatalogueService,
-        profiles: ProfileCache,
-        publish_change: Callable[[UUID], Awaitable[None]],
+        changes: ProfileChanges,
     ) -> None:
         """Create the use case.
 
         Args:
             amendments: Changes the ledger of one user under a lock.
             catalogue: The categories.
-            profiles: The cache of profiles.
-            publish_change: Notifies all processes that the boards and caches of a user are out of date.
+            changes: Announces changed profiles.
         """
         self._amendments = amendments
         self._catalogue = catalogue
-        self._profiles = profiles
-        self._publish_change = publish_change
+        self._changes = changes
 
     async def __call__(self, moderator: Actor, user_id: UUID, reason: str) -> DeletedUser:
         """Delete a user permanently: from every board and without a name. The id cannot be used again.
@@ -88,9 +85,9 @@ class UserDeletion:
                 await amendment.connection.execute(statement, {"user": user_id})
             deleted = await amendment.connection.execute(ANONYMIZE_USER, {"user": user_id, "now": amendment.now})
             row = deleted.one()
+            await amendment.connection.execute(RECORD_CHANGE, {"user": user_id})
         profile = Profile(user_id, row.username, None, row.created_at)
-        await self._profiles.store(profile)
-        await self._publish_change(user_id)
+        await self._changes.announce(profile)
         return DeletedUser(profile, content)
 
     async def _post_deletions(self, amendment: Amendment, moderator: Actor, reason: str) -> None:

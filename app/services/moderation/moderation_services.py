@@ -13,7 +13,7 @@ from app.services.moderation.adjust_and_revert import Corrections
 from app.services.moderation.delete_user import UserDeletion
 from app.services.moderation.reviews import Reviews
 from app.services.moderation.visibility import Visibility
-from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_changes import ProfileChanges
 from app.stores.postgres import Database
 
 
@@ -32,7 +32,7 @@ def moderation_of(
     ledger: Ledger,
     amendments: Amendments,
     catalogue: CatalogueService,
-    profiles: ProfileCache,
+    changes: ProfileChanges,
     publish_change: Callable[[UUID], Awaitable[None]],
 ) -> Moderation:
     """Create all use cases. `publish_change` notifies all processes that a user's boards and caches are out of date."""
@@ -40,6 +40,6 @@ def moderation_of(
     return Moderation(
         corrections,
         Reviews(database, amendments, corrections, catalogue, publish_change),
-        Visibility(amendments, profiles, publish_change),
-        UserDeletion(amendments, catalogue, profiles, publish_change),
+        Visibility(amendments, changes),
+        UserDeletion(amendments, catalogue, changes),
     )

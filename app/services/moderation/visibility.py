@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import UUID
 
@@ -10,8 +9,9 @@ from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
 from app.models.statements.ledger.amendments import HIDE, HIDE_SCORES
+from app.models.statements.players.profile_changes import RECORD_CHANGE
 from app.services.ledger.amend import Amendments
-from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_changes import ProfileChanges
 
 
 class Visibility:
@@ -21,19 +21,15 @@ class Visibility:
     and so neither is the order among equal scores.
     """
 
-    def __init__(
-        self, amendments: Amendments, profiles: ProfileCache, publish_change: Callable[[UUID], Awaitable[None]]
-    ) -> None:
+    def __init__(self, amendments: Amendments, changes: ProfileChanges) -> None:
         """Create the use case.
 
         Args:
             amendments: Changes the ledger of one user under a lock.
-            profiles: The cache of profiles.
-            publish_change: Notifies all processes that the boards and caches of a user are out of date.
+            changes: Announces changed profiles.
         """
         self._amendments = amendments
-        self._profiles = profiles
-        self._publish_change = publish_change
+        self._changes = changes
 
     async def hide(self, moderator: Actor, user_id: UUID, reason: str) -> Profile:
         """Hide a user from every board, closed windows included. Hiding a hidden user changes nothing.
@@ -51,20 +47,25 @@ class Visibility:
 
     async def _set(self, moderator: Actor, user_id: UUID, reason: str, *, hidden: bool) -> Profile:
         reason = clean_reason(reason)
-        async with self._amendments.begin(user_id) as amendment:
-            profile = amendment.account.profile
-            if amendment.account.hidden == hidden:
-                return profile
-            values = {"user": user_id, "hidden_at": amendment.now if hidden else None}
-            await amendment.connection.execute(HIDE, values)
-            await amendment.note(Kind.HIDING if hidden else Kind.UNHIDING, moderator, reason)
-            await amendment.change_all_scores(HIDE_SCORES, hidden=hidden)
-            changed = replace(profile, is_hidden=hidden)
-            # Before the commit, which announces the boards: their next message must not show the name any more.
-            await self._store(changed)
-        await self._store(changed)
+        before: Profile | None = None
+        try:
+            async with self._amendments.begin(user_id) as amendment:
+                profile = amendment.account.profile
+                if amendment.account.hidden == hidden:
+                    return profile
+                values = {"user": user_id, "hidden_at": amendment.now if hidden else None}
+                await amendment.connection.execute(HIDE, values)
+                await amendment.connection.execute(RECORD_CHANGE, {"user": user_id})
+                await amendment.note(Kind.HIDING if hidden else Kind.UNHIDING, moderator, reason)
+                await amendment.change_all_scores(HIDE_SCORES, hidden=hidden)
+                changed = replace(profile, is_hidden=hidden)
+                before = profile
+                # Before the commit, which announces the boards: their next message must not show the name any more.
+                await self._changes.announce(changed)
+        except BaseException:
+            if before is not None:
+                # Not committed, as far as is known; if it is, the recorded change will be announced.
+                await self._changes.announce(before)
+            raise
+        await self._changes.announce(changed)
         return changed
-
-    async def _store(self, profile: Profile) -> None:
-        await self._profiles.store(profile)
-        await self._publish_change(profile.id)

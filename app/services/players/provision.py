@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -11,8 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.errors import Forbidden, UserNotFound
 from app.domain.players.names import skeleton
 from app.domain.users import Caller, Profile
+from app.models.statements.players.profile_changes import RECORD_CHANGE
 from app.models.statements.players.users import SELECT_CLAIMED_PROFILES, UPSERT_USER
-from app.services.players.profile_cache import ProfileCache
+from app.services.players.profile_changes import ProfileChanges
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, violated_constraint
 
@@ -35,8 +36,7 @@ class UserProvisioning:
     def __init__(
         self,
         database: Database,
-        profiles: ProfileCache,
-        publish_change: Callable[[UUID], Awaitable[None]],
+        changes: ProfileChanges,
         *,
         auto_provision: bool,
         capacity: int = MAX_CACHED_USERS,
@@ -45,14 +45,12 @@ class UserProvisioning:
 
         Args:
             database: The database of users.
-            profiles: The cache that is updated when a profile has changed.
-            publish_change: Notifies all processes that a profile has changed.
+            changes: Announces changed profiles.
             auto_provision: Whether users are created at their first request.
             capacity: How many users are cached.
         """
         self._database = database
-        self._profiles = profiles
-        self._publish_change = publish_change
+        self._changes = changes
         self._auto_provision = auto_provision
         self._capacity = capacity
         self._cached: OrderedDict[UUID, ClaimedProfile] = OrderedDict()
@@ -78,10 +76,7 @@ class UserProvisioning:
         if before is None and not self._auto_provision:
             raise UserNotFound
         if before != claimed:
-            profile = await self._write(caller.user_id, caller.username, caller.avatar_url)
-            if before is not None:
-                await self._profiles.store(profile)
-                await self._publish_change(profile.id)
+            await self._write(caller.user_id, caller.username, caller.avatar_url)
         self._cached[caller.user_id] = claimed
         if len(self._cached) > self._capacity:
             self._cached.popitem(last=False)
@@ -115,7 +110,8 @@ class UserProvisioning:
         claims = {user_id: (claimed, avatar_url) for user_id, claimed, avatar_url in rows}
         return [claims.get(user_id) for user_id in user_ids]
 
-    async def _write(self, user_id: UUID, claimed: str, avatar_url: str | None) -> Profile:
+    async def _write(self, user_id: UUID, claimed: str, avatar_url: str | None) -> None:
+        """Create the row, or change it and announce the change."""
         for username in candidate_usernames(claimed, user_id):
             try:
                 async with self._database.begin() as connection:
@@ -127,13 +123,18 @@ class UserProvisioning:
                         "avatar_url": avatar_url,
                     }
                     row = (await connection.execute(UPSERT_USER, values)).one_or_none()
+                    if row is not None and row.existed:
+                        await connection.execute(RECORD_CHANGE, {"user": user_id})
             except IntegrityError as error:
                 if violated_constraint(error) not in ("uq_users_username", "uq_users_username_skeleton"):
                     raise
                 continue
             if row is None:
                 raise Forbidden
-            return Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
+            if row.existed:
+                profile = Profile(user_id, row.username, row.avatar_url, row.created_at, row.hidden)
+                await self._changes.announce(profile)
+            return
         raise Forbidden
 
 

@@ -22,7 +22,7 @@ class Instance:
 
 
 @asynccontextmanager
-async def instance_of(settings: Settings, *, start_timeout: float = 30, **environment: str) -> AsyncIterator[Instance]:
+async def instance_of(settings: Settings, *, start_timeout: float = 120, **environment: str) -> AsyncIterator[Instance]:
     """Run an instance with the stores of `settings` and further variables during the block.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,17 @@ RECENT_ROWS = text(
         WHERE t.created_at >= :since AND t.category_id IS NULL
     ) t
     JOIN scores s ON s.user_id = t.user_id AND s.category_id = t.category_id
+    JOIN unnest(CAST(:periods AS text[]), CAST(:starts AS date[])) AS w(period, window_start)
+        ON w.period = s.period AND w.window_start = s.window_start
+    ORDER BY s.category_id, s.user_id
+    """
+)
+
+ROWS_OF_PLAYERS = text(
+    """
+    SELECT s.category_id, s.period, s.window_start, s.user_id, s.score, s.sort_key, s.reached_at, s.revision, s.hidden
+    FROM unnest(CAST(:users AS uuid[]), CAST(:categories AS text[])) AS g(user_id, category_id)
+    JOIN scores s USING (user_id, category_id)
     JOIN unnest(CAST(:periods AS text[]), CAST(:starts AS date[])) AS w(period, window_start)
         ON w.period = s.period AND w.window_start = s.window_start
     ORDER BY s.category_id, s.user_id
@@ -99,18 +110,19 @@ async def read_recent_rows(
 
     The rows of a category are consecutive.
     """
+    rows = await connection.execute(RECENT_ROWS, {"since": since, "until": until, **_window_parameters(windows)})
+    return _of_boards(rows)
+
+
+async def read_rows_of_players(
+    connection: AsyncConnection, players: Collection[tuple[UUID, str]], windows: Sequence[Window]
+) -> list[ScoreChange]:
+    """Read the rows in `windows` of users in one category each. The rows of a category are consecutive."""
+    users, categories = [user for user, _ in players], [category for _, category in players]
     rows = await connection.execute(
-        RECENT_ROWS,
-        {
-            "since": since,
-            "until": until,
-            "periods": [window.period.value for window in windows],
-            "starts": [window.start for window in windows],
-        },
+        ROWS_OF_PLAYERS, {"users": users, "categories": categories, **_window_parameters(windows)}
     )
-    return [
-        to_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row[3:]) for row in rows
-    ]
+    return _of_boards(rows)
 
 
 async def count_visible(connection: AsyncConnection, board: Board) -> int:
@@ -136,3 +148,16 @@ def to_score_change(board: Board, row: Iterable[Any]) -> ScoreChange:
     # Unpacked, which is much faster than reading columns by name: a rebuild converts all rows of a board.
     user_id, score, sort_key, reached_at, revision, hidden = row
     return ScoreChange(board, user_id, ScoreRow(score, reached_at, revision, hidden), sort_key)
+
+
+def _window_parameters(windows: Sequence[Window]) -> dict[str, Any]:
+    return {
+        "periods": [window.period.value for window in windows],
+        "starts": [window.start for window in windows],
+    }
+
+
+def _of_boards(rows: Iterable[Any]) -> list[ScoreChange]:
+    return [
+        to_score_change(Board(row.category_id, Window(Period(row.period), row.window_start)), row[3:]) for row in rows
+    ]

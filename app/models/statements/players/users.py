@@ -19,6 +19,7 @@ SELECT_PROFILES = text(
     "FROM users WHERE id = ANY(CAST(:users AS uuid[]))"
 )
 
+# In a row that was inserted and not updated, `xmax` is 0.
 UPSERT_USER = text(
     """
     INSERT INTO users AS u (id, username, username_skeleton, claimed_username, avatar_url)
@@ -27,7 +28,7 @@ UPSERT_USER = text(
         username = excluded.username, username_skeleton = excluded.username_skeleton,
         claimed_username = excluded.claimed_username, avatar_url = excluded.avatar_url
     WHERE u.deleted_at IS NULL
-    RETURNING username, avatar_url, created_at, hidden_at IS NOT NULL AS hidden
+    RETURNING username, avatar_url, created_at, hidden_at IS NOT NULL AS hidden, xmax <> 0 AS existed
     """
 )
 
