@@ -1,7 +1,7 @@
 """An index by which players are found by the beginning of their names.
 
-Revision: 0007_search_names
-Follows: 0006_username_skeletons
+Revision: 0008_search_names
+Follows: 0007_profile_changes
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from alembic import op
 
 from app.models.online_ddl import create_index_concurrently, drop_index_concurrently
 
-revision = "0007_search_names"
-down_revision = "0006_username_skeletons"
+revision = "0008_search_names"
+down_revision = "0007_profile_changes"
 branch_labels = None
 depends_on = None
 compatible_with = "0002_partitioned_ledger"
