@@ -45,20 +45,23 @@ FIRST_OPEN_WINDOWS = text(
     """
 )
 
+# How many users with the same score as row `s` reached it earlier.
+_EARLIER = """
+    (SELECT count(*) FROM scores o
+     WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
+       AND NOT o.hidden AND o.sort_key = s.sort_key AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id))
+"""
+
 CLOSED_WINDOW_RANKS = text(
-    """
-    SELECT c.window_start, c.total_users, s.score, k.above,
-           (SELECT count(*) FROM scores o
-            WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
-              AND NOT o.hidden AND o.sort_key = s.sort_key
-              AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id)) AS earlier
+    f"""
+    SELECT c.window_start, c.total_users, s.score, k.above, {_EARLIER} AS earlier
     FROM window_closings c
     JOIN scores s USING (category_id, period, window_start)
     JOIN closing_scores k USING (category_id, period, window_start, sort_key)
     WHERE c.category_id = :category AND c.period = :period AND s.user_id = :user AND NOT s.hidden
       AND c.window_start >= :first AND c.window_start < :end
     ORDER BY c.window_start
-    """
+    """  # noqa: S608 - the piece is a constant
 )
 
 
@@ -68,19 +71,14 @@ IS_CLOSED = text(
                    WHERE category_id = :category AND period = :period AND window_start = :start)
     """
 )
-# The condition that compares each user's position with those of equal scores is that of CLOSED_WINDOW_RANKS.
 FINAL_RANKS = text(
-    """
-    SELECT s.user_id, k.above + 1 +
-           (SELECT count(*) FROM scores o
-            WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
-              AND NOT o.hidden AND o.sort_key = s.sort_key
-              AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id)) AS rank
+    f"""
+    SELECT s.user_id, k.above + 1 + {_EARLIER} AS rank
     FROM scores s
     JOIN closing_scores k USING (category_id, period, window_start, sort_key)
     WHERE s.category_id = :category AND s.period = :period AND s.window_start = :start AND NOT s.hidden
       AND s.user_id = ANY(CAST(:users AS uuid[]))
-    """
+    """  # noqa: S608 - the piece is a constant
 )
 
 
