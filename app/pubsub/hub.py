@@ -40,6 +40,7 @@ from app.pubsub.feed.mailboxes import DropOldestQueue, LatestValue
 from app.pubsub.feed.shared_page import SharedPage
 from app.pubsub.feed.subscribers import HEAD
 from app.pubsub.feed.timing import FeedTiming
+from app.pubsub.feed.total_updates import TotalUpdates
 from app.pubsub.feed.view_budget import ViewBudget, ViewLimits, ViewOwners
 from app.pubsub.feed.view_pacer import ViewPacer
 
@@ -175,6 +176,8 @@ class Hub:
         view: Slice | Around,
         extra_views: Sequence[View[Page]] = (),
         owners: ViewOwners | None = None,
+        *,
+        shows_total: bool = False,
     ) -> AsyncGenerator[BoardUpdate, None]:
         """Watch a slice of the open board's head, or the entries around a user, together with `extra_views`.
 
@@ -188,6 +191,8 @@ class Hub:
             view: What to watch. Around a user without a score there are no entries.
             extra_views: Views of the same board to read at the same version.
             owners: Whom views beyond the head are charged to; None charges them to nobody in particular.
+            shows_total: Whether the watcher shows the number of users on the board, so that a change of nothing else is
+                worth a message: at most one per second.
 
         Raises:
             ValueError: `view` is a slice that reaches beyond the head.
@@ -195,9 +200,8 @@ class Hub:
             RateLimited: From the iterator, at any time: there is no room for views of these owners.
         """
         if isinstance(view, Around):
-            return self._watch(
-                category, period, with_extra_views(view, extra_views), lambda page: page, board_update, owners
-            )
+            around = with_extra_views(view, extra_views)
+            return self._watch(category, period, around, lambda page: page, board_update, owners, shows_total)
         if not view.is_in_head:
             raise ValueError(f"a slice to watch must be within the first {TOP} entries: {view}")
         return self._watch(
@@ -207,17 +211,24 @@ class Hub:
             lambda head: head.page_of_head(view.limit, view.offset),
             board_update,
             owners,
+            shows_total,
         )
 
     def watch_user(
-        self, user_id: UUID, category: str, period: Period, owners: ViewOwners | None = None
+        self,
+        user_id: UUID,
+        category: str,
+        period: Period,
+        owners: ViewOwners | None = None,
+        *,
+        shows_total: bool = False,
     ) -> AsyncGenerator[UserChange, None]:
-        """Watch one user's score and rank on the open board: a SNAPSHOT, then an UPDATE per change.
+        """Watch one user's score and rank on the open board: a SNAPSHOT, then an UPDATE per change. See `watch`.
 
         Raises:
             RateLimited: From the iterator, at any time: there is no room for views of these owners.
         """
-        return self._watch(category, period, Player(user_id), lambda view: view, user_change, owners)
+        return self._watch(category, period, Player(user_id), lambda view: view, user_change, owners, shows_total)
 
     async def watch_milestones(self, user_id: UUID | None = None) -> AsyncGenerator[Milestone, None]:
         """Watch the milestones of one user, or of all, from now on. A slow reader misses the oldest ones."""
@@ -239,6 +250,7 @@ class Hub:
         visible_part: Callable[[S], S],
         message: Callable[[S | None, S, bool], U | None],
         owners: ViewOwners | None,
+        shows_total: bool,
     ) -> AsyncGenerator[U, None]:
         max_lookups = self._timing.max_lookups_per_read
         if lookups_beyond_head(view) > max_lookups:
@@ -248,18 +260,21 @@ class Hub:
         owners = owners or ViewOwners()
         while not self._closed:
             feed = self._feed(category, period)
-            mailbox = feed.attach(view)
+            mailbox = feed.attach(view, shows_total=shows_total)
+            totals = TotalUpdates(mailbox, self._clock, self._timing.total_interval)
             shown: S | None = None
             try:
                 if view != HEAD:
                     self._charge(owners, feed, view, mailbox)
                 async for newest in mailbox:
                     state = visible_part(newest)
-                    update = message(shown, state, mailbox.closed)
+                    update = message(shown, state, mailbox.closed or totals.are_due(shown, newest))
                     if update is not None:
                         shown = state
+                        totals.note_sent()
                         yield update
             finally:
+                totals.cancel()
                 self.budget.remove(owners, feed.board.key, view, mailbox)
                 feed.detach(view, mailbox)
 

@@ -8,20 +8,17 @@ from typing import Annotated
 import strawberry
 
 from app.context import Context
+from app.schema.arguments import CategoryId as CategoryId
+from app.schema.arguments import PeriodOf as PeriodOf
 from app.schema.arguments import UserId as UserId
-from app.schema.enums import Period
 
 Info = strawberry.Info[Context, None]
 
-CategoryId = Annotated[str, strawberry.argument(description="The `id` of a category, as listed by `categories`.")]
 InCategory = Annotated[
     str | None,
     strawberry.argument(
         description="The `id` of a category, as listed by `categories`. Omit it to get the actions of all categories."
     ),
-]
-PeriodOf = Annotated[
-    Period, strawberry.argument(description="The period of the board: all time, or one UTC day, week or month.")
 ]
 At = Annotated[
     datetime | None,

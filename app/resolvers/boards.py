@@ -13,9 +13,9 @@ from app.domain.ids import parse_id
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import At, CategoryId, Info, Limit, Offset, PeriodOf, UserId
 from app.resolvers.authorization import VIEWER
-from app.resolvers.requested_views import nested_views
+from app.resolvers.requested_views import nested_views, shows_total
 from app.schema import lookups
-from app.schema.arguments import Radius
+from app.schema.arguments import OptionalUserId, Radius
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.boards.updates import LeaderboardUpdate, UserUpdate
 from app.schema.enums import Period
@@ -53,12 +53,13 @@ class BoardQueryFields:
         offset: Offset = 0,
     ) -> Leaderboard:
         """Read a page of a board with its nested fields."""
-        boards = info.context.services.board_queries
+        services = info.context.services
+        boards = services.board_queries
         kind = boards.category(category, period)
         board = boards.board(kind, period, at)
-        query = BoardQuery(kind, board, page_view(limit, offset), nested_views(info, board))
+        query = BoardQuery(kind, board, page_view(limit, offset), nested_views(info, kind, board))
         page = info.context.cached(await boards.page(query))
-        return page.rendered(kind, lambda page: Leaderboard.of(page, query))
+        return page.rendered(kind, lambda page: Leaderboard.of(page, query, services.past_ranks.movement))
 
     @strawberry.field(
         description="A user's score and rank on a board. A user without a score has a null `rank` and a `score` of 0.",
@@ -89,7 +90,8 @@ class BoardSubscriptionFields:
         description=(
             "Live updates of the current board of a category and period: its top entries, or the entries around "
             "a user. A message is sent only when something visible has changed; changes within 100 ms are "
-            "combined. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
+            "combined, and a change of nothing but the number of users is sent at most once per second, and only if "
+            "it is selected. Nested fields of `leaderboard` with arguments (`around`, `standings`, `friends`) are kept "
             "up to date as well, at the same version."
         ),
         metadata={"lookups": lookups.around_user},
@@ -108,27 +110,32 @@ class BoardSubscriptionFields:
         kind = services.board_queries.category(category, period)
         board = services.board_queries.board(kind, period)
         view = page_view(limit) if around_user_id is None else around_view(around_user_id, radius, "aroundUserId")
-        query = BoardQuery(kind, board, view, nested_views(info, board, "leaderboard"))
-        async with aclosing(services.live_updates.board(query, info.context.owners)) as updates:
+        query = BoardQuery(kind, board, view, nested_views(info, kind, board, "leaderboard"))
+        watched = services.live_updates.board(query, info.context.owners, shows_total=shows_total(info))
+        async with aclosing(watched) as updates:
             async for update in updates:
-                yield LeaderboardUpdate.of(update, query)
+                yield LeaderboardUpdate.of(update, query, services.past_ranks.movement)
 
     @strawberry.subscription(
         description=(
-            "Live updates of one user's score and rank on the current board. A message is sent when the score, "
-            "the rank or the name changes; `overtakenBy` tells who passed the user."
-        )
+            "Live updates of the score and rank of a user, or of the caller, on the current board. A message is sent "
+            "when the score, the rank or the name changes; `overtakenBy` tells who passed the user."
+        ),
+        metadata={"viewer": "userId"},
     )
     async def user_updates(
         self,
         info: Info,
-        user_id: UserId,
+        user_id: OptionalUserId = None,
         category: CategoryId = "global",
         period: PeriodOf = Period.ALL_TIME,
     ) -> AsyncGenerator[UserUpdate, None]:
         """Watch a user's standing."""
         context = info.context
-        changes = context.services.live_updates.user(parse_id("userId", user_id), category, period, context.owners)
+        player = context.require_caller().user_id if user_id is None else parse_id("userId", user_id)
+        changes = context.services.live_updates.user(
+            player, category, period, context.owners, shows_total=shows_total(info)
+        )
         async with aclosing(changes):
             async for change in changes:
                 yield UserUpdate.of(change)

@@ -8,15 +8,20 @@ import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
-from app.domain.ids import parse_id
+from app.domain.boards.cursors import id_cursor, parse_id_cursor
 from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.execution.documents.selection import CACHEABLE
 from app.resolvers.arguments import InCategory, Info
 from app.resolvers.authorization import moderator_of
 from app.schema import lookups
+from app.schema.arguments import DEFAULT_FIRST, After, First
 from app.schema.catalogue.catalogue import Action, Category
 from app.schema.catalogue.changes import CatalogueChange, SaveActionInput, SaveCategoryInput
+from app.schema.connections import Connection
+
+CHANGES = "catalogueChanges"
+"""The list that the cursors of `catalogueChanges` belong to."""
 
 
 @strawberry.type
@@ -44,22 +49,20 @@ class CatalogueQueryFields:
     async def catalogue_changes(
         self,
         info: Info,
-        first: Annotated[int, strawberry.argument(description="How many changes to return, from 1 to 100.")] = 20,
-        before: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(
-                description=(
-                    "The `id` of the last change of the previous page: return older changes only. Omit it to start "
-                    "with the newest."
-                )
-            ),
-        ] = None,
-    ) -> list[CatalogueChange]:
+        first: First = DEFAULT_FIRST,
+        after: After = None,
+    ) -> Connection[CatalogueChange]:
         """Read the audit log of the catalogue."""
         info.context.require_role(Role.MODERATOR)
-        last = None if before is None else parse_id("before", before)
-        changes = await info.context.services.catalogue_changes.changes(first, last)
-        return [CatalogueChange.of(change) for change in changes]
+        last = None if after is None else parse_id_cursor(CHANGES, after)
+        catalogue_changes = info.context.services.catalogue_changes
+        changes, has_more = await catalogue_changes.changes(DEFAULT_FIRST if first is None else first, last)
+        return Connection.of(
+            [CatalogueChange.of(change) for change in changes],
+            [id_cursor(CHANGES, change.id) for change in changes],
+            is_first=after is None,
+            has_more=has_more,
+        )
 
 
 @strawberry.type

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
+from app.domain.boards.cursors import id_cursor, parse_id_cursor
+from app.domain.errors import BadUserInput
 from app.domain.ids import parse_id
 from app.domain.rate_limits import Activity
 from app.domain.users import Role
 from app.resolvers.arguments import CategoryId, Info, UserId
 from app.resolvers.authorization import moderator_of
 from app.schema import lookups
+from app.schema.arguments import DEFAULT_FIRST, After, First
+from app.schema.connections import Connection
 from app.schema.enums import FlagStatus
 from app.schema.ledger.receipts import ScoreAccepted
 from app.schema.moderation.moderation import AdjustScoreInput, DeletedUser, Flag, MetadataRemoved, ModeratedUser
+from app.schema.nodes import key_of
 from app.schema.players.users import User
 
 Reason = Annotated[
     str, strawberry.argument(description="The reason for the decision, kept in the audit log: 1 to 500 characters.")
 ]
 FlagId = Annotated[strawberry.ID, strawberry.argument(description="The `id` of a flag, as listed by `flags`.")]
+
+
+FLAGS = "flags"
+"""The list that the cursors of `flags` belong to."""
+
+
+def _flag_id(flag_id: str) -> UUID:
+    key = key_of("Flag", flag_id)
+    if key is None:
+        raise BadUserInput("`flagId` must be the `id` of a flag.")
+    return parse_id("flagId", key)
 
 
 @strawberry.type
@@ -38,23 +55,21 @@ class ModerationQueryFields:
         status: Annotated[
             FlagStatus, strawberry.argument(description="Return only flags with this status.")
         ] = FlagStatus.OPEN,
-        first: Annotated[int, strawberry.argument(description="How many flags to return, from 1 to 100.")] = 20,
-        after: Annotated[
-            strawberry.ID | None,
-            strawberry.argument(
-                description=(
-                    "The `id` of the last flag of the previous page: return older flags only. Omit it to start with "
-                    "the newest."
-                )
-            ),
-        ] = None,
-    ) -> list[Flag]:
+        first: First = DEFAULT_FIRST,
+        after: After = None,
+    ) -> Connection[Flag]:
         """Read flags."""
         context = info.context
         context.require_role(Role.MODERATOR)
-        last = None if after is None else parse_id("after", after)
-        flags = await context.services.flag_reviews.read(status, first, last)
-        return [Flag.of(flag, User.of(profile)) for flag, profile in flags]
+        last = None if after is None else parse_id_cursor(FLAGS, after)
+        reviews = context.services.flag_reviews
+        flags, has_more = await reviews.read(status, DEFAULT_FIRST if first is None else first, last)
+        return Connection.of(
+            [Flag.of(flag, User.of(profile)) for flag, profile in flags],
+            [id_cursor(FLAGS, flag.id) for flag, _ in flags],
+            is_first=after is None,
+            has_more=has_more,
+        )
 
 
 @strawberry.type
@@ -173,7 +188,7 @@ class ModerationMutationFields:
     async def release_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
         """Release a flagged completion."""
         moderator, reviews = moderator_of(info.context), info.context.services.flag_reviews
-        flag, profile = await reviews.release(moderator, parse_id("flagId", flag_id), reason)
+        flag, profile = await reviews.release(moderator, _flag_id(flag_id), reason)
         return Flag.of(flag, User.of(profile))
 
     @strawberry.mutation(
@@ -186,5 +201,5 @@ class ModerationMutationFields:
     async def reject_held(self, info: Info, flag_id: FlagId, reason: Reason) -> Flag:
         """Reject a flagged completion."""
         moderator, reviews = moderator_of(info.context), info.context.services.flag_reviews
-        flag, profile = await reviews.reject(moderator, parse_id("flagId", flag_id), reason)
+        flag, profile = await reviews.reject(moderator, _flag_id(flag_id), reason)
         return Flag.of(flag, User.of(profile))

@@ -10,17 +10,22 @@ from typing import Annotated
 
 import strawberry
 
+from app.context import Services
 from app.domain.ids import parse_id
-from app.domain.users import Role
+from app.domain.users import Caller, Role
 from app.resolvers.arguments import CategoryId, Info, PeriodOf, UserId
 from app.resolvers.authorization import VIEWER
 from app.schema import lookups
+from app.schema.arguments import DEFAULT_FIRST, After, First
+from app.schema.connections import Connection
 from app.schema.enums import Period, Step
-from app.schema.ledger.transactions import TransactionConnection
+from app.schema.ledger.transactions import Transaction, transaction_page
 from app.schema.players.milestones import Milestone
 from app.schema.players.profiles import PlayerProfile
 from app.schema.players.score_history import RankHistory, ScoreHistory
-from app.schema.players.viewer import Viewer
+from app.schema.players.users import User
+from app.schema.players.viewer import Viewer, ViewerReads
+from app.services.players.find_players import MAX_FOUND, MAX_SEARCH_LENGTH
 
 From = Annotated[
     datetime,
@@ -33,19 +38,25 @@ To = Annotated[
     ),
 ]
 StepOf = Annotated[Step, strawberry.argument(description="The length of the interval between two points.")]
-First = Annotated[int, strawberry.argument(description="How many transactions to return, from 1 to 100.")]
-After = Annotated[
-    str | None,
-    strawberry.argument(
-        description=(
-            "The `endCursor` of the previous page: return the transactions after it. Omit it to start with the newest."
-        )
-    ),
+Search = Annotated[
+    str, strawberry.argument(description=f"The beginning of the name: 1 to {MAX_SEARCH_LENGTH} characters.")
+]
+FirstFound = Annotated[
+    int | None,
+    strawberry.argument(description=f"How many players to return, from 1 to {MAX_FOUND}. Null means the default."),
 ]
 MilestonesOf = Annotated[
     strawberry.ID | None,
     strawberry.argument(description="The id of a user. Omit it to receive the milestones of all users."),
 ]
+
+
+async def viewer_of(services: Services, caller: Caller) -> Viewer:
+    """Read what a caller may see of themselves."""
+    reads = ViewerReads(
+        partial(services.viewer.standing, caller.user_id), partial(services.viewer.held_scores, caller.user_id)
+    )
+    return Viewer.of(await services.viewer(caller), reads)
 
 
 @strawberry.type
@@ -64,6 +75,18 @@ class PlayerQueryFields:
         services = info.context.services
         profile = await services.player_profile(parse_id("id", id), info.context.caller)
         return None if profile is None else PlayerProfile.of(profile, services.catalogue.current)
+
+    @strawberry.field(
+        description=(
+            "Players whose names begin with a text, in the order of their names. Case and accents do not matter. "
+            "Hidden players are left out."
+        ),
+        metadata={"lookups": lookups.search},
+    )
+    async def players(self, info: Info, search: Search, first: FirstFound = DEFAULT_FIRST) -> list[User]:
+        """Find players by name."""
+        found = await info.context.services.players.search(search, DEFAULT_FIRST if first is None else first)
+        return [User.of(profile) for profile in found]
 
     @strawberry.field(
         description=(
@@ -116,12 +139,14 @@ class PlayerQueryFields:
         metadata={"viewer": True, "lookups": lookups.rows},
     )
     async def transactions(
-        self, info: Info, user_id: UserId, first: First = 20, after: After = None
-    ) -> TransactionConnection:
+        self, info: Info, user_id: UserId, first: First = DEFAULT_FIRST, after: After = None
+    ) -> Connection[Transaction]:
         """Read a user's transactions."""
         caller, player = info.context.require_caller(), parse_id("userId", user_id)
-        entries, has_more = await info.context.services.history.transactions(caller, player, first, after)
-        return TransactionConnection.of(
+        entries, has_more = await info.context.services.history.transactions(
+            caller, player, DEFAULT_FIRST if first is None else first, after
+        )
+        return transaction_page(
             player,
             entries,
             is_first=after is None,
@@ -130,13 +155,13 @@ class PlayerQueryFields:
         )
 
     @strawberry.field(
-        description="The caller: role, rank, open action tokens and rate limits. Requires an access token.",
+        description="The caller: role, rank, open action tokens and rate limits. Null without an access token.",
         metadata={"viewer": True},
     )
-    async def me(self, info: Info) -> Viewer:
+    async def me(self, info: Info) -> Viewer | None:
         """Read the viewer."""
-        viewer = await info.context.services.viewer(info.context.require_caller())
-        return Viewer.of(viewer, partial(info.context.services.viewer.held_scores, viewer.caller.user_id))
+        caller = info.context.caller
+        return None if caller is None else await viewer_of(info.context.services, caller)
 
 
 @strawberry.type

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from graphql import (
     FieldNode,
@@ -17,8 +18,10 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSkipDirective,
     InlineFragmentNode,
+    NamedTypeNode,
     SelectionNode,
     get_named_type,
+    is_abstract_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values, get_directive_values
 
@@ -27,72 +30,106 @@ from app.domain.boards.board_query import (
     NO_NESTED_VIEWS,
     FieldKey,
     NestedViews,
-    around_view,
+    StandingsArguments,
+    nested_around_view,
     selection_view,
     standings_view,
+    viewer_view,
 )
 from app.domain.boards.views import View
+from app.domain.catalogue.catalogue import Category
 from app.domain.errors import BadUserInput
 from app.resolvers.arguments import Info
+from app.schema.arguments import DEFAULT_STANDINGS
 
 
 class SelectedField(NamedTuple):
-    """A field with arguments: its place in the response, its name, and its arguments by their names in the schema."""
+    """A field that shows a view: its place in the response, its name, and its arguments as the schema names them."""
 
     key: FieldKey
     name: str
     arguments: Mapping[str, Any]
 
 
-def selected_below(info: Info, *path: str) -> list[SelectedField]:
-    """Return the fields with arguments below the field of `info`, or below the fields that `path` leads to from there.
-
-    A field whose arguments do not fit the schema is left out: its execution reports the error.
-    """
-    raw = info._raw_info
-    return _Walk(info).fields(get_named_type(raw.return_type), str(raw.path.key), raw.field_nodes, path)
-
-
-def nested_views(info: Info, board: Board, *path: str) -> NestedViews:
+def nested_views(info: Info, category: Category, board: Board, *path: str) -> NestedViews:
     """Parse the arguments of all nested fields of `board`, a Leaderboard that `info` resolves or `path` leads to."""
-    if not path and not _may_take_arguments(info):
+    if not path and not _may_show_views(info):
         return NO_NESTED_VIEWS
-    return {field.key: _parse(field, board) for field in selected_below(info, *path) if field.name in _PARSERS}
+    raw = info._raw_info
+    fields = _Walk(info).fields(get_named_type(raw.return_type), str(raw.path.key), raw.field_nodes, path)
+    return _views(info, category, board, fields)
 
 
-def _parse(field: SelectedField, board: Board) -> View[Page] | BadUserInput:
+def views_of_node(info: Info, category: Category, board: Board, key: str) -> NestedViews:
+    """Parse the same for a Leaderboard that `info` resolves as a Node, and that has this key in the response."""
+    raw = info._raw_info
+    return _views(info, category, board, _Walk(info).fields(raw.schema.get_type("Leaderboard"), key, raw.field_nodes))
+
+
+def _views(info: Info, category: Category, board: Board, fields: Sequence[SelectedField]) -> NestedViews:
+    caller = info.context.caller
+    scope = _Scope(category, board, None if caller is None else caller.user_id)
+    return {field.key: _parse(field, scope) for field in fields}
+
+
+TOTALS = frozenset({"totalUsers", "totalCount", "usersBelow", "percentile"})
+"""The fields below a subscription to boards that depend on the number of users on the whole board."""
+
+
+def shows_total(info: Info) -> bool:
+    """Return whether anything that depends on the number of users is selected, at any depth below the field."""
+    return _Walk(info).selects(TOTALS)
+
+
+class _Scope(NamedTuple):
+    """What views depend on besides the arguments of their fields."""
+
+    category: Category
+    board: Board
+    viewer: UUID | None
+
+
+def _parse(field: SelectedField, scope: _Scope) -> View[Page] | BadUserInput:
     try:
-        return _PARSERS[field.name](board, field.arguments)
+        return _PARSERS[field.name](scope, field.arguments)
     except BadUserInput as error:  # The field raises it when it is resolved, so that the error is reported there.
         return error
 
 
-_PARSERS: Mapping[str, Callable[[Board, Mapping[str, Any]], View[Page]]] = {
-    "around": lambda board, given: around_view(given["userId"], given["radius"]),
-    "friends": lambda board, given: selection_view(given["userIds"]),
-    "standings": lambda board, given: standings_view(
-        board, given["first"], given.get("after"), given.get("last"), given.get("before")
-    ),
+def _parse_standings(scope: _Scope, given: Mapping[str, Any]) -> View[Page]:
+    first = given.get("first")
+    arguments = StandingsArguments(
+        DEFAULT_STANDINGS if first is None else first,
+        given.get("after"),
+        given.get("last"),
+        given.get("before"),
+        given.get("atRank"),
+        given.get("atScore"),
+    )
+    return standings_view(scope.category, scope.board, arguments)
+
+
+_PARSERS: Mapping[str, Callable[[_Scope, Mapping[str, Any]], View[Page]]] = {
+    "around": lambda scope, given: nested_around_view(given.get("userId"), given["radius"], scope.viewer),
+    "friends": lambda scope, given: selection_view(given["userIds"]),
+    "me": lambda scope, given: viewer_view(scope.viewer),
+    "standings": _parse_standings,
 }
-"""The parsers of the arguments of a Leaderboard's fields. Each may raise BadUserInput."""
+"""The parsers of the arguments of a Leaderboard's fields that show a view. Each may raise BadUserInput."""
 
 
-def _may_take_arguments(info: Info) -> bool:
-    """Whether a field directly below that of `info` may have arguments. Cheap: fragments count without a look."""
-    raw = info._raw_info
-    owner = get_named_type(raw.return_type)
-    return any(_has_arguments(owner, node) for node in raw.field_nodes)
+def _may_show_views(info: Info) -> bool:
+    """Whether a field directly below that of `info` may show a view. Cheap: fragments count without a look."""
+    return any(_selects_view(node) for node in info._raw_info.field_nodes)
 
 
 @lru_cache(maxsize=256)  # Most requests use one of a few documents.
-def _has_arguments(owner: Any, node: FieldNode) -> bool:
+def _selects_view(node: FieldNode) -> bool:
     if node.selection_set is None:
         return False
-    for child in node.selection_set.selections:
-        definition = owner.fields.get(child.name.value) if isinstance(child, FieldNode) else None
-        if not isinstance(child, FieldNode) or (definition is not None and definition.args):
-            return True
-    return False
+    return any(
+        not isinstance(child, FieldNode) or child.name.value in _PARSERS for child in node.selection_set.selections
+    )
 
 
 class _Walk:
@@ -104,11 +141,14 @@ class _Walk:
         return VariableValues({}, self._info.variable_values)
 
     def fields(
-        self, owner: Any, owner_key: str, nodes: Sequence[FieldNode], path: Sequence[str]
+        self, owner: Any, owner_key: str, nodes: Sequence[FieldNode], path: Sequence[str] = ()
     ) -> list[SelectedField]:
-        """Return the selected fields with arguments of the object type `owner`, whose response key is `owner_key`."""
+        """Return the selected fields of the object type `owner` that show a view; its response key is `owner_key`.
+
+        A field whose arguments do not fit the schema is left out: its execution reports the error.
+        """
         assert isinstance(owner, GraphQLObjectType)
-        children = [child for node in nodes if node.selection_set for child in self._children(node, set())]
+        children = [child for node in nodes if node.selection_set for child in self._children(node, set(), owner)]
         if path:
             inner: dict[str, list[FieldNode]] = {}
             for child in children:
@@ -118,28 +158,50 @@ class _Walk:
             return [found for key, same in inner.items() for found in self.fields(type_, key, same, path[1:])]
         found = []
         for child in children:
-            definition = owner.fields.get(child.name.value)
-            if definition is None or not definition.args:
+            if child.name.value not in _PARSERS:
                 continue
             try:
-                arguments = get_argument_values(definition, child, self._variables)
+                arguments = get_argument_values(owner.fields[child.name.value], child, self._variables)
             except GraphQLError:
                 continue
             found.append(SelectedField((owner_key, _response_key(child)), child.name.value, arguments))
         return found
 
-    def _children(self, node: Any, visited: set[str]) -> Iterator[FieldNode]:
-        """Yield the field nodes directly below `node`, also those in fragments."""
+    def selects(self, names: frozenset[str]) -> bool:
+        """Return whether a field with one of these names is selected below the field of `info`, at any depth."""
+        pending: list[FieldNode] = list(self._info._raw_info.field_nodes)
+        while pending:
+            node = pending.pop()
+            if node.selection_set is not None:
+                children = list(self._children(node, set()))
+                if any(child.name.value in names for child in children):
+                    return True
+                pending += children
+        return False
+
+    def _children(self, node: Any, visited: set[str], owner: GraphQLObjectType | None = None) -> Iterator[FieldNode]:
+        """Yield the field nodes directly below `node`, also those in fragments; with `owner`, of that type alone."""
         for child in node.selection_set.selections:
             if child.directives and not self._is_included(child):
                 continue
             if isinstance(child, FieldNode):
                 yield child
             elif isinstance(child, InlineFragmentNode):
-                yield from self._children(child, visited)
+                if self._fits(child.type_condition, owner):
+                    yield from self._children(child, visited, owner)
             elif isinstance(child, FragmentSpreadNode) and child.name.value not in visited:
                 visited.add(child.name.value)
-                yield from self._children(self._info._raw_info.fragments[child.name.value], visited)
+                fragment = self._info._raw_info.fragments[child.name.value]
+                if self._fits(fragment.type_condition, owner):
+                    yield from self._children(fragment, visited, owner)
+
+    def _fits(self, condition: NamedTypeNode | None, owner: GraphQLObjectType | None) -> bool:
+        """Return whether a fragment with this type condition applies to objects of type `owner`."""
+        if condition is None or owner is None or condition.name.value == owner.name:
+            return True
+        schema = self._info._raw_info.schema
+        type_ = schema.get_type(condition.name.value)
+        return is_abstract_type(type_) and schema.is_sub_type(type_, owner)
 
     def _is_included(self, node: SelectionNode) -> bool:
         skip = get_directive_values(GraphQLSkipDirective, node, self._variables)

@@ -10,6 +10,7 @@ import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.domain.boards.board import Source, UpdateKind
+from app.domain.boards.movement import Since
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import ActionKind, Operator, SortOrder
 from app.domain.catalogue.changes import CatalogueSubject
@@ -19,6 +20,7 @@ from app.domain.players.milestones import MilestoneKind
 from app.domain.players.score_history import Step, Trend
 from app.domain.rate_limits import Activity
 from app.domain.rules.flags import FlagStatus
+from app.domain.rules.fraud import FraudRule
 from app.domain.scores import ScoreFormatKind
 from app.domain.users import Role
 from app.error_codes import ErrorCode
@@ -135,6 +137,15 @@ _publish(
     },
 )
 _publish(
+    Since,
+    "The end of which window ranks are compared with. Windows are in UTC.",
+    {
+        Since.PREVIOUS_DAY: "The end of yesterday.",
+        Since.PREVIOUS_WEEK: "The end of the last week, which is Sunday at midnight.",
+        Since.PREVIOUS_MONTH: "The end of the last calendar month.",
+    },
+)
+_publish(
     TransactionKind,
     "What caused an entry in a user's ledger.",
     {
@@ -229,6 +240,17 @@ _publish(
     },
 )
 _publish(
+    FraudRule,
+    "A fraud rule: a kind of behaviour that people do not show.",
+    {
+        FraudRule.VELOCITY: "More completions per minute than people can make.",
+        FraudRule.EVEN_SPACING: "Completions as evenly spaced as those of a program.",
+        FraudRule.TOO_FAST: "Completions of one action at shorter intervals than it takes.",
+        FraudRule.SUDDEN_SPIKE: "A player who is suddenly many times as fast as before.",
+        FraudRule.CROWDED_ADDRESS: "Many accounts behind one network address.",
+    },
+)
+_publish(
     Verdict,
     "How the fraud rules judged a completion.",
     {
@@ -244,11 +266,13 @@ __all__ = [
     "CatalogueSubject",
     "ErrorCode",
     "FlagStatus",
+    "FraudRule",
     "MilestoneKind",
     "Operator",
     "Period",
     "Role",
     "ScoreFormatKind",
+    "Since",
     "SortOrder",
     "Source",
     "Step",

@@ -10,16 +10,29 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.domain.boards.board import TOP
+from app.domain.boards.board_part import BoardPart
 from app.domain.boards.board_query import MAX_RADIUS, MAX_SELECTED_USERS
 from app.domain.boards.periods import Period
+from app.domain.boards.views import Around
 from app.domain.players.score_history import MAX_POINTS, Step
 from app.domain.rules.stated_values import MAX_REPORTS
+from app.schema.arguments import DEFAULT_FIRST, DEFAULT_STANDINGS
+from app.schema.nodes import MAX_NODES
 
 PAST = 200
 """A board as it was at a past instant, which is computed from the ledger."""
 
+ROW = 2
+"""A row by its id, whichever of two tables has it."""
+
+WINDOW = 20
+"""A board of a window that may be over, so that PostgreSQL has to read it."""
+
 PROFILE = 20
 """A profile: totals, averages and achievements of one player."""
+
+MOVEMENT = 40
+"""The ranks of the users of a page at the end of a day, of which one read serves many requests."""
 
 EXPORT = 200
 """The export of all data of one player."""
@@ -50,9 +63,20 @@ def around_user(around_user_id: str | None, radius: int) -> int:
     return 1 if around_user_id is None else around(radius)
 
 
-def standings(first: int, last: int | None) -> int:
+def movement() -> int:
+    """Count the past ranks of a page, which are read together and kept."""
+    return MOVEMENT
+
+
+def standings(first: int | None, last: int | None) -> int:
     """Count a page of standings."""
-    return _within(first if last is None else last, TOP)
+    size = first if last is None else last
+    return _within(DEFAULT_STANDINGS if size is None else size, TOP)
+
+
+def own_entry() -> int:
+    """Count the caller's own entry."""
+    return 1
 
 
 def selection(user_ids: list[str]) -> int:
@@ -80,9 +104,36 @@ def reports(inputs: list[object]) -> int:
     return _within(len(inputs), MAX_REPORTS)
 
 
-def rows(first: int) -> int:
+def rows(first: int | None) -> int:
     """Count a page of rows."""
-    return _within(first, TOP)
+    return _within(DEFAULT_FIRST if first is None else first, TOP)
+
+
+def node(id: str) -> int:
+    """Count the object with an id."""
+    type_name, _, key = id.partition(":")
+    if type_name == "PlayerProfile":
+        return PROFILE
+    if type_name == "Leaderboard":
+        part = BoardPart.parse(key)
+        entries = ROW if part is None else _part(part)
+    elif type_name in ("LeaderboardEntry", "UserRank"):
+        entries = 1
+    else:
+        return ROW
+    if "@" in key:
+        return PAST + entries
+    return entries if f"/{Period.ALL_TIME.value}" in key else WINDOW + entries
+
+
+def nodes(ids: list[str]) -> int:
+    """Count the objects with these ids, of which the resolver accepts no more than `MAX_NODES`."""
+    return sum(map(node, ids[:MAX_NODES]))
+
+
+def search(first: int | None) -> int:
+    """Count the players that a search finds, and the search itself."""
+    return 10 + rows(first)
 
 
 def profile() -> int:
@@ -98,6 +149,11 @@ def export() -> int:
 def held_scores() -> int:
     """Count the newest 100 held completions."""
     return 100
+
+
+def _part(part: BoardPart) -> int:
+    view = part.view
+    return around(view.radius) if isinstance(view, Around) else page(view.limit, view.offset, None)
 
 
 def _within(value: int, maximum: int) -> int:

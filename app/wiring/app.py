@@ -29,6 +29,7 @@ from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.entry_metadata import EntryMetadata
 from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.past_ranks import PastRanks
 from app.services.boards.queries import BoardQueries
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
 from app.services.catalogue.cache import CatalogueService
@@ -47,6 +48,7 @@ from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.moderation.moderation_services import Moderation
 from app.services.past_answers import PastAnswers
+from app.services.players.find_players import FindPlayers
 from app.services.players.profile_cache import ProfileCache
 from app.services.players.profile_changes import ProfileChanges
 from app.services.players.profile_generation import ProfileGeneration
@@ -99,6 +101,7 @@ class App:
     opening_balances: OpeningBalances
     milestones: Milestones
     player_profile: ReadPlayerProfile
+    players: FindPlayers
     profiles: ProfileCache
     profile_changes: ProfileChanges
     profile_generation: ProfileGeneration
@@ -115,6 +118,7 @@ class App:
     account_cache: AccountCache
     after_commit: AfterCommit
     past_answers: PastAnswers
+    past_ranks: PastRanks
     board_queries: BoardQueries
     history: PlayerHistory
     close_windows: CloseWindows

@@ -20,6 +20,7 @@ from app.services.board_index.row_reader import IndexRows
 from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.live_updates import LiveUpdates
+from app.services.boards.past_ranks import PastRanks
 from app.services.boards.queries import BoardQueries
 from app.services.catalogue.changes import CatalogueChanges
 from app.services.catalogue.lists import CatalogueLists
@@ -30,6 +31,7 @@ from app.services.limits.rate_limiter import RateLimiter
 from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
+from app.services.players.find_players import FindPlayers
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
 from app.services.retention.archive_months import ArchiveMonths
@@ -104,6 +106,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         opening_balances=OpeningBalances(database, writing.milestones, catalogue, partitions, runtime),
         milestones=writing.milestones,
         player_profile=ReadPlayerProfile(database),
+        players=FindPlayers(database, reading.profiles),
         profiles=reading.profiles,
         profile_changes=writing.profile_changes,
         profile_generation=reading.profile_generation,
@@ -124,6 +127,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         account_cache=writing.account_cache,
         after_commit=writing.after_commit,
         past_answers=reading.past_answers,
+        past_ranks=PastRanks(reading.board_reader, stores.past, runtime),
         board_queries=BoardQueries(reading.hub, reading.board_reader, reading.profiles, catalogue, runtime),
         history=PlayerHistory(database, stores.past, reading.profiles, runtime),
         close_windows=close_windows,
@@ -136,6 +140,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             rate_limiter,
             writing.action_tokens,
             writing.moderation.reviews,
+            catalogue,
             runtime,
             max_open_tokens=settings.max_open_tokens,
         ),

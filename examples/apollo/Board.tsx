@@ -1,5 +1,6 @@
 import { gql, type TypedDocumentNode } from '@apollo/client'
 import { useQuery, useSubscription } from '@apollo/client/react'
+import { byRank } from './byRank'
 import { useRefetchAfter } from './useRefetchAfter'
 
 interface Entry {
@@ -51,7 +52,7 @@ export function Board(variables: Variables) {
   if (!data) return <p>Loading…</p>
   return (
     <ol aria-label={`${data.leaderboard.totalUsers} players`}>
-      {data.leaderboard.entries.map(({ id, score, user }) => (
+      {byRank(data.leaderboard.entries).map(({ id, score, user }) => (
         <li key={id}>{user.username}: {score}</li>
       ))}
     </ol>

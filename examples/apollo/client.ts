@@ -1,11 +1,13 @@
-import { ApolloClient, ApolloLink, CombinedGraphQLErrors, InMemoryCache } from '@apollo/client'
+import { ApolloClient, ApolloLink, CombinedGraphQLErrors, InMemoryCache, ServerError } from '@apollo/client'
 import { SetContextLink } from '@apollo/client/link/context'
 import { ErrorLink } from '@apollo/client/link/error'
 import { HttpLink } from '@apollo/client/link/http'
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
+import { RetryLink } from '@apollo/client/link/retry'
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { OperationTypeNode } from 'graphql'
 import { createClient, type Client } from 'graphql-ws'
+import { map } from 'rxjs'
 import { possibleTypes } from './possibleTypes'
 import type { Tokens } from './tokens'
 
@@ -41,6 +43,32 @@ async function sha256(text: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
+/** For how many seconds the service asks to wait, in an error with `extensions.retryAfter`. */
+const retryAfter = (error: unknown): number =>
+  CombinedGraphQLErrors.is(error) ? Math.max(0, ...error.errors.map((one) => Number(one.extensions?.retryAfter ?? 0))) : 0
+
+/** Repeats what failed for a passing reason: no connection, 5xx of a proxy, or SERVICE_UNAVAILABLE. */
+function retryLink(): ApolloLink {
+  // RetryLink sees thrown errors only, and Apollo Client takes an answer with errors for a result.
+  const unavailable = new ApolloLink((operation, forward) =>
+    forward(operation).pipe(
+      map((result) => {
+        if (result.errors?.some(({ extensions }) => extensions?.code === 'SERVICE_UNAVAILABLE')) {
+          throw new CombinedGraphQLErrors(result)
+        }
+        return result
+      }),
+    ),
+  )
+  const retry = new RetryLink({
+    // Mutations of the service are safe to repeat: a submission pays once.
+    attempts: { max: 5, retryIf: (error) => !ServerError.is(error) || error.statusCode >= 500 },
+    delay: (count, _, error) =>
+      Math.max(1000 * retryAfter(error), Math.min(10_000, 250 * 2 ** count) * (0.5 + Math.random() / 2)),
+  })
+  return ApolloLink.from([retry, unavailable])
+}
+
 /** Queries and mutations over HTTP. Persisted queries are sent by GET, so that HTTP caches can answer them. */
 function requestLink(url: string, tokens: Tokens): ApolloLink {
   const renewed = new ErrorLink(({ error, operation, forward }) => {
@@ -55,7 +83,7 @@ function requestLink(url: string, tokens: Tokens): ApolloLink {
   const persisted = new PersistedQueryLink({ sha256, useGETForHashedQueries: true })
   // A cross-origin GET needs this header, which proves that a script sent it and not an HTML form.
   const http = new HttpLink({ uri: `${url}/graphql`, headers: { 'apollo-require-preflight': 'true' } })
-  return ApolloLink.from([renewed, signed, persisted, http])
+  return ApolloLink.from([renewed, retryLink(), signed, persisted, http])
 }
 
 /** A client for the service at `url`, and its socket: call `socket.terminate()` when a user signs in or out. */

@@ -16,6 +16,20 @@ export const possibleTypes = {
     "ScoreAccepted",
     "ScoreCapReached"
   ],
+  "Node": [
+    "Action",
+    "CatalogueChange",
+    "Category",
+    "Flag",
+    "HeldScore",
+    "Leaderboard",
+    "LeaderboardEntry",
+    "PlayerProfile",
+    "Transaction",
+    "User",
+    "UserRank",
+    "Viewer"
+  ],
   "RetryableError": [
     "CooldownActive",
     "DailyLimitReached",

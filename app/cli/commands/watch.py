@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from app.cli.simulation.board_subscription import BoardSubscription
 
 
+SINCE = {
+    Period.ALL_TIME: "since yesterday",
+    Period.DAILY: "since yesterday",
+    Period.WEEKLY: "since last week",
+    Period.MONTHLY: "since last month",
+}
+"""What the ranks on a board are compared with, by its period."""
+
+
 def add_to(program: typer.Typer) -> None:
     """Register the command with the program."""
     program.command(
@@ -35,8 +44,9 @@ def watch(
 ) -> None:
     """Show a live board in the terminal, using a GraphQL subscription. Press Ctrl-C to stop.
 
-    It reconnects automatically after the connection is lost. Arrows show whose rank changed with the last message. If
-    the output is not a terminal, every message is printed as a plain board.
+    It reconnects automatically after the connection is lost. Arrows show whose rank changed with the last message, and
+    the last column shows the places gained or lost since yesterday, last week or last month. If the output is not a
+    terminal, every message is printed as a plain board.
     """
     import asyncio
 
@@ -45,17 +55,17 @@ def watch(
     from app.runtime import Runtime
 
     subscription = BoardSubscription(server_url(url), category, period, limit, Runtime())
-    asyncio.run(_show(subscription, f"{category} · {period.value}", updates))
+    asyncio.run(_show(subscription, f"{category} · {period.value}", SINCE[period], updates))
 
 
-async def _show(subscription: BoardSubscription, title: str, updates: int | None) -> None:
+async def _show(subscription: BoardSubscription, title: str, since: str, updates: int | None) -> None:
     from rich.live import Live
 
     from app.cli.simulation.board_subscription import ConnectionLost
     from app.cli.terminal.board_view import BoardView
 
     out = console()
-    view = BoardView(title)
+    view = BoardView(title, since)
     live = Live(view, console=out, auto_refresh=False) if out.is_terminal else None
     if live is not None:
         live.start()

@@ -13,21 +13,25 @@ from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import WebSocketException
 
 from app.cli.terminal.errors import CommandError
+from app.domain.boards.movement import Since
 from app.domain.boards.periods import Period
 from app.runtime import Runtime
 
 WATCH = """
-subscription Watch($category: String!, $period: Period!, $limit: Int!) {
+subscription Watch($category: String!, $period: Period!, $limit: Int!, $since: Since!) {
   leaderboardUpdates(category: $category, period: $period, limit: $limit) {
     kind epoch version asOf
     leaderboard {
       totalUsers source stale category { scoreFormat { kind digits unit } }
-      entries { rank formattedScore user { id username } }
+      entries { rank formattedScore movement(since: $since) user { id username } }
     }
     changes { user { id } oldRank newRank scoreDelta }
   }
 }
 """
+
+SINCE = {since.period: since for since in Since}
+"""What the ranks on a board of a period are compared with; an all-time board is compared with yesterday."""
 
 CONNECTION_ERRORS = (TransportError, WebSocketException, OSError, TimeoutError)
 TEMPORARY_ERROR_CODES = ("SERVICE_UNAVAILABLE", "RATE_LIMITED")
@@ -51,7 +55,8 @@ class BoardSubscription:
     def __init__(self, url: str, category: str, period: Period, limit: int, runtime: Runtime) -> None:
         """Create a subscription; `url` is the URL of the server, without a path."""
         self._url = url
-        self._variables = {"category": category, "period": period.value, "limit": limit}
+        since = SINCE.get(period, Since.PREVIOUS_DAY)
+        self._variables = {"category": category, "period": period.value, "limit": limit, "since": since.value}
         self._random = runtime.random
 
     async def messages(self) -> AsyncIterator[dict[str, Any] | ConnectionLost]:

@@ -26,7 +26,7 @@ REQUEST_TIMEOUT = 15.0
 ACTIONS_QUERY = """
 query Actions($category: String!) {
   actions(category: $category) {
-    id enabled repeatable dailyLimit minDuration cooldown kind points minValue maxValue
+    actionType enabled repeatable dailyLimit minDuration cooldown kind points minValue maxValue
     difficulties { name }
     category { entryMetadata }
   }

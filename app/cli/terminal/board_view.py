@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 class BoardView:
     """The latest state of one board and of the connection to the server."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, since: str) -> None:
+        """Create a view without entries; `since` names what ranks are compared with."""
         self._title = title
+        self._since = since
         self._update: Mapping[str, Any] | None = None
         self._connection_lost: ConnectionLost | None = None
 
@@ -37,8 +39,8 @@ class BoardView:
         heading = Text.assemble((self._title, "bold"), "   ", self._connection_status())
         if self._update is None:
             return heading
-        table = Table("#", "", "Player", "Score", "", box=None, padding=(0, 1))
-        for column in (0, 3, 4):
+        table = Table("#", "", "Player", "Score", "", self._since, box=None, padding=(0, 1))
+        for column in (0, 3, 4, 5):
             table.columns[column].justify = "right"
         for entry, rank_change, gain in self._rows():
             style = "bold" if gain else ""
@@ -51,6 +53,7 @@ class BoardView:
                 name,
                 Text(entry["formattedScore"], style),
                 Text(gain, "green"),
+                Text(_arrow(entry["movement"] or 0), "dim"),
             )
         return Group(heading, "", table, Text(self._footer(), style="dim"))
 
@@ -60,7 +63,7 @@ class BoardView:
         width = max([10, *(len(entry["formattedScore"]) for entry, _, _ in rows)])
         lines = [
             f"{entry['rank']:>3}  {change:<4} {entry['user']['username']:<32} "
-            f"{entry['formattedScore']:>{width}} {gain:>6}".rstrip()
+            f"{entry['formattedScore']:>{width}} {gain:>6} {_since(entry['movement'], self._since)}".rstrip()
             for entry, change, gain in rows
         ]
         return "\n".join([f"{self._title}   {self._footer()}", *lines, ""])
@@ -101,6 +104,14 @@ def _rank_change(change: Mapping[str, Any] | None) -> str:
     old, new = change["oldRank"], change["newRank"]
     if old is None:
         return "★"
-    if old == new:
+    return _arrow(old - new) if new is not None else ""
+
+
+def _arrow(places: int) -> str:
+    if places == 0:
         return ""
-    return f"▲{old - new}" if new < old else f"▼{new - old}"
+    return f"▲{places}" if places > 0 else f"▼{-places}"
+
+
+def _since(movement: int | None, since: str) -> str:
+    return f"{_arrow(movement)} {since}" if movement else ""

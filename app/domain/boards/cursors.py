@@ -49,6 +49,16 @@ def parse_ledger_cursor(user_id: UUID, cursor: str) -> int:
     return seq
 
 
+def id_cursor(scope: str, id: UUID) -> str:
+    """Encode the position of the entry with this id in the list that `scope` names."""
+    return _encode(scope, id.bytes)
+
+
+def parse_id_cursor(scope: str, cursor: str) -> UUID:
+    """Decode a cursor of the list that `scope` names. Raises BadUserInput for one of another list, or malformed."""
+    return UUID(bytes=_decode(scope, cursor, 16))
+
+
 def _encode(scope: str, content: bytes) -> str:
     return urlsafe_b64encode(_checksum(scope, content) + content).rstrip(b"=").decode()
 

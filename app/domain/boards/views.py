@@ -75,6 +75,11 @@ class After(View[Page]):
 
 
 @dataclass(frozen=True, slots=True)
+class FromScore(After):
+    """The `limit` entries from a score on: those after a position that no user has, and that fits every window."""
+
+
+@dataclass(frozen=True, slots=True)
 class Before(View[Page]):
     """The `limit` entries before a position; the last entries of the board if it is None."""
 

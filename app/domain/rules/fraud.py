@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
 from itertools import pairwise
@@ -56,6 +57,16 @@ class Thresholds:
 
     accounts_per_address_flag: int = 25
     """Accounts that played from one public address within an hour."""
+
+
+class FraudRule(StrEnum):
+    """The rules by their names, as flags record them."""
+
+    VELOCITY = "velocity"
+    EVEN_SPACING = "even_spacing"
+    TOO_FAST = "too_fast"
+    SUDDEN_SPIKE = "sudden_spike"
+    CROWDED_ADDRESS = "crowded_address"
 
 
 Rule = Callable[[ScoreRequest, History, datetime, Thresholds], Verdict]

@@ -7,7 +7,7 @@ a field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from graphql import (
@@ -20,6 +20,8 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     Node,
+    NonNullTypeNode,
+    NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -88,12 +90,20 @@ def conditions(document: DocumentNode, definition: OperationDefinitionNode) -> t
     return tuple(names)
 
 
-def reads_viewer(field: StrawberryField) -> bool:
-    """Return whether the value depends on the viewer: `strawberry.field(metadata={"viewer": True})`."""
-    return bool(field.metadata.get(VIEWER))
+Mark = bool | str
+"""Whether a field has a property; the name of an argument stands for: unless a value is given for it."""
 
 
-def is_uncacheable(field: StrawberryField) -> bool:
+def reads_viewer(field: StrawberryField) -> Mark:
+    """Return whether the value depends on the viewer: `strawberry.field(metadata={"viewer": True})`.
+
+    With the name of an argument in place of True it does so unless that argument is given.
+    """
+    mark: Mark = field.metadata.get(VIEWER, False)
+    return mark
+
+
+def is_uncacheable(field: StrawberryField) -> Mark:
     """Return whether the field has a resolver that does not name its dependencies.
 
     A resolver with the metadata `CACHEABLE` adds its dependencies once per execution, see `Dependencies`; otherwise the
@@ -102,33 +112,54 @@ def is_uncacheable(field: StrawberryField) -> bool:
     return field.base_resolver is not None and not field.metadata.get(CACHEABLE)
 
 
+def _is_given(node: FieldNode, argument: str, never_null: Collection[str]) -> bool:
+    """Return whether an argument certainly has a value that is not null: whatever the variables are."""
+    for given in node.arguments or ():
+        if given.name.value == argument:
+            value = given.value
+            return (
+                value.name.value in never_null
+                if isinstance(value, VariableNode)
+                else not isinstance(value, NullValueNode)
+            )
+    return False
+
+
 class MarkedFields:
     """The fields of a schema with a certain property.
 
     A field of an interface is one of them as soon as one of its implementations is.
     """
 
-    def __init__(self, schema: GraphQLSchema, has_property: Callable[[StrawberryField], bool]) -> None:
+    def __init__(self, schema: GraphQLSchema, mark_of: Callable[[StrawberryField], Mark]) -> None:
         self._schema = schema
-        self._marked = frozenset(self._marks(schema, has_property))
+        self._marked = dict(self._marks(schema, mark_of))
 
     @staticmethod
-    def _marks(schema: GraphQLSchema, has_property: Callable[[StrawberryField], bool]) -> Iterator[tuple[str, str]]:
+    def _marks(
+        schema: GraphQLSchema, mark_of: Callable[[StrawberryField], Mark]
+    ) -> Iterator[tuple[tuple[str, str], Mark]]:
         for owner in schema.type_map.values():
             if not (is_object_type(owner) or is_interface_type(owner)):
                 continue
             for name, field in owner.fields.items():
                 definition = field.extensions.get(STRAWBERRY_DEFINITION)
-                if isinstance(definition, StrawberryField) and has_property(definition):
-                    yield owner.name, name
+                mark = mark_of(definition) if isinstance(definition, StrawberryField) else False
+                if mark:
+                    yield (owner.name, name), mark
                     if is_object_type(owner):
-                        yield from ((above.name, name) for above in owner.interfaces)
+                        yield from (((above.name, name), mark) for above in owner.interfaces)
 
     def is_selected_by(self, document: DocumentNode, definition: OperationDefinitionNode) -> bool:
         """Return whether the operation selects such a field, skipped or not."""
         if not self._marked:
             return False
         fragments = fragments_of(document)
+        never_null = {
+            variable.variable.name.value
+            for variable in definition.variable_definitions or ()
+            if isinstance(variable.type, NonNullTypeNode)
+        }
         root = self._schema.get_root_type(definition.operation)
         pending: list[tuple[GraphQLNamedType | None, SelectionSetNode]] = [(root, definition.selection_set)]
         visited: set[str] = set()
@@ -136,7 +167,10 @@ class MarkedFields:
             owner, selection_set = pending.pop()
             for node in selection_set.selections:
                 if isinstance(node, FieldNode):
-                    if owner is None or (owner.name, node.name.value) in self._marked:
+                    if owner is None:
+                        return True
+                    mark = self._marked.get((owner.name, node.name.value), False)
+                    if mark is True or (mark and not _is_given(node, mark, never_null)):
                         return True
                     if node.selection_set is not None:
                         pending.append((self._type_of(owner, node.name.value), node.selection_set))

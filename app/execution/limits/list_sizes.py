@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds")
+SIZE_ARGUMENTS = ("limit", "first", "last", "radius", "userIds", "ids")
 """The arguments that say how long a list may be: by their value, or by their own length."""
 
 

@@ -31,6 +31,9 @@ from app.execution.limits.list_sizes import SIZE_ARGUMENTS, list_size
 LOOKUPS_METADATA = "lookups"
 """The `metadata` key of a Strawberry field: the function that returns the look-ups of the field from its arguments."""
 
+REPEATS_METADATA = "repeats"
+"""The `metadata` key of such a field that is a list: the argument whose length multiplies the look-ups below."""
+
 CountLookups = Callable[..., int]
 
 MAX_CACHED_COUNTS = 256
@@ -38,7 +41,6 @@ MAX_CACHED_COUNTS = 256
 
 MAX_CACHED_STRING = 64
 """Characters of a variable up to which its counts are kept; an id or a time has fewer."""
-
 
 PER_ELEMENT_METADATA = "per_element"
 """The `metadata` key of a Strawberry field that makes its look-ups for every element of the list that it is in."""
@@ -83,14 +85,22 @@ class LookupField(NamedTuple):
 
 def count_lookups_of(field: GraphQLField) -> CountLookups | None:
     """Return the function that counts the look-ups of a field; None if the field declares none."""
+    count: CountLookups | None = _metadata_of(field).get(LOOKUPS_METADATA)
+    return count
+
+
+def _metadata_of(field: GraphQLField) -> Mapping[Any, Any]:
     definition = field.extensions.get(STRAWBERRY_DEFINITION)
-    return definition.metadata.get(LOOKUPS_METADATA) if isinstance(definition, StrawberryField) else None
+    return definition.metadata if isinstance(definition, StrawberryField) else {}
+
+
+def _is_above(path: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return len(path) < len(other) and other[: len(path)] == path
 
 
 def is_per_element(field: GraphQLField) -> bool:
     """Return whether a field makes its look-ups for every element of the list that it is in."""
-    definition = field.extensions.get(STRAWBERRY_DEFINITION)
-    return isinstance(definition, StrawberryField) and bool(definition.metadata.get(PER_ELEMENT_METADATA))
+    return bool(_metadata_of(field).get(PER_ELEMENT_METADATA))
 
 
 class OperationLookups:
@@ -105,6 +115,8 @@ class OperationLookups:
         """
         self._root = [((node.alias or node.name).value, node.name.value) for node in root_nodes]
         self._counters = [_FieldCounter(one) for one in fields]
+        for counter in self._counters:
+            counter.lists = [one for one in self._counters if one.repeats and _is_above(one.path, counter.path)]
         self._variables = tuple(dict.fromkeys(name for counter in self._counters for name in counter.variables))
         self._cached: dict[tuple[Any, ...], tuple[tuple[str, int], ...]] = {}
 
@@ -130,7 +142,7 @@ class OperationLookups:
     def _count(self, coerced: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
         counts = {key: 0 for key, _ in self._root}
         for counter in self._counters:
-            counts[counter.root_key] += counter.count(coerced)
+            counts[counter.root_key] += counter.count_repeated(coerced)
         return tuple([(name, counts[key]) for key, name in self._root])
 
 
@@ -144,13 +156,31 @@ class _FieldCounter:
         self._names = _argument_names(selected.field, count)
         self._field = selected.field
         self._node = selected.node
+        self.path = selected.path
+        self.root_key = selected.path[0]
+        self.repeats: str | None = _metadata_of(selected.field).get(REPEATS_METADATA)
+        self.lists: list[_FieldCounter] = []
+        """The fields above that are lists and repeat this one."""
         self._is_per_element = is_per_element(selected.field)
         self._sized_by = selected.sized_by
-        self.root_key = selected.path[0]
         self.variables = tuple(_variables_of(selected.node, self._names.values()))
         """The variables that the count depends on."""
         if self._is_per_element and selected.sized_by is not None:
             self.variables += tuple(_variables_of(selected.sized_by[1], SIZE_ARGUMENTS))
+
+    def count_repeated(self, coerced: Mapping[str, Any]) -> int:
+        """Return the look-ups in all the places where lists above repeat the field."""
+        lookups = self.count(coerced)
+        for above in self.lists if lookups else ():
+            lookups *= above.count_repetitions(coerced)
+        return lookups
+
+    def count_repetitions(self, coerced: Mapping[str, Any]) -> int:
+        """Return how often the list repeats what is selected below it, at least 1."""
+        try:
+            return max(1, len(self._given(coerced).get(self.repeats or "", ())))
+        except GraphQLError:
+            return 1
 
     def count(self, coerced: Mapping[str, Any]) -> int:
         """Return the look-ups; 0 when an argument does not fit, because then the field is not resolved."""
@@ -178,6 +208,9 @@ class _FieldCounter:
         given = {argument.name.value for argument in node.arguments or ()} & sizes.keys()
         counted = given or sizes.keys()
         return max((list_size(name, sizes[name], MAX_ELEMENTS) for name in counted), default=UNSIZED_LIST)
+
+    def _given(self, coerced: Mapping[str, Any]) -> dict[str, Any]:
+        return get_argument_values(self._field, self._node, VariableValues({}, dict(coerced)))
 
 
 def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:

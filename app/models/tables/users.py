@@ -39,6 +39,12 @@ class User(Base):
 
     __table_args__ = (
         CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),
+        Index(
+            "ix_users_name_for_search",
+            text("name_for_search(username) text_pattern_ops"),
+            "id",
+            postgresql_where=text("hidden_at IS NULL AND deleted_at IS NULL"),
+        ),
         Index("ix_users_hidden", "id", postgresql_where=text("hidden_at IS NOT NULL")),
     )
 

@@ -195,9 +195,12 @@ class Feed:
         self._wake.set()
         return await self._pending_reads.wait()
 
-    def attach(self, view: View[S]) -> LatestValue[S]:
-        """Add a subscriber of `view`. Its mailbox has the known state at once, newer ones follow."""
-        mailbox = self._subscribers.attach(view)
+    def attach(self, view: View[S], *, shows_total: bool = False) -> LatestValue[S]:
+        """Add a subscriber of `view`. Its mailbox has the known state at once, newer ones follow.
+
+        Without `shows_total` a state that differs in nothing but the number of users is not a newer one.
+        """
+        mailbox = self._subscribers.attach(view, shows_total=shows_total)
         if view != HEAD and not self._subscribers.has_state(view):
             self._views.add(view)
         self._wake.set()

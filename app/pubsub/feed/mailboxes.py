@@ -15,10 +15,12 @@ class LatestValue(Generic[T]):
     Iteration waits for the next state, and ends once the mailbox is closed and empty, or with the error it failed with.
     """
 
-    __slots__ = ("_failure", "_full", "_ready", "_state", "closed")
+    __slots__ = ("_failure", "_full", "_ready", "_state", "closed", "shows_total")
 
-    def __init__(self) -> None:
+    def __init__(self, *, shows_total: bool = False) -> None:
+        """Create an empty mailbox; with `shows_total` its subscriber shows the number of users on the board."""
         self.closed = False
+        self.shows_total = shows_total
         self._failure: Exception | None = None
         self._full = False
         self._state: T
@@ -30,6 +32,11 @@ class LatestValue(Generic[T]):
             self._state = state
             self._full = True
             self._ready.set()
+
+    def put_back(self, state: T) -> None:
+        """Hold `state` again, which was taken, unless a newer one is there."""
+        if not self._full:
+            self.put(state)
 
     def close(self) -> None:
         """Accept no further state; the one in the mailbox can still be taken."""

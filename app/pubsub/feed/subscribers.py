@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.domain.boards.board import Entry, Page
 from app.domain.boards.views import Head, Player, S, State, View
-from app.pubsub.feed.diff import is_visible_change
+from app.pubsub.feed.diff import is_visible_change, total_of
 from app.pubsub.feed.mailboxes import LatestValue
 
 HEAD = Head()
@@ -54,9 +54,9 @@ class Subscribers:
         """Whether the view was read."""
         return view in self._latest
 
-    def attach(self, view: View[S]) -> LatestValue[S]:
+    def attach(self, view: View[S], *, shows_total: bool = False) -> LatestValue[S]:
         """Add a subscriber of `view`, whose mailbox has the known state at once."""
-        mailbox: LatestValue[S] = LatestValue()
+        mailbox: LatestValue[S] = LatestValue(shows_total=shows_total)
         self._mailboxes.setdefault(view, set()).add(mailbox)
         if view in self._latest:
             mailbox.put(cast(S, self._latest[view]))
@@ -74,14 +74,16 @@ class Subscribers:
                 self._latest.pop(view, None)
 
     def publish(self, view: View[Any], state: State) -> None:
-        """Make `state` the newest of `view`, and put it into the mailboxes if it differs visibly."""
+        """Make `state` the newest of `view`, and put it into the mailboxes whose subscribers see a difference."""
         mailboxes = self._mailboxes.get(view, ())
         before = self._latest.get(view)
         if mailboxes or view == HEAD:
             self._latest[view] = state
-        if is_visible_change(before, state):
+        is_visible = is_visible_change(before, state)
+        if is_visible or total_of(before) != total_of(state):
             for mailbox in mailboxes:
-                mailbox.put(state)
+                if is_visible or mailbox.shows_total:
+                    mailbox.put(state)
 
     def mark_stale(self) -> None:
         """Publish every page again, marked stale."""

@@ -15,6 +15,7 @@ class FeedTiming:
         min_query_interval: The minimum time between two reads that answer queries.
         poll_interval: The version of a board without changes is checked this often; a failed read is retried this
             often.
+        total_interval: The minimum time between two messages of one subscription that only the number of users caused.
         fallback_interval: The minimum time between two reads while PostgreSQL replaces Redis.
         max_age: A state whose version was not confirmed for longer than this is not used as the current one.
         closing_delay: The last read of a window happens this long after its end, because commits may be in flight.
@@ -33,6 +34,7 @@ class FeedTiming:
     coalesce_seconds: float = 0.1
     min_query_interval: float = 0.02
     poll_interval: float = 1.0
+    total_interval: float = 1.0
     fallback_interval: float = 1.0
     max_age: float = 1.5
     closing_delay: float = 0.3

@@ -7,14 +7,26 @@ from datetime import datetime
 import strawberry
 
 from app.domain.boards import board as domain
+from app.domain.boards.board_part import BoardPart
 from app.domain.boards.board_query import BoardQuery
-from app.domain.boards.views import Around
 from app.schema import lookups
-from app.schema.arguments import AfterCursor, BeforeCursor, First, Last, Radius, UserId, UserIds
-from app.schema.boards.entries import LeaderboardEntry
+from app.schema.arguments import (
+    DEFAULT_STANDINGS,
+    AfterCursor,
+    AtRank,
+    AtScore,
+    BeforeCursor,
+    FirstOfStandings,
+    Last,
+    OptionalUserId,
+    Radius,
+    UserIds,
+)
+from app.schema.boards.entries import LeaderboardEntry, PageOfEntries, ReadMovement
 from app.schema.boards.standings import FriendStanding, StandingConnection
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import Period, Source
+from app.schema.nodes import Node, node_id
 from app.schema.players.users import User
 from app.schema.scalars import Score
 
@@ -22,7 +34,7 @@ from app.schema.scalars import Score
 @strawberry.type(
     description="A leaderboard at one version. All ranks, scores and totals in it are consistent with each other."
 )
-class Leaderboard:
+class Leaderboard(Node):
     id: strawberry.ID = strawberry.field(
         description="A stable identifier of this part of the board: category, period, window, and the range of entries."
     )
@@ -60,38 +72,52 @@ class Leaderboard:
     board: strawberry.Private[domain.Board]
     extra_views: strawberry.Private[domain.ExtraViews]
     """The pages of the fields with arguments, which were read together with the entries."""
+    read_movement: strawberry.Private[ReadMovement]
 
     @strawberry.field(
         description=(
-            "A user's entry with the entries above and below it: `2 * radius + 1` entries, with the user as "
-            "close to the middle as the ends of the board allow. Fewer only if the board is smaller. Empty if "
-            "the user has no score on this board."
+            "The entry of a user, or of the caller, with the entries above and below it: `2 * radius + 1` entries, "
+            "with the user as close to the middle as the ends of the board allow. Fewer only if the board is "
+            "smaller. Empty if the user has no score on this board, and without `userId` for an anonymous caller."
         ),
-        metadata={"lookups": lookups.around},
+        metadata={"viewer": "userId", "lookups": lookups.around},
     )
-    def around(self, info: strawberry.Info, user_id: UserId, radius: Radius = 5) -> list[LeaderboardEntry]:
+    def around(
+        self, info: strawberry.Info, user_id: OptionalUserId = None, radius: Radius = 5
+    ) -> list[LeaderboardEntry]:
         """Show the page that `query` has for this field."""
-        score_format = self.query.category.score_format
-        return [LeaderboardEntry.of(entry, self.board, score_format) for entry in self._nested_page(info).entries]
+        return self._entries(info)
+
+    @strawberry.field(
+        description=(
+            "The caller's own entry. Null for an anonymous caller, and for one who has no score on this board."
+        ),
+        metadata={"viewer": True, "lookups": lookups.own_entry},
+    )
+    def me(self, info: strawberry.Info) -> LeaderboardEntry | None:
+        """Show the page that `query` has for this field."""
+        return next(iter(self._entries(info)), None)
 
     @strawberry.field(
         description=(
             "The whole board, page by page, in both directions. A cursor marks a position in the order, not an "
             "offset: entries that do not move are neither repeated nor skipped when others change rank between "
-            "two requests."
+            "two requests. `atRank` and `atScore` jump to a place."
         ),
         metadata={"lookups": lookups.standings},
     )
     def standings(
         self,
         info: strawberry.Info,
-        first: First = 50,
+        first: FirstOfStandings = DEFAULT_STANDINGS,
         after: AfterCursor = None,
         last: Last = None,
         before: BeforeCursor = None,
+        at_rank: AtRank = None,
+        at_score: AtScore = None,
     ) -> StandingConnection:
         """Show the page that `query` has for this field."""
-        return StandingConnection.of(self._nested_page(info), self.query.category)
+        return StandingConnection.of(self._nested_page(info), self.query.category, self.read_movement)
 
     @strawberry.field(
         description=(
@@ -102,7 +128,11 @@ class Leaderboard:
     )
     def friends(self, info: strawberry.Info, user_ids: UserIds) -> list[FriendStanding]:
         """Show the page that `query` has for this field."""
-        return FriendStanding.all_of(self._nested_page(info), self.query.category)
+        return FriendStanding.all_of(self._nested_page(info), self.query.category, self.read_movement)
+
+    def _entries(self, info: strawberry.Info) -> list[LeaderboardEntry]:
+        page = self._nested_page(info)
+        return PageOfEntries(page, self.query.category.score_format, self.read_movement).entries
 
     def _nested_page(self, info: strawberry.Info) -> domain.Page:
         """Return the page of the field that is being resolved. Its arguments were parsed when `query` was made."""
@@ -111,19 +141,20 @@ class Leaderboard:
         return self.query.nested_page((str(path.prev.key), str(path.key)), self.board, self.extra_views)
 
     @staticmethod
-    def of(page: domain.Page, query: BoardQuery) -> Leaderboard:
-        """Convert the page that answers `query`."""
+    def of(page: domain.Page, query: BoardQuery, read_movement: ReadMovement) -> Leaderboard:
+        """Convert the page that answers `query`; `read_movement` reads the movement of its entries."""
         board, key, score_format = page.board, page.board.key, query.category.score_format
         return Leaderboard(
             query=query,
             board=board,
             extra_views=page.extra_views,
-            id=strawberry.ID(f"{key}?{_part_of(query)}"),
+            read_movement=read_movement,
+            id=node_id("Leaderboard", BoardPart(key, query.view)),
             category=Category.of(query.category),
             period=board.window.period,
             starts_at=board.window.starts_at,
             ends_at=board.window.ends_at,
-            entries=[LeaderboardEntry.of(entry, board, score_format) for entry in page.entries],
+            entries=PageOfEntries(page, score_format, read_movement).entries,
             total_users=page.total_users,
             epoch=strawberry.ID(page.version.epoch),
             version=page.version.number,
@@ -136,7 +167,7 @@ class Leaderboard:
 @strawberry.type(
     description="A user's position on a board. If the user has no score on it, the ranks are null and `score` is 0."
 )
-class UserRank:
+class UserRank(Node):
     id: strawberry.ID = strawberry.field(description="A stable identifier of this user's position on this board.")
     user: User = strawberry.field(description="The user whose position this is.")
     score: Score = strawberry.field(description="The user's score on this board; 0 if there is none.")
@@ -174,7 +205,7 @@ class UserRank:
     def of(standing: domain.UserStanding, user: User) -> UserRank:
         """Convert a standing."""
         return UserRank(
-            id=strawberry.ID(f"{standing.board.key}/{standing.user_id}"),
+            id=node_id("UserRank", f"{standing.board.key}/{standing.user_id}"),
             user=user,
             score=standing.score,
             rank=standing.rank,
@@ -186,11 +217,3 @@ class UserRank:
             percentile=standing.percentile,
             updated_at=standing.reached_at,
         )
-
-
-def _part_of(query: BoardQuery) -> str:
-    """Name the part of the board that a query shows, for ids."""
-    view = query.view
-    if isinstance(view, Around):
-        return f"around={view.user_id}&radius={view.radius}"
-    return f"offset={view.offset}&limit={view.limit}"

@@ -9,22 +9,8 @@ from app.domain.boards.cursors import board_cursor
 from app.domain.boards.views import Position
 from app.domain.catalogue.catalogue import Category
 from app.domain.ledger.scoring import sort_key
-from app.schema.boards.entries import LeaderboardEntry
-
-
-@strawberry.type(description="The position of a page within its list, following the Relay specification.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(description="True if there are entries after this page.")
-    has_previous_page: bool = strawberry.field(description="True if there are entries before this page.")
-    start_cursor: str | None = strawberry.field(
-        description=(
-            "The cursor of the first entry; pass it as `before` where backward paging is supported. Null if the "
-            "page is empty."
-        )
-    )
-    end_cursor: str | None = strawberry.field(
-        description="The cursor of the last entry; pass it as `after` to get the next page. Null if the page is empty."
-    )
+from app.schema.boards.entries import LeaderboardEntry, PageOfEntries, ReadMovement
+from app.schema.connections import PageInfo
 
 
 @strawberry.type(description="An entry of a page of standings, with its cursor.")
@@ -45,9 +31,9 @@ class StandingConnection:
     total_count: int = strawberry.field(description="How many users are ranked on the whole board.")
 
     @staticmethod
-    def of(page: Page, category: Category) -> StandingConnection:
+    def of(page: Page, category: Category, read_movement: ReadMovement) -> StandingConnection:
         """Convert a page of a board of `category`."""
-        nodes = [LeaderboardEntry.of(entry, page.board, category.score_format) for entry in page.entries]
+        nodes = PageOfEntries(page, category.score_format, read_movement).entries
         cursors = [
             board_cursor(
                 page.board, Position(sort_key(category.sort_order, entry.score), entry.reached_at, entry.user.id)
@@ -57,11 +43,8 @@ class StandingConnection:
         return StandingConnection(
             edges=[StandingEdge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)],
             nodes=nodes,
-            page_info=PageInfo(
-                has_next_page=page.offset + len(nodes) < page.total_users,
-                has_previous_page=page.offset > 0,
-                start_cursor=cursors[0] if cursors else None,
-                end_cursor=cursors[-1] if cursors else None,
+            page_info=PageInfo.of(
+                cursors, has_next=page.offset + len(nodes) < page.total_users, has_previous=page.offset > 0
             ),
             total_count=page.total_users,
         )
@@ -78,13 +61,13 @@ class FriendStanding:
     )
 
     @staticmethod
-    def all_of(page: Page, category: Category) -> list[FriendStanding]:
+    def all_of(page: Page, category: Category, read_movement: ReadMovement) -> list[FriendStanding]:
         """Convert a page of selected users of a board of `category`."""
         standings: list[FriendStanding] = []
         first = 0
+        converted = PageOfEntries(page, category.score_format, read_movement).entries
         for standing, entry in enumerate(page.entries):
             if entry.competition_rank != page.entries[first].competition_rank:
                 first = standing
-            shown = LeaderboardEntry.of(entry, page.board, category.score_format)
-            standings.append(FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=shown))
+            standings.append(FriendStanding(rank=standing + 1, competition_rank=first + 1, entry=converted[standing]))
         return standings

@@ -9,6 +9,7 @@ import strawberry
 from app.domain.boards import board as domain
 from app.domain.boards import overtaking
 from app.domain.boards.board_query import BoardQuery
+from app.schema.boards.entries import ReadMovement
 from app.schema.boards.leaderboard import Leaderboard, UserRank
 from app.schema.enums import UpdateKind
 from app.schema.players.users import User
@@ -66,9 +67,9 @@ class LeaderboardUpdate:
     )
 
     @staticmethod
-    def of(update: domain.BoardUpdate, query: BoardQuery) -> LeaderboardUpdate:
+    def of(update: domain.BoardUpdate, query: BoardQuery, read_movement: ReadMovement) -> LeaderboardUpdate:
         """Convert an update of the board that `query` watches."""
-        leaderboard = Leaderboard.of(update.page, query)
+        leaderboard = Leaderboard.of(update.page, query, read_movement)
         return LeaderboardUpdate(
             kind=update.kind,
             epoch=leaderboard.epoch,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import strawberry
 
 from app.domain import scores
 from app.domain.catalogue import catalogue as domain
 from app.schema.enums import ActionKind, Operator, Period, ScoreFormatKind, SortOrder
+from app.schema.nodes import Node, node_id
 from app.schema.scalars import Score
 
 
@@ -37,7 +36,7 @@ class ScoreFormat:
         "categories are independent."
     )
 )
-class Category:
+class Category(Node):
     id: strawberry.ID = strawberry.field(description="The identifier to pass as `category`, for example `global`.")
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What this category is about, to show to users. May be empty.")
@@ -72,6 +71,7 @@ class Category:
 
 @strawberry.type(description="A difficulty of an action, and the points that it pays.")
 class Difficulty:
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the action and the difficulty.")
     name: str = strawberry.field(description="The name to pass as `difficulty`.")
     points: Score = strawberry.field(description="The points that the action pays at this difficulty.")
 
@@ -82,8 +82,11 @@ class Difficulty:
         "service, or stated by the game for each completion; clients cannot choose them."
     )
 )
-class Action:
-    id: strawberry.ID = strawberry.field(description="The identifier to pass as `actionType`.")
+class Action(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the action, for caches and `node`.")
+    action_type: str = strawberry.field(
+        description="The name of the action in arguments, for example `COMPLETE_LEVEL`."
+    )
     name: str = strawberry.field(description="The name to show to users.")
     description: str = strawberry.field(description="What a user has to do, to show to users. May be empty.")
     category: Category = strawberry.field(description="The category in which the points count.")
@@ -125,7 +128,8 @@ class Action:
         """Convert an action of `category`."""
         values = action.values_in(category) if action.is_stated else None
         return Action(
-            id=strawberry.ID(action.id),
+            id=node_id("Action", action.id),
+            action_type=action.id,
             name=action.name,
             description=action.description,
             category=Category.of(category),
@@ -133,16 +137,13 @@ class Action:
             points=action.points,
             min_value=values.start if values else None,
             max_value=values.stop - 1 if values else None,
-            difficulties=[Difficulty(name=name, points=points) for name, points in action.difficulties.items()],
+            difficulties=[
+                Difficulty(id=node_id("Difficulty", f"{action.id}/{name}"), name=name, points=points)
+                for name, points in action.difficulties.items()
+            ],
             repeatable=action.repeatable,
             min_duration=int(action.min_duration.total_seconds()),
             cooldown=int(action.cooldown.total_seconds()),
             daily_limit=action.daily_limit,
             enabled=action.enabled,
         )
-
-
-CategoryArgument = Annotated[str, strawberry.argument(description="The `id` of a category, as listed by `categories`.")]
-PeriodArgument = Annotated[
-    Period, strawberry.argument(description="The period of the board: all time, or one UTC day, week or month.")
-]

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 
 from app.domain.catalogue import changes as domain
 from app.schema.enums import ActionKind, CatalogueSubject, Operator, Period, ScoreFormatKind, SortOrder
+from app.schema.nodes import Node, node_id
 from app.schema.scalars import Score
 
 REASON = "The reason for the change, kept in the audit log: 1 to 500 characters."
@@ -144,15 +145,12 @@ class SaveActionInput:
 
 
 @strawberry.type(description="An entry of the audit log: one change of a category or an action.")
-class CatalogueChange:
-    id: strawberry.ID = strawberry.field(
-        description=(
-            "The position in the audit log; newer changes have higher numbers. Pass the last one as `before` to "
-            "get the next page."
-        )
-    )
+class CatalogueChange(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the entry of the audit log.")
     subject: CatalogueSubject = strawberry.field(description="Whether a category or an action was changed.")
-    subject_id: strawberry.ID = strawberry.field(description="The `id` of the category or action that was changed.")
+    subject_id: str = strawberry.field(
+        description="The `id` of the category, or the `actionType` of the action, that was changed."
+    )
     before: JSON | None = strawberry.field(
         description="All fields before the change. Null if the change created the category or action."
     )
@@ -168,9 +166,9 @@ class CatalogueChange:
         """Convert a change."""
         change = recorded.change
         return CatalogueChange(
-            id=strawberry.ID(str(recorded.id)),
+            id=node_id("CatalogueChange", recorded.id),
             subject=change.subject,
-            subject_id=strawberry.ID(change.id),
+            subject_id=change.id,
             before=None if change.before is None else JSON(dict(change.before)),
             after=JSON(dict(change.after)),
             actor_id=strawberry.ID(str(recorded.actor_id)) if recorded.actor_id else None,

@@ -10,13 +10,16 @@ import strawberry
 
 from app.domain.boards.cursors import ledger_cursor
 from app.domain.ledger.entries import LedgerEntry
-from app.schema.boards.standings import PageInfo
-from app.schema.enums import TransactionKind
+from app.schema.connections import Connection
+from app.schema.enums import Role, TransactionKind
+from app.schema.nodes import Node
 from app.schema.scalars import Score
+
+ROLES = {role.value: role for role in Role}
 
 
 @strawberry.type(description="An entry in a user's ledger. Entries are never changed or removed.")
-class Transaction:
+class Transaction(Node):
     id: strawberry.ID = strawberry.field(description="A UUID, equal to the `transactionId` of the receipt.")
     seq: int = strawberry.field(description="The position in the user's ledger: 1, 2, 3 and so on without gaps.")
     kind: TransactionKind = strawberry.field(description="What caused the entry.")
@@ -32,8 +35,8 @@ class Transaction:
     points: Score = strawberry.field(description="The points that were to be added, before the score cap was applied.")
     delta: Score = strawberry.field(description="The actual change of the all-time score in the category.")
     score: Score = strawberry.field(description="The all-time score in the category after this entry.")
-    actor_role: str = strawberry.field(
-        description="The role of the caller who caused the entry, for example `player` or `moderator`."
+    actor_role: Role | None = strawberry.field(
+        description="The role of the caller who caused the entry. Null if the service or its operator did."
     )
     reason: str | None = strawberry.field(
         description="The reason that a moderator gave. Null if there is none, or if the caller is not a moderator."
@@ -52,44 +55,16 @@ class Transaction:
             points=entry.points,
             delta=entry.delta,
             score=entry.score,
-            actor_role=entry.actor_role,
+            actor_role=ROLES.get(entry.actor_role),
             reason=entry.reason if with_reason else None,
             created_at=entry.created_at,
         )
 
 
-@strawberry.type(description="A transaction of a page, with its cursor.")
-class TransactionEdge:
-    cursor: str = strawberry.field(description="An opaque cursor, valid for this user's transactions only.")
-    node: Transaction = strawberry.field(description="The transaction at this position.")
-
-
-@strawberry.type(description="One page of a user's transactions, newest first.")
-class TransactionConnection:
-    edges: list[TransactionEdge] = strawberry.field(
-        description="The transactions of the page with their cursors, newest first."
-    )
-    nodes: list[Transaction] = strawberry.field(
-        description="The transactions of the page without their cursors, newest first."
-    )
-    page_info: PageInfo = strawberry.field(
-        description="The cursors of the page, and whether there are more transactions."
-    )
-
-    @staticmethod
-    def of(
-        user_id: UUID, entries: Sequence[LedgerEntry], *, is_first: bool, has_more: bool, with_reason: bool
-    ) -> TransactionConnection:
-        """Convert a page of transactions."""
-        nodes = [Transaction.of(entry, with_reason=with_reason) for entry in entries]
-        cursors = [ledger_cursor(user_id, entry.seq) for entry in entries]
-        return TransactionConnection(
-            edges=[TransactionEdge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)],
-            nodes=nodes,
-            page_info=PageInfo(
-                has_next_page=has_more,
-                has_previous_page=not is_first,
-                start_cursor=cursors[0] if cursors else None,
-                end_cursor=cursors[-1] if cursors else None,
-            ),
-        )
+def transaction_page(
+    user_id: UUID, entries: Sequence[LedgerEntry], *, is_first: bool, has_more: bool, with_reason: bool
+) -> Connection[Transaction]:
+    """Convert a page of a user's transactions, the newest first."""
+    nodes = [Transaction.of(entry, with_reason=with_reason) for entry in entries]
+    cursors = [ledger_cursor(user_id, entry.seq) for entry in entries]
+    return Connection.of(nodes, cursors, is_first=is_first, has_more=has_more)

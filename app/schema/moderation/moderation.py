@@ -9,7 +9,8 @@ from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from app.domain.rules import flags as domain
-from app.schema.enums import FlagStatus, Verdict
+from app.schema.enums import FlagStatus, FraudRule, Verdict
+from app.schema.nodes import Node, node_id
 from app.schema.players.users import User
 from app.schema.scalars import Score
 
@@ -45,8 +46,9 @@ class AdjustScoreInput:
 
 
 @strawberry.type(description="A completion that the fraud rules marked as suspicious. Visible to moderators only.")
-class Flag:
-    id: strawberry.ID = strawberry.field(description="A UUID, equal to the `id` of the flagged transaction.")
+class Flag(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the flag, to pass as `flagId`.")
+    transaction_id: strawberry.ID = strawberry.field(description="The `id` of the flagged transaction.")
     user: User = strawberry.field(description="The user who submitted the completion.")
     category: strawberry.ID = strawberry.field(
         description="The `id` of the category in which the points count, or would count if released."
@@ -55,7 +57,7 @@ class Flag:
     verdict: Verdict = strawberry.field(
         description="How the fraud rules judged the completion: paid but flagged, or held."
     )
-    rules: list[str] = strawberry.field(description="The names of the fraud rules that were triggered.")
+    rules: list[FraudRule] = strawberry.field(description="The fraud rules that were triggered.")
     points: Score = strawberry.field(description="The points that were paid, or would be paid if released.")
     status: FlagStatus = strawberry.field(description="Whether the flag is open, or how a moderator decided.")
     created_at: datetime = strawberry.field(description="When the completion was submitted.")
@@ -69,12 +71,13 @@ class Flag:
     def of(flag: domain.Flag, user: User) -> Flag:
         """Convert a flag for moderators."""
         return Flag(
-            id=strawberry.ID(str(flag.id)),
+            id=node_id("Flag", flag.id),
+            transaction_id=strawberry.ID(str(flag.id)),
             user=user,
             category=strawberry.ID(flag.category),
             action_type=flag.action_id,
             verdict=flag.verdict,
-            rules=list(flag.rules),
+            rules=[FraudRule(name) for name in flag.rules],
             points=flag.points,
             status=flag.status,
             created_at=flag.created_at,
@@ -85,8 +88,9 @@ class Flag:
 
 
 @strawberry.type(description="One of the caller's own completions that is, or was, held for review by a moderator.")
-class HeldScore:
-    id: strawberry.ID = strawberry.field(description="A UUID, equal to the `id` of the held transaction.")
+class HeldScore(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the held completion.")
+    transaction_id: strawberry.ID = strawberry.field(description="The `id` of the held transaction.")
     category: strawberry.ID = strawberry.field(
         description="The `id` of the category in which the points count if released."
     )
@@ -102,7 +106,8 @@ class HeldScore:
     def of(flag: domain.Flag) -> HeldScore:
         """Convert a flag for its player, without the rules that were triggered."""
         return HeldScore(
-            id=strawberry.ID(str(flag.id)),
+            id=node_id("HeldScore", flag.id),
+            transaction_id=strawberry.ID(str(flag.id)),
             category=strawberry.ID(flag.category),
             action_type=flag.action_id,
             points=flag.points,

@@ -10,6 +10,7 @@ from app.domain.catalogue import catalogue
 from app.domain.players import milestones as domain
 from app.schema.catalogue.catalogue import Category
 from app.schema.enums import MilestoneKind
+from app.schema.nodes import node_id
 from app.schema.players.users import User
 from app.schema.scalars import Score
 
@@ -32,7 +33,7 @@ class Milestone:
         """Convert a milestone."""
         what = f"{milestone.kind.value}:{milestone.threshold}" if milestone.threshold else milestone.kind.value
         return Milestone(
-            id=strawberry.ID(f"{milestone.user.id}/{milestone.category}/{what}"),
+            id=node_id("Milestone", f"{milestone.user.id}/{milestone.category}/{what}"),
             user=User.of(milestone.user),
             category=Category.of(category),
             kind=milestone.kind,

@@ -9,7 +9,9 @@ import strawberry
 from app.domain.catalogue.catalogue import Catalogue
 from app.domain.players import profiles as domain
 from app.schema.catalogue.catalogue import Category
+from app.schema.nodes import Node, node_id
 from app.schema.players.milestones import Milestone
+from app.schema.players.users import User
 from app.schema.scalars import Score
 
 
@@ -33,7 +35,7 @@ class CategoryTotals:
     def of(totals: domain.CategoryTotals, user_id: str, catalogue: Catalogue) -> CategoryTotals:
         """Convert the totals of a user."""
         return CategoryTotals(
-            id=strawberry.ID(f"{user_id}/{totals.category}"),
+            id=node_id("CategoryTotals", f"{user_id}/{totals.category}"),
             category=Category.of(catalogue.category(totals.category)),
             score=totals.score,
             actions=totals.actions,
@@ -72,8 +74,9 @@ class CompletedAction:
         "A user's profile with results and achievements. Available for one user at a time; lists contain `User`."
     )
 )
-class PlayerProfile:
-    id: strawberry.ID = strawberry.field(description="The id of the user: a UUID.")
+class PlayerProfile(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the profile. The user is `user`.")
+    user: User = strawberry.field(description="The user whose profile this is, as lists contain them.")
     username: str = strawberry.field(description="The unique name that boards show.")
     avatar_url: str | None = strawberry.field(description="The URL of the user's picture. Null if there is none.")
     created_at: datetime | None = strawberry.field(description="When the service first saw the user.")
@@ -96,7 +99,8 @@ class PlayerProfile:
         """Convert a profile."""
         user, last = profile.user, profile.last_action
         return PlayerProfile(
-            id=strawberry.ID(str(user.id)),
+            id=node_id("PlayerProfile", user.id),
+            user=User.of(user),
             username=user.username,
             avatar_url=user.avatar_url,
             created_at=user.created_at,

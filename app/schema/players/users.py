@@ -7,10 +7,11 @@ from datetime import datetime
 import strawberry
 
 from app.domain import users as domain
+from app.schema.nodes import Node
 
 
 @strawberry.type(description="A user of the service: a player with a public name.")
-class User:
+class User(Node):
     id: strawberry.ID = strawberry.field(description="A UUID. It never changes.")
     username: str = strawberry.field(description="The unique name that boards show: plain text of 1 to 60 characters.")
     avatar_url: str | None = strawberry.field(description="The URL of the user's picture. Null if there is none.")

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
 import strawberry
 
 from app.domain import rate_limits as limits
+from app.domain.boards.board import UserStanding
 from app.domain.players import viewer as domain
 from app.domain.rules.flags import Flag
 from app.schema import lookups
+from app.schema.arguments import CategoryId, PeriodOf
 from app.schema.boards.leaderboard import UserRank
-from app.schema.enums import Activity, Role
+from app.schema.enums import Activity, Period, Role
 from app.schema.moderation.moderation import HeldScore
+from app.schema.nodes import Node, node_id
 from app.schema.players.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerReads:
+    """Reads what few operations select of the caller."""
+
+    standing: Callable[[str, Period], Awaitable[UserStanding]]
+    held_scores: Callable[[], Awaitable[Sequence[Flag]]]
 
 
 @strawberry.type(description="The state of one of the caller's rate limits.")
 class Allowance:
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the caller and the kind of operation.")
     activity: Activity = strawberry.field(
         description=(
             "The kind of operation that is limited. Every root field of an operation counts by its weight, also "
@@ -33,10 +47,11 @@ class Allowance:
     )
 
     @staticmethod
-    def of(activity: Activity, left: limits.Allowance) -> Allowance:
+    def of(user_id: UUID, activity: Activity, left: limits.Allowance) -> Allowance:
         """Convert an allowance."""
         limit, remaining, resets_in = left
         return Allowance(
+            id=node_id("Allowance", f"{user_id}/{activity.value}"),
             activity=activity,
             limit=limit.max_hits,
             window=limit.seconds,
@@ -46,12 +61,10 @@ class Allowance:
 
 
 @strawberry.type(description="Information about the caller that only the caller can see.")
-class Viewer:
+class Viewer(Node):
+    id: strawberry.ID = strawberry.field(description="A stable identifier of the caller.")
     user: User = strawberry.field(description="The caller's public data, as other users see it.")
     role: Role = strawberry.field(description="The caller's role, taken from the access token.")
-    rank: UserRank = strawberry.field(
-        description="The caller's position on the all-time board of the category `global`."
-    )
     open_tokens: int = strawberry.field(
         description="How many of the caller's action tokens are neither used nor expired."
     )
@@ -60,7 +73,15 @@ class Viewer:
         description="The state of the caller's rate limits. Empty if rate limiting is switched off."
     )
 
-    read_held: strawberry.Private[Callable[[], Awaitable[Sequence[Flag]]]]
+    reads: strawberry.Private[ViewerReads]
+
+    @strawberry.field(
+        description="The caller's position on the current board of a category and period.",
+        metadata={"lookups": lookups.own_entry},
+    )
+    async def rank(self, category: CategoryId = "global", period: PeriodOf = Period.ALL_TIME) -> UserRank:
+        """Read the caller's standing."""
+        return UserRank.of(await self.reads.standing(category, period), self.user)
 
     @strawberry.field(
         description=(
@@ -71,18 +92,21 @@ class Viewer:
     )
     async def held_scores(self) -> list[HeldScore]:
         """Read the held scores, which few operations select."""
-        return [HeldScore.of(flag) for flag in await self.read_held()]
+        return [HeldScore.of(flag) for flag in await self.reads.held_scores()]
 
     @staticmethod
-    def of(viewer: domain.Viewer, read_held: Callable[[], Awaitable[Sequence[Flag]]]) -> Viewer:
-        """Convert a viewer; `read_held` reads the caller's held scores."""
+    def of(viewer: domain.Viewer, reads: ViewerReads) -> Viewer:
+        """Convert a viewer."""
         user = User.of(viewer.profile)
         return Viewer(
+            id=node_id("Viewer", user.id),
             user=user,
             role=viewer.caller.role,
-            rank=UserRank.of(viewer.standing, user),
             open_tokens=viewer.open_tokens,
             max_open_tokens=viewer.max_open_tokens,
-            limits=[Allowance.of(activity, allowance) for activity, allowance in viewer.allowances.items()],
-            read_held=read_held,
+            limits=[
+                Allowance.of(viewer.caller.user_id, activity, allowance)
+                for activity, allowance in viewer.allowances.items()
+            ],
+            reads=reads,
         )

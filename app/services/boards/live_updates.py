@@ -29,13 +29,17 @@ class LiveUpdates:
         self._profiles = profiles
         self._catalogue = catalogue
 
-    async def board(self, query: BoardQuery, owners: ViewOwners) -> AsyncGenerator[BoardUpdate, None]:
+    async def board(
+        self, query: BoardQuery, owners: ViewOwners, *, shows_total: bool
+    ) -> AsyncGenerator[BoardUpdate, None]:
         """Watch the view of `query` and its nested views on the open board of the category and period.
 
         Users who have left the board are shown as they may be seen now: they may have been hidden. Raises RateLimited.
         """
         board = query.board
-        watched = self._hub.watch(board.category, board.window.period, query.view, query.extra_views, owners)
+        watched = self._hub.watch(
+            board.category, board.window.period, query.view, query.extra_views, owners, shows_total=shows_total
+        )
         async with aclosing(watched) as updates:
             async for update in updates:
                 gone = [change.user.id for change in update.changes if change.new_rank is None]
@@ -46,12 +50,13 @@ class LiveUpdates:
         return tuple(replace(change, user=profiles.get(change.user.id, change.user)) for change in changes)
 
     async def user(
-        self, user_id: UUID, category_id: str, period: Period, owners: ViewOwners
+        self, user_id: UUID, category_id: str, period: Period, owners: ViewOwners, *, shows_total: bool
     ) -> AsyncGenerator[UserChange, None]:
         """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound, RateLimited."""
         self._catalogue.current.category(category_id).require(period)
         profile = await self._profile(user_id)
-        async with aclosing(self._hub.watch_user(user_id, category_id, period, owners)) as changes:
+        watched = self._hub.watch_user(user_id, category_id, period, owners, shows_total=shows_total)
+        async with aclosing(watched) as changes:
             async for change in changes:
                 yield change if change.user else replace(change, user=profile)
 

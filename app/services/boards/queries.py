@@ -9,6 +9,7 @@ from functools import partial
 from uuid import UUID
 
 from app.domain.boards.board import Board, UserStanding, board_of
+from app.domain.boards.board_part import parse_board
 from app.domain.boards.board_query import BoardQuery
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice, with_extra_views
@@ -82,6 +83,14 @@ class BoardQueries:
         board = board_of(category.id, period, at)
         second = at.astimezone(UTC).replace(microsecond=0)
         return Board(board.category, board.window, second) if period is Period.ALL_TIME else board
+
+    def find(self, key: str) -> tuple[Category, Board] | None:
+        """Return the board with this key and its category; None if there is none, or was none until now."""
+        board = parse_board(key, self._runtime.clock())
+        category = None if board is None else self._catalogue.current.categories.get(board.category)
+        if board is None or category is None or board.window.period not in category.periods:
+            return None
+        return category, board
 
     async def page(self, query: BoardQuery) -> Cacheable[SharedPage]:
         """Return the page that `query` asks for, with the pages of its nested fields at the same version.

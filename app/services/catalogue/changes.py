@@ -21,6 +21,7 @@ from app.domain.errors import BadUserInput, ServiceUnavailable
 from app.domain.ids import uuid7
 from app.domain.ledger.transactions import Actor
 from app.models.statements.catalogue.catalogue_documents import (
+    find_change,
     highest_score,
     lock_catalogue,
     read_changes,
@@ -111,8 +112,13 @@ class CatalogueChanges:
                 "actions": await read_documents(connection, CatalogueSubject.ACTION),
             }
 
-    async def changes(self, limit: int, before: UUID | None = None) -> list[RecordedChange]:
-        """Return recorded changes, the newest first.
+    async def change(self, change_id: UUID) -> RecordedChange | None:
+        """Return the recorded change with this id, or None. Raises ServiceUnavailable."""
+        async with self._database.connect() as connection:
+            return await find_change(connection, change_id)
+
+    async def changes(self, limit: int, before: UUID | None = None) -> tuple[list[RecordedChange], bool]:
+        """Return recorded changes, the newest first, and whether there are more.
 
         Args:
             limit: The maximum number of changes.
@@ -125,7 +131,8 @@ class CatalogueChanges:
         if not 1 <= limit <= MAX_CHANGES_PER_PAGE:
             raise BadUserInput(f"The number of changes must be between 1 and {MAX_CHANGES_PER_PAGE}.")
         async with self._database.connect() as connection:
-            return await read_changes(connection, before, limit)
+            changes = await read_changes(connection, before, limit + 1)
+        return changes[:limit], len(changes) > limit
 
     async def _validate_all(
         self, connection: AsyncConnection, categories: Sequence[Document], actions: Sequence[Document]

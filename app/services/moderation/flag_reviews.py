@@ -22,11 +22,22 @@ class FlagReviews:
         self._reviews = reviews
         self._profiles = profiles
 
-    async def read(self, status: FlagStatus, first: int, after: UUID | None) -> Sequence[FlagWithProfile]:
-        """Read the newest flags of a status; `after` is the id of the last flag of the previous page."""
-        flags = await self._reviews.flags(status, first, after)
+    async def read(self, status: FlagStatus, first: int, after: UUID | None) -> tuple[Sequence[FlagWithProfile], bool]:
+        """Read the newest flags of a status, and whether there are more.
+
+        Args:
+            status: The status.
+            first: The maximum number of flags.
+            after: The id of the last flag of the previous page.
+        """
+        flags, has_more = await self._reviews.flags(status, first, after)
         profiles = await self._profiles.get_with_hidden({flag.user_id for flag in flags})
-        return [(flag, profiles[flag.user_id]) for flag in flags]
+        return [(flag, profiles[flag.user_id]) for flag in flags], has_more
+
+    async def find(self, flag_id: UUID) -> FlagWithProfile | None:
+        """Read one flag; None if there is none with this id."""
+        flag = await self._reviews.flag(flag_id)
+        return None if flag is None else await self._with_profile(flag)
 
     async def release(self, moderator: Actor, flag_id: UUID, reason: str) -> FlagWithProfile:
         """Decide that a completion is legitimate, so that held points are added."""

@@ -55,8 +55,13 @@ class Reviews:
         self._catalogue = catalogue
         self._publish_change = publish_change
 
-    async def flags(self, status: FlagStatus, limit: int, after: UUID | None) -> Sequence[Flag]:
-        """Return flags with a status, the newest first.
+    async def flag(self, flag_id: UUID) -> Flag | None:
+        """Return the flag with this id, or None. Raises ServiceUnavailable."""
+        async with self._database.connect() as connection:
+            return await find_flag(connection, flag_id)
+
+    async def flags(self, status: FlagStatus, limit: int, after: UUID | None) -> tuple[Sequence[Flag], bool]:
+        """Return flags with a status, the newest first, and whether there are more.
 
         Args:
             status: The status.
@@ -70,7 +75,8 @@ class Reviews:
         if not 1 <= limit <= MAX_FLAGS:
             raise BadUserInput(f"The number of flags must be between 1 and {MAX_FLAGS}.")
         async with self._database.connect() as connection:
-            return await read_flags(connection, status, after, limit)
+            flags = await read_flags(connection, status, after, limit + 1)
+        return flags[:limit], len(flags) > limit
 
     async def held(self, user_id: UUID) -> Sequence[Flag]:
         """Return up to `MAX_FLAGS` held completions of a user, the newest first."""

@@ -14,7 +14,12 @@ from app.domain.ledger.entries import LedgerEntry
 from app.domain.players.score_history import MAX_POINTS, RankPoint, ScoreHistory, Step, buckets_between, history_of
 from app.domain.users import Caller, Profile, Role
 from app.models.statements.boards.closed_windows import read_ranks
-from app.models.statements.players.score_history import AFTER_LAST_TRANSACTION, read_chain, read_score_changes
+from app.models.statements.players.score_history import (
+    AFTER_LAST_TRANSACTION,
+    find_entry,
+    read_chain,
+    read_score_changes,
+)
 from app.runtime import Runtime
 from app.services.players.profile_cache import ProfileCache
 from app.stores.bulkhead import Bulkhead
@@ -119,6 +124,12 @@ class PlayerHistory:
         async with self._primary.connect() as connection:
             entries = await read_chain(connection, user_id, before, limit + 1)
         return entries[:limit], len(entries) > limit
+
+    async def transaction(self, caller: Caller, transaction_id: UUID) -> LedgerEntry | None:
+        """Return one transaction of the caller, or of anybody for a moderator; None if there is no such."""
+        owner = None if caller.role is Role.MODERATOR else caller.user_id
+        async with self._primary.connect() as connection:
+            return await find_entry(connection, transaction_id, owner)
 
     async def _profile(self, user_id: UUID, viewer: Caller | None = None) -> Profile:
         profile = (await self._profiles.get([user_id], viewer)).get(user_id)

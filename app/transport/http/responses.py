@@ -10,6 +10,7 @@
 | no `data`: RATE_LIMITED                  | 429 + Retry-After                 | 200 + the header |
 | no `data`: SERVICE_UNAVAILABLE           | 503 + Retry-After                 | 200 + the header |
 | no `data`: INTERNAL_SERVER_ERROR         | 500                               | 200              |
+| no `data`: PERSISTED_QUERY_NOT_FOUND     | 200: the client sends it next     | 200              |
 | not a GraphQL request at all             | 4xx                               | 4xx              |
 
 `application/json` keeps 200 for every well-formed request because its clients take other statuses for replies of an
@@ -37,6 +38,9 @@ STATUS_OF_CODE = {
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.SERVICE_UNAVAILABLE: 503,
     ErrorCode.INTERNAL_SERVER_ERROR: 500,
+    # As Apollo Server does. They are steps of a protocol and not errors, and browsers log every other status as one.
+    ErrorCode.PERSISTED_QUERY_NOT_FOUND: 200,
+    ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED: 200,
 }
 
 CONTENT_TYPE: dict[str, Header] = {

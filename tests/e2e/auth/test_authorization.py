@@ -36,6 +36,10 @@ PUBLIC = frozenset(
         "Query.actions",
         "Query.categories",
         "Query.leaderboard",
+        "Query.me",
+        "Query.node",
+        "Query.nodes",
+        "Query.players",
         "Query.rankHistory",
         "Query.scoreHistory",
         "Query.user",
@@ -47,7 +51,6 @@ PUBLIC = frozenset(
 )
 AUTHENTICATED = frozenset(
     {
-        "Query.me",
         "Mutation.issueActionToken",
         "Mutation.openSigningSession",
         "Mutation.submitScore",
@@ -117,11 +120,11 @@ def is_required(argument: object) -> bool:
 
 
 def document(root: GraphQLObjectType, name: str, field: GraphQLField, user_id: UUID) -> str:
-    """Return an operation with the required arguments only; every id is `user_id`."""
+    """Return an operation with the required arguments and the user only; every id is `user_id`."""
     arguments = ", ".join(
         f"{key}: {literal(key, argument.type, user_id)}"
         for key, argument in field.args.items()
-        if is_required(argument)
+        if is_required(argument) or key == "userId"
     )
     selection = " { __typename }" if is_composite_type(get_named_type(field.type)) else ""
     return f"{root.name.lower()} {{ {name}{f'({arguments})' if arguments else ''}{selection} }}"

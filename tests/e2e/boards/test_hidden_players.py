@@ -45,6 +45,8 @@ def arguments(field: GraphQLField, hidden: UUID) -> str | None:
         "userId": f'"{hidden}"',
         "aroundUserId": f'"{hidden}"',
         "id": f'"{hidden}"',
+        "ids": f'["{hidden}", "PlayerProfile:{hidden}", "UserRank:global/ALL_TIME/{hidden}"]',
+        "search": f'"{NAME[:3]}"',
         "userIds": f'["{hidden}"]',
         "from": '"2020-01-01T00:00:00Z"',
         "to": '"2020-02-01T00:00:00Z"',
@@ -71,6 +73,9 @@ def selection(type_: object, hidden: UUID, depth: int = MAX_DEPTH) -> str | None
         given = arguments(field, hidden)
         assert given is not None, f"this test must know arguments for {type_.name}.{name}"
         parts.append(f"{name}{given} {below}")
+    if isinstance(type_, GraphQLInterfaceType):
+        below = {each.name: selection(each, hidden, depth - 1) for each in SCHEMA.get_possible_types(type_)}
+        parts += [f"... on {name} {inner}" for name, inner in below.items() if inner is not None]
     return "{ " + " ".join(parts) + " }" if parts else None
 
 
@@ -111,7 +116,8 @@ def others(service: Service) -> dict[str, Player]:
 
 async def test_no_query_shows_the_name_of_a_hidden_player_to_others(service: Service, hidden: UUID):
     found = documents(SCHEMA.query_type, hidden)
-    assert {"leaderboard", "userRank", "user", "scoreHistory", "rankHistory", "me"} <= found.keys()
+    expected = {"leaderboard", "userRank", "user", "scoreHistory", "rankHistory", "me", "node", "nodes", "players"}
+    assert expected <= found.keys()
     for who, viewer in others(service).items():
         for name, document in found.items():
             body = (await viewer.post("{ " + document + " }")).json()

@@ -183,3 +183,25 @@ async def test_the_highest_scores_are_exact_in_live_updates(service: Service):
             assert (moved["score"], moved["scoreDelta"]) == (score, delta if number else 0)
     (entry,) = (await service.anonymous.ask(FORMATTED))["leaderboard"]["entries"]
     assert entry == {"score": 2**53 - 1, "formattedScore": "9,007,199,254,740,991 pts"}
+
+
+async def test_a_total_that_is_selected_stays_current(service: Service):
+    await service.player("alice").play("COMPLETE_MISSION", difficulty="hard")
+    for selection in (
+        "leaderboard { totalUsers }",
+        "leaderboard { ...Total } } } fragment Total on Leaderboard { standings(first: 1) { totalCount",
+    ):
+        query = f"subscription {{ leaderboardUpdates(limit: 1) {{ kind changes {{ newRank }} {selection} }} }}"
+        transport = WebsocketsTransport(url=service.socket_url, subprotocols=["graphql-transport-ws"])
+        async with Client(transport=transport) as session, aclosing(session.subscribe(gql(query))) as messages:
+            board = Watcher(messages)
+            before = total_of(await board.next())
+            await service.player(f"newcomer-{before}").play("COMPLETE_QUIZ")
+            update = await board.next()
+            assert (update["kind"], total_of(update), update["changes"]) == ("UPDATE", before + 1, [])
+
+
+def total_of(update: dict[str, Any]) -> int:
+    board = update["leaderboard"]
+    total: int = board["totalUsers"] if "totalUsers" in board else board["standings"]["totalCount"]
+    return total

@@ -121,6 +121,19 @@ async def test_the_schema_is_the_committed_one():
     assert ended.out == (CHECKOUT / "schema.graphql").read_text()
 
 
+async def test_what_breaks_clients_of_an_earlier_schema_is_listed(tmp_path: Path):
+    before, declared = tmp_path / "before.graphql", tmp_path / "declared.txt"
+    before.write_text((CHECKOUT / "schema.graphql").read_text() + "\nscalar Gone\n")
+    ended = await run("schema", "--against", str(before))
+    assert (ended.code, ended.out) == (1, "Gone was removed.\n")
+    assert "Gone was removed" in ended.err
+    declared.write_text("# intended\nGone was removed.\n")
+    assert (await run("schema", "--against", str(before), "--declared", str(declared))).code == 0
+    ended = await run("schema", "--against", str(CHECKOUT / "schema.graphql"), "--declared", str(declared))
+    assert ended.code == 1
+    assert "lists changes that are not there" in ended.err
+
+
 async def test_verify_prints_what_it_checked(app: App, settings: Settings):
     await award(app, caller("alice"), 50)
     ended = await run("verify", env=environment(settings))

@@ -41,8 +41,12 @@ UNHIDE = 'mutation U($id: ID!) { unhideUser(userId: $id, reason: "a mistake") { 
 DELETE = 'mutation D($id: ID!) { deleteUser(userId: $id, reason: "asked") { export user { username avatarUrl } } }'
 RELEASE = 'mutation R($id: ID!) { releaseHeld(flagId: $id, reason: "just good") { status decidedBy reason } }'
 REJECT = 'mutation R($id: ID!) { rejectHeld(flagId: $id, reason: "a bot") { status } }'
-FLAGS = "query F($status: FlagStatus! = OPEN) { flags(status: $status) { id verdict rules points user { username } } }"
-ME = "{ me { user { id } heldScores { id points status actionType category heldAt decidedAt } } }"
+FLAGS = """
+query F($status: FlagStatus! = OPEN) {
+  flags(status: $status) { nodes { id transactionId verdict rules points user { username } } }
+}
+"""
+ME = "{ me { user { id } heldScores { transactionId points status actionType category heldAt decidedAt } } }"
 RANK = "query R($id: ID!) { userRank(userId: $id) { rank score totalUsers usersBelow } }"
 WATCH = """
 subscription { leaderboardUpdates {
@@ -326,8 +330,9 @@ class TestReviews:
         (held,) = (await alice.ask(ME))["me"]["heldScores"]
         assert (held["points"], held["status"], held["actionType"], held["decidedAt"]) == (20, "OPEN", "SPRINT", None)
         assert (await bob.ask(ME))["me"]["heldScores"] == []
-        (flag,) = (await moderator.ask(FLAGS))["flags"]
-        assert (flag["id"], flag["verdict"], flag["rules"]) == (held["id"], "HOLD", ["too_fast"])
+        (flag,) = (await moderator.ask(FLAGS))["flags"]["nodes"]
+        assert flag["transactionId"] == held["transactionId"]
+        assert (flag["verdict"], flag["rules"]) == ("HOLD", ["TOO_FAST"])
         assert flag["user"]["username"] == "alice"
         assert (await service.anonymous.ask(RANK, id=await id_of(alice)))["userRank"]["score"] == 40
 
@@ -335,25 +340,25 @@ class TestReviews:
         alice, bob = service.player("alice"), service.player("bob")
         await self.sprint(alice)
         await bob.play()
-        (held,) = (await alice.ask(ME))["me"]["heldScores"]
+        (flag,) = (await moderator.ask(FLAGS))["flags"]["nodes"]
         async with connected(service.socket_url) as client:
             await client.subscribe(WATCH)
             await see(client, ["bob", "alice"])
-            released = (await moderator.ask(RELEASE, id=held["id"]))["releaseHeld"]
+            released = (await moderator.ask(RELEASE, id=flag["id"]))["releaseHeld"]
             assert (released["status"], released["reason"]) == ("RELEASED", "just good")
             assert await names(service.anonymous) == [(1, "alice"), (2, "bob")]
             await see(client, ["alice", "bob"])
         assert (await alice.ask(ME))["me"]["heldScores"][0]["status"] == "RELEASED"
         for query in (RELEASE, REJECT):
-            assert (await moderator.fails(query, id=held["id"]))["code"] == "BAD_USER_INPUT"
-        assert (await moderator.ask(FLAGS))["flags"] == []
-        assert len((await moderator.ask(FLAGS, status="RELEASED"))["flags"]) == 1
+            assert (await moderator.fails(query, id=flag["id"]))["code"] == "BAD_USER_INPUT"
+        assert (await moderator.ask(FLAGS))["flags"]["nodes"] == []
+        assert len((await moderator.ask(FLAGS, status="RELEASED"))["flags"]["nodes"]) == 1
 
     async def test_what_is_rejected_stays_away(self, service: Service, moderator: Player):
         alice = service.player("alice")
         await self.sprint(alice)
-        (held,) = (await alice.ask(ME))["me"]["heldScores"]
-        assert (await moderator.ask(REJECT, id=held["id"]))["rejectHeld"] == {"status": "REJECTED"}
+        (flag,) = (await moderator.ask(FLAGS))["flags"]["nodes"]
+        assert (await moderator.ask(REJECT, id=flag["id"]))["rejectHeld"] == {"status": "REJECTED"}
         assert (await service.anonymous.ask(RANK, id=await id_of(alice)))["userRank"]["score"] == 40
 
 

@@ -4,6 +4,8 @@ import re
 
 import pytest
 from playwright.async_api import expect
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.domain.users import Role
 from tests.e2e.conftest import OpenTab
@@ -213,3 +215,20 @@ async def test_a_refused_action_is_explained_in_a_sentence(service: Service, ope
 async def test_a_screen_reader_is_told_of_the_state_of_the_connection(service: Service, open_tab: OpenTab):
     tab = await open_tab()
     await expect(tab.page.locator("header [role=status]")).to_have_text("Connection: live")
+
+
+async def test_places_gained_since_yesterday_are_shown(
+    service: Service, database_url: str, open_tab: OpenTab
+):
+    alice, bob = service.player("alice"), service.player("bob")
+    await alice.play("COMPLETE_LEVEL")
+    await bob.play("COMPLETE_QUIZ")
+    engine = create_async_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE score_transactions SET created_at = created_at - interval '1 day'"))
+    await engine.dispose()
+    await bob.play("COMPLETE_MISSION", difficulty="hard")
+    tab = await open_tab()
+    await tab.expect_board(("bob", 110), ("alice", 50))
+    for name, moved in (("bob", "▲up 1 since yesterday"), ("alice", "▼down 1 since yesterday")):
+        await expect(tab.page.locator(f"[data-user={name}] td").nth(1)).to_have_text(moved)

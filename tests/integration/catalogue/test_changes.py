@@ -35,8 +35,10 @@ mutation Save($input: SaveActionInput!) {
 }
 """
 CHANGES = """
-query Changes($first: Int! = 20, $before: ID) {
-  catalogueChanges(first: $first, before: $before) { id subject subjectId before after actorId reason changedAt }
+query Changes($first: Int, $after: String) {
+  catalogueChanges(first: $first, after: $after) {
+    nodes { id subject subjectId before after actorId reason changedAt } pageInfo { hasNextPage endCursor }
+  }
 }
 """
 RACES = {"id": "races", "name": "Races", "reason": "A new season"}
@@ -146,13 +148,16 @@ async def test_every_change_is_recorded_with_actor_reason_and_both_states(app: A
     await asker.ask(SAVE_CATEGORY, input=RACES)
     await asker.ask(SAVE_CATEGORY, input={"id": "races", "name": "Racing", "reason": "A better name"})
     await asker.ask(SAVE_CATEGORY, input={"id": "races", "name": "Racing", "reason": "The same again"})
-    newest, first = (await asker.ask(CHANGES))["catalogueChanges"]
+    newest, first = (await asker.ask(CHANGES))["catalogueChanges"]["nodes"]
     assert (newest["subject"], newest["subjectId"], newest["reason"]) == ("CATEGORY", "races", "A better name")
     assert (newest["before"]["name"], newest["after"]["name"]) == ("Races", "Racing")
     assert (first["before"], first["actorId"]) == (None, str(who.user_id))
-    assert (await asker.ask(CHANGES, before=newest["id"]))["catalogueChanges"] == [first]
+    page = (await asker.ask(CHANGES, first=1))["catalogueChanges"]
+    assert (page["nodes"], page["pageInfo"]["hasNextPage"]) == ([newest], True)
+    page = (await asker.ask(CHANGES, after=page["pageInfo"]["endCursor"]))["catalogueChanges"]
+    assert (page["nodes"], page["pageInfo"]["hasNextPage"]) == ([first], False)
     assert await asker.fails(CHANGES, first=0) == "BAD_USER_INPUT"
-    assert await asker.fails(CHANGES, before="yesterday") == "BAD_USER_INPUT"
+    assert await asker.fails(CHANGES, after="yesterday") == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize(

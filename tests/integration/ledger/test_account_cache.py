@@ -150,6 +150,6 @@ async def test_an_account_is_evicted_when_another_process_closes_its_flag(app: A
     assert cached is not None
     assert cached.history.is_suspect
     async with opened(app.settings) as other:
-        (flag,) = await other.moderation.reviews.flags(FlagStatus.OPEN, 10, None)
+        (flag,), _ = await other.moderation.reviews.flags(FlagStatus.OPEN, 10, None)
         await other.moderation.reviews.release(Actor(uuid4(), "moderator"), flag.id, "a school")
         await until(lambda: app.account_cache.get(request, app.clock()) is None)

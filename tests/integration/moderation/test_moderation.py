@@ -320,7 +320,7 @@ class TestReviews:
         for who in (alice, bob):
             await self.held(app, clock, who)
         by_user = {}
-        for flag in await app.moderation.reviews.flags(FlagStatus.OPEN, 100, None):
+        for flag in (await app.moderation.reviews.flags(FlagStatus.OPEN, 100, None))[0]:
             if flag.verdict.name == "FLAG":
                 by_user[flag.user_id] = flag.id
         await app.moderation.reviews.reject(MODERATOR, by_user[alice.user_id], "a bot")
@@ -332,10 +332,12 @@ class TestReviews:
     async def test_flags_are_read_page_by_page(self, app: App, clock: WallClock):
         await self.held(app, clock, caller("alice"))
         reviews = app.moderation.reviews
-        (newest,) = await reviews.flags(FlagStatus.OPEN, 1, None)
-        (older,) = await reviews.flags(FlagStatus.OPEN, 1, newest.id)
+        (newest,), has_more = await reviews.flags(FlagStatus.OPEN, 1, None)
+        assert has_more
+        (older,), has_more = await reviews.flags(FlagStatus.OPEN, 1, newest.id)
+        assert not has_more
         assert (newest.verdict.name, older.verdict.name) == ("HOLD", "FLAG")
-        assert await reviews.flags(FlagStatus.OPEN, 1, older.id) == []
+        assert await reviews.flags(FlagStatus.OPEN, 1, older.id) == ([], False)
         for first in (0, 101):
             with pytest.raises(BadUserInput):
                 await reviews.flags(FlagStatus.OPEN, first, None)

@@ -188,7 +188,7 @@ async def test_a_player_reads_their_own_transactions_page_by_page(app: App, cloc
     assert [node["seq"] for node in seen] == [7, 6, 5, 4, 3, 2, 1]
     assert [node["delta"] for node in seen] == [16, 15, 14, 13, 12, 11, 10]
     assert seen[0]["score"] == sum(range(10, 17))
-    assert (seen[0]["kind"], seen[0]["category"], seen[0]["actorRole"]) == ("SERVER_ACTION", "global", "server")
+    assert (seen[0]["kind"], seen[0]["category"], seen[0]["actorRole"]) == ("SERVER_ACTION", "global", "SERVER")
 
 
 async def test_somebody_elses_transactions_are_for_moderators(app: App, clock: WallClock):

@@ -64,6 +64,24 @@ COMPILED: list[tuple[str, dict[str, Any] | None]] = [
     ("{ castBook { blurb } }", None),
     ("{ lookalikes { name born } }", None),
     ("{ lookalikes { name followed } }", None),
+    # nodes
+    ('{ node(id: "1") { id __typename } branch: node(id: "b") { id ... on Branch { city newest { title } } } }', None),
+    ('{ node(id: "2") { ... on Author { name followed } ... on Branch { newest(first: 2) { isbn } } } }', None),
+    ('{ node(id: "none") { id } nodes(ids: ["b", "none", "1"]) { id ... on Author { born } } }', None),
+    (
+        """query ($ids: [ID!]!, $first: Int) { nodes(ids: $ids) { ...N } }
+        fragment N on Node { id ... on Node { ... on Branch { newest(first: $first) { ...B } } } }
+        fragment B on Book { author { id ... on Node { __typename } } }""",
+        {"ids": ["b", "2", "b"], "first": 2},
+    ),
+    # exactly one of several
+    ('{ find(by: {isbn: "1"}) other: find(by: {title: "x"}) window: find(by: {window: {first: 1}}) }', None),
+    ("query ($by: BookBy!) { find(by: $by) }", {"by": {"isbn": "1"}}),
+    ("query ($by: BookBy!) { find(by: $by) }", {"by": {"window": {"after": "1"}}}),
+    ("query ($title: String!) { find(by: {title: $title}) }", {"title": "x"}),
+    # what belongs to the viewer
+    ('{ nearby { name } other: nearby(to: "2") { name followed } }', None),
+    ("query ($to: ID) { nearby(to: $to) { name } }", {"to": None}),
     # conditions
     *[
         (
@@ -207,6 +225,15 @@ REFUSED: list[tuple[str, dict[str, Any] | None]] = [
     ('{ echo(score: "1") }', None),
     ("query ($w: Window!) { window(window: $w) }", {"w": {"frist": 1}}),
     ("subscription ($n: Int!) { shelf(count: $n) { title } }", {"n": "x"}),
+    ("query ($by: BookBy!) { find(by: $by) }", {"by": {}}),
+    ("query ($by: BookBy!) { find(by: $by) }", {"by": {"isbn": "1", "title": "x"}}),
+    ("query ($by: BookBy!) { find(by: $by) }", {"by": {"isbn": None}}),
+    ("query ($by: BookBy!) { find(by: $by) }", {"by": {"isbn": "1", "title": None}}),
+    ('{ find(by: {isbn: "1", title: "x"}) }', None),
+    ("{ find(by: {}) }", None),
+    ("query ($title: String) { find(by: {title: $title}) }", {"title": "x"}),
+    ("{ node(id: null) { id } }", None),
+    ('{ node(id: "1") { city } }', None),
 ]
 
 
@@ -243,6 +270,14 @@ async def test_a_permission_decides_for_each_viewer() -> None:
     pair = Pair()
     assert await pair.agree("{ secret }", viewer="root") == [b'{"data":{"secret":"s"}}']
     assert b"not for you" in (await pair.agree("{ secret }"))[0]
+
+
+async def test_fields_of_the_viewer_belong_to_each_viewer() -> None:
+    pair = Pair()
+    query = "query ($to: ID) { nearby(to: $to) { name followed } }"
+    for viewer in ("ada", "bob"):
+        assert b'"name":"%b","followed":true' % viewer.encode() in (await pair.agree(query, viewer=viewer))[0]
+        assert b'"name":"ada"' in (await pair.agree(query, {"to": "1"}, viewer=viewer))[0]
 
 
 async def test_each_combination_of_conditions_has_its_own_plan() -> None:

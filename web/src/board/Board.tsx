@@ -1,4 +1,4 @@
-import type { BoardFragment } from '../generated/graphql'
+import type { BoardFragment, Period } from '../generated/graphql'
 import styles from './Board.module.css'
 import { Row } from './Row'
 
@@ -8,6 +8,13 @@ interface Props {
   youId: string | null
   /** Whether what is shown may be behind. */
   isBehind: boolean
+}
+
+const SINCE: Record<Period, string> = {
+  ALL_TIME: 'since yesterday',
+  DAILY: 'since yesterday',
+  WEEKLY: 'since last week',
+  MONTHLY: 'since last month',
 }
 
 /** The top of a board, as a table. */
@@ -32,6 +39,7 @@ export function Board({ board, caption, youId, isBehind }: Props) {
           <Row
             key={entry.id}
             entry={entry}
+            since={SINCE[board.period]}
             place={place}
             share={isRising ? least / Math.max(1, entry.score) : entry.score / most}
             isYou={entry.user.id === youId}

@@ -6,8 +6,13 @@ import styles from './Row.module.css'
 import { useGlide } from './useGlide'
 import { useMovement } from './useMovement'
 
+/** An entry; while the board is live, with the places won or lost since the last day, week or month. */
+export type LiveEntry = EntryFragment & { movement?: number | null }
+
 interface Props {
-  entry: EntryFragment
+  entry: LiveEntry
+  /** Since when the movement of the entry is counted. */
+  since: string
   /** Position among the rows shown, from 0. */
   place: number
   /** Of the score of the leader, 0 to 1. */
@@ -17,11 +22,11 @@ interface Props {
 }
 
 /** One line of the board. The explicit roles keep the table a table although CSS lays it out as a grid. */
-export function Row({ entry, place, share, isYou, format }: Props) {
+export function Row({ entry, since, place, share, isYou, format }: Props) {
   const row = useRef<HTMLTableRowElement>(null)
   useGlide(row, place)
   const { serial, places, gain } = useMovement(entry.rank, entry.score)
-  const { rank, competitionRank, score, tiedWith, user } = entry
+  const { rank, competitionRank, score, tiedWith, user, movement } = entry
 
   return (
     <tr
@@ -44,12 +49,10 @@ export function Row({ entry, place, share, isYou, format }: Props) {
         {tiedWith > 0 && <span className={styles.tied}>tied</span>}
       </th>
       <td role="cell" className={styles.moved}>
-        {places !== 0 && (
-          <span key={serial} className={styles.arrow} data-way={places > 0 ? 'up' : 'down'}>
-            <span aria-hidden="true">{places > 0 ? '▲' : '▼'}</span>
-            <span className="visually-hidden">{places > 0 ? 'up ' : 'down '}</span>
-            {Math.abs(places)}
-          </span>
+        {places !== 0 ? (
+          <Arrow key={serial} places={places} className={styles.arrow} />
+        ) : (
+          movement != null && movement !== 0 && <Arrow places={movement} since={since} className={styles.since} />
         )}
       </td>
       <td role="cell" className={styles.score}>
@@ -65,5 +68,17 @@ export function Row({ entry, place, share, isYou, format }: Props) {
         {gain > 0 && <span key={serial} className={styles.flash} />}
       </td>
     </tr>
+  )
+}
+
+/** The places won or lost, in the last seconds or `since` a day. */
+function Arrow({ places, since, className }: { places: number; since?: string; className: string | undefined }) {
+  return (
+    <span className={className} data-way={places > 0 ? 'up' : 'down'} title={since}>
+      <span aria-hidden="true">{places > 0 ? '▲' : '▼'}</span>
+      <span className="visually-hidden">{places > 0 ? 'up ' : 'down '}</span>
+      {Math.abs(places)}
+      {since !== undefined && <span className="visually-hidden"> {since}</span>}
+    </span>
   )
 }

@@ -5,6 +5,7 @@ import {
   type Period,
   ReadAroundDocument,
   ReadTopDocument,
+  type Since,
   WatchAroundDocument,
   WatchTopDocument,
 } from '../generated/graphql'
@@ -20,6 +21,14 @@ export interface View {
 // The service has an ETag for what is asked with GET: an unchanged board is an empty answer.
 const POLLED = { fetchPolicy: 'no-cache', context: { fetchOptions: { method: 'GET' } } } as const
 
+/** What ranks are compared with: the end of the last day, week or month. */
+export const SINCE: Record<Period, Since> = {
+  ALL_TIME: 'PREVIOUS_DAY',
+  DAILY: 'PREVIOUS_DAY',
+  WEEKLY: 'PREVIOUS_WEEK',
+  MONTHLY: 'PREVIOUS_MONTH',
+}
+
 const printed = (document: DocumentNode): string => print(document)
 
 /** The first entries of the open board. */
@@ -27,7 +36,7 @@ export function topView(category: string, period: Period, limit: number): View {
   const variables = { category, period, limit }
   return {
     query: printed(WatchTopDocument),
-    variables,
+    variables: { ...variables, since: SINCE[period] },
     async read(apollo) {
       const { data } = await apollo.query({ query: ReadTopDocument, variables, ...POLLED })
       return present(data).leaderboard

@@ -29,7 +29,7 @@ export function Page() {
   const [environment, setEnvironment] = useState(PLAIN)
   const [isSigningIn, setSigningIn] = useState(false)
   const { data } = useQuery(ReadMeDocument, { skip: identity.state !== 'signed-in' })
-  const you = identity.state === 'signed-in' ? (data?.me.user ?? null) : null
+  const you = identity.state === 'signed-in' ? (data?.me?.user ?? null) : null
 
   useEffect(() => void readEnvironment().then(setEnvironment), [])
   useWall(route.wall)

@@ -27,7 +27,7 @@ export async function playAction(
 ): Promise<void> {
   try {
     report({ step: 'asking' })
-    const input = { actionType: action.id, difficulty }
+    const input = { actionType: action.actionType, difficulty }
     const issued = (await apollo.mutate({ mutation: IssueActionTokenDocument, variables: { input } })).data?.issueActionToken
     if (issued === undefined) return
     if (issued.__typename !== 'ActionTokenIssued') {

@@ -45,20 +45,40 @@ FIRST_OPEN_WINDOWS = text(
     """
 )
 
+# How many users with the same score as row `s` reached it earlier.
+_EARLIER = """
+    (SELECT count(*) FROM scores o
+     WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
+       AND NOT o.hidden AND o.sort_key = s.sort_key AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id))
+"""
+
 CLOSED_WINDOW_RANKS = text(
-    """
-    SELECT c.window_start, c.total_users, s.score, k.above,
-           (SELECT count(*) FROM scores o
-            WHERE o.category_id = s.category_id AND o.period = s.period AND o.window_start = s.window_start
-              AND NOT o.hidden AND o.sort_key = s.sort_key
-              AND (o.reached_at, o.user_id) < (s.reached_at, s.user_id)) AS earlier
+    f"""
+    SELECT c.window_start, c.total_users, s.score, k.above, {_EARLIER} AS earlier
     FROM window_closings c
     JOIN scores s USING (category_id, period, window_start)
     JOIN closing_scores k USING (category_id, period, window_start, sort_key)
     WHERE c.category_id = :category AND c.period = :period AND s.user_id = :user AND NOT s.hidden
       AND c.window_start >= :first AND c.window_start < :end
     ORDER BY c.window_start
+    """  # noqa: S608 - the piece is a constant
+)
+
+
+IS_CLOSED = text(
     """
+    SELECT EXISTS (SELECT FROM window_closings
+                   WHERE category_id = :category AND period = :period AND window_start = :start)
+    """
+)
+FINAL_RANKS = text(
+    f"""
+    SELECT s.user_id, k.above + 1 + {_EARLIER} AS rank
+    FROM scores s
+    JOIN closing_scores k USING (category_id, period, window_start, sort_key)
+    WHERE s.category_id = :category AND s.period = :period AND s.window_start = :start AND NOT s.hidden
+      AND s.user_id = ANY(CAST(:users AS uuid[]))
+    """  # noqa: S608 - the piece is a constant
 )
 
 
@@ -81,6 +101,17 @@ async def read_first_open_windows(
         elif row.earliest is not None:
             found[row.category_id, period] = Window(period, row.earliest)
     return found
+
+
+async def read_final_ranks(
+    connection: AsyncConnection, board: Board, users: Sequence[UUID]
+) -> Mapping[UUID, int] | None:
+    """Return the final ranks of those `users` who were on the board; None if its window is not closed yet."""
+    parameters = board_parameters(board)
+    if not (await connection.execute(IS_CLOSED, parameters)).scalar_one():
+        return None
+    rows = await connection.execute(FINAL_RANKS, parameters | {"users": list(users)})
+    return {row.user_id: row.rank for row in rows}
 
 
 async def read_ranks(

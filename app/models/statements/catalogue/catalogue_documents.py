@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.catalogue.changes import CatalogueSubject, Change, Document, RecordedChange
@@ -56,12 +56,10 @@ INSERT_CHANGE = text(
     """
 )
 
+_CHANGES = "SELECT id, subject, before, after, actor_id, actor_role, reason, created_at FROM catalogue_changes"
+SELECT_CHANGE = text(f"{_CHANGES} WHERE id = :id")
 SELECT_CHANGES = text(
-    """
-    SELECT id, subject, before, after, actor_id, actor_role, reason, created_at FROM catalogue_changes
-    WHERE CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid)
-    ORDER BY id DESC LIMIT :limit
-    """
+    f"""{_CHANGES} WHERE CAST(:before AS uuid) IS NULL OR id < CAST(:before AS uuid) ORDER BY id DESC LIMIT :limit"""
 )
 
 
@@ -126,17 +124,18 @@ async def record_change(connection: AsyncConnection, change: RecordedChange) -> 
 async def read_changes(connection: AsyncConnection, before: UUID | None, limit: int) -> list[RecordedChange]:
     """Return the newest changes with an id below `before`, the newest first."""
     rows = await connection.execute(SELECT_CHANGES, {"before": before, "limit": limit})
-    return [
-        RecordedChange(
-            row.id,
-            Change(CatalogueSubject(row.subject), row.before, row.after),
-            row.actor_id,
-            row.actor_role,
-            row.reason,
-            row.created_at,
-        )
-        for row in rows
-    ]
+    return [_recorded_change(row) for row in rows]
+
+
+async def find_change(connection: AsyncConnection, change_id: UUID) -> RecordedChange | None:
+    """Return the change with this id; None if there is none."""
+    row = (await connection.execute(SELECT_CHANGE, {"id": change_id})).one_or_none()
+    return None if row is None else _recorded_change(row)
+
+
+def _recorded_change(row: Row[Any]) -> RecordedChange:
+    change = Change(CatalogueSubject(row.subject), row.before, row.after)
+    return RecordedChange(row.id, change, row.actor_id, row.actor_role, row.reason, row.created_at)
 
 
 def _select_statement(subject: CatalogueSubject) -> str:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.ledger.entries import LedgerEntry
@@ -40,14 +41,12 @@ SELECT_SCORE_CHANGES = text(
     """
 )
 
-SELECT_CHAIN = text(
-    """
+_ENTRIES = """
     SELECT id, seq, category_id, action_id, kind, points, delta, score, actor_role, reason, created_at
     FROM score_transactions
-    WHERE user_id = :user AND seq < :before
-    ORDER BY seq DESC LIMIT :limit
-    """
-)
+"""
+SELECT_CHAIN = text(f"{_ENTRIES} WHERE user_id = :user AND seq < :before ORDER BY seq DESC LIMIT :limit")
+SELECT_ENTRY = text(f"{_ENTRIES} WHERE id = :id AND (CAST(:owner AS uuid) IS NULL OR user_id = :owner)")
 
 AFTER_LAST_TRANSACTION = 2**63 - 1
 """A position in a chain after every transaction."""
@@ -70,4 +69,14 @@ async def read_score_changes(
 async def read_chain(connection: AsyncConnection, user_id: UUID, before: int, limit: int) -> Sequence[LedgerEntry]:
     """Return up to `limit` transactions of a user with a position below `before`, the newest first."""
     rows = await connection.execute(SELECT_CHAIN, {"user": user_id, "before": before, "limit": limit})
-    return [LedgerEntry(**(row._asdict() | {"kind": Kind(row.kind)})) for row in rows]
+    return [_entry(row) for row in rows]
+
+
+async def find_entry(connection: AsyncConnection, transaction_id: UUID, owner: UUID | None) -> LedgerEntry | None:
+    """Return a transaction of `owner`, or of anybody if it is None; None if there is no such transaction."""
+    row = (await connection.execute(SELECT_ENTRY, {"id": transaction_id, "owner": owner})).one_or_none()
+    return None if row is None else _entry(row)
+
+
+def _entry(row: Row[Any]) -> LedgerEntry:
+    return LedgerEntry(**(row._asdict() | {"kind": Kind(row.kind)}))

@@ -16,10 +16,12 @@ from tests.unit.execution.library.types import (
     AUTHORS,
     BOOKS,
     FILM,
+    NODES,
     Amount,
     Author,
     Banned,
     Book,
+    BookBy,
     Denied,
     Film,
     Genre,
@@ -27,6 +29,7 @@ from tests.unit.execution.library.types import (
     Item,
     LendResult,
     Missing,
+    Node,
     Order,
     Page,
     Person,
@@ -56,6 +59,24 @@ class Query:
     @strawberry.field
     def must(self, isbn: strawberry.ID) -> Book:
         return next((book for book in BOOKS if book.isbn == isbn), None)  # type: ignore[return-value]
+
+    @strawberry.field
+    async def node(self, id: strawberry.ID) -> Node | None:
+        await asyncio.sleep(0)
+        return NODES.get(id)
+
+    @strawberry.field
+    def nodes(self, ids: list[strawberry.ID]) -> list[Node | None]:
+        return [NODES.get(id) for id in ids]
+
+    @strawberry.field
+    def find(self, by: BookBy, info: Info) -> str:
+        info.context.calls.append(f"find {by.isbn!r} {by.title!r}")
+        return f"{by.isbn or by.title or by.window}"
+
+    @strawberry.field(metadata={"viewer": "to"})
+    def nearby(self, info: Info, to: strawberry.ID | None = None) -> list[Author]:
+        return [author for author in AUTHORS if (author.id == to if to else author.name == info.context.viewer)]
 
     @strawberry.field
     def window(self, window: Window, info: Info) -> list[str]:

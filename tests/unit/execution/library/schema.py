@@ -18,6 +18,7 @@ from tests.unit.execution.library.types import (
     Banned,
     BannedHandler,
     Book,
+    Branch,
     Context,
     Film,
     Forbidden,
@@ -119,7 +120,7 @@ schema = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    types=[Book, Film, NotFound, Forbidden],
+    types=[Book, Branch, Film, NotFound, Forbidden],
     exception_handlers=[MissingHandler(), BannedHandler()],
     config=CONFIG,
 )

@@ -43,9 +43,13 @@ class Work:
         return f"{prefix}{self.title}"
 
 
-@strawberry.type
-class Author:
+@strawberry.interface
+class Node:
     id: strawberry.ID
+
+
+@strawberry.type
+class Author(Node):
     name: str
     born: datetime
     nickname: str | None = None
@@ -122,6 +126,16 @@ class Page(Generic[T]):
 
 
 @strawberry.type
+class Branch(Node):
+    city: str
+
+    @strawberry.field
+    async def newest(self, first: int = 1) -> list[Book]:
+        await asyncio.sleep(0)
+        return BOOKS[:first]
+
+
+@strawberry.type
 class Reader:
     name: str
     card: int
@@ -175,6 +189,13 @@ class Order:
     amount: Amount
 
 
+@strawberry.input(one_of=True)
+class BookBy:
+    isbn: strawberry.ID | None = strawberry.UNSET
+    title: str | None = strawberry.UNSET
+    window: Window | None = strawberry.UNSET
+
+
 @strawberry.input
 class LendInput:
     isbn: strawberry.ID
@@ -215,4 +236,9 @@ def book(number: int, **more: Any) -> Book:
 BOOKS = [book(number) for number in range(10)]
 BOOKS[0].sequel = BOOKS[1]
 BOOKS[1].sequel = BOOKS[2]
+NODES: dict[str, Node] = {
+    "1": AUTHORS[0],
+    "2": AUTHORS[1],
+    "b": Branch(id=strawberry.ID("b"), city="Paris"),
+}
 FILM = Film(title="Metropolis", year=1927, minutes=153)
