@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from graphql import ObjectFieldNode, ObjectValueNode, StringValueNode, ValueNode
+from graphql import IntValueNode, ObjectFieldNode, ObjectValueNode, StringValueNode, ValueNode
 from graphql.language import NameNode
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
@@ -126,6 +126,7 @@ SCALARS = {
         st.sampled_from(["2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "soon"]),
         st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
     ).map(text),
+    "Score": st.integers(-(2**53), 2**53).map(lambda number: IntValueNode(value=str(number))),
     "JSON": st.dictionaries(st.sampled_from(["a", "b"]), st.text(max_size=5), max_size=2).map(members),
 }
 

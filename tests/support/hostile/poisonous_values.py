@@ -22,8 +22,9 @@ from graphql import (
     is_list_type,
     is_object_type,
     is_required_argument,
-    is_required_input_field,
 )
+
+from tests.support.graphql.input_objects import fields_to_give
 
 UNHOLDABLE = {
     "null character": r'"a\u0000b"',
@@ -75,6 +76,8 @@ _NUMBERS = {
     "most of 32 bits": str(2**31 - 1),
     "least of 32 bits": str(-(2**31)),
     "more than 32 bits": str(2**31),
+    "most of 53 bits": str(2**53 - 1),
+    "more than 53 bits": str(2**53),
     "most of 63 bits": str(2**63 - 1),
     "most of 64 bits": str(2**64 - 1),
     "double": "1e308",
@@ -93,6 +96,7 @@ ODD = {
     "String": _SHAPES | _TEXTS,
     "ID": _SHAPES | _TEXTS | _IDS,
     "Int": _SHAPES | _NUMBERS,
+    "Score": _SHAPES | _NUMBERS,
     "DateTime": _SHAPES | _INSTANTS | {"digits": _TEXTS["digits"]},
     "JSON": _SHAPES | _TEXTS | _NUMBERS,
 }
@@ -216,15 +220,12 @@ def _usual(name: str, type_: GraphQLInputType, known: dict[str, Any]) -> Any:
         return _Name(next(iter(type_.values)))
     if is_input_object_type(type_):
         return _required_members(type_, known)
-    return {"Int": 1, "String": f"text {uuid4()}", "ID": str(uuid4()), "DateTime": "2026-01-01T00:00:00Z"}[type_.name]
+    texts = {"String": f"text {uuid4()}", "ID": str(uuid4()), "DateTime": "2026-01-01T00:00:00Z"}
+    return 1 if type_.name in ("Int", "Score") else texts[type_.name]
 
 
 def _required_members(type_: Any, known: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _usual(name, member.type, known)
-        for name, member in type_.fields.items()
-        if is_required_input_field(member)
-    }
+    return {name: _usual(name, member.type, known) for name, member in fields_to_give(type_).items()}
 
 
 def _literal(value: Any) -> str:
