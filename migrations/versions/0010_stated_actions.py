@@ -64,7 +64,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Empty: for boards of every period.",
         ),
-        sa.Column("metadata", sa.Text(), nullable=False, comment="JSON of at most 1 KiB."),
+        sa.Column("content", sa.Text(), nullable=False, comment="JSON of at most 1 KiB."),
         sa.PrimaryKeyConstraint("user_id", "category_id", "reached_at", "period", name=op.f("pk_entry_metadata")),
     )
     op.create_index("ix_entry_metadata_reached_at", "entry_metadata", ["reached_at"], postgresql_using="brin")

@@ -30,15 +30,13 @@ mutation($input: IssueActionTokenInput!) {
   issueActionToken(input: $input) { __typename ... on ActionTokenIssued { actionToken } ... on UserError { code } }
 }
 """
-OUTCOME = f"""{{
-  __typename
-  ... on ScoreAccepted {{ {RECEIPT} }}
-  ... on ActionTokenUsed {{ receipt {{ {RECEIPT} }} }}
-  ... on DuplicateAction {{ receipt {{ {RECEIPT} }} }}
-  ... on UserError {{ code }}
-}}"""
-SUBMIT = f"mutation($input: SubmitScoreInput!) {{ outcome: submitScore(input: $input) {OUTCOME} }}"
-RECORD = f"mutation($input: RecordActionInput!) {{ outcome: recordAction(input: $input) {OUTCOME} }}"
+OUTCOME = f"__typename ... on ScoreAccepted {{ {RECEIPT} }} ... on UserError {{ code }}"
+SUBMIT = f"""
+mutation($input: SubmitScoreInput!) {{
+  outcome: submitScore(input: $input) {{ {OUTCOME} ... on ActionTokenUsed {{ receipt {{ {RECEIPT} }} }} }}
+}}
+"""
+RECORD = f"mutation($input: RecordActionInput!) {{ outcome: recordAction(input: $input) {{ {OUTCOME} }} }}"
 ADJUST = f"mutation($input: AdjustScoreInput!) {{ outcome: adjustScore(input: $input) {{ __typename {RECEIPT} }} }}"
 REVERT = f"""
 mutation($id: ID!) {{ outcome: revertTransaction(transactionId: $id, reason: "nemesis") {{ __typename {RECEIPT} }} }}

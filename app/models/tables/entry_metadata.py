@@ -28,7 +28,7 @@ class EntryMetadata(Base):
     period: Mapped[str] = mapped_column(
         String(10), primary_key=True, server_default=text("''"), comment="Empty: for boards of every period."
     )
-    metadata_text: Mapped[str] = mapped_column("metadata", Text, comment="JSON of at most 1 KiB.")
+    content: Mapped[str] = mapped_column(Text, comment="JSON of at most 1 KiB.")
 
     __table_args__ = (Index("ix_entry_metadata_reached_at", "reached_at", postgresql_using="brin"),)
 

@@ -25,9 +25,9 @@ from graphql import (
 from app.context import Context, Services
 from app.domain.users import Caller, Role
 from app.execution import RequestError, Response
-from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.graphql import build_engine, build_schema
 from app.wiring import App
+from tests.support.graphql.input_objects import fields_to_give
 from tests.support.service import caller
 from tests.support.wait_until import until
 
@@ -104,10 +104,10 @@ def literal(name: str, kind: GraphQLInputType, user_id: UUID) -> str:
     if is_list_type(kind):
         return f"[{literal(name, kind.of_type, user_id)}]"
     if isinstance(kind, GraphQLInputObjectType):
-        fields = list(kind.fields.items())
-        is_one_of = kind.extensions[STRAWBERRY_DEFINITION].is_one_of
-        given = fields[:1] if is_one_of else [(key, field) for key, field in fields if is_required(field)]
-        required = (f"{key}: {literal(key, get_nullable_type(field.type), user_id)}" for key, field in given)
+        required = (
+            f"{key}: {literal(key, get_nullable_type(field.type), user_id)}"
+            for key, field in fields_to_give(kind).items()
+        )
         return "{" + ", ".join(required) + "}"
     if isinstance(kind, GraphQLEnumType):
         return next(iter(kind.values))

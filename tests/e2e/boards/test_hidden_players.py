@@ -35,8 +35,7 @@ MODERATORS_ONLY = {"flags"}
 HIDE = 'mutation($id: ID!) { hideUser(userId: $id, reason: "cheating") { user { username } } }'
 UNHIDE = 'mutation($id: ID!) { unhideUser(userId: $id, reason: "sorry") { user { username } } }'
 RECORD = """mutation($input: RecordActionInput!) { recordAction(input: $input) {
-  __typename ... on ScoreAccepted { user { username avatarUrl } }
-  ... on DuplicateAction { receipt { user { username } } } } }"""
+  __typename ... on ScoreAccepted { user { username avatarUrl } } } }"""
 
 
 def arguments(field: GraphQLField, hidden: UUID) -> str | None:

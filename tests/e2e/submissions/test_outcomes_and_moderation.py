@@ -23,15 +23,15 @@ from tests.support.webhook import Webhook, running_webhook
 OUTCOME = """
     __typename
     ... on ScoreAccepted { transactionId previousScore newScore scoreDelta currentRank user { id username } }
-    ... on ActionTokenUsed { receipt { transactionId } }
-    ... on DuplicateAction { receipt { transactionId newScore } }
     ... on RetryableError { retryAfter }
     ... on UserError { code message }
 """
-SUBMIT = f"mutation Submit($input: SubmitScoreInput!) {{ outcome: submitScore(input: $input) {{ {OUTCOME} }} }}"
-SIGNED = (
-    f"mutation S($input: SubmitSignedActionInput!) {{ outcome: submitSignedAction(input: $input) {{ {OUTCOME} }} }}"
-)
+SUBMIT = f"""mutation Submit($input: SubmitScoreInput!) {{ outcome: submitScore(input: $input) {{
+    {OUTCOME} ... on ActionTokenUsed {{ receipt {{ transactionId }} }}
+}} }}"""
+SIGNED = f"""mutation Signed($input: SubmitSignedActionInput!) {{ outcome: submitSignedAction(input: $input) {{
+    {OUTCOME} ... on DuplicateAction {{ receipt {{ transactionId newScore }} }}
+}} }}"""
 RECORD = f"mutation Record($input: RecordActionInput!) {{ outcome: recordAction(input: $input) {{ {OUTCOME} }} }}"
 OPEN = "mutation { openSigningSession { keyId secret expiresAt } }"
 ADJUST = "mutation A($input: AdjustScoreInput!) { adjustScore(input: $input) { transactionId newScore currentRank } }"

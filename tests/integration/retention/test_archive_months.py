@@ -339,8 +339,8 @@ async def test_metadata_that_an_entry_shows_is_kept(app: App, clock: WallClock, 
     clock.advance(days=200)
     await app.partitions.ensure()
     await archived(app, tmp_path, clock)
-    kept = await rows(app, "SELECT metadata FROM entry_metadata")
-    assert [row.metadata for row in kept] == ['{"run":1}']
+    kept = await rows(app, "SELECT content FROM entry_metadata")
+    assert [row.content for row in kept] == ['{"run":1}']
 
 
 async def test_recent_months_are_not_archived(app: App, clock: WallClock, tmp_path: Path):

@@ -22,8 +22,9 @@ from graphql import (
     is_list_type,
     is_object_type,
     is_required_argument,
-    is_required_input_field,
 )
+
+from tests.support.graphql.input_objects import fields_to_give
 
 UNHOLDABLE = {
     "null character": r'"a\u0000b"',
@@ -224,11 +225,7 @@ def _usual(name: str, type_: GraphQLInputType, known: dict[str, Any]) -> Any:
 
 
 def _required_members(type_: Any, known: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _usual(name, member.type, known)
-        for name, member in type_.fields.items()
-        if is_required_input_field(member)
-    }
+    return {name: _usual(name, member.type, known) for name, member in fields_to_give(type_).items()}
 
 
 def _literal(value: Any) -> str:

@@ -17,7 +17,7 @@ from app.models.tables.entry_metadata import period_key
 # One array stands in a SELECT of its own, so that one plan serves pages of all sizes: see `STORE_POSTINGS`.
 SELECT_METADATA = text(
     """
-    SELECT i.ord, m.metadata
+    SELECT i.ord, m.content
     FROM unnest(
         (SELECT CAST(:users AS uuid[])), CAST(:categories AS text[]), CAST(:times AS timestamptz[]),
         CAST(:periods AS text[])
@@ -29,7 +29,7 @@ SELECT_METADATA = text(
 )
 SELECT_OF_TRANSACTION = text(
     """
-    SELECT metadata FROM entry_metadata
+    SELECT content FROM entry_metadata
     WHERE user_id = :user AND category_id = :category AND reached_at = :time AND period IN ('', :period)
     """
 )
@@ -48,7 +48,7 @@ async def read_metadata(connection: Executor, keys: Sequence[MetadataKey]) -> li
             "periods": [key.period.value for key in keys],
         },
     )
-    found = {row.ord: row.metadata for row in rows}
+    found = {row.ord: row.content for row in rows}
     return [found.get(number) for number in range(1, len(keys) + 1)]
 
 

@@ -76,7 +76,7 @@ STORE_POSTINGS = text(
             CAST(:o_user_agent AS text[])
         )
     ), described AS (
-        INSERT INTO entry_metadata (user_id, category_id, reached_at, period, metadata)
+        INSERT INTO entry_metadata (user_id, category_id, reached_at, period, content)
         SELECT * FROM unnest(
             (SELECT CAST(:m_user AS uuid[])), CAST(:m_category AS text[]), CAST(:m_reached_at AS timestamptz[]),
             CAST(:m_period AS text[]), CAST(:m_text AS text[])

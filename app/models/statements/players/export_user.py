@@ -44,7 +44,7 @@ EXPORT_USER = text(
             FROM flags f WHERE f.user_id = :user),
         'entryMetadata', (
             SELECT coalesce(jsonb_agg(jsonb_build_object(
-                'category', m.category_id, 'createdAt', m.reached_at, 'metadata', m.metadata)
+                'category', m.category_id, 'createdAt', m.reached_at, 'metadata', m.content)
                 ORDER BY m.reached_at DESC, m.category_id, m.period), '[]')
             FROM (
                 SELECT * FROM entry_metadata WHERE user_id = :user ORDER BY reached_at DESC LIMIT :most
