@@ -7,7 +7,7 @@ import asyncio
 import alembic.util
 import pytest
 
-from app.models import migrate
+from app.models import migrate, online_type_change
 from tests.support.background_jobs import ask
 from tests.support.boards.ledgers import breaches
 from tests.support.service import caller, opened, settings_for
@@ -21,6 +21,13 @@ TYPES = """
 LEFT = "SELECT count(*) FROM pg_class WHERE relname LIKE 'new\\_%'"
 
 
+@pytest.fixture(params=[online_type_change.MAX_SMALL_PAGES, -1], ids=["small", "large"])
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat the tables as small ones, or as large ones."""
+    monkeypatch.setattr(online_type_change, "MAX_SMALL_PAGES", request.param)
+
+
+@pytest.mark.usefixtures("size")
 async def test_players_go_on_while_the_columns_change(databases: Databases, redis_url: str):
     url = await databases.create()
     async with opened(settings_for(url, redis_url)) as app:
@@ -51,6 +58,7 @@ async def test_players_go_on_while_the_columns_change(databases: Databases, redi
     await databases.drop(url)
 
 
+@pytest.mark.usefixtures("size")
 async def test_a_change_of_types_that_was_interrupted_is_completed(databases: Databases, redis_url: str):
     url = await databases.create()
     async with opened(settings_for(url, redis_url)) as app:
