@@ -6,8 +6,8 @@ of the old columns are made for the new ones. In the end the old columns are dro
 which takes a moment, as it changes the catalogue of PostgreSQL only. New columns are the last ones of the table.
 
 What is done before the end is not part of the migration's transaction. A migration that was interrupted begins again
-and goes on with the rows that are left. A small table is changed within the transaction, by the same steps: that takes
-a moment, too, and a new database can be set up through a pooler.
+and goes on with the rows that are left. Through a pooler only small tables can be changed, as in a new database: by the
+same steps, but within the transaction.
 """
 
 # ruff: noqa: S608 - names of tables and columns, which migrations give
@@ -24,12 +24,13 @@ from alembic import op
 from sqlalchemy import Connection, Row, text
 
 from app.models.online_ddl import outside_of_transaction, without_lock_timeout
+from app.postgresql.connector import has_pooler
 
 PAGES_PER_BATCH = 200
 """Pages of 8 KiB whose rows are filled in one statement: these rows are locked meanwhile."""
 
 MAX_SMALL_PAGES = 100
-"""A table of up to so many pages is small."""
+"""A table of up to so many pages is small: it may be locked for as long as the steps take."""
 
 _LEAVES = text(
     """
@@ -105,13 +106,14 @@ class _TypeChange:
         self._types = types
         self._mentions = re.compile(rf"\b({'|'.join(self._names)})\b")
         self._function = f"{table}_change_types"
-        self._is_small = False
+        self._in_transaction = False
 
     def run(self) -> None:
         """Change the types."""
         bind = op.get_bind()
-        self._is_small = sum(_pages(bind, leaf) for leaf in self._leaves(bind)) <= MAX_SMALL_PAGES
-        with nullcontext(bind) if self._is_small else outside_of_transaction() as connection:
+        is_small = sum(_pages(bind, leaf) for leaf in self._leaves(bind)) <= MAX_SMALL_PAGES
+        self._in_transaction = is_small and has_pooler(bind)
+        with nullcontext(bind) if self._in_transaction else outside_of_transaction() as connection:
             checks = connection.execute(_CHECKS, {"table": self._table, "columns": self._names}).all()
             self._add_columns(connection)
             for leaf in self._leaves(connection):
@@ -195,8 +197,8 @@ class _TypeChange:
 
     def _create_on_table(self, connection: Connection, name: str, table: str, index: _Index) -> None:
         valid = connection.execute(_IS_VALID, {"index": name}).scalar_one_or_none()
-        concurrently = "" if self._is_small else "CONCURRENTLY"
-        with nullcontext() if self._is_small else without_lock_timeout(connection):
+        concurrently = "" if self._in_transaction else "CONCURRENTLY"
+        with nullcontext() if self._in_transaction else without_lock_timeout(connection):
             if valid is False:
                 connection.exec_driver_sql(f"DROP INDEX {concurrently} {name}")
             if not valid:
