@@ -6,7 +6,8 @@ of the old columns are made for the new ones. In the end the old columns are dro
 which takes a moment, as it changes the catalogue of PostgreSQL only. New columns are the last ones of the table.
 
 What is done before the end is not part of the migration's transaction. A migration that was interrupted begins again
-and goes on with the rows that are left.
+and goes on with the rows that are left. Through a pooler only small tables can be changed, as in a new database: by the
+same steps, but within the transaction.
 """
 
 # ruff: noqa: S608 - names of tables and columns, which migrations give
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +24,13 @@ from alembic import op
 from sqlalchemy import Connection, Row, text
 
 from app.models.online_ddl import outside_of_transaction, without_lock_timeout
+from app.postgresql.connector import has_pooler
 
 PAGES_PER_BATCH = 200
 """Pages of 8 KiB whose rows are filled in one statement: these rows are locked meanwhile."""
+
+MAX_SMALL_PAGES = 100
+"""A table of up to so many pages is small: it may be locked for as long as the steps take."""
 
 _LEAVES = text(
     """
@@ -80,7 +86,7 @@ def change_types(table: str, types: Mapping[str, str]) -> None:
         types: The new type by column, as PostgreSQL spells it. It must have all values of the old type.
 
     Raises:
-        DirectConnectionRequired: There is a pooler.
+        DirectConnectionRequired: There is a pooler, and the table is not small.
     """
     rows = op.get_bind().execute(_COLUMNS, {"table": table, "columns": list(types)})
     present = {row.name: row for row in rows}
@@ -100,10 +106,14 @@ class _TypeChange:
         self._types = types
         self._mentions = re.compile(rf"\b({'|'.join(self._names)})\b")
         self._function = f"{table}_change_types"
+        self._in_transaction = False
 
     def run(self) -> None:
         """Change the types."""
-        with outside_of_transaction() as connection:
+        bind = op.get_bind()
+        is_small = sum(_pages(bind, leaf) for leaf in self._leaves(bind)) <= MAX_SMALL_PAGES
+        self._in_transaction = is_small and has_pooler(bind)
+        with nullcontext(bind) if self._in_transaction else outside_of_transaction() as connection:
             checks = connection.execute(_CHECKS, {"table": self._table, "columns": self._names}).all()
             self._add_columns(connection)
             for leaf in self._leaves(connection):
@@ -144,7 +154,7 @@ class _TypeChange:
             ))
             """
         )
-        for page in range(0, connection.execute(_PAGES, {"table": leaf}).scalar_one(), PAGES_PER_BATCH):
+        for page in range(0, _pages(connection, leaf), PAGES_PER_BATCH):
             connection.execute(fill_pages, {"first": f"({page},0)", "end": f"({page + PAGES_PER_BATCH},0)"})
         connection.exec_driver_sql(f"{update} {unfilled}")
 
@@ -175,23 +185,24 @@ class _TypeChange:
         """Create an index on the new columns; return the names of its parts in partitions, which have `new_`, too."""
         name, leaves = _new(index.name), self._leaves(connection)
         if leaves == [self._table]:
-            self._create_concurrently(connection, name, self._table, index)
+            self._create_on_table(connection, name, self._table, index)
             return []
         # An index of a partitioned table cannot be created concurrently, but those of its partitions can.
         connection.exec_driver_sql(f"{index.create} IF NOT EXISTS {name} ON ONLY {self._table}{index.definition}")
         parts = [f"{leaf}_{index.name.removeprefix(f'ix_{self._table}_')}" for leaf in leaves]
         for leaf, part in zip(leaves, parts, strict=True):
-            self._create_concurrently(connection, _new(part), leaf, index)
+            self._create_on_table(connection, _new(part), leaf, index)
             connection.exec_driver_sql(f"ALTER INDEX {name} ATTACH PARTITION {_new(part)}")
         return parts
 
-    def _create_concurrently(self, connection: Connection, name: str, table: str, index: _Index) -> None:
+    def _create_on_table(self, connection: Connection, name: str, table: str, index: _Index) -> None:
         valid = connection.execute(_IS_VALID, {"index": name}).scalar_one_or_none()
-        with without_lock_timeout(connection):
+        concurrently = "" if self._in_transaction else "CONCURRENTLY"
+        with nullcontext() if self._in_transaction else without_lock_timeout(connection):
             if valid is False:
-                connection.exec_driver_sql(f"DROP INDEX CONCURRENTLY {name}")
+                connection.exec_driver_sql(f"DROP INDEX {concurrently} {name}")
             if not valid:
-                connection.exec_driver_sql(f"{index.create} CONCURRENTLY {name} ON {table}{index.definition}")
+                connection.exec_driver_sql(f"{index.create} {concurrently} {name} ON {table}{index.definition}")
 
     def _replace_columns(
         self, connection: Connection, checks: Sequence[str], indexes: Sequence[_Index], parts: Sequence[str]
@@ -220,6 +231,11 @@ class _TypeChange:
 
     def _renamed(self, definition: str) -> str:
         return self._mentions.sub(lambda found: _new(found[0]), definition)
+
+
+def _pages(connection: Connection, table: str) -> int:
+    pages: int = connection.execute(_PAGES, {"table": table}).scalar_one()
+    return pages
 
 
 def _new(name: str) -> str:
