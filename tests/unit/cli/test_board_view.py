@@ -8,14 +8,20 @@ from app.cli.terminal.board_view import BoardView
 
 
 def entry(name: str, rank: int, movement: int | None) -> dict[str, Any]:
-    return {"rank": rank, "score": 10, "movement": movement, "user": {"id": name, "username": name}}
+    return {"rank": rank, "formattedScore": "10", "movement": movement, "user": {"id": name, "username": name}}
 
 
 def update(*entries: dict[str, Any], changes: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "version": 3,
         "asOf": "2026-11-20T12:00:00+00:00",
-        "leaderboard": {"totalUsers": len(entries), "source": "MEMORY", "stale": False, "entries": list(entries)},
+        "leaderboard": {
+            "category": {"scoreFormat": {"kind": "INTEGER", "digits": None, "unit": None}},
+            "totalUsers": len(entries),
+            "source": "MEMORY",
+            "stale": False,
+            "entries": list(entries),
+        },
         "changes": changes,
     }
 

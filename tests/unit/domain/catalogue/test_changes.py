@@ -136,7 +136,7 @@ def test_an_action_at_the_bounds_is_accepted(given: dict[str, Any]):
         {"maxValue": 1},
         {"kind": "STATED", "points": None, "difficulties": {"easy": 1}},
         {"kind": "STATED", "points": None, "minValue": 0},
-        {"kind": "STATED", "points": None, "maxValue": 1_000_001},
+        {"kind": "STATED", "points": None, "maxValue": 2**53},
         {"kind": "STATED", "points": None, "minValue": 6, "maxValue": 5},
     ],
 )
