@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from app.schema.enums import Period
+from app.schema.scalars import Score
 
 DEFAULT_FIRST = 20
 """Entries of a page of a list that is not a board, unless `first` says otherwise."""
@@ -41,7 +42,7 @@ AtRank = Annotated[
     strawberry.argument(description="Begin with this rank, from 1 on. The page is empty if fewer users are ranked."),
 ]
 AtScore = Annotated[
-    int | None,
+    Score | None,
     strawberry.argument(description="Begin with the first user whose score is not better than this one."),
 ]
 After = Annotated[

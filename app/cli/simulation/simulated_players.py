@@ -196,8 +196,8 @@ def _action(content: dict[str, Any]) -> FixedAction | StatedAction:
     """Return an action of the catalogue."""
     if content["kind"] == "STATED":
         values = content["minValue"], content["maxValue"]
-        return StatedAction(content["id"], *values, content["category"]["entryMetadata"])
+        return StatedAction(content["actionType"], *values, content["category"]["entryMetadata"])
     difficulties: list[str | None] = [one["name"] for one in content["difficulties"]]
     if content["points"] is not None:
         difficulties.append(None)
-    return FixedAction(content["id"], difficulties)
+    return FixedAction(content["actionType"], difficulties)
