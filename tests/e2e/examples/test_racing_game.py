@@ -43,6 +43,7 @@ async def test_the_racing_game_can_be_applied_recorded_and_played(service: Servi
     assert entry == {
         "rank": 1,
         "score": 83_250,
+        "formattedScore": "1:23.250",
         "metadata": {"replay": "https://replays.example/4711", "car": "red"},
         "user": {"username": "ada"},
     }

@@ -18,13 +18,14 @@ from app.transport.middleware.security_headers import SecurityHeaders
 from tests.support.graphql.raw_http import connected
 from tests.support.graphql.sample_schema import SampleContext
 from tests.support.graphql.sample_server import SampleApp, serve_http
+from tests.support.runtime import runtime_for
 from tests.support.service import Service, access_token, serving
 from tests.support.wait_until import until
 
 MIDDLEWARE = (
     partial(allow_origins, origins=["https://game.example"]),
     partial(SecurityHeaders, https_only=True),
-    partial(AllowedHosts, hosts=["x"]),
+    partial(AllowedHosts, hosts=["x"], runtime=runtime_for()),
     partial(RequestIds, make_request_id=lambda: "made-here"),
 )
 

@@ -113,7 +113,7 @@ async def erasing(url: str) -> AsyncIterator[Counter[str]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.mark.timeout(60 + 2 * SUBMISSIONS)
+@pytest.mark.timeout(120 + 6 * SUBMISSIONS)
 async def test_each_token_is_paid_once_over_two_processes_two_transports_and_a_redis_that_forgets(
     database_url: str, redis_server: BreakableServer
 ):

@@ -93,7 +93,12 @@ def bodies() -> list[Request]:
             "persisted query of another hash",
             {"query": query, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
         ),
-        post("unknown persisted query", {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}),
+        # Not refused: the client is told to send the document next.
+        post(
+            "unknown persisted query",
+            {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
+            refused=False,
+        ),
         post("unknown document", {"documentId": "../../../etc/passwd"}),
         post("odd document", {"documentId": {}}),
         post("document and query", {"documentId": "x", "query": query}),
@@ -160,6 +165,7 @@ def query_strings() -> list[Request]:
         get("long GET", query="{" + " " * 60_000 + "}"),
         get(
             "GET of an unknown persisted query",
+            refused=False,
             extensions=json.dumps({"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}),
         ),
     ]
