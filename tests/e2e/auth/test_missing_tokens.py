@@ -11,13 +11,15 @@ from tests.support.service import Service
 GRAPHQL, JSON = "application/graphql-response+json", "application/json"
 ISSUE = 'mutation { issueActionToken(input: {actionType: "COMPLETE_LEVEL"}) { __typename } }'
 
+TRANSACTIONS = '{ transactions(userId: "00000000-0000-4000-8000-000000000000") { nodes { id } } }'
+
 
 async def ask(service: Service, query: str, media: str) -> tuple[int, str | None, dict[str, Any]]:
     reply = await service.http.post("/graphql", json={"query": query}, headers={"accept": media})
     return reply.status_code, reply.headers.get("www-authenticate"), reply.json()
 
 
-@pytest.mark.parametrize("query", ["{ me { user { id } } }", "{ me { role } again: me { role } }", ISSUE])
+@pytest.mark.parametrize("query", [TRANSACTIONS, f"{TRANSACTIONS[:-1]} again: {TRANSACTIONS[1:]}", ISSUE])
 async def test_it_is_401_if_nothing_else_was_answered(service: Service, query: str):
     status, challenge, body = await ask(service, query, GRAPHQL)
     assert (status, challenge) == (401, "Bearer")

@@ -30,7 +30,7 @@ ADJUST = """
 mutation Adjust($input: AdjustScoreInput!) { adjustScore(input: $input) { transactionId newScore scoreDelta } }
 """
 RELEASE = 'mutation R($id: ID!) { releaseHeld(flagId: $id, reason: "a fast driver") { status points } }'
-ACTIONS = "query A($category: String!) { actions(category: $category) { id kind points minValue maxValue } }"
+ACTIONS = "query A($category: String!) { actions(category: $category) { actionType kind points minValue maxValue } }"
 SAVE_ACTION = "mutation S($input: SaveActionInput!) { saveAction(input: $input) { id kind points minValue maxValue } }"
 WATCH = """
 subscription { leaderboardUpdates(category: "races") {
@@ -142,7 +142,7 @@ class TestRecordedResults:
     async def test_the_range_ends_at_the_cap_where_scores_do_not_add_up(self, server: Player, moderator: Player):
         await moderator.ask(SAVE_ACTION, input={"id": LAP, "minValue": None, "maxValue": None, "reason": "any time"})
         (lap,) = (await moderator.ask(ACTIONS, category=RACES))["actions"]
-        assert lap == {"id": LAP, "kind": "STATED", "points": None, "minValue": 1, "maxValue": 1_000_000}
+        assert lap == {"actionType": LAP, "kind": "STATED", "points": None, "minValue": 1, "maxValue": 1_000_000}
         refused = await server.post(RECORD, input=report("ada", 1_000_001))
         assert "from 1 to 1000000" in refused.json()["errors"][0]["message"]
 
@@ -291,9 +291,10 @@ class TestVerifiedResults:
             outcome = (await ada.ask(SUBMIT, input={"actionToken": await ada.issue(LAP)}))["outcome"]
             assert outcome["__typename"] == "UnderReview"
             assert await board(ada) == [("ada", 83_250)]
-            (held,) = (await ada.ask("{ me { heldScores { id points } } }"))["me"]["heldScores"]
+            (held,) = (await ada.ask("{ me { heldScores { points } } }"))["me"]["heldScores"]
             assert held["points"] == 80_000
-            released = (await moderator.ask(RELEASE, id=held["id"]))["releaseHeld"]
+            (flag,) = (await moderator.ask("{ flags { nodes { id } } }"))["flags"]["nodes"]
+            released = (await moderator.ask(RELEASE, id=flag["id"]))["releaseHeld"]
             assert released == {"status": "RELEASED", "points": 80_000}
             (entry,) = (await ada.ask(BOARD, category=RACES))["leaderboard"]["entries"]
             assert (entry["score"], entry["metadata"]) == (80_000, {"replay": "lap/2"})

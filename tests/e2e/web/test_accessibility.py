@@ -9,6 +9,7 @@ from tests.support.browser import Tab
 from tests.support.service import Service, access_token
 
 PEOPLE = ("ada", "grace", "linus", "margaret", "katherine", "dennis", "barbara", "alan", "radia", "tim", "hedy", "ken")
+ACTIONS = (("COMPLETE_LEVEL", None), ("COMPLETE_QUIZ", None), ("COMPLETE_MISSION", "hard"))
 # Only what breathes for ever may still move.
 CALM = """() => Promise.allSettled(
     document.getAnimations().filter(({ effect }) => effect.getTiming().iterations !== Infinity)
@@ -24,7 +25,8 @@ async def populate(service: Service) -> None:
     """Create twelve players with different scores."""
     for place, name in enumerate(PEOPLE):
         for _ in range(1 + place % 5):
-            await service.player(name).play(("COMPLETE_LEVEL", "COMPLETE_QUIZ", "COMPLETE_MISSION")[place % 3])
+            action, difficulty = ACTIONS[place % len(ACTIONS)]
+            await service.player(name).play(action, difficulty=difficulty)
 
 
 async def assert_accessible(tab: Tab) -> None:

@@ -55,7 +55,7 @@ async def test_a_board_without_scores_says_so(open_tab: OpenTab):
 
 async def test_categories_and_periods_are_tabs_with_addresses(service: Service, open_tab: OpenTab):
     await service.player("alice").play("COMPLETE_LEVEL")
-    await service.player("bob").play("SOLVE_PUZZLE")
+    await service.player("bob").play("SOLVE_PUZZLE", difficulty="hard")
     tab = await open_tab()
     await tab.expect_board(("alice", 50))
     await tab.page.get_by_role("tab", name="Puzzle").click()

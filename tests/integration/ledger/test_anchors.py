@@ -79,9 +79,10 @@ async def test_an_inserted_transaction_is_named(app: App, alice: Caller):
     await tamper(
         app,
         """
-        INSERT INTO score_transactions SELECT gen_random_uuid(), user_id, seq + 1, category_id, action_id, kind, points,
-            delta, score, NULL, NULL, NULL, actor_id, actor_role, address_commitment,
-            user_agent_commitment, reason_commitment, created_at, hash, sha256(hash)
+        INSERT INTO score_transactions (id, user_id, seq, category_id, action_id, kind, points, delta, score, actor_id,
+            actor_role, address_commitment, user_agent_commitment, reason_commitment, created_at, previous_hash, hash)
+        SELECT gen_random_uuid(), user_id, seq + 1, category_id, action_id, kind, points, delta, score, actor_id,
+            actor_role, address_commitment, user_agent_commitment, reason_commitment, created_at, hash, sha256(hash)
         FROM score_transactions WHERE user_id = :user AND seq = 5
         """,
         user=alice.user_id,
