@@ -19,13 +19,31 @@ _INVALID = text(
     ORDER BY relname
     """
 )
+_PAGES = text("SELECT pg_relation_size(to_regclass(:table)) / current_setting('block_size')::int")
+
+MAX_SMALL_PAGES = 100
+"""A table of up to so many pages of 8 KiB is small: it may be locked for as long as the steps take."""
+
+
+def count_pages(connection: Connection, table: str) -> int:
+    """Return the size of a table in pages."""
+    pages: int = connection.execute(_PAGES, {"table": table}).scalar_one()
+    return pages
 
 
 def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:
     """Create an index on a table that is in use; one that an earlier attempt has left unfinished is replaced.
 
-    It is not part of the migration's transaction: what comes before it in the migration is committed.
+    It is not part of the migration's transaction: what comes before it in the migration is committed. Through a pooler an
+    index of a small table is created within the transaction.
+
+    Raises:
+        DirectConnectionRequired: There is a pooler, and the table is not small.
     """
+    bind = op.get_bind()
+    if has_pooler(bind) and count_pages(bind, table) <= MAX_SMALL_PAGES:
+        op.create_index(name, table, columns, if_not_exists=True, **options)
+        return
     with outside_of_transaction() as connection, without_lock_timeout(connection):
         if name in connection.execute(_INVALID).scalars().all():
             connection.exec_driver_sql(f'DROP INDEX CONCURRENTLY "{name}"')
@@ -33,7 +51,10 @@ def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **o
 
 
 def drop_index_concurrently(name: str) -> None:
-    """Drop an index of a table that is in use."""
+    """Drop an index of a table that is in use; through a pooler within the transaction, which takes a moment."""
+    if has_pooler(op.get_bind()):
+        op.drop_index(name, if_exists=True)
+        return
     with outside_of_transaction() as connection, without_lock_timeout(connection):
         op.drop_index(name, postgresql_concurrently=True, if_exists=True)
 

@@ -23,14 +23,11 @@ from typing import Any
 from alembic import op
 from sqlalchemy import Connection, Row, text
 
-from app.models.online_ddl import outside_of_transaction, without_lock_timeout
+from app.models.online_ddl import MAX_SMALL_PAGES, count_pages, outside_of_transaction, without_lock_timeout
 from app.postgresql.connector import has_pooler
 
 PAGES_PER_BATCH = 200
 """Pages of 8 KiB whose rows are filled in one statement: these rows are locked meanwhile."""
-
-MAX_SMALL_PAGES = 100
-"""A table of up to so many pages is small: it may be locked for as long as the steps take."""
 
 _LEAVES = text(
     """
@@ -65,7 +62,6 @@ _INDEXES = text(
     """
 )
 _IS_VALID = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:index)")
-_PAGES = text("SELECT pg_relation_size(to_regclass(:table)) / current_setting('block_size')::int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +107,7 @@ class _TypeChange:
     def run(self) -> None:
         """Change the types."""
         bind = op.get_bind()
-        is_small = sum(_pages(bind, leaf) for leaf in self._leaves(bind)) <= MAX_SMALL_PAGES
+        is_small = sum(count_pages(bind, leaf) for leaf in self._leaves(bind)) <= MAX_SMALL_PAGES
         self._in_transaction = is_small and has_pooler(bind)
         with nullcontext(bind) if self._in_transaction else outside_of_transaction() as connection:
             checks = connection.execute(_CHECKS, {"table": self._table, "columns": self._names}).all()
@@ -154,7 +150,7 @@ class _TypeChange:
             ))
             """
         )
-        for page in range(0, _pages(connection, leaf), PAGES_PER_BATCH):
+        for page in range(0, count_pages(connection, leaf), PAGES_PER_BATCH):
             connection.execute(fill_pages, {"first": f"({page},0)", "end": f"({page + PAGES_PER_BATCH},0)"})
         connection.exec_driver_sql(f"{update} {unfilled}")
 
@@ -231,11 +227,6 @@ class _TypeChange:
 
     def _renamed(self, definition: str) -> str:
         return self._mentions.sub(lambda found: _new(found[0]), definition)
-
-
-def _pages(connection: Connection, table: str) -> int:
-    pages: int = connection.execute(_PAGES, {"table": table}).scalar_one()
-    return pages
 
 
 def _new(name: str) -> str:

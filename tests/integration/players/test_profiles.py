@@ -41,15 +41,15 @@ async def test_a_profile_adds_up_what_the_player_did(app: App):
     for action in ("COMPLETE_LEVEL", "COMPLETE_LEVEL", "COMPLETE_QUIZ", "ARCADE_RUN", "SOLVE_PUZZLE"):
         await play(app, alice, action)
     shown = await profile(app, alice)
-    assert (shown["username"], shown["actions"], shown["averagePoints"]) == ("alice", 5, 32.0)
+    assert (shown["username"], shown["actions"], shown["averagePoints"]) == ("alice", 5, 28.0)
     assert [(one["category"]["id"], one["score"], one["actions"]) for one in shown["totals"]] == [
         ("arcade", 20, 1),
         ("global", 110, 3),
-        ("puzzle", 30, 1),
+        ("puzzle", 10, 1),
     ]
     assert shown["totals"][1]["averagePoints"] == 110 / 3
     last = shown["lastAction"]
-    assert (last["actionType"], last["name"], last["points"]) == ("SOLVE_PUZZLE", "Puzzle", 30)
+    assert (last["actionType"], last["name"], last["points"]) == ("SOLVE_PUZZLE", "Puzzle", 10)
     assert datetime.fromisoformat(last["completedAt"]) > datetime.now(UTC) - timedelta(minutes=1)
     kinds = [(one["category"]["id"], one["kind"], one["threshold"]) for one in shown["achievements"]]
     assert ("global", "SCORE", 100) in kinds
