@@ -34,8 +34,8 @@ def count_pages(connection: Connection, table: str) -> int:
 def create_index_concurrently(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:
     """Create an index on a table that is in use; one that an earlier attempt has left unfinished is replaced.
 
-    It is not part of the migration's transaction: what comes before it in the migration is committed. Through a pooler an
-    index of a small table is created within the transaction.
+    It is not part of the migration's transaction: what comes before it in the migration is committed. Through a pooler
+    an index of a small table is created within the transaction.
 
     Raises:
         DirectConnectionRequired: There is a pooler, and the table is not small.

@@ -174,8 +174,10 @@ async def test_the_highest_scores_are_exact_in_live_updates(service: Service):
         await watcher.next()
         score = 0
         for number, delta in enumerate((2**53 - 3, 1, -(2**53) + 3, 2**53 - 2)):
-            change = {"userId": user, "category": "arcade", "delta": delta, "idempotencyKey": str(number)}
-            receipt = (await moderator.ask(ADJUST, input=change | {"reason": "t"}))["adjustScore"]
+            change = {"userId": user, "category": "arcade", "adjustment": {"delta": delta}}
+            receipt = (await moderator.ask(ADJUST, input=change | {"reason": "t", "idempotencyKey": str(number)}))[
+                "adjustScore"
+            ]
             previous, score = score, score + delta
             assert (receipt["previousScore"], receipt["newScore"], receipt["scoreDelta"]) == (previous, score, delta)
             update = await watcher.until([("alice", score)])
