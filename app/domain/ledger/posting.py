@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
@@ -154,12 +154,13 @@ def post(request: ScoreRequest, account: Account, now: datetime, transaction_id:
     Args:
         request: The request.
         account: The account that it is judged by.
-        now: The time of the transaction.
+        now: The time of the transaction. If a clock was ahead when a score before was set, it is right after that.
         transaction_id: The id of the transaction.
         salt: Random bytes for the commitments. It may be empty where the request has no personal data.
     """
     details = PersonalDetails(request.actor.address, request.actor.user_agent, request.reason, salt)
     boards = boards_for(request.category, now)
+    now = _after_all(now, [account.rows[board] for board in boards if board in account.rows])
     row = account.rows.get(boards[0])
     before = row.score if row else 0
     if request.correction is None:
@@ -190,7 +191,7 @@ def post(request: ScoreRequest, account: Account, now: datetime, transaction_id:
         created_at=now,
         previous_hash=account.head.hash,
     )
-    metadata_rows = _metadata_rows(request, account, score_changes, now) if request.metadata else ()
+    metadata_rows = _metadata_rows(request, now)
     return Posting(
         transaction, account.head, account.profile, details, tuple(score_changes), request.suspicion, metadata_rows
     )
@@ -222,22 +223,14 @@ def note(
     return Posting(transaction, account.head, account.profile, details)
 
 
-def _metadata_rows(
-    request: ScoreRequest, account: Account, changes: Iterable[ScoreChange], now: datetime
-) -> tuple[MetadataRow, ...]:
-    """Return the metadata by the times at which the transaction has set scores, and by its own time.
+def _metadata_rows(request: ScoreRequest, now: datetime) -> tuple[MetadataRow, ...]:
+    """Return the metadata by the time of the transaction, which is that of the scores that it has set."""
+    return tuple({period: MetadataRow(now, period, text) for period, text in request.metadata}.values())
 
-    Those are the same, unless a clock was ahead when the score before was set.
-    """
-    rows: dict[tuple[datetime, Period | None], MetadataRow] = {}
-    for period, text in request.metadata:
-        times = {now}
-        for change in changes:
-            before = account.rows.get(change.board)
-            if before is None or change.row.reached_at != before.reached_at:
-                times.add(change.row.reached_at)
-        rows |= {(time, period): MetadataRow(time, period, text) for time in times}
-    return tuple(rows.values())
+
+def _after_all(now: datetime, rows: Iterable[ScoreRow]) -> datetime:
+    """Return `now`, or if a row was reached later the time right after that: the time identifies the transaction."""
+    return max([now, *(row.reached_at + timedelta(microseconds=1) for row in rows)])
 
 
 def _award(request: ScoreRequest, account: Account, boards: tuple[Board, ...]) -> dict[Board, int]:

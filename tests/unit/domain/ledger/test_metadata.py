@@ -42,13 +42,13 @@ def test_the_metadata_of_a_posting_is_found_by_its_time():
     assert posting.metadata_rows == (MetadataRow(NOW, None, '"replay"'),)
 
 
-def test_it_is_also_found_by_the_time_at_which_scores_count_as_reached_if_a_clock_was_ahead():
+def test_a_transaction_is_later_than_the_scores_that_it_changes_even_if_a_clock_was_ahead():
     later = NOW + timedelta(seconds=1)
     state = account(rows=rows(ALL_TIME=10, DAILY=10, WEEKLY=10, MONTHLY=10, reached_at=later))
     posting = post(request(metadata=((None, "1"),)), state, NOW, NEW_ID)
     reached = {change.row.reached_at for change in posting.score_changes}
-    assert reached == {later + timedelta(microseconds=1)}
-    assert {row.reached_at for row in posting.metadata_rows} == reached | {NOW}
+    assert reached == {later + timedelta(microseconds=1)} == {posting.transaction.created_at}
+    assert {row.reached_at for row in posting.metadata_rows} == reached
 
 
 def test_metadata_of_single_periods_stays_with_them():
