@@ -54,15 +54,17 @@ def reports(round_: int) -> list[ActionReport]:
 
 async def record(app: App, round_: int) -> list[Receipt]:
     """Report results, again with the same keys for as long as any of them is not acknowledged."""
-    async with asyncio.timeout(60):
-        while True:
-            outcomes = await app.record_actions.record_all(SERVER, reports(round_))
-            receipts = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
-            if len(receipts) == len(outcomes):
-                return receipts
-            unexpected = [one for one in outcomes if not isinstance(one, Receipt | ServiceUnavailable)]
-            assert unexpected == []
-            await asyncio.sleep(0.02)
+    acknowledged: list[Receipt] = []
+
+    async def report() -> bool:
+        outcomes = await app.record_actions.record_all(SERVER, reports(round_))
+        unexpected = [one for one in outcomes if not isinstance(one, Receipt | ServiceUnavailable)]
+        assert unexpected == []
+        acknowledged[:] = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+        return len(acknowledged) == len(outcomes)
+
+    await until_answer(report, bool, timeout=60, interval=0.02)
+    return acknowledged
 
 
 @pytest.fixture

@@ -184,21 +184,20 @@ class _FieldCounter:
 
     def count(self, coerced: Mapping[str, Any]) -> int:
         """Return the look-ups; 0 when an argument does not fit, because then the field is not resolved."""
-        variables = VariableValues({}, dict(coerced))
         try:
-            given = get_argument_values(self._field, self._node, variables)
-            elements = self._count_elements(variables) if self._is_per_element else 1
+            given = self._given(coerced)
+            elements = self._count_elements(coerced) if self._is_per_element else 1
         except GraphQLError:
             return 0
         count = self._function(**{name: given.get(argument) for name, argument in self._names.items()})
         return max(0, count) * elements
 
-    def _count_elements(self, variables: VariableValues) -> int:
+    def _count_elements(self, coerced: Mapping[str, Any]) -> int:
         """Return how long the list around the field may be. Raises GraphQLError for an argument that does not fit."""
         if self._sized_by is None:
             return UNSIZED_LIST
         field, node = self._sized_by
-        values = get_argument_values(field, node, variables)
+        values = _argument_values(field, node, coerced)
         sizes = {
             name: len(value) if isinstance(value, list) else value
             for name in SIZE_ARGUMENTS
@@ -210,7 +209,11 @@ class _FieldCounter:
         return max((list_size(name, sizes[name], MAX_ELEMENTS) for name in counted), default=UNSIZED_LIST)
 
     def _given(self, coerced: Mapping[str, Any]) -> dict[str, Any]:
-        return get_argument_values(self._field, self._node, VariableValues({}, dict(coerced)))
+        return _argument_values(self._field, self._node, coerced)
+
+
+def _argument_values(field: GraphQLField, node: FieldNode, coerced: Mapping[str, Any]) -> dict[str, Any]:
+    return get_argument_values(field, node, VariableValues({}, dict(coerced)))
 
 
 def _argument_names(field: GraphQLField, count: CountLookups) -> dict[str, str]:
