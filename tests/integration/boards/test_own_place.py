@@ -21,7 +21,7 @@ subscription { leaderboardUpdates(limit: 1) { kind leaderboard { me { rank score
 """
 USER_UPDATES = "subscription { userUpdates { kind rank score } }"
 JUMP = """
-query Jump($category: String! = "global", $rank: Int, $score: Int, $first: Int) {
+query Jump($category: String! = "global", $rank: Int, $score: Score, $first: Int) {
   leaderboard(category: $category) {
     standings(first: $first, atRank: $rank, atScore: $score) {
       nodes { rank score } pageInfo { hasPreviousPage hasNextPage startCursor endCursor }
