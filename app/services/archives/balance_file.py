@@ -14,7 +14,7 @@ import orjson
 from app.domain.errors import BadUserInput
 from app.domain.ledger.opening import Balance
 from app.domain.players.names import clean_avatar_url, display_name
-from app.domain.users import SubjectIds
+from app.domain.users import MAX_SUBJECT_LENGTH, SubjectIds
 
 BALANCE_FIELDS = ("user", "username", "score", "reached_at", "avatar_url")
 DELIMITERS = ",;\t"
@@ -81,8 +81,10 @@ class BalanceFile:
         if not isinstance(row, Mapping) or not set(row) <= set(BALANCE_FIELDS):
             raise BadUserInput(f"the fields must be among {', '.join(BALANCE_FIELDS)}")
         user = row.get("user")
-        if not isinstance(user, str) or not user.strip():
-            raise BadUserInput("`user` must be the `sub` claim of the user's access tokens")
+        if not isinstance(user, str) or not 0 < len(user.strip()) <= MAX_SUBJECT_LENGTH:
+            raise BadUserInput(
+                f"`user` must be the `sub` claim of the user's access tokens, 1 to {MAX_SUBJECT_LENGTH} characters"
+            )
         user, reached_at = user.strip(), row.get("reached_at")
         user_id = self.subject_ids.user_id(user)
         return Balance(

@@ -85,7 +85,9 @@ async def test_a_list_that_is_scrolled_fast_waits_as_long_as_it_is_told_and_can_
 
 
 async def test_actions_that_are_reported_together_are_charged_by_their_number(service: Service):
-    actions = [{"actionType": "COMPLETE_LEVEL", "idempotencyKey": str(n), "subject": f"s{n}"} for n in range(15)]
+    actions = [
+        {"actionType": "COMPLETE_LEVEL", "idempotencyKey": str(n), "user": {"subject": f"s{n}"}} for n in range(15)
+    ]
     report = "mutation($inputs: [RecordActionInput!]!) { recordActions(inputs: $inputs) { __typename } }"
     server = service.player(role="server")
     assert weight(await server.post(report, inputs=actions[:2])) == 1
