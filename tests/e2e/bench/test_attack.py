@@ -1,6 +1,5 @@
 """A small attack of the kind that `python -m bench.attack` makes."""
 
-
 from bench.attack.scenarios import Target, attack
 from tests.support.service import Service
 
