@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from app.context import Context
 from app.execution import Engine
-from app.telemetry.metrics import Metric, Metrics
+from app.telemetry.metrics.registry import Metric, Metrics
 from app.transport.http.response_cache import ResponseCache
 from app.transport.http.streams import Streams
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
