@@ -74,7 +74,9 @@ class OperationMetrics:
             started: When its request arrived, by `perf_counter`.
             code: The code of its error.
         """
-        series = self._series(operation)
+        series: OperationSeries | None = operation.series
+        if series is None:
+            series = self._series_of(operation)
         series.codes[code] += 1
         if code != ErrorCode.RATE_LIMITED:  # Refusing takes no time, and would hide how long the others took.
             series.seconds.observe(perf_counter() - started)

@@ -8,21 +8,24 @@ start again at zero, which `rate` and `increase` account for.
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.core import Metric as MetricFamily
 
+from app.telemetry.metrics.registry import render
+
 ANSWER_TIMEOUT = 2.0
 """Seconds that a worker may take to answer another one; Prometheus gives up after 10."""
 
 LABEL = "worker"
+
+_Texts = Mapping[str, Sequence[str]]
+"""By the name of a metric: the lines about it, and the lines of its samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,12 @@ class Worker:
         return self.folder / str(number)
 
     @asynccontextmanager
-    async def answering(self, read: Callable[[], Sequence[MetricFamily]]) -> AsyncIterator[None]:
+    async def answering(self, read: Callable[[], Iterable[MetricFamily]]) -> AsyncIterator[None]:
         """Send the metrics that `read` returns to every worker that connects, until the block ends."""
 
         async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
-                writer.write(_encode(read()))
+                writer.write(orjson.dumps(self._texts(read())))
                 await writer.drain()
                 writer.close()
                 await writer.wait_closed()
@@ -63,58 +66,43 @@ class Worker:
             server.close()
             path.unlink(missing_ok=True)
 
-    async def merged(self, own: Sequence[MetricFamily]) -> list[MetricFamily]:
-        """Return the metrics of all workers, and which of them answered."""
+    async def merged(self, own: Iterable[MetricFamily]) -> bytes:
+        """Return the metrics of all workers in the text format of Prometheus, and which of them answered."""
         others = [number for number in range(self.count) if number != self.number]
         answers = dict(zip(others, await asyncio.gather(*map(self._ask, others)), strict=True))
-        answers[self.number] = own
+        answers[self.number] = self._texts(own)
         up = GaugeMetricFamily(
             "leaderboard_worker_up", "1 for each worker whose metrics are in this answer, else 0.", labels=[LABEL]
         )
-        merged: dict[str, MetricFamily] = {up.name: up}
+        merged: dict[str, list[str]] = {}
         for number in range(self.count):
-            families = answers[number]
-            up.add_metric([str(number)], families is not None)
-            for family in families or ():
-                into = merged.setdefault(family.name, MetricFamily(family.name, family.documentation, family.type))
-                for sample in family.samples:
-                    into.add_sample(sample.name, {LABEL: str(number), **sample.labels}, sample.value)
-        return list(merged.values())
+            texts = answers[number]
+            up.add_metric([str(number)], texts is not None)
+            for name, (about, samples) in (texts or {}).items():
+                merged.setdefault(name, [about]).append(samples)
+        return render([up]) + "".join(text for texts in merged.values() for text in texts).encode()
 
-    async def _ask(self, number: int) -> Sequence[MetricFamily] | None:
+    def _texts(self, families: Iterable[MetricFamily]) -> _Texts:
+        """Return the text of each metric, with the label of this worker, so that little remains to do for who merges."""
+        texts: dict[str, Sequence[str]] = {}
+        for family in families:
+            labelled = MetricFamily(family.name, family.documentation, family.type)
+            for sample in family.samples:
+                labelled.add_sample(sample.name, {LABEL: str(self.number), **sample.labels}, sample.value)
+            lines = render([labelled]).decode().splitlines(keepends=True)
+            about = sum(line.startswith("#") for line in lines)
+            texts[family.name] = "".join(lines[:about]), "".join(lines[about:])
+        return texts
+
+    async def _ask(self, number: int) -> _Texts | None:
         """Return the metrics of another worker; None if it does not answer, such as while it starts."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 reader, writer = await asyncio.open_unix_connection(self.socket(number))
                 try:
-                    return _decode(await reader.read())
+                    texts: _Texts = orjson.loads(await reader.read())
                 finally:
                     writer.close()
         except (OSError, TimeoutError, ValueError):
             return None
-
-
-def _encode(families: Iterable[MetricFamily]) -> bytes:
-    return orjson.dumps(
-        [
-            [
-                family.name,
-                family.documentation,
-                family.type,
-                [[sample.name, sample.labels, sample.value] for sample in family.samples],
-            ]
-            for family in families
-        ]
-    )
-
-
-def _decode(message: bytes) -> list[MetricFamily]:
-    """Return the families of a message. Raises ValueError if it is incomplete."""
-    families: list[MetricFamily] = []
-    content: list[Any] = orjson.loads(message)
-    for name, documentation, kind, samples in content:
-        family = MetricFamily(name, documentation, kind)
-        for sample_name, labels, value in samples:
-            family.add_sample(sample_name, labels, math.nan if value is None else value)
-        families.append(family)
-    return families
+        return texts

@@ -45,7 +45,7 @@ def test_metrics_have_a_prefix_and_counters_an_ending() -> None:
 async def test_one_scrape_has_the_metrics_of_all_workers_that_answer(tmp_path: Path) -> None:
     scraped, other = (Worker(number, 3, tmp_path) for number in (0, 1))
     async with other.answering(registry(5).families):
-        samples = samples_of(render(await scraped.merged(registry(2).families())).decode())
+        samples = samples_of((await scraped.merged(registry(2).families())).decode())
     assert [samples[f'leaderboard_worker_up{{worker="{number}"}}'] for number in (0, 1, 2)] == [1, 1, 0]
     assert samples['leaderboard_served_total{worker="0"}'] == 2
     assert samples['leaderboard_served_total{worker="1"}'] == 5
@@ -56,8 +56,8 @@ async def test_one_scrape_has_the_metrics_of_all_workers_that_answer(tmp_path: P
 async def test_the_replacement_of_a_killed_worker_takes_its_place(tmp_path: Path) -> None:
     scraped, other = (Worker(number, 2, tmp_path) for number in (0, 1))
     other.socket(1).touch()  # A worker that was killed leaves its socket.
-    samples = samples_of(render(await scraped.merged([])).decode())
+    samples = samples_of((await scraped.merged([])).decode())
     assert samples['leaderboard_worker_up{worker="1"}'] == 0
     async with other.answering(registry(1).families):
-        samples = samples_of(render(await scraped.merged([])).decode())
+        samples = samples_of((await scraped.merged([])).decode())
     assert samples['leaderboard_worker_up{worker="1"}'] == 1

@@ -69,6 +69,5 @@ class MetricsPage:
         if self._authorization is not None and not hmac.compare_digest(given, self._authorization):
             return PlainTextResponse(REFUSED, 401, {"www-authenticate": "Bearer", "cache-control": "no-store"})
         families = self.registry.families()
-        if self._worker is not None:
-            families = await self._worker.merged(families)
-        return Response(render(families), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
+        page = render(families) if self._worker is None else await self._worker.merged(families)
+        return Response(page, headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
