@@ -83,7 +83,7 @@ class Worker:
         return render([up]) + "".join(text for texts in merged.values() for text in texts).encode()
 
     def _texts(self, families: Iterable[MetricFamily]) -> _Texts:
-        """Return the text of each metric, with the label of this worker, so that little remains to do for who merges."""
+        """Return the text of each metric, labelled with this worker, so that merging them costs next to nothing."""
         texts: dict[str, Sequence[str]] = {}
         for family in families:
             labelled = MetricFamily(family.name, family.documentation, family.type)

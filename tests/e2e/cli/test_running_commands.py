@@ -59,7 +59,6 @@ async def stop(process: asyncio.subprocess.Process, *numbers: signal.Signals) ->
     return err.decode()
 
 
-@pytest.mark.timeout(150)
 async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Path):
     env = environment(PORT="0")
     first = await start("dev", env=env, cwd=folder)
@@ -96,7 +95,6 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
             await kill(second)
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.parametrize("program", ["app.embedded.daemon", "bin/initdb", "bin/postgres -D"])
 async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: Path, program: str):
     process = await start("dev", env=environment(PORT="0"), cwd=folder)
@@ -111,7 +109,6 @@ async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: 
         await kill(process)
 
 
-@pytest.mark.timeout(90)
 async def test_ctrl_c_before_dev_has_begun_to_start_leaves_nothing_behind(folder: Path):
     process = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
@@ -137,7 +134,6 @@ async def test_dev_refuses_to_run_in_production(folder: Path, settings: Settings
     assert "`leaderboard serve`" in ended.err
 
 
-@pytest.mark.timeout(120)
 async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_limits(folder: Path):
     server = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
@@ -154,7 +150,6 @@ async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_
         await kill(server)
 
 
-@pytest.mark.timeout(120)
 async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Settings):
     port = free_port()
     token = "metrics-" * 4
@@ -191,7 +186,6 @@ async def check_scrape(url: str, token: str) -> None:
         assert f'leaderboard_event_loop_lag_seconds_count{{worker="{worker}"}}' in samples
 
 
-@pytest.mark.timeout(90)
 async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Settings):
     port = free_port()
     env = environment(settings, WORKERS="2", PORT=str(port))
@@ -206,7 +200,6 @@ async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Setting
         await kill(server)
 
 
-@pytest.mark.timeout(90)
 async def test_a_watched_board_is_shown_again_after_the_server_restarted(settings: Settings):
     async with ServerProcess(settings) as server:
         await server.start()
