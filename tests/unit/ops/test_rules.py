@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from app.cli.program import build_program
 from app.telemetry.metrics.histogram import CALL_SECONDS
 from app.telemetry.metrics.registry import Kind, Metric
 from app.transport.multiplexing.subscriber import LAG_SECONDS
@@ -126,6 +128,18 @@ def test_runbooks_name_settings_and_metrics_that_exist(metrics: Sequence[Metric]
     codes = set(re.findall(r'= "([A-Z_]+)"', (ROOT / "app" / "error_codes.py").read_text()))
     for name in re.findall(r"`([A-Z]+_[A-Z_]+)`", text):
         assert name in settings or name in codes, name
+
+
+def test_runbooks_name_commands_and_log_events_that_exist() -> None:
+    text = RUNBOOKS.read_text()
+    commands = set(get_command(build_program()).commands)  # type: ignore[attr-defined]
+    assert set(re.findall(r"`(?:docker [^`]*)?leaderboard ([a-z]+)", text)) <= commands
+    code = "".join(path.read_text() for path in (ROOT / "app").rglob("*.py"))
+    events = re.findall(
+        r"`([a-z]+(?:_[a-z]+)+)`(?= (?:in the log|or `[a-z_]+` in the log|and `[a-z_]+` in the log))", text
+    )
+    assert len(set(events)) >= 8
+    assert [event for event in events if f'"{event}"' not in code] == []
 
 
 @needs_promtool
