@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from app.config import Settings
 from app.runtime import Runtime
 from app.serving import build_serving
+from app.telemetry.metrics.workers import Worker
 from app.telemetry.reporting import open_tracer
 from app.transport.middleware.client_address import TrustedProxies
 from app.transport.middleware.cors import allow_origins
@@ -27,24 +28,26 @@ PROBES = ("/livez", "/readyz", "/metrics")
 """Paths that are answered whatever the `Host` header says: probes address instances by IP."""
 
 
-def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
+def create_app(settings: Settings, runtime: Runtime | None = None, worker: Worker | None = None) -> ASGIApp:
     """Create the ASGI application. Nothing is opened before the server starts its lifespan.
 
     Args:
         settings: The settings of the installation.
         runtime: The sources of time and randomness; the real ones by default.
+        worker: Which of several workers this process is; None if it is the only one.
     """
     runtime = runtime or Runtime()
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
         async with open_app(settings, runtime) as app:
-            serving = build_serving(app, request_head_cache, new_request_id)
+            serving = build_serving(app, request_head_cache, new_request_id, worker)
             router.routes.extend(serving.routes)
             state: dict[str, object] = {"app": app, "stop": serving.stop}
             # A trace starts in the middleware, so with tracing no request may bypass it.
             uses_cache = settings.request_head_cache and request_head_cache.is_usable and not tracing
-            yield state | {REQUEST_HEAD_CACHE: request_head_cache} if uses_cache else state
+            async with serving.metrics.shared():
+                yield state | {REQUEST_HEAD_CACHE: request_head_cache} if uses_cache else state
 
     def new_request_id() -> str:
         return f"{runtime.random.getrandbits(64):016x}"

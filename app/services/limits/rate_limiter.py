@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -125,6 +126,8 @@ class RateLimiter:
         )
         self._prepared = lru_cache(maxsize=MAX_CACHED_HITS)(self._prepare)
         self._blocks = Blocks(runtime)
+        self.refused: Counter[str] = Counter()
+        """How many requests were refused, by the limit: its name, `blocked_user` or `blocked_address`."""
         if limits is not None:
             self._local = LocalLimiter(limits.blocking, runtime)
             self._share_count = max(1, min(shards, limits.service_wide.max_hits // MIN_SHARE))
@@ -138,7 +141,7 @@ class RateLimiter:
         """Raise RateLimited for a user, or the address of a caller without a user, that is known to be blocked."""
         decision = self._block_of(caller, address)
         if decision is not None:
-            raise _error(decision)
+            raise self._refusal(decision)
 
     def _block_of(self, caller: Caller | None, address: str) -> Decision | None:
         if not self._blocks or self._limits is None:
@@ -178,7 +181,15 @@ class RateLimiter:
             return
         if decision.blocked is not None:
             self._blocks.add(decision.blocked, decision.retry_after)
-        raise _error(decision)
+        raise self._refusal(decision)
+
+    def _refusal(self, decision: Decision) -> RateLimited:
+        """Count a refusal, and return its error."""
+        if decision.limit is not None:
+            self.refused[decision.limit.name] += 1
+        else:
+            self.refused["blocked_user" if _is_user(decision) else "blocked_address"] += 1
+        return _error(decision)
 
     async def allowances(self, caller: Caller) -> Mapping[Activity, Allowance]:
         """Return what remains of the limits of `caller`; nothing if there are no limits."""
@@ -302,11 +313,16 @@ def _refused(part: _Part, wait: int, which: int) -> Decision:
     return Decision(retry_after, part.charges[which - 1].limit)
 
 
+def _is_user(decision: Decision) -> bool:
+    """Return whether a user is blocked, and not an address."""
+    return (decision.blocked or "").startswith("user:")
+
+
 def _error(decision: Decision) -> RateLimited:
     retry_after = math.ceil(decision.retry_after)
     limit = decision.limit
     if limit is None:
-        whose = "account" if (decision.blocked or "").startswith("user:") else "address"
+        whose = "account" if _is_user(decision) else "address"
         return RateLimited(retry_after, f"Too many requests over the limits came from your {whose}.")
     per = "minute" if limit.seconds == MINUTE else f"{limit.seconds} s"
     return RateLimited(retry_after, f"Too many {limit.noun}: {limit.max_hits} per {per} are allowed.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
+from app.services.submissions.outcome_counts import ACCEPTED, REPEATED, outcome_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class RecordActions:
         self._catalogue = catalogue
         self._users = users
         self._ledger = ledger
+        self.outcomes: Counter[str] = Counter()
+        """How many reports were accepted, repeated or refused, by the code."""
 
     async def record(
         self, server: Caller, report: ActionReport, *, address: str | None = None, user_agent: str | None = None
@@ -64,11 +68,15 @@ class RecordActions:
             Forbidden: The player was deleted.
             DomainError: The refusals of the rules.
         """
-        request = await self._request(server, report, address, user_agent)
         try:
-            return await self._ledger.post(request, server_policy)
-        except DuplicateAction as repeat:
-            return repeat.receipt
+            request = await self._request(server, report, address, user_agent)
+            result: Receipt | BaseException = await self._ledger.post(request, server_policy)
+        except Exception as error:
+            result = error
+        outcome = self._outcome(result)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     async def record_all(
         self,
@@ -104,7 +112,24 @@ class RecordActions:
         }
         results: dict[int, Any] = dict(enumerate(requests))
         results |= zip(posted, await asyncio.gather(*posted.values(), return_exceptions=True), strict=True)
-        return [_outcome(results[index]) for index in range(len(reports))]
+        return [self._outcome(results[index]) for index in range(len(reports))]
+
+    def _outcome(self, result: Receipt | BaseException) -> Receipt | Exception:
+        """Count a result, and return it; for a repeat, the first receipt.
+
+        Raises:
+            BaseException: The result, if it is not an Exception, such as a cancellation.
+        """
+        if isinstance(result, DuplicateAction):
+            self.outcomes[REPEATED] += 1
+            return result.receipt
+        if isinstance(result, Receipt):
+            self.outcomes[ACCEPTED] += 1
+            return result
+        if isinstance(result, Exception):
+            self.outcomes[outcome_of(result)] += 1
+            return result
+        raise result
 
     async def _request(
         self, server: Caller, report: ActionReport | BadUserInput, address: str | None, user_agent: str | None
@@ -136,12 +161,3 @@ class RecordActions:
             reason=reason,
             metadata=metadata,
         )
-
-
-def _outcome(result: Receipt | BaseException) -> Receipt | Exception:
-    """Return the first receipt for a repeat. Raises what is not an Exception, such as a cancellation."""
-    if isinstance(result, DuplicateAction):
-        return result.receipt
-    if isinstance(result, Receipt | Exception):
-        return result
-    raise result

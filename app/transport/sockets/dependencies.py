@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.pubsub.feed.view_budget import Owner
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operation_metrics import OperationMetrics
 from app.transport.operations import Operations
 from app.transport.sockets.connections import Connections
 
@@ -45,3 +46,4 @@ class SocketDependencies:
     multiplexer: SubscriptionMultiplexer
     contexts: Contexts
     connections: Connections
+    metrics: OperationMetrics = field(default_factory=OperationMetrics)
