@@ -30,6 +30,7 @@ from app.services.ledger.partitions import Partitions
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
+from app.services.limits.shards import CLUSTER_SHARDS
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.find_players import FindPlayers
 from app.services.players.read_history import PlayerHistory
@@ -79,7 +80,12 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     providers = identity_providers_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     rate_limiter = RateLimiter(
-        stores.redis, stores.redis_caller, rate_limits_of(settings), runtime, prefix=settings.redis_prefix
+        stores.redis,
+        stores.redis_caller,
+        rate_limits_of(settings),
+        runtime,
+        prefix=settings.redis_prefix,
+        shards=CLUSTER_SHARDS if settings.redis_cluster_enabled else 1,
     )
     return App(
         settings=settings,
