@@ -41,7 +41,7 @@ class OperationSeries:
         self.codes: Counter[str] = Counter()
         """How many have ended, by code."""
         self.seconds = Histogram()
-        """Seconds from the arrival of the request to its reply, of those that were not over a rate limit."""
+        """Seconds from the request, once its body has arrived, to the reply; not of those over a rate limit."""
 
 
 class OperationMetrics:

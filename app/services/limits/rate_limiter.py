@@ -133,6 +133,11 @@ class RateLimiter:
             self._share_count = max(1, min(shards, limits.service_wide.max_hits // MIN_SHARE))
             self._next_share = 0
 
+    @property
+    def node_callers(self) -> Sequence[RedisCaller]:
+        """The callers of the nodes of a cluster, for metrics; none without a cluster."""
+        return self._shards.node_callers
+
     def is_blocked(self, caller: Caller | None, address: str) -> bool:
         """Return whether a user, or the address of a caller without a user, is known to be blocked."""
         return self._block_of(caller, address) is not None

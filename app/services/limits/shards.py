@@ -63,6 +63,11 @@ class Shards:
             caller.breaker.is_open for caller in self._node_callers.values()
         )
 
+    @property
+    def node_callers(self) -> Sequence[RedisCaller]:
+        """The callers of the nodes of a cluster that were called."""
+        return list(self._node_callers.values())
+
     def shard_of(self, subject: str) -> int:
         """Return the shard of a subject, the same in every process."""
         return crc32(subject.encode()) % len(self)

@@ -198,7 +198,9 @@ class GraphQLEndpoint(Generic[ContextT]):
         method = scope["method"]
         bound: BoundOperation | None = None
         try:
+            asked_for_body = perf_counter()
             request = await self._parameters(scope, headers, receive)
+            started += perf_counter() - asked_for_body  # A client that sends slowly makes the service no slower.
             if accepted.result is None and accepted.stream is None:
                 raise BadRequest(
                     406, "Accept application/graphql-response+json, application/json or text/event-stream."

@@ -143,8 +143,9 @@ def test_runbooks_name_commands_and_log_events_that_exist() -> None:
 
 
 @needs_promtool
-def test_promtool_accepts_the_rules() -> None:
-    subprocess.run([str(PROMTOOL), "check", "rules", *map(str, RULES)], check=True, capture_output=True)
+def test_promtool_accepts_the_rules_and_the_example_of_a_configuration() -> None:
+    for arguments in (["rules", *map(str, RULES)], ["config", str(ROOT / "ops" / "prometheus" / "prometheus.yml")]):
+        subprocess.run([str(PROMTOOL), "check", *arguments], check=True, capture_output=True)
 
 
 @needs_promtool

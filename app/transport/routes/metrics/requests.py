@@ -40,7 +40,8 @@ def request_metrics(sources: Sources) -> Sequence[Metric]:
         ),
         histogram(
             "operation_duration_seconds",
-            "Time from the arrival of a request to its reply, for queries and mutations that were not over a limit.",
+            "Time from a request, once its body has arrived, to its reply, for queries and mutations not over a "
+            "rate limit.",
             lambda: {labels: series.seconds for labels, series in operations.series.items() if series.seconds.count},
             "operation",
             "field",

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.redis import RedisCaller
 from app.telemetry.metrics.registry import Metric, counter, gauge, histogram
 from app.wiring import App
 
 
 def store_metrics(app: App) -> Sequence[Metric]:
     """Return the metrics of all stores."""
-    breakers = [database.breaker for database in app.databases] + [caller.breaker for caller in app.redis_callers]
     return [
         gauge(
             "store_circuit_open",
             "1 while the circuit breaker of a store is open.",
-            lambda: {(breaker.name,): breaker.is_open for breaker in breakers},
+            lambda: {(breaker.name,): breaker.is_open for breaker in _breakers(app)},
             "store",
         ),
         counter(
             "store_circuit_trips",
             "How often the circuit breaker of a store opened.",
-            lambda: {(breaker.name,): breaker.trips for breaker in breakers},
+            lambda: {(breaker.name,): breaker.trips for breaker in _breakers(app)},
             "store",
         ),
         *_postgres_metrics(app),
         *_replica_metrics(app),
         *_redis_metrics(app),
     ]
+
+
+def _breakers(app: App) -> list[CircuitBreaker]:
+    return [database.breaker for database in app.databases] + [caller.breaker for caller in _redis_callers(app)]
+
+
+def _redis_callers(app: App) -> list[RedisCaller]:
+    return [*app.redis_callers, *app.rate_limiter.node_callers]
 
 
 def _postgres_metrics(app: App) -> Sequence[Metric]:
@@ -131,21 +140,20 @@ def _replica_metrics(app: App) -> Sequence[Metric]:
 
 
 def _redis_metrics(app: App) -> Sequence[Metric]:
-    callers = {caller.breaker.name: caller for caller in app.redis_callers}
     statistics = app.store_statistics
     return [
         histogram(
             "redis_call_duration_seconds",
             "Time of the calls of Redis, whether they succeeded or not: a call is a command, a script or a pipeline.",
-            lambda: {(name,): caller.seconds for name, caller in callers.items()},
+            lambda: {(caller.breaker.name,): caller.seconds for caller in _redis_callers(app)},
             "caller",
         ),
         counter(
             "redis_failures",
             "Calls of Redis that failed, by kind: unreachable, writes_refused, or client for undocumented errors.",
             lambda: {
-                (name, kind): caller.failures[kind]
-                for name, caller in callers.items()
+                (caller.breaker.name, kind): caller.failures[kind]
+                for caller in _redis_callers(app)
                 for kind in ("unreachable", "writes_refused", "client")
             },
             "caller",
