@@ -1,4 +1,4 @@
-"""Settings: the only module that reads the environment and `.env`. All problems are reported at once."""
+"""The settings, and what must be the case for each of them and for all together."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.config.urls import redis_url_problem
 from app.domain.addresses import is_encrypted_or_local
 from app.domain.identity.issuers import (
     DEFAULT_AUDIENCE,
@@ -41,10 +41,6 @@ UrlList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of URLs separated by commas or spaces; a comma within a URL separates its hosts."""
 
 
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-"""The schemes of REDIS_URL. Those with a second `s` use TLS."""
-
-
 class Environment(StrEnum):
     """Where the service runs. Production refuses weak secrets, introspection and the IDE."""
 
@@ -58,14 +54,6 @@ class DocumentMode(StrEnum):
     OFF = "off"
     LOG = "log"
     ENFORCE = "enforce"
-
-
-class SettingsError(Exception):
-    """The settings are not valid. `problems` has one line per problem, with names as in the environment."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(problems))
 
 
 class Settings(BaseSettings):
@@ -398,66 +386,5 @@ class Settings(BaseSettings):
         return problems
 
 
-def redis_url_problem(url: str) -> str | None:
-    """Return what is wrong with a URL of Redis, without its password; None if nothing is.
-
-    Its forms are `redis://user:password@host:port/database`, with several `host:port` for a cluster;
-    `unix:///path`; and `redis+sentinel://user:password@host:port,host:port/service/database`.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in REDIS_SCHEMES:
-        return f"must begin with one of {', '.join(f'{scheme}://' for scheme in REDIS_SCHEMES)}"
-    if parts.scheme == "unix":
-        return None if parts.path else "must name the path of a socket: unix:///path"
-    for server in parts.netloc.rpartition("@")[2].split(","):
-        try:
-            host, _ = urlsplit(f"//{server}").hostname, urlsplit(f"//{server}").port
-        except ValueError:
-            return "must have a number between 0 and 65535 as the port of each server"
-        if not host:
-            return "must name the host of each server"
-    path = parts.path.strip("/").split("/")
-    if parts.scheme.endswith("+sentinel"):
-        if not path[0]:
-            return "must name the master: redis+sentinel://host:26379,host:26379/mymaster"
-        path = path[1:]
-    if len(path) > 1 or (path and path[0] and not path[0].isdecimal()):
-        return "must have a number as its database"
-    return None
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def load_settings(**overrides: object) -> Settings:
-    """Load the settings from `overrides`, else the environment, else `.env`, else the defaults.
-
-    Raises:
-        SettingsError: A setting is not valid, or settings contradict each other.
-    """
-    problems: list[str] = []
-    while True:
-        try:
-            settings = Settings(**overrides)  # type: ignore[arg-type]
-            break
-        except ValidationError as error:
-            problems += _describe(error)
-            broken = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-        if not broken - overrides.keys():
-            break
-        # Contradictions are checked last, and only if every value is valid by itself. Replace the invalid values by
-        # their defaults and validate again, so that one start reports all problems.
-        overrides |= {name: Settings.model_fields[name].default for name in broken}
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def _describe(error: ValidationError) -> list[str]:
-    problems = []
-    for problem in error.errors():
-        where = "_".join(str(part) for part in problem["loc"]).upper()
-        text = problem["msg"].removeprefix("Value error, ")
-        problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
-    return problems
