@@ -8,12 +8,13 @@ from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.config.urls import redis_url_problem
+from app.config.urls import host_problem, http_url_problem, origin_problem, redis_url_problem, sentry_dsn_problem
 from app.domain.addresses import is_encrypted_or_local
 from app.domain.identity.issuers import (
     DEFAULT_AUDIENCE,
@@ -33,6 +34,8 @@ from app.postgresql.url import parse_database_url
 MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
 DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
@@ -250,16 +253,49 @@ class Settings(BaseSettings):
             ip_network(word, strict=False)
         return words
 
-    @field_validator("allowed_origins")
+    @field_validator("allowed_origins", "allowed_hosts")
     @classmethod
-    def _origins(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        for word in words:
-            if word.lower().startswith(("file:", "null")):
-                raise ValueError(
-                    f"`{word}` cannot be allowed: it is the origin of every local file or sandboxed page. Serve the "
-                    "page over HTTP, or allow `*`"
-                )
+    def _names(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        problem_of = origin_problem if info.field_name == "allowed_origins" else host_problem
+        if problems := [problem for word in words if (problem := problem_of(word))]:
+            raise ValueError("\n".join(problems))
         return words
+
+    @field_validator("verifier_webhook_url", "otel_exporter_otlp_endpoint")
+    @classmethod
+    def _http_urls(cls, url: str | None) -> str | None:
+        if url and (problem := http_url_problem(url)):
+            raise ValueError(problem)
+        return url
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _key_sets(cls, places: str | None) -> str | None:
+        for place in _words(places or ""):
+            if place not in (DISCOVER, SECRET) and (problem := http_url_problem(place)):
+                raise ValueError(f"{problem}, `{DISCOVER}` or `{SECRET}`")
+        return places
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn and (problem := sentry_dsn_problem(dsn.get_secret_value())):
+            raise ValueError(problem)
+        return dsn
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, level: str) -> str:
+        if level.upper() not in LOG_LEVELS:
+            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+        return level.upper()
+
+    @field_validator("trusted_documents_file")
+    @classmethod
+    def _readable(cls, path: str | None) -> str | None:
+        if path and not Path(path).is_file():
+            raise ValueError(f"must be a file, and {path} is none")
+        return path
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
