@@ -13,6 +13,8 @@ from app.context import Context
 from app.graphql import activities_of, build_engine, build_schema, render_error
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
+from app.telemetry.requests import RefusalLog
+from app.telemetry.tracing import Tracer
 from app.transport.admission import Admission, LookupLimits, RunningSlots
 from app.transport.contexts import Contexts
 from app.transport.http.endpoint import GraphQLEndpoint
@@ -57,18 +59,26 @@ class Serving:
         self.app.hub.close()
 
 
-def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id: Callable[[], str]) -> Serving:
+def build_serving(
+    app: App,
+    request_head_cache: RequestHeadCache,
+    new_request_id: Callable[[], str],
+    refusal_log: RefusalLog,
+    tracer: Tracer | None = None,
+) -> Serving:
     """Build every endpoint on the open services of `app`.
 
     Args:
         app: The open application.
         request_head_cache: Answers requests with known heads through the HTTP endpoint that is built here.
         new_request_id: Returns an id for a request that brings none.
+        refusal_log: Where refusals are logged.
+        tracer: Traces the operations of sockets; None for no traces.
     """
     settings = app.settings
     schema = build_schema()
     engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
-    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id)
+    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id, refusal_log)
     multiplexer = SubscriptionMultiplexer(engine, contexts.shared)
     admission = Admission(
         app.rate_limiter,
@@ -107,9 +117,9 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
         ide_path=None if settings.is_production else "/graphiql",
     )
     request_head_cache.open(http, contexts)
-    connections = _connections(app)
+    connections = _connections(app, refusal_log)
     sockets = SocketEndpoint(
-        SocketDependencies(operations, multiplexer, contexts, connections),
+        SocketDependencies(operations, multiplexer, contexts, connections, tracer),
         allowed=Origins(settings.allowed_origins).allows,
     )
     return Serving(
@@ -126,7 +136,7 @@ def build_serving(app: App, request_head_cache: RequestHeadCache, new_request_id
     )
 
 
-def _connections(app: App) -> Connections:
+def _connections(app: App, refusal_log: RefusalLog) -> Connections:
     settings = app.settings
     registry = RedisSocketRegistry(
         app.redis,
@@ -145,7 +155,11 @@ def _connections(app: App) -> Connections:
         ping_interval=settings.ws_heartbeat_interval,
     )
     connections = Connections(
-        limits, registry, instance=app.runtime.random_bytes(4).hex(), clock=lambda: app.clock().timestamp()
+        limits,
+        registry,
+        instance=app.runtime.random_bytes(4).hex(),
+        clock=lambda: app.clock().timestamp(),
+        refusal_log=refusal_log,
     )
 
     def close_socket(notice: Notice) -> None:

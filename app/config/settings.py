@@ -10,6 +10,7 @@ from functools import cached_property
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=64)
     log_level: str = "INFO"
+    log_submissions: float = Field(1, ge=0, le=1)
 
     database_url: str | None = None
     database_direct_url: str | None = None
@@ -326,6 +328,15 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether the service runs in production."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def secret_texts(self) -> list[str]:
+        """The texts that must not appear in logs: secrets, and passwords in URLs."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        urls = [self.database_url, self.database_direct_url, self.redis_url, *self.database_replica_urls]
+        passwords = [password for url in urls if url and (password := urlsplit(url).password)]
+        return [*secrets, *passwords, *map(unquote, passwords)]
 
     @property
     def issuers(self) -> tuple[Issuer, ...]:

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgresql.connector import Connector
 from app.stores.connection_reuse import READ_ONLY, is_server_trouble
+from app.stores.statement_spans import operation_of, statement_attributes
+from app.telemetry.tracing import current_tracer, span
 
 T = TypeVar("T")
 
@@ -52,7 +54,8 @@ class DriverConnection:
             async with self.transaction():
                 return await self.execute(statement, parameters)
         sql, names = _compiled(statement)
-        records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
+        with span(operation_of(sql), statement_attributes(sql) if current_tracer() else {}, is_call=True):
+            records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
         return list(map(_row_type(tuple(records[0].keys())), records)) if records else ()
 
     @asynccontextmanager

@@ -15,6 +15,8 @@ from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from app.domain.errors import ServiceUnavailable
+from app.telemetry.requests import leave_request
+from app.telemetry.tracing import Link, batch_span, current_link
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,6 +27,8 @@ class _QueuedItem(Generic[T, R]):
     item: T
     key: Hashable | None
     future: asyncio.Future[R]
+    link: Link | None
+    """The span that waits for it."""
 
 
 class Batcher(Generic[T, R]):
@@ -49,6 +53,7 @@ class Batcher(Generic[T, R]):
         max_concurrent: int,
         key: Callable[[T], Hashable] | None,
         min_second_batch: Callable[[], int] = lambda: 1,
+        name: str = "batch",
     ) -> None:
         """Create an idle batcher.
 
@@ -60,8 +65,10 @@ class Batcher(Generic[T, R]):
             key: What an item concerns; items with equal keys exclude each other. None: no item excludes another.
             min_second_batch: How many items must be ready before a batch starts beside another one. Fewer wait until
                 that one ends, and share the cost of the next.
+            name: The name of the spans of batches. Each is a trace of its own, with links to those that wait for it.
         """
         self._run = run
+        self._name = name
         self._max_batch_size = max_batch_size
         self._max_concurrent = max_concurrent
         self._key = key
@@ -80,7 +87,7 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         key = None if self._key is None else self._key(item)
-        queued = _QueuedItem(item, key, future)
+        queued = _QueuedItem(item, key, future, current_link())
         if key is not None:
             held = self._held.get(key)
             if held is not None:
@@ -114,6 +121,11 @@ class Batcher(Generic[T, R]):
             self._start()
 
     async def _process(self, batch: list[_QueuedItem[T, R]]) -> None:
+        leave_request()
+        with batch_span(self._name, (queued.link for queued in batch), {"leaderboard.batch.size": len(batch)}):
+            await self._run_parts(batch)
+
+    async def _run_parts(self, batch: list[_QueuedItem[T, R]]) -> None:
         """Run the batch as a whole, and where that fails because of an item, its halves."""
         parts = [batch]
         try:

@@ -17,6 +17,7 @@ from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
 from app.stores.fencing import require_lease
+from app.stores.statement_spans import trace_statements
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     InterfaceError,
@@ -79,6 +80,7 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
         pool_pre_ping=False,
     )
     discard_unusable_connections(engine)
+    trace_statements(engine)
     return engine
 
 

@@ -64,7 +64,9 @@ class AfterCommit:
         self._on_missed = on_missed
         self._on_not_put = on_not_put
         self._on_unanswered = on_unanswered
-        self._queue = Batcher(self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None)
+        self._queue = Batcher(
+            self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None, name="board index update"
+        )
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
         """Return the future receipt, which has ranks if Redis replies. The update runs even if nobody awaits it."""

@@ -99,6 +99,7 @@ class Ledger:
             max_concurrent=max_concurrent,
             min_second_batch=lambda: min_second_batch,
             key=itemgetter(0),
+            name="ledger commit",
         )
 
     @overload

@@ -21,6 +21,7 @@ from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
+from app.services.submissions.submission_log import SubmissionLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,13 @@ class ActionReport:
 class RecordActions:
     """The use cases behind the mutations `recordAction` and `recordActions`."""
 
-    def __init__(self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger) -> None:
+    def __init__(
+        self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger, submission_log: SubmissionLog
+    ) -> None:
         self._catalogue = catalogue
         self._users = users
         self._ledger = ledger
+        self._submission_log = submission_log
 
     async def record(
         self, server: Caller, report: ActionReport, *, address: str | None = None, user_agent: str | None = None
@@ -64,11 +68,14 @@ class RecordActions:
             Forbidden: The player was deleted.
             DomainError: The refusals of the rules.
         """
+        started = self._submission_log.now()
         request = await self._request(server, report, address, user_agent)
         try:
-            return await self._ledger.post(request, server_policy)
+            receipt = await self._ledger.post(request, server_policy)
         except DuplicateAction as repeat:
             return repeat.receipt
+        self._submission_log.accepted(request, receipt, started)
+        return receipt
 
     async def record_all(
         self,
@@ -93,6 +100,7 @@ class RecordActions:
         """
         if len(reports) > MAX_REPORTS:
             raise BadUserInput(f"There must be at most {MAX_REPORTS} actions.")
+        started = self._submission_log.now()
         requests = await asyncio.gather(
             *(self._request(server, report, address, user_agent) for report in reports), return_exceptions=True
         )
@@ -104,6 +112,10 @@ class RecordActions:
         }
         results: dict[int, Any] = dict(enumerate(requests))
         results |= zip(posted, await asyncio.gather(*posted.values(), return_exceptions=True), strict=True)
+        for index in posted:
+            request, result = requests[index], results[index]
+            if isinstance(request, ScoreRequest) and isinstance(result, Receipt):
+                self._submission_log.accepted(request, result, started)
         return [_outcome(results[index]) for index in range(len(reports))]
 
     async def _request(

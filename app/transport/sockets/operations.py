@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from copy import copy
 from typing import Any, Protocol
 
 from graphql import GraphQLError, OperationType
 
 from app.execution import BoundOperation, Operation, RequestError
+from app.telemetry.requests import current_request
 from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.multiplexing.group import SubscriberGroup
 from app.transport.multiplexing.payload import Payload, conflate
@@ -17,6 +18,8 @@ from app.transport.sockets.dependencies import SocketContext, SocketDependencies
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
 from app.transport.sockets.messages import Subscribe
 from app.transport.sockets.websocket_protocol import SocketProtocol
+
+_SPAN_ATTRIBUTES = {"network.protocol.name": "websocket"}
 
 
 class RunningOperation(Protocol):
@@ -144,6 +147,7 @@ class PrivateOperation:
 
     async def _execute(self) -> None:
         context = copy(self._host.context)
+        self._host.dependencies.contexts.enter(context)
         bound = await self._host.dependencies.operations.prepare(self._request, context)
         operation = bound.operation
         if operation.kind is not OperationType.SUBSCRIPTION:
@@ -156,7 +160,11 @@ class PrivateOperation:
     async def _execute_once(self, bound: BoundOperation, context: object) -> None:
         operations = self._host.dependencies.operations
         self._is_mutating = bound.operation.kind is OperationType.MUTATION
-        response = await operations.execute(bound, context)
+        tracer = self._host.dependencies.tracer
+        with nullcontext() if tracer is None else tracer.request("GraphQL over WebSocket", _SPAN_ATTRIBUTES) as span:
+            if span is not None and (facts := current_request.get()) is not None:
+                facts.trace_id = span.trace_id
+            response = await operations.execute(bound, context)
         await self._write_next(operations.engine.encode(response))
         self._end(complete_frame(self._id))
 
