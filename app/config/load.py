@@ -20,7 +20,7 @@ class SettingsError(Exception):
         super().__init__("; ".join(problems))
 
 
-def load_settings(*, required: Mapping[str, str] = MappingProxyType({}), **overrides: object) -> Settings:
+def load_settings(required: Mapping[str, str] = MappingProxyType({}), /, **overrides: object) -> Settings:
     """Load the settings from `overrides`, else the environment, else `.env`, else the defaults.
 
     A variable with the suffix `_FILE` names a file with the value of a setting that may be secret.

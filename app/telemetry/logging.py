@@ -77,8 +77,7 @@ class _LineLogger:
     def msg(self, line: str) -> None:
         """Write a line. A reader of the log that has gone must not stop the service."""
         with suppress(OSError, ValueError):
-            sys.stderr.write(line + "\n")
-            sys.stderr.flush()
+            sys.stderr.write(line + "\n")  # Standard error is flushed after each line.
 
     debug = info = warning = warn = error = critical = exception = fatal = failure = log = msg
 

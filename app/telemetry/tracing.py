@@ -52,7 +52,9 @@ class Span(Protocol):
 class Link(Protocol):
     """A reference to a span, from the span of work that many requests share."""
 
-    tracer: Tracer
+    @property
+    def tracer(self) -> Tracer:
+        """What has made the span."""
 
 
 class Tracer(Protocol):

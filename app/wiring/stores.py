@@ -77,10 +77,6 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     database = open_database(settings, runtime, stack, availability_changed)
     server_clock = ServerClock(database, runtime, max_skew=timedelta(seconds=settings.max_clock_skew))
     database.before_write = server_clock.require_acceptable_skew
-    replicas = [
-        _database(url, f"replica {parse_database_url(url).label}", settings, runtime, stack, Signal())
-        for url in settings.database_replica_urls
-    ]
     redis = _command_client(settings, stack)
     redis_breaker = CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed)
     redis_caller = RedisCaller(redis_breaker, reads_while_read_only=False)
@@ -94,7 +90,7 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         caller = BulkRedisCaller(breaker, redis_caller, redis.ping, max_concurrent=MAX_CONCURRENT_BULK_READS)
         return BoardIndex(bulk_redis, caller, keys, runtime)
 
-    lag = Replicas(replicas, database, runtime, max_lag=settings.replica_max_lag)
+    lag = open_replicas(settings, database, runtime, stack)
     past = _bulkhead(
         settings, runtime, stack, lag, MAX_WAITING_FOR_PAST, MAX_WAIT_FOR_PAST, "Too many reads of the past."
     )
@@ -126,6 +122,15 @@ def open_database(
     """Create the client of PostgreSQL, which connects when it is used; `stack` closes it."""
     assert settings.database_url is not None
     return _database(settings.database_url, "postgres", settings, runtime, stack, on_change or Signal())
+
+
+def open_replicas(settings: Settings, primary: Database, runtime: Runtime, stack: AsyncExitStack) -> Replicas:
+    """Create the clients of the replicas, which connect when they are used; `stack` closes them."""
+    replicas = [
+        _database(url, f"replica {parse_database_url(url).label}", settings, runtime, stack, Signal())
+        for url in settings.database_replica_urls
+    ]
+    return Replicas(replicas, primary, runtime, max_lag=settings.replica_max_lag)
 
 
 def _command_client(settings: Settings, stack: AsyncExitStack, min_timeout: float = 0) -> Redis:

@@ -204,7 +204,7 @@ def test_all_problems_with_files_and_values_are_in_one_list(monkeypatch: pytest.
     monkeypatch.setenv("ACTION_TOKEN_SECRET_FILE", str(tmp_path / "short"))
     monkeypatch.setenv("LOG_LEVEL", "loud")
     with pytest.raises(SettingsError) as refused:
-        load_settings(_env_file=None, required={"database_url": "must be set", "redis_url": "must be set"})
+        load_settings({"database_url": "must be set", "redis_url": "must be set"}, _env_file=None)
     assert refused.value.problems == [
         "ACTION_TOKEN_SECRET and ACTION_TOKEN_SECRET_FILE must not both be set",
         f"REDIS_URL_FILE: {tmp_path}/missing cannot be read: No such file or directory",

@@ -34,6 +34,7 @@ def serve() -> int:
     from app.cli.process.optional_imports import import_lean
 
     import_lean()
+    from app.cli.doctor.at_start import warn_at_start
     from app.cli.process.listening import bind
     from app.cli.process.signals import stoppable
     from app.cli.process.stores import ensure_migrated, ensure_supported_redis
@@ -45,6 +46,7 @@ def serve() -> int:
         with stoppable(), bind(settings.host, settings.port) as listener:
             ensure_supported_redis(settings)
             ensure_migrated(settings, timeout=settings.start_timeout)
+            warn_at_start(settings)
             return _serve(settings, listener)
     except KeyboardInterrupt:
         return 0
@@ -59,7 +61,7 @@ def _settings() -> Settings:
     from app.config import load_settings
 
     advice = "must be set (or use `leaderboard dev`, which starts private servers)"
-    return load_settings(required={"database_url": advice, "redis_url": advice})
+    return load_settings({"database_url": advice, "redis_url": advice})
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:

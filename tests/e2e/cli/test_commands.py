@@ -22,8 +22,8 @@ from tests.support.service import BOARD, Player, Service, caller
 from tests.support.wait_until import until_answer
 
 COMMANDS = (
-    "serve", "dev", "migrate", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema", "jobs list",
-    "jobs run", "keys create", "keys list", "keys revoke",
+    "serve", "dev", "migrate", "doctor", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema",
+    "jobs list", "jobs run", "keys create", "keys list", "keys revoke",
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,13 +12,21 @@ import structlog
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from app.config import Settings
 from app.telemetry.logging import configure_logging
-from tests.support.service import SUBMIT, Service, access_token
+from tests.support.service import SUBMIT, Service, access_token, serving
 from tests.support.wait_until import until
 
 Lines = Callable[[], list[dict[str, Any]]]
 
 QUERY = "query Q($id: ID!) { user(id: $id) { username } }"
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    """A server that logs every submission."""
+    async with serving(settings.model_copy(update={"log_submissions": 1.0})) as made:
+        yield made
 
 
 @pytest.fixture

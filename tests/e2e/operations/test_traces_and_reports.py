@@ -51,8 +51,9 @@ async def test_a_trace_continues_that_of_the_caller_down_to_the_stores(settings:
             player.headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
             assert (await player.submit(token))["__typename"] == "ScoreAccepted"
             player.headers = {}
-            for _ in range(3):  # Their head is cached.
+            for _ in range(3):
                 await player.ask(BOARD)
+            assert "leaderboard_request_head_cache_hits_total 0" not in (await service.http.get("/metrics")).text
         spans = spans_of(collector)
     ours = [span for span in spans if span.trace_id.hex() == TRACE]
     (server,) = [span for span in ours if span.kind == Span.SPAN_KIND_SERVER]
