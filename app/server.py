@@ -70,6 +70,7 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=settings.ws_heartbeat_interval,
         ws_ping_timeout=settings.ws_heartbeat_timeout,
+        timeout_keep_alive=settings.http_keep_alive,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         backlog=4096,
         lifespan="on",

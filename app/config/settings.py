@@ -178,6 +178,7 @@ class Settings(BaseSettings):
     persisted_documents_max_bytes: int = Field(16_777_216, ge=65_536)
     max_body_size: int = Field(65_536, ge=1024)
     request_timeout: float = Field(15, gt=0)
+    http_keep_alive: int = Field(75, ge=1)
     compile_operations: bool = True
     request_head_cache: bool = True
     response_cache_bytes: int = Field(16_777_216, ge=0)
@@ -387,8 +388,8 @@ class Settings(BaseSettings):
     def _insecure_urls(self, issuers: tuple[Issuer, ...]) -> list[str]:
         """Return which servers of others would be called without encryption in production.
 
-        Whoever answers for the key set signs in as anybody, and whoever answers for the webhook accepts completions. An
-        agent on the same machine may be called by HTTP.
+        The server that answers with the key set can sign in as any user, and the one that answers the webhook decides
+        which completions are accepted. An agent on the same machine may be called by HTTP.
         """
         if not self.is_production:
             return []

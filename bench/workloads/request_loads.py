@@ -96,7 +96,7 @@ def _report(token: str, player: Player, key: str) -> bytes:
 
 
 def _input(player: Player, key: str) -> dict[str, str]:
-    return {"actionType": documents.ACTION, "userId": player.name, "idempotencyKey": key}
+    return {"actionType": documents.ACTION, "user": {"id": player.name}, "idempotencyKey": key}
 
 
 def submission(player: Player, action_token: str) -> bytes:

@@ -21,6 +21,7 @@ from app.services.auth.access_tokens import mint
 from app.services.auth.signing_keys import SigningKeys
 from app.wiring import App, open_app
 from tests.support.runtime import runtime_for
+from tests.support.wait_until import TIMEOUT
 
 ISSUE = """
 mutation Issue($input: IssueActionTokenInput!) {
@@ -186,7 +187,7 @@ async def serving(settings: Settings) -> AsyncIterator[Service]:
         await server.lifespan.state["app"].rebuild.ensure_loaded()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            async with httpx2.AsyncClient(base_url=url, timeout=20) as http:
+            async with httpx2.AsyncClient(base_url=url, timeout=TIMEOUT) as http:
                 yield Service(url, settings, http, server.lifespan.state["app"])
         finally:
             await server.shutdown([listener])

@@ -58,7 +58,6 @@ async def stop(process: asyncio.subprocess.Process, *numbers: signal.Signals) ->
     return err.decode()
 
 
-@pytest.mark.timeout(150)
 async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Path):
     env = environment(PORT="0")
     first = await start("dev", env=env, cwd=folder)
@@ -95,7 +94,6 @@ async def test_dev_serves_keeps_its_data_and_leaves_no_process_behind(folder: Pa
             await kill(second)
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.parametrize("program", ["app.embedded.daemon", "bin/initdb", "bin/postgres -D"])
 async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: Path, program: str):
     process = await start("dev", env=environment(PORT="0"), cwd=folder)
@@ -110,7 +108,6 @@ async def test_ctrl_c_while_dev_is_still_starting_leaves_nothing_behind(folder: 
         await kill(process)
 
 
-@pytest.mark.timeout(90)
 async def test_ctrl_c_before_dev_has_begun_to_start_leaves_nothing_behind(folder: Path):
     process = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
@@ -136,7 +133,6 @@ async def test_dev_refuses_to_run_in_production(folder: Path, settings: Settings
     assert "`leaderboard serve`" in ended.err
 
 
-@pytest.mark.timeout(120)
 async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_limits(folder: Path):
     server = await start("dev", env=environment(PORT="0"), cwd=folder)
     try:
@@ -153,7 +149,6 @@ async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_
         await kill(server)
 
 
-@pytest.mark.timeout(120)
 async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Settings):
     port = free_port()
     env = environment(settings, WORKERS="2", PORT=str(port), ENVIRONMENT="production", **SECRETS)
@@ -175,7 +170,6 @@ async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Sett
         await kill(server)
 
 
-@pytest.mark.timeout(90)
 async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Settings):
     port = free_port()
     env = environment(settings, WORKERS="2", PORT=str(port))
@@ -190,7 +184,6 @@ async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Setting
         await kill(server)
 
 
-@pytest.mark.timeout(90)
 async def test_a_watched_board_is_shown_again_after_the_server_restarted(settings: Settings):
     async with ServerProcess(settings) as server:
         await server.start()

@@ -160,7 +160,6 @@ async def metrics_once(service: Service, condition: Callable[[dict[str, float]],
     return await until_answer(lambda: metrics(service), condition, timeout=40)
 
 
-@pytest.mark.timeout(200)  # The clients of these services take long to import.
 @pytest.mark.parametrize(
     "setting",
     [

@@ -1,6 +1,7 @@
 """The commands `catalogue`, `export`, `import`, `archive` and `doctor`, as an operator types them."""
 
 import asyncio
+import codecs
 import gzip
 import json
 import socket
@@ -121,6 +122,8 @@ async def test_what_is_exported_can_be_imported_into_another_database(
     assert file.stat().st_mode & 0o077 == 0, "addresses of players are nobody else's business"
     content = gzip.decompress(file.read_bytes()) if name.endswith(".gz") else file.read_bytes()
     assert content.count(b'{"transaction"') == 20
+    if name == "backup.jsonl":
+        file.write_bytes(codecs.BOM_UTF8 + content + b"\n")  # an editor saved it
 
     url = await databases.create()
     monkeypatch.setenv("DATABASE_URL", url)
@@ -158,9 +161,23 @@ async def test_a_board_of_another_system_is_opened(
     assert await leaderboard("top", "--category", "arcade", "--limit", "1") == 0
     assert "Player 1500" in capsys.readouterr().out
     assert await leaderboard("verify") == 0
-    file.write_text("user,score\nann,lots\n")
+
+
+async def test_invalid_lines_are_all_reported_and_skipped_on_request(
+    leaderboard: Leaderboard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "OLD.CSV"
+    file.write_text("user,score,reached_at\nann,lots,\nbob,5,1969-01-01T00:00:00Z\ncat,7,\n\n", "utf-16")
     assert await leaderboard("import", "--opening", file) == 1
-    assert "line 2: `score` must be a whole number" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "OLD.CSV, line 2: `score` must be a whole number" in told
+    assert "OLD.CSV, line 3: `reached_at` must be a time from 1970" in told
+    assert "2 of 3 lines are not valid, so nothing was imported" in told
+    assert await leaderboard("import", "--opening", file, "--skip-invalid") == 0
+    assert "1 balances (0 were known, 2 lines skipped)" in capsys.readouterr().out
+    file.write_bytes(b"")
+    assert await leaderboard("import", "--opening", file, "--skip-invalid") == 1
+    assert "the file is empty" in capsys.readouterr().err
 
 
 async def test_months_are_archived_and_their_files_verified(
