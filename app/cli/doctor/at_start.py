@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 
 from app.cli.doctor.checks import Check, Finding, Status, run_checks
 from app.cli.doctor.postgresql import PostgresChecks
-from app.cli.doctor.settings import check_settings, raise_descriptor_limit
+from app.cli.doctor.settings import check_settings
+from app.cli.process.descriptors import raise_descriptor_limit
 from app.cli.terminal.errors import print_error
 from app.config import Settings
 from app.runtime import Runtime

@@ -18,15 +18,6 @@ OTHER_DESCRIPTORS = 100
 """Descriptors that a process needs besides its connections."""
 
 
-def raise_descriptor_limit() -> None:
-    """Raise the limit of open files of this process to what it may be raised to without privileges."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (OSError, ValueError):  # macOS permits less than it says.
-        return
-
-
 def postgres_connections(settings: Settings) -> int:
     """Return how many connections to the primary all processes of an instance may open."""
     return settings.workers * (settings.db_pool_max + 2 * settings.db_expensive_pool_max)
