@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,15 +55,11 @@ class BoundedLog:
 
     def info(self, event: str, *, key: str, **facts: object) -> None:
         """Log `event` with `facts` at the level INFO, unless its key has had enough lines."""
-        if self._may_write(event, key):
+        if self.permits(event, key):
             self._log.info(event, **facts)
 
-    def warning(self, event: str, *, key: str, **facts: object) -> None:
-        """Log `event` with `facts` at the level WARNING, unless its key has had enough lines."""
-        if self._may_write(event, key):
-            self._log.warning(event, **facts)
-
-    def _may_write(self, event: str, key: str) -> bool:
+    def permits(self, event: str, key: str) -> bool:
+        """Return whether a line of `event` may be written under `key`, and count it."""
         now = self._monotonic()
         if key not in self._intervals and not self._can_distinguish_another(now):
             key = OTHER_KEYS
@@ -76,7 +73,8 @@ class BoundedLog:
         interval.left_out += 1
         if interval.left_out == 1:
             with suppress(RuntimeError):  # Without an event loop the next line of the key ends the interval.
-                asyncio.get_running_loop().call_later(self._interval, self._end_if, key, interval)
+                loop = asyncio.get_running_loop()
+                loop.call_later(self._interval, self._end_if, key, interval, context=Context())  # It is of no request.
         return False
 
     def _end_if(self, key: str, interval: _Interval) -> None:

@@ -13,6 +13,8 @@ from app.runtime import Runtime
 from app.telemetry.bounded_log import BoundedLog
 from app.telemetry.tracing import leave_trace
 
+log = structlog.get_logger(__name__)
+
 MAX_LINES = 20
 """Lines of each code within an interval; an attack of any size writes no more."""
 
@@ -36,7 +38,7 @@ class RefusalLog:
             security_events: The codes that may be part of an attack. They are logged as warnings.
         """
         self._security_events = frozenset(security_events)
-        self._log = BoundedLog(structlog.get_logger(__name__), runtime, max_lines=MAX_LINES)
+        self._bounds = BoundedLog(log, runtime, max_lines=MAX_LINES)
 
     def add(self, code: str, reason: str, *, event: str = "request_refused", **facts: object) -> None:
         """Log one refusal.
@@ -47,11 +49,13 @@ class RefusalLog:
             event: What was refused.
             facts: What else is known; facts that are None or empty are left out.
         """
+        if not self._bounds.permits(event, f"{event} {code}"):
+            return
         is_security_event = code in self._security_events
-        write = self._log.warning if is_security_event else self._log.info
+        write = log.warning if is_security_event else log.info
         known = {name: fact for name, fact in facts.items() if fact}
-        text = _GIVEN_VALUE.sub(r"\1 …", reason[: 10 * MAX_REASON])[:MAX_REASON]
-        write(event, key=f"{event} {code}", code=code, reason=text, security=is_security_event, **known)
+        text = _GIVEN_VALUE.sub(r"\1 …", reason[: 2 * MAX_REASON])[:MAX_REASON]
+        write(event, code=code, reason=text, security=is_security_event, **known)
 
 
 @dataclass(slots=True)
