@@ -95,7 +95,7 @@ def _report(token: str, player: Player, key: str) -> bytes:
     return wire.post(documents.RECORD, {"input": _input(player, key)}, token)
 
 
-def _input(player: Player, key: str) -> dict[str, str]:
+def _input(player: Player, key: str) -> dict[str, object]:
     return {"actionType": documents.ACTION, "user": {"id": player.name}, "idempotencyKey": key}
 
 
