@@ -54,8 +54,8 @@ OTHER_NAMES = {
 MIN_SIMILARITY = 0.85
 """How similar, from 0 to 1, a name must be to that of a setting to be taken for a misspelling of it."""
 
-# Kubernetes describes every service of a namespace by such variables.
-_OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT(_[0-9]+_(TCP|UDP)(_|$)|$)")
+# Kubernetes describes every service of a namespace by such variables, and by NAME_PORT=tcp://address:port.
+_OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)(_|$)|_PORT_[0-9]+_(TCP|UDP)(_|$)")
 # The libraries of OpenTelemetry and Sentry read further variables by themselves.
 _OF_LIBRARIES = ("OTEL_", "SENTRY_")
 
@@ -111,10 +111,10 @@ def unknown_names(environment: Mapping[str, str]) -> dict[str, str]:
             found[name] = f'it is a member of FRAUD_THRESHOLDS, which is JSON: FRAUD_THRESHOLDS={{"{threshold}": …}}'
         elif name in OTHER_NAMES:
             found[name] = f"use {OTHER_NAMES[name]}"
-        elif name.startswith(_OF_LIBRARIES) or (_OF_KUBERNETES.search(name) and not value.isdigit()):
+        elif name.startswith(_OF_LIBRARIES) or _OF_KUBERNETES.search(name) or value.startswith(("tcp://", "udp://")):
             continue
         elif nearest := get_close_matches(name, known, 1, MIN_SIMILARITY):
             found[name] = f"did you mean {nearest[0]}?"
-        elif name.startswith(OWN_PREFIXES) and not _OF_KUBERNETES.search(name):
+        elif name.startswith(OWN_PREFIXES):
             found[name] = "there is no such setting: .env.example lists all of them"
     return found

@@ -229,6 +229,7 @@ def test_all_problems_with_files_and_values_are_in_one_list(monkeypatch: pytest.
         ("RATE_LIMIT_WINDOW", "there is no such setting"),
         ("CORS_ORIGINS", "ALLOWED_ORIGINS"),
         ("DB_HOST", "there is no such setting"),
+        ("REDIS_PORT", "there is no such setting"),
     ],
 )
 def test_a_variable_that_looks_like_a_setting_is_pointed_out(name: str, advice: str):
@@ -240,7 +241,7 @@ def test_a_variable_that_looks_like_a_setting_is_pointed_out(name: str, advice: 
 def test_variables_of_others_are_none_of_our_business():
     others = {
         "HOSTNAME": "a", "HOME": "/", "PATH": "/bin", "LANG": "C", "PGPASSWORD": "x", "POSTGRES_PASSWORD": "x",
-        "REDIS_PORT": "tcp://10.0.0.1:6379", "REDIS_SERVICE_HOST": "10.0.0.1", "REDIS_PORT_6379_TCP_ADDR": "10.0.0.1",
+        "REDIS_PORT": "tcp://10.0.0.1:6379", "REDIS_SERVICE_HOST": "10.0.0.1", "REDIS_SERVICE_PORT": "6379", "REDIS_PORT_6379_TCP_ADDR": "10.0.0.1",
         "OTEL_EXPORTER_OTLP_HEADERS": "a=b", "SENTRY_ENVIRONMENT": "eu", "PYTHONPATH": ".", "TERM": "x",
     }  # fmt: skip
     assert unknown_names(others | {name.upper(): "x" for name in Settings.model_fields}) == {}

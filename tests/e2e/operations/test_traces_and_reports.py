@@ -18,7 +18,8 @@ from app.telemetry.logging import configure_logging
 from app.telemetry.redaction import Redaction
 from app.telemetry.reporting import ErrorReports, flush_reports
 from app.telemetry.requests import RequestFacts, current_request
-from tests.support.service import BOARD, serving
+from tests.support.service import BOARD, serving, settings_for
+from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT
 from tests.support.webhook import Webhook, running_webhook
 
@@ -129,3 +130,22 @@ def _events(envelope: bytes) -> list[dict[str, Any]]:
     """The events in an envelope: each item is a header in JSON and its payload, each on a line."""
     lines = [json.loads(line) for line in envelope.splitlines() if line.startswith(b"{")]
     return [line for line in lines if "event_id" in line and "platform" in line]
+
+
+async def test_a_call_that_fails_is_an_error_in_the_trace_and_a_refusal_is_none(
+    database_url: str, redis_server: BreakableServer
+):
+    async with running_webhook() as collector:
+        collector.body = b""
+        endpoint = collector.url.removesuffix("/completed")
+        settings = settings_for(database_url, redis_server.url, otel_exporter_otlp_endpoint=endpoint)
+        async with serving(settings) as service:
+            player = service.player("ada")
+            assert (await player.submit("forged"))["__typename"] == "InvalidActionToken"
+            redis_server.kill()
+            await player.ask("query Standings { leaderboard { standings(first: 5) { edges { node { rank } } } } }")
+        spans = spans_of(collector)
+    failed = [span for span in spans if span.status.code == Status.STATUS_CODE_ERROR]
+    assert {_attributes(span).get("db.system.name") for span in failed} == {"redis"}
+    assert all(_attributes(span)["error.type"] for span in failed)
+    assert {span.name for span in spans} >= {"mutation", "query"}
