@@ -241,7 +241,8 @@ def test_a_variable_that_looks_like_a_setting_is_pointed_out(name: str, advice: 
 def test_variables_of_others_are_none_of_our_business():
     others = {
         "HOSTNAME": "a", "HOME": "/", "PATH": "/bin", "LANG": "C", "PGPASSWORD": "x", "POSTGRES_PASSWORD": "x",
-        "REDIS_PORT": "tcp://10.0.0.1:6379", "REDIS_SERVICE_HOST": "10.0.0.1", "REDIS_SERVICE_PORT": "6379", "REDIS_PORT_6379_TCP_ADDR": "10.0.0.1",
+        "REDIS_PORT": "tcp://10.0.0.1:6379", "REDIS_SERVICE_HOST": "10.0.0.1", "REDIS_SERVICE_PORT": "6379",
+        "REDIS_PORT_6379_TCP_ADDR": "10.0.0.1",
         "OTEL_EXPORTER_OTLP_HEADERS": "a=b", "SENTRY_ENVIRONMENT": "eu", "PYTHONPATH": ".", "TERM": "x",
     }  # fmt: skip
     assert unknown_names(others | {name.upper(): "x" for name in Settings.model_fields}) == {}
