@@ -21,6 +21,7 @@ from app.resolvers.outcomes import OUTCOMES, Outcome
 from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
 from app.schema.scalars import SCALARS
+from app.telemetry.requests import log_refusal
 
 ACTIVITY = "activity"
 """The metadata of a root field: the rate limit that it counts against."""
@@ -87,7 +88,9 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         original = original.original_error
     formatted: dict[str, Any] = dict(error.formatted)
     if original is None or isinstance(original, GraphQLError):
-        return formatted | {"extensions": {**(error.extensions or {}), "code": code_of(error)}}
+        code = code_of(error)
+        log_refusal(code, error.message)
+        return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
     return formatted | render_error(original)
 
 
@@ -107,8 +110,9 @@ def code_of(error: Exception) -> str:
 
 
 def render_error(error: Exception) -> dict[str, Any]:
-    """Return the message and extensions of an exception; log an unexpected one under the id in its extensions."""
+    """Return the message and extensions of an exception, and log it: an unexpected one under the id in them."""
     if isinstance(error, domain.DomainError):
+        log_refusal(error.code.value, error.message, error.__cause__)
         return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
     error_id = secrets.token_hex(8)
     log.error("unexpected_error", error_id=error_id, exc_info=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,8 @@ from app.config import Settings
 from app.main import create_app
 from app.telemetry.logging import configure_logging
 from app.telemetry.metrics.workers import Worker
-from app.telemetry.reporting import report_errors
+from app.telemetry.redaction import Redaction
+from app.telemetry.reporting import ErrorReports, flush_reports
 from app.transport.server.http_protocol import BoundedHttpProtocol
 from app.transport.sockets.websocket_protocol import SocketProtocol
 
@@ -53,6 +55,7 @@ class Server(uvicorn.Server):
         if stop is not None:
             await stop()
         await super().shutdown(sockets)
+        await asyncio.to_thread(flush_reports)
 
 
 def config(settings: Settings, app: object | None = None, worker: Worker | None = None) -> uvicorn.Config:
@@ -81,6 +84,9 @@ def config(settings: Settings, app: object | None = None, worker: Worker | None 
 
 def set_up_process(settings: Settings) -> None:
     """Configure logs, and error reports where a DSN is set. Call it once per process, before serving."""
-    configure_logging(settings.log_level, json=settings.is_production)
+    secrets = settings.secret_texts
+    reports = None
     if settings.sentry_dsn is not None:
-        report_errors(settings.sentry_dsn.get_secret_value(), settings.environment.value)
+        dsn = settings.sentry_dsn.get_secret_value()
+        reports = ErrorReports(dsn, settings.environment.value, Redaction(secrets))
+    configure_logging(settings.log_level, json=settings.is_production, secrets=secrets, report_error=reports)

@@ -14,6 +14,8 @@ from app.graphql import activities_of, build_engine, build_schema, code_of, rend
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.metrics.workers import Worker
+from app.telemetry.requests import RefusalLog
+from app.telemetry.tracing import Tracer
 from app.transport.admission import Admission, LookupLimits, RunningSlots
 from app.transport.contexts import Contexts
 from app.transport.http.endpoint import GraphQLEndpoint
@@ -66,6 +68,8 @@ def build_serving(
     app: App,
     request_head_cache: RequestHeadCache,
     new_request_id: Callable[[], str],
+    refusal_log: RefusalLog,
+    tracer: Tracer | None = None,
     worker: Worker | None = None,
 ) -> Serving:
     """Build every endpoint on the open services of `app`.
@@ -74,12 +78,14 @@ def build_serving(
         app: The open application.
         request_head_cache: Answers requests with known heads through the HTTP endpoint that is built here.
         new_request_id: Returns an id for a request that brings none.
+        refusal_log: Where refusals are logged.
+        tracer: Traces the operations of sockets; None for no traces.
         worker: Which of several workers this process is; None if it is the only one.
     """
     settings = app.settings
     schema = build_schema()
     engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
-    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id)
+    contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id, refusal_log)
     multiplexer = SubscriptionMultiplexer(engine, contexts.shared, clock=lambda: app.clock().timestamp())
     trusted = _trusted_documents(app)
     measured = OperationMetrics(
@@ -123,9 +129,9 @@ def build_serving(
         ide_path=None if settings.is_production else "/graphiql",
     )
     request_head_cache.open(http, contexts)
-    connections = _connections(app)
+    connections = _connections(app, refusal_log)
     sockets = SocketEndpoint(
-        SocketDependencies(operations, multiplexer, contexts, connections, measured),
+        SocketDependencies(operations, multiplexer, contexts, connections, measured, tracer),
         allowed=Origins(settings.allowed_origins).allows,
     )
     metrics = MetricsPage(
@@ -147,7 +153,7 @@ def build_serving(
     )
 
 
-def _connections(app: App) -> Connections:
+def _connections(app: App, refusal_log: RefusalLog) -> Connections:
     settings = app.settings
     registry = RedisSocketRegistry(
         app.redis,
@@ -166,7 +172,11 @@ def _connections(app: App) -> Connections:
         ping_interval=settings.ws_heartbeat_interval,
     )
     connections = Connections(
-        limits, registry, instance=app.runtime.random_bytes(4).hex(), clock=lambda: app.clock().timestamp()
+        limits,
+        registry,
+        instance=app.runtime.random_bytes(4).hex(),
+        clock=lambda: app.clock().timestamp(),
+        refusal_log=refusal_log,
     )
 
     def close_socket(notice: Notice) -> None:

@@ -9,7 +9,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.load.run import clients, raise_descriptor_limit
+from app.cli.process.descriptors import raise_descriptor_limit
+from bench.load.run import clients
 from bench.reporting import machine
 from bench.reporting.report import Report
 from bench.request_sections import SECTIONS, Bench

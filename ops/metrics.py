@@ -10,6 +10,7 @@ from app.config import load_settings
 from app.runtime import Runtime
 from app.serving import build_serving
 from app.telemetry.metrics.registry import Metric
+from app.telemetry.requests import RefusalLog
 from app.transport.server.head_cache import RequestHeadCache
 from app.wiring.build import build_app
 
@@ -27,8 +28,9 @@ async def _build() -> Sequence[Metric]:
         _env_file=None, database_url=f"postgresql://nobody@{UNUSED}/none", redis_url=f"redis://{UNUSED}/0"
     )
     async with AsyncExitStack() as stack:
-        app = await build_app(settings, Runtime(), stack)
+        runtime = Runtime()
+        app = await build_app(settings, runtime, stack)
 
         async def nothing(*_: object) -> None: ...
 
-        return build_serving(app, RequestHeadCache(nothing, str), str).metrics.registry.metrics
+        return build_serving(app, RequestHeadCache(nothing, str), str, RefusalLog(runtime, ())).metrics.registry.metrics

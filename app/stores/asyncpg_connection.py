@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.postgresql.connector import Connector
 from app.stores.connection_reuse import READ_ONLY, is_server_trouble
+from app.stores.statement_spans import operation_of, statement_attributes
 from app.telemetry.metrics.histogram import Histogram
+from app.telemetry.tracing import current_tracer, span
 
 T = TypeVar("T")
 
@@ -57,7 +59,8 @@ class DriverConnection:
                 return await self.execute(statement, parameters)
         sql, names = _compiled(statement)
         started = perf_counter()
-        records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
+        with span(operation_of(sql), statement_attributes(sql) if current_tracer() else {}, is_call=True):
+            records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
         self._seconds.observe(perf_counter() - started)
         return list(map(_row_type(tuple(records[0].keys())), records)) if records else ()
 

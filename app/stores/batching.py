@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 from app.domain.errors import ServiceUnavailable
 from app.telemetry.metrics.histogram import Histogram
+from app.telemetry.requests import leave_request
+from app.telemetry.tracing import Link, batch_span, current_link
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,6 +29,8 @@ class _QueuedItem(Generic[T, R]):
     key: Hashable | None
     future: asyncio.Future[R]
     queued_at: float
+    link: Link | None
+    """The span that waits for it."""
 
 
 class Batcher(Generic[T, R]):
@@ -51,6 +55,7 @@ class Batcher(Generic[T, R]):
         max_concurrent: int,
         key: Callable[[T], Hashable] | None,
         min_second_batch: Callable[[], int] = lambda: 1,
+        name: str = "batch",
         waits: Histogram | None = None,
     ) -> None:
         """Create an idle batcher.
@@ -63,9 +68,11 @@ class Batcher(Generic[T, R]):
             key: What an item concerns; items with equal keys exclude each other. None: no item excludes another.
             min_second_batch: How many items must be ready before a batch starts beside another one. Fewer wait until
                 that one ends, and share the cost of the next.
+            name: The name of the spans of batches. Each is a trace of its own, with links to those that wait for it.
             waits: Observes for how many seconds each item waits until its batch starts.
         """
         self._run = run
+        self._name = name
         self._max_batch_size = max_batch_size
         self._max_concurrent = max_concurrent
         self._key = key
@@ -85,7 +92,7 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         key = None if self._key is None else self._key(item)
-        queued = _QueuedItem(item, key, future, loop.time())
+        queued = _QueuedItem(item, key, future, loop.time(), current_link())
         if key is not None:
             held = self._held.get(key)
             if held is not None:
@@ -119,6 +126,11 @@ class Batcher(Generic[T, R]):
             self._start()
 
     async def _process(self, batch: list[_QueuedItem[T, R]]) -> None:
+        leave_request()
+        with batch_span(self._name, (queued.link for queued in batch), {"leaderboard.batch.size": len(batch)}):
+            await self._run_parts(batch)
+
+    async def _run_parts(self, batch: list[_QueuedItem[T, R]]) -> None:
         """Run the batch as a whole, and where that fails because of an item, its halves."""
         if self._waits is not None:
             now = asyncio.get_running_loop().time()

@@ -21,6 +21,7 @@ from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
 from app.stores.fencing import require_lease
+from app.stores.statement_spans import trace_statements
 from app.telemetry.metrics.histogram import Histogram
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
@@ -84,6 +85,7 @@ def open_engine(url: str, *, max_connections: int, timeout: float, name: str) ->
         pool_pre_ping=False,
     )
     discard_unusable_connections(engine)
+    trace_statements(engine)
     return engine
 
 

@@ -15,6 +15,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterExcept
 from app.runtime import is_closed_transport
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.telemetry.metrics.histogram import Histogram
+from app.telemetry.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,9 @@ REFUSALS_OF_WRITES = ("MISCONF", "NOREPLICAS", "READONLY", "OOM")
 
 LOG_INTERVAL = 60.0
 """Seconds after which a cause of failures is logged again."""
+
+
+_SPAN_ATTRIBUTES = {"db.system.name": "redis"}
 
 
 class RedisUnreachable(Exception):
@@ -76,7 +80,7 @@ class RedisCaller:
         if self.refuses_writes and not writes and not self._reads_while_read_only:
             raise RedisUnreachable("Redis refuses writes, so its copies may be out of date")
         try:
-            with self.breaker.call():
+            with self.breaker.call(), span(f"redis {_function(call)}", _SPAN_ATTRIBUTES, is_call=True):
                 started = perf_counter()
                 try:
                     result = await _translate(call)
@@ -123,6 +127,11 @@ def _is_ours(traceback: TracebackType | None) -> bool:
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__", "")).startswith("app.")
+
+
+def _function(call: Callable[[], Any]) -> str:
+    """Return the name of the function that makes a call, for the name of its span."""
+    return getattr(call, "__qualname__", "call").partition(".<locals>")[0]
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -130,7 +130,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         submit_signed_action=SubmitSignedAction(
             writing.signing_sessions, catalogue, writing.award_service, writing.ledger, runtime
         ),
-        record_actions=RecordActions(catalogue, writing.users, writing.ledger),
+        record_actions=RecordActions(catalogue, writing.users, writing.ledger, writing.submission_log),
         moderation=writing.moderation,
         anchors=anchors,
         ledger=writing.ledger,

@@ -82,10 +82,6 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     database = open_database(settings, runtime, stack, availability_changed)
     server_clock = ServerClock(database, runtime, max_skew=timedelta(seconds=settings.max_clock_skew))
     database.before_write = server_clock.require_acceptable_skew
-    replicas = [
-        _database(url, f"replica {parse_database_url(url).label}", settings, runtime, stack, Signal())
-        for url in settings.database_replica_urls
-    ]
     redis = _command_client(settings, stack)
     redis_breaker = CircuitBreaker("redis", REDIS_FAILURES, runtime, on_change=availability_changed)
     redis_caller = RedisCaller(redis_breaker, reads_while_read_only=False)
@@ -100,9 +96,16 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
 
     feed_views, query_views = bulk_caller("redis for views of feeds"), bulk_caller("redis for views of queries")
 
-    lag = Replicas(replicas, database, runtime, max_lag=settings.replica_max_lag)
+    replicas = open_replicas(settings, database, runtime, stack)
     past, databases_of_past = _bulkhead(
-        settings, runtime, stack, "past", lag, MAX_WAITING_FOR_PAST, MAX_WAIT_FOR_PAST, "Too many reads of the past."
+        settings,
+        runtime,
+        stack,
+        "past",
+        replicas,
+        MAX_WAITING_FOR_PAST,
+        MAX_WAIT_FOR_PAST,
+        "Too many reads of the past.",
     )
     # From the primary alone, so that users see their own changes.
     deep, databases_of_deep = _bulkhead(
@@ -118,7 +121,7 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     return Stores(
         database,
         server_clock,
-        lag,
+        replicas,
         past,
         deep,
         redis,
@@ -130,7 +133,7 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         BoardIndex(housekeeping_redis, housekeeping_caller, keys, runtime),
         IndexLoader(housekeeping_redis, housekeeping_caller, keys),
         availability_changed,
-        [database, *replicas, *databases_of_past, *databases_of_deep],
+        [database, *(replica.database for replica in replicas.all), *databases_of_past, *databases_of_deep],
         [redis_caller, housekeeping_caller, feed_views, query_views],
     )
 
@@ -141,6 +144,15 @@ def open_database(
     """Create the client of PostgreSQL, which connects when it is used; `stack` closes it."""
     assert settings.database_url is not None
     return _database(settings.database_url, "postgres", settings, runtime, stack, on_change or Signal())
+
+
+def open_replicas(settings: Settings, primary: Database, runtime: Runtime, stack: AsyncExitStack) -> Replicas:
+    """Create the clients of the replicas, which connect when they are used; `stack` closes them."""
+    replicas = [
+        _database(url, f"replica {parse_database_url(url).label}", settings, runtime, stack, Signal())
+        for url in settings.database_replica_urls
+    ]
+    return Replicas(replicas, primary, runtime, max_lag=settings.replica_max_lag)
 
 
 def _command_client(settings: Settings, stack: AsyncExitStack, min_timeout: float = 0) -> Redis:

@@ -9,7 +9,7 @@ import sys
 
 import uvicorn
 
-from bench.load.run import raise_descriptor_limit
+from app.cli.process.descriptors import raise_descriptor_limit
 
 
 def ours() -> uvicorn.Server:

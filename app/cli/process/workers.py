@@ -93,7 +93,8 @@ class Workers:
 
     def run(self) -> int:
         """Serve until KeyboardInterrupt; if a worker cannot start, stop and return the exit code 1."""
-        configure_logging(self._settings.log_level, json=self._settings.is_production)
+        settings = self._settings
+        configure_logging(settings.log_level, json=settings.is_production, secrets=settings.secret_texts)
         # The garbage collector of a worker would otherwise write to the shared memory, and thereby copy it.
         gc.collect()
         gc.freeze()

@@ -68,7 +68,12 @@ class AfterCommit:
         self.phases = {phase: Histogram() for phase in ("put_queue", "put")}
         """Seconds that each posting waits for its update of Redis, and that the update takes."""
         self._queue = Batcher(
-            self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None, waits=self.phases["put_queue"]
+            self._put,
+            max_batch_size=max_batch_size,
+            max_concurrent=1,
+            key=None,
+            name="board index update",
+            waits=self.phases["put_queue"],
         )
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:

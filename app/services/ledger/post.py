@@ -105,6 +105,7 @@ class Ledger:
             max_concurrent=max_concurrent,
             min_second_batch=lambda: min_second_batch,
             key=itemgetter(0),
+            name="ledger commit",
             waits=self.phases["queue"],
         )
 

@@ -122,6 +122,7 @@ class RateLimiter:
             max_batch_size=MAX_BATCH_SIZE,
             max_concurrent=MAX_CONCURRENT_BATCHES,
             key=None,
+            name="rate limits",
             min_second_batch=lambda: 1 if self._shards.has_open_circuit else MIN_SECOND_BATCH,
         )
         self._prepared = lru_cache(maxsize=MAX_CACHED_HITS)(self._prepare)

@@ -23,6 +23,7 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
 from app.services.submissions.outcome_counts import ACCEPTED, REPEATED, outcome_of
+from app.services.submissions.submission_log import SubmissionLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,13 @@ class ActionReport:
 class RecordActions:
     """The use cases behind the mutations `recordAction` and `recordActions`."""
 
-    def __init__(self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger) -> None:
+    def __init__(
+        self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger, submission_log: SubmissionLog
+    ) -> None:
         self._catalogue = catalogue
         self._users = users
         self._ledger = ledger
+        self._submission_log = submission_log
         self.outcomes: Counter[str] = Counter()
         """How many reports were accepted, repeated or refused, by the code."""
 
@@ -68,15 +72,18 @@ class RecordActions:
             Forbidden: The player was deleted.
             DomainError: The refusals of the rules.
         """
+        started = self._submission_log.now()
         try:
             request = await self._request(server, report, address, user_agent)
-            result: Receipt | BaseException = await self._ledger.post(request, server_policy)
+            receipt = await self._ledger.post(request, server_policy)
         except Exception as error:
-            result = error
-        outcome = self._outcome(result)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+            outcome = self._outcome(error)
+            if isinstance(outcome, Exception):
+                raise
+            return outcome
+        self._submission_log.accepted(request, receipt, started)
+        self._outcome(receipt)
+        return receipt
 
     async def record_all(
         self,
@@ -101,6 +108,7 @@ class RecordActions:
         """
         if len(reports) > MAX_REPORTS:
             raise BadUserInput(f"There must be at most {MAX_REPORTS} actions.")
+        started = self._submission_log.now()
         requests = await asyncio.gather(
             *(self._request(server, report, address, user_agent) for report in reports), return_exceptions=True
         )
@@ -112,6 +120,10 @@ class RecordActions:
         }
         results: dict[int, Any] = dict(enumerate(requests))
         results |= zip(posted, await asyncio.gather(*posted.values(), return_exceptions=True), strict=True)
+        for index in posted:
+            request, result = requests[index], results[index]
+            if isinstance(request, ScoreRequest) and isinstance(result, Receipt):
+                self._submission_log.accepted(request, result, started)
         return [self._outcome(results[index]) for index in range(len(reports))]
 
     def _outcome(self, result: Receipt | BaseException) -> Receipt | Exception:

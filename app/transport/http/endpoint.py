@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.execution import BoundOperation, Dependencies, Operation, RequestError, Response, document_bytes
 from app.execution.lru_cache import LRUCache
+from app.telemetry.requests import log_refusal
 from app.transport.errors import BadRequest, ClientDisconnected, DocumentRefused, Header
 from app.transport.http import responses
 from app.transport.http.cacheable_reply import CACHEABLE_REPLY, CacheableReply
@@ -235,10 +236,12 @@ class GraphQLEndpoint(Generic[ContextT]):
     def _error_reply(self, error: Exception, accepted: AcceptedMediaTypes) -> Reply:
         match error:
             case BadRequest():
+                log_refusal(error.code, error.message)
                 return responses.bad_request_reply(error, accepted)
             case RequestError():
                 return responses.error_reply(self._engine.encode(Response.of(error)), accepted)
             case DocumentRefused():
+                log_refusal(error.code, error.message)
                 formatted: Mapping[str, Any] = {"message": error.message, "extensions": {"code": error.code}}
             case _:
                 formatted = self._render_error(error)

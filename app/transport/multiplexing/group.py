@@ -10,6 +10,7 @@ from operator import methodcaller
 
 from app.execution import Response
 from app.pubsub.feed.view_budget import NO_OWNER, Owner, ViewOwners
+from app.telemetry.requests import leave_request
 from app.transport.multiplexing.payload import Payload
 from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber, changed_at_of
 from app.transport.multiplexing.write_scheduler import WriteScheduler
@@ -138,6 +139,7 @@ class SubscriberGroup:
         self._reader = self._snapshot_task = None
 
     async def _read(self) -> None:
+        leave_request()
         failure: bytes | None = None
         try:
             async with aclosing(await self._subscribe()) as stream:

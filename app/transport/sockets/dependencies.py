@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.pubsub.feed.view_budget import Owner
+from app.telemetry.tracing import Tracer
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
 from app.transport.operation_metrics import OperationMetrics
 from app.transport.operations import Operations
@@ -34,6 +35,9 @@ class Contexts(Protocol):
     async def admit_socket(self, scope: Scope) -> str:
         """Count a handshake against the limits of its address, and return that. Raises RateLimited."""
 
+    def enter(self, context: Any) -> None:
+        """Let log lines of the current task name the request of `context`."""
+
     async def from_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
         """Return the context for a handshake and the payload of `connection_init`. Raises domain errors."""
 
@@ -47,3 +51,4 @@ class SocketDependencies:
     contexts: Contexts
     connections: Connections
     metrics: OperationMetrics = field(default_factory=OperationMetrics)
+    tracer: Tracer | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from copy import copy
 from time import perf_counter
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from graphql import GraphQLError, OperationType
 
 from app.execution import BoundOperation, Operation, RequestError
+from app.telemetry.requests import current_request
 from app.transport.errors import BadRequest, DocumentRefused
 from app.transport.multiplexing.group import SubscriberGroup
 from app.transport.multiplexing.payload import Payload, conflate
@@ -18,6 +19,8 @@ from app.transport.sockets.dependencies import SocketContext, SocketDependencies
 from app.transport.sockets.frames import complete_frame, error_frame, next_prefix
 from app.transport.sockets.messages import Subscribe
 from app.transport.sockets.websocket_protocol import SocketProtocol
+
+_SPAN_ATTRIBUTES = {"network.protocol.name": "websocket"}
 
 
 class RunningOperation(Protocol):
@@ -163,6 +166,7 @@ class PrivateOperation:
     async def _execute(self) -> None:
         context = copy(self._host.context)
         dependencies = self._host.dependencies
+        dependencies.contexts.enter(context)
         bound = self._bound = await dependencies.operations.prepare(self._request, context)
         operation = bound.operation
         if operation.kind is not OperationType.SUBSCRIPTION:
@@ -177,7 +181,11 @@ class PrivateOperation:
     async def _execute_once(self, bound: BoundOperation, context: object) -> None:
         operations = self._host.dependencies.operations
         self._is_mutating = bound.operation.kind is OperationType.MUTATION
-        response = await operations.execute(bound, context)
+        tracer = self._host.dependencies.tracer
+        with nullcontext() if tracer is None else tracer.request("GraphQL over WebSocket", _SPAN_ATTRIBUTES) as span:
+            if span is not None and (facts := current_request.get()) is not None:
+                facts.trace_id = span.trace_id
+            response = await operations.execute(bound, context)
         self._host.dependencies.metrics.record_response(bound.operation, self._started, response, context)
         await self._write_next(operations.engine.encode(response))
         self._end(complete_frame(self._id))

@@ -152,11 +152,15 @@ async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_
 
 async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Settings):
     port = free_port()
+    mistakes = {"JWT_SECERT": "x", "DB_POOL_MAX": "5000"}
     token = "metrics-" * 4
-    env = environment(settings, WORKERS="2", PORT=str(port), ENVIRONMENT="production", METRICS_TOKEN=token, **SECRETS)
+    metrics = {"METRICS_TOKEN": token}
+    env = environment(settings, WORKERS="2", PORT=str(port), ENVIRONMENT="production", **metrics, **SECRETS, **mistakes)
     server = await start("serve", env=env)
     try:
         url = f"http://127.0.0.1:{port}"
+        await line_with(server.stderr, "JWT_SECERT has no effect: did you mean JWT_SECRET?")
+        await line_with(server.stderr, "an instance may open 10016 connections")
         victim, _ = [json.loads(await line_with(server.stderr, "worker_serves"))["pid"] for _ in range(2)]
         await check_scrape(url, token)
         os.kill(victim, signal.SIGKILL)
