@@ -32,7 +32,7 @@ PROMTOOL = shutil.which("promtool")
 needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
 
 SELECTOR = re.compile(r"(?<![\w:])((?:leaderboard_|process_|slo:)[\w:]+)(?:\{([^}]*)\})?")
-OTHER_METRICS = {"process_resident_memory_bytes", "process_cpu_seconds_total"}
+OTHER_METRICS = {"process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds"}
 """Those of the client library."""
 TARGET_LABELS = {"instance", "worker"}
 """Labels of every sample, from Prometheus or from several workers."""
