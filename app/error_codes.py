@@ -46,3 +46,20 @@ class ErrorCode(StrEnum):
     PERSISTED_QUERY_HASH_MISMATCH = "PERSISTED_QUERY_HASH_MISMATCH"
     PERSISTED_QUERY_NOT_IN_LIST = "PERSISTED_QUERY_NOT_IN_LIST"
     QUERY_NOT_IN_SAFELIST = "QUERY_NOT_IN_SAFELIST"
+
+
+SECURITY_EVENTS = frozenset(
+    {
+        ErrorCode.INVALID_ACTION_TOKEN,
+        ErrorCode.ACTION_TOKEN_USED,
+        ErrorCode.ACTION_TOKEN_NOT_YOURS,
+        ErrorCode.INVALID_SIGNATURE,
+        ErrorCode.STALE_TIMESTAMP,
+        ErrorCode.DUPLICATE_ACTION,
+        ErrorCode.VERIFICATION_FAILED,
+        ErrorCode.UNAUTHENTICATED,
+        ErrorCode.FORBIDDEN,
+        ErrorCode.RATE_LIMITED,
+    }
+)
+"""Codes of refusals that may be part of an attack: forged, foreign and repeated credentials, and overruns."""

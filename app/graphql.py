@@ -13,7 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from app.domain import errors as domain
 from app.domain.rate_limits import Activity
 from app.error_codes import ErrorCode
-from app.execution import Engine
+from app.execution import Engine, RequestError
 from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.limits.limits import DocumentLimits
 from app.resolvers.mutation import Mutation
@@ -21,6 +21,7 @@ from app.resolvers.outcomes import OUTCOMES, Outcome
 from app.resolvers.query import Query
 from app.resolvers.subscription import Subscription
 from app.schema.scalars import SCALARS
+from app.telemetry.requests import log_refusal
 
 ACTIVITY = "activity"
 """The metadata of a root field: the rate limit that it counts against."""
@@ -87,14 +88,31 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         original = original.original_error
     formatted: dict[str, Any] = dict(error.formatted)
     if original is None or isinstance(original, GraphQLError):
-        code = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
+        code = code_of(error)
+        log_refusal(code, error.message)
         return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
     return formatted | render_error(original)
 
 
-def render_error(error: Exception) -> dict[str, Any]:
-    """Return the message and extensions of an exception; log an unexpected one under the id in its extensions."""
+def code_of(error: Exception) -> str:
+    """Return the code of an error, as clients see it."""
+    if isinstance(error, RequestError):
+        return code_of(error.errors[0])
     if isinstance(error, domain.DomainError):
+        return error.code.value
+    if not isinstance(error, GraphQLError):
+        return ErrorCode.INTERNAL_SERVER_ERROR.value
+    original = error.original_error
+    if original is not None and (not isinstance(original, GraphQLError) or original.original_error is not None):
+        return code_of(original)
+    code: str = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
+    return code
+
+
+def render_error(error: Exception) -> dict[str, Any]:
+    """Return the message and extensions of an exception, and log it: an unexpected one under the id in them."""
+    if isinstance(error, domain.DomainError):
+        log_refusal(error.code.value, error.message, error.__cause__)
         return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
     error_id = secrets.token_hex(8)
     log.error("unexpected_error", error_id=error_id, exc_info=error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,9 @@ import uvicorn
 from app.config import Settings
 from app.main import create_app
 from app.telemetry.logging import configure_logging
-from app.telemetry.reporting import report_errors
+from app.telemetry.metrics.workers import Worker
+from app.telemetry.redaction import Redaction
+from app.telemetry.reporting import ErrorReports, flush_reports
 from app.transport.server.http_protocol import BoundedHttpProtocol
 from app.transport.sockets.websocket_protocol import SocketProtocol
 
@@ -52,12 +55,13 @@ class Server(uvicorn.Server):
         if stop is not None:
             await stop()
         await super().shutdown(sockets)
+        await asyncio.to_thread(flush_reports)
 
 
-def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
-    """Return uvicorn's configuration for `app`, or for the service itself."""
+def config(settings: Settings, app: object | None = None, worker: Worker | None = None) -> uvicorn.Config:
+    """Return uvicorn's configuration for `app`, or for the service itself, which may be one of several workers."""
     return uvicorn.Config(
-        app or create_app(settings),  # type: ignore[arg-type]
+        app or create_app(settings, worker=worker),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -67,6 +71,7 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=settings.ws_heartbeat_interval,
         ws_ping_timeout=settings.ws_heartbeat_timeout,
+        timeout_keep_alive=settings.http_keep_alive,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         backlog=4096,
         lifespan="on",
@@ -79,6 +84,9 @@ def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
 
 def set_up_process(settings: Settings) -> None:
     """Configure logs, and error reports where a DSN is set. Call it once per process, before serving."""
-    configure_logging(settings.log_level, json=settings.is_production)
+    secrets = settings.secret_texts
+    reports = None
     if settings.sentry_dsn is not None:
-        report_errors(settings.sentry_dsn.get_secret_value(), settings.environment.value)
+        dsn = settings.sentry_dsn.get_secret_value()
+        reports = ErrorReports(dsn, settings.environment.value, Redaction(secrets))
+    configure_logging(settings.log_level, json=settings.is_production, secrets=secrets, report_error=reports)

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.load.run import Watchers, raise_descriptor_limit, watchers
+from app.cli.process.descriptors import raise_descriptor_limit
+from bench.load.run import Watchers, watchers
 from bench.reporting import machine
 from bench.reporting.report import Report
 from bench.reporting.rounds import percentile

@@ -98,6 +98,10 @@ class Caller:
         return hash(self.user_id)  # Computed with every request; a user has few tokens at a time.
 
 
+MAX_SUBJECT_LENGTH = 255
+"""Maximum characters of a subject (OpenID Connect Core 1.0, section 2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SubjectIds:
     """The user ids of subjects, the claim `sub` of access tokens.

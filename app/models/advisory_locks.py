@@ -27,6 +27,8 @@ class AdvisoryLock(IntEnum):
     """Imports of archives are made one after the other."""
     CHECKPOINTS = 7_220_310_460
     """The checkpoints of one category are stored one after the other, and not during imports of old transactions."""
+    DOCTOR = 7_220_310_461
+    """`leaderboard doctor` checks that locks are honoured."""
 
 
 async def lock_until_commit(connection: AsyncConnection, lock: AdvisoryLock) -> None:

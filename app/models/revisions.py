@@ -71,7 +71,12 @@ class Revisions:
 
 
 def read_revisions(database_url: str) -> Revisions:
-    """Read the revision of the database. Must not be called in a running event loop.
+    """Call `fetch_revisions` without a running event loop."""
+    return asyncio.run(fetch_revisions(database_url))
+
+
+async def fetch_revisions(database_url: str) -> Revisions:
+    """Read the revision of the database.
 
     Raises:
         UnknownRevision: The database is at a revision that this version neither has nor is compatible with.
@@ -80,18 +85,15 @@ def read_revisions(database_url: str) -> Revisions:
     scripts = read_scripts()
     (newest,) = (revision for revision in scripts if revision not in scripts.values())
 
-    async def read() -> Revisions:
-        engine = create_engine(database_url, poolclass=pool.NullPool)
-        try:
-            async with engine.connect() as connection:
-                current = None
-                if await _exists(connection, "alembic_version"):
-                    current = (await connection.execute(_CURRENT)).scalar_one_or_none()
-                return Revisions(current, newest, await _is_newer(current, set(scripts), connection))
-        finally:
-            await engine.dispose()
-
-    return asyncio.run(read())
+    engine = create_engine(database_url, poolclass=pool.NullPool)
+    try:
+        async with engine.connect() as connection:
+            current = None
+            if await _exists(connection, "alembic_version"):
+                current = (await connection.execute(_CURRENT)).scalar_one_or_none()
+            return Revisions(current, newest, await _is_newer(current, set(scripts), connection))
+    finally:
+        await engine.dispose()
 
 
 def read_scripts() -> dict[str, str | None]:

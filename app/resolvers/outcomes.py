@@ -8,6 +8,7 @@ from app.domain import errors as domain
 from app.domain.users import Caller
 from app.schema import errors
 from app.schema.ledger.receipts import ScoreAccepted
+from app.telemetry.requests import log_refusal
 
 OUTCOMES: dict[type[domain.Refusal], type[errors.UserError]] = {
     domain.InvalidActionToken: errors.InvalidActionToken,
@@ -39,11 +40,13 @@ class Outcome:
 
     def handle(self, exception: domain.Refusal, *, field: object, info: Any) -> errors.UserError:
         """Return the member of the union, with the facts of the refusal."""
+        info.context.refusal = exception.code
         return outcome_of(exception, info.context.caller)
 
 
 def outcome_of(refusal: domain.Refusal, caller: Caller | None) -> errors.UserError:
-    """Return a refusal as the member of a union, with its facts as `caller` may see them."""
+    """Return a refusal as the member of a union, with its facts as `caller` may see them, and log it."""
+    log_refusal(refusal.code.value, refusal.message)
     facts: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
     if isinstance(refusal, domain.Wait):
         facts["retry_after"] = refusal.retry_after

@@ -13,7 +13,7 @@ from app.domain.ids import parse_client_id, parse_id
 from app.domain.ledger.receipts import Receipt
 from app.domain.rate_limits import Activity
 from app.domain.rules.signed_actions import SignedAction
-from app.domain.users import Role
+from app.domain.users import MAX_SUBJECT_LENGTH, Role
 from app.resolvers.arguments import Info
 from app.resolvers.outcomes import outcome_of
 from app.schema import lookups
@@ -229,8 +229,9 @@ def _signed_action(input: SubmitSignedActionInput) -> SignedAction:
 
 
 def _user_id(context: Context, input: RecordActionInput) -> UUID:
-    if (input.user_id is None) == (input.subject is None):
-        raise BadUserInput("Exactly one of `userId` and `subject` must be given.")
-    if input.user_id is not None:
-        return parse_id("userId", input.user_id)
-    return context.services.subject_ids.user_id(input.subject or "")
+    if isinstance(input.user.id, str):
+        return parse_id("id", input.user.id)
+    subject = input.user.subject or ""
+    if not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
+        raise BadUserInput(f"`subject` must have 1 to {MAX_SUBJECT_LENGTH} characters.")
+    return context.services.subject_ids.user_id(subject)

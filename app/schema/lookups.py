@@ -28,6 +28,9 @@ ROW = 2
 WINDOW = 20
 """A board of a window that may be over, so that PostgreSQL has to read it."""
 
+REPORT = 10
+"""An action that a back end reports: its user's accounts are read and written."""
+
 PROFILE = 20
 """A profile: totals, averages and achievements of one player."""
 
@@ -101,7 +104,7 @@ def entry() -> int:
 
 def reports(inputs: list[object]) -> int:
     """Count the actions that a back end reports at once."""
-    return _within(len(inputs), MAX_REPORTS)
+    return REPORT * _within(len(inputs), MAX_REPORTS)
 
 
 def rows(first: int | None) -> int:

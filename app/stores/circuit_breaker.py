@@ -81,14 +81,19 @@ class CircuitBreaker:
                 self._retry_at = self._monotonic() + self._retry_interval
             if self._consecutive_failures == self._threshold:
                 self.trips += 1
-                log.warning("circuit_opened", store=self.name, cause=self._cause)
+                log.warning("circuit_opened", store=_title(self.name), cause=self._cause)
                 self._on_change()
             raise
         else:
             was_open, self._consecutive_failures = self.is_open, 0
             if was_open:
-                log.warning("circuit_closed", store=self.name)
+                log.warning("circuit_closed", store=_title(self.name))
                 self._on_change()
+
+
+def _title(name: str) -> str:
+    """Return the name of a store as people search for it in logs."""
+    return name.replace("postgres", "PostgreSQL").replace("redis", "Redis")
 
 
 def describe(error: BaseException) -> str:

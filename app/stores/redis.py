@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,8 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterExcept
 
 from app.runtime import is_closed_transport
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
+from app.telemetry.metrics.histogram import Histogram
+from app.telemetry.tracing import span
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +27,9 @@ REFUSALS_OF_WRITES = ("MISCONF", "NOREPLICAS", "READONLY", "OOM")
 
 LOG_INTERVAL = 60.0
 """Seconds after which a cause of failures is logged again."""
+
+
+_SPAN_ATTRIBUTES = {"db.system.name": "redis"}
 
 
 class RedisUnreachable(Exception):
@@ -40,6 +46,7 @@ class RedisCaller:
     Attributes:
         breaker: The circuit breaker.
         failures: How many calls failed, by kind: `unreachable`, `writes_refused` and `client`.
+        seconds: How long the calls took, with any outcome.
         refuses_writes: Whether the server has refused a write and has accepted none since.
     """
 
@@ -54,6 +61,7 @@ class RedisCaller:
         self.breaker = breaker
         self._reads_while_read_only = reads_while_read_only
         self.failures: Counter[str] = Counter()
+        self.seconds = Histogram()
         self.refuses_writes = False
         self._logged: dict[str, float] = {}
 
@@ -72,8 +80,12 @@ class RedisCaller:
         if self.refuses_writes and not writes and not self._reads_while_read_only:
             raise RedisUnreachable("Redis refuses writes, so its copies may be out of date")
         try:
-            with self.breaker.call():
-                result = await _translate(call)
+            with self.breaker.call(), span(f"redis {_function(call)}", _SPAN_ATTRIBUTES, is_call=True):
+                started = perf_counter()
+                try:
+                    result = await _translate(call)
+                finally:
+                    self.seconds.observe(perf_counter() - started)
         except CircuitOpen as error:
             raise RedisUnreachable(str(error)) from None
         except REDIS_FAILURES as error:
@@ -115,6 +127,11 @@ def _is_ours(traceback: TracebackType | None) -> bool:
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     return traceback is not None and str(traceback.tb_frame.f_globals.get("__name__", "")).startswith("app.")
+
+
+def _function(call: Callable[[], Any]) -> str:
+    """Return the name of the function that makes a call, for the name of its span."""
+    return getattr(call, "__qualname__", "call").partition(".<locals>")[0]
 
 
 def _is_refusal(error: Exception) -> bool:

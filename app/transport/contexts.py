@@ -13,6 +13,7 @@ from app.domain.rate_limits import Activity
 from app.domain.users import Caller
 from app.execution import Dependencies
 from app.pubsub.feed.view_budget import ViewOwners
+from app.telemetry.requests import RefusalLog, RequestFacts, current_request
 from app.transport.middleware.client_address import TrustedProxies, client_address
 from app.wiring import App
 
@@ -30,6 +31,7 @@ class Contexts:
         app: App,
         proxies: TrustedProxies,
         make_request_id: Callable[[], str],
+        refusal_log: RefusalLog | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Create the factory.
@@ -38,6 +40,7 @@ class Contexts:
             app: The services that contexts refer to.
             proxies: The proxies whose `X-Forwarded-For` is trusted.
             make_request_id: Names requests that do not bring an id.
+            refusal_log: Where refusals of requests are logged.
             clock: Returns Unix time in seconds.
         """
         self._app = app
@@ -45,6 +48,7 @@ class Contexts:
         self._clock = clock
         self._proxies = proxies
         self._make_request_id = make_request_id
+        self._refusal_log = refusal_log
 
     async def from_http(self, scope: Mapping[str, Any]) -> Context:
         """Return the context of an HTTP request.
@@ -59,6 +63,8 @@ class Contexts:
     async def admit_socket(self, scope: Mapping[str, Any]) -> str:
         """Count a WebSocket handshake against the limits of its address, and return that. Raises RateLimited."""
         address = client_address(scope, self._proxies)
+        if (facts := current_request.get()) is not None:
+            facts.address = address
         await self._app.rate_limiter.charge_connection(address)
         return address
 
@@ -89,6 +95,11 @@ class Contexts:
             return None
         return Context(self._services, caller, context.address, context.user_agent, request_id)
 
+    def enter(self, context: Context) -> None:
+        """Let log lines of the current task name the request of `context`."""
+        user = None if context.caller is None else context.caller.user_id
+        current_request.set(RequestFacts(context.request_id, self._refusal_log, user=user, address=context.address))
+
     async def charge_refusal(self, context: Context) -> None:
         """Count a request that was refused before it became an operation: for its user, else for its address.
 
@@ -113,8 +124,14 @@ class Contexts:
     ) -> Context:
         agent = headers.get(b"user-agent")
         address = client_address(scope, self._proxies)
+        request_id = scope.get("state", {}).get("request_id") or self._make_request_id()
+        # A socket authenticates in a task that does not serve a request yet.
+        facts = current_request.get() or RequestFacts(request_id, self._refusal_log)
+        facts.address = address
+        current_request.set(facts)
         # Clients send an empty value when nobody is signed in.
         caller = await self._caller(authorization, address) if authorization else None
+        facts.user = None if caller is None else caller.user_id
         self._app.rate_limiter.raise_if_blocked(caller, address)
         if caller is None:
             self._app.refusals.raise_if_over(address)
@@ -123,7 +140,7 @@ class Contexts:
             caller=caller,
             address=address,
             user_agent=None if agent is None else _text(agent)[:MAX_USER_AGENT],
-            request_id=scope.get("state", {}).get("request_id") or self._make_request_id(),
+            request_id=request_id,
         )
 
     async def _caller(self, authorization: bytes, address: str) -> Caller:

@@ -8,8 +8,9 @@ from functools import partial
 from types import coroutine
 from typing import Any, Protocol, TypeVar
 
-from app.domain.errors import ServiceUnavailable
+from app.domain.errors import DomainError, ServiceUnavailable
 from app.execution import BoundOperation, Engine, Operation, RequestError, Response
+from app.telemetry.tracing import current_tracer
 from app.transport.errors import DocumentRefused
 from app.transport.parameters import Parameters
 from app.transport.persisted_documents.resolve import Documents
@@ -134,6 +135,20 @@ class Operations:
         return response
 
     async def _execute(self, bound: BoundOperation, context: object) -> Response:
+        tracer = current_tracer()
+        if tracer is None:
+            return await self._finish(bound, context)
+        operation = bound.operation
+        attributes = {"graphql.operation.type": operation.kind.value, "graphql.operation.name": operation.name or ""}
+        with tracer.span(operation.kind.value, attributes, is_call=False) as span:
+            response = await self._finish(bound, context)
+            for error in response.errors:
+                original = error.original_error
+                if isinstance(original, ServiceUnavailable) or not isinstance(original, DomainError | None):
+                    span.fail(type(original).__name__)
+        return response
+
+    async def _finish(self, bound: BoundOperation, context: object) -> Response:
         execution = self.engine.execute_bound(bound, context)
         try:
             # An execution that never waits ends at its first step, and needs no timer.

@@ -47,6 +47,8 @@ from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
 from app.services.viewer import ReadViewer
 from app.stores.lease import Lease
+from app.stores.statistics import StoreStatistics
+from app.telemetry.metrics.loop_lag import EventLoopLag
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import access_tokens_of, identity_providers_of
@@ -92,8 +94,10 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         server_clock=stores.server_clock,
         replicas=stores.replicas,
         bulkheads={"past": stores.past, "deep": stores.deep},
+        databases=stores.databases,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
+        redis_callers=stores.redis_callers,
         rate_limiter=rate_limiter,
         refusals=Refusals(
             settings.rate_limit_refused_per_address if settings.rate_limit_enabled else None,
@@ -126,7 +130,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         submit_signed_action=SubmitSignedAction(
             writing.signing_sessions, catalogue, writing.award_service, writing.ledger, runtime
         ),
-        record_actions=RecordActions(catalogue, writing.users, writing.ledger),
+        record_actions=RecordActions(catalogue, writing.users, writing.ledger, writing.submission_log),
         moderation=writing.moderation,
         anchors=anchors,
         ledger=writing.ledger,
@@ -176,6 +180,8 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         notices=reading.notices,
         backend=reading.backend,
         supervisor=Supervisor(runtime),
+        event_loop_lag=EventLoopLag(),
+        store_statistics=StoreStatistics(database, stores.redis, stores.redis_caller),
         stopping=asyncio.Event(),
     )
 

@@ -25,6 +25,7 @@ from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.action_token_store import ActionTokens
 from app.services.submissions.award import AwardService
 from app.services.submissions.signing_sessions import SigningSessions
+from app.services.submissions.submission_log import SubmissionLog
 from app.services.submissions.verifiers import Verifiers
 from app.wiring.auth import secrets_of, verifiers_of
 from app.wiring.reading import ReadServices
@@ -44,6 +45,7 @@ class WriteServices:
     ledger: Ledger
     verifiers: Verifiers
     award_service: AwardService
+    submission_log: SubmissionLog
     action_claims: ActionTokenCodec
     action_tokens: ActionTokens
     signing_sessions: SigningSessions
@@ -98,12 +100,14 @@ def create_write_services(
     )
     amendments = Amendments(database, after_commit, milestones, catalogue, runtime)
     verifiers = verifiers_of(settings, runtime, stack)
+    submission_log = SubmissionLog(runtime, rate=settings.log_submissions)
     award_service = AwardService(
         ledger,
         verifiers,
         settings.fraud_thresholds if settings.fraud_enabled else None,
         runtime,
         spot_check_rate=settings.spot_check_rate,
+        submission_log=submission_log,
     )
     secrets = secrets_of(settings.action_token_secret, settings.action_token_secret_previous)
     signing_sessions = SigningSessions(
@@ -136,6 +140,7 @@ def create_write_services(
         ledger,
         verifiers,
         award_service,
+        submission_log,
         action_claims,
         action_tokens,
         signing_sessions,

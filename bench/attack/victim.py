@@ -129,7 +129,12 @@ class Victims:
             self._pending.setdefault(user_id, []).append(PendingUpdate(score, sent_at))
 
     async def _record(self, name: str) -> tuple[str, int]:
-        given = {"actionType": "COMPLETE_LEVEL", "subject": name, "username": name, "idempotencyKey": uuid4().hex}
+        given = {
+            "actionType": "COMPLETE_LEVEL",
+            "user": {"subject": name},
+            "username": name,
+            "idempotencyKey": uuid4().hex,
+        }
         outcome = (await self._post(RECORD, given, self._server))["recordAction"]
         if outcome["__typename"] != "ScoreAccepted":
             raise RuntimeError(str(outcome))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
+from app.cli.process.descriptors import raise_descriptor_limit
 from bench.load import http
 from bench.load.http import HttpLoad, HttpOutcome
 from bench.load.subscribers import Arrivals, Ramp, WatcherSockets
@@ -84,12 +84,6 @@ def watchers(port: int) -> Iterator[Watchers]:
         if process.is_alive():
             process.kill()
             process.join()
-
-
-def raise_descriptor_limit() -> None:
-    """Raise the limit of open files to the maximum."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _run_sockets(port: int, commands: Connection) -> None:

@@ -95,8 +95,8 @@ def _report(token: str, player: Player, key: str) -> bytes:
     return wire.post(documents.RECORD, {"input": _input(player, key)}, token)
 
 
-def _input(player: Player, key: str) -> dict[str, str]:
-    return {"actionType": documents.ACTION, "userId": player.name, "idempotencyKey": key}
+def _input(player: Player, key: str) -> dict[str, object]:
+    return {"actionType": documents.ACTION, "user": {"id": player.name}, "idempotencyKey": key}
 
 
 def submission(player: Player, action_token: str) -> bytes:

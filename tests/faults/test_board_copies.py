@@ -32,7 +32,7 @@ from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import board_index_of, user_id
 from tests.support.manual_clock import WallClock
 from tests.support.service import BOARD, caller, opened, serving, settings_for
-from tests.support.stores import BreakableServer, an_unanswered_commit
+from tests.support.stores import BreakableServer, unanswered_commits
 from tests.support.wait_until import TIMEOUT, until, until_answer
 
 PERIODS = (Period.ALL_TIME, Period.DAILY)
@@ -323,10 +323,9 @@ async def test_a_commit_without_an_answer_reaches_redis_although_nobody_was_told
     async with opened(settings_for(postgres_server.url, redis_url), housekeeping=False) as app:
         await enlist(app, 1)
         await award(app, 1, 10)
-        async with an_unanswered_commit(postgres_server.url):
-            unanswered = asyncio.create_task(award(app, 1, 20))
-        with pytest.raises(ServiceUnavailable):
-            await unanswered
+        async with unanswered_commits(postgres_server.url):
+            with pytest.raises(ServiceUnavailable):
+                await award(app, 1, 20)
         await until_answer(lambda: shown(app, open_board(app)), lambda answer: answer == (Source.REDIS, [30]))
 
 
@@ -337,10 +336,9 @@ async def test_a_board_shows_what_the_receipt_of_a_repeat_says_though_the_first_
     async with opened(settings, housekeeping=False) as other:
         async with opened(settings, housekeeping=False) as one:
             token = (await one.issue_token(alice, "COMPLETE_LEVEL")).token
-            async with an_unanswered_commit(postgres_server.url):
-                unanswered = asyncio.create_task(one.submit_score(alice, token))
-            with pytest.raises(ServiceUnavailable):
-                await unanswered
+            async with unanswered_commits(postgres_server.url):
+                with pytest.raises(ServiceUnavailable):
+                    await one.submit_score(alice, token)
         with pytest.raises(ActionTokenUsed) as repeat:
             await other.submit_score(alice, token)
         assert repeat.value.receipt.new_score == 50

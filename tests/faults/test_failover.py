@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -17,7 +18,7 @@ from tests.support.background_jobs import ask, database_at
 from tests.support.processes.postgres_standby import Pair, execute, primary_and_standby
 from tests.support.service import ISSUE, SUBMIT, Player, Service, serving, settings_for
 from tests.support.stores import BreakableServer
-from tests.support.wait_until import until, until_answer
+from tests.support.wait_until import TIMEOUT, until, until_answer
 
 TERMINATE = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'ordinary'
@@ -160,8 +161,13 @@ async def test_a_restart_with_five_hundred_requests_opens_no_more_connections_th
     postgres_server: BreakableServer, redis_url: str
 ):
     settings = settings_for(postgres_server.url, redis_url, db_pool_max=10)
-    async with serving(settings) as service:
-        players = [service.player(f"player-{number}") for number in range(50)]
+    # The client opens connections as it needs them: five hundred that wait for a busy test process would be too slow.
+    limits = httpx2.Limits(max_connections=100)
+    async with (
+        serving(settings) as service,
+        httpx2.AsyncClient(base_url=service.url, timeout=TIMEOUT, limits=limits) as http,
+    ):
+        players = [replace(service.player(f"player-{number}"), http=http) for number in range(50)]
         await asyncio.gather(*[player.play() for player in players])
         await postgres_server.restart()
         requests = asyncio.gather(

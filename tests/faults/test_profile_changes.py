@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
@@ -16,7 +15,7 @@ from app.domain.ledger.transactions import Actor
 from app.domain.users import HIDDEN_USERNAME, Caller, Role
 from app.wiring import App
 from tests.support.service import caller, opened, settings_for
-from tests.support.stores import BreakableServer, an_unanswered_commit
+from tests.support.stores import BreakableServer, unanswered_commits
 from tests.support.wait_until import until, until_answer
 
 MODERATOR = Actor(uuid4(), Role.MODERATOR.value)
@@ -61,10 +60,9 @@ async def test_a_change_whose_commit_got_no_answer_is_announced_to_all_instances
         alice = caller("alice")
         await one.users.ensure(alice)
         assert [await shown_name(app, alice) for app in (one, other)] == ["alice", "alice"]
-        async with an_unanswered_commit(postgres_server.url):
-            unanswered = asyncio.create_task(change(one, alice))
-        with pytest.raises(ServiceUnavailable):
-            await unanswered
+        async with unanswered_commits(postgres_server.url):
+            with pytest.raises(ServiceUnavailable):
+                await change(one, alice)
         for app in (one, other):
             await until_answer(lambda app=app: shown_name(app, alice), name.format(id=alice.user_id).__eq__)  # type: ignore[misc]
 
@@ -105,9 +103,8 @@ async def test_a_category_whose_commit_got_no_answer_is_known_to_all_instances(
     settings = settings_for(postgres_server.url, redis_url)
     speedruns: Document = {"id": "speedruns", "name": "Speedruns"}
     async with opened(settings, housekeeping=False) as one, opened(settings, housekeeping=False) as other:
-        async with an_unanswered_commit(postgres_server.url):
-            unanswered = asyncio.create_task(one.catalogue_changes.apply([speedruns], [], MODERATOR, "new"))
-        with pytest.raises(ServiceUnavailable):
-            await unanswered
+        async with unanswered_commits(postgres_server.url):
+            with pytest.raises(ServiceUnavailable):
+                await one.catalogue_changes.apply([speedruns], [], MODERATOR, "new")
         for app in (one, other):
             await until(lambda app=app: "speedruns" in app.catalogue.current.categories, timeout=25)  # type: ignore[misc]

@@ -302,7 +302,12 @@ async def record_actions(clients: Clients, name: str, wards: list[str]) -> None:
         with clients.an_action():
             number += 1
             key, ward = f"{name}/{number}", clients.random.choice(wards)
-            content = {"actionType": "COMPLETE_QUIZ", "idempotencyKey": key, "subject": ward, "username": ward}
+            content = {
+                "actionType": "COMPLETE_QUIZ",
+                "idempotencyKey": key,
+                "user": {"subject": ward},
+                "username": ward,
+            }
 
             async def record(instance: int | None = None) -> Record:
                 return await clients.attempt(

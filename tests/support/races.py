@@ -43,7 +43,7 @@ async def open_race_track(
 def report(name: str, value: int, *, action: str = LAP, key: str | None = None, metadata: Any = None) -> dict[str, Any]:
     """Return the input that reports a time, in milliseconds, of the player with this subject and name."""
     return {
-        "subject": name,
+        "user": {"subject": name},
         "username": name,
         "actionType": action,
         "value": value,

@@ -21,6 +21,7 @@ from app.services.auth.access_tokens import mint
 from app.services.auth.signing_keys import SigningKeys
 from app.wiring import App, open_app
 from tests.support.runtime import runtime_for
+from tests.support.wait_until import TIMEOUT
 
 ISSUE = """
 mutation Issue($input: IssueActionTokenInput!) {
@@ -64,6 +65,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "db_pool_max": 20,
         "redis_timeout": 1.0,  # A machine that is busy with other tests is no fault of Redis.
         "rate_limit_enabled": False,
+        "log_submissions": 0,
         "port": 0,
         "_env_file": None,
     }
@@ -185,7 +187,7 @@ async def serving(settings: Settings) -> AsyncIterator[Service]:
         await server.lifespan.state["app"].rebuild.ensure_loaded()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            async with httpx2.AsyncClient(base_url=url, timeout=20) as http:
+            async with httpx2.AsyncClient(base_url=url, timeout=TIMEOUT) as http:
                 yield Service(url, settings, http, server.lifespan.state["app"])
         finally:
             await server.shutdown([listener])

@@ -40,18 +40,20 @@ COMMITTING = """
 
 
 @contextlib.asynccontextmanager
-async def an_unanswered_commit(url: str) -> AsyncIterator[None]:
-    """Let commits wait for a standby that does not exist, and at the end of the block terminate the sessions that wait.
+async def unanswered_commits(url: str) -> AsyncIterator[None]:
+    """During the block, let commits wait for a standby that does not exist, and terminate the sessions that wait.
 
     Their transactions are on the disk, and nobody is told.
     """
     operator = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=20, command_timeout=30)
     await operator.execute("ALTER SYSTEM SET synchronous_standby_names = nobody")
     await operator.execute("SELECT pg_reload_conf()")
+    terminating = asyncio.create_task(until_answer(lambda: operator.fetch(COMMITTING), lambda _: False))
     try:
         yield
-        await until_answer(lambda: operator.fetch(COMMITTING), bool)
     finally:
+        terminating.cancel()
+        await asyncio.wait([terminating])
         await operator.execute("ALTER SYSTEM RESET synchronous_standby_names")
         await operator.execute("SELECT pg_reload_conf()")
         await operator.close(timeout=10)

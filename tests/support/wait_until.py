@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 """Seconds after which a test stops waiting. Generous, because machines differ; it asserts nothing about speed."""
 
 

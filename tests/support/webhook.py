@@ -1,4 +1,4 @@
-"""A game's verifier as a real HTTP service, with a response that a test chooses."""
+"""A real HTTP service that records what it receives, such as a game's verifier, with a response that a test chooses."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ class Webhook:
     status: int = 200
     body: bytes = b'{"accepted": true}'
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    received: asyncio.Event = field(default_factory=asyncio.Event)
     asked: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     async def answer(self, request: Request) -> Response:
         """Record a request and answer it."""
         self.asked.append((dict(request.headers), await request.body()))
+        self.received.set()
         await self.open.wait()
         return Response(self.body, self.status, media_type="application/json")
 
@@ -38,7 +40,7 @@ async def running_webhook() -> AsyncIterator[Webhook]:
     """Run a webhook that confirms every completion until a test changes its response."""
     webhook = Webhook()
     webhook.open.set()
-    app = Starlette(routes=[Route("/completed", webhook.answer, methods=["POST"])])
+    app = Starlette(routes=[Route("/{path:path}", webhook.answer, methods=["POST"])])
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config: Any = uvicorn.Config(app, log_config=None, lifespan="off")

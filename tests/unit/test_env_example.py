@@ -17,8 +17,8 @@ WITHOUT_DEFAULT = {
     "database_url", "database_direct_url", "redis_url", "jwt_jwks_url", "trusted_documents_file", "sentry_dsn",
     "otel_exporter_otlp_endpoint", "jwt_secret", "jwt_secret_previous", "action_token_secret",
     "action_token_secret_previous", "completion_verifiers", "verifier_webhook_url", "verifier_webhook_secret",
-    "fraud_thresholds", "jwt_audience_claim", "jwt_username_claim", "jwt_avatar_claim", "jwt_role_claim",
-    "jwt_role_map",
+    "metrics_token", "fraud_thresholds", "jwt_audience_claim", "jwt_username_claim", "jwt_avatar_claim",
+    "jwt_role_claim", "jwt_role_map",
 }  # fmt: skip
 
 
@@ -44,3 +44,9 @@ def test_the_example_of_thresholds_names_thresholds_with_their_defaults(example:
         json.loads(example["fraud_thresholds"]).items()
         <= asdict(Settings.model_fields["fraud_thresholds"].default).items()
     )
+
+
+def test_the_delivered_proxy_closes_idle_connections_before_the_service_does():
+    proxy = (EXAMPLE.parent / "docker" / "nginx.conf").read_text()
+    (seconds,) = re.findall(r"^\s*keepalive_timeout (\d+)s;", proxy, re.MULTILINE)
+    assert int(seconds) < Settings.model_fields["http_keep_alive"].default

@@ -67,22 +67,27 @@ def import_archive(
     ] = False,
     category: Annotated[str, typer.Option(help="With --opening: the id of the category.")] = "global",
     reason: Annotated[str, typer.Option(help="With --opening: the reason, for the ledger.")] = "Imported balance",
+    skip_invalid: Annotated[
+        bool, typer.Option("--skip-invalid", help="With --opening: import the other lines if some are not valid.")
+    ] = False,
 ) -> None:
     """Import a file that `export` wrote. Importing it again changes nothing.
 
     All hashes are verified, and every hash chain must be complete, or nothing is imported. With --opening the file
     has one line per user: user, score and optionally username, reached_at and avatar_url; each balance counts once.
+    Every line that is not valid is reported on standard error, and then nothing is imported without --skip-invalid.
     """
     from app.cli.commands.rebuild import rebuild_category
     from app.cli.process.open_services import with_services
+    from app.services.archives.input_file import open_text
 
     async def work(app: App) -> None:
         with progress() as bar:
             if opening:
-                summary = await _import_balances(app, file, category, reason, bar)
+                summary = await _import_balances(app, file, category, reason, skip_invalid, bar)
                 changed = [category]
             else:
-                with _open_for_reading(file) as lines:
+                with open_text(file) as lines:
                     merged = await app.import_archive(lines, StageProgress(bar).update)
                 summary = ", ".join(f"{count:,} {name}" for name, count in merged.items() if count) or "nothing"
                 changed = sorted(app.catalogue.current.categories) if any(merged.values()) else []
@@ -93,19 +98,35 @@ def import_archive(
     with_services(work)
 
 
-async def _import_balances(app: App, file: Path, category: str, reason: str, bar: Progress) -> str:
-    import io
+async def _import_balances(app: App, file: Path, category: str, reason: str, skip_invalid: bool, bar: Progress) -> str:
+    from app.services.archives.balance_file import BalanceFile, InvalidLine
+    from app.services.archives.input_file import open_text
 
-    from app.services.archives.balance_file import read_csv, read_json
+    balances = BalanceFile(app.settings.subject_ids, app.catalogue.current.category(category).score_cap, app.clock())
+    invalid = 0
 
-    max_score = app.catalogue.current.category(category).score_cap
-    task = bar.add_task("Balances", total=None)
-    with _open_for_reading(file) as raw:
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
-        read = read_csv if ".csv" in file.suffixes else read_json
-        balances = read(text, app.settings.subject_ids, max_score, app.clock())
-        outcome = await app.opening_balances(category, balances, reason, lambda done: bar.advance(task, done))
-    return f"{outcome.opened:,} balances ({outcome.known:,} were known)"
+    def report(line: InvalidLine) -> None:
+        nonlocal invalid
+        invalid += 1
+        bar.console.print(f"{file.name}, {line}", markup=False, soft_wrap=True)
+
+    with open_text(file) as content:
+        valid = sum(1 for _ in bar.track(balances.read(content, report), description="Lines"))
+    if invalid and not skip_invalid:
+        raise CommandError(
+            f"{invalid:,} of {valid + invalid:,} lines are not valid, so nothing was imported; "
+            "correct them, or skip them with --skip-invalid"
+        )
+    task = bar.add_task("Balances", total=valid)
+    with open_text(file) as content:
+        outcome = await app.opening_balances(
+            category,
+            balances.read(content, lambda _: None),
+            reason,
+            lambda done: bar.advance(task, done),
+        )
+    skipped = f", {invalid:,} lines skipped" if invalid else ""
+    return f"{outcome.opened:,} balances ({outcome.known:,} were known{skipped})"
 
 
 class StageProgress:
@@ -120,14 +141,6 @@ class StageProgress:
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(stage.capitalize(), total=total)
         self._bar.update(self._tasks[stage], completed=done, total=total)
-
-
-@contextmanager
-def _open_for_reading(file: Path) -> Iterator[IO[bytes]]:
-    import gzip
-
-    with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as content:
-        yield cast("IO[bytes]", content)
 
 
 @contextmanager

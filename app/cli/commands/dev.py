@@ -49,8 +49,10 @@ def dev() -> None:
     """
     from app.cli.process.listening import bind
     from app.cli.process.signals import stoppable
+    from app.cli.process.unknown_settings import warn_of_unknown_settings
     from app.config import load_settings
 
+    warn_of_unknown_settings()
     settings = load_settings()
     if settings.is_production:
         raise CommandError("`dev` must not be used in production: use `leaderboard serve`")

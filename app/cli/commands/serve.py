@@ -34,15 +34,19 @@ def serve() -> int:
     from app.cli.process.optional_imports import import_lean
 
     import_lean()
+    from app.cli.doctor.at_start import warn_at_start
     from app.cli.process.listening import bind
     from app.cli.process.signals import stoppable
     from app.cli.process.stores import ensure_migrated, ensure_supported_redis
+    from app.cli.process.unknown_settings import warn_of_unknown_settings
 
+    warn_of_unknown_settings()
     settings = _settings()
     try:
         with stoppable(), bind(settings.host, settings.port) as listener:
             ensure_supported_redis(settings)
             ensure_migrated(settings, timeout=settings.start_timeout)
+            warn_at_start(settings)
             return _serve(settings, listener)
     except KeyboardInterrupt:
         return 0
@@ -54,23 +58,10 @@ def _settings() -> Settings:
     Raises:
         SettingsError: Settings are invalid or missing; it lists all of them.
     """
-    from app.config import SettingsError, load_settings
+    from app.config import load_settings
 
-    problems: list[str] = []
-    settings: Settings | None = None
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        problems += error.problems
-    if settings is not None:
-        problems += [
-            f"{name} must be set (or use `leaderboard dev`, which starts private servers)"
-            for name, value in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url))
-            if not value
-        ]
-    if settings is None or problems:
-        raise SettingsError(problems)
-    return settings
+    advice = "must be set (or use `leaderboard dev`, which starts private servers)"
+    return load_settings({"database_url": advice, "redis_url": advice})
 
 
 def _serve(settings: Settings, listener: socket.socket) -> int:

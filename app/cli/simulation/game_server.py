@@ -54,7 +54,7 @@ class GameServer:
     async def record(self, player: str, action: StatedAction) -> None:
         """Report a result of the player of this name. Raises RequestRefused."""
         report: dict[str, Any] = {
-            "subject": player,
+            "user": {"subject": player},
             "username": player,
             "actionType": action.id,
             # Results around the middle are the most frequent ones, as among people.

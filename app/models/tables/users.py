@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, String, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, LargeBinary, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.tables.base import Base
@@ -41,9 +41,10 @@ class User(Base):
         CheckConstraint("ledger_seq >= 0", name="ledger_seq_not_negative"),
         Index(
             "ix_users_name_for_search",
-            text("name_for_search(username) text_pattern_ops"),
+            func.name_for_search(text("username")).label("name_for_search"),
             "id",
             postgresql_where=text("hidden_at IS NULL AND deleted_at IS NULL"),
+            postgresql_ops={"name_for_search": "text_pattern_ops"},
         ),
         Index("ix_users_hidden", "id", postgresql_where=text("hidden_at IS NOT NULL")),
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 import strawberry
+from strawberry import UNSET
 from strawberry.scalars import JSON
 
 from app.schema import errors
@@ -56,11 +57,15 @@ class SubmitSignedActionInput:
     )
 
 
-@strawberry.input(
-    description=(
-        "A completed action, reported by a game's back end. Identify the user by either `userId` or `subject`."
+@strawberry.input(one_of=True, description="A user, named in one of two ways: exactly one field must be given.")
+class UserReference:
+    id: strawberry.ID | None = strawberry.field(default=UNSET, description="The id of the user: a UUID.")
+    subject: str | None = strawberry.field(
+        default=UNSET, description="The `sub` claim of the user's access tokens, 1 to 255 characters."
     )
-)
+
+
+@strawberry.input(description="A completed action, reported by a game's back end.")
 class RecordActionInput:
     action_type: str = strawberry.field(description="The `id` of an action, as listed by `actions`.")
     idempotency_key: str = strawberry.field(
@@ -69,10 +74,7 @@ class RecordActionInput:
             "content returns the first receipt and pays nothing."
         )
     )
-    user_id: strawberry.ID | None = strawberry.field(default=None, description="The id of the user: a UUID.")
-    subject: str | None = strawberry.field(
-        default=None, description="The `sub` claim of the user's access tokens, as an alternative to `userId`."
-    )
+    user: UserReference = strawberry.field(description="The user who completed the action.")
     username: str | None = strawberry.field(
         default=None, description="The user's name. Required if the user is new to the service; it creates the user."
     )

@@ -94,6 +94,8 @@ class ArchiveReader:
 
     def _objects(self) -> Iterator[tuple[int, str, dict[str, Any]]]:
         for number, line in self._lines:
+            if not line.strip():
+                continue
             try:
                 ((name, values),) = orjson.loads(line).items()
             except (ValueError, AttributeError):

@@ -21,6 +21,7 @@ import jwt
 from jwt.algorithms import HMACAlgorithm
 
 from app.domain.identity.claims import claim_at
+from app.domain.users import MAX_SUBJECT_LENGTH
 
 MAX_TOKEN_LENGTH = 8192
 """Maximum characters of a token."""
@@ -34,9 +35,6 @@ COMPACT_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 CLOCK_SKEW = 10
 """Seconds that `iat` and `nbf` may lie in the future, unless `ClaimRules` say otherwise."""
-
-MAX_SUBJECT_LENGTH = 255
-"""Maximum characters of the claim `sub`."""
 
 MAX_DETAIL = 200
 """Maximum characters of a value from a token in `BadToken.detail`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -108,6 +109,8 @@ class RateLimiter:
         self._give_back = BatchScript(redis.register_script((FOLDER / "give_back.lua").read_text()), (), 0)
         self._prepared = lru_cache(maxsize=MAX_CACHED_HITS)(self._prepare)
         self._blocks = Blocks(runtime)
+        self.refused: Counter[str] = Counter()
+        """How many requests were refused, by the limit: its name, `blocked_user` or `blocked_address`."""
         if limits is not None:
             blocking = limits.blocking
             header = (blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000)
@@ -115,6 +118,11 @@ class RateLimiter:
             self._local = LocalLimiter(limits.blocking, runtime)
             self._share_count = max(1, min(shards, limits.service_wide.max_hits // MIN_SHARE))
             self._next_share = 0
+
+    @property
+    def node_callers(self) -> Sequence[RedisCaller]:
+        """The callers of the nodes of a cluster, for metrics; none without a cluster."""
+        return self._shards.node_callers
 
     def is_blocked(self, caller: Caller | None, address: str) -> bool:
         """Return whether a user, or the address of a caller without a user, is known to be blocked."""
@@ -124,7 +132,7 @@ class RateLimiter:
         """Raise RateLimited for a user, or the address of a caller without a user, that is known to be blocked."""
         decision = self._block_of(caller, address)
         if decision is not None:
-            raise _error(decision)
+            raise self._refusal(decision)
 
     def _block_of(self, caller: Caller | None, address: str) -> Decision | None:
         if not self._blocks or self._limits is None:
@@ -168,7 +176,15 @@ class RateLimiter:
             return
         if decision.blocked is not None:
             self._blocks.add(decision.blocked, decision.retry_after)
-        raise _error(decision)
+        raise self._refusal(decision)
+
+    def _refusal(self, decision: Decision) -> RateLimited:
+        """Count a refusal, and return its error."""
+        if decision.limit is not None:
+            self.refused[decision.limit.name] += 1
+        else:
+            self.refused["blocked_user" if _is_user(decision) else "blocked_address"] += 1
+        return _error(decision)
 
     async def _decide(self, prepared: _PreparedHit, results: Sequence[Sequence[Any] | None]) -> Decision:
         """Decide about a hit that some shards have refused or not answered; give back what the others have counted."""
@@ -261,11 +277,16 @@ def _refused(part: _Part, wait: int, which: int) -> Decision:
     return Decision(retry_after, part.charges[which - 1].limit)
 
 
+def _is_user(decision: Decision) -> bool:
+    """Return whether a user is blocked, and not an address."""
+    return (decision.blocked or "").startswith("user:")
+
+
 def _error(decision: Decision) -> RateLimited:
     retry_after = math.ceil(decision.retry_after)
     limit = decision.limit
     if limit is None:
-        whose = "account" if (decision.blocked or "").startswith("user:") else "address"
+        whose = "account" if _is_user(decision) else "address"
         return RateLimited(retry_after, f"Too many requests over the limits came from your {whose}.")
     per = "minute" if limit.seconds == MINUTE else f"{limit.seconds} s"
     return RateLimited(retry_after, f"Too many {limit.noun}: {limit.max_hits} per {per} are allowed.")

@@ -104,6 +104,11 @@ class Shards:
     def __len__(self) -> int:
         return len(self._prefixes)
 
+    @property
+    def node_callers(self) -> Sequence[RedisCaller]:
+        """The callers of the nodes of a cluster that were called."""
+        return [node.caller for node in self._nodes.values()]
+
     def shard_of(self, subject: str) -> int:
         """Return the shard of a subject, the same in every process."""
         return crc32(subject.encode()) % len(self)
@@ -138,6 +143,7 @@ class Shards:
             max_concurrent=MAX_CONCURRENT_BATCHES,
             # The scripts process one item after the other, so items with the same keys may share a call.
             key=None,
+            name="rate limits",
             min_second_batch=lambda: 1 if caller.breaker.is_open else MIN_SECOND_BATCH,
         )
         return _Server(caller, queue)
@@ -155,7 +161,7 @@ class Shards:
             call.keys.extend(keys)
             call.numbers.extend(numbers)
         try:
-            answers = await caller(partial(self._execute, list(calls.values())), writes=True)
+            answers = await caller(lambda: self._execute(list(calls.values())), writes=True)
         except RedisUnreachable:
             return [None] * len(items)
         by_call = dict(zip(calls, answers, strict=True))

@@ -78,6 +78,7 @@ class ActionTokens:
             max_concurrent=max_concurrent,
             min_second_batch=lambda: min_second_batch,
             key=lambda queued: queued.claims.user_id,
+            name="token issue",
         )
 
     async def issue(

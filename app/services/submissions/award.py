@@ -19,6 +19,7 @@ from app.domain.rules.judge import NeedsVerification, PlayerPolicy
 from app.domain.rules.stated_values import require_value
 from app.runtime import Runtime
 from app.services.ledger.post import Ledger
+from app.services.submissions.submission_log import SubmissionLog
 from app.services.submissions.verifiers import CompletionReport, Verification, Verifiers
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ class AwardService:
         runtime: Runtime,
         *,
         spot_check_rate: float,
+        submission_log: SubmissionLog,
     ) -> None:
         """Configure the awards.
 
@@ -46,14 +48,20 @@ class AwardService:
             thresholds: Those of fraud detection; None switches it off.
             runtime: The source of randomness for spot checks.
             spot_check_rate: The share of submissions that is verified at random, from 0 to 1.
+            submission_log: Where what is paid or held is logged.
         """
-        self.outcomes: Counter[str] = Counter()
-        """How many submissions were `paid`, `flagged` (and paid), `held`, `verified` and `not_verified`."""
+        self.verdicts: Counter[str] = Counter()
+        """How many submissions fraud detection has let pass (`accept`, `flag`), and how many it has held (`hold`)."""
+        self.objections: Counter[str] = Counter()
+        """How many submissions each rule of fraud detection has objected to."""
+        self.verifications: Counter[str] = Counter()
+        """How many completions the verifiers have `confirmed` or `denied`."""
         self._ledger = ledger
         self._verifiers = verifiers
         self._thresholds = thresholds
         self._runtime = runtime
         self._spot_check_rate = spot_check_rate
+        self._submission_log = submission_log
 
     async def award(self, request: ScoreRequest, evidence: Any = None) -> Receipt:
         """Post the request of a player for an action, and return its receipt.
@@ -72,6 +80,7 @@ class AwardService:
             ServiceUnavailable: The verifier or PostgreSQL cannot be used.
             DomainError: What the rules of the action and `Ledger.post` raise.
         """
+        started = self._submission_log.now()
         action = request.action
         assert action is not None
         if evidence is not None:
@@ -85,10 +94,12 @@ class AwardService:
             receipt = await self._ledger.post(request, PlayerPolicy(self._thresholds, is_verified=True))
             assert isinstance(receipt, Receipt)
         suspicion = receipt.suspicion
-        self.outcomes["held" if receipt.held else "flagged" if suspicion else "paid"] += 1
+        self.verdicts["hold" if receipt.held else "flag" if suspicion else "accept"] += 1
         if suspicion:
+            self.objections.update(suspicion.rules)
             log.warning("completion_suspected", transaction=str(receipt.transaction_id), held=receipt.held,
                         user=str(request.user_id), rules=suspicion.rules)  # fmt: skip
+        self._submission_log.accepted(request, receipt, started)
         if receipt.held:
             raise UnderReview
         return receipt
@@ -113,7 +124,7 @@ class AwardService:
         except BadUserInput as problem:
             log.error("verifier_answer_invalid", action=action.id, reason=problem.message)
             raise ServiceUnavailable from None
-        self.outcomes["not_verified" if confirmed is None else "verified"] += 1
+        self.verifications["denied" if confirmed is None else "confirmed"] += 1
         if confirmed is None:
             log.warning("completion_not_verified", user=str(request.user_id), action=action.id, suspect=suspect,
                         value=verification.value)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
+from app.services.submissions.outcome_counts import ACCEPTED, REPEATED, outcome_of
+from app.services.submissions.submission_log import SubmissionLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,15 @@ class ActionReport:
 class RecordActions:
     """The use cases behind the mutations `recordAction` and `recordActions`."""
 
-    def __init__(self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger) -> None:
+    def __init__(
+        self, catalogue: CatalogueService, users: UserProvisioning, ledger: Ledger, submission_log: SubmissionLog
+    ) -> None:
         self._catalogue = catalogue
         self._users = users
         self._ledger = ledger
+        self._submission_log = submission_log
+        self.outcomes: Counter[str] = Counter()
+        """How many reports were accepted, repeated or refused, by the code."""
 
     async def record(
         self, server: Caller, report: ActionReport, *, address: str | None = None, user_agent: str | None = None
@@ -64,11 +72,18 @@ class RecordActions:
             Forbidden: The player was deleted.
             DomainError: The refusals of the rules.
         """
-        request = await self._request(server, report, address, user_agent)
+        started = self._submission_log.now()
         try:
-            return await self._ledger.post(request, server_policy)
-        except DuplicateAction as repeat:
-            return repeat.receipt
+            request = await self._request(server, report, address, user_agent)
+            receipt = await self._ledger.post(request, server_policy)
+        except Exception as error:
+            outcome = self._outcome(error)
+            if isinstance(outcome, Exception):
+                raise
+            return outcome
+        self._submission_log.accepted(request, receipt, started)
+        self._outcome(receipt)
+        return receipt
 
     async def record_all(
         self,
@@ -93,6 +108,7 @@ class RecordActions:
         """
         if len(reports) > MAX_REPORTS:
             raise BadUserInput(f"There must be at most {MAX_REPORTS} actions.")
+        started = self._submission_log.now()
         requests = await asyncio.gather(
             *(self._request(server, report, address, user_agent) for report in reports), return_exceptions=True
         )
@@ -104,7 +120,28 @@ class RecordActions:
         }
         results: dict[int, Any] = dict(enumerate(requests))
         results |= zip(posted, await asyncio.gather(*posted.values(), return_exceptions=True), strict=True)
-        return [_outcome(results[index]) for index in range(len(reports))]
+        for index in posted:
+            request, result = requests[index], results[index]
+            if isinstance(request, ScoreRequest) and isinstance(result, Receipt):
+                self._submission_log.accepted(request, result, started)
+        return [self._outcome(results[index]) for index in range(len(reports))]
+
+    def _outcome(self, result: Receipt | BaseException) -> Receipt | Exception:
+        """Count a result, and return it; for a repeat, the first receipt.
+
+        Raises:
+            BaseException: The result, if it is not an Exception, such as a cancellation.
+        """
+        if isinstance(result, DuplicateAction):
+            self.outcomes[REPEATED] += 1
+            return result.receipt
+        if isinstance(result, Receipt):
+            self.outcomes[ACCEPTED] += 1
+            return result
+        if isinstance(result, Exception):
+            self.outcomes[outcome_of(result)] += 1
+            return result
+        raise result
 
     async def _request(
         self, server: Caller, report: ActionReport | BadUserInput, address: str | None, user_agent: str | None
@@ -136,12 +173,3 @@ class RecordActions:
             reason=reason,
             metadata=metadata,
         )
-
-
-def _outcome(result: Receipt | BaseException) -> Receipt | Exception:
-    """Return the first receipt for a repeat. Raises what is not an Exception, such as a cancellation."""
-    if isinstance(result, DuplicateAction):
-        return result.receipt
-    if isinstance(result, Receipt | Exception):
-        return result
-    raise result

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.errors import RateLimited
 from app.services.limits.refusals import Refusals
+from app.telemetry.requests import current_request, log_refusal
 from app.transport.http.negotiation import DEFAULT_ACCEPTED
 from app.transport.http.responses import error_body, error_reply
 from app.transport.middleware.client_address import TrustedProxies, client_address
@@ -48,6 +49,9 @@ class RefusedPaths:
             nonlocal over
             if message["type"] == "http.response.start" and message["status"] in REFUSED_STATUSES:
                 address = client_address(scope, self._proxies)
+                if (request := current_request.get()) is not None:
+                    request.address = address
+                log_refusal(f"HTTP_{message['status']}", f"{scope['method']} {scope['path']}")
                 try:
                     refusals.raise_if_over(address)
                 except RateLimited as error:

@@ -17,6 +17,7 @@ SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 
 # Clients compare these strings.
 NOT_FOUND = (ErrorCode.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")
+NOT_IN_LIST = (ErrorCode.PERSISTED_QUERY_NOT_IN_LIST, "The persisted document is not in the list.")
 NOT_SUPPORTED = (ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
 
 
@@ -60,7 +61,7 @@ class Documents:
         """
         digest = _digest(request.extensions) if request.extensions else None
         if not request.query:
-            return await self._find_by_name(_name(request, digest))
+            return await self._find_by_name(_name(request, digest), by_id=request.document_id is not None)
         if request.document_id is not None:
             raise BadRequest(400, "Send either 'query' or 'documentId'.")
         if digest is not None:
@@ -93,18 +94,19 @@ class Documents:
             raise DocumentRefused(ErrorCode.QUERY_NOT_IN_SAFELIST, "The document is not in the safelist.")
         self._on_untrusted(text)
 
-    async def _find_by_name(self, name: str) -> str:
+    async def _find_by_name(self, name: str, *, by_id: bool) -> str:
         trusted = self._trusted.get(name)
         if trusted is not None:
             return trusted
         if self._mode is DocumentMode.ENFORCE:
-            raise DocumentRefused(ErrorCode.PERSISTED_QUERY_NOT_IN_LIST, "The persisted document is not in the list.")
+            raise DocumentRefused(*NOT_IN_LIST)
         if self._store is None:
             raise DocumentRefused(*NOT_SUPPORTED)
         text = await self._store.get(name) if SHA256_PATTERN.fullmatch(name) else None
         # Write access to the store is not enough to make a hash name another document.
         if text is None or _sha256(text) != name:
-            raise DocumentRefused(*NOT_FOUND)
+            # "Not found" asks the client to send the text, which a client that names documents by id does not have.
+            raise DocumentRefused(*(NOT_IN_LIST if by_id else NOT_FOUND))
         if self._mode is DocumentMode.LOG:
             self._on_untrusted(name)
         return text

@@ -19,6 +19,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.execution.lru_cache import LRUCache
+from app.telemetry.requests import current_request
+from app.telemetry.tracing import Tracer
 from app.transport.errors import Header
 from app.transport.http.cacheable_reply import CACHEABLE_REPLY, HEAD_BYTES, CacheableReply
 from app.transport.http.negotiation import AcceptedMediaTypes
@@ -26,10 +28,18 @@ from app.transport.http.responses import Reply
 from app.transport.middleware.origins import AllowedHosts
 from app.transport.middleware.refused_origins import RefusedOrigins
 from app.transport.middleware.refused_paths import RefusedPaths
-from app.transport.middleware.request_ids import REQUEST_ID_HEADER, RequestIds, client_request_id
+from app.transport.middleware.request_ids import (
+    REQUEST_ID_HEADER,
+    RequestIds,
+    client_request_id,
+    request_span,
+    set_status,
+)
 from app.transport.middleware.security_headers import SecurityHeaders
 
 log = structlog.get_logger(__name__)
+
+GRAPHQL_PATH = "/graphql"
 
 MAX_HEADS = 20_000
 MAX_HEAD_BYTES = 32 * 1024 * 1024
@@ -59,6 +69,9 @@ class Endpoint(Protocol):
 
 class Contexts(Protocol):
     """Makes contexts from contexts."""
+
+    def enter(self, context: Any) -> None:
+        """Let log lines of the current task name the request of `context`."""
 
     def renew(self, context: Any, request_id: str) -> Any:
         """Return the context of another request like that of `context`, or None when the head must be parsed again."""
@@ -130,16 +143,20 @@ class RequestHeadCache:
     into `scope["state"]`. The cache is bounded, and evicts the least recently used heads.
     """
 
-    def __init__(self, app: ASGIApp, make_request_id: Callable[[], str]) -> None:
+    def __init__(self, app: ASGIApp, make_request_id: Callable[[], str], tracer: Tracer | None = None) -> None:
         """Wrap `app`. The cache is not usable, and says so in the log, when there is unknown middleware in it.
 
         Args:
             app: The application with its middleware.
             make_request_id: Names requests that do not bring an id.
+            tracer: Traces the requests; None for no traces.
         """
         self.app = app
+        self._tracer = tracer
         self.hits = 0
         """How many requests were answered without parsing their head."""
+        self.misses = 0
+        """How many were not, of those whose head could be cached."""
         unknown = [type(layer).__name__ for layer in middleware_of(app) if type(layer) not in ACCOUNTED_MIDDLEWARE]
         self.is_usable = not unknown
         """False when the cache would bypass middleware that it does not account for."""
@@ -177,18 +194,33 @@ class RequestHeadCache:
         """
         cached = self._heads.get(head)
         if cached is None or cached.length != length or cached.peer != peer:
+            self.misses += 1
             return None
         assert self._contexts is not None
         request_id = cached.request_id or self._make_request_id()
         context = self._contexts.renew(cached.context, request_id)
-        return None if context is None else (cached, request_id, context)
+        if context is None:
+            self.misses += 1
+            return None
+        return cached, request_id, context
 
     def answer(self, cached: CachedHead, request_id: str, context: Any, body: bytes) -> Awaitable[Reply]:
         """Answer a request whose head was found: return the endpoint's coroutine, which raises nothing."""
         assert self._endpoint is not None
         self.hits += 1
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        return self._endpoint.answer(body, cached.accepted, context)
+        assert self._contexts is not None
+        self._contexts.enter(context)
+        answer = self._endpoint.answer(body, cached.accepted, context)
+        return answer if self._tracer is None else self._traced(self._tracer, answer)
+
+    async def _traced(self, tracer: Tracer, answer: Awaitable[Reply]) -> Reply:
+        # A head that names a trace is never cached, so this is the first span of a trace.
+        facts = current_request.get()
+        assert facts is not None
+        with request_span(tracer, "POST", GRAPHQL_PATH, facts) as span:
+            reply = await answer
+            set_status(span, reply.status)
+        return reply
 
     def _put(self, scope: Scope, cacheable: CacheableReply, sent: Sequence[Header]) -> None:
         head, headers = scope["state"][HEAD_BYTES], dict(scope["headers"])

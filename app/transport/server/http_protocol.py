@@ -8,6 +8,7 @@ from typing import ClassVar
 import httptools
 import orjson
 
+from app.telemetry.requests import RefusalLog
 from app.transport._upstream import (
     STATUS_LINE,
     ASGI3Application,
@@ -29,6 +30,9 @@ from app.transport.server.request_head import (
     without_upgrade,
 )
 from app.transport.server.write_coalescing import CoalescingTransport
+
+REFUSAL_LOG = "refusal_log"
+"""The key of the `RefusalLog` in the state of the lifespan. Without it refusals are not logged."""
 
 REQUEST_HEAD_CACHE = "request_head_cache"
 """The key of the `RequestHeadCache` in the state of the lifespan. Without it every head is parsed."""
@@ -270,6 +274,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         While an earlier request of the connection is being answered, the connection is closed after its answer.
         """
         self._is_refused = True
+        refusal_log = self.app_state.get(REFUSAL_LOG)
+        if isinstance(refusal_log, RefusalLog):
+            refusal_log.add(BAD_REQUEST, reason.message, peer=self.client and self.client[0])
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             is_refused = self._in_message and not self._in_head and not self.pipeline

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from app.domain.networks import AddressCounts
+from app.telemetry.requests import RefusalLog
 from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.timer_wheel import Timer, TimerWheel
 
@@ -54,6 +55,15 @@ class Connection(Timer, Protocol):
         """Close it with `code`, unless it is closing."""
 
 
+USUAL_CLOSES = (CloseCode.IDLE, CloseCode.RESTART)
+"""The codes of closes that are not logged."""
+
+ABNORMAL_CLOSURE = 1006
+"""The code of a connection that was lost without a close frame (RFC 6455)."""
+
+_CLOSE_CODES = frozenset(int(code) for code in CloseCode)
+
+
 class Refusal(NamedTuple):
     """Why a socket is refused."""
 
@@ -61,11 +71,36 @@ class Refusal(NamedTuple):
     reason: str
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What went through the sockets of one process."""
+
+    received: int = 0
+    """Messages of clients, pings and pongs not included."""
+    sent: int = 0
+    """Messages of the protocol that were written."""
+    sent_bytes: int = 0
+    """The bytes of these messages, with the headers of their frames."""
+    stalled: int = 0
+    """Sockets that were closed because the client did not read."""
+
+    def count_sent(self, frame: bytes) -> None:
+        """Count a message that was written."""
+        self.sent += 1
+        self.sent_bytes += len(frame)
+
+
 class Connections:
     """All open sockets of this process. The counters are plain numbers, for export as metrics."""
 
     def __init__(
-        self, limits: SocketLimits, registry: SocketRegistry, *, instance: str, clock: Callable[[], float]
+        self,
+        limits: SocketLimits,
+        registry: SocketRegistry,
+        *,
+        instance: str,
+        clock: Callable[[], float],
+        refusal_log: RefusalLog | None = None,
     ) -> None:
         """Create the collection. Needs a running loop.
 
@@ -74,6 +109,7 @@ class Connections:
             registry: The sockets of each user on all instances.
             instance: The prefix of socket ids, unique among all processes.
             clock: Returns Unix time in seconds.
+            refusal_log: Where sockets are logged that are closed for a fault.
         """
         self.limits = limits
         self.loop = asyncio.get_running_loop()
@@ -87,8 +123,10 @@ class Connections:
         """Operations that run now, on all sockets."""
         self.closed: Counter[int | None] = Counter()
         """How many sockets the server closed, by close code; under None those that clients closed or lost."""
+        self.traffic = Traffic()
         self.stopping = False
         self._registry = registry
+        self._refusal_log = refusal_log
         self._instance = instance
         self._open: dict[str, Connection] = {}
         self._addresses = AddressCounts(limits.max_sockets_per_address)
@@ -117,6 +155,28 @@ class Connections:
         """Return an id for the next socket, unique among all instances."""
         self.opened += 1
         return f"{self._instance}:{self.opened}"
+
+    def log_close(self, connection: Connection, user_id: str | None, code: int | None, reason: str) -> None:
+        """Log that a socket closes, unless that is usual: the client has closed it, it was idle, or the server stops.
+
+        Args:
+            connection: The socket.
+            user_id: Its user.
+            code: The close code that the server sends; None if the connection was lost.
+            reason: The reason; empty for the name of the code.
+        """
+        if self._refusal_log is None or code in USUAL_CLOSES:
+            return
+        name = CloseCode(code).name if code in _CLOSE_CODES else "CONNECTION_LOST" if code is None else f"CLOSE_{code}"
+        self._refusal_log.add(
+            name,
+            reason or name,
+            event="socket_closed",
+            close_code=ABNORMAL_CLOSURE if code is None else code,
+            socket=connection.id,
+            address=connection.address,
+            user=user_id,
+        )
 
     def add(self, connection: Connection) -> None:
         """Add a socket that was opened."""

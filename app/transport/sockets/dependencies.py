@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.pubsub.feed.view_budget import Owner
+from app.telemetry.tracing import Tracer
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operation_metrics import OperationMetrics
 from app.transport.operations import Operations
 from app.transport.sockets.connections import Connections
 
@@ -33,6 +35,9 @@ class Contexts(Protocol):
     async def admit_socket(self, scope: Scope) -> str:
         """Count a handshake against the limits of its address, and return that. Raises RateLimited."""
 
+    def enter(self, context: Any) -> None:
+        """Let log lines of the current task name the request of `context`."""
+
     async def from_socket(self, scope: Scope, payload: dict[str, Any]) -> SocketContext:
         """Return the context for a handshake and the payload of `connection_init`. Raises domain errors."""
 
@@ -45,3 +50,5 @@ class SocketDependencies:
     multiplexer: SubscriptionMultiplexer
     contexts: Contexts
     connections: Connections
+    metrics: OperationMetrics = field(default_factory=OperationMetrics)
+    tracer: Tracer | None = None

@@ -8,6 +8,7 @@ from typing import Any, cast
 from starlette.types import Receive, Scope, Send
 
 from app.domain.errors import DomainError
+from app.telemetry.requests import log_refusal
 from app.transport.sockets.close_codes import CloseCode, code_for, reason_for
 from app.transport.sockets.connections import Refusal
 from app.transport.sockets.dependencies import SocketDependencies
@@ -36,6 +37,7 @@ class SocketEndpoint:
             raise RuntimeError("The server must run with app.transport.sockets.websocket_protocol.SocketProtocol")
         await receive()
         if not self._allowed(scope):
+            log_refusal(CloseCode.FORBIDDEN.name, "The origin of the page is not allowed")
             await send({"type": "websocket.close"})
             return
         if SUBPROTOCOL not in scope["subprotocols"]:
@@ -61,5 +63,6 @@ class SocketEndpoint:
         return {"type": "websocket.accept", "subprotocol": SUBPROTOCOL}
 
     async def _refuse(self, send: Send, code: CloseCode, reason: str) -> None:
+        log_refusal(code.name, reason)
         # A browser hides why a handshake failed, so the handshake succeeds and the close code says why.
         await send(cast("dict[str, Any]", {"type": "websocket.close", "code": int(code), "reason": reason}))

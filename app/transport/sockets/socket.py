@@ -27,6 +27,7 @@ class Socket:
 
     __slots__ = (
         "_acknowledged",
+        "_close_reason",
         "_expires_at",
         "_idle_at",
         "_init_task",
@@ -63,6 +64,7 @@ class Socket:
         self._scope: Scope | None = scope
         self._init_task: asyncio.Task[None] | None = None
         self._acknowledged = False
+        self._close_reason = ""
         self._user_id: str | None = None
         self._operations: dict[str, RunningOperation] = {}
         self._waiter: asyncio.Future[None] | None = None
@@ -74,12 +76,14 @@ class Socket:
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Close with `code`, unless the socket is closing already."""
+        self._close_reason = reason
         self.protocol.close(code, reason)
 
     # Calls from the protocol
 
     def received(self, text: bytes) -> None:
         """Handle a text message."""
+        self.dependencies.connections.traffic.received += 1
         if not self._is_within_rate():
             return
         try:
@@ -105,6 +109,14 @@ class Socket:
         """Count a ping or a pong."""
         self._is_within_rate()
 
+    def sent(self, frame: bytes) -> None:
+        """Count a message that was written."""
+        self.dependencies.connections.traffic.count_sent(frame)
+
+    def stalled(self) -> None:
+        """Count a client that does not read."""
+        self.dependencies.connections.traffic.stalled += 1
+
     def resumed(self) -> None:
         """Let operations write again."""
         self._notify_writable()
@@ -115,6 +127,8 @@ class Socket:
         """End all operations of the socket."""
         connections = self.dependencies.connections
         connections.remove(self, self._user_id, code)
+        if code is not None or self.protocol.is_lost:
+            connections.log_close(self, self._user_id, code, self._close_reason)
         connections.operations -= len(self._operations)
         if self._init_task is not None:
             self._init_task.cancel()

@@ -66,6 +66,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._stall_timer: TimerHandle | None = None
         self._handshake_timer: TimerHandle | None = None
         self._backlog = 0
+        self.is_lost = False
+        """Whether the connection ended without a close frame."""
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Also bound the handshake and the kernel's buffer, and report every congestion of the transport."""
@@ -80,6 +82,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Also end the session."""
         self._stop_stall_timer()
         self._stop_handshake_timer()
+        self.is_lost = True
         self._release()
         super().connection_lost(exc)
         # The parser is a generator whose frame refers to its owner: unbroken, every lost socket is left to the
@@ -112,6 +115,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Write a ready frame, unless the socket is closing."""
         if self._session is not None:
             self.transport.write(frame)
+            self._session.sent(frame)
 
     def ping(self) -> None:
         """Ping the client. Without a pong within `ws_ping_timeout` the connection is aborted."""
@@ -258,6 +262,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         elif self.close_sent or self.transport.is_closing():
             self.transport.abort()
         else:
+            if self._session is not None:
+                self._session.stalled()
             self._close(CloseCode.TRY_AGAIN_LATER, "Reading too slowly", self.abort_delay)
 
     def schedule_ping(self) -> None:

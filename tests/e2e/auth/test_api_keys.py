@@ -48,9 +48,9 @@ def holder(service: Service, key: str) -> Player:
     return Player(service.http, key)
 
 
-def report(idempotency_key: str) -> dict[str, str]:
+def report(idempotency_key: str) -> dict[str, object]:
     return {
-        "subject": "alice",
+        "user": {"subject": "alice"},
         "username": "alice",
         "actionType": "COMPLETE_LEVEL",
         "idempotencyKey": idempotency_key,

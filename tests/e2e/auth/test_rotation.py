@@ -120,7 +120,6 @@ class Load:
         self._stopped = True
 
 
-@pytest.mark.timeout(120)
 async def test_two_secrets_change_places_under_load_without_one_refusal(database_url: str, redis_url: str):
     fleet = Fleet(database_url, redis_url, Random(3))
     load, events = Load(fleet), [asyncio.Event() for _ in range(8)]

@@ -59,6 +59,6 @@ async def test_a_back_end_names_players_by_the_subjects_of_their_tokens(service:
     alice, server = service.player("alice"), service.player("game", Role.SERVER)
     query = """mutation($input: RecordActionInput!) {
       recordAction(input: $input) { __typename ... on ScoreAccepted { user { id } } } }"""
-    report = {"subject": "alice", "username": "alice", "actionType": "COMPLETE_LEVEL", "idempotencyKey": "1"}
+    report = {"user": {"subject": "alice"}, "username": "alice", "actionType": "COMPLETE_LEVEL", "idempotencyKey": "1"}
     recorded = await server.ask(query, input=report)
     assert recorded["recordAction"]["user"]["id"] == (await alice.ask(ME))["me"]["user"]["id"]

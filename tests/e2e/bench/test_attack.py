@@ -1,12 +1,9 @@
 """A small attack of the kind that `python -m bench.attack` makes."""
 
-import pytest
-
 from bench.attack.scenarios import Target, attack
 from tests.support.service import Service
 
 
-@pytest.mark.timeout(180)
 async def test_no_attack_causes_an_internal_error_or_a_stack_trace(service: Service):
     results = await attack(Target(service.url, service.settings, service.http, documents=34))
     assert {result.kind: result.faults for result in results if result.faults} == {}

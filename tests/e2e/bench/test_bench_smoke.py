@@ -16,14 +16,14 @@ def run(*arguments: str) -> list[list[str]]:
     """Run a benchmark and return the cells of the tables that it prints."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     finished = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=170
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=590
     )
     assert finished.returncode == 0, finished.stderr[-4000:]
     lines = [line for line in finished.stdout.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_every_subject_is_measured_and_none_answers_with_an_error() -> None:
     header, *rows = run("bench.requests", "--smoke", "--only", "queries", "submissions")
     assert header[-1] == "errors"
@@ -35,7 +35,7 @@ def test_every_subject_is_measured_and_none_answers_with_an_error() -> None:
     assert all(row[-1] == "0" for row in scores)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_changes_reach_all_watchers_during_submissions() -> None:
     header, row = run("bench.requests", "--smoke", "--only", "mixed")
     measured = dict(zip(header, row, strict=True))
@@ -44,7 +44,7 @@ def test_changes_reach_all_watchers_during_submissions() -> None:
     assert float(measured["last receipt ms"]) > 0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_every_change_reaches_every_watcher_of_every_subject() -> None:
     header, *rows = run("bench.fanout", "--watchers", "30", "--rounds", "1", "--broadcasts", "2")
     assert {"ours", "idiomatic"} <= {row[1] for row in rows}

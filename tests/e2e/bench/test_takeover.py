@@ -24,7 +24,6 @@ def settings(database_url: str, redis_url: str) -> Settings:
     )
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", ["views", "past", "sockets", "blocks", "probes", "documents"])
 async def test_one_address_takes_nothing_away_from_the_others(service: Service, name: str) -> None:
     outcome = await take_over(name, service.url, service.settings, seconds=3, size=40)

@@ -187,7 +187,7 @@ async def messages_of(client: SocketClient, *, at_least: int) -> list[dict[str, 
 
 async def test_a_back_end_does_not_learn_the_name_from_a_receipt(service: Service, hidden: UUID):
     server = service.player("game", Role.SERVER)
-    report = {"userId": str(hidden), "actionType": "COMPLETE_LEVEL", "idempotencyKey": "1"}
+    report = {"user": {"id": str(hidden)}, "actionType": "COMPLETE_LEVEL", "idempotencyKey": "1"}
     for _ in range(2):  # the second one is a repeat
         assert NAME not in json.dumps(await server.ask(RECORD, input=report))
 

@@ -22,8 +22,8 @@ from tests.support.service import BOARD, Player, Service, caller
 from tests.support.wait_until import until_answer
 
 COMMANDS = (
-    "serve", "dev", "migrate", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema", "jobs list",
-    "jobs run", "keys create", "keys list", "keys revoke",
+    "serve", "dev", "migrate", "doctor", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema",
+    "jobs list", "jobs run", "keys create", "keys list", "keys revoke",
 )  # fmt: skip
 
 
@@ -89,10 +89,11 @@ async def test_misuse_is_one_line_and_exit_code_2(arguments: list[str], says: st
 
 
 async def test_all_problems_of_the_settings_are_listed_at_once():
-    env = environment(ENVIRONMENT="production", PORT="high", JWT_SECRET="short", DB_POOL_MIN="60")
+    env = environment(ENVIRONMENT="production", PORT="high", JWT_SECRET="short", DB_POOL_MIN="60", LOG_LEVL="INFO")
     ended = await run("serve", env=env)
     assert ended.code == 1
     assert ended.err.splitlines() == [
+        "leaderboard: LOG_LEVL has no effect: did you mean LOG_LEVEL?",
         "leaderboard: PORT: Input should be a valid integer, unable to parse string as an integer",
         "leaderboard: DB_POOL_MIN must not be larger than DB_POOL_MAX",
         "leaderboard: DATABASE_URL must be set in production",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from app.domain.users import Role
 from tests.support.processes.cli_process import environment, run
 from tests.support.service import Service
@@ -26,7 +24,6 @@ def test_the_page_shows_the_file():
     assert FILE.read_text().endswith(shown)
 
 
-@pytest.mark.timeout(180)
 async def test_the_racing_game_can_be_applied_recorded_and_played(service: Service):
     env = environment(service.settings)
     applied = await run("catalogue", "apply", str(FILE), env=env)

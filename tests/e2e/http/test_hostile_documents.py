@@ -151,7 +151,6 @@ def generated(strategy: Any, count: int) -> list[str]:
     return documents
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("role", [None, *Role], ids=str)
 async def test_generated_documents_are_never_a_fault(service: Service, role: Role | None):
     who = service.anonymous if role is None else service.player("alice", role)

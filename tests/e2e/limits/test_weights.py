@@ -72,6 +72,28 @@ async def test_the_same_document_weighs_more_with_more_ids(service: Service):
     assert code(await alice.post(FRIENDS, ids=ids(1))) is None
 
 
+async def test_a_list_that_is_scrolled_fast_waits_as_long_as_it_is_told_and_can_jump_at_once(service: Service):
+    alice, page = (
+        service.player(),
+        "query($rank: Int) { leaderboard { standings(first: 89, atRank: $rank) { nodes { rank } } } }",
+    )
+    assert [weight(await alice.post(page, rank=1 + 89 * n)) for n in range(2)] == [5, 5]
+    refused = await alice.post(page, rank=1 + 89 * 2)
+    assert (refused.status_code, code(refused)) == (429, "RATE_LIMITED")
+    assert refused.json()["errors"][0]["extensions"]["retryAfter"] == int(refused.headers["retry-after"]) > 0
+    assert weight(await service.player().post(page, rank=1_000_000)) == 5
+
+
+async def test_actions_that_are_reported_together_are_charged_by_their_number(service: Service):
+    actions = [
+        {"actionType": "COMPLETE_LEVEL", "idempotencyKey": str(n), "user": {"subject": f"s{n}"}} for n in range(15)
+    ]
+    report = "mutation($inputs: [RecordActionInput!]!) { recordActions(inputs: $inputs) { __typename } }"
+    server = service.player(role="server")
+    assert weight(await server.post(report, inputs=actions[:2])) == 1
+    assert weight(await server.post(report, inputs=actions)) == 8
+
+
 async def test_aliases_of_large_fields_are_refused_before_they_are_executed(service: Service):
     aliases = " ".join(f"a{n}: friends(userIds: $ids) {{ rank }}" for n in range(15))
     refused = await service.anonymous.post(f"query($ids: [ID!]!) {{ leaderboard {{ {aliases} }} }}", ids=ids(100))

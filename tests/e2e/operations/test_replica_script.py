@@ -114,7 +114,6 @@ def replica(primary: PostgresServer) -> Iterator[Replica]:
         yield Replica(folder, primary)
 
 
-@pytest.mark.timeout(240)
 async def test_a_copy_that_was_interrupted_is_made_again(replica: Replica):
     with replica.running() as process:
         await until_answer(lambda: asyncio.sleep(0, replica.data.with_name("pgdata.copy").exists()), bool)
@@ -127,7 +126,6 @@ async def test_a_copy_that_was_interrupted_is_made_again(replica: Replica):
         await replica.has_caught_up()
 
 
-@pytest.mark.timeout(240)
 async def test_a_replica_whose_slot_is_lost_is_copied_anew(replica: Replica, primary: PostgresServer):
     with replica.running():
         await replica.has_caught_up()

@@ -104,7 +104,7 @@ async def see(client: SocketClient, expected: list[str]) -> dict[str, Any]:
         (ADJUST, {"input": {"userId": str(uuid4()), "adjustment": {"delta": 5}, "reason": "r", "idempotencyKey": "k"}}),
         *[(mutation, {"id": str(uuid4())}) for mutation in (REVERT, HIDE, UNHIDE, DELETE, RELEASE, REJECT)],
         (FLAGS, {}),
-        (RECORD, {"input": {"userId": str(uuid4()), "actionType": "COMPLETE_LEVEL", "idempotencyKey": "k"}}),
+        (RECORD, {"input": {"user": {"id": str(uuid4())}, "actionType": "COMPLETE_LEVEL", "idempotencyKey": "k"}}),
     ],
     ids=["adjust", "revert", "hide", "unhide", "delete", "release", "reject", "flags", "record"],
 )
@@ -277,14 +277,19 @@ class TestServerWrites:
         assert (await game.ask(RECORD, input=report | {"actionType": "NOTHING"}))["outcome"]["code"] == "INVALID_ACTION"
 
     async def test_a_player_can_be_named_as_the_access_tokens_do(self, service: Service, game: Player):
-        report = {"subject": "alice", "username": "alice", "actionType": "COMPLETE_LEVEL", "idempotencyKey": "1"}
+        report = {
+            "user": {"subject": "alice"},
+            "username": "alice",
+            "actionType": "COMPLETE_LEVEL",
+            "idempotencyKey": "1",
+        }
         outcome = (await game.ask(RECORD, input=report))["outcome"]
         assert outcome["user"]["id"] == await id_of(service.player("alice"))
-        stranger = {"subject": "bob", "actionType": "COMPLETE_LEVEL", "idempotencyKey": "2"}
+        stranger = {"user": {"subject": "bob"}, "actionType": "COMPLETE_LEVEL", "idempotencyKey": "2"}
         assert (await game.fails(RECORD, input=stranger))["code"] == "USER_NOT_FOUND"
-        for wrong in ({}, {"userId": str(uuid4())}):
-            both = report | {"idempotencyKey": "3"} | wrong if wrong else {"actionType": "X", "idempotencyKey": "3"}
-            assert (await game.fails(RECORD, input=both))["code"] == "BAD_USER_INPUT"
+        for wrong in ({}, {"id": str(uuid4()), "subject": "alice"}, {"id": None}, {"subject": None, "id": "x"}, None):
+            wrongly_named = report | {"idempotencyKey": "3", "user": wrong}
+            assert (await game.fails(RECORD, input=wrongly_named))["code"] == "BAD_USER_INPUT"
 
 
 class TestReviews:

@@ -121,7 +121,7 @@ class TestRecordedResults:
         assert message in error["message"]
 
     async def test_metadata_needs_a_category_that_shows_it(self, server: Player):
-        content = {"actionType": "COMPLETE_LEVEL", "subject": "ada", "username": "ada", "idempotencyKey": "1"}
+        content = {"actionType": "COMPLETE_LEVEL", "user": {"subject": "ada"}, "username": "ada", "idempotencyKey": "1"}
         refused = await server.fails(RECORD, input=content | {"metadata": {"replay": "x"}})
         assert refused["code"] == "BAD_USER_INPUT"
 
@@ -165,8 +165,8 @@ class TestManyResults:
         inputs = [
             report("ada", 83_250),
             report("bob", 1),
-            report("carol", 81_000) | {"subject": None, "userId": "not an id"},
-            report("dora", 82_000) | {"subject": None, "userId": str(uuid4()), "username": None},
+            report("carol", 81_000) | {"user": {"id": "not an id"}},
+            report("dora", 82_000) | {"user": {"id": str(uuid4())}, "username": None},
             report("eve", 84_000) | {"actionType": "NO_SUCH_ACTION"},
             report("fay", 85_000) | {"idempotencyKey": ""},
             report("gus", 86_000),

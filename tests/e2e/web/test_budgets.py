@@ -7,11 +7,9 @@ from tests.support.service import Service
 
 JAVASCRIPT = 150_000
 """Bytes, compressed."""
-FIRST_BOARD = 4_000
-"""Milliseconds. The budget is 1 000; a test machine does other things at the same time."""
 
 
-async def test_the_board_needs_little_javascript_and_shows_itself_soon(service: Service, open_tab: OpenTab):
+async def test_the_board_needs_little_javascript(service: Service, open_tab: OpenTab):
     await service.player("alice").play("COMPLETE_LEVEL")
     tab = await open_tab("/environment.json")
     scripts: dict[str, int] = {}
@@ -24,6 +22,5 @@ async def test_the_board_needs_little_javascript_and_shows_itself_soon(service: 
     tab.page.on("response", received)
     await tab.visit()
     await expect(tab.rows).to_have_count(1)
-    assert await tab.page.evaluate("performance.now()") < FIRST_BOARD
     await tab.page.wait_for_load_state("networkidle")
     assert 0 < sum(scripts.values()) <= JAVASCRIPT

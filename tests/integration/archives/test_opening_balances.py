@@ -1,6 +1,10 @@
 """Opening balances: another system's board becomes the beginning of a board here, once."""
 
+import gzip
+import io
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +12,8 @@ from app.domain.boards.periods import Period
 from app.domain.ledger.opening import Balance
 from app.domain.ledger.transactions import Actor
 from app.domain.users import SubjectIds
-from app.services.archives.balance_file import BalanceError, read_csv, read_json
+from app.services.archives.balance_file import BalanceError, BalanceFile, InvalidLine
+from app.services.archives.input_file import open_text
 from app.services.archives.opening_balances import OpeningResult
 from app.wiring import App
 from tests.support.boards.board_pages import read_page
@@ -23,8 +28,17 @@ cat,Cat,900,
 """
 
 
+def read(content: bytes) -> tuple[list[Balance], list[str]]:
+    """Return the balances of a file, and what is said about its invalid lines."""
+    invalid: list[InvalidLine] = []
+    reader = BalanceFile(SubjectIds("leaderboard"), 1_000_000, NOW)
+    return list(reader.read(io.BytesIO(content), invalid.append)), [str(line) for line in invalid]
+
+
 def balances(text: str = CSV) -> list[Balance]:
-    return list(read_csv(text.splitlines(keepends=True), SubjectIds("leaderboard"), 1_000_000, NOW))
+    valid, invalid = read(text.encode())
+    assert invalid == []
+    return valid
 
 
 async def opened_with(app: App, given: list[Balance], category: str = "global") -> OpeningResult:
@@ -115,32 +129,73 @@ async def test_a_deleted_user_does_not_come_back(app: App):
     assert [name for name, _ in await board(app, "arcade")] == ["Bob", "Ann"]
 
 
-def test_json_in_lines_says_the_same_as_csv():
-    lines = [
-        b'{"user": "ann", "username": "Ann", "score": 300, "reached_at": "2025-01-02T03:04:05Z"}\n',
-        b'{"user": "bob", "username": "Bob", "score": "300", "reached_at": "2024-01-02T03:04:05Z"}\n',
-        b'{"user": "cat", "username": "Cat", "score": 900}\n',
-    ]
-    assert list(read_json([line.decode() for line in lines], SubjectIds("leaderboard"), 1_000_000, NOW)) == balances()
+JSON_LINES = """{"user": "ann", "username": "Ann", "score": 300, "reached_at": "2025-01-02T03:04:05Z"}
+{"user": "bob", "username": "Bob", "score": "300", "reached_at": "2024-01-02T03:04:05Z"}
+
+{"user": "cat", "username": "Cat", "score": 900}
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    "text",
+    [
+        JSON_LINES,
+        CSV,
+        CSV.replace("\n", "\r\n") + "\r\n",
+        "\n" + CSV.replace("user,", " User ,"),
+        CSV.replace(",", ";"),
+        CSV.replace(",", "\t"),
+        CSV.replace("Ann", '"Ann"'),
+    ],
+    ids=["json", "csv", "crlf", "blank first line", "semicolons", "tabs", "quoted"],
+)
+def test_the_same_balances_are_read_in_every_format(
+    text: str, compress: Callable[[bytes], bytes], encoding: str, tmp_path: Path
+):
+    file = tmp_path / "balances"
+    file.write_bytes(compress(text.encode(encoding)))
+    with open_text(file) as content:
+        assert read(content.read()) == (balances(), [])
+
+
+@pytest.mark.parametrize("text", ["name,score\nann,5\n", "user,score,rank\nann,5,1\n", "", "\n\n", "[]", "\0\0\0"])
+def test_a_file_without_a_header_is_refused(text: str):
+    with pytest.raises(BalanceError, match=r"line 1: must name the columns|the file is empty"):
+        balances(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("line", "complaint"),
     [
-        ("name,score\nann,5\n", "line 1: the columns must be"),
-        ("user,score,rank\nann,5,1\n", "line 1: the columns must be"),
-        ("user,score\n,5\n", "line 2: `user`"),
-        ("user,score\nann,5\nbob,0\n", "line 3: `score`"),
-        ("user,score\nann,1000001\n", "line 2: `score`"),
-        ("user,score\nann,5.5\n", "line 2: `score`"),
-        ("user,score,reached_at\nann,5,2025-01-02\n", "line 2: `reached_at`"),
-        ("user,score,reached_at\nann,5,2099-01-02T00:00:00Z\n", "line 2: `reached_at`"),
-        ("user,score\nann,5,6\n", "line 2: the fields must be among"),
+        (b",5", "`user` must be"),
+        (b"ann", "`score` must be"),
+        (b"ann,0", "`score` must be a whole number from 1 to 1000000"),
+        (b"ann,1000001", "`score` must be"),
+        (b"ann,5.5", "`score` must be"),
+        (b"ann," + b"9" * 5000, "`score` must be"),
+        (b"ann,5,2025-01-02", "`reached_at` must be a time"),
+        (b"ann,5,2099-01-02T00:00:00Z", "`reached_at` must be a time"),
+        (b"ann,5,1969-12-31T23:59:59Z", "`reached_at` must be a time from 1970"),
+        (b"ann,5,,7", "must have at most 3 cells, but has 4"),
+        (b'"ann,5', "must be a line of CSV"),
+        (b"a" * 200_000 + b",5", "must be a line of CSV"),
+        (b"\xff\xfe,5", "must be UTF-8"),
     ],
 )
-def test_a_line_that_is_no_balance_is_named(text: str, complaint: str):
-    with pytest.raises(BalanceError, match=complaint):
-        balances(text)
+def test_an_invalid_line_is_reported_and_the_others_are_read(line: bytes, complaint: str):
+    valid, invalid = read(b"user,score,reached_at\nbob,7,\n" + line + b"\ncat,8,\n")
+    assert [balance.score for balance in valid] == [7, 8]
+    assert [reason[:8] for reason in invalid] == ["line 3: "]
+    assert complaint in invalid[0]
+
+
+@pytest.mark.parametrize("line", ["[]", "7", "{", '{"user": "ann", "score": 5, "rank": 1}', '{"user": 7, "score": 5}'])
+def test_an_invalid_json_line_is_reported_and_the_others_are_read(line: str):
+    valid, invalid = read(f'{{"user": "bob", "score": 7}}\n{line}\n{{"user": "cat", "score": 8}}\n'.encode())
+    assert [balance.score for balance in valid] == [7, 8]
+    assert [reason[:8] for reason in invalid] == ["line 2: "]
 
 
 def test_the_time_of_a_balance_may_be_in_any_zone():

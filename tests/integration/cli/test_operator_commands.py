@@ -1,12 +1,16 @@
-"""The commands `catalogue`, `export`, `import` and `archive`, as an operator types them."""
+"""The commands `catalogue`, `export`, `import`, `archive` and `doctor`, as an operator types them."""
 
 import asyncio
+import codecs
 import gzip
+import json
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import redis.asyncio
 import yaml
 
 from app.cli.program import run
@@ -16,6 +20,7 @@ from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened
 from tests.support.stores import Databases
 from tests.support.wait_until import until
+from tests.support.webhook import running_webhook
 
 Leaderboard = Callable[..., Awaitable[int]]
 
@@ -117,6 +122,8 @@ async def test_what_is_exported_can_be_imported_into_another_database(
     assert file.stat().st_mode & 0o077 == 0, "addresses of players are nobody else's business"
     content = gzip.decompress(file.read_bytes()) if name.endswith(".gz") else file.read_bytes()
     assert content.count(b'{"transaction"') == 20
+    if name == "backup.jsonl":
+        file.write_bytes(codecs.BOM_UTF8 + content + b"\n")  # an editor saved it
 
     url = await databases.create()
     monkeypatch.setenv("DATABASE_URL", url)
@@ -154,9 +161,23 @@ async def test_a_board_of_another_system_is_opened(
     assert await leaderboard("top", "--category", "arcade", "--limit", "1") == 0
     assert "Player 1500" in capsys.readouterr().out
     assert await leaderboard("verify") == 0
-    file.write_text("user,score\nann,lots\n")
+
+
+async def test_invalid_lines_are_all_reported_and_skipped_on_request(
+    leaderboard: Leaderboard, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "OLD.CSV"
+    file.write_text("user,score,reached_at\nann,lots,\nbob,5,1969-01-01T00:00:00Z\ncat,7,\n\n", "utf-16")
     assert await leaderboard("import", "--opening", file) == 1
-    assert "line 2: `score` must be a whole number" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "OLD.CSV, line 2: `score` must be a whole number" in told
+    assert "OLD.CSV, line 3: `reached_at` must be a time from 1970" in told
+    assert "2 of 3 lines are not valid, so nothing was imported" in told
+    assert await leaderboard("import", "--opening", file, "--skip-invalid") == 0
+    assert "1 balances (0 were known, 2 lines skipped)" in capsys.readouterr().out
+    file.write_bytes(b"")
+    assert await leaderboard("import", "--opening", file, "--skip-invalid") == 1
+    assert "the file is empty" in capsys.readouterr().err
 
 
 async def test_months_are_archived_and_their_files_verified(
@@ -191,3 +212,70 @@ async def test_wrong_arguments_of_archive_are_explained(
 ):
     assert await leaderboard(*arguments) != 0
     assert problem in " ".join(capsys.readouterr().err.split())
+
+
+async def test_the_doctor_finds_nothing_wrong_with_an_installation_that_works(
+    leaderboard: Leaderboard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    async with running_webhook() as webhook:
+        monkeypatch.setenv("VERIFIER_WEBHOOK_URL", webhook.url)
+        monkeypatch.setenv("VERIFIER_WEBHOOK_SECRET", "w" * 40)
+        assert await leaderboard("doctor", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is True
+    assert {finding["check"] for finding in report["findings"] if finding["status"] == "ok"} >= {
+        "version", "environment", "PostgreSQL", "migrations", "PostgreSQL connections", "clock of PostgreSQL",
+        "advisory locks", "Redis", "Redis memory", "Redis persistence", "clock of Redis", "webhook",
+    }  # fmt: skip
+
+
+async def test_the_doctor_says_what_is_wrong_and_what_to_do(
+    leaderboard: Leaderboard, settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    variables = {
+        "DB_POOL_MAX": "5000",
+        "JWT_SECERT": "x",
+        "VELOCITY_FLAG": "3",
+        "JWT_ISSUER": "https://login.example",
+        "JWT_JWKS_URL": "http://127.0.0.1:9/keys",
+        "DATABASE_REPLICA_URLS": str(settings.database_url),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    async with redis.asyncio.Redis.from_url(str(settings.redis_url), socket_timeout=5) as client:
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            assert await leaderboard("doctor") == 1
+        finally:
+            await client.config_set("maxmemory-policy", "noeviction")
+    shown = capsys.readouterr().out
+    for sentence in (
+        "! environment: JWT_SECERT has no effect",
+        "→ did you mean JWT_SECRET?",
+        "it is a member of FRAUD_THRESHOLDS",
+        "✗ PostgreSQL connections: an instance may open 5008 connections",
+        "it is not used: it is not a standby",
+        "! Redis memory: maxmemory-policy is allkeys-lru",
+        "✗ keys of https://login.example: Connect",
+        "→ check JWT_ISSUER and JWT_JWKS_URL",
+    ):
+        assert sentence in shown
+
+
+async def test_the_doctor_waits_for_no_server_and_lists_all_problems_of_the_settings(
+    leaderboard: Leaderboard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("DATABASE_URL", f"postgresql://{address}/leaderboard")
+        monkeypatch.setenv("REDIS_URL", f"redis://{address}")
+        assert await leaderboard("doctor", "--timeout", "0.2") == 1
+    shown = capsys.readouterr().out
+    for check in ("PostgreSQL", "migrations", "advisory locks", "Redis", "clock of Redis"):
+        assert f"✗ {check}: no answer within 0.2 s" in shown
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    monkeypatch.setenv("PORT", "high")
+    assert await leaderboard("doctor") == 1
+    shown = capsys.readouterr().out
+    assert "✗ settings: LOG_LEVEL: must be one of" in shown
+    assert "✗ settings: PORT: " in shown

@@ -84,6 +84,9 @@ class HttpContexts:
         """Count a request that was refused."""
         self._sample.refusals.append(context.viewer)
 
+    def enter(self, context: SampleContext) -> None:
+        """Log lines do not name the request."""
+
     def renew(self, context: SampleContext, request_id: str) -> SampleContext | None:
         """Return the context for another request with the same head, or None if it must be made anew."""
         return None if context.viewer in self._sample.not_renewable else context
@@ -201,6 +204,9 @@ class SocketContexts:
     async def admit_socket(self, scope: Any) -> str:
         """Return the address of a socket, which a test may set by a header."""
         return dict(scope["headers"]).get(b"x-address", b"192.0.2.1").decode()
+
+    def enter(self, context: SampleContext) -> None:
+        """Log lines do not name the request."""
 
     async def from_socket(self, scope: Any, payload: dict[str, Any]) -> SampleContext:
         """Return the context of a socket."""

@@ -99,7 +99,7 @@ def bodies() -> list[Request]:
             {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
             refused=False,
         ),
-        post("unknown document", {"documentId": "../../../etc/passwd"}, refused=False),
+        post("unknown document", {"documentId": "../../../etc/passwd"}),
         post("odd document", {"documentId": {}}),
         post("document and query", {"documentId": "x", "query": query}),
         post("tracing asked for", {"query": query, "extensions": {"tracing": True}}, refused=False),

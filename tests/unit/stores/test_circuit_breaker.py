@@ -1,6 +1,7 @@
 """The circuit breaker, with a clock that is an argument."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from tests.support.runtime import runtime_for
@@ -53,3 +54,18 @@ def test_other_exceptions_are_no_failures_of_the_store():
     with pytest.raises(ValueError, match="mine"), breaker.call():
         raise ValueError("mine")
     assert not breaker.is_open
+
+
+def test_the_log_names_the_store_and_the_cause_when_the_circuit_opens_and_closes():
+    clock = Clock()
+    breaker = CircuitBreaker("postgres", (OSError,), runtime_for(monotonic=clock), threshold=2, retry_interval=1.0)
+    with capture_logs() as lines:
+        for _ in range(2):
+            fail(breaker)
+        clock.now += 1.0
+        with breaker.call():
+            pass
+    assert [(line["event"], line["store"], line.get("cause")) for line in lines] == [
+        ("circuit_opened", "PostgreSQL", "OSError: away"),
+        ("circuit_closed", "PostgreSQL", None),
+    ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.telemetry.bounded_log import BoundedLog
 from tests.support.runtime import runtime_for
+from tests.support.wait_until import until
 
 
 class Lines:
@@ -17,8 +18,11 @@ class Lines:
     def info(self, event: str, **facts: Any) -> None:
         self.lines.append(facts)
 
+    def warning(self, event: str, **facts: Any) -> None:
+        self.lines.append({"event": event, **facts})
 
-def test_a_key_is_logged_once_per_interval_and_then_with_the_number_of_lines_left_out():
+
+def test_a_key_is_logged_once_per_interval_and_then_how_many_lines_were_left_out():
     kept = Lines(interval=10)
     for n in range(5):
         kept.log.info("refused", key="a", n=n)
@@ -26,7 +30,16 @@ def test_a_key_is_logged_once_per_interval_and_then_with_the_number_of_lines_lef
     assert kept.lines == [{"n": 0}, {"n": 0}]
     kept.now += 10
     kept.log.info("refused", key="a", n=5)
-    assert kept.lines[2:] == [{"n": 5, "left_out": 4}]
+    assert kept.lines[2:] == [{"event": "lines_left_out", "of": "refused", "key": "a", "count": 4}, {"n": 5}]
+
+
+async def test_an_attack_that_has_ended_is_summed_up_without_another_line():
+    kept = Lines(interval=0.01, max_lines=20)
+    for n in range(5000):
+        kept.log.info("refused", key="a", n=n)
+    assert len(kept.lines) == 20
+    await until(lambda: len(kept.lines) == 21)
+    assert kept.lines[-1] == {"event": "lines_left_out", "of": "refused", "key": "a", "count": 4980}
 
 
 def test_many_keys_share_one_line_and_old_ones_make_room():
@@ -37,4 +50,4 @@ def test_many_keys_share_one_line_and_old_ones_make_room():
     kept.now += 10
     for n in range(200, 300):
         kept.log.info("refused", key=f"key {n}", n=n)
-    assert len(kept.lines) <= 8
+    assert len(kept.lines) <= 9

@@ -103,6 +103,12 @@ async def test_a_trusted_document_is_found_by_its_id(mode: DocumentMode):
     assert await Documents(trusted=TRUSTED, mode=mode).resolve(Parameters(document_id="board")) == QUERY
 
 
+@pytest.mark.parametrize("name", ["board", "", "sha256:"])
+async def test_a_client_that_sent_an_id_is_not_asked_for_the_text(name: str):
+    unknown = Parameters(document_id=name + sha256("{unknown}"))
+    assert (await refusal(Documents(store=Shelf()), unknown))[0] == "PERSISTED_QUERY_NOT_IN_LIST"
+
+
 async def test_an_enforced_manifest_lets_nothing_else_pass():
     store = Shelf(**{sha256("{other}"): "{other}"})
     documents = Documents(store=store, trusted=TRUSTED, mode=DocumentMode.ENFORCE)

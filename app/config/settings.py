@@ -1,4 +1,4 @@
-"""Settings: the only module that reads the environment and `.env`. All problems are reported at once."""
+"""The settings, and what must be the case for each of them and for all together."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import fields
 from enum import StrEnum
 from functools import cached_property
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.config.urls import host_problem, http_url_problem, origin_problem, redis_url_problem, sentry_dsn_problem
 from app.domain.addresses import is_encrypted_or_local
 from app.domain.identity.issuers import (
     DEFAULT_AUDIENCE,
@@ -34,15 +36,13 @@ MIN_SECRET_BYTES = 32
 DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
 DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
 
 UrlList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of URLs separated by commas or spaces; a comma within a URL separates its hosts."""
-
-
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
-"""The schemes of REDIS_URL. Those with a second `s` use TLS."""
 
 
 class Environment(StrEnum):
@@ -58,14 +58,6 @@ class DocumentMode(StrEnum):
     OFF = "off"
     LOG = "log"
     ENFORCE = "enforce"
-
-
-class SettingsError(Exception):
-    """The settings are not valid. `problems` has one line per problem, with names as in the environment."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("; ".join(problems))
 
 
 class Settings(BaseSettings):
@@ -84,6 +76,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=64)
     log_level: str = "INFO"
+    log_submissions: float = Field(1, ge=0, le=1)
 
     database_url: str | None = None
     database_direct_url: str | None = None
@@ -185,11 +178,13 @@ class Settings(BaseSettings):
     persisted_documents_max_bytes: int = Field(16_777_216, ge=65_536)
     max_body_size: int = Field(65_536, ge=1024)
     request_timeout: float = Field(15, gt=0)
+    http_keep_alive: int = Field(75, ge=1)
     compile_operations: bool = True
     request_head_cache: bool = True
     response_cache_bytes: int = Field(16_777_216, ge=0)
     past_cache_bytes: int = Field(8_388_608, ge=1)
 
+    metrics_token: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
     otel_exporter_otlp_endpoint: str | None = None
 
@@ -262,16 +257,49 @@ class Settings(BaseSettings):
             ip_network(word, strict=False)
         return words
 
-    @field_validator("allowed_origins")
+    @field_validator("allowed_origins", "allowed_hosts")
     @classmethod
-    def _origins(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        for word in words:
-            if word.lower().startswith(("file:", "null")):
-                raise ValueError(
-                    f"`{word}` cannot be allowed: it is the origin of every local file or sandboxed page. Serve the "
-                    "page over HTTP, or allow `*`"
-                )
+    def _names(cls, words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        problem_of = origin_problem if info.field_name == "allowed_origins" else host_problem
+        if problems := [problem for word in words if (problem := problem_of(word))]:
+            raise ValueError("\n".join(problems))
         return words
+
+    @field_validator("verifier_webhook_url", "otel_exporter_otlp_endpoint")
+    @classmethod
+    def _http_urls(cls, url: str | None) -> str | None:
+        if url and (problem := http_url_problem(url)):
+            raise ValueError(problem)
+        return url
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _key_sets(cls, places: str | None) -> str | None:
+        for place in _words(places or ""):
+            if place not in (DISCOVER, SECRET) and (problem := http_url_problem(place)):
+                raise ValueError(f"{problem}, `{DISCOVER}` or `{SECRET}`")
+        return places
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn and (problem := sentry_dsn_problem(dsn.get_secret_value())):
+            raise ValueError(problem)
+        return dsn
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, level: str) -> str:
+        if level.upper() not in LOG_LEVELS:
+            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+        return level.upper()
+
+    @field_validator("trusted_documents_file")
+    @classmethod
+    def _readable(cls, path: str | None) -> str | None:
+        if path and not Path(path).is_file():
+            raise ValueError(f"must be a file, and {path} is none")
+        return path
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -302,6 +330,15 @@ class Settings(BaseSettings):
     def is_production(self) -> bool:
         """Whether the service runs in production."""
         return self.environment is Environment.PRODUCTION
+
+    @property
+    def secret_texts(self) -> list[str]:
+        """The texts that must not appear in logs: secrets, and passwords in URLs."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        urls = [self.database_url, self.database_direct_url, self.redis_url, *self.database_replica_urls]
+        passwords = [password for url in urls if url and (password := urlsplit(url).password)]
+        return [*secrets, *passwords, *map(unquote, passwords)]
 
     @property
     def issuers(self) -> tuple[Issuer, ...]:
@@ -352,8 +389,8 @@ class Settings(BaseSettings):
     def _insecure_urls(self, issuers: tuple[Issuer, ...]) -> list[str]:
         """Return which servers of others would be called without encryption in production.
 
-        Whoever answers for the key set signs in as anybody, and whoever answers for the webhook accepts completions. An
-        agent on the same machine may be called by HTTP.
+        The server that answers with the key set can sign in as any user, and the one that answers the webhook decides
+        which completions are accepted. An agent on the same machine may be called by HTTP.
         """
         if not self.is_production:
             return []
@@ -380,13 +417,15 @@ class Settings(BaseSettings):
             "action_token_secret",
             "action_token_secret_previous",
             "verifier_webhook_secret",
+            "metrics_token",
         )
+        signs = {*names} - {"verifier_webhook_secret", "metrics_token"}
         for name in names:
             secret: SecretStr | None = getattr(self, name)
             if secret is None or (name.startswith("jwt") and not signs_access_tokens):
                 continue
             text, label = secret.get_secret_value(), name.upper()
-            if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name != "verifier_webhook_secret"):
+            if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name in signs):
                 problems.append(f"{label} must be at least {MIN_SECRET_BYTES} bytes long")
             if not self.is_production:
                 continue
@@ -398,66 +437,5 @@ class Settings(BaseSettings):
         return problems
 
 
-def redis_url_problem(url: str) -> str | None:
-    """Return what is wrong with a URL of Redis, without its password; None if nothing is.
-
-    Its forms are `redis://user:password@host:port/database`, with several `host:port` for a cluster;
-    `unix:///path`; and `redis+sentinel://user:password@host:port,host:port/service/database`.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in REDIS_SCHEMES:
-        return f"must begin with one of {', '.join(f'{scheme}://' for scheme in REDIS_SCHEMES)}"
-    if parts.scheme == "unix":
-        return None if parts.path else "must name the path of a socket: unix:///path"
-    for server in parts.netloc.rpartition("@")[2].split(","):
-        try:
-            host, _ = urlsplit(f"//{server}").hostname, urlsplit(f"//{server}").port
-        except ValueError:
-            return "must have a number between 0 and 65535 as the port of each server"
-        if not host:
-            return "must name the host of each server"
-    path = parts.path.strip("/").split("/")
-    if parts.scheme.endswith("+sentinel"):
-        if not path[0]:
-            return "must name the master: redis+sentinel://host:26379,host:26379/mymaster"
-        path = path[1:]
-    if len(path) > 1 or (path and path[0] and not path[0].isdecimal()):
-        return "must have a number as its database"
-    return None
-
-
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def load_settings(**overrides: object) -> Settings:
-    """Load the settings from `overrides`, else the environment, else `.env`, else the defaults.
-
-    Raises:
-        SettingsError: A setting is not valid, or settings contradict each other.
-    """
-    problems: list[str] = []
-    while True:
-        try:
-            settings = Settings(**overrides)  # type: ignore[arg-type]
-            break
-        except ValidationError as error:
-            problems += _describe(error)
-            broken = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
-        if not broken - overrides.keys():
-            break
-        # Contradictions are checked last, and only if every value is valid by itself. Replace the invalid values by
-        # their defaults and validate again, so that one start reports all problems.
-        overrides |= {name: Settings.model_fields[name].default for name in broken}
-    if problems:
-        raise SettingsError(problems)
-    return settings
-
-
-def _describe(error: ValidationError) -> list[str]:
-    problems = []
-    for problem in error.errors():
-        where = "_".join(str(part) for part in problem["loc"]).upper()
-        text = problem["msg"].removeprefix("Value error, ")
-        problems += [f"{where}: {line}" if where else line for line in text.splitlines()]
-    return problems
