@@ -92,15 +92,10 @@ def open_cluster(url: str, *, timeout: float) -> Redis:
     return cast(Redis, _open_cluster(url, timeout))
 
 
-def server_of(redis: Redis | RedisCluster, key: str) -> str | None:
-    """Return host and port of the node that has the slot of `key`.
-
-    None if no known node has it, or if `redis` is no client of a cluster.
-    """
-    if not isinstance(redis, RedisCluster):
-        return None
+def node_of(cluster: RedisCluster, key: str) -> str | None:
+    """Return host and port of the node that has the slot of `key`, None if no known node has it."""
     try:
-        node = redis.get_node_from_key(key)
+        node = cluster.get_node_from_key(key)
     except (SlotNotCoveredError, RedisClusterException):
         return None
     return None if node is None else str(node.name)
@@ -158,7 +153,7 @@ class ClusterChannelServers:
 
     def server_of(self, channel: str) -> str | None:
         """Return host and port of the node that has the slot of `channel`, None if no known node has it."""
-        return None if self._topology is None else server_of(self._topology, channel)
+        return None if self._topology is None else node_of(self._topology, channel)
 
     def open_subscriber(self, server: str) -> Redis:
         """Create a client of the node `host:port`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -29,9 +29,8 @@ from app.domain.rate_limits import (
 from app.domain.users import Caller
 from app.runtime import Runtime
 from app.services.limits.local_limiter import Blocks, LocalLimiter
-from app.services.limits.shards import ShardCall, Shards
-from app.stores.batching import Batcher
-from app.stores.redis import RedisCaller
+from app.services.limits.shards import BatchScript, ShardItem, Shards
+from app.stores.redis import RedisCaller, RedisUnreachable
 
 FOLDER = Path(__file__).parent
 
@@ -41,18 +40,8 @@ SCRIPT = FOLDER / "rate_limiter.lua"
 MICROSECONDS = 1_000_000
 """Microseconds per second."""
 
-MAX_BATCH_SIZE = 128
-"""Hits per call of the script."""
-
 MAX_CACHED_HITS = 20_000
 """Combinations of caller, address and costs whose script arguments are kept."""
-
-MAX_CONCURRENT_BATCHES = 2
-"""Calls of the script at a time. More than one, so that a trial call to a hanging Redis delays its own batch only."""
-
-MIN_SECOND_BATCH = 16
-"""Queued hits from which on a second call starts while one is running, unless Redis is in trouble."""
-
 
 MIN_SHARE = 1000
 """The minimum of hits that a shard may have of the limit of everybody, so that a few requests do not use it up."""
@@ -62,20 +51,23 @@ MAX_COST_PER_SHARE = 100
 
 
 class _Part(NamedTuple):
-    """What one shard decides about a hit: the arguments of its script, and what they stand for."""
+    """What one shard decides about a hit: the item of the script, and what its numbers stand for."""
 
-    shard: int
-    keys: Sequence[bytes]
-    numbers: Sequence[int]
+    item: ShardItem
     blockables: Sequence[Blockable]
     charges: Sequence[Charge]
 
 
 class _PreparedHit(NamedTuple):
-    """A hit with its parts: the same for every request with the same caller, address, costs and share."""
+    """A hit with its parts: the same for every request with the same caller, address, costs and first share.
+
+    Attributes:
+        next_share: The share that the next hit begins with.
+    """
 
     hit: Hit
     parts: Sequence[_Part]
+    next_share: int
 
 
 class RateLimiter:
@@ -113,23 +105,16 @@ class RateLimiter:
         """
         self._limits = limits
         self._shards = Shards(redis, redis_caller, runtime, prefix=prefix, count=shards)
-        self._script = redis.register_script(SCRIPT.read_text())
-        self._give_back = redis.register_script((FOLDER / "give_back.lua").read_text())
         self._read_windows = redis.register_script((FOLDER / "read_windows.lua").read_text())
-        self._queue: Batcher[_PreparedHit, Decision] = Batcher(
-            # The script decides about one hit after the other, so hits of the same caller may share a call.
-            self._check,
-            max_batch_size=MAX_BATCH_SIZE,
-            max_concurrent=MAX_CONCURRENT_BATCHES,
-            key=None,
-            name="rate limits",
-            min_second_batch=lambda: 1 if self._shards.has_open_circuit else MIN_SECOND_BATCH,
-        )
+        self._give_back = BatchScript(redis.register_script((FOLDER / "give_back.lua").read_text()), (), 0)
         self._prepared = lru_cache(maxsize=MAX_CACHED_HITS)(self._prepare)
         self._blocks = Blocks(runtime)
         self.refused: Counter[str] = Counter()
         """How many requests were refused, by the limit: its name, `blocked_user` or `blocked_address`."""
         if limits is not None:
+            blocking = limits.blocking
+            header = (blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000)
+            self._check = BatchScript(redis.register_script(SCRIPT.read_text()), header, 2)
             self._local = LocalLimiter(limits.blocking, runtime)
             self._share_count = max(1, min(shards, limits.service_wide.max_hits // MIN_SHARE))
             self._next_share = 0
@@ -173,16 +158,20 @@ class RateLimiter:
         if self._limits is None:
             return
         self.raise_if_blocked(caller, address)
-        share = self._take_shares(sum(costs.values()))
-        await self._charge(self._prepared(caller, address, tuple(costs.items()), share))
+        await self._charge(self._prepared(caller, address, tuple(costs.items()), self._next_share))
 
     async def charge_connection(self, address: str) -> None:
         """Count a WebSocket handshake. Raises RateLimited if there are too many from its address."""
         if self._limits is not None:
-            await self._charge(self._split(self._limits.connection_hit(address), self._take_shares(1)))
+            await self._charge(self._split(self._limits.connection_hit(address), self._next_share))
 
     async def _charge(self, prepared: _PreparedHit) -> None:
-        decision = await self._queue.enqueue(prepared)
+        self._next_share = prepared.next_share
+        answers = [self._shards.enqueue(part.item) for part in prepared.parts]
+        results = [await answer for answer in answers]
+        if all(map(_is_counted, results)):
+            return
+        decision = await self._decide(prepared, results)
         if decision is ALLOWED:
             return
         if decision.blocked is not None:
@@ -197,6 +186,27 @@ class RateLimiter:
             self.refused["blocked_user" if _is_user(decision) else "blocked_address"] += 1
         return _error(decision)
 
+    async def _decide(self, prepared: _PreparedHit, results: Sequence[Sequence[Any] | None]) -> Decision:
+        """Decide about a hit that some shards have refused or not answered; give back what the others have counted."""
+        outcomes = [(part, *result) for part, result in zip(prepared.parts, results, strict=True) if result]
+        refusals = [_refused(part, wait, which) for part, wait, which in outcomes if wait]
+        if refusals:
+            decision = max(refusals, key=lambda refusal: (refusal.blocked is not None, refusal.retry_after))
+        else:
+            decision = self._local.check(prepared.hit)
+        if decision is not ALLOWED:
+            # A shard that does not answer keeps the hits until they leave its windows.
+            counted = [self._refund(part, instant) for part, wait, instant in outcomes if not wait]
+            for refund in [self._shards.enqueue(item) for item in counted]:
+                await refund
+        return decision
+
+    def _refund(self, part: _Part, instant: int) -> ShardItem:
+        """Return the item that gives back what was counted at an instant."""
+        keys = part.item.keys[2 * len(part.blockables) :]
+        numbers = [number for charge in part.charges for number in (charge.cost, instant)]
+        return ShardItem(part.item.shard, self._give_back, keys, numbers)
+
     async def allowances(self, caller: Caller) -> Mapping[Activity, Allowance]:
         """Return what remains of the limits of `caller`; nothing if there are no limits."""
         if self._limits is None:
@@ -204,48 +214,38 @@ class RateLimiter:
         limits, user = self._limits.user, user_subject(caller)
         shard = self._shards.shard_of(user)
         keys = [self._shards.key(shard, _window(limit, user)) for limit in limits.values()]
-        answers = await self._shards.call(self._read_windows, {shard: ShardCall(keys, ())}, writes=False)
-        if shard not in answers:
+        try:
+            now, *logs = await self._shards.read(shard, self._read_windows, keys)
+        except RedisUnreachable:
             return {activity: self._local.allowance(limit, user) for activity, limit in limits.items()}
-        now, *logs = answers[shard]
         return {
             activity: allowance(limit, [int(instant) / MICROSECONDS for instant in log], now / MICROSECONDS)
             for (activity, limit), log in zip(limits.items(), logs, strict=True)
         }
 
     def _prepare(
-        self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]], share: int
+        self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]], first_share: int
     ) -> _PreparedHit:
         assert self._limits is not None
-        return self._split(self._limits.hit(caller, address, dict(costs)), share)
+        return self._split(self._limits.hit(caller, address, dict(costs)), first_share)
 
-    def _split(self, hit: Hit, share: int) -> _PreparedHit:
-        """Return the parts of a hit: one for each shard with subjects of it, or with shares from `share` on."""
+    def _split(self, hit: Hit, first_share: int) -> _PreparedHit:
+        """Return the parts of a hit: one for each shard that has subjects or shares of it."""
         shard_of = self._shards.shard_of
         parts: dict[int, tuple[list[Blockable], list[Charge]]] = {}
+        shares = 0
         for blockable in hit.blockables:
             parts.setdefault(shard_of(blockable.subject), ([], []))[0].append(blockable)
         for charge in hit.charges:
-            placed = [(shard_of(charge.subject), charge)] if charge.subject else self._in_shares(charge, share)
-            for shard, own in placed:
-                parts.setdefault(shard, ([], []))[1].append(own)
-        return _PreparedHit(hit, [self._part(hit, shard, *part) for shard, part in parts.items()])
-
-    def _take_shares(self, cost: int) -> int:
-        """Return the first of the shares that a request is counted in, and go on to the next that is not."""
-        first = self._next_share
-        self._next_share = (first + self._shares_of(cost)) % self._share_count
-        return first
-
-    def _shares_of(self, cost: int) -> int:
-        """Return in how many shares of the limit of everybody a request is counted."""
-        return min(self._share_count, math.ceil(cost / MAX_COST_PER_SHARE))
-
-    def _in_shares(self, charge: Charge, first: int) -> Iterable[tuple[int, Charge]]:
-        """Yield the shares in which a charge of everybody is counted, with what is counted there."""
-        count = self._shares_of(charge.cost)
-        for number in range(count):
-            yield (first + number) % self._share_count, charge._replace(cost=(charge.cost + number) // count)
+            if charge.subject:
+                parts.setdefault(shard_of(charge.subject), ([], []))[1].append(charge)
+                continue
+            shares = min(self._share_count, math.ceil(charge.cost / MAX_COST_PER_SHARE))
+            for number in range(shares):
+                own = charge._replace(cost=(charge.cost + number) // shares)
+                parts.setdefault((first_share + number) % self._share_count, ([], []))[1].append(own)
+        split = [self._part(hit, shard, *part) for shard, part in parts.items()]
+        return _PreparedHit(hit, split, (first_share + shares) % self._share_count)
 
     def _part(self, hit: Hit, shard: int, blockables: Sequence[Blockable], charges: Sequence[Charge]) -> _Part:
         keys: list[bytes] = []
@@ -259,57 +259,15 @@ class RateLimiter:
             own = 0 if blockable is None else blockables.index(hit.blockables[blockable]) + 1
             max_hits = limit.max_hits if subject else limit.max_hits // self._share_count
             numbers += (max_hits, limit.seconds * MICROSECONDS, cost, own)
-        return _Part(shard, keys, numbers, blockables, charges)
-
-    async def _check(self, hits: Sequence[_PreparedHit]) -> Sequence[Decision]:
-        answers = await self._shards.call(self._script, self._calls(hits), writes=True)
-        results = {shard: zip(answer[::2], answer[1::2], strict=True) for shard, answer in answers.items()}
-        decisions: list[Decision] = []
-        counted_in_vain: list[tuple[_Part, int]] = []
-        for prepared in hits:
-            outcomes = [(part, *next(results[part.shard])) for part in prepared.parts if part.shard in results]
-            refusals = [_refused(part, wait, which) for part, wait, which in outcomes if wait]
-            if refusals:
-                decision = max(refusals, key=lambda refusal: (refusal.blocked is not None, refusal.retry_after))
-            else:
-                decision = ALLOWED if len(outcomes) == len(prepared.parts) else self._local.check(prepared.hit)
-            if decision is not ALLOWED:
-                counted_in_vain += [(part, instant) for part, wait, instant in outcomes if not wait]
-            decisions.append(decision)
-        if counted_in_vain:
-            # A shard that does not answer keeps the hits until they leave its windows.
-            await self._shards.call(self._give_back, _refunds(counted_in_vain), writes=True)
-        return decisions
-
-    def _calls(self, hits: Sequence[_PreparedHit]) -> Mapping[int, ShardCall]:
-        """Return the calls of the script that decide about all parts of `hits`, in their order."""
-        assert self._limits is not None
-        blocking = self._limits.blocking
-        calls: dict[int, tuple[list[bytes], list[int]]] = {}
-        for prepared in hits:
-            for part in prepared.parts:
-                call = calls.get(part.shard)
-                if call is None:
-                    times = [blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000]
-                    call = calls[part.shard] = ([], times)
-                call[0].extend(part.keys)
-                call[1].extend(part.numbers)
-        return {shard: ShardCall(*call) for shard, call in calls.items()}
-
-
-def _refunds(parts: Sequence[tuple[_Part, int]]) -> Mapping[int, ShardCall]:
-    """Return the calls that give back what was counted for each part at the instant beside it."""
-    calls: dict[int, tuple[list[bytes], list[int]]] = {}
-    for part, instant in parts:
-        keys, numbers = calls.setdefault(part.shard, ([], []))
-        keys += part.keys[2 * len(part.blockables) :]
-        for charge in part.charges:
-            numbers += (charge.cost, instant)
-    return {shard: ShardCall(*call) for shard, call in calls.items()}
+        return _Part(ShardItem(shard, self._check, keys, numbers), blockables, charges)
 
 
 def _window(limit: Limit, subject: str) -> str:
     return f"{limit.name}:{subject}"
+
+
+def _is_counted(result: Sequence[int] | None) -> bool:
+    return result is not None and result[0] == 0
 
 
 def _refused(part: _Part, wait: int, which: int) -> Decision:
