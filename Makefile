@@ -35,7 +35,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check schema-baseline migration bench \
+.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check schema-baseline ops migration bench \
 	bench-fanout bench-large-scores nemesis soak web up lock clean
 
 help: ## List the tasks
@@ -80,6 +80,9 @@ schema-check: .venv/.run
 schema-baseline: .venv/.run ## Make schema.graphql what later versions are compared with, when it is released
 	@cp schema.graphql docs/schema-baseline.graphql
 	@sed -i.old '/^[^#]/d' docs/schema-breaks.txt && rm docs/schema-breaks.txt.old
+
+ops: .venv/.dev ## Write the alert rules, the dashboard and the reference of metrics from the code
+	@$(RUN)/python -m ops
 
 migration: .venv/.run ## Write a migration for a change of the models (M="add a table")
 	@test -n "$(M)" || { echo 'name the change: make migration M="add a table"'; exit 2; }
@@ -146,7 +149,7 @@ clean: ## Delete everything that make created, including the data
 # Without these programs the tests that use them are skipped; they are installed if this needs nothing but apt-get. The
 # tests start their own, so the services that the packages would start are kept from starting.
 test-deps:
-	@missing=; for each in chromium:chromium pgbouncer:pgbouncer patroni:patroni etcd:etcd-server; do \
+	@missing=; for each in chromium:chromium pgbouncer:pgbouncer patroni:patroni etcd:etcd-server promtool:prometheus; do \
 		PATH="$$PATH:/usr/sbin" command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; \
 	done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

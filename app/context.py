@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from app.domain.errors import Forbidden, Unauthenticated
 from app.domain.users import Caller, Role, SubjectIds
+from app.error_codes import ErrorCode
 from app.execution import Dependencies
 from app.pubsub.feed.view_budget import Owner, ViewOwners
 from app.services.boards.entry_metadata import EntryMetadata
@@ -102,6 +103,7 @@ class Context:
         address: The client's network address; empty for a shared execution.
         dependencies: Collects what the result depends on, if it may be cached; None otherwise.
         shared_owners: The owners of a shared execution; None for an execution of the caller's own.
+        refusal: The code of the refusal that a root field had as its result; the last one if there were several.
     """
 
     services: Services
@@ -111,6 +113,7 @@ class Context:
     request_id: str = ""
     dependencies: Dependencies | None = None
     shared_owners: ViewOwners | None = None
+    refusal: ErrorCode | None = None
 
     @property
     def owner(self) -> Owner:

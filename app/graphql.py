@@ -13,7 +13,7 @@ from strawberry.schema.config import StrawberryConfig
 from app.domain import errors as domain
 from app.domain.rate_limits import Activity
 from app.error_codes import ErrorCode
-from app.execution import Engine
+from app.execution import Engine, RequestError
 from app.execution._upstream import STRAWBERRY_DEFINITION
 from app.execution.limits.limits import DocumentLimits
 from app.resolvers.mutation import Mutation
@@ -88,10 +88,25 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         original = original.original_error
     formatted: dict[str, Any] = dict(error.formatted)
     if original is None or isinstance(original, GraphQLError):
-        code = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
+        code = code_of(error)
         log_refusal(code, error.message)
         return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
     return formatted | render_error(original)
+
+
+def code_of(error: Exception) -> str:
+    """Return the code of an error, as clients see it."""
+    if isinstance(error, RequestError):
+        return code_of(error.errors[0])
+    if isinstance(error, domain.DomainError):
+        return error.code.value
+    if not isinstance(error, GraphQLError):
+        return ErrorCode.INTERNAL_SERVER_ERROR.value
+    original = error.original_error
+    if original is not None and (not isinstance(original, GraphQLError) or original.original_error is not None):
+        return code_of(original)
+    code: str = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
+    return code
 
 
 def render_error(error: Exception) -> dict[str, Any]:

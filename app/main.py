@@ -12,6 +12,7 @@ from app.config import Settings
 from app.error_codes import SECURITY_EVENTS
 from app.runtime import Runtime
 from app.serving import build_serving
+from app.telemetry.metrics.workers import Worker
 from app.telemetry.reporting import open_tracer
 from app.telemetry.requests import RefusalLog
 from app.transport.middleware.client_address import TrustedProxies
@@ -29,24 +30,26 @@ PROBES = ("/livez", "/readyz", "/metrics")
 """Paths that are answered whatever the `Host` header says: probes address instances by IP."""
 
 
-def create_app(settings: Settings, runtime: Runtime | None = None) -> ASGIApp:
+def create_app(settings: Settings, runtime: Runtime | None = None, worker: Worker | None = None) -> ASGIApp:
     """Create the ASGI application. Nothing is opened before the server starts its lifespan.
 
     Args:
         settings: The settings of the installation.
         runtime: The sources of time and randomness; the real ones by default.
+        worker: Which of several workers this process is; None if it is the only one.
     """
     runtime = runtime or Runtime()
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[dict[str, object]]:
         async with open_app(settings, runtime) as app:
-            serving = build_serving(app, request_head_cache, new_request_id, refusal_log, tracer)
+            serving = build_serving(app, request_head_cache, new_request_id, refusal_log, tracer, worker)
             router.routes.extend(serving.routes)
             state: dict[str, object] = {"app": app, "stop": serving.stop, REFUSAL_LOG: refusal_log}
             uses_cache = settings.request_head_cache and request_head_cache.is_usable
             try:
-                yield state | {REQUEST_HEAD_CACHE: request_head_cache} if uses_cache else state
+                async with serving.metrics.shared():
+                    yield state | {REQUEST_HEAD_CACHE: request_head_cache} if uses_cache else state
             finally:
                 if tracer is not None:
                     await tracer.close()

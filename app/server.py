@@ -13,6 +13,7 @@ import uvicorn
 from app.config import Settings
 from app.main import create_app
 from app.telemetry.logging import configure_logging
+from app.telemetry.metrics.workers import Worker
 from app.telemetry.redaction import Redaction
 from app.telemetry.reporting import ErrorReports, flush_reports
 from app.transport.server.http_protocol import BoundedHttpProtocol
@@ -57,10 +58,10 @@ class Server(uvicorn.Server):
         await asyncio.to_thread(flush_reports)
 
 
-def config(settings: Settings, app: object | None = None) -> uvicorn.Config:
-    """Return uvicorn's configuration for `app`, or for the service itself."""
+def config(settings: Settings, app: object | None = None, worker: Worker | None = None) -> uvicorn.Config:
+    """Return uvicorn's configuration for `app`, or for the service itself, which may be one of several workers."""
     return uvicorn.Config(
-        app or create_app(settings),  # type: ignore[arg-type]
+        app or create_app(settings, worker=worker),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -10,9 +10,10 @@ import structlog
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app.context import Context
-from app.graphql import activities_of, build_engine, build_schema, render_error
+from app.graphql import activities_of, build_engine, build_schema, code_of, render_error
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
+from app.telemetry.metrics.workers import Worker
 from app.telemetry.requests import RefusalLog
 from app.telemetry.tracing import Tracer
 from app.transport.admission import Admission, LookupLimits, RunningSlots
@@ -23,11 +24,14 @@ from app.transport.http.streams import Streams
 from app.transport.middleware.client_address import TrustedProxies
 from app.transport.middleware.origins import Origins
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operation_metrics import OperationMetrics
 from app.transport.operations import Operations
 from app.transport.persisted_documents.resolve import Documents
 from app.transport.persisted_documents.store import RecentDocuments, RedisDocuments
-from app.transport.persisted_documents.trusted import load_manifest
-from app.transport.routes import demo, health, metrics, pages
+from app.transport.persisted_documents.trusted import TrustedDocuments, load_manifest
+from app.transport.routes import demo, health, pages
+from app.transport.routes.metrics.route import MetricsPage
+from app.transport.routes.metrics.sources import Sources
 from app.transport.server.head_cache import RequestHeadCache
 from app.transport.sockets.connections import Connections, SocketLimits
 from app.transport.sockets.dependencies import SocketDependencies
@@ -49,6 +53,7 @@ class Serving:
 
     app: App
     connections: Connections
+    metrics: MetricsPage
     routes: list[BaseRoute]
 
     async def stop(self) -> None:
@@ -65,6 +70,7 @@ def build_serving(
     new_request_id: Callable[[], str],
     refusal_log: RefusalLog,
     tracer: Tracer | None = None,
+    worker: Worker | None = None,
 ) -> Serving:
     """Build every endpoint on the open services of `app`.
 
@@ -74,12 +80,17 @@ def build_serving(
         new_request_id: Returns an id for a request that brings none.
         refusal_log: Where refusals are logged.
         tracer: Traces the operations of sockets; None for no traces.
+        worker: Which of several workers this process is; None if it is the only one.
     """
     settings = app.settings
     schema = build_schema()
     engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id, refusal_log)
-    multiplexer = SubscriptionMultiplexer(engine, contexts.shared)
+    multiplexer = SubscriptionMultiplexer(engine, contexts.shared, clock=lambda: app.clock().timestamp())
+    trusted = _trusted_documents(app)
+    measured = OperationMetrics(
+        code_of, is_known=trusted.approves, refusal_of=lambda context: context.refusal and context.refusal.value
+    )
     admission = Admission(
         app.rate_limiter,
         activities_of(schema),
@@ -88,7 +99,7 @@ def build_serving(
     )
     operations = Operations(
         engine,
-        _documents(app),
+        _documents(app, trusted),
         admission,
         execution_timeout=settings.request_timeout,
         describe=None if settings.is_production else admission.describe,
@@ -113,23 +124,29 @@ def build_serving(
         streams,
         render_error=render_error,
         response_cache=response_cache,
+        metrics=measured,
         max_body_bytes=settings.max_body_size,
         ide_path=None if settings.is_production else "/graphiql",
     )
     request_head_cache.open(http, contexts)
     connections = _connections(app, refusal_log)
     sockets = SocketEndpoint(
-        SocketDependencies(operations, multiplexer, contexts, connections, tracer),
+        SocketDependencies(operations, multiplexer, contexts, connections, measured, tracer),
         allowed=Origins(settings.allowed_origins).allows,
+    )
+    metrics = MetricsPage(
+        Sources(app, engine, measured, multiplexer, streams, connections, http, response_cache, request_head_cache),
+        worker,
     )
     return Serving(
         app,
         connections,
+        metrics,
         [
             *(Route(path, http) for path in GRAPHQL_PATHS),
             *(WebSocketRoute(path, sockets) for path in GRAPHQL_PATHS),
             *health.routes(app),
-            metrics.route(app, engine, multiplexer, streams, connections, response_cache, request_head_cache),
+            metrics.route,
             *pages.routes(settings.is_production),
             *demo.routes(settings, app.clock),
         ],
@@ -170,14 +187,18 @@ def _connections(app: App, refusal_log: RefusalLog) -> Connections:
     return connections
 
 
-def _documents(app: App) -> Documents:
+def _trusted_documents(app: App) -> TrustedDocuments:
+    manifest = app.settings.trusted_documents_file
+    return load_manifest(Path(manifest)) if manifest else TrustedDocuments()
+
+
+def _documents(app: App, trusted: TrustedDocuments) -> Documents:
     settings = app.settings
-    manifest = settings.trusted_documents_file
     return Documents(
         store=RecentDocuments(
             RedisDocuments(app.redis, prefix=settings.redis_prefix, max_bytes=settings.persisted_documents_max_bytes)
         ),
-        trusted=load_manifest(Path(manifest)) if manifest else None,
+        trusted=trusted,
         mode=settings.trusted_documents_mode,
         on_untrusted=lambda document: log.warning("untrusted_document", document=document[:MAX_LOGGED_DOCUMENT]),
     )

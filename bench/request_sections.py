@@ -25,7 +25,7 @@ MANY_CONNECTIONS, FEW_CONNECTIONS = 64, 8
 
 @dataclass(frozen=True)
 class Bench:
-    """What the sections share: the service, four variants of it with one setting changed, and its peers."""
+    """What the sections share: the service, variants of it with one thing changed, and its peers."""
 
     scale: Scale
     stores: Stores
@@ -40,6 +40,8 @@ class Bench:
     """`REQUEST_HEAD_CACHE=false`."""
     service_without_limits: Service
     """`RATE_LIMIT_ENABLED=false`."""
+    service_without_metrics: Service
+    """Nothing is measured: see `bench.subjects.serve.unmeasured`."""
     peers: Sequence[Peer]
     report: Report
 
@@ -145,6 +147,28 @@ def two_workers(bench: Bench) -> None:
         )
 
 
+def metrics(bench: Bench) -> None:
+    """Measure what it costs to count and to measure, with queries from a cache and with submissions."""
+    with ExitStack() as stack:
+        servers = [
+            (name, subject, _serve(stack, subject))
+            for name, subject in (("with metrics", bench.service), ("without", bench.service_without_metrics))
+        ]
+        for _, _, server in servers:
+            bench.clients.run(loads.visit(server, bench.players, MANY_CONNECTIONS))
+        bench.compete(
+            f"Cost of metrics: leaderboard, cached answers, {MANY_CONNECTIONS} connections",
+            [Contender(name, _querying(bench, server)) for name, _, server in servers],
+        )
+        bench.compete(
+            f"Cost of metrics: submitScore, {MANY_CONNECTIONS} connections",
+            [
+                Contender(name, _submitting(bench, subject, server, MANY_CONNECTIONS))
+                for name, subject, server in servers
+            ],
+        )
+
+
 def ranks(bench: Bench) -> None:
     """Measure queries of one user's rank on a small and on a very large board."""
     with ExitStack() as stack:
@@ -186,6 +210,7 @@ SECTIONS: dict[str, Callable[[Bench], None]] = {
     "game-server": game_server,
     "issues": issues,
     "workers": two_workers,
+    "metrics": metrics,
     "ranks": ranks,
     "mixed": everything,
     "limits": limits,

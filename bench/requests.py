@@ -56,6 +56,7 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
             subjects.Service("interpreting", stores, response_cache_bytes=0, compile_operations=False),
             subjects.Service("parsing", stores, request_head_cache=False),
             subjects.Service("unlimited", stores, rate_limit_enabled=False),
+            subjects.Service("unmeasured", stores, program="unmeasured"),
         )
         candidates = [
             make(stores, service.settings) for make in (subjects.idiomatic, subjects.node, subjects.node_with_limits)

@@ -184,6 +184,7 @@ class Settings(BaseSettings):
     response_cache_bytes: int = Field(16_777_216, ge=0)
     past_cache_bytes: int = Field(8_388_608, ge=1)
 
+    metrics_token: SecretStr | None = None
     sentry_dsn: SecretStr | None = None
     otel_exporter_otlp_endpoint: str | None = None
 
@@ -416,13 +417,15 @@ class Settings(BaseSettings):
             "action_token_secret",
             "action_token_secret_previous",
             "verifier_webhook_secret",
+            "metrics_token",
         )
+        signs = {*names} - {"verifier_webhook_secret", "metrics_token"}
         for name in names:
             secret: SecretStr | None = getattr(self, name)
             if secret is None or (name.startswith("jwt") and not signs_access_tokens):
                 continue
             text, label = secret.get_secret_value(), name.upper()
-            if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name != "verifier_webhook_secret"):
+            if len(text.encode()) < MIN_SECRET_BYTES and (self.is_production or name in signs):
                 problems.append(f"{label} must be at least {MIN_SECRET_BYTES} bytes long")
             if not self.is_production:
                 continue

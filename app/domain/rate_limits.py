@@ -59,6 +59,7 @@ class Charge(NamedTuple):
     """`cost` hits to be counted for `subject` against `limit`.
 
     Attributes:
+        subject: A user or a network; the subject of the `Blockable` if there is one. Empty for everybody together.
         blockable: The number of the `Blockable` of the hit, from 0 on, for which exceeding this limit is an overrun;
             None if it is an overrun of nobody, because others may have used up the limit.
     """
@@ -164,7 +165,7 @@ class Limits:
                 for number, (limit, subject) in enumerate(self._by_network(self.anonymous, address))
             ]
         elif caller.role is not Role.SERVER:
-            user = str(caller.user_id)
+            user = user_subject(caller)
             charges += [_charge(self.user[activity], user, cost, 0) for activity, cost in costs.items()]
             charges += [
                 _charge(by_network, subject, cost)
@@ -178,7 +179,7 @@ class Limits:
         """Return who is blocked after overruns: a user, or the networks of a caller without a user."""
         max_overruns = self.blocking.max_overruns
         if caller is not None:
-            return () if caller.role is Role.SERVER else (Blockable(f"user:{caller.user_id}", max_overruns),)
+            return () if caller.role is Role.SERVER else (Blockable(user_subject(caller), max_overruns),)
         aggregate = aggregate_of(address)
         if aggregate is None:
             return (Blockable(address, max_overruns),)
@@ -190,6 +191,11 @@ class Limits:
         aggregate = aggregate_of(address)
         if aggregate is not None:
             yield limit.times(self.aggregate_factor), aggregate
+
+
+def user_subject(caller: Caller) -> str:
+    """Return the subject that a user is counted and blocked as."""
+    return f"user:{caller.user_id}"
 
 
 def _charge(limit: Limit, subject: str, cost: int, blockable: int | None = None) -> Charge:

@@ -15,6 +15,7 @@ from app.execution.compiler.execution_state import ExecutionState
 from app.execution.documents.document_cache import DocumentCache
 from app.execution.documents.operation import BoundOperation, Operation
 from app.execution.limits.limits import DocumentLimits
+from app.execution.lru_cache import LRUCache
 from app.execution.reference_executor import ReferenceExecutor, run
 from app.execution.response import FormatError, Response, encode, format_by_specification
 from app.execution.stream import ResponseStream
@@ -66,6 +67,12 @@ class Engine:
         self._reference_executor = ReferenceExecutor(schema)
         self._compiler = Compiler(schema, cache_size, cache_bytes) if compile else None
         self.executions = ExecutionCounts()
+
+    @property
+    def caches(self) -> Mapping[str, LRUCache[Any, Any]]:
+        """The caches of the engine, by name."""
+        caches: dict[str, LRUCache[Any, Any]] = {"documents": self._documents.accepted}
+        return caches if self._compiler is None else caches | {"compiled_operations": self._compiler.plans}
 
     def prepare(self, query: str, operation_name: str | None = None) -> Operation:
         """Return an operation of a document. Raises RequestError when the document or the name is invalid."""

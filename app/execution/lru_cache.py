@@ -21,6 +21,8 @@ class LRUCache(Generic[K, V]):
         self._max_weight = max_weight
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self.weight = 0
+        self.hits = 0
+        self.misses = 0
 
     def __len__(self) -> int:
         return len(self._values)
@@ -29,7 +31,9 @@ class LRUCache(Generic[K, V]):
         """Return the value under `key`, which becomes the most recently used, or None."""
         entry = self._values.get(key)
         if entry is None:
+            self.misses += 1
             return None
+        self.hits += 1
         self._values.move_to_end(key)
         return entry[0]
 

@@ -25,13 +25,14 @@ class Response:
     """The result of one execution.
 
     `data` is None when an error reached the root. `has_data` is False when nothing was executed; such a response has no
-    `data` entry. `extensions` are left out when there are none.
+    `data` entry. `extensions` are left out when there are none. `event` is what the source of a subscription yielded.
     """
 
     data: dict[str, Any] | None
     errors: list[GraphQLError] = field(default_factory=list)
     has_data: bool = True
     extensions: Mapping[str, object] | None = None
+    event: object = None
 
     @classmethod
     def of(cls, request_error: RequestError) -> Response:

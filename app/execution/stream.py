@@ -57,7 +57,9 @@ class ResponseStream(AsyncGenerator[Response, None]):
             await self.aclose()
             raise
         self._started = True
-        return await self._execute(event)
+        response = await self._execute(event)
+        response.event = event
+        return response
 
     async def aclose(self) -> None:
         """Close the source and end the stream. May be repeated."""

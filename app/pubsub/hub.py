@@ -156,7 +156,7 @@ class Hub:
         for change in changes:
             self.counters.notifications += 1
             if (feed := self._feeds.get(change.board)) is not None:
-                feed.notify_changed(change.version, top_moved=change.top_moved)
+                feed.notify_changed(change.version, top_moved=change.top_moved, changed_at=change.changed_at)
 
     def reread_own_writes(self, boards: Iterable[Board]) -> None:
         """Read boards again that this process has changed and that Redis does not have: its readers see its writes."""

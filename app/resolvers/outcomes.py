@@ -40,6 +40,7 @@ class Outcome:
 
     def handle(self, exception: domain.Refusal, *, field: object, info: Any) -> errors.UserError:
         """Return the member of the union, with the facts of the refusal."""
+        info.context.refusal = exception.code
         return outcome_of(exception, info.context.caller)
 
 

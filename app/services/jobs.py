@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -14,6 +14,7 @@ from app.pubsub.channels.cancellation import obey_cancellation
 from app.runtime import Runtime
 from app.stores.lease import HeldLease, Lease
 from app.stores.redis import RedisUnreachable
+from app.telemetry.metrics.histogram import JOB_SECONDS, Histogram
 from app.telemetry.supervision import end, is_cancelled
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ class JobState:
     """Runs that failed or reached their timeout."""
     running: bool = False
     last_duration: float | None = None
+    durations: Histogram = field(default_factory=lambda: Histogram(JOB_SECONDS))
     last_success: datetime | None = None
 
 
@@ -164,6 +166,7 @@ class Jobs:
             state.running = False
             state.runs += 1
             state.last_duration = self._monotonic() - started
+            state.durations.observe(state.last_duration)
             state.due = self._monotonic() + job.interval
 
 

@@ -43,6 +43,8 @@ class PastAnswers:
         self._clock = runtime.clock
         self._monotonic = runtime.monotonic
         self._generation = 0
+        self.hits = 0
+        self.misses = 0
 
     async def get(self, board: Board, key: Hashable, read: Callable[[], Awaitable[Sequence[Any]]]) -> Any:
         """Return the result of `read`, or of an earlier call with the same board and key.
@@ -53,7 +55,9 @@ class PastAnswers:
         generation = self._generation
         cached = self._answers.get((board, key))
         if cached is not None and self._monotonic() < cached[0]:
+            self.hits += 1
             return cached[1]
+        self.misses += 1
 
         async def read_and_keep() -> Any:
             answer = await read()

@@ -6,6 +6,7 @@ from collections import namedtuple
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import lru_cache
+from time import perf_counter
 from typing import Any, TypeVar
 
 import asyncpg
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.postgresql.connector import Connector
 from app.stores.connection_reuse import READ_ONLY, is_server_trouble
 from app.stores.statement_spans import operation_of, statement_attributes
+from app.telemetry.metrics.histogram import Histogram
 from app.telemetry.tracing import current_tracer, span
 
 T = TypeVar("T")
@@ -34,14 +36,16 @@ class DriverConnection:
     operation that is not completed, is not returned to the pool.
     """
 
-    def __init__(self, connection: AsyncConnection, connector: Connector) -> None:
+    def __init__(self, connection: AsyncConnection, connector: Connector, seconds: Histogram | None = None) -> None:
         """Wrap `connection`, which must be open and not be used for anything else meanwhile.
 
         Args:
             connection: The connection.
             connector: What has opened it.
+            seconds: Observes how long each statement takes that succeeds.
         """
         self._connector = connector
+        self._seconds = seconds or Histogram()
         assert connection.sync_connection is not None
         self._connection = connection
         self._pooled = connection.sync_connection.connection
@@ -54,8 +58,10 @@ class DriverConnection:
             async with self.transaction():
                 return await self.execute(statement, parameters)
         sql, names = _compiled(statement)
+        started = perf_counter()
         with span(operation_of(sql), statement_attributes(sql) if current_tracer() else {}, is_call=True):
             records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
+        self._seconds.observe(perf_counter() - started)
         return list(map(_row_type(tuple(records[0].keys())), records)) if records else ()
 
     @asynccontextmanager

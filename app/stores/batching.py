@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from app.domain.errors import ServiceUnavailable
+from app.telemetry.metrics.histogram import Histogram
 from app.telemetry.requests import leave_request
 from app.telemetry.tracing import Link, batch_span, current_link
 
@@ -27,6 +28,7 @@ class _QueuedItem(Generic[T, R]):
     item: T
     key: Hashable | None
     future: asyncio.Future[R]
+    queued_at: float
     link: Link | None
     """The span that waits for it."""
 
@@ -54,6 +56,7 @@ class Batcher(Generic[T, R]):
         key: Callable[[T], Hashable] | None,
         min_second_batch: Callable[[], int] = lambda: 1,
         name: str = "batch",
+        waits: Histogram | None = None,
     ) -> None:
         """Create an idle batcher.
 
@@ -66,6 +69,7 @@ class Batcher(Generic[T, R]):
             min_second_batch: How many items must be ready before a batch starts beside another one. Fewer wait until
                 that one ends, and share the cost of the next.
             name: The name of the spans of batches. Each is a trace of its own, with links to those that wait for it.
+            waits: Observes for how many seconds each item waits until its batch starts.
         """
         self._run = run
         self._name = name
@@ -73,6 +77,7 @@ class Batcher(Generic[T, R]):
         self._max_concurrent = max_concurrent
         self._key = key
         self._min_second_batch = min_second_batch
+        self._waits = waits
         self._ready: deque[_QueuedItem[T, R]] = deque()
         # A key is in here while an item with it is ready or running, with the items that wait for that one.
         self._held: dict[Hashable, deque[_QueuedItem[T, R]]] = {}
@@ -87,7 +92,7 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         key = None if self._key is None else self._key(item)
-        queued = _QueuedItem(item, key, future, current_link())
+        queued = _QueuedItem(item, key, future, loop.time(), current_link())
         if key is not None:
             held = self._held.get(key)
             if held is not None:
@@ -127,6 +132,10 @@ class Batcher(Generic[T, R]):
 
     async def _run_parts(self, batch: list[_QueuedItem[T, R]]) -> None:
         """Run the batch as a whole, and where that fails because of an item, its halves."""
+        if self._waits is not None:
+            now = asyncio.get_running_loop().time()
+            for queued in batch:
+                self._waits.observe(now - queued.queued_at)
         parts = [batch]
         try:
             while parts:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from time import perf_counter
+from typing import Any
 
 import asyncpg
+from sqlalchemy import AsyncAdaptedQueuePool, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,6 +22,7 @@ from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
 from app.stores.fencing import require_lease
 from app.stores.statement_spans import trace_statements
+from app.telemetry.metrics.histogram import Histogram
 
 POSTGRES_FAILURES: tuple[type[Exception], ...] = (
     InterfaceError,
@@ -94,6 +99,11 @@ class Database:
     Attributes:
         engine: The pool of connections.
         breaker: Counts the failures of PostgreSQL.
+        statement_seconds: How long the statements took that succeeded.
+        acquire_seconds: How long it took to get a connection: to wait for one that is free, or to open another one.
+        waiting: How many callers wait for a connection.
+        failures: How many uses of a connection failed, by kind: `pool_timeout` if there was none in time,
+            `circuit_open` if none was tried, otherwise `unavailable`.
         before_write: Called before a connection for writing is provided; raises ServiceUnavailable to refuse.
     """
 
@@ -103,6 +113,32 @@ class Database:
         self._connector = connector_of(engine)
         self.breaker = breaker
         self.before_write: Callable[[], None] = lambda: None
+        self.statement_seconds = Histogram()
+        self.acquire_seconds = Histogram()
+        self.waiting = 0
+        self.failures: Counter[str] = Counter()
+        self._measure_statements()
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections the pool may have."""
+        return self._pool.size() + self._pool._max_overflow  # There is no public attribute for the second.
+
+    @property
+    def used_connections(self) -> int:
+        """How many connections are in use."""
+        return self._pool.checkedout()
+
+    @property
+    def idle_connections(self) -> int:
+        """How many open connections are free."""
+        return self._pool.checkedin()
+
+    @property
+    def _pool(self) -> AsyncAdaptedQueuePool:
+        pool = self.engine.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
+        return pool
 
     async def warm(self, connections: int) -> None:
         """Open `connections` connections in advance."""
@@ -117,7 +153,7 @@ class Database:
         In a job, the transaction requires the lease of the jobs.
         """
         self.before_write()
-        async with self._translate_failures(), self.engine.begin() as connection:
+        async with self._translate_failures(), self._lent(self.engine.begin()) as connection:
             await require_lease(connection)
             yield connection
 
@@ -129,20 +165,20 @@ class Database:
         """
         async with self._translate_failures():
             opening = self.engine.begin() if await self._has_pooler() else self._autocommit.connect()
-            async with opening as connection:
+            async with self._lent(opening) as connection:
                 yield connection
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[DriverConnection]:
         """Yield a connection for the most frequent statements; each is a transaction of its own."""
         self.before_write()
-        async with self._translate_failures(), self.engine.connect() as connection:
-            yield DriverConnection(connection, self._connector)
+        async with self._translate_failures(), self._lent(self.engine.connect()) as connection:
+            yield DriverConnection(connection, self._connector, self.statement_seconds)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """Yield a connection for several consistent reads: all see the database as of the first of them."""
-        async with self._translate_failures(), self.engine.connect() as connection:
+        async with self._translate_failures(), self._lent(self.engine.connect()) as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             async with connection.begin():
                 yield connection
@@ -164,6 +200,31 @@ class Database:
         return bool(self._connector.has_pooler)
 
     @asynccontextmanager
+    async def _lent(self, opening: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
+        """Yield the connection that `opening` waits for, and measure that wait."""
+        async with AsyncExitStack() as stack:
+            self.waiting += 1
+            started = perf_counter()
+            try:
+                connection = await stack.enter_async_context(opening)
+            finally:
+                self.waiting -= 1
+                self.acquire_seconds.observe(perf_counter() - started)
+            yield connection
+
+    def _measure_statements(self) -> None:
+        """Measure the statements that SQLAlchemy executes; `DriverConnection` measures its own."""
+
+        def start(_c: object, _cursor: object, _s: str, _p: object, context: Any, _many: bool) -> None:
+            context.started = perf_counter()
+
+        def end(_c: object, _cursor: object, _s: str, _p: object, context: Any, _many: bool) -> None:
+            self.statement_seconds.observe(perf_counter() - context.started)
+
+        event.listen(self.engine.sync_engine, "before_cursor_execute", start)
+        event.listen(self.engine.sync_engine, "after_cursor_execute", end)
+
+    @asynccontextmanager
     async def _translate_failures(self) -> AsyncIterator[None]:
         try:
             with self.breaker.call():
@@ -180,8 +241,10 @@ class Database:
                         raise OperationalError(error.statement, error.params, error.orig or error) from error
                     raise
         except CircuitOpen as error:
+            self.failures["circuit_open"] += 1
             raise ServiceUnavailable from error
         except POSTGRES_FAILURES as error:
+            self.failures["pool_timeout" if isinstance(error, PoolTimeoutError) else "unavailable"] += 1
             raise ServiceUnavailable from error
 
 

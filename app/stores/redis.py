@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisClusterExcept
 
 from app.runtime import is_closed_transport
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
+from app.telemetry.metrics.histogram import Histogram
 from app.telemetry.tracing import span
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,7 @@ class RedisCaller:
     Attributes:
         breaker: The circuit breaker.
         failures: How many calls failed, by kind: `unreachable`, `writes_refused` and `client`.
+        seconds: How long the calls took, with any outcome.
         refuses_writes: Whether the server has refused a write and has accepted none since.
     """
 
@@ -58,6 +61,7 @@ class RedisCaller:
         self.breaker = breaker
         self._reads_while_read_only = reads_while_read_only
         self.failures: Counter[str] = Counter()
+        self.seconds = Histogram()
         self.refuses_writes = False
         self._logged: dict[str, float] = {}
 
@@ -77,7 +81,11 @@ class RedisCaller:
             raise RedisUnreachable("Redis refuses writes, so its copies may be out of date")
         try:
             with self.breaker.call(), span(f"redis {_function(call)}", _SPAN_ATTRIBUTES, is_call=True):
-                result = await _translate(call)
+                started = perf_counter()
+                try:
+                    result = await _translate(call)
+                finally:
+                    self.seconds.observe(perf_counter() - started)
         except CircuitOpen as error:
             raise RedisUnreachable(str(error)) from None
         except REDIS_FAILURES as error:

@@ -92,6 +92,20 @@ def open_cluster(url: str, *, timeout: float) -> Redis:
     return cast(Redis, _open_cluster(url, timeout))
 
 
+def server_of(redis: Redis | RedisCluster, key: str) -> str | None:
+    """Return host and port of the node that has the slot of `key`.
+
+    None if no known node has it, or if `redis` is no client of a cluster.
+    """
+    if not isinstance(redis, RedisCluster):
+        return None
+    try:
+        node = redis.get_node_from_key(key)
+    except (SlotNotCoveredError, RedisClusterException):
+        return None
+    return None if node is None else str(node.name)
+
+
 class SingleChannelServer:
     """The channels of one server, or of the master that Sentinel names. See `ChannelServers`."""
 
@@ -144,13 +158,7 @@ class ClusterChannelServers:
 
     def server_of(self, channel: str) -> str | None:
         """Return host and port of the node that has the slot of `channel`, None if no known node has it."""
-        if self._topology is None:
-            return None
-        try:
-            node = self._topology.get_node_from_key(channel)
-        except (SlotNotCoveredError, RedisClusterException):
-            return None
-        return None if node is None else str(node.name)
+        return None if self._topology is None else server_of(self._topology, channel)
 
     def open_subscriber(self, server: str) -> Redis:
         """Create a client of the node `host:port`."""

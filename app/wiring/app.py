@@ -72,6 +72,8 @@ from app.stores.bulkhead import Bulkhead
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock
+from app.stores.statistics import StoreStatistics
+from app.telemetry.metrics.loop_lag import EventLoopLag
 from app.telemetry.supervision import Supervisor
 
 
@@ -85,8 +87,10 @@ class App:
     server_clock: ServerClock
     replicas: Replicas
     bulkheads: Mapping[str, Bulkhead]
+    databases: Sequence[Database]
     redis: Redis
     redis_caller: RedisCaller
+    redis_callers: Sequence[RedisCaller]
     rate_limiter: RateLimiter
     refusals: Refusals
     running_operations: RunningOperations
@@ -144,6 +148,8 @@ class App:
     notices: Notices
     backend: RedisBackend
     supervisor: Supervisor
+    event_loop_lag: EventLoopLag
+    store_statistics: StoreStatistics
     stopping: asyncio.Event
 
     @property

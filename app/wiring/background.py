@@ -32,6 +32,8 @@ async def background_work(app: App, *, housekeeping: bool) -> AsyncIterator[None
         "milestones": app.milestones.run,
         "server_clock": app.server_clock.run,
         "api keys": app.api_keys.run,
+        "event loop lag": app.event_loop_lag.run,
+        "store statistics": app.store_statistics.run,
     }
     if app.replicas.all:
         loops["replicas"] = app.replicas.run

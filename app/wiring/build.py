@@ -30,6 +30,7 @@ from app.services.ledger.partitions import Partitions
 from app.services.limits.rate_limiter import RateLimiter
 from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
+from app.services.limits.shards import CLUSTER_SHARDS
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.players.find_players import FindPlayers
 from app.services.players.read_history import PlayerHistory
@@ -46,6 +47,8 @@ from app.services.verify import Verify
 from app.services.verify.boards import CheckBoards
 from app.services.viewer import ReadViewer
 from app.stores.lease import Lease
+from app.stores.statistics import StoreStatistics
+from app.telemetry.metrics.loop_lag import EventLoopLag
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import access_tokens_of, identity_providers_of
@@ -77,7 +80,12 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     providers = identity_providers_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     rate_limiter = RateLimiter(
-        stores.redis, stores.redis_caller, rate_limits_of(settings), runtime, prefix=settings.redis_prefix
+        stores.redis,
+        stores.redis_caller,
+        rate_limits_of(settings),
+        runtime,
+        prefix=settings.redis_prefix,
+        shards=CLUSTER_SHARDS if settings.redis_cluster_enabled else 1,
     )
     return App(
         settings=settings,
@@ -86,8 +94,10 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         server_clock=stores.server_clock,
         replicas=stores.replicas,
         bulkheads={"past": stores.past, "deep": stores.deep},
+        databases=stores.databases,
         redis=stores.redis,
         redis_caller=stores.redis_caller,
+        redis_callers=stores.redis_callers,
         rate_limiter=rate_limiter,
         refusals=Refusals(
             settings.rate_limit_refused_per_address if settings.rate_limit_enabled else None,
@@ -170,6 +180,8 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         notices=reading.notices,
         backend=reading.backend,
         supervisor=Supervisor(runtime),
+        event_loop_lag=EventLoopLag(),
+        store_statistics=StoreStatistics(database, stores.redis, stores.redis_caller),
         stopping=asyncio.Event(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,6 +54,8 @@ class Stores:
         housekeeping_index: The board index for housekeeping, which moves many rows per call and has a longer timeout.
         index_loader: Loads whole categories, with the same timeout as `housekeeping_index`.
         availability_changed: Called when PostgreSQL or Redis becomes unavailable or available again.
+        databases: All pools of connections, for metrics; their circuit breakers have different names.
+        redis_callers: All callers of Redis, for metrics.
     """
 
     database: Database
@@ -69,6 +72,8 @@ class Stores:
     housekeeping_index: BoardIndex
     index_loader: IndexLoader
     availability_changed: Signal
+    databases: Sequence[Database]
+    redis_callers: Sequence[RedisCaller]
 
 
 def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> Stores:
@@ -85,34 +90,51 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime))
     keys = RedisKeys(settings.redis_prefix)
 
-    def bulk_index(name: str) -> BoardIndex:
+    def bulk_caller(name: str) -> BulkRedisCaller:
         breaker = CircuitBreaker(name, REDIS_FAILURES, runtime)
-        caller = BulkRedisCaller(breaker, redis_caller, redis.ping, max_concurrent=MAX_CONCURRENT_BULK_READS)
-        return BoardIndex(bulk_redis, caller, keys, runtime)
+        return BulkRedisCaller(breaker, redis_caller, redis.ping, max_concurrent=MAX_CONCURRENT_BULK_READS)
 
-    lag = open_replicas(settings, database, runtime, stack)
-    past = _bulkhead(
-        settings, runtime, stack, lag, MAX_WAITING_FOR_PAST, MAX_WAIT_FOR_PAST, "Too many reads of the past."
+    feed_views, query_views = bulk_caller("redis for views of feeds"), bulk_caller("redis for views of queries")
+
+    replicas = open_replicas(settings, database, runtime, stack)
+    past, databases_of_past = _bulkhead(
+        settings,
+        runtime,
+        stack,
+        "past",
+        replicas,
+        MAX_WAITING_FOR_PAST,
+        MAX_WAIT_FOR_PAST,
+        "Too many reads of the past.",
     )
     # From the primary alone, so that users see their own changes.
-    deep = _bulkhead(
-        settings, runtime, stack, None, MAX_WAITING_FOR_DEEP, MAX_WAIT_FOR_DEEP, "Too many reads of whole boards."
+    deep, databases_of_deep = _bulkhead(
+        settings,
+        runtime,
+        stack,
+        "deep",
+        None,
+        MAX_WAITING_FOR_DEEP,
+        MAX_WAIT_FOR_DEEP,
+        "Too many reads of whole boards.",
     )
     return Stores(
         database,
         server_clock,
-        lag,
+        replicas,
         past,
         deep,
         redis,
         redis_caller,
         keys,
         BoardIndex(redis, redis_caller, keys, runtime),
-        bulk_index("redis for views of feeds"),
-        bulk_index("redis for views of queries"),
+        BoardIndex(bulk_redis, feed_views, keys, runtime),
+        BoardIndex(bulk_redis, query_views, keys, runtime),
         BoardIndex(housekeeping_redis, housekeeping_caller, keys, runtime),
         IndexLoader(housekeeping_redis, housekeeping_caller, keys),
         availability_changed,
+        [database, *(replica.database for replica in replicas.all), *databases_of_past, *databases_of_deep],
+        [redis_caller, housekeeping_caller, feed_views, query_views],
     )
 
 
@@ -161,26 +183,34 @@ def _bulkhead(
     settings: Settings,
     runtime: Runtime,
     stack: AsyncExitStack,
+    name: str,
     replicas: Replicas | None,
     max_waiting: int,
     max_wait: float,
     refusal: str,
-) -> Bulkhead:
-    """Create a bulkhead with pools and circuit breakers of its own: its timeouts say nothing about other reads."""
+) -> tuple[Bulkhead, Sequence[Database]]:
+    """Create a bulkhead with pools and circuit breakers of its own: its timeouts say nothing about other reads.
+
+    Returns:
+        The bulkhead and its pools.
+    """
     assert settings.database_url is not None
     small = settings.model_copy(
         update={"db_pool_max": settings.db_expensive_pool_max, "db_timeout": settings.db_expensive_timeout}
     )
 
-    def connections(url: str, name: str) -> Database:
-        return _database(url, name, small, runtime, stack, Signal())
+    def connections(url: str, server: str) -> Database:
+        return _database(url, f"{server} for {name} reads", small, runtime, stack, Signal())
 
-    primary = connections(settings.database_url, "postgres for expensive reads")
+    primary = connections(settings.database_url, "postgres")
+    others: list[Database] = []
     source: Database | Replicas = primary
     if replicas is not None:
         others = [
-            connections(url, f"replica {parse_database_url(url).label} for expensive reads")
-            for url in settings.database_replica_urls
+            connections(url, f"replica {parse_database_url(url).label}") for url in settings.database_replica_urls
         ]
         source = replicas.through(others, primary)
-    return Bulkhead(source, settings.db_expensive_pool_max, max_waiting=max_waiting, max_wait=max_wait, refusal=refusal)
+    bulkhead = Bulkhead(
+        source, settings.db_expensive_pool_max, max_waiting=max_waiting, max_wait=max_wait, refusal=refusal
+    )
+    return bulkhead, [primary, *others]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -22,6 +23,31 @@ def ours() -> uvicorn.Server:
     return Server(config(settings))
 
 
+def unmeasured() -> uvicorn.Server:
+    """Return the service without what it counts and measures for its metrics at each request, statement and call."""
+    from app.stores.postgres import Database
+    from app.telemetry.metrics.histogram import Histogram
+    from app.telemetry.metrics.loop_lag import EventLoopLag
+    from app.transport.operation_metrics import OperationMetrics
+    from app.transport.sockets.connections import Traffic
+
+    def nothing(*_: object, **__: object) -> None: ...
+
+    async def never(_: object) -> None:
+        await asyncio.Event().wait()
+
+    for owner, method in (
+        (Histogram, "observe"),
+        (OperationMetrics, "record"),
+        (OperationMetrics, "record_response"),
+        (Traffic, "count_sent"),
+        (Database, "_measure_statements"),
+    ):
+        setattr(owner, method, nothing)
+    setattr(EventLoopLag, "run", never)  # noqa: B010 - as above
+    return ours()
+
+
 def idiomatic() -> uvicorn.Server:
     """Return a server with Strawberry's own view and socket handler and the defaults of uvicorn, without access log."""
     from bench.peers.idiomatic.server import create_app
@@ -37,7 +63,7 @@ def bare() -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-SERVERS = {"ours": ours, "idiomatic": idiomatic, "bare": bare}
+SERVERS = {"ours": ours, "unmeasured": unmeasured, "idiomatic": idiomatic, "bare": bare}
 
 if __name__ == "__main__":
     raise_descriptor_limit()

@@ -63,8 +63,9 @@ def python(name: str) -> list[str]:
 class Service:
     """The service with all rules; limits per client are so high that the load does not reach them."""
 
-    def __init__(self, name: str, stores: Stores, **settings: object) -> None:
+    def __init__(self, name: str, stores: Stores, *, program: str = "ours", **settings: object) -> None:
         self.name = name
+        self._program = program
         word = name.replace(" ", "_").replace(",", "")
         self._database = create_database(stores, word)
         self._environment = {
@@ -111,7 +112,7 @@ class Service:
 
     def start(self, workers: int = 1) -> Server:
         """Start the server and wait until the board is loaded into Redis."""
-        server = start(python("ours"), environment(self._environment), workers=workers)
+        server = start(python(self._program), environment(self._environment), workers=workers)
         _await_board(server)
         return server
 

@@ -1,8 +1,9 @@
-"""Rate limits while Redis is away: stricter, never none, and never slow."""
+"""Rate limits while Redis or a node of a cluster is away: stricter, never none, and never slow."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -10,16 +11,21 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from app.domain.errors import RateLimited
-from app.domain.rate_limits import Activity
+from app.domain.rate_limits import MINUTE, Activity, Limit
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.shards import CLUSTER_SHARDS
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
+from app.stores.redis_clients import open_cluster
 from tests.support.limits import limits
+from tests.support.processes.redis_cluster import redis_cluster
 from tests.support.runtime import runtime_for
 from tests.support.service import caller
 from tests.support.stores import BreakableServer
 from tests.support.wait_until import TIMEOUT
 
+HOME = "192.0.2.1"
+MOVED = "{limits:0}"
 REDIS_TIMEOUT = 2.0  # Seconds; a busy machine answers in time, and a frozen Redis never does.
 
 
@@ -62,7 +68,7 @@ async def passing(limiter: RateLimiter, who: object, tries: int) -> int:
     waits: set[int] = set()
     for _ in range(tries):
         try:
-            await limiter.charge(who, "192.0.2.1", {Activity.QUERY: 1})
+            await limiter.charge(who, HOME, {Activity.QUERY: 1})
             passed += 1
         except RateLimited as refusal:
             waits.add(refusal.retry_after)
@@ -120,3 +126,32 @@ async def test_it_counts_in_redis_again_when_that_is_back(redis_server: Breakabl
                 await passing(limiter, caller(), 1)
                 await asyncio.sleep(0.01)
         assert await passing(limiter, caller(), 25) == 20
+
+
+async def test_a_cluster_has_limits_on_every_master_and_they_hold_while_slots_move_and_a_master_is_gone():
+    async with redis_cluster(replicas=0) as cluster, open_cluster(cluster.url, timeout=REDIS_TIMEOUT) as redis:
+        runtime = runtime_for()
+        redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime))
+        by_minute = replace(limits(query=20), service_wide=Limit("everybody", "requests", 100_000, MINUTE))
+        limiter = RateLimiter(redis, redis_caller, by_minute, runtime, prefix="t", shards=CLUSTER_SHARDS)
+
+        async def passed_by_others() -> list[int]:
+            return await asyncio.gather(*(passing(limiter, caller(), 25) for _ in range(9)))
+
+        assert await passed_by_others() == [20] * 9
+        counted = 0
+        for node in cluster.nodes:
+            windows = await node.call("KEYS", "t:{limits:*}:everybody:")
+            assert windows
+            counted += sum([await node.call("LLEN", window) for window in windows])
+        assert counted == 9 * 20
+
+        victim, heir = [node for node in cluster.nodes if node is not await cluster.master_of(MOVED)]
+        await cluster.move_slot(MOVED, heir)
+        assert await passed_by_others() == [20] * 9
+
+        for node in cluster.nodes:
+            await node.call("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        victim.kill()
+        assert all(10 <= passed <= 20 for passed in await passed_by_others())
+        assert not redis_caller.breaker.is_open

@@ -116,6 +116,12 @@ async def test_playing_and_watching_go_on_within_the_slots_of_a_cluster(services
         outcome = await second.play("COMPLETE_MISSION", difficulty="hard")
         assert (outcome["__typename"], outcome["currentRank"]) == ("ScoreAccepted", 1)
         await watcher.until([("second", 100), ("first", 50)])
+    me = (await first.ask("{ me { limits { activity limit remaining } } }"))["me"]
+    assert {one["activity"]: one["limit"] - one["remaining"] for one in me["limits"]} == {
+        "ISSUE": 1,
+        "SUBMIT": 1,
+        "QUERY": 1,
+    }
     await asyncio.to_thread(ensure_supported_redis, one.settings)  # What every command does when it starts.
     for service in services:
         ready = (await service.http.get("/readyz")).json()

@@ -197,7 +197,7 @@ def a_feed_hears_of_no_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     async def believe(self: Feed) -> bool:
         return self._subscribers.head is not None
 
-    monkeypatch.setattr(Feed, "notify_changed", lambda self, version, *, top_moved: None)
+    monkeypatch.setattr(Feed, "notify_changed", lambda self, version, **_: None)
     monkeypatch.setattr(Feed, "_is_unchanged", believe)
 
 

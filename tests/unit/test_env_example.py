@@ -17,8 +17,8 @@ WITHOUT_DEFAULT = {
     "database_url", "database_direct_url", "redis_url", "jwt_jwks_url", "trusted_documents_file", "sentry_dsn",
     "otel_exporter_otlp_endpoint", "jwt_secret", "jwt_secret_previous", "action_token_secret",
     "action_token_secret_previous", "completion_verifiers", "verifier_webhook_url", "verifier_webhook_secret",
-    "fraud_thresholds", "jwt_audience_claim", "jwt_username_claim", "jwt_avatar_claim", "jwt_role_claim",
-    "jwt_role_map",
+    "metrics_token", "fraud_thresholds", "jwt_audience_claim", "jwt_username_claim", "jwt_avatar_claim",
+    "jwt_role_claim", "jwt_role_map",
 }  # fmt: skip
 
 

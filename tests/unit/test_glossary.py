@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
-SOURCES = [path for folder in ("app", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
+SOURCES = [path for folder in ("app", "bench", "ops") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 ALLOWED = {
     "suspect": "a suspicious completion; the field of that name in the body of the verifiers' webhook",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -98,6 +98,8 @@ class Page:
         offset: The number of entries before the page.
         stale: Whether the page may be out of date because a store is unavailable.
         extra_views: Other pages that were read at the same version, each with the view that it shows.
+        changed_at: When the first change happened that this page shows and the one before did not, in Unix time; None
+            if that is unknown.
     """
 
     board: Board
@@ -109,6 +111,7 @@ class Page:
     offset: int = 0
     stale: bool = False
     extra_views: ExtraViews = ()
+    changed_at: float | None = field(default=None, compare=False)
 
     def page_of_head(self, limit: int, offset: int = 0) -> Page:
         """Return the page with only `limit` entries, from the absolute `offset` on."""
@@ -170,11 +173,19 @@ class RankChange:
 
 @dataclass(frozen=True, slots=True)
 class BoardUpdate:
-    """One message of a board subscription: the whole visible page, and the changes since the previous message."""
+    """One message of a board subscription: the whole visible page, and the changes since the previous message.
+
+    Attributes:
+        kind: Whether it follows another message of the same window.
+        page: The visible page.
+        changes: What has changed.
+        changed_at: When the first of these changes happened, in Unix time; None if that is unknown.
+    """
 
     kind: UpdateKind
     page: Page
     changes: tuple[RankChange, ...] = ()
+    changed_at: float | None = field(default=None, compare=False)
 
 
 def changes_between(before: Page, after: Page) -> tuple[RankChange, ...]:

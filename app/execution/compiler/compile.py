@@ -75,7 +75,7 @@ class Compiler:
         self._schema = schema
         # Projections read attributes as `getattr` does, so another default resolver is not supported.
         self._has_default_resolver = schema.config.default_resolver is getattr
-        self._plans: LRUCache[tuple[Any, ...], Plan | _PlanStatus] = LRUCache(max_entries, max_bytes)
+        self.plans: LRUCache[tuple[Any, ...], Plan | _PlanStatus] = LRUCache(max_entries, max_bytes)
 
     def plan(self, operation: Operation, variables: dict[str, Any]) -> Plan | None:
         """Return the plan for these values of variables, or None when graphql-core has to execute the operation.
@@ -87,26 +87,26 @@ class Compiler:
             return None
         # Each combination of the variables in @skip and @include has its own plan.
         key = (operation, *[variables.get(name) for name in operation.conditions])
-        known = self._plans.get(key)
+        known = self.plans.get(key)
         if isinstance(known, Plan):
             return known
         if known is _PlanStatus.EXECUTED_ONCE:
             return self._compile(key, operation, variables)
         if known is None:
-            self._plans.put(key, _PlanStatus.EXECUTED_ONCE, 1)
+            self.plans.put(key, _PlanStatus.EXECUTED_ONCE, 1)
         return None
 
     def _compile(self, key: tuple[Any, ...], operation: Operation, variables: dict[str, Any]) -> Plan | None:
         root = graphql_schema(self._schema).get_root_type(operation.kind)
         assert root is not None
         # The status stays when compiling fails, and when the plan is too large for the cache.
-        self._plans.put(key, _PlanStatus.UNSUPPORTED, 1)
+        self.plans.put(key, _PlanStatus.UNSUPPORTED, 1)
         collector = FieldCollector(graphql_schema(self._schema), operation.document, operation.definition, variables)
         try:
             plan = Plan(_PlanCompiler(self._schema, collector).root(root, operation.kind))
         except (UnsupportedSelection, RecursionError):
             return None
-        self._plans.put(key, plan, BYTES_PER_FIELD * collector.fields)
+        self.plans.put(key, plan, BYTES_PER_FIELD * collector.fields)
         return plan
 
 

@@ -115,12 +115,12 @@ class DocumentCache:
         self._limits = limits
         self._viewers = MarkedFields(schema, reads_viewer)
         self._uncacheable = MarkedFields(schema, is_uncacheable)
-        self._accepted: LRUCache[str, Document] = LRUCache(max_entries, max_bytes)
+        self.accepted: LRUCache[str, Document] = LRUCache(max_entries, max_bytes)
         self._refused: LRUCache[str, RequestError] = LRUCache(max_entries, max_bytes)
 
     def get(self, query: str) -> Document:
         """Return the document of a text. Raises RequestError when it cannot be parsed, is too large or not valid."""
-        document = self._accepted.get(query)
+        document = self.accepted.get(query)
         if document is not None:
             return document
         refused = self._refused.get(query)
@@ -132,7 +132,7 @@ class DocumentCache:
         except RequestError as request_error:
             self._refused.put(query, RequestError(request_error.errors), len(query) + 1024)
             raise
-        self._accepted.put(query, document, document_bytes(query))
+        self.accepted.put(query, document, document_bytes(query))
         return document
 
     def _admit(self, query: str) -> Document:

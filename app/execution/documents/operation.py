@@ -44,6 +44,8 @@ class Operation:
         self.variables = Variables(schema, definition, max_list_size)
         self.is_of_cached_body = False
         """Whether a transport has cached the body of a request for this operation, and counted its document."""
+        self.series: Any = None
+        """What a transport measures of this operation; kept here so that no look-up by labels is needed."""
         self.lookups = OperationLookups(self.root_nodes, lookups)
         self.conditions = conditions(document, definition)
         """The variables in @skip and @include; None when there are other directives."""

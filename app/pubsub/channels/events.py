@@ -3,19 +3,20 @@
 There is a channel per category, `boards:{<category>}`, and one channel `notices` for everything else. Every message is
 a JSON object with one known key; a process ignores unknown keys, so that releases can be mixed.
 
-    boards:{<category>}  {"boards": [[window, version, top moved, epoch], ...]}     one triple or quadruple per board
+    boards:{<category>}  {"boards": [[window, version, top moved, epoch, time], ...]}          one list per board
     notices              {"user": id}  {"catalogue": true}  {"milestone": {...}}
                          {"close": {"socket": id, "code": n}}  {"canary": nonce}
 
 The first is written by a script inside Redis, right after the change: windows are those of `Window.key`, versions are
-integers below 10^14 (larger ones lose digits there), the epoch is that of the window and may be missing.
+integers below 10^14 (larger ones lose digits there), the epoch is that of the window, the time is that of the change,
+in microseconds as a string. Epoch and time may be missing.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,11 +43,13 @@ class BoardMoved:
         board: The `Board.key` of the board.
         version: Its version after the change, or an earlier one. The epoch is empty if the sender did not name it.
         top_moved: Whether the change affected the head of the board.
+        changed_at: When it was written, in Unix time by the clock of the process that wrote it; None if unknown.
     """
 
     board: str
     version: Version
     top_moved: bool = True
+    changed_at: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,8 @@ def _moved(category: str, row: list[Any]) -> BoardMoved:
     if not isinstance(window, str):
         raise TypeError(window)
     epoch = rest[0] if rest else ""
-    return BoardMoved(f"{category}/{window}", Version(str(epoch), int(number)), bool(top_moved))
+    changed_at = int(rest[1]) / 1_000_000 if len(rest) > 1 else None
+    return BoardMoved(f"{category}/{window}", Version(str(epoch), int(number)), bool(top_moved), changed_at)
 
 
 def _milestone_to_json(milestone: Milestone) -> dict[str, object]:

@@ -47,8 +47,10 @@ def board_update(previous: Page | None, page: Page, must_send: bool) -> BoardUpd
     """
     if previous is None or previous.version.epoch != page.version.epoch:
         return BoardUpdate(UpdateKind.SNAPSHOT, page)
-    if must_send or looks_different(previous, page):
-        return BoardUpdate(UpdateKind.UPDATE, page, changes_between(previous, page))
+    is_different = looks_different(previous, page)
+    if is_different or must_send:
+        changed_at = page.changed_at if is_different else None
+        return BoardUpdate(UpdateKind.UPDATE, page, changes_between(previous, page), changed_at)
     return None
 
 

@@ -100,6 +100,8 @@ class Feed:
         self._regressions = 0
         self._refreshing = False
         self._announced: Version | None = None
+        self._changed_at: float | None = None
+        """When the first change happened that no read has covered yet."""
         self._shared_head: Page | None = None
         self._shared_pages: dict[tuple[int, int], SharedPage] = {}
         self._shared_entries = 0
@@ -113,18 +115,19 @@ class Feed:
         """Whether the window of the board is over, so that another board is the open one."""
         return self._ends_at is not None and now >= self._ends_at
 
-    def notify_changed(self, version: Version, *, top_moved: bool) -> None:
+    def notify_changed(self, version: Version, *, top_moved: bool, changed_at: float | None = None) -> None:
         """Take a change notification: the board is at `version` or later.
 
         Without `top_moved` the change is below the head, which concerns the subscribers of other views only.
         """
         if top_moved:
-            self._notify_head_changed(version)  # The other views are read once the head was.
+            self._notify_head_changed(version, changed_at)  # The other views are read once the head was.
         else:
             self._views.notify_changed(version)
 
-    def _notify_head_changed(self, version: Version) -> None:
+    def _notify_head_changed(self, version: Version, changed_at: float | None = None) -> None:
         if not self._versions.covers(version):
+            self._changed_at = _earlier(self._changed_at, changed_at)
             self._announced = version
             self._wake.set()
 
@@ -319,11 +322,13 @@ class Feed:
         self._refreshing = self._refresh_due or self._version_check_due
         self._version_check_due, self._reread_due, self._announced = False, False, None
         own_writes = self._own_writes
+        changed_at, self._changed_at = self._changed_at, None
         try:
             async with asyncio.timeout(self._timing.read_timeout):
                 if must_read or not await self._is_unchanged():
-                    await self._read(started)
+                    await self._read(started, changed_at)
         except Exception as error:
+            self._changed_at = _earlier(self._changed_at, changed_at)
             self._reread_due = views_may_be_outdated
             self._handle_failure(error, started)
         else:
@@ -345,7 +350,7 @@ class Feed:
         except ServiceUnavailable:
             return False
 
-    async def _read(self, started: float) -> None:
+    async def _read(self, started: float, changed_at: float | None) -> None:
         self._counters.reads += 1
         self._schedule.tried_at = started
         head = await self._reader.read_head(self.board)
@@ -354,7 +359,7 @@ class Feed:
             if self._regressions >= MAX_REGRESSIONS:
                 self._reader.report_regression(self.board, head.version)
             raise VersionRegressed(f"{self.board.key} is at {head.version}, but a newer version was read before")
-        self._subscribers.publish(HEAD, head)
+        self._subscribers.publish(HEAD, head if changed_at is None else replace(head, changed_at=changed_at))
 
     def _handle_success(self, started: float, pending_before: int) -> None:
         head = self._subscribers.head
@@ -383,3 +388,8 @@ class Feed:
             self._subscribers.mark_stale()
         head = self._subscribers.head
         self._pending_reads.answer(head and replace(head, stale=True))
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    """Return the earlier of two times, of which each may be unknown."""
+    return other if one is None else one if other is None else min(one, other)

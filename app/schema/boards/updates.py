@@ -65,6 +65,7 @@ class LeaderboardUpdate:
     changes: list[RankChange] = strawberry.field(
         description=("The users whose rank, score or name changed since the previous message. Empty in a SNAPSHOT.")
     )
+    changed_at: strawberry.Private[float | None] = None
 
     @staticmethod
     def of(update: domain.BoardUpdate, query: BoardQuery, read_movement: ReadMovement) -> LeaderboardUpdate:
@@ -77,6 +78,7 @@ class LeaderboardUpdate:
             as_of=leaderboard.as_of,
             leaderboard=leaderboard,
             changes=[RankChange.of(change) for change in update.changes],
+            changed_at=update.changed_at,
         )
 
 

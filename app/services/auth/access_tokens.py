@@ -99,6 +99,8 @@ class AccessTokens:
 
     Attributes:
         refused: How many tokens were refused, by the check that failed.
+        hits: How many tokens had been verified before.
+        misses: How many tokens had to be verified, whatever the result.
     """
 
     def __init__(
@@ -135,6 +137,8 @@ class AccessTokens:
         self._capacity = capacity
         self._verified: OrderedDict[str, Caller] = OrderedDict()
         self.refused: Counter[str] = Counter()
+        self.hits = 0
+        self.misses = 0
         self._log = BoundedLog(structlog.get_logger(__name__), runtime)
 
     async def verify(self, token: str) -> Caller:
@@ -147,6 +151,7 @@ class AccessTokens:
         caller = self._verified.get(token)
         if caller is None or not caller.is_valid_at(self._now()):
             self._verified.pop(token, None)
+            self.misses += 1
             try:
                 caller = (await self.read(token)).caller
             except BadToken as refusal:
@@ -154,6 +159,8 @@ class AccessTokens:
             self._verified[token] = caller
             if len(self._verified) > self._capacity:
                 self._verified.popitem(last=False)
+        else:
+            self.hits += 1
         return caller
 
     async def read(self, token: str) -> VerifiedToken:

@@ -56,6 +56,8 @@ class ApiKeys:
         self._next_read: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
         self._log = BoundedLog(log, runtime)
+        self.accepted = 0
+        self.refused = 0
 
     async def verify(self, key: str) -> Caller:
         """Return the caller who uses `key`.
@@ -71,12 +73,15 @@ class ApiKeys:
             await asyncio.shield(self._next_read)
         known = self._known.get(digest)
         if known is None:
+            self.refused += 1
             self._log.info("api_key_refused", key="unknown", reason="the key is unknown or was revoked")
             raise Unauthenticated
         if not known.caller.is_valid_at(self._clock().timestamp()):
+            self.refused += 1
             self._log.info("api_key_refused", key=str(known.id), reason="the key has expired", name=known.name)
             raise Unauthenticated(expired=True)
         known.state.is_used = True
+        self.accepted += 1
         return known.caller
 
     async def run(self) -> None:

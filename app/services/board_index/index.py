@@ -23,6 +23,9 @@ from app.stores.redis import RedisCaller
 
 SCRIPT_FOLDER = Path(__file__).parent / "lua"
 
+MICROSECONDS = 1_000_000
+"""Microseconds per second."""
+
 SEEN_SLOTS = 12
 SEEN_SLOT_SECONDS = 10
 """Redis keeps the newest transaction of each of the last 12 intervals of 10 seconds in which it was written to."""
@@ -116,8 +119,13 @@ class BoardIndex:
         return PutResult(
             [Ranks(flat[i] or None, flat[i + 1] or None) for i in range(0, len(flat), 2)],
             [
-                BoardMoved(f"{category}/{window.decode()}", Version(epoch.decode(), version), top_moved == 1)
-                for window, version, top_moved, epoch in changes
+                BoardMoved(
+                    f"{category}/{window.decode()}",
+                    Version(epoch.decode(), version),
+                    top_moved == 1,
+                    changed_at=int(changed_at) / MICROSECONDS,
+                )
+                for window, version, top_moved, epoch, changed_at in changes
             ],
         )
 

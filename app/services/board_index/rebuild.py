@@ -68,8 +68,8 @@ class Rebuild:
             on_diverged: Called before a category is loaded because PostgreSQL lacks what Redis has.
             runtime: The clock, and the randomness of epochs.
         """
-        self.rebuilds: Counter[str] = Counter()
-        """How many categories this process has loaded, by the reason."""
+        self.rebuilds: Counter[str] = Counter(dict.fromkeys(DIVERGED, 0))
+        """How many categories this process has loaded, by the reason. An alert must see some of them begin at zero."""
         self._database = database
         self._index = index
         self._index_loader = index_loader

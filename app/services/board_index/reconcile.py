@@ -59,6 +59,8 @@ class Reconcile:
     ) -> None:
         self.rows_corrected = 0
         """How many rows were put again because their buckets differed."""
+        self.strays_removed = 0
+        """How many users were removed from boards in Redis because PostgreSQL does not have them."""
         self.uncorrected = 0
         """How many boards were loaded again because they still differed after all corrections."""
         self._database = database
@@ -186,5 +188,6 @@ class Reconcile:
             async with self._database.connect() as connection:
                 existing = await read_users_with_rows(connection, board, chunk)
             for user_id in set(chunk) - existing:
+                self.strays_removed += 1
                 log.warning("stray_member_removed", board=board.key, user=str(user_id))
             await self._index_loader.remove_users(board, set(chunk) - existing)

@@ -52,6 +52,8 @@ class EntryMetadata:
         self._has_notices = has_notices
         self._cached: OrderedDict[UUID, dict[MetadataKey, Any]] = OrderedDict()
         self._invalidations = 0
+        self.hits = 0
+        self.misses = 0
         self._queue: Batcher[MetadataKey, Any] = Batcher(
             self._read, max_batch_size=max_batch_size, max_concurrent=2, key=None
         )
@@ -64,8 +66,10 @@ class EntryMetadata:
         key = MetadataKey(user_id, board.category, board.window.period, reached_at)
         cached = self._cached.get(user_id, {}) if self._has_notices() else {}
         if key in cached:
+            self.hits += 1
             self._cached.move_to_end(user_id)
             return cached[key]
+        self.misses += 1
         try:
             return await self._queue.submit(key)
         except ServiceUnavailable:  # A board that is read from a copy must not fail because of its metadata.

@@ -57,6 +57,9 @@ class BoardQueries:
         self._catalogue = catalogue
         self._runtime = runtime
         self._lanes: dict[Board, _Lane] = {}
+        self.hits = 0
+        self.misses = 0
+        """Pages of boards that were in memory, and those that were not."""
 
     def category(self, category_id: str, period: Period) -> Category:
         """Return a category that keeps boards of `period`. Raises CategoryNotFound, BadUserInput."""
@@ -141,6 +144,10 @@ class BoardQueries:
             return None
         category, period = board.category, board.window.period
         page = self._hub.page(category, period, view)
+        if page is None:
+            self.misses += 1
+        else:
+            self.hits += 1
         if page is None and board == board_of(category, period, self._runtime.clock()):
             page = await self._hub.fresh_page(category, period, view)
         return page if page is not None and page.page.board == board else None

@@ -78,6 +78,8 @@ class RedisOrPostgresReader:
         self._shared: SingleFlight[list[State]] = SingleFlight(POSTGRES_CACHE_SECONDS, runtime)
         self._outdated: Counter[Board] = Counter()
         """How often what is shared of a board was outdated before its time."""
+        self.reads: Counter[str] = Counter()
+        """How many reads were left to each store: `redis`, or `postgres` where Redis cannot answer."""
 
     async def page(self, board: Board, view: View[Page]) -> Page:
         """Read the page of a view, with those of its extra views. Reads from PostgreSQL are shared for a second."""
@@ -150,7 +152,9 @@ class RedisOrPostgresReader:
             else:
                 # What is known to be missing now may have been missing during the read.
                 if self._is_complete(board.category):
+                    self.reads["redis"] += 1
                     return [_stale(state) for state in states] if self._is_postgres_down() else states
+        self.reads["postgres"] += 1
         try:
             return await from_postgres()
         except ServiceUnavailable:

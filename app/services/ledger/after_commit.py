@@ -20,6 +20,7 @@ from app.domain.ledger.transactions import Transaction
 from app.pubsub.channels.events import BoardMoved
 from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks, RedisUnreachable
 from app.stores.batching import Batcher
+from app.telemetry.metrics.histogram import Histogram
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +65,15 @@ class AfterCommit:
         self._on_missed = on_missed
         self._on_not_put = on_not_put
         self._on_unanswered = on_unanswered
+        self.phases = {phase: Histogram() for phase in ("put_queue", "put")}
+        """Seconds that each posting waits for its update of Redis, and that the update takes."""
         self._queue = Batcher(
-            self._put, max_batch_size=max_batch_size, max_concurrent=1, key=None, name="board index update"
+            self._put,
+            max_batch_size=max_batch_size,
+            max_concurrent=1,
+            key=None,
+            name="board index update",
+            waits=self.phases["put_queue"],
         )
 
     def announce(self, posting: Posting) -> asyncio.Future[Receipt]:
@@ -82,6 +90,7 @@ class AfterCommit:
 
     async def _put(self, postings: Sequence[Posting]) -> Sequence[Receipt]:
         """Return a receipt per posting. Raises nothing: the postings are committed, and their callers must know."""
+        started = asyncio.get_running_loop().time()
         ranks: dict[int, Ranks] = {}
         by_category: dict[str, list[tuple[int, ScoreChange]]] = {}
         for index, posting in enumerate(postings):
@@ -92,6 +101,7 @@ class AfterCommit:
                 ranks |= await self._put_category(rows, postings)
             except Exception:
                 log.exception("standings_put_failed")
+        self.phases["put"].observe(asyncio.get_running_loop().time() - started, len(postings))
         return [self._receipt(posting, ranks.get(index, Ranks())) for index, posting in enumerate(postings)]
 
     def _receipt(self, posting: Posting, ranks: Ranks) -> Receipt:

@@ -23,7 +23,8 @@ Scores have other writers, each with its own transaction: `amend` (moderators' d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import NoReturn, overload
 from uuid import UUID
@@ -45,6 +46,7 @@ from app.services.ledger.repeats import Repeat, Repeats, refusal_of_request_key,
 from app.services.ledger.store import PostingStore
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, SchemaChanged, is_retryable
+from app.telemetry.metrics.histogram import BATCH_SIZES, Histogram
 
 MAX_LOCKED_ATTEMPTS = 5
 """How often a single request is tried with its user locked, before the caller has to retry."""
@@ -93,6 +95,10 @@ class Ledger:
         self._after_commit = after_commit
         self._repeats = Repeats(database, after_commit, runtime)
         self._runtime = runtime
+        self.phases = {phase: Histogram() for phase in ("queue", "load", "judge", "store")}
+        """Seconds that each phase takes, observed once for each request of a batch."""
+        self.batch_sizes = Histogram(BATCH_SIZES)
+        """How many requests are in each batch."""
         self._queue: Batcher[_QueuedRequest, _Outcome] = Batcher(
             self._commit,
             max_batch_size=max_batch_size,
@@ -100,6 +106,7 @@ class Ledger:
             min_second_batch=lambda: min_second_batch,
             key=itemgetter(0),
             name="ledger commit",
+            waits=self.phases["queue"],
         )
 
     @overload
@@ -152,6 +159,7 @@ class Ledger:
         self, batch: Sequence[_QueuedRequest]
     ) -> Sequence[asyncio.Future[Receipt] | NeedsVerification | Exception]:
         """Climb the retry ladder: from the cache, from the database, and then each request alone."""
+        self.batch_sizes.observe(len(batch))
         for use_cache in (True, False):
             try:
                 judgements = await self._load_and_judge(batch, use_cache=use_cache)
@@ -179,15 +187,17 @@ class Ledger:
         """Return what becomes of each request. Judge again what only an old cached account refuses."""
         now = self._runtime.clock()
         requests = [request for _, request, _ in batch]
-        accounts = await self._loader.load(requests, now, use_cache=use_cache)
+        with self._measured("load", len(batch)):
+            accounts = await self._loader.load(requests, now, use_cache=use_cache)
         judgements: list[Judgement] = []
-        for (_, request, policy), account in zip(batch, accounts, strict=True):
-            if isinstance(account, Exception):
-                judgements.append(account)
-            else:
-                transaction_id = uuid7(now, self._runtime.random_bytes)
-                salt = self._runtime.random_bytes(SALT_BYTES)
-                judgements.append(judge(request, policy, account, now, transaction_id, salt))
+        with self._measured("judge", len(batch)):
+            for (_, request, policy), account in zip(batch, accounts, strict=True):
+                if isinstance(account, Exception):
+                    judgements.append(account)
+                else:
+                    transaction_id = uuid7(now, self._runtime.random_bytes)
+                    salt = self._runtime.random_bytes(SALT_BYTES)
+                    judgements.append(judge(request, policy, account, now, transaction_id, salt))
         if use_cache:
             doubtful = [
                 index
@@ -202,13 +212,23 @@ class Ledger:
 
     async def _store_all(self, postings: Sequence[Posting]) -> None:
         try:
-            await self._store.store(postings)
+            with self._measured("store", len(postings)):
+                await self._store.store(postings)
         except BaseException as error:
             self._loader.evict(posting.transaction.user_id for posting in postings)
             if isinstance(error, ServiceUnavailable):
                 self._after_commit.record_unanswered(min(posting.transaction.created_at for posting in postings))
             raise
         self._loader.apply(postings)
+
+    @contextmanager
+    def _measured(self, phase: str, requests: int) -> Iterator[None]:
+        """Observe how long the block takes, for each of `requests`."""
+        started = self._runtime.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[phase].observe(self._runtime.monotonic() - started, requests)
 
     async def _commit_alone(
         self, request: ScoreRequest, policy: Policy
@@ -241,6 +261,7 @@ class Ledger:
             judgement = judge(request, policy, account, now, transaction_id, self._runtime.random_bytes(SALT_BYTES))
             if not isinstance(judgement, Posting):
                 return judgement
-            reached = await self._store.store_in(connection, [judgement])
+            with self._measured("store", 1):
+                reached = await self._store.store_in(connection, [judgement])
         self._milestones.announce(reached)
         return judgement

@@ -12,8 +12,9 @@
 -- the hit they push out is older than the window is long. So the limit holds for any period of that length, and the
 -- wait is exact.
 --
--- Returns two numbers per hit: the wait in microseconds, 0 if it is allowed; and the number of the window with the
--- longest wait, or minus the number of the subject that is blocked. Keys expire when nothing in them counts any more.
+-- Returns two numbers per hit: the wait in microseconds, and the number of the window with the longest wait, or minus the
+-- number of the subject that is blocked; for a hit that is allowed 0, and the instant at which it is counted. Keys expire
+-- when nothing in them counts any more.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local stamp = string.format('%.0f', now)
@@ -80,7 +81,7 @@ local function check(key, at, subjects, described, windows)
   for n = 1, windows do
     count(KEYS[first + n], unpack(numbers, described + 4 * n - 4, described + 4 * n - 2))
   end
-  return 0, 0
+  return 0, now
 end
 
 local decisions, key, at = {}, 1, 3

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
 from redis.asyncio import Redis
 
 from app.domain.errors import RateLimited
-from app.domain.rate_limits import ALLOWED, MINUTE, Activity, Allowance, Decision, Hit, Limit, Limits, allowance
+from app.domain.rate_limits import (
+    ALLOWED,
+    MINUTE,
+    Activity,
+    Allowance,
+    Blockable,
+    Charge,
+    Decision,
+    Hit,
+    Limit,
+    Limits,
+    allowance,
+    user_subject,
+)
 from app.domain.users import Caller
 from app.runtime import Runtime
 from app.services.limits.local_limiter import Blocks, LocalLimiter
+from app.services.limits.shards import ShardCall, Shards
 from app.stores.batching import Batcher
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis import RedisCaller
 
-SCRIPT = Path(__file__).with_suffix(".lua")
+FOLDER = Path(__file__).parent
+
+SCRIPT = FOLDER / "rate_limiter.lua"
 """The Lua script that decides about hits; its header documents keys, arguments and results."""
 
 MICROSECONDS = 1_000_000
@@ -38,21 +54,41 @@ MIN_SECOND_BATCH = 16
 """Queued hits from which on a second call starts while one is running, unless Redis is in trouble."""
 
 
-class _PreparedHit(NamedTuple):
-    """A hit with its script arguments: the same for every request with the same caller, address and costs."""
+MIN_SHARE = 1000
+"""The minimum of hits that a shard may have of the limit of everybody, so that a few requests do not use it up."""
 
-    hit: Hit
+MAX_COST_PER_SHARE = 100
+"""The cost from which on a request is counted in more than one share of the limit of everybody."""
+
+
+class _Part(NamedTuple):
+    """What one shard decides about a hit: the arguments of its script, and what they stand for."""
+
+    shard: int
     keys: Sequence[bytes]
     numbers: Sequence[int]
+    blockables: Sequence[Blockable]
+    charges: Sequence[Charge]
+
+
+class _PreparedHit(NamedTuple):
+    """A hit with its parts: the same for every request with the same caller, address, costs and share."""
+
+    hit: Hit
+    parts: Sequence[_Part]
 
 
 class RateLimiter:
-    """Allows requests within the limits: one script call for one request, or for many that arrive together.
+    """Allows requests within the limits: one round trip for one request, or for many that arrive together.
 
     Guarantees: a refused request consumes nothing, and is allowed when it is repeated after `retry_after`, unless
     something else was counted meanwhile. While Redis is not reachable every process counts for itself, with half of
     each limit and the same weights. Known blocks are cached in the process, so that a flood of requests costs no calls
     to Redis.
+
+    In a cluster the subjects are spread over shards, which count a request at the same time. When one of them refuses
+    it, the others give back what they have counted before the request is answered; until then it counts there. The
+    limit of everybody is divided among the shards, and requests use its shares in turn.
     """
 
     def __init__(
@@ -63,6 +99,7 @@ class RateLimiter:
         runtime: Runtime,
         *,
         prefix: str,
+        shards: int = 1,
     ) -> None:
         """Create a rate limiter.
 
@@ -71,13 +108,14 @@ class RateLimiter:
             redis_caller: Calls Redis behind a circuit breaker.
             limits: The limits; None allows everything.
             runtime: The source of time for blocks, and for counting without Redis.
-            prefix: The beginning of all keys; they share a hash tag, so that a call stays within one cluster slot.
+            prefix: The beginning of all keys.
+            shards: The number of hash tags that the keys have, and so of slots of a cluster.
         """
-        self._redis = redis
-        self._redis_caller = redis_caller
         self._limits = limits
-        self._prefix = f"{prefix}:{{limits}}:"
+        self._shards = Shards(redis, redis_caller, runtime, prefix=prefix, count=shards)
         self._script = redis.register_script(SCRIPT.read_text())
+        self._give_back = redis.register_script((FOLDER / "give_back.lua").read_text())
+        self._read_windows = redis.register_script((FOLDER / "read_windows.lua").read_text())
         self._queue: Batcher[_PreparedHit, Decision] = Batcher(
             # The script decides about one hit after the other, so hits of the same caller may share a call.
             self._check,
@@ -85,12 +123,21 @@ class RateLimiter:
             max_concurrent=MAX_CONCURRENT_BATCHES,
             key=None,
             name="rate limits",
-            min_second_batch=lambda: 1 if redis_caller.breaker.is_open else MIN_SECOND_BATCH,
+            min_second_batch=lambda: 1 if self._shards.has_open_circuit else MIN_SECOND_BATCH,
         )
         self._prepared = lru_cache(maxsize=MAX_CACHED_HITS)(self._prepare)
         self._blocks = Blocks(runtime)
+        self.refused: Counter[str] = Counter()
+        """How many requests were refused, by the limit: its name, `blocked_user` or `blocked_address`."""
         if limits is not None:
             self._local = LocalLimiter(limits.blocking, runtime)
+            self._share_count = max(1, min(shards, limits.service_wide.max_hits // MIN_SHARE))
+            self._next_share = 0
+
+    @property
+    def node_callers(self) -> Sequence[RedisCaller]:
+        """The callers of the nodes of a cluster, for metrics; none without a cluster."""
+        return self._shards.node_callers
 
     def is_blocked(self, caller: Caller | None, address: str) -> bool:
         """Return whether a user, or the address of a caller without a user, is known to be blocked."""
@@ -100,7 +147,7 @@ class RateLimiter:
         """Raise RateLimited for a user, or the address of a caller without a user, that is known to be blocked."""
         decision = self._block_of(caller, address)
         if decision is not None:
-            raise _error(decision)
+            raise self._refusal(decision)
 
     def _block_of(self, caller: Caller | None, address: str) -> Decision | None:
         if not self._blocks or self._limits is None:
@@ -126,12 +173,13 @@ class RateLimiter:
         if self._limits is None:
             return
         self.raise_if_blocked(caller, address)
-        await self._charge(self._prepared(caller, address, tuple(costs.items())))
+        share = self._take_shares(sum(costs.values()))
+        await self._charge(self._prepared(caller, address, tuple(costs.items()), share))
 
     async def charge_connection(self, address: str) -> None:
         """Count a WebSocket handshake. Raises RateLimited if there are too many from its address."""
         if self._limits is not None:
-            await self._charge(self._with_arguments(self._limits.connection_hit(address)))
+            await self._charge(self._split(self._limits.connection_hit(address), self._take_shares(1)))
 
     async def _charge(self, prepared: _PreparedHit) -> None:
         decision = await self._queue.enqueue(prepared)
@@ -139,79 +187,148 @@ class RateLimiter:
             return
         if decision.blocked is not None:
             self._blocks.add(decision.blocked, decision.retry_after)
-        raise _error(decision)
+        raise self._refusal(decision)
+
+    def _refusal(self, decision: Decision) -> RateLimited:
+        """Count a refusal, and return its error."""
+        if decision.limit is not None:
+            self.refused[decision.limit.name] += 1
+        else:
+            self.refused["blocked_user" if _is_user(decision) else "blocked_address"] += 1
+        return _error(decision)
 
     async def allowances(self, caller: Caller) -> Mapping[Activity, Allowance]:
         """Return what remains of the limits of `caller`; nothing if there are no limits."""
         if self._limits is None:
             return {}
-        limits, user = self._limits.user, str(caller.user_id)
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.time()
-        for limit in limits.values():
-            pipe.lrange(self._window_key(limit, user), 0, -1)
-        try:
-            (seconds, microseconds), *logs = await self._redis_caller(pipe.execute)
-        except RedisUnreachable:
+        limits, user = self._limits.user, user_subject(caller)
+        shard = self._shards.shard_of(user)
+        keys = [self._shards.key(shard, _window(limit, user)) for limit in limits.values()]
+        answers = await self._shards.call(self._read_windows, {shard: ShardCall(keys, ())}, writes=False)
+        if shard not in answers:
             return {activity: self._local.allowance(limit, user) for activity, limit in limits.items()}
-        now = seconds + microseconds / MICROSECONDS
+        now, *logs = answers[shard]
         return {
-            activity: allowance(limit, [int(instant) / MICROSECONDS for instant in log], now)
+            activity: allowance(limit, [int(instant) / MICROSECONDS for instant in log], now / MICROSECONDS)
             for (activity, limit), log in zip(limits.items(), logs, strict=True)
         }
 
-    def _prepare(self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]]) -> _PreparedHit:
+    def _prepare(
+        self, caller: Caller | None, address: str, costs: Sequence[tuple[Activity, int]], share: int
+    ) -> _PreparedHit:
         assert self._limits is not None
-        return self._with_arguments(self._limits.hit(caller, address, dict(costs)))
+        return self._split(self._limits.hit(caller, address, dict(costs)), share)
 
-    def _with_arguments(self, hit: Hit) -> _PreparedHit:
-        keys: list[str] = []
-        numbers = [len(hit.blockables)]
-        for subject, max_overruns in hit.blockables:
-            keys += (f"{self._prefix}block:{subject}", f"{self._prefix}overruns:{subject}")
+    def _split(self, hit: Hit, share: int) -> _PreparedHit:
+        """Return the parts of a hit: one for each shard with subjects of it, or with shares from `share` on."""
+        shard_of = self._shards.shard_of
+        parts: dict[int, tuple[list[Blockable], list[Charge]]] = {}
+        for blockable in hit.blockables:
+            parts.setdefault(shard_of(blockable.subject), ([], []))[0].append(blockable)
+        for charge in hit.charges:
+            placed = [(shard_of(charge.subject), charge)] if charge.subject else self._in_shares(charge, share)
+            for shard, own in placed:
+                parts.setdefault(shard, ([], []))[1].append(own)
+        return _PreparedHit(hit, [self._part(hit, shard, *part) for shard, part in parts.items()])
+
+    def _take_shares(self, cost: int) -> int:
+        """Return the first of the shares that a request is counted in, and go on to the next that is not."""
+        first = self._next_share
+        self._next_share = (first + self._shares_of(cost)) % self._share_count
+        return first
+
+    def _shares_of(self, cost: int) -> int:
+        """Return in how many shares of the limit of everybody a request is counted."""
+        return min(self._share_count, math.ceil(cost / MAX_COST_PER_SHARE))
+
+    def _in_shares(self, charge: Charge, first: int) -> Iterable[tuple[int, Charge]]:
+        """Yield the shares in which a charge of everybody is counted, with what is counted there."""
+        count = self._shares_of(charge.cost)
+        for number in range(count):
+            yield (first + number) % self._share_count, charge._replace(cost=(charge.cost + number) // count)
+
+    def _part(self, hit: Hit, shard: int, blockables: Sequence[Blockable], charges: Sequence[Charge]) -> _Part:
+        keys: list[bytes] = []
+        numbers = [len(blockables)]
+        for subject, max_overruns in blockables:
+            keys += (self._shards.key(shard, f"{name}:{subject}") for name in ("block", "overruns"))
             numbers.append(max_overruns)
-        numbers.append(len(hit.charges))
-        for limit, subject, cost, blockable in hit.charges:
-            keys.append(self._window_key(limit, subject))
-            own = 0 if blockable is None else blockable + 1
-            numbers += (limit.max_hits, limit.seconds * MICROSECONDS, cost, own)
-        return _PreparedHit(hit, [key.encode() for key in keys], numbers)
+        numbers.append(len(charges))
+        for limit, subject, cost, blockable in charges:
+            keys.append(self._shards.key(shard, _window(limit, subject)))
+            own = 0 if blockable is None else blockables.index(hit.blockables[blockable]) + 1
+            max_hits = limit.max_hits if subject else limit.max_hits // self._share_count
+            numbers += (max_hits, limit.seconds * MICROSECONDS, cost, own)
+        return _Part(shard, keys, numbers, blockables, charges)
 
     async def _check(self, hits: Sequence[_PreparedHit]) -> Sequence[Decision]:
+        answers = await self._shards.call(self._script, self._calls(hits), writes=True)
+        results = {shard: zip(answer[::2], answer[1::2], strict=True) for shard, answer in answers.items()}
+        decisions: list[Decision] = []
+        counted_in_vain: list[tuple[_Part, int]] = []
+        for prepared in hits:
+            outcomes = [(part, *next(results[part.shard])) for part in prepared.parts if part.shard in results]
+            refusals = [_refused(part, wait, which) for part, wait, which in outcomes if wait]
+            if refusals:
+                decision = max(refusals, key=lambda refusal: (refusal.blocked is not None, refusal.retry_after))
+            else:
+                decision = ALLOWED if len(outcomes) == len(prepared.parts) else self._local.check(prepared.hit)
+            if decision is not ALLOWED:
+                counted_in_vain += [(part, instant) for part, wait, instant in outcomes if not wait]
+            decisions.append(decision)
+        if counted_in_vain:
+            # A shard that does not answer keeps the hits until they leave its windows.
+            await self._shards.call(self._give_back, _refunds(counted_in_vain), writes=True)
+        return decisions
+
+    def _calls(self, hits: Sequence[_PreparedHit]) -> Mapping[int, ShardCall]:
+        """Return the calls of the script that decide about all parts of `hits`, in their order."""
         assert self._limits is not None
         blocking = self._limits.blocking
-        keys: list[bytes] = []
-        numbers = [blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000]
+        calls: dict[int, tuple[list[bytes], list[int]]] = {}
         for prepared in hits:
-            keys += prepared.keys
-            numbers += prepared.numbers
-        try:
-            raw: list[int] = await self._redis_caller(
-                lambda: self._script(keys=keys, args=[orjson.dumps(numbers)]), writes=True
-            )
-        except RedisUnreachable:
-            return [self._local.check(prepared.hit) for prepared in hits]
-        return [
-            ALLOWED if wait == 0 else _refused(prepared.hit, wait, which)
-            for prepared, wait, which in zip(hits, raw[::2], raw[1::2], strict=True)
-        ]
-
-    def _window_key(self, limit: Limit, subject: str) -> str:
-        return f"{self._prefix}{limit.name}:{subject}"
+            for part in prepared.parts:
+                call = calls.get(part.shard)
+                if call is None:
+                    times = [blocking.window_seconds * MICROSECONDS, blocking.block_seconds * 1000]
+                    call = calls[part.shard] = ([], times)
+                call[0].extend(part.keys)
+                call[1].extend(part.numbers)
+        return {shard: ShardCall(*call) for shard, call in calls.items()}
 
 
-def _refused(hit: Hit, wait: int, which: int) -> Decision:
+def _refunds(parts: Sequence[tuple[_Part, int]]) -> Mapping[int, ShardCall]:
+    """Return the calls that give back what was counted for each part at the instant beside it."""
+    calls: dict[int, tuple[list[bytes], list[int]]] = {}
+    for part, instant in parts:
+        keys, numbers = calls.setdefault(part.shard, ([], []))
+        keys += part.keys[2 * len(part.blockables) :]
+        for charge in part.charges:
+            numbers += (charge.cost, instant)
+    return {shard: ShardCall(*call) for shard, call in calls.items()}
+
+
+def _window(limit: Limit, subject: str) -> str:
+    return f"{limit.name}:{subject}"
+
+
+def _refused(part: _Part, wait: int, which: int) -> Decision:
     retry_after = wait / MICROSECONDS
     if which < 0:
-        return Decision(retry_after, blocked=hit.blockables[-which - 1].subject)
-    return Decision(retry_after, hit.charges[which - 1].limit)
+        return Decision(retry_after, blocked=part.blockables[-which - 1].subject)
+    return Decision(retry_after, part.charges[which - 1].limit)
+
+
+def _is_user(decision: Decision) -> bool:
+    """Return whether a user is blocked, and not an address."""
+    return (decision.blocked or "").startswith("user:")
 
 
 def _error(decision: Decision) -> RateLimited:
     retry_after = math.ceil(decision.retry_after)
     limit = decision.limit
     if limit is None:
-        whose = "account" if (decision.blocked or "").startswith("user:") else "address"
+        whose = "account" if _is_user(decision) else "address"
         return RateLimited(retry_after, f"Too many requests over the limits came from your {whose}.")
     per = "minute" if limit.seconds == MINUTE else f"{limit.seconds} s"
     return RateLimited(retry_after, f"Too many {limit.noun}: {limit.max_hits} per {per} are allowed.")

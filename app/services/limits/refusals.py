@@ -36,6 +36,8 @@ class Refusals:
         self._monotonic = runtime.monotonic
         self._capacity = capacity
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self.refused = 0
+        """How many requests were refused because of those before them."""
 
     def add(self, address: str) -> None:
         """Count a refused request."""
@@ -59,6 +61,7 @@ class Refusals:
         """Raise RateLimited for an address that sent too many requests that were refused."""
         wait = self.retry_after(address)
         if wait:
+            self.refused += 1
             raise RateLimited(math.ceil(wait), "Too many requests of your address could not be served.")
 
     def _add(self, network: str) -> None:

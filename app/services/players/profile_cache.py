@@ -60,6 +60,8 @@ class ProfileCache:
         self._capacity = capacity
         self._memory: OrderedDict[UUID, Profile] = OrderedDict()
         self._invalidations = 0
+        self.hits = 0
+        self.misses = 0
 
     async def get(self, user_ids: Iterable[UUID], viewer: Caller | None = None) -> Mapping[UUID, Profile]:
         """Return the profiles of those `user_ids` that exist, as `viewer` may see them; None sees what everybody sees.
@@ -80,6 +82,8 @@ class ProfileCache:
             else:
                 self._memory.move_to_end(user_id)
                 found[user_id] = profile
+        self.hits += len(found)
+        self.misses += len(missing)
         if missing:
             found |= await self._fetch(list(dict.fromkeys(missing)))
         return found

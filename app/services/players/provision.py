@@ -54,6 +54,8 @@ class UserProvisioning:
         self._auto_provision = auto_provision
         self._capacity = capacity
         self._cached: OrderedDict[UUID, ClaimedProfile] = OrderedDict()
+        self.hits = 0
+        self.misses = 0
         self._lookup: Batcher[UUID, ClaimedProfile | None] = Batcher(
             self._read_claimed, max_batch_size=MAX_BATCH_SIZE, max_concurrent=MAX_CONCURRENT_LOOKUPS, key=None
         )
@@ -70,8 +72,10 @@ class UserProvisioning:
         """
         claimed = (caller.username, caller.avatar_url)
         if self._cached.get(caller.user_id) == claimed:
+            self.hits += 1
             self._cached.move_to_end(caller.user_id)
             return
+        self.misses += 1
         before = await self._lookup.submit(caller.user_id)
         if before is None and not self._auto_provision:
             raise UserNotFound

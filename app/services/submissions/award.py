@@ -50,8 +50,12 @@ class AwardService:
             spot_check_rate: The share of submissions that is verified at random, from 0 to 1.
             submission_log: Where what is paid or held is logged.
         """
-        self.outcomes: Counter[str] = Counter()
-        """How many submissions were `paid`, `flagged` (and paid), `held`, `verified` and `not_verified`."""
+        self.verdicts: Counter[str] = Counter()
+        """How many submissions fraud detection has let pass (`accept`, `flag`), and how many it has held (`hold`)."""
+        self.objections: Counter[str] = Counter()
+        """How many submissions each rule of fraud detection has objected to."""
+        self.verifications: Counter[str] = Counter()
+        """How many completions the verifiers have `confirmed` or `denied`."""
         self._ledger = ledger
         self._verifiers = verifiers
         self._thresholds = thresholds
@@ -90,8 +94,9 @@ class AwardService:
             receipt = await self._ledger.post(request, PlayerPolicy(self._thresholds, is_verified=True))
             assert isinstance(receipt, Receipt)
         suspicion = receipt.suspicion
-        self.outcomes["held" if receipt.held else "flagged" if suspicion else "paid"] += 1
+        self.verdicts["hold" if receipt.held else "flag" if suspicion else "accept"] += 1
         if suspicion:
+            self.objections.update(suspicion.rules)
             log.warning("completion_suspected", transaction=str(receipt.transaction_id), held=receipt.held,
                         user=str(request.user_id), rules=suspicion.rules)  # fmt: skip
         self._submission_log.accepted(request, receipt, started)
@@ -119,7 +124,7 @@ class AwardService:
         except BadUserInput as problem:
             log.error("verifier_answer_invalid", action=action.id, reason=problem.message)
             raise ServiceUnavailable from None
-        self.outcomes["not_verified" if confirmed is None else "verified"] += 1
+        self.verifications["denied" if confirmed is None else "confirmed"] += 1
         if confirmed is None:
             log.warning("completion_not_verified", user=str(request.user_id), action=action.id, suspect=suspect,
                         value=verification.value)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from app.domain.ledger.idempotency import json_text
@@ -12,6 +13,7 @@ from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.eligibility import Eligibility
 from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_store import ActionTokens, IssuedActionToken
+from app.services.submissions.outcome_counts import counted
 from app.services.submissions.verifiers import Verifiers
 
 MAX_METADATA_BYTES = 2048
@@ -33,6 +35,8 @@ class IssueToken:
         self._users = users
         self._eligibility = eligibility
         self._verifiers = verifiers
+        self.outcomes: Counter[str] = Counter()
+        """How many tokens were issued (ACCEPTED) or refused, by the code."""
 
     async def __call__(
         self, caller: Caller, action_id: str, difficulty: str | None = None, metadata: Any = None
@@ -46,6 +50,10 @@ class IssueToken:
             TooManyOpenTokens: The user has too many unused tokens.
             BadUserInput: The metadata is larger than 2 KiB as JSON.
         """
+        with counted(self.outcomes):
+            return await self._issue(caller, action_id, difficulty, metadata)
+
+    async def _issue(self, caller: Caller, action_id: str, difficulty: str | None, metadata: Any) -> IssuedActionToken:
         catalogue = self._catalogue.current
         action = catalogue.action(action_id)
         action.points_for(difficulty)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
+from app.services.submissions.outcome_counts import ACCEPTED, REPEATED, outcome_of
 from app.services.submissions.submission_log import SubmissionLog
 
 
@@ -54,6 +56,8 @@ class RecordActions:
         self._users = users
         self._ledger = ledger
         self._submission_log = submission_log
+        self.outcomes: Counter[str] = Counter()
+        """How many reports were accepted, repeated or refused, by the code."""
 
     async def record(
         self, server: Caller, report: ActionReport, *, address: str | None = None, user_agent: str | None = None
@@ -69,12 +73,16 @@ class RecordActions:
             DomainError: The refusals of the rules.
         """
         started = self._submission_log.now()
-        request = await self._request(server, report, address, user_agent)
         try:
+            request = await self._request(server, report, address, user_agent)
             receipt = await self._ledger.post(request, server_policy)
-        except DuplicateAction as repeat:
-            return repeat.receipt
+        except Exception as error:
+            outcome = self._outcome(error)
+            if isinstance(outcome, Exception):
+                raise
+            return outcome
         self._submission_log.accepted(request, receipt, started)
+        self._outcome(receipt)
         return receipt
 
     async def record_all(
@@ -116,7 +124,24 @@ class RecordActions:
             request, result = requests[index], results[index]
             if isinstance(request, ScoreRequest) and isinstance(result, Receipt):
                 self._submission_log.accepted(request, result, started)
-        return [_outcome(results[index]) for index in range(len(reports))]
+        return [self._outcome(results[index]) for index in range(len(reports))]
+
+    def _outcome(self, result: Receipt | BaseException) -> Receipt | Exception:
+        """Count a result, and return it; for a repeat, the first receipt.
+
+        Raises:
+            BaseException: The result, if it is not an Exception, such as a cancellation.
+        """
+        if isinstance(result, DuplicateAction):
+            self.outcomes[REPEATED] += 1
+            return result.receipt
+        if isinstance(result, Receipt):
+            self.outcomes[ACCEPTED] += 1
+            return result
+        if isinstance(result, Exception):
+            self.outcomes[outcome_of(result)] += 1
+            return result
+        raise result
 
     async def _request(
         self, server: Caller, report: ActionReport | BadUserInput, address: str | None, user_agent: str | None
@@ -148,12 +173,3 @@ class RecordActions:
             reason=reason,
             metadata=metadata,
         )
-
-
-def _outcome(result: Receipt | BaseException) -> Receipt | Exception:
-    """Return the first receipt for a repeat. Raises what is not an Exception, such as a cancellation."""
-    if isinstance(result, DuplicateAction):
-        return result.receipt
-    if isinstance(result, Receipt | Exception):
-        return result
-    raise result

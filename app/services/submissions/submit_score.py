@@ -5,6 +5,7 @@ The types along the way: ActionTokenClaims (of the token), ScoreRequest, Posting
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from app.domain.errors import ActionTokenExpired, ActionTokenNotYours, InvalidActionToken
@@ -17,6 +18,7 @@ from app.services.ledger.post import Ledger
 from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
 from app.services.submissions.award import AwardService
+from app.services.submissions.outcome_counts import counted
 
 
 class SubmitScore:
@@ -35,6 +37,8 @@ class SubmitScore:
         self._users = users
         self._award_service = award_service
         self._ledger = ledger
+        self.outcomes: Counter[str] = Counter()
+        """How many submissions were accepted or refused, by the code."""
 
     async def __call__(
         self,
@@ -61,6 +65,12 @@ class SubmitScore:
             ActionTokenExpired, ActionTokenNotYours, InvalidActionToken: The token cannot be used.
             DomainError: What `AwardService.award` raises.
         """
+        with counted(self.outcomes):
+            return await self._submit(caller, token, data, address, user_agent)
+
+    async def _submit(
+        self, caller: Caller, token: str, data: Any, address: str | None, user_agent: str | None
+    ) -> Receipt:
         try:
             claims = self._codec.verify(token)
         except ActionTokenExpired as expired:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from app.domain.errors import StaleTimestamp
@@ -15,6 +16,7 @@ from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger
 from app.services.submissions.award import AwardService
+from app.services.submissions.outcome_counts import counted
 from app.services.submissions.signing_sessions import SigningSessions
 
 
@@ -34,6 +36,8 @@ class SubmitSignedAction:
         self._award_service = award_service
         self._ledger = ledger
         self._runtime = runtime
+        self.outcomes: Counter[str] = Counter()
+        """How many submissions were accepted or refused, by the code."""
 
     async def __call__(
         self,
@@ -54,6 +58,18 @@ class SubmitSignedAction:
             InvalidAction: There is no such action or difficulty.
             DomainError: What `AwardService.award` raises.
         """
+        with counted(self.outcomes):
+            return await self._submit(caller, action, signature, data, address, user_agent)
+
+    async def _submit(
+        self,
+        caller: Caller,
+        action: SignedAction,
+        signature: str,
+        data: Any,
+        address: str | None,
+        user_agent: str | None,
+    ) -> Receipt:
         opened_at = await self._sessions.check(caller, action, signature)
         key = request_key("signed", caller.user_id, str(action.action_id))
         content = content_hash(action.action_type, action.difficulty)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from time import perf_counter
 from typing import Any, Generic, Protocol, TypeVar
 
 from graphql import OperationType
@@ -22,6 +23,7 @@ from app.transport.http.response_cache import ResponseCache
 from app.transport.http.responses import Reply
 from app.transport.http.stream_framing import FRAMINGS
 from app.transport.http.streams import Streams
+from app.transport.operation_metrics import OperationMetrics
 from app.transport.operations import Operations
 from app.transport.parameters import Parameters, parameters_of_json, parameters_of_query_string
 
@@ -77,6 +79,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         *,
         render_error: Callable[[Exception], Mapping[str, Any]],
         response_cache: ResponseCache | None = None,
+        metrics: OperationMetrics | None = None,
         max_body_bytes: int = 65_536,
         body_timeout: float = 10.0,
         ide_path: str | None = None,
@@ -89,6 +92,7 @@ class GraphQLEndpoint(Generic[ContextT]):
             streams: Serves subscriptions.
             render_error: Formats any exception for clients and masks the unexpected ones.
             response_cache: Without it every query is executed.
+            metrics: Counts the operations.
             max_body_bytes: The limit of request bodies and query strings.
             body_timeout: Seconds that a request body may take to arrive.
             ide_path: The page that people are led to who open the endpoint in a browser; None if there is none.
@@ -99,10 +103,11 @@ class GraphQLEndpoint(Generic[ContextT]):
         self._streams = streams
         self._render_error = render_error
         self._response_cache = response_cache
+        self._metrics = metrics or OperationMetrics()
         self._max_body_bytes = max_body_bytes
         self._body_timeout = body_timeout
         self._ide_path = ide_path
-        self._operation_of_body: LRUCache[bytes, BoundOperation] = LRUCache(MAX_CACHED_BODIES, MAX_CACHED_BODY_BYTES)
+        self.operation_of_body: LRUCache[bytes, BoundOperation] = LRUCache(MAX_CACHED_BODIES, MAX_CACHED_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -120,23 +125,27 @@ class GraphQLEndpoint(Generic[ContextT]):
 
     async def answer(self, body: bytes, accepted: AcceptedMediaTypes, context: ContextT) -> Reply:
         """Return the reply to a POST of `body` by a client that accepts single results. Raises nothing."""
+        started = perf_counter()
+        bound: BoundOperation | None = None
         try:
-            bound = self._operation_of_body.get(body)
+            bound = self.operation_of_body.get(body)
             if bound is not None:
                 await self._operations.admit(context, bound)
-                reply, _ = await self._execute(bound, accepted, context)
+                reply, _ = await self._execute(bound, accepted, context, started)
                 return reply
             request = parameters_of_json(body)
             bound = await self._operations.prepare(request, context)
             operation = bound.operation
             if operation.kind is OperationType.SUBSCRIPTION:
                 raise BadRequest(406, STREAM_REQUIRED)
-            reply, has_no_errors = await self._execute(bound, accepted, context)
+            reply, has_no_errors = await self._execute(bound, accepted, context, started)
             if has_no_errors and operation.cacheable and not request.extensions:
                 self._cache_body(body, bound)
         except BadRequest as refused:
+            self._metrics.record_error(bound, started, refused)
             reply = await self._refuse(refused, accepted, context)
         except Exception as error:
+            self._metrics.record_error(bound, started, error)
             reply = self._error_reply(error, accepted)
         return reply
 
@@ -146,7 +155,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         if not bound.operation.is_of_cached_body:
             bound.operation.is_of_cached_body = True
             weight += document_bytes(bound.operation.query)
-        self._operation_of_body.put(body, bound, weight)
+        self.operation_of_body.put(body, bound, weight)
 
     async def _refuse(self, refused: BadRequest, accepted: AcceptedMediaTypes, context: ContextT) -> Reply:
         """Return the reply to a request that is no operation, and count it."""
@@ -165,10 +174,15 @@ class GraphQLEndpoint(Generic[ContextT]):
             return Reply(204, (ALLOW,), b"")
         if self._ide_path is not None and _is_visit(scope, headers):
             return Reply(303, ((b"location", self._ide_path.encode()), responses.VARY, responses.NO_STORE), b"")
-        # First of all, so that every refusal can be charged to somebody.
-        context = await self._contexts.from_http(scope)
+        started = perf_counter()
         try:
-            return await self._operation_reply(context, scope, headers, accepted, receive, send)
+            # First of all, so that every refusal can be charged to somebody.
+            context = await self._contexts.from_http(scope)
+        except Exception as error:
+            self._metrics.record_error(None, started, error)
+            raise
+        try:
+            return await self._operation_reply(context, scope, headers, accepted, receive, send, started)
         except BadRequest as refused:
             return await self._refuse(refused, accepted, context)
 
@@ -180,20 +194,39 @@ class GraphQLEndpoint(Generic[ContextT]):
         accepted: AcceptedMediaTypes,
         receive: Receive,
         send: Send,
+        started: float,
     ) -> Reply | None:
         method = scope["method"]
-        request = await self._parameters(scope, headers, receive)
-        if accepted.result is None and accepted.stream is None:
-            raise BadRequest(406, "Accept application/graphql-response+json, application/json or text/event-stream.")
-        bound = await self._operations.prepare(request, context, partial(_check_method, method))
-        operation = bound.operation
-        if operation.kind is OperationType.SUBSCRIPTION:
-            if accepted.stream is None:
-                raise BadRequest(406, STREAM_REQUIRED)
-            framing = FRAMINGS[accepted.stream]
-            await self._streams.serve(framing, operation, request.variables, context, receive, send)
-            return None
-        reply, has_no_errors = await self._execute(bound, accepted, context)
+        bound: BoundOperation | None = None
+        try:
+            asked_for_body = perf_counter()
+            request = await self._parameters(scope, headers, receive)
+            started += perf_counter() - asked_for_body  # A client that sends slowly makes the service no slower.
+            if accepted.result is None and accepted.stream is None:
+                raise BadRequest(
+                    406, "Accept application/graphql-response+json, application/json or text/event-stream."
+                )
+            bound = await self._operations.prepare(request, context, partial(_check_method, method))
+            operation = bound.operation
+            if operation.kind is OperationType.SUBSCRIPTION:
+                if accepted.stream is None:
+                    raise BadRequest(406, STREAM_REQUIRED)
+                await self._streams.serve(
+                    FRAMINGS[accepted.stream],
+                    operation,
+                    request.variables,
+                    context,
+                    receive,
+                    send,
+                    on_open=partial(self._metrics.record_subscription, operation),
+                )
+                return None
+            reply, has_no_errors = await self._execute(bound, accepted, context, started)
+        except ClientDisconnected:
+            raise
+        except Exception as error:
+            self._metrics.record_error(bound, started, error)
+            raise
         if has_no_errors and method != "POST":
             return responses.with_etag(reply, headers.get(b"if-none-match"))
         if has_no_errors and accepted.result is not None and accepted.stream is None:
@@ -229,9 +262,9 @@ class GraphQLEndpoint(Generic[ContextT]):
         return parameters_of_query_string(scope["query_string"])
 
     async def _execute(
-        self, bound: BoundOperation, accepted: AcceptedMediaTypes, context: ContextT
+        self, bound: BoundOperation, accepted: AcceptedMediaTypes, context: ContextT, started: float
     ) -> tuple[Reply, bool]:
-        """Return the reply, and whether the response has no errors."""
+        """Count the operation, and return the reply, and whether the response has no errors."""
         response_cache = self._response_cache if bound.operation.cacheable else None
         if response_cache is None:
             response = await self._operations.execute(bound, context)
@@ -239,6 +272,7 @@ class GraphQLEndpoint(Generic[ContextT]):
         else:
             cached = response_cache.get(bound.key)
             if cached is not None:
+                self._metrics.record(bound.operation, started)
                 return responses.data_reply(cached, accepted), True
             dependencies = Dependencies()
             response = await self._operations.execute(
@@ -246,6 +280,7 @@ class GraphQLEndpoint(Generic[ContextT]):
             )
             body = self._engine.encode(response)
             response_cache.put(bound.key, response, body, dependencies, key_bytes=len(bound.operation.query))
+        self._metrics.record_response(bound.operation, started, response, context)
         if not response.errors:
             return responses.data_reply(body, accepted), True
         return (responses.partial_reply if response.has_data else responses.error_reply)(body, accepted), False

@@ -31,12 +31,15 @@ class ResponseCache:
         self.make_context = make_context
         self.hits = 0
         """How often a cached body was returned."""
+        self.misses = 0
+        """How often there was none that is still valid."""
         self._bodies: LRUCache[Hashable, tuple[bytes, Dependencies]] = LRUCache(MAX_ENTRIES, max_bytes)
 
     def get(self, key: Hashable) -> bytes | None:
         """Return the body cached under `key` if it is still valid, else None."""
         found = self._bodies.get(key)
         if found is None or not found[1].are_current():
+            self.misses += 1
             return None
         self.hits += 1
         return found[0]

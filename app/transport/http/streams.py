@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from starlette.types import Receive, Send
 
@@ -90,6 +90,8 @@ class Streams(Generic[ContextT]):
         self._stall_timeout = stall_timeout
         self.open = 0
         """Streams being served."""
+        self.refused = 0
+        """Streams that were refused because there are too many."""
 
     async def serve(
         self,
@@ -99,8 +101,12 @@ class Streams(Generic[ContextT]):
         context: ContextT,
         receive: Receive,
         send: Send,
+        *,
+        on_open: Callable[[], object] = lambda: None,
     ) -> None:
         """Answer a request, whose body has been read, with a stream. Later failures are part of the stream.
+
+        `on_open` is called when the stream is not refused.
 
         Raises:
             ServiceUnavailable: Before anything is sent: the server is stopping.
@@ -111,10 +117,11 @@ class Streams(Generic[ContextT]):
             raise ServiceUnavailable(RETRY_SECONDS)
         address = self._owner_of(context).address
         if self.open >= self._max_streams:
-            raise RateLimited(RETRY_SECONDS, "Too many streams are open.")
+            self._refuse("Too many streams are open.")
         if self._addresses.is_full(address):
-            raise RateLimited(RETRY_SECONDS, "Too many streams are open from your address.")
+            self._refuse("Too many streams are open from your address.")
         self.open += 1
+        on_open()
         self._addresses.add(address)
         ending = asyncio.create_task(self._wait_for_ending(receive, context))
         try:
@@ -128,6 +135,10 @@ class Streams(Generic[ContextT]):
             self.open -= 1
             self._addresses.remove(address)
             await _cancel_and_wait(ending)
+
+    def _refuse(self, reason: str) -> NoReturn:
+        self.refused += 1
+        raise RateLimited(RETRY_SECONDS, reason)
 
     async def _write(
         self,
@@ -199,6 +210,7 @@ class Streams(Generic[ContextT]):
                 async with aclosing(await self._engine.subscribe(operation, variables, context)) as responses:
                     async for response in responses:
                         yield self._engine.encode(response)
+                        self._multiplexer.observe_lag(response)
         except Exception as error:
             yield self._multiplexer.encode_failure(error)
 

@@ -12,7 +12,7 @@ from app.execution import Response
 from app.pubsub.feed.view_budget import NO_OWNER, Owner, ViewOwners
 from app.telemetry.requests import leave_request
 from app.transport.multiplexing.payload import Payload
-from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber
+from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber, changed_at_of
 from app.transport.multiplexing.write_scheduler import WriteScheduler
 
 Delivery = Callable[[Subscriber], None]
@@ -77,6 +77,10 @@ class SubscriberGroup:
         self._to_serve: list[Subscriber] = []
         self._position = 0
         """The index in `_to_serve` up to which the present pass has got."""
+        self._behind = 0
+        """How many at the beginning of `_to_serve` have not got the state before the latest either."""
+        self._behind_since: float | None = None
+        """When that state happened."""
         self._end_delivery: Delivery | None = None
         self._is_ending = False
         self._next_snapshot_at = self._loop.time() + snapshot_interval
@@ -111,6 +115,8 @@ class SubscriberGroup:
     def write_up_to(self, budget: int) -> int:
         """Deliver the latest state, or the end, to at most `budget` members; return how many were passed."""
         batch = self._to_serve[self._position : self._position + budget]
+        if not self._is_ending:
+            self._observe_lag(self._position, len(batch))
         self._position += len(batch)
         delivery = self._end_delivery if self._is_ending or self._latest is None else _state_delivery(self._latest)
         for subscriber in batch:
@@ -142,16 +148,15 @@ class SubscriberGroup:
                     if not response.has_data:
                         failure = body
                         break
-                    self._publish(body)
+                    self._publish(body, changed_at_of(response))
         except Exception as error:
             failure = self._encode_failure(error)
         self._end(failure)
 
-    def _publish(self, body: bytes) -> None:
-        first = self._latest is None
+    def _publish(self, body: bytes, changed_at: float | None) -> None:
+        previous, self._latest = self._latest, Payload(body, opening=self._latest is None, changed_at=changed_at)
         self._published += 1
-        self._latest = Payload(body, opening=first)
-        if first:
+        if previous is None:
             self._snapshot = self._latest
             self._admit(self._snapshot)
             if self._waiting:
@@ -161,9 +166,17 @@ class SubscriberGroup:
         # Members that did not get the state before come first, so that none is passed over twice in a row.
         unserved = dict.fromkeys(self._to_serve[self._position :])
         self._counters.superseded += len(unserved)
+        self._behind, self._behind_since = len(unserved), previous.changed_at
         self._to_serve = [*unserved, *(subscriber for subscriber in self._members if subscriber not in unserved)]
         self._position = 0
         self._write_scheduler.schedule(self)
+
+    def _observe_lag(self, first: int, count: int) -> None:
+        """Observe the lag of `count` members from the index `first` on, who get the latest state now."""
+        if self._latest is not None:
+            behind = min(max(self._behind - first, 0), count)
+            self._counters.observe_lag(self._behind_since, behind)
+            self._counters.observe_lag(self._latest.changed_at, count - behind)
 
     def _deliver(self, subscriber: Subscriber, delivery: Delivery) -> None:
         try:

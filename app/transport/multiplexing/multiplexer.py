@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from graphql import GraphQLError
 from app.execution import Engine, Operation, RequestError, Response
 from app.pubsub.feed.view_budget import NO_OWNER, Owner, ViewOwners
 from app.transport.multiplexing.group import SubscriberGroup
-from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber
+from app.transport.multiplexing.subscriber import MultiplexingCounters, Subscriber, changed_at_of
 from app.transport.multiplexing.write_scheduler import WriteScheduler
 
 
@@ -24,7 +25,12 @@ class SubscriptionMultiplexer:
     """
 
     def __init__(
-        self, engine: Engine, make_context: Callable[[ViewOwners], object], *, snapshot_interval: float = 0.5
+        self,
+        engine: Engine,
+        make_context: Callable[[ViewOwners], object],
+        *,
+        snapshot_interval: float = 0.5,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Create a multiplexer. Needs a running loop.
 
@@ -32,8 +38,9 @@ class SubscriptionMultiplexer:
             engine: Executes the operations.
             make_context: Returns the context of a shared execution with these owners: one without a viewer.
             snapshot_interval: The minimum of seconds between two executions of a group.
+            clock: Returns Unix time in seconds.
         """
-        self.counters = MultiplexingCounters()
+        self.counters = MultiplexingCounters(clock=clock)
         self._engine = engine
         self._make_context = make_context
         self._snapshot_interval = snapshot_interval
@@ -73,6 +80,10 @@ class SubscriptionMultiplexer:
             )
         group.join(subscriber, owner)
         return group
+
+    def observe_lag(self, response: Response) -> None:
+        """Observe the lag of a subscription that is not shared, whose response has been written."""
+        self.counters.observe_lag(changed_at_of(response))
 
     def encode_failure(self, error: Exception) -> bytes:
         """Return the encoded response to a subscription that ended with `error`."""

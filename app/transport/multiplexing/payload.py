@@ -17,13 +17,15 @@ def text_header(length: int) -> bytes:
 class Payload:
     """One encoded execution result, made once for any number of clients.
 
-    `opening` marks the first event of an execution: a snapshot, which must not be conflated away.
+    `opening` marks the first event of an execution: a snapshot, which must not be conflated away. `changed_at` is when
+    what it reports happened, in Unix time, if that is known.
     """
 
-    __slots__ = ("_headers", "_tail", "body", "opening")
+    __slots__ = ("_headers", "_tail", "body", "changed_at", "opening")
 
-    def __init__(self, body: bytes, *, opening: bool = False) -> None:
+    def __init__(self, body: bytes, *, opening: bool = False, changed_at: float | None = None) -> None:
         self.body = body
+        self.changed_at = changed_at
         self.opening = opening
         self._tail = body + b"}"
         self._headers: dict[int, bytes] = {}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.execution import Response
+from app.telemetry.metrics.histogram import Histogram
 from app.transport.multiplexing.payload import Payload
 
 
@@ -25,9 +29,13 @@ class Subscriber(Protocol):
         """Take the end of the source."""
 
 
+LAG_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0)
+"""Bounds for the lag of watchers: changes are joined for 0.1 s, and the objective is 1 s."""
+
+
 @dataclass(slots=True)
 class MultiplexingCounters:
-    """What shared executions of one process have done."""
+    """What subscriptions of one process have done. All but `lag` and `clock` are about shared executions."""
 
     members: int = 0
     """Subscribers in all groups now."""
@@ -35,3 +43,18 @@ class MultiplexingCounters:
     """Executions started so far: one per group, and one for each catch-up snapshot."""
     superseded: int = 0
     """States a subscriber did not get because a newer one came before it could be written."""
+    lag: Histogram = field(default_factory=lambda: Histogram(LAG_SECONDS))
+    """Seconds from a change of a board until it was written to a subscriber, once for each message."""
+    clock: Callable[[], float] = time.time
+    """Returns Unix time in seconds."""
+
+    def observe_lag(self, changed_at: float | None, subscribers: int = 1) -> None:
+        """Observe that what happened at `changed_at` is being written to `subscribers`."""
+        if changed_at is not None and subscribers:
+            self.lag.observe(max(0.0, self.clock() - changed_at), subscribers)
+
+
+def changed_at_of(response: Response) -> float | None:
+    """Return when what a response to an event reports happened, if the event says so."""
+    changed_at: float | None = getattr(response.event, "changed_at", None)
+    return changed_at

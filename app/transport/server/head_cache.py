@@ -155,6 +155,8 @@ class RequestHeadCache:
         self._tracer = tracer
         self.hits = 0
         """How many requests were answered without parsing their head."""
+        self.misses = 0
+        """How many were not, of those whose head could be cached."""
         unknown = [type(layer).__name__ for layer in middleware_of(app) if type(layer) not in ACCOUNTED_MIDDLEWARE]
         self.is_usable = not unknown
         """False when the cache would bypass middleware that it does not account for."""
@@ -192,11 +194,15 @@ class RequestHeadCache:
         """
         cached = self._heads.get(head)
         if cached is None or cached.length != length or cached.peer != peer:
+            self.misses += 1
             return None
         assert self._contexts is not None
         request_id = cached.request_id or self._make_request_id()
         context = self._contexts.renew(cached.context, request_id)
-        return None if context is None else (cached, request_id, context)
+        if context is None:
+            self.misses += 1
+            return None
+        return cached, request_id, context
 
     def answer(self, cached: CachedHead, request_id: str, context: Any, body: bytes) -> Awaitable[Reply]:
         """Answer a request whose head was found: return the endpoint's coroutine, which raises nothing."""

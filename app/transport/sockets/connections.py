@@ -71,6 +71,25 @@ class Refusal(NamedTuple):
     reason: str
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What went through the sockets of one process."""
+
+    received: int = 0
+    """Messages of clients, pings and pongs not included."""
+    sent: int = 0
+    """Messages of the protocol that were written."""
+    sent_bytes: int = 0
+    """The bytes of these messages, with the headers of their frames."""
+    stalled: int = 0
+    """Sockets that were closed because the client did not read."""
+
+    def count_sent(self, frame: bytes) -> None:
+        """Count a message that was written."""
+        self.sent += 1
+        self.sent_bytes += len(frame)
+
+
 class Connections:
     """All open sockets of this process. The counters are plain numbers, for export as metrics."""
 
@@ -104,6 +123,7 @@ class Connections:
         """Operations that run now, on all sockets."""
         self.closed: Counter[int | None] = Counter()
         """How many sockets the server closed, by close code; under None those that clients closed or lost."""
+        self.traffic = Traffic()
         self.stopping = False
         self._registry = registry
         self._refusal_log = refusal_log

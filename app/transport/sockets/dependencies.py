@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.domain.users import Caller
 from app.pubsub.feed.view_budget import Owner
 from app.telemetry.tracing import Tracer
 from app.transport.multiplexing.multiplexer import SubscriptionMultiplexer
+from app.transport.operation_metrics import OperationMetrics
 from app.transport.operations import Operations
 from app.transport.sockets.connections import Connections
 
@@ -49,4 +50,5 @@ class SocketDependencies:
     multiplexer: SubscriptionMultiplexer
     contexts: Contexts
     connections: Connections
+    metrics: OperationMetrics = field(default_factory=OperationMetrics)
     tracer: Tracer | None = None

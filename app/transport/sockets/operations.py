@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing, nullcontext
 from copy import copy
+from time import perf_counter
 from typing import Any, Protocol
 
 from graphql import GraphQLError, OperationType
@@ -58,13 +59,14 @@ class MultiplexedOperation:
     While the kernel holds back what was written before, it keeps the newest state instead of writing.
     """
 
-    __slots__ = ("_host", "_id", "_pending", "_prefix", "_transport", "group")
+    __slots__ = ("_host", "_id", "_pending", "_prefix", "_traffic", "_transport", "group")
 
     def __init__(self, host: OperationHost, operation_id: str) -> None:
         self._host = host
         self._id = operation_id
         self._prefix = next_prefix(operation_id)
         self._transport = host.protocol.transport
+        self._traffic = host.dependencies.connections.traffic
         self._pending: tuple[Payload, ...] = ()
         self.group: SubscriberGroup | None = None
 
@@ -75,14 +77,18 @@ class MultiplexedOperation:
             self._host.dependencies.multiplexer.counters.superseded += len(self._pending) + 1 - len(pending)
             self._pending = pending
         else:
-            self._transport.write(payload.frame(self._prefix))
+            # As `_write` does, without the calls: this happens for every socket of every update.
+            frame, traffic = payload.frame(self._prefix), self._traffic
+            self._transport.write(frame)
+            traffic.sent += 1
+            traffic.sent_bytes += len(frame)
 
     def flush(self) -> None:
         """Write pending states until the transport is congested again."""
         while self._pending and not self._transport.get_write_buffer_size():
             payload, *rest = self._pending
             self._pending = tuple(rest)
-            self._transport.write(payload.frame(self._prefix))
+            self._write(payload.frame(self._prefix))
 
     def fail(self, body: bytes) -> None:
         """Write the `error` message."""
@@ -100,10 +106,14 @@ class MultiplexedOperation:
     def _end(self, frame: bytes) -> None:
         # Written however slow the client is: it happens once, and the last state comes before it.
         for payload in self._pending:
-            self._transport.write(payload.frame(self._prefix))
+            self._write(payload.frame(self._prefix))
         self._pending = ()
-        self._transport.write(frame)
+        self._write(frame)
         self._host.remove_operation(self._id, self)
+
+    def _write(self, frame: bytes) -> None:
+        self._transport.write(frame)
+        self._traffic.count_sent(frame)
 
 
 class PrivateOperation:
@@ -113,12 +123,14 @@ class PrivateOperation:
     its own, because operations must not share the state of a context.
     """
 
-    __slots__ = ("_host", "_id", "_is_mutating", "_is_wanted", "_request", "_task")
+    __slots__ = ("_bound", "_host", "_id", "_is_mutating", "_is_wanted", "_request", "_started", "_task")
 
     def __init__(self, host: OperationHost, message: Subscribe) -> None:
         self._host = host
         self._id = message.id
         self._request = message.request
+        self._started = perf_counter()
+        self._bound: BoundOperation | None = None
         self._is_wanted = True
         """The client has not cancelled the operation, and the socket is open."""
         self._is_mutating = False
@@ -137,22 +149,31 @@ class PrivateOperation:
     async def _run(self) -> None:
         try:
             await self._execute()
-        except BadRequest as error:
-            if self._is_wanted:
-                self._host.close(CloseCode.BAD_REQUEST, error.message)
-        except DocumentRefused as refused:
-            self._fail(RequestError.from_error(GraphQLError(refused.message), refused.code))
         except Exception as error:
-            self._fail(error)
+            self._host.dependencies.metrics.record_error(self._bound, self._started, error)
+            self._answer(error)
+
+    def _answer(self, error: Exception) -> None:
+        match error:
+            case BadRequest():
+                if self._is_wanted:
+                    self._host.close(CloseCode.BAD_REQUEST, error.message)
+            case DocumentRefused():
+                self._fail(RequestError.from_error(GraphQLError(error.message), error.code))
+            case _:
+                self._fail(error)
 
     async def _execute(self) -> None:
         context = copy(self._host.context)
-        self._host.dependencies.contexts.enter(context)
-        bound = await self._host.dependencies.operations.prepare(self._request, context)
+        dependencies = self._host.dependencies
+        dependencies.contexts.enter(context)
+        bound = self._bound = await dependencies.operations.prepare(self._request, context)
         operation = bound.operation
         if operation.kind is not OperationType.SUBSCRIPTION:
             await self._execute_once(bound, context)
-        elif operation.shared:
+            return
+        dependencies.metrics.record_subscription(operation)
+        if operation.shared:
             self._host.join_shared_execution(self._id, operation, self._request.variables)
         else:
             await self._stream(operation, context)
@@ -165,6 +186,7 @@ class PrivateOperation:
             if span is not None and (facts := current_request.get()) is not None:
                 facts.trace_id = span.trace_id
             response = await operations.execute(bound, context)
+        self._host.dependencies.metrics.record_response(bound.operation, self._started, response, context)
         await self._write_next(operations.engine.encode(response))
         self._end(complete_frame(self._id))
 
@@ -176,6 +198,7 @@ class PrivateOperation:
                     self._end(error_frame(self._id, engine.encode(response)))
                     return
                 await self._write_next(engine.encode(response))
+                self._host.dependencies.multiplexer.observe_lag(response)
         self._end(complete_frame(self._id))
 
     async def _write_next(self, body: bytes) -> None:

@@ -83,6 +83,7 @@ class Socket:
 
     def received(self, text: bytes) -> None:
         """Handle a text message."""
+        self.dependencies.connections.traffic.received += 1
         if not self._is_within_rate():
             return
         try:
@@ -107,6 +108,14 @@ class Socket:
     def pinged(self) -> None:
         """Count a ping or a pong."""
         self._is_within_rate()
+
+    def sent(self, frame: bytes) -> None:
+        """Count a message that was written."""
+        self.dependencies.connections.traffic.count_sent(frame)
+
+    def stalled(self) -> None:
+        """Count a client that does not read."""
+        self.dependencies.connections.traffic.stalled += 1
 
     def resumed(self) -> None:
         """Let operations write again."""

@@ -17,6 +17,12 @@ class SocketEventHandler(Protocol):
     def pinged(self) -> None:
         """Handle a ping, which is answered already, or a pong."""
 
+    def sent(self, frame: bytes) -> None:
+        """Take note of a message that was written."""
+
+    def stalled(self) -> None:
+        """Take note that the client does not read; the socket is about to be closed."""
+
     def resumed(self) -> None:
         """Handle that the kernel has taken everything written, after a time when it had not."""
 

@@ -115,6 +115,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Write a ready frame, unless the socket is closing."""
         if self._session is not None:
             self.transport.write(frame)
+            self._session.sent(frame)
 
     def ping(self) -> None:
         """Ping the client. Without a pong within `ws_ping_timeout` the connection is aborted."""
@@ -261,6 +262,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         elif self.close_sent or self.transport.is_closing():
             self.transport.abort()
         else:
+            if self._session is not None:
+                self._session.stalled()
             self._close(CloseCode.TRY_AGAIN_LATER, "Reading too slowly", self.abort_delay)
 
     def schedule_ping(self) -> None:

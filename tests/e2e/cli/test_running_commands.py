@@ -16,6 +16,7 @@ import pytest
 
 from app.config import Settings
 from app.embedded.process import free_port
+from tests.support.metrics import samples_of
 from tests.support.processes.cli_process import environment, is_alive, kill, line_with, run, start, workers_of
 from tests.support.processes.embedded_process import command_lines, processes
 from tests.support.processes.server_process import ServerProcess
@@ -152,16 +153,20 @@ async def test_simulated_players_of_one_machine_get_no_error_but_their_own_rate_
 async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Settings):
     port = free_port()
     mistakes = {"JWT_SECERT": "x", "DB_POOL_MAX": "5000"}
-    env = environment(settings, WORKERS="2", PORT=str(port), ENVIRONMENT="production", **SECRETS, **mistakes)
+    token = "metrics-" * 4
+    metrics = {"METRICS_TOKEN": token}
+    env = environment(settings, WORKERS="2", PORT=str(port), ENVIRONMENT="production", **metrics, **SECRETS, **mistakes)
     server = await start("serve", env=env)
     try:
         url = f"http://127.0.0.1:{port}"
         await line_with(server.stderr, "JWT_SECERT has no effect: did you mean JWT_SECRET?")
         await line_with(server.stderr, "an instance may open 10016 connections")
         victim, _ = [json.loads(await line_with(server.stderr, "worker_serves"))["pid"] for _ in range(2)]
+        await check_scrape(url, token)
         os.kill(victim, signal.SIGKILL)
         await line_with(server.stderr, "worker_serves")
         assert len(workers_of(server.pid)) == 2
+        await check_scrape(url, token)
         await wait_until_alive(url)
         children = workers_of(server.pid)
         server.send_signal(signal.SIGTERM)
@@ -171,6 +176,18 @@ async def test_workers_share_a_port_and_one_that_dies_is_replaced(settings: Sett
         assert not any(is_alive(child) for child in children)
     finally:
         await kill(server)
+
+
+async def check_scrape(url: str, token: str) -> None:
+    """Check that one scrape shows the metrics of both workers, to whom has the token."""
+    async with httpx2.AsyncClient(base_url=url, timeout=30) as http:
+        assert (await http.get("/metrics")).status_code == 401
+        answer = await http.get("/metrics", headers={"authorization": f"Bearer {token}"})
+    samples = samples_of(answer.text)
+    for worker in "01":
+        assert samples[f'leaderboard_worker_up{{worker="{worker}"}}'] == 1
+        assert samples[f'process_resident_memory_bytes{{worker="{worker}"}}'] > 0
+        assert f'leaderboard_event_loop_lag_seconds_count{{worker="{worker}"}}' in samples
 
 
 async def test_workers_do_not_outlive_a_parent_that_was_killed(settings: Settings):

@@ -18,7 +18,7 @@ async def answer(sample: SampleApp, query: str, variables: object = None) -> Non
 
 async def test_bodies_are_weighed_with_the_documents_that_they_keep_alive():
     sample = SampleApp()
-    cached = sample.endpoint._operation_of_body
+    cached = sample.endpoint.operation_of_body
     for number in range(12):
         await answer(sample, f"{{a{number}:__typename{PADDING}}}")
     assert 0 < cached.weight <= MAX_CACHED_BODY_BYTES
@@ -27,7 +27,7 @@ async def test_bodies_are_weighed_with_the_documents_that_they_keep_alive():
 
 async def test_a_document_is_weighed_once_however_many_bodies_use_it():
     sample = SampleApp()
-    cached = sample.endpoint._operation_of_body
+    cached = sample.endpoint.operation_of_body
     query = f"query($yes:Boolean!){{a:__typename b:__typename@include(if:$yes){PADDING}}}"
     await answer(sample, query, {"yes": True})
     once = cached.weight

@@ -18,6 +18,7 @@ from app.transport.middleware.security_headers import SecurityHeaders
 from tests.support.graphql.raw_http import connected
 from tests.support.graphql.sample_schema import SampleContext
 from tests.support.graphql.sample_server import SampleApp, serve_http
+from tests.support.metrics import metrics_of
 from tests.support.runtime import runtime_for
 from tests.support.service import Service, access_token, serving
 from tests.support.wait_until import until
@@ -331,9 +332,7 @@ def real(service: Service, query: str, token: str) -> bytes:
 
 async def hits(service: Service) -> int:
     """How many requests were answered from the cache so far."""
-    found = re.search(r"^\w*request_head_cache_hits\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
-    assert found
-    return int(found[1])
+    return int((await metrics_of(service))['leaderboard_cache_requests_total{cache="request_heads",result="hit"}'])
 
 
 async def test_the_service_answers_cached_heads_and_counts_them(service: Service):

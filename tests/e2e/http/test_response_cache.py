@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from uuid import uuid4
 
 from app.services.auth.signing_keys import SigningKeys
+from tests.support.metrics import metrics_of
 from tests.support.service import BOARD, Player, Service
 from tests.support.wait_until import TIMEOUT
 
@@ -17,9 +17,7 @@ AROUND = "query A($id: ID!) { leaderboard { around(userId: $id) { rank user { us
 
 async def hits(service: Service) -> int:
     """How many queries were answered without an execution so far."""
-    found = re.search(r"^\w*response_cache_hits\w* (\d+)", (await service.http.get("/metrics")).text, re.MULTILINE)
-    assert found
-    return int(found[1])
+    return int((await metrics_of(service))['leaderboard_cache_requests_total{cache="responses",result="hit"}'])
 
 
 def named(service: Service, subject: str, username: str) -> Player:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -15,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from app.config import Settings
+from tests.support.metrics import metrics_of
 from tests.support.processes.old_redis import old_redis
 from tests.support.processes.service_instances import instance_of
 from tests.support.service import Service, serving, settings_for
@@ -106,11 +108,56 @@ async def test_a_busy_instance_is_ready(service: Service):
 
 async def test_metrics_count_what_happens(service: Service):
     await service.player().play()
-    numbers = await metrics(service)
+    numbers = await metrics_of(service)
     assert numbers["leaderboard_sockets"] == 0
     assert numbers['leaderboard_store_circuit_open{store="postgres"}'] == 0
     assert numbers['leaderboard_executions_total{executor="interpreted"}'] >= 2
-    assert numbers['leaderboard_account_cache_reads_total{source="database"}'] >= 1
+    assert numbers['leaderboard_cache_requests_total{cache="accounts",result="miss"}'] >= 1
+    assert numbers['leaderboard_submissions_total{kind="action_token",outcome="ACCEPTED"}'] == 1
+    assert numbers['leaderboard_submission_phase_duration_seconds_count{phase="store"}'] == 1
+    of_submit = 'field="submitScore",operation="other"'
+    assert numbers[f'leaderboard_operations_total{{code="OK",{of_submit},outcome="ok",type="mutation"}}'] == 1
+    assert numbers[f'leaderboard_operation_duration_seconds_count{{{of_submit},type="mutation"}}'] == 1
+    assert numbers['leaderboard_fraud_verdicts_total{verdict="accept"}'] == 1
+    assert numbers['leaderboard_postgres_statement_duration_seconds_count{pool="postgres"}'] >= 1
+    assert numbers['leaderboard_redis_call_duration_seconds_count{caller="redis"}'] >= 1
+
+
+async def test_metrics_name_the_codes_of_refusals(service: Service):
+    player = service.player()
+    token = await player.issue()
+    for _ in range(2):
+        await player.submit(token)
+    await player.submit("no token")
+    await service.http.post("/graphql", json={"query": "{ nothing }"})
+    await service.http.post("/graphql", content=b"{", headers={"content-type": "application/json"})
+    numbers = await metrics_of(service)
+    for code in ("ACTION_TOKEN_USED", "INVALID_ACTION_TOKEN"):
+        labels = f'code="{code}",field="submitScore",operation="other",outcome="refused",type="mutation"'
+        assert numbers[f"leaderboard_operations_total{{{labels}}}"] == 1
+        assert numbers[f'leaderboard_submissions_total{{kind="action_token",outcome="{code}"}}'] == 1
+    for code in ("GRAPHQL_VALIDATION_FAILED", "BAD_REQUEST"):
+        labels = f'code="{code}",field="unknown",operation="unknown",outcome="refused",type="unknown"'
+        assert numbers[f"leaderboard_operations_total{{{labels}}}"] == 1
+    assert numbers['leaderboard_replays_total{kind="action_token"}'] == 1
+
+
+async def test_metrics_measure_how_late_watchers_see_a_change(service: Service):
+    protocol: Any = "graphql-transport-ws"
+    async with connect(service.socket_url, subprotocols=[protocol]) as socket:
+        await socket.send(json.dumps({"type": "connection_init"}))
+        await socket.recv()
+        await socket.send(json.dumps(SUBSCRIBE))
+        await socket.recv()
+        await service.player().play()
+        async with asyncio.timeout(TIMEOUT):
+            while json.loads(await socket.recv())["type"] != "next":
+                pass
+    numbers = await metrics_of(service)
+    assert numbers["leaderboard_watcher_lag_seconds_count"] >= 1
+    assert numbers["leaderboard_socket_messages_sent_total"] >= 3
+    assert numbers["leaderboard_socket_messages_received_total"] == 2
+    assert numbers["leaderboard_socket_sent_bytes_total"] > 100
 
 
 async def test_metrics_tell_what_the_channels_carried(service: Service):
@@ -137,27 +184,20 @@ async def test_metrics_tell_what_the_channels_carried(service: Service):
 
 
 async def test_metrics_tell_how_each_job_does(service: Service):
-    numbers = await metrics_once(service, lambda now: 'leaderboard_job_last_duration_seconds{job="repair"}' in now)
+    numbers = await metrics_once(service, lambda now: 'leaderboard_job_last_duration_seconds{job_name="repair"}' in now)
     assert numbers["leaderboard_jobs_leader"] == 1
-    assert numbers['leaderboard_job_runs_total{job="repair"}'] >= 1
-    assert numbers['leaderboard_job_failures_total{job="repair"}'] == 0
-    assert numbers['leaderboard_job_interval_seconds{job="repair"}'] == 5
-    assert numbers['leaderboard_job_running{job="reconcile"}'] == 0
+    assert numbers['leaderboard_job_runs_total{job_name="repair"}'] >= 1
+    assert numbers['leaderboard_job_failures_total{job_name="repair"}'] == 0
+    assert numbers['leaderboard_job_interval_seconds{job_name="repair"}'] == 5
+    assert numbers['leaderboard_job_running{job_name="reconcile"}'] == 0
     now = datetime.now(UTC).timestamp()
-    assert now - 3600 < numbers['leaderboard_job_last_success_timestamp_seconds{job="repair"}'] <= now
-    assert 'leaderboard_job_last_success_timestamp_seconds{job="anchor-all"}' not in numbers
-
-
-async def metrics(service: Service) -> dict[str, float]:
-    """The samples of `/metrics` by name and labels."""
-    page = (await service.http.get("/metrics")).text
-    samples = (line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, value in samples}
+    assert now - 3600 < numbers['leaderboard_job_last_success_timestamp_seconds{job_name="repair"}'] <= now
+    assert 'leaderboard_job_last_success_timestamp_seconds{job_name="anchor-all"}' not in numbers
 
 
 async def metrics_once(service: Service, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:
     """The samples as soon as they meet `condition`."""
-    return await until_answer(lambda: metrics(service), condition, timeout=40)
+    return await until_answer(lambda: metrics_of(service), condition, timeout=40)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 from app.domain.users import Caller, Role
 from app.services.limits.local_limiter import LocalLimiter
 from app.services.limits.rate_limiter import MAX_BATCH_SIZE, MAX_CONCURRENT_BATCHES, SCRIPT, RateLimiter
+from app.services.limits.shards import CLUSTER_SHARDS
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
 from tests.support.limits import ShiftableTime, limits
@@ -56,21 +57,26 @@ class FrozenClock:
 class Limiters:
     """Rate limiters of several instances over one Redis."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, shards: int) -> None:
         self.redis = redis
+        self.shards = shards
         self.prefix = f"t{uuid4().hex[:8]}"
         self.time = ShiftableTime(redis, self.prefix)
         self.runtime = runtime_for(monotonic=self.time.monotonic)
 
     def make(self, of: Limits) -> RateLimiter:
         redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, self.runtime))
-        return RateLimiter(self.redis, redis_caller, of, self.runtime, prefix=self.prefix)
+        return RateLimiter(self.redis, redis_caller, of, self.runtime, prefix=self.prefix, shards=self.shards)
+
+    async def keys(self) -> list[bytes]:
+        return [key async for key in self.redis.scan_iter(f"{self.prefix}:*")]
 
 
-@pytest.fixture
-async def limiters(redis_url: str) -> AsyncIterator[Limiters]:
+@pytest.fixture(params=[1, CLUSTER_SHARDS])
+async def limiters(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Limiters]:
+    """Limiters as on one server, and as in a cluster: shards are hash tags, which one server takes as well."""
     async with Redis.from_url(redis_url, socket_timeout=5) as redis:
-        yield Limiters(redis)
+        yield Limiters(redis, request.param)
 
 
 async def passes(limiter: RateLimiter, times: int, who: object = None, costs: dict[Activity, int] = QUERY) -> None:
@@ -124,7 +130,9 @@ async def test_one_callers_many_requests_at_once_share_calls_and_are_counted_exa
     outcomes = await asyncio.gather(*(limiter.charge(who, HOME, QUERY) for _ in range(500)), return_exceptions=True)
     assert outcomes.count(None) == 200
     assert sum(isinstance(outcome, RateLimited) for outcome in outcomes) == 300
-    assert await script_calls(limiters.redis) - before <= math.ceil(500 / MAX_BATCH_SIZE) + MAX_CONCURRENT_BATCHES
+    batches = math.ceil(500 / MAX_BATCH_SIZE) + MAX_CONCURRENT_BATCHES
+    calls_per_batch = 1 if limiters.shards == 1 else 2 * limiters.shards  # One to count, and one to give back.
+    assert await script_calls(limiters.redis) - before <= batches * calls_per_batch
 
 
 async def test_no_stretch_of_a_minute_holds_more_than_the_limit(limiters: Limiters):
@@ -348,15 +356,47 @@ async def test_everything_it_keeps_expires(limiters: Limiters):
     await passes(limiter, 1, mallory, SUBMIT)
     for _ in range(3):
         await refused(limiter, mallory, SUBMIT)
-    keys = [key async for key in limiters.redis.scan_iter(f"{limiters.prefix}:*")]
+    keys = await limiters.keys()
     assert len(keys) >= 5
     assert all([await limiters.redis.pttl(key) > 0 for key in keys])
 
 
-async def test_all_keys_of_a_call_are_in_one_slot_of_a_cluster(limiters: Limiters):
-    await passes(limiters.make(limits()), 1, caller(), {Activity.SUBMIT: 1, Activity.QUERY: 1, Activity.ISSUE: 1})
-    keys = [key async for key in limiters.redis.scan_iter(f"{limiters.prefix}:*")]
-    assert {key.partition(b"{")[2].partition(b"}")[0] for key in keys} == {b"limits"}
+async def test_all_keys_of_a_subject_are_in_one_slot_of_a_cluster(limiters: Limiters):
+    alice = caller()
+    limiter = limiters.make(limits(issue=1, blocking=BlockingRule(2, 60, 300)))
+    await passes(limiter, 1, alice, {Activity.SUBMIT: 1, Activity.QUERY: 1, Activity.ISSUE: 1})
+    await refused(limiter, alice, {Activity.ISSUE: 1})
+    keys = [key.decode() for key in await limiters.keys() if str(alice.user_id).encode() in key]
+    assert len(keys) == 4
+    assert len({key.partition("{")[2].partition("}")[0] for key in keys}) == 1
+
+
+BY_MINUTE = Limit("everybody", "requests", 40_000, MINUTE)
+"""A limit of everybody that is divided, with a window that is longer than a test."""
+
+
+async def test_heavy_requests_can_use_up_the_limit_of_everybody(limiters: Limiters):
+    limiter, game = limiters.make(replace(limits(), service_wide=BY_MINUTE)), caller("game", Role.SERVER)
+    heavy = {Activity.SUBMIT: 900}
+    outcomes = await asyncio.gather(*(limiter.charge(game, HOME, heavy) for _ in range(60)), return_exceptions=True)
+    assert 40 <= outcomes.count(None) <= BY_MINUTE.max_hits // 900
+
+
+async def test_what_one_shard_refuses_the_others_give_back(limiters: Limiters):
+    limiter, alice = limiters.make(replace(limits(query=5, query_address=8), service_wide=BY_MINUTE)), caller()
+    await passes(limiter, 5, caller())
+    await passes(limiter, 3, alice)
+    for _ in range(4):
+        assert "8 per minute" in (await refused(limiter, alice)).message
+    left = await limiter.allowances(alice)
+    assert left[Activity.QUERY].remaining == 2
+    for _ in range(2):
+        await limiter.charge(alice, "192.0.2.2", QUERY)
+    for _ in range(4):
+        with pytest.raises(RateLimited, match="5 per minute"):
+            await limiter.charge(alice, "192.0.2.2", QUERY)
+    of_everybody = [key for key in await limiters.keys() if key.endswith(b":everybody:")]
+    assert sum([await limiters.redis.llen(key) for key in of_everybody]) == 10
 
 
 async def test_after_the_clock_was_set_back_no_wait_is_longer_than_the_window(limiters: Limiters):

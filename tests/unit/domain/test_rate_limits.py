@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import BadUserInput
-from app.domain.rate_limits import Activity, Limit, SlidingWindow, allowance
+from app.domain.rate_limits import Activity, Limit, SlidingWindow, allowance, user_subject
 from app.domain.users import Role
 from tests.support.limits import limits
 from tests.support.service import caller
@@ -111,7 +111,7 @@ def test_the_charges_depend_on_the_caller_and_the_activities():
 def test_accounts_are_the_users_and_the_addresses():
     alice = caller()
     hit = limits().hit(alice, "192.0.2.1", {Activity.SUBMIT: 1})
-    assert [charge.subject for charge in hit.charges] == [str(alice.user_id), "192.0.2.1", ""]
+    assert [charge.subject for charge in hit.charges] == [user_subject(alice), "192.0.2.1", ""]
 
 
 def test_a_request_that_can_never_be_allowed_is_bad_input():

@@ -14,6 +14,7 @@ from app.domain.boards.board import Board, BoardUpdate, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import DomainError
+from app.domain.instants import to_micros
 from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import BoardMoved, Notice, boards_channel, encode_notice
 from app.pubsub.channels.notices import Notices
@@ -134,7 +135,8 @@ class HubFixture:
     async def announce(self, moved: BoardMoved) -> None:
         category, window = moved.board.split("/")
         version = f'"{window}",{moved.version.number},{str(moved.top_moved).lower()},"{moved.version.epoch}"'
-        await self.broadcast.publish(boards_channel(category), f'{{"boards":[[{version}]]}}')
+        time = to_micros(self.clock.now())
+        await self.broadcast.publish(boards_channel(category), f'{{"boards":[[{version},"{time}"]]}}')
 
     async def notice(self, notice: Notice) -> None:
         await self.broadcast.publish("notices", encode_notice(notice))

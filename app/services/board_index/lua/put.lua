@@ -98,7 +98,7 @@ for b = 1, n do
     local version = redis.call('HINCRBY', meta, 'v:' .. windows[b], 1)
     updates[#updates + 1] = 't:' .. windows[b]
     updates[#updates + 1] = now
-    news[#news + 1] = { windows[b], version, moved[b] or false, epoch .. '/' .. windows[b] }
+    news[#news + 1] = { windows[b], version, moved[b] or false, epoch .. '/' .. windows[b], now }
   end
 end
 if ARGV[4] ~= '' then

@@ -67,6 +67,22 @@ async def test_changes_within_a_tenth_of_a_second_are_told_as_one() -> None:
         assert len(watcher.last.changes) == 6
 
 
+async def test_an_update_names_the_time_of_the_first_change_that_it_shows() -> None:
+    async with running_hub() as hub_fixture:
+        watcher = await hub_fixture.watch()
+        assert watcher.last.changed_at is None
+        await hub_fixture.clock.advance(0.5)
+        await hub_fixture.score(1, 10)
+        await settle()
+        assert watcher.last.changed_at == hub_fixture.clock.now().timestamp()
+        first_change = hub_fixture.clock.now().timestamp()
+        for user in (2, 3):
+            await hub_fixture.score(user, user)
+            await hub_fixture.clock.advance(0.06)
+        assert len(watcher.seen) == 3
+        assert watcher.last.changed_at == first_change
+
+
 async def test_a_busy_board_is_read_ten_times_a_second_however_busy() -> None:
     async with running_hub() as hub_fixture:
         await hub_fixture.watch()

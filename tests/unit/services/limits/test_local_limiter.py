@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from app.domain.rate_limits import Activity, BlockingRule, Decision, Hit, Limits
+from app.domain.rate_limits import Activity, BlockingRule, Decision, Hit, Limits, user_subject
 from app.services.limits.local_limiter import Blocks, LocalLimiter
 from tests.support.limits import limits
 from tests.support.runtime import runtime_for
@@ -75,7 +75,7 @@ def test_the_allowance_is_that_of_half_of_the_limit():
     of, clock, alice = limits(query=10), Clock(), caller()
     local = limiter(of, clock)
     local.check(of.hit(alice, HOME, {Activity.QUERY: 2}))
-    left = local.allowance(of.user[Activity.QUERY], str(alice.user_id))
+    left = local.allowance(of.user[Activity.QUERY], user_subject(alice))
     assert (left.limit.max_hits, left.remaining, left.resets_in) == (5, 3, 60)
 
 

@@ -20,6 +20,21 @@ from tests.support.wait_until import TIMEOUT, until
 STATES = 'subscription S($channel: String! = "a") { states(channel: $channel) }'
 
 
+class Event(str):
+    """A state that says when it came to be: at the time that is its number."""
+
+    def __new__(cls, text: str) -> Event:
+        event = super().__new__(cls, text)
+        event.changed_at = float(text.split()[1])
+        return event
+
+    changed_at: float
+
+
+NOW = 10.0
+"""The time by the clock of the multiplexer."""
+
+
 class Script:
     """What the source does, step by step, decided by the test."""
 
@@ -64,7 +79,7 @@ class Script:
                 if self.end:
                     return
                 seen = self.version
-                yield f"UPDATE {seen}"
+                yield Event(f"UPDATE {seen}")
         finally:
             self.open -= 1
 
@@ -113,7 +128,9 @@ async def script() -> Script:
 
 @pytest.fixture
 async def multiplexer(script: Script) -> AsyncIterator[SubscriptionMultiplexer]:
-    multiplexer = SubscriptionMultiplexer(ENGINE, lambda _: script, snapshot_interval=SNAPSHOT_INTERVAL)
+    multiplexer = SubscriptionMultiplexer(
+        ENGINE, lambda _: script, snapshot_interval=SNAPSHOT_INTERVAL, clock=lambda: NOW
+    )
     yield multiplexer
     script.finish()
     script.first.set()
@@ -237,7 +254,12 @@ async def test_a_newer_state_overtakes_one_that_is_still_being_written(
     await until(lambda: all(subscriber.heard[-1] == "UPDATE 3" for subscriber in members))
     assert members[0].heard == ["SNAPSHOT 1", "UPDATE 2", "UPDATE 3"]
     assert members[-1].heard == ["SNAPSHOT 1", "UPDATE 3"]
-    assert multiplexer.counters.superseded == sum(len(subscriber.heard) == 2 for subscriber in members) > 0
+    behind = sum(len(subscriber.heard) == 2 for subscriber in members)
+    assert multiplexer.counters.superseded == behind > 0
+    # Everybody has waited since the first state that was not written to them.
+    served = len(members) - behind
+    lag = multiplexer.counters.lag
+    assert (lag.count, lag.sum) == (served + len(members), served * (NOW - 2) + served * (NOW - 3) + behind * (NOW - 2))
 
 
 async def test_who_leaves_while_a_state_is_being_written_does_not_get_it(

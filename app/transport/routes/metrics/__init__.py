@@ -1,0 +1,1 @@
+"""All metrics of the service, by subject, and the route `/metrics`."""
