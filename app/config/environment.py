@@ -25,6 +25,7 @@ SETTINGS_IN_FILES = (
     "database_url",
     "jwt_secret",
     "jwt_secret_previous",
+    "metrics_token",
     "redis_url",
     "sentry_dsn",
     "verifier_webhook_secret",
