@@ -48,7 +48,7 @@ run: .venv/.run ## Run the service on http://127.0.0.1:8000 (or HOST, PORT) with
 JOBS ?= 4
 
 test: .venv/.dev $(WEB) $(EXAMPLES) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
-	@$(RUN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(RUN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
 	@$(RUN)/pytest tests/faults/test_patroni.py $(ARGS)

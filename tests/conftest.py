@@ -18,6 +18,17 @@ from app.wiring import App
 from tests.support.service import Service, opened, serving, settings_for
 from tests.support.stores import BreakableServer, Databases, private_folder
 
+LONG_FILES = (
+    "bench", "nemesis", "soak", "simulation", "test_patroni.py", "test_poisonous_input.py", "test_paid_once.py",
+    "test_accessibility.py", "test_generated_documents.py", "test_commands.py", "test_running_commands.py",
+)  # fmt: skip
+"""Names of files, or of their folders, whose tests take a minute and longer."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest: one that starts last would keep a single process busy."""
+    items.sort(key=lambda item: not {item.path.name, item.path.parent.name} & set(LONG_FILES))
+
 
 @pytest.fixture(autouse=True)
 def _log_configuration() -> Iterator[None]:

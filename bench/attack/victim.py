@@ -188,4 +188,6 @@ async def newcomer_is_served(url: str, socket_url: str) -> bool:
 async def breaker_trips(http: httpx2.AsyncClient) -> int:
     """Return how often the circuit breakers of the stores have opened."""
     lines = (await http.get("/metrics")).text.splitlines()
-    return sum(int(float(line.split()[1])) for line in lines if line.startswith("leaderboard_store_circuit_trips"))
+    return sum(
+        int(float(line.split()[-1])) for line in lines if line.startswith("leaderboard_store_circuit_trips_total{")
+    )

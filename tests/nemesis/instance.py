@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -31,6 +32,6 @@ class SkewedClock:
 
 if __name__ == "__main__":
     runtime = Runtime(clock=SkewedClock(Path(os.environ["CLOCK_FILE"])))
-    app.server.create_app = lambda settings: create_app(settings, runtime)
+    app.server.create_app = partial(create_app, runtime=runtime)
     sys.argv = ["leaderboard", "serve"]
     main()

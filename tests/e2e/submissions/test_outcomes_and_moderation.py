@@ -263,7 +263,7 @@ class TestServerWrites:
     async def test_the_same_key_has_the_same_result(self, service: Service, game: Player):
         alice = service.player("alice")
         report = {
-            "userId": await id_of(alice),
+            "user": {"id": await id_of(alice)},
             "username": "alice",
             "actionType": "COMPLETE_LEVEL",
             "idempotencyKey": "1",
