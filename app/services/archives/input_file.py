@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,20 +20,19 @@ def open_text(file: Path) -> Iterator[IO[bytes]]:
     its byte order mark, or by a zero byte among the first two. Bytes that are not valid are passed on as they are.
     """
     with file.open("rb") as raw:
-        content: IO[bytes] = raw
-        if raw.peek(2)[:2] == GZIP_MAGIC:
-            content = cast("IO[bytes]", io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=raw))))
-        start = cast("io.BufferedReader", content).peek(3)[:3]
+        content = gzip.GzipFile(fileobj=raw) if raw.peek(2)[:2] == GZIP_MAGIC else raw
+        start = content.peek(3)[:3]
         if start == codecs.BOM_UTF8:
             content.read(3)
-        elif start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            content = _recoded(content, "utf-16")
-        elif start[1:2] == b"\0":
-            content = _recoded(content, "utf-16-le")
-        elif start[:1] == b"\0":
-            content = _recoded(content, "utf-16-be")
-        yield content
+        encoding = _utf16_of(start)
+        recoded = codecs.EncodedFile(content, "utf-8", encoding, errors="replace") if encoding else content
+        yield cast("IO[bytes]", recoded)
 
 
-def _recoded(content: IO[bytes], encoding: str) -> IO[bytes]:
-    return cast("IO[bytes]", codecs.EncodedFile(content, "utf-8", encoding, errors="replace"))
+def _utf16_of(start: bytes) -> str | None:
+    """Return which kind of UTF-16 a text begins in, or None."""
+    if start[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    if start[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if start[:1] == b"\0" else None
