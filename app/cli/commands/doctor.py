@@ -73,12 +73,12 @@ async def _examine(settings: Settings, timeout: float, show: Callable[[Finding],
     from app.cli.doctor.postgresql import PostgresChecks
     from app.cli.doctor.redis import RedisChecks
     from app.cli.doctor.remote import RemoteChecks
-    from app.cli.doctor.settings import check_settings
+    from app.cli.doctor.settings import check_environment, check_settings
     from app.runtime import Runtime
     from app.stores.redis_clients import open_client
     from app.wiring.stores import MIN_HOUSEKEEPING_TIMEOUT, open_database, open_replicas
 
-    for finding in check_settings(settings):
+    for finding in (*check_environment(), *check_settings(settings)):
         show(finding)
     runtime = Runtime()
     async with AsyncExitStack() as stack:

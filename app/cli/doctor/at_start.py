@@ -22,7 +22,7 @@ def warn_at_start(settings: Settings) -> None:
     """Raise the limit of open files, and print a line for each problem that can be seen at once."""
     raise_descriptor_limit()
     for finding in [*check_settings(settings), *asyncio.run(_check_connections(settings))]:
-        if finding.status is not Status.OK and finding.check != "environment":  # Those are printed first of all.
+        if finding.status is not Status.OK:
             print_error(f"{finding.check}: {finding.text}; {finding.advice}")
 
 

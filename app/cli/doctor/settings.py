@@ -23,14 +23,18 @@ def postgres_connections(settings: Settings) -> int:
     return settings.workers * (settings.db_pool_max + 2 * settings.db_expensive_pool_max)
 
 
-def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Check names of variables, combinations of settings, and the limit of open files."""
+def check_environment() -> Iterator[Finding]:
+    """State the versions, and check the names of variables."""
     yield ok("version", f"leaderboard {importlib.metadata.version('leaderboard')}, Python {platform.python_version()}")
     unknown = unknown_settings()
     for name, advice in unknown.items():
         yield warning("environment", f"{name} has no effect", advice)
     if not unknown:
         yield ok("environment", "no variable looks like a misspelt setting")
+
+
+def check_settings(settings: Settings) -> Iterator[Finding]:
+    """Check combinations of settings, and the limit of open files."""
     yield from _combinations(settings)
     yield _descriptors(settings)
 
