@@ -147,6 +147,7 @@ class Settings(BaseSettings):
     rate_limit_global_per_second: int = Field(10_000, ge=1)
     rate_limit_block_overruns: int = Field(100, ge=1)
     rate_limit_block_seconds: int = Field(300, ge=1, le=86_400)
+    rate_limit_refusal_delay: float = Field(1.0, ge=0, le=10)
     max_running_operations: int = Field(1000, ge=1)
     max_running_operations_per_user: int = Field(20, ge=1)
     max_running_operations_per_address: int = Field(100, ge=1)

@@ -74,6 +74,10 @@ class Engine:
         caches: dict[str, LRUCache[Any, Any]] = {"documents": self._documents.accepted}
         return caches if self._compiler is None else caches | {"compiled_operations": self._compiler.plans}
 
+    def has_prepared(self, query: str) -> bool:
+        """Return whether `prepare` is cheap for a document, because it has been prepared or refused before."""
+        return query in self._documents
+
     def prepare(self, query: str, operation_name: str | None = None) -> Operation:
         """Return an operation of a document. Raises RequestError when the document or the name is invalid."""
         return self._documents.get(query).operation(operation_name)

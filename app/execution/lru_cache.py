@@ -27,6 +27,10 @@ class LRUCache(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: K) -> bool:
+        """Return whether there is a value under `key`, which counts as no use of it."""
+        return key in self._values
+
     def get(self, key: K) -> V | None:
         """Return the value under `key`, which becomes the most recently used, or None."""
         entry = self._values.get(key)

@@ -132,9 +132,9 @@ class Contexts:
         # Clients send an empty value when nobody is signed in.
         caller = await self._caller(authorization, address) if authorization else None
         facts.user = None if caller is None else caller.user_id
-        self._app.rate_limiter.raise_if_blocked(caller, address)
+        await self._app.rate_limiter.refuse_if_blocked(caller, address)
         if caller is None:
-            self._app.refusals.raise_if_over(address)
+            await self._app.refusals.refuse_if_over(address)
         return Context(
             self._services,
             caller=caller,
@@ -151,7 +151,7 @@ class Contexts:
         except Unauthenticated as refusal:
             # A client with a token that was signed for it is not guessing, and must learn that it needs another one.
             if not refusal.signed:
-                self._app.refusals.raise_if_over(address)
+                await self._app.refusals.refuse_if_over(address)
                 self._app.refusals.add(address)
                 await self._app.rate_limiter.charge(None, address, REFUSED_REQUEST)
             raise

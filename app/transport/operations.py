@@ -78,6 +78,7 @@ class Operations:
         self._execution_timeout = execution_timeout
         self._describe = describe
         self._slots = slots
+        self._preparing = asyncio.Lock()
 
     async def prepare(
         self, request: Parameters, context: Any, check: Callable[[Operation], None] = _accept_any
@@ -97,7 +98,10 @@ class Operations:
         """
         try:
             query = await self._documents.resolve(request)
-            operation = self.engine.prepare(query, request.operation_name)
+            if self.engine.has_prepared(query):
+                operation = self.engine.prepare(query, request.operation_name)
+            else:
+                operation = await self._prepare_new(query, request.operation_name)
             check(operation)
             bound = operation.bind(request.variables)
         except (DocumentRefused, RequestError):
@@ -109,6 +113,14 @@ class Operations:
         else:
             await self.admit(context, bound)
         return bound
+
+    async def _prepare_new(self, query: str, operation_name: str | None) -> Operation:
+        """Prepare documents one after the other: each takes milliseconds, and other requests go on between two."""
+        async with self._preparing:
+            try:
+                return self.engine.prepare(query, operation_name)
+            finally:
+                await asyncio.sleep(0)
 
     async def execute(self, bound: BoundOperation, context: object, *, on_behalf_of: object = None) -> Response:
         """Execute a query or a mutation.

@@ -43,6 +43,7 @@ from app.services.ledger.milestones import Milestones
 from app.services.ledger.partitions import Partitions
 from app.services.ledger.post import Ledger
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
 from app.services.moderation.flag_reviews import FlagReviews
@@ -93,6 +94,7 @@ class App:
     redis_callers: Sequence[RedisCaller]
     rate_limiter: RateLimiter
     refusals: Refusals
+    refusal_delay: RefusalDelay
     running_operations: RunningOperations
     key_sets: Sequence[JwksKeys]
     access_tokens: AccessTokens

@@ -28,6 +28,7 @@ from app.services.jobs import Job, Jobs
 from app.services.ledger.anchor_job import Anchors
 from app.services.ledger.partitions import Partitions
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
 from app.services.limits.shards import CLUSTER_SHARDS
@@ -79,11 +80,13 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     limits = CatalogueLimits(settings.max_points_per_action, settings.token_expiration_seconds)
     providers = identity_providers_of(settings, runtime, stack)
     index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
+    refusal_delay = RefusalDelay(settings.rate_limit_refusal_delay)
     rate_limiter = RateLimiter(
         stores.redis,
         stores.redis_caller,
         rate_limits_of(settings),
         runtime,
+        refusal_delay,
         prefix=settings.redis_prefix,
         shards=CLUSTER_SHARDS if settings.redis_cluster_enabled else 1,
     )
@@ -103,7 +106,9 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
             settings.rate_limit_refused_per_address if settings.rate_limit_enabled else None,
             settings.rate_limit_network_factor,
             runtime,
+            refusal_delay,
         ),
+        refusal_delay=refusal_delay,
         running_operations=RunningOperations(running_limits_of(settings)),
         key_sets=[provider.keys for provider in providers if isinstance(provider.keys, JwksKeys)],
         access_tokens=access_tokens_of(settings, providers, runtime),

@@ -25,7 +25,7 @@ PLAYERS = 3
 LEAD = 500_000
 """The points by which the players lead, so that each of their scores is in sight of the watcher."""
 
-WRITES_PER_SECOND = 5
+WRITES_PER_SECOND = 20
 GRACE_SECONDS = 15.0
 """How long an update may take before it counts as lost, and a write before it counts as failed."""
 

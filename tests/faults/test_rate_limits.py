@@ -13,6 +13,7 @@ from redis.backoff import NoBackoff
 from app.domain.errors import RateLimited
 from app.domain.rate_limits import MINUTE, Activity, Limit
 from app.services.limits.rate_limiter import RateLimiter
+from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.shards import CLUSTER_SHARDS
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
@@ -59,7 +60,10 @@ async def limiting(server: BreakableServer, query: int) -> AsyncIterator[tuple[R
     )
     async with Redis.from_pool(pool) as redis:
         breaker = ManualBreaker()
-        yield RateLimiter(redis, RedisCaller(breaker), limits(query=query), runtime_for(), prefix="t"), breaker
+        yield (
+            RateLimiter(redis, RedisCaller(breaker), limits(query=query), runtime_for(), RefusalDelay(0), prefix="t"),
+            breaker,
+        )
 
 
 async def passing(limiter: RateLimiter, who: object, tries: int) -> int:
@@ -133,7 +137,9 @@ async def test_a_cluster_has_limits_on_every_master_and_they_hold_while_slots_mo
         runtime = runtime_for()
         redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, runtime))
         by_minute = replace(limits(query=20), service_wide=Limit("everybody", "requests", 100_000, MINUTE))
-        limiter = RateLimiter(redis, redis_caller, by_minute, runtime, prefix="t", shards=CLUSTER_SHARDS)
+        limiter = RateLimiter(
+            redis, redis_caller, by_minute, runtime, RefusalDelay(0), prefix="t", shards=CLUSTER_SHARDS
+        )
 
         async def passed_by_others() -> list[int]:
             return await asyncio.gather(*(passing(limiter, caller(), 25) for _ in range(9)))

@@ -65,6 +65,7 @@ def settings_for(database_url: str, redis_url: str, **more: Any) -> Settings:
         "db_pool_max": 20,
         "redis_timeout": 1.0,  # A machine that is busy with other tests is no fault of Redis.
         "rate_limit_enabled": False,
+        "rate_limit_refusal_delay": 0,
         "log_submissions": 0,
         "port": 0,
         "_env_file": None,

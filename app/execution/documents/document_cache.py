@@ -118,6 +118,10 @@ class DocumentCache:
         self.accepted: LRUCache[str, Document] = LRUCache(max_entries, max_bytes)
         self._refused: LRUCache[str, RequestError] = LRUCache(max_entries, max_bytes)
 
+    def __contains__(self, query: str) -> bool:
+        """Return whether a text has been prepared or refused, and is still cached."""
+        return query in self.accepted or query in self._refused
+
     def get(self, query: str) -> Document:
         """Return the document of a text. Raises RequestError when it cannot be parsed, is too large or not valid."""
         document = self.accepted.get(query)

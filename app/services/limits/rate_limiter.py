@@ -29,6 +29,7 @@ from app.domain.rate_limits import (
 from app.domain.users import Caller
 from app.runtime import Runtime
 from app.services.limits.local_limiter import Blocks, LocalLimiter
+from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.shards import BatchScript, ShardItem, Shards
 from app.stores.redis import RedisCaller, RedisUnreachable
 
@@ -89,6 +90,7 @@ class RateLimiter:
         redis_caller: RedisCaller,
         limits: Limits | None,
         runtime: Runtime,
+        refusal_delay: RefusalDelay,
         *,
         prefix: str,
         shards: int = 1,
@@ -100,10 +102,12 @@ class RateLimiter:
             redis_caller: Calls Redis behind a circuit breaker.
             limits: The limits; None allows everything.
             runtime: The source of time for blocks, and for counting without Redis.
+            refusal_delay: What the callers who are blocked wait for their refusals.
             prefix: The beginning of all keys.
             shards: The number of hash tags that the keys have, and so of slots of a cluster.
         """
         self._limits = limits
+        self._refusal_delay = refusal_delay
         self._shards = Shards(redis, redis_caller, runtime, prefix=prefix, count=shards)
         self._read_windows = redis.register_script((FOLDER / "read_windows.lua").read_text())
         self._give_back = BatchScript(redis.register_script((FOLDER / "give_back.lua").read_text()), (), 0)
@@ -128,10 +132,15 @@ class RateLimiter:
         """Return whether a user, or the address of a caller without a user, is known to be blocked."""
         return self._block_of(caller, address) is not None
 
-    def raise_if_blocked(self, caller: Caller | None, address: str) -> None:
-        """Raise RateLimited for a user, or the address of a caller without a user, that is known to be blocked."""
+    async def refuse_if_blocked(self, caller: Caller | None, address: str) -> None:
+        """Refuse a user, or the address of a caller without a user, that is known to be blocked.
+
+        Raises:
+            RateLimited: It is blocked; after the delay of refusals.
+        """
         decision = self._block_of(caller, address)
         if decision is not None:
+            await self._refusal_delay.wait()
             raise self._refusal(decision)
 
     def _block_of(self, caller: Caller | None, address: str) -> Decision | None:
@@ -157,7 +166,7 @@ class RateLimiter:
         """
         if self._limits is None:
             return
-        self.raise_if_blocked(caller, address)
+        await self.refuse_if_blocked(caller, address)
         await self._charge(self._prepared(caller, address, tuple(costs.items()), self._next_share))
 
     async def charge_connection(self, address: str) -> None:

@@ -9,6 +9,7 @@ from app.domain.addresses import aggregate_of
 from app.domain.errors import RateLimited
 from app.domain.rate_limits import MINUTE
 from app.runtime import Runtime
+from app.services.limits.refusal_delay import RefusalDelay
 
 MAX_ENTRIES = 50_000
 """How many networks are counted; those that were refused longest ago are evicted."""
@@ -21,7 +22,13 @@ class Refusals:
     """
 
     def __init__(
-        self, max_refusals: int | None, aggregate_factor: int, runtime: Runtime, *, capacity: int = MAX_ENTRIES
+        self,
+        max_refusals: int | None,
+        aggregate_factor: int,
+        runtime: Runtime,
+        refusal_delay: RefusalDelay,
+        *,
+        capacity: int = MAX_ENTRIES,
     ) -> None:
         """Create a counter.
 
@@ -29,11 +36,13 @@ class Refusals:
             max_refusals: How many refused requests an address may send in a minute; None for any number.
             aggregate_factor: The /48 network of an IPv6 address may send this many times as many.
             runtime: The source of time.
+            refusal_delay: What an address over the limit waits for its refusals.
             capacity: How many networks are counted.
         """
         self._max_refusals = max_refusals
         self._aggregate_factor = aggregate_factor
         self._monotonic = runtime.monotonic
+        self._refusal_delay = refusal_delay
         self._capacity = capacity
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self.refused = 0
@@ -57,11 +66,16 @@ class Refusals:
             wait = max(wait, self._wait(aggregate, self._max_refusals * self._aggregate_factor))
         return wait
 
-    def raise_if_over(self, address: str) -> None:
-        """Raise RateLimited for an address that sent too many requests that were refused."""
+    async def refuse_if_over(self, address: str) -> None:
+        """Refuse an address that sent too many requests that were refused.
+
+        Raises:
+            RateLimited: It sent too many; after the delay of refusals.
+        """
         wait = self.retry_after(address)
         if wait:
             self.refused += 1
+            await self._refusal_delay.wait()
             raise RateLimited(math.ceil(wait), "Too many requests of your address could not be served.")
 
     def _add(self, network: str) -> None:

@@ -53,7 +53,7 @@ class RefusedPaths:
                     request.address = address
                 log_refusal(f"HTTP_{message['status']}", f"{scope['method']} {scope['path']}")
                 try:
-                    refusals.raise_if_over(address)
+                    await refusals.refuse_if_over(address)
                 except RateLimited as error:
                     over = error
                 else:

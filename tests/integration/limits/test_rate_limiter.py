@@ -15,6 +15,7 @@ from app.domain.rate_limits import MINUTE, Activity, BlockingRule, Limit, Limits
 from app.domain.users import Caller, Role
 from app.services.limits.local_limiter import LocalLimiter
 from app.services.limits.rate_limiter import SCRIPT, RateLimiter
+from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.shards import CLUSTER_SHARDS, MAX_BATCH_SIZE, MAX_CONCURRENT_BATCHES
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.redis import REDIS_FAILURES, RedisCaller
@@ -66,7 +67,9 @@ class Limiters:
 
     def make(self, of: Limits) -> RateLimiter:
         redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, self.runtime))
-        return RateLimiter(self.redis, redis_caller, of, self.runtime, prefix=self.prefix, shards=self.shards)
+        return RateLimiter(
+            self.redis, redis_caller, of, self.runtime, RefusalDelay(0), prefix=self.prefix, shards=self.shards
+        )
 
     async def keys(self) -> list[bytes]:
         return [key async for key in self.redis.scan_iter(f"{self.prefix}:*")]
@@ -253,7 +256,7 @@ async def test_repeated_overruns_block_who_made_them_on_every_instance_for_a_whi
     assert (await refused(limiter, who)).retry_after == 200
     assert (await refused(other, who)).retry_after == 200
     with pytest.raises(RateLimited):
-        limiter.raise_if_blocked(who, HOME)
+        await limiter.refuse_if_blocked(who, HOME)
     await limiters.time.advance(200)
     await passes(limiter, 1, who)
     await passes(other, 1, who)
@@ -265,7 +268,7 @@ async def test_a_block_of_a_user_is_no_block_of_the_address(limiters: Limiters):
     for _ in range(3):
         await refused(limiter, mallory)
     for neighbour in (caller("bob"), None):
-        limiter.raise_if_blocked(neighbour, HOME)
+        await limiter.refuse_if_blocked(neighbour, HOME)
         await passes(limiter, 1, neighbour)
     with pytest.raises(RateLimited, match="account"):
         await limiter.charge(mallory, "192.0.2.2", QUERY)
@@ -317,9 +320,9 @@ async def test_overruns_from_many_subscribers_block_their_network(limiters: Limi
             waits.append(refusal.retry_after)
     assert waits == [60] * 5 + [300]
     with pytest.raises(RateLimited):
-        limiter.raise_if_blocked(None, network(99))
-    limiter.raise_if_blocked(None, "2001:db8:8::/64")
-    limiter.raise_if_blocked(caller(), network(99))
+        await limiter.refuse_if_blocked(None, network(99))
+    await limiter.refuse_if_blocked(None, "2001:db8:8::/64")
+    await limiter.refuse_if_blocked(caller(), network(99))
 
 
 async def test_a_large_weight_is_counted_in_one_call(limiters: Limiters):
@@ -429,7 +432,7 @@ async def test_limits_that_were_lowered_hold_at_once(limiters: Limiters):
 
 async def test_without_limits_everything_passes(limiters: Limiters):
     redis_caller = RedisCaller(CircuitBreaker("redis", REDIS_FAILURES, limiters.runtime))
-    limiter = RateLimiter(limiters.redis, redis_caller, None, limiters.runtime, prefix=limiters.prefix)
+    limiter = RateLimiter(limiters.redis, redis_caller, None, limiters.runtime, RefusalDelay(0), prefix=limiters.prefix)
     await passes(limiter, 500)
     assert await limiter.allowances(caller()) == {}
 

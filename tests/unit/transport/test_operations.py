@@ -1,4 +1,4 @@
-"""Coroutines whose first step was made by hand."""
+"""The preparation of operations, and coroutines whose first step was made by hand."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.transport.operations import finish_coroutine
+from app.execution import BoundOperation, Engine
+from app.transport.operations import Operations, finish_coroutine
+from app.transport.parameters import Parameters
+from app.transport.persisted_documents.resolve import Documents
+from tests.unit.execution.library import schema
 
 
 def stepped(coroutine: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
@@ -75,3 +79,30 @@ async def test_a_rest_that_nobody_awaits_to_its_end_closes_the_coroutine():
     rest.send(None)
     rest.close()
     assert cleaned == [True]
+
+
+async def admit_all(context: Any, bound: BoundOperation | None, *, stores_document: bool = False) -> None:
+    """Count nothing."""
+
+
+async def test_others_go_on_between_two_new_documents_that_came_together():
+    operations = Operations(Engine(schema), Documents(), admit_all)
+    iterations = 0
+
+    async def count() -> None:
+        nonlocal iterations
+        while True:
+            iterations += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    prepared_at: list[int] = []
+
+    async def prepare(number: int) -> None:
+        await operations.prepare(Parameters(query=f"{{ a{number}: __typename }}"), None)
+        prepared_at.append(iterations)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*map(prepare, range(5)))
+    counting.cancel()
+    assert len(set(prepared_at)) == 5

@@ -48,6 +48,11 @@ def request_metrics(sources: Sources) -> Sequence[Metric]:
             "type",
         ),
         gauge("operations_running", "Queries and mutations that are running.", lambda: app.running_operations.total),
+        gauge(
+            "refusals_waiting",
+            "Refusals of callers who are blocked or over the limit of refused requests, which wait to be answered.",
+            lambda: app.refusal_delay.waiting,
+        ),
         counter(
             "executions",
             "Executions by executor, including those of subscription events.",

@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.errors import RateLimited
+from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.refusals import Refusals
 from tests.support.runtime import runtime_for
 
@@ -16,10 +17,10 @@ class Now:
 
 
 def counter(now: Now, most: int | None = 3, factor: int = 2, capacity: int = 100) -> Refusals:
-    return Refusals(most, factor, runtime_for(monotonic=now), capacity=capacity)
+    return Refusals(most, factor, runtime_for(monotonic=now), RefusalDelay(0), capacity=capacity)
 
 
-def test_an_address_over_the_limit_waits_until_its_minute_ends():
+async def test_an_address_over_the_limit_waits_until_its_minute_ends():
     now = Now()
     refusals = counter(now)
     for _ in range(3):
@@ -28,11 +29,11 @@ def test_an_address_over_the_limit_waits_until_its_minute_ends():
         now.seconds += 1
     assert refusals.retry_after("192.0.2.1") == 57
     with pytest.raises(RateLimited) as refusal:
-        refusals.raise_if_over("192.0.2.1")
+        await refusals.refuse_if_over("192.0.2.1")
     assert refusal.value.retry_after == 57
-    refusals.raise_if_over("192.0.2.2")
+    await refusals.refuse_if_over("192.0.2.2")
     now.seconds += 57
-    refusals.raise_if_over("192.0.2.1")
+    await refusals.refuse_if_over("192.0.2.1")
     refusals.add("192.0.2.1")
     assert refusals.retry_after("192.0.2.1") == 0
 
@@ -52,8 +53,8 @@ def test_it_keeps_a_bounded_number_of_addresses():
     assert [number for number in range(50) if refusals.retry_after(f"192.0.2.{number}")] == list(range(40, 50))
 
 
-def test_without_a_limit_nothing_is_counted():
+async def test_without_a_limit_nothing_is_counted():
     refusals = counter(Now(), most=None)
     for _ in range(1000):
         refusals.add("192.0.2.1")
-    refusals.raise_if_over("192.0.2.1")
+    await refusals.refuse_if_over("192.0.2.1")
