@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.config.urls import host_problem, http_url_problem, origin_problem, redis_url_problem, sentry_dsn_problem
-from app.domain.addresses import is_encrypted_or_local
+from app.domain.addresses import UNIX_SOCKET, is_encrypted_or_local
 from app.domain.identity.issuers import (
     DEFAULT_AUDIENCE,
     DEFAULT_ISSUER,
@@ -255,7 +255,8 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         for word in words:
-            ip_network(word, strict=False)
+            if word != UNIX_SOCKET:
+                ip_network(word, strict=False)
         return words
 
     @field_validator("allowed_origins", "allowed_hosts")

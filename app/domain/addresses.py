@@ -6,6 +6,9 @@ from functools import lru_cache
 from ipaddress import IPv6Network, ip_address
 from urllib.parse import urlsplit
 
+UNIX_SOCKET = "unix"
+"""Stands for a peer without an address: among the trusted proxies, and as the key of such a client."""
+
 SUBSCRIBER_SUFFIX = "/64"
 """The end of the key of an IPv6 subscriber."""
 

@@ -58,7 +58,7 @@ class Operations:
         documents: Documents,
         admit: Admit,
         *,
-        execution_timeout: float = 10.0,
+        execution_timeout: float = 15.0,
         describe: Describe | None = None,
         slots: Slots | None = None,
     ) -> None:

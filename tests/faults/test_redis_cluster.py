@@ -125,7 +125,7 @@ async def test_playing_and_watching_go_on_within_the_slots_of_a_cluster(services
     await asyncio.to_thread(ensure_supported_redis, one.settings)  # What every command does when it starts.
     for service in services:
         ready = (await service.http.get("/readyz")).json()
-        assert ready["checks"] == {"postgres": True, "redis": True, "canary": True, "boards": True}
+        assert ready["checks"] == {"postgres": True, "redis": True, "messages": True, "boards": True}
 
 
 async def test_no_acknowledged_point_is_missing_after_the_master_of_the_boards_was_killed(

@@ -6,6 +6,7 @@ import pytest
 
 from app.config import Settings, SettingsError, load_settings
 from app.config.environment import SETTINGS_IN_FILES, unknown_names
+from app.transport.middleware.client_address import TrustedProxies
 
 
 def test_an_unknown_fraud_threshold_is_named_together_with_the_known_ones():
@@ -128,6 +129,11 @@ def test_a_value_that_could_have_no_effect_is_refused_in_one_line(setting: str, 
 def test_every_form_of_an_origin_and_of_a_host_is_accepted():
     origins = "https://game.example,http://localhost:3000,https://[::1]:8443,capacitor://localhost,https://a.example/"
     load_settings(allowed_origins=origins, allowed_hosts="*.game.example,[::1],10.0.0.1,*", _env_file=None)
+
+
+def test_proxies_are_addresses_networks_and_those_behind_a_unix_socket():
+    settings = load_settings(trusted_proxies="10.0.0.0/8,192.0.2.1,unix", _env_file=None)
+    assert TrustedProxies.of(settings.trusted_proxies).unix_socket
 
 
 @pytest.mark.parametrize("origin", ["file://", "null", "FILE:///x"])

@@ -8,6 +8,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+
+from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change
+from app.error_codes import ErrorCode
+from app.transport.http.responses import STATUS_OF_CODE
 
 ROOT = Path(__file__).resolve().parents[2]
 DECISIONS = ROOT / "docs" / "decisions"
@@ -84,3 +89,54 @@ def test_the_direction_of_imports_is_the_one_that_is_checked(name: str):
     written = re.search(r"cli > [\w\s>|]+ > domain", (ROOT / name).read_text())
     assert written is not None
     assert [layer for layer in re.findall(r"\w+", written[0]) if layer in layers] == layers
+
+
+def test_the_reference_of_errors_has_every_code_once():
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == sorted(ErrorCode)
+
+
+def test_the_reference_of_errors_says_the_status_of_every_code():
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\d+)[^|]* \|", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
+    assert rows
+    assert {code: int(status) for code, status in rows} == {
+        code: STATUS_OF_CODE.get(ErrorCode(code), 400) for code, _ in rows
+    }
+
+
+LIMITS = CatalogueLimits(points=100, token_seconds=300)
+
+
+def documented_fields(section: str) -> list[str]:
+    text = (ROOT / "docs" / "catalogue.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return [name for row in re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
+
+
+def test_the_reference_of_the_catalogue_has_every_field():
+    category = category_change(None, {"id": "a", "name": "A"}, LIMITS).after
+    action = action_change(None, {"id": "B", "name": "B", "points": 1}, LIMITS).after
+    assert documented_fields("Categories") == list(category)
+    assert documented_fields("Actions") == list(action)
+
+
+def test_the_example_of_the_catalogue_is_valid():
+    example = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / "catalogue.md").read_text(), re.DOTALL | re.MULTILINE)
+    documents = yaml.safe_load(example[0])
+    for category in documents["categories"]:
+        category_change(None, category, LIMITS)
+    for action in documents["actions"]:
+        action_change(None, action, LIMITS)
+    assert {action["category"] for action in documents["actions"]} == {one["id"] for one in documents["categories"]}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_every_revision_of_the_database_on_the_page_exists(page: Path):
+    named = re.findall(r"\b(00\d\d_[a-z]\w+)", page.read_text())
+    assert [name for name in named if not list((ROOT / "migrations" / "versions").glob(f"{name}.py"))] == []
+
+
+def test_the_overview_names_every_package_of_services():
+    packages = {path.parent.name for path in (ROOT / "app" / "services").glob("*/__init__.py")}
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    overview = text.partition("`app/services/` is divided into")[2].partition("\n\n")[0]
+    assert packages <= set(re.findall(r"`(\w+)`", overview))

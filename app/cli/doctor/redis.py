@@ -14,8 +14,8 @@ from app.runtime import Runtime
 from app.stores.redis_version import UnsupportedRedis, require_supported_version
 from app.stores.server_clock import MAX_UNREPORTED_SKEW
 
-SAFE_POLICIES = ("noeviction", "volatile-ttl", "volatile-lru", "volatile-lfu", "volatile-random")
-"""Policies that evict no boards, because boards do not expire."""
+SAFE_POLICY = "noeviction"
+"""The only policy that evicts no boards: `volatile-*` evicts those of days, weeks and months, which expire."""
 
 MAX_MEMORY_SHARE = 0.8
 """The share of `maxmemory` above which memory is short."""
@@ -65,12 +65,12 @@ class RedisChecks:
         facts = await self._info()
         policy, limit, used = facts.get("maxmemory_policy"), facts.get("maxmemory", 0), facts.get("used_memory", 0)
         found = []
-        if policy not in SAFE_POLICIES:
+        if policy != SAFE_POLICY:
             found.append(
                 warning(
                     check,
                     f"maxmemory-policy is {policy}, which may evict boards; they would be rebuilt each time",
-                    "set maxmemory-policy to noeviction or volatile-ttl",
+                    "set maxmemory-policy to noeviction",
                 )
             )
         if limit and used > MAX_MEMORY_SHARE * limit:

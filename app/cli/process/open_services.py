@@ -50,7 +50,7 @@ def with_services(work: Callable[[App], Awaitable[T]]) -> T:
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    """Call `work` with PostgreSQL alone, and return its result. Redis may be away.
+    """Call `work` with PostgreSQL alone, and return its result. Redis may be unavailable.
 
     Raises:
         CommandError: PostgreSQL cannot be used.

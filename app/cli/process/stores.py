@@ -73,7 +73,7 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False, timeout: flo
     Args:
         settings: The settings with the URL.
         upgrading: Whether to upgrade.
-        timeout: For how many seconds to wait for PostgreSQL if it is away.
+        timeout: For how many seconds to wait for PostgreSQL if it is unavailable.
 
     Raises:
         CommandError: The database is at another revision, or PostgreSQL cannot be reached.
@@ -95,7 +95,7 @@ def ensure_migrated(settings: Settings, *, upgrading: bool = False, timeout: flo
 
 
 def wait_for_revisions(url: str, timeout: float) -> Revisions:
-    """Read the revision of the database, and wait for PostgreSQL up to `timeout` seconds if it is away.
+    """Read the revision of the database, and wait for PostgreSQL up to `timeout` seconds if it is unavailable.
 
     Raises:
         UnknownRevision: This version cannot use the database.
@@ -107,7 +107,7 @@ def wait_for_revisions(url: str, timeout: float) -> Revisions:
         try:
             return read_revisions(url)
         except Exception as error:
-            if not _is_away(error) or time.monotonic() + RETRY_INTERVAL > deadline:
+            if not _is_unavailable(error) or time.monotonic() + RETRY_INTERVAL > deadline:
                 raise
             if not is_announced:
                 print_error(f"waiting up to {timeout:g} s for PostgreSQL at {_host_and_port(url)}: {_reason(error)}")
@@ -115,7 +115,7 @@ def wait_for_revisions(url: str, timeout: float) -> Revisions:
         time.sleep(RETRY_INTERVAL)
 
 
-def _is_away(error: Exception) -> bool:
+def _is_unavailable(error: Exception) -> bool:
     """Return whether PostgreSQL is not reachable, is starting or has no free connection, all of which may pass."""
     import asyncpg
 

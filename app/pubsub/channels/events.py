@@ -5,7 +5,7 @@ a JSON object with one known key; a process ignores unknown keys, so that releas
 
     boards:{<category>}  {"boards": [[window, version, top moved, epoch, time], ...]}          one list per board
     notices              {"user": id}  {"catalogue": true}  {"milestone": {...}}
-                         {"close": {"socket": id, "code": n}}  {"canary": nonce}
+                         {"close": {"socket": id, "code": n}}  {"probe": nonce}
 
 The first is written by a script inside Redis, right after the change: windows are those of `Window.key`, versions are
 integers below 10^14 (larger ones lose digits there), the epoch is that of the window, the time is that of the change,
@@ -79,7 +79,7 @@ class SocketClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class Canary:
+class Probe:
     """A message that a process sends to itself through Redis, to check that messages arrive."""
 
     nonce: str
@@ -90,7 +90,7 @@ class NoticesLost:
     """Notices may have been lost until now, so state that depends on them must be read again. Never sent."""
 
 
-Notice = ProfileChanged | CatalogueChanged | MilestoneReached | SocketClosed | Canary | NoticesLost
+Notice = ProfileChanged | CatalogueChanged | MilestoneReached | SocketClosed | Probe | NoticesLost
 
 
 def decode_boards(category: str, text: str) -> tuple[BoardMoved, ...] | None:
@@ -112,8 +112,8 @@ def encode_notice(notice: Notice) -> str:
             return _dump({"milestone": _milestone_to_json(milestone)})
         case SocketClosed(socket_id):
             return _dump({"close": {"socket": socket_id}})
-        case Canary(nonce):
-            return _dump({"canary": nonce})
+        case Probe(nonce):
+            return _dump({"probe": nonce})
         case NoticesLost():
             raise ValueError("NoticesLost must not be published")
 
@@ -162,7 +162,7 @@ _DECODERS: Mapping[str, Callable[[Any], Notice]] = {
     "catalogue": lambda _: CatalogueChanged(),
     "milestone": _milestone_of,
     "close": lambda content: SocketClosed(str(content["socket"])),
-    "canary": lambda content: Canary(str(content)),
+    "probe": lambda content: Probe(str(content)),
 }
 
 

@@ -9,7 +9,7 @@ import structlog
 from broadcaster import Broadcast
 
 from app.pubsub.channels.channel_connection import Gap
-from app.pubsub.channels.events import NOTICES, Canary, Notice, NoticesLost, decode_notice, encode_notice
+from app.pubsub.channels.events import NOTICES, Notice, NoticesLost, Probe, decode_notice, encode_notice
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ class Notices:
         """Send a notice to every process. Raises one of `OUTAGES` if Redis does not accept it in time."""
         await self._broadcast.publish(NOTICES, encode_notice(notice))
 
-    async def canary(self, nonce: str, timeout: float = 1.0) -> None:
+    async def probe(self, nonce: str, timeout: float = 1.0) -> None:
         """Send a message through Redis and wait until it is received here.
 
         Raises:
@@ -47,7 +47,7 @@ class Notices:
         received = self._canaries[nonce] = asyncio.Event()
         try:
             async with asyncio.timeout(timeout):
-                await self.publish(Canary(nonce))
+                await self.publish(Probe(nonce))
                 await received.wait()
         finally:
             del self._canaries[nonce]
@@ -64,7 +64,7 @@ class Notices:
             case None:
                 self.unreadable += 1
                 return
-            case Canary(nonce):
+            case Probe(nonce):
                 if (waiting := self._canaries.get(nonce)) is not None:
                     waiting.set()
                 return

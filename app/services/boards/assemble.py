@@ -44,13 +44,13 @@ class ViewAssembler:
         """Return the state of each view. Profiles that cannot be read now are replaced by placeholders."""
         ranked = [[one for slice_ in slices for one in assign_ranks(slice_)] for _, slices in views]
         players = [view.user_id for view, _ in views if isinstance(view, Player)]
-        get_or_placeholders = await profiles.get_or_placeholders(
+        profiles_by_id = await profiles.get_or_placeholders(
             [*(one.row.user_id for rows in ranked for one in rows), *players]
         )
         return [
-            self._user_view(view.user_id, rows, get_or_placeholders)
+            self._user_view(view.user_id, rows, profiles_by_id)
             if isinstance(view, Player)
-            else self._page(rows, slices[0].offset if slices else 0, get_or_placeholders)
+            else self._page(rows, slices[0].offset if slices else 0, profiles_by_id)
             for (view, slices), rows in zip(views, ranked, strict=True)
         ]
 
@@ -70,22 +70,22 @@ class ViewAssembler:
             reached_at=ranked.row.reached_at,
         )
 
-    def _page(self, ranked: Sequence[RankedRow], offset: int, get_or_placeholders: Mapping[UUID, Profile]) -> Page:
+    def _page(self, ranked: Sequence[RankedRow], offset: int, profiles_by_id: Mapping[UUID, Profile]) -> Page:
         """Return a page of the ranked rows, without users who were deleted meanwhile."""
-        entries = (_entry(one, get_or_placeholders) for one in ranked if one.row.user_id in get_or_placeholders)
+        entries = (_entry(one, profiles_by_id) for one in ranked if one.row.user_id in profiles_by_id)
         ordered = tuple(sorted(entries, key=lambda entry: entry.rank))
         return Page(self.board, self.version, self.as_of, self.source, self.total, ordered, offset)
 
     def _user_view(
-        self, user_id: UUID, ranked: Sequence[RankedRow], get_or_placeholders: Mapping[UUID, Profile]
+        self, user_id: UUID, ranked: Sequence[RankedRow], profiles_by_id: Mapping[UUID, Profile]
     ) -> UserView:
         """Return the view of a user; `ranked` ends with the user, or is empty for a user without a score."""
         standing = self.standing(user_id, ranked[-1] if ranked else None)
-        above = tuple(_entry(one, get_or_placeholders) for one in ranked[:-1] if one.row.user_id in get_or_placeholders)
-        return UserView(standing, get_or_placeholders.get(user_id), above)
+        above = tuple(_entry(one, profiles_by_id) for one in ranked[:-1] if one.row.user_id in profiles_by_id)
+        return UserView(standing, profiles_by_id.get(user_id), above)
 
 
-def _entry(ranked: RankedRow, get_or_placeholders: Mapping[UUID, Profile]) -> Entry:
+def _entry(ranked: RankedRow, profiles_by_id: Mapping[UUID, Profile]) -> Entry:
     row = ranked.row
     return Entry(
         ranked.rank,
@@ -93,5 +93,5 @@ def _entry(ranked: RankedRow, get_or_placeholders: Mapping[UUID, Profile]) -> En
         ranked.tied_with,
         row.score,
         row.reached_at,
-        get_or_placeholders[row.user_id],
+        profiles_by_id[row.user_id],
     )

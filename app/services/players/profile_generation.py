@@ -20,7 +20,7 @@ class ProfileGeneration:
     """The generation of cached profiles, which is part of their keys in Redis, as PostgreSQL has it.
 
     A change of a profile that did not reach Redis begins a new one: it is durable, reaches instances that receive no
-    notices because Redis is away, and needs no list of what is still to be replaced.
+    notices because Redis is unavailable, and needs no list of what is still to be replaced.
     """
 
     def __init__(self, database: Database, on_change: Callable[[], object]) -> None:

@@ -41,7 +41,7 @@ class _QueuedToken:
 
 
 class ActionTokens:
-    """Issues action tokens, counts the open ones, and deletes the expired ones."""
+    """Issues action tokens, and counts the open ones of each user."""
 
     def __init__(
         self,

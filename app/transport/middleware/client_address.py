@@ -11,10 +11,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
-Address = IPv4Address | IPv6Address
+from app.domain.addresses import UNIX_SOCKET
 
-UNIX_SOCKET = "unix"
-"""Stands for a peer without an address: among the trusted proxies, and as the key of such a client."""
+Address = IPv4Address | IPv6Address
 
 # An address has at most 45 characters; the rest is for brackets, quotes, a zone and a port.
 MAX_HOP_LENGTH = 80

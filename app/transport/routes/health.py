@@ -71,8 +71,8 @@ class ReadinessChecks:
     async def _check(self) -> Readiness:
         self.runs += 1
         self._is_read_only = False
-        names = ("postgres", "redis", "canary", "boards")
-        checks = map(_passes, (self._postgres(), _redis(self._app), _canary(self._app), _boards(self._app)))
+        names = ("postgres", "redis", "messages", "boards")
+        checks = map(_passes, (self._postgres(), _redis(self._app), _messages(self._app), _boards(self._app)))
         results = dict(zip(names, await asyncio.gather(*checks), strict=True))
         now = self._app.runtime.monotonic()
         if results["postgres"]:
@@ -123,9 +123,9 @@ async def _redis(app: App) -> None:
         raise
 
 
-async def _canary(app: App) -> None:
+async def _messages(app: App) -> None:
     """Check that a message published through Redis reaches this process."""
-    await app.notices.canary(app.runtime.random_bytes(8).hex(), CHECK_TIMEOUT)
+    await app.notices.probe(app.runtime.random_bytes(8).hex(), CHECK_TIMEOUT)
 
 
 async def _boards(app: App) -> None:

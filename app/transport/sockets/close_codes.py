@@ -25,8 +25,8 @@ class CloseCode(IntEnum):
     """The server restarts. Reconnect after a short random wait; subscriptions start again with a snapshot."""
 
     TRY_AGAIN_LATER = 1013
-    """The server is full, there are too many sockets from one address, a store is away, or the client read too slowly.
-    Reconnect with growing waits: others may have gone by then."""
+    """The server is full, there are too many sockets from one address, a store is unavailable, or the client read too
+    slowly. Reconnect with growing waits: others may have gone by then."""
 
     BAD_REQUEST = 4400
     """The client broke the protocol; the reason says how. A bug of the client: do not reconnect."""

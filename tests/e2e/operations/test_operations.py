@@ -30,7 +30,7 @@ async def test_an_instance_says_that_it_lives_and_is_ready(service: Service):
     assert (await service.http.get("/livez")).json() == {"status": "ok"}
     answer = await service.http.get("/readyz")
     assert answer.status_code == 200
-    assert answer.json()["checks"] == {"postgres": True, "redis": True, "canary": True, "boards": True}
+    assert answer.json()["checks"] == {"postgres": True, "redis": True, "messages": True, "boards": True}
     assert all(work["running"] for work in answer.json()["work"].values())
 
 
@@ -66,7 +66,7 @@ async def test_two_hundred_probes_at_once_make_one_check(service: Service):
     published = backend.published
     answers = await asyncio.gather(*(service.http.get("/readyz") for _ in range(200)))
     assert {answer.status_code for answer in answers} == {200}
-    # Others publish too, but no canary of each probe; a slow machine may need more than the second that is shared.
+    # Others publish too, but no probe of each probe; a slow machine may need more than the second that is shared.
     assert backend.published - published < 20
 
 
@@ -161,7 +161,7 @@ async def test_metrics_measure_how_late_watchers_see_a_change(service: Service):
 
 
 async def test_metrics_tell_what_the_channels_carried(service: Service):
-    await service.http.get("/readyz")  # A canary goes out and comes back.
+    await service.http.get("/readyz")  # A probe goes out and comes back.
     headers = {"accept": "text/event-stream"}
     body = {"query": "subscription { leaderboardUpdates { kind } }"}
     async with service.http.stream("POST", "/graphql", json=body, headers=headers) as stream:

@@ -243,7 +243,7 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     async with redis.asyncio.Redis.from_url(str(settings.redis_url), socket_timeout=5) as client:
-        await client.config_set("maxmemory-policy", "allkeys-lru")
+        await client.config_set("maxmemory-policy", "volatile-ttl")
         try:
             assert await leaderboard("doctor") == 1
         finally:
@@ -255,7 +255,7 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(
         "it is a member of FRAUD_THRESHOLDS",
         "✗ PostgreSQL connections: an instance may open 5008 connections",
         "it is not used: it is not a standby",
-        "! Redis memory: maxmemory-policy is allkeys-lru",
+        "! Redis memory: maxmemory-policy is volatile-ttl",
         "✗ keys of https://login.example: Connect",
         "→ check JWT_ISSUER and JWT_JWKS_URL",
     ):

@@ -64,7 +64,7 @@ async def test_a_change_between_the_first_reading_and_the_subscription_is_not_mi
         await until_top_is(updates, 10)
 
 
-async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str, prefix: str) -> None:
+async def test_notices_milestones_and_the_probe_go_through_redis(redis_url: str, prefix: str) -> None:
     boards = MemoryBoards(SystemClock(Runtime()))
     async with (
         hub_process(redis_url, boards, prefix=prefix) as one,
@@ -81,7 +81,7 @@ async def test_notices_milestones_and_the_canary_go_through_redis(redis_url: str
             await one.notices.publish(MilestoneReached(reached))
             assert await waiting == reached
         assert heard == [NoticesLost(), CatalogueChanged(), MilestoneReached(reached)]
-        await one.notices.canary("here I am")
+        await one.notices.probe("here I am")
 
 
 async def test_a_thousand_who_leave_abruptly_leave_nothing_behind(redis_url: str, prefix: str) -> None:

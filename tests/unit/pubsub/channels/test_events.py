@@ -15,11 +15,11 @@ from app.domain.players.milestones import Milestone, MilestoneKind
 from app.domain.users import Profile
 from app.pubsub.channels.events import (
     BoardMoved,
-    Canary,
     CatalogueChanged,
     MilestoneReached,
     Notice,
     NoticesLost,
+    Probe,
     ProfileChanged,
     SocketClosed,
     decode_boards,
@@ -36,7 +36,7 @@ NOTICES = [
     MilestoneReached(Milestone(ANN, "global", MilestoneKind.SCORE, NOON, 500)),
     MilestoneReached(Milestone(ANN, "arcade", MilestoneKind.FIRST_PLACE, NOON)),
     SocketClosed("s-1"),
-    Canary("abc"),
+    Probe("abc"),
 ]
 
 

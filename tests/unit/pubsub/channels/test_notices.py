@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.pubsub.channels.events import Canary, CatalogueChanged, Notice, NoticesLost, SocketClosed
+from app.pubsub.channels.events import CatalogueChanged, Notice, NoticesLost, Probe, SocketClosed
 from tests.support.wait_until import TIMEOUT
 from tests.unit.pubsub.hub_fixture import running_hub
 from tests.unit.pubsub.manual_clock import settle
@@ -58,15 +58,15 @@ async def test_a_loss_of_notices_makes_the_hub_read_everything_anew() -> None:
         assert watcher.last.page.entries[0].user.username == "Ann"
 
 
-async def test_a_canary_comes_back_and_only_to_who_sent_it() -> None:
+async def test_a_probe_comes_back_and_only_to_who_sent_it() -> None:
     async with running_hub() as hub_fixture:
         heard: list[Notice] = []
         hub_fixture.notices.listen(heard.append)
         hub_fixture.backend.hold()
-        waiting = asyncio.create_task(hub_fixture.notices.canary("a", timeout=TIMEOUT))
+        waiting = asyncio.create_task(hub_fixture.notices.probe("a", timeout=TIMEOUT))
         await settle()
         own = hub_fixture.backend.release()
-        await hub_fixture.notice(Canary("b"))  # another process's
+        await hub_fixture.notice(Probe("b"))  # another process's
         assert not waiting.done()
         for event in own:
             await hub_fixture.backend.publish(event.channel, event.message)
@@ -74,8 +74,8 @@ async def test_a_canary_comes_back_and_only_to_who_sent_it() -> None:
         assert heard == []
 
 
-async def test_a_canary_that_does_not_come_back_is_missed_in_time() -> None:
+async def test_a_probe_that_does_not_come_back_is_missed_in_time() -> None:
     async with running_hub() as hub_fixture:
         hub_fixture.stop()
         with pytest.raises(TimeoutError):
-            await hub_fixture.notices.canary("a", timeout=0.01)
+            await hub_fixture.notices.probe("a", timeout=0.01)
