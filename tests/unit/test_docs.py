@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change
 from app.error_codes import ErrorCode
 from app.transport.http.responses import STATUS_OF_CODE
@@ -140,3 +141,12 @@ def test_the_overview_names_every_package_of_services():
     text = (ROOT / "docs" / "architecture.md").read_text()
     overview = text.partition("`app/services/` is divided into")[2].partition("\n\n")[0]
     assert packages <= set(re.findall(r"`(\w+)`", overview))
+
+
+def test_the_page_of_limits_states_the_defaults_of_rate_limits():
+    text = (ROOT / "docs" / "limits.md").read_text()
+    rows = re.findall(r"\| ([\d ]+) a (?:minute|second) \| `([A-Z_]+)` \|", text)
+    assert len(rows) == 9
+    assert {name: int(number.replace(" ", "")) for number, name in rows} == {
+        name: Settings.model_fields[name.lower()].default for _, name in rows
+    }
