@@ -21,7 +21,8 @@ export function useGlide(row: RefObject<HTMLElement | null>, place: number): voi
       element.animate([{ opacity: 0, transform: 'translateY(40%)' }, {}], { duration: DURATION, easing: EASING })
       return
     }
-    const underway = gliding.current?.playState === 'running' ? new DOMMatrix(getComputedStyle(element).transform).m42 : 0
+    const underway =
+      gliding.current?.playState === 'running' ? new DOMMatrix(getComputedStyle(element).transform).m42 : 0
     const from = (before - place) * element.offsetHeight + underway
     gliding.current?.cancel()
     const glide = element.animate([{ transform: `translateY(${from}px)` }, { transform: 'none' }], {

@@ -124,7 +124,9 @@ export class TransportFallback<T> {
 
   #reportDisconnected(): void {
     this.#lostAt ??= Date.now()
-    this.report(navigator.onLine ? { state: 'reconnecting', since: this.#lostAt } : { state: 'offline', since: this.#lostAt })
+    this.report(
+      navigator.onLine ? { state: 'reconnecting', since: this.#lostAt } : { state: 'offline', since: this.#lostAt },
+    )
   }
 
   /** Tries the best way beside the one that serves, and changes over when it delivers. */

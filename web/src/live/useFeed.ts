@@ -6,7 +6,10 @@ import type { Connection } from './connection'
 import { Feed } from './feed'
 import type { View } from './view'
 
-const NOT_YET = { board: new Store<BoardFragment | null>(null), connection: new Store<Connection>({ state: 'connecting' }) }
+const NOT_YET = {
+  board: new Store<BoardFragment | null>(null),
+  connection: new Store<Connection>({ state: 'connecting' }),
+}
 
 export interface LiveBoard {
   /** The newest state that is known; null before the first. */

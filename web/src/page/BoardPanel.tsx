@@ -13,7 +13,12 @@ import { PERIODS, type BoardRoute } from '../routing/boardRoute'
 import styles from './BoardPanel.module.css'
 import { Tabs } from './Tabs'
 
-const LABELS: Record<Period, string> = { ALL_TIME: 'All time', DAILY: 'Today', WEEKLY: 'This week', MONTHLY: 'This month' }
+const LABELS: Record<Period, string> = {
+  ALL_TIME: 'All time',
+  DAILY: 'Today',
+  WEEKLY: 'This week',
+  MONTHLY: 'This month',
+}
 
 interface Props {
   route: BoardRoute

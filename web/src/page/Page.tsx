@@ -50,7 +50,8 @@ export function Page() {
       />
       {identity.state === 'ended' && (
         <Notice tone="bad" action={{ label: 'Sign in again', onClick: signIn }}>
-          The sign-in of {identity.username} {identity.hasExpired ? 'has expired' : 'is not accepted'}. You are still watching.
+          The sign-in of {identity.username} {identity.hasExpired ? 'has expired' : 'is not accepted'}. You are still
+          watching.
         </Notice>
       )}
       <main className={styles.main} data-side={hasSide || undefined}>
@@ -66,7 +67,12 @@ export function Page() {
         {hasSide && (
           <aside className={styles.side} aria-label="You and your game">
             {you !== null && (
-              <You key={`${you.id} ${route.category}`} userId={you.id} category={route.category} period={route.period} />
+              <You
+                key={`${you.id} ${route.category}`}
+                userId={you.id}
+                category={route.category}
+                period={route.period}
+              />
             )}
             {environment.demo && <PlayPanel category={route.category} />}
           </aside>

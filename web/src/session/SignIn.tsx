@@ -30,7 +30,9 @@ export function SignIn({ hasDemo, onClose }: Props) {
 
   const withToken = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const token = String(new FormData(event.currentTarget).get('token')).trim().replace(/^Bearer\s+/i, '')
+    const token = String(new FormData(event.currentTarget).get('token'))
+      .trim()
+      .replace(/^Bearer\s+/i, '')
     if (session.signIn(token)) onClose()
     else setFault(session.identity.get().state === 'ended' ? 'This token has expired.' : 'This is not an access token.')
   }
@@ -47,7 +49,14 @@ export function SignIn({ hasDemo, onClose }: Props) {
         <form className={styles.form} onSubmit={asDemo}>
           <label className="field">
             <span>Play as a demo player</span>
-            <input name="name" defaultValue={demoName()} required maxLength={50} autoComplete="off" spellCheck={false} />
+            <input
+              name="name"
+              defaultValue={demoName()}
+              required
+              maxLength={50}
+              autoComplete="off"
+              spellCheck={false}
+            />
           </label>
           <button type="submit" className="button primary">
             Sign in as demo player
