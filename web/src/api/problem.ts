@@ -32,7 +32,7 @@ export function problemOfErrors(errors: readonly GraphQLProblem[]): Problem {
     case 'INTERNAL_SERVER_ERROR':
       return { kind: 'fault', errorId: typeof extensions.errorId === 'string' ? extensions.errorId : null }
     default:
-      return { kind: 'refused', code: String(extensions.code ?? 'UNKNOWN'), message }
+      return { kind: 'refused', code: typeof extensions.code === 'string' ? extensions.code : 'UNKNOWN', message }
   }
 }
 

@@ -99,7 +99,7 @@ export class TransportFallback<T> {
         return
       case 'refused':
       case 'fault':
-        this.report({ state: 'refused', problem })
+        this.report({ state: 'refused', problem, at: Date.now() })
         return
       case 'limited':
         this.report({ state: 'waiting', until: Date.now() + problem.retryAfter * 1000 })
@@ -107,7 +107,7 @@ export class TransportFallback<T> {
         return
       case 'signed-out':
         if (this.onSignedOut(problem.expired)) this.#retryAfter(backoff(this.#failures++))
-        else this.report({ state: 'refused', problem })
+        else this.report({ state: 'refused', problem, at: Date.now() })
         return
     }
     this.#reportDisconnected()

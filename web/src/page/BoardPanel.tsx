@@ -85,7 +85,7 @@ export function BoardPanel({ route, onGo, board, connection, onRetry, youId, can
                 : { label: 'Try again', onClick: onRetry }
             }
           >
-            <ProblemText problem={connection.problem} at={Date.now()} />
+            <ProblemText problem={connection.problem} at={connection.at} />
           </Notice>
         )}
         {connection.state === 'displaced' && (

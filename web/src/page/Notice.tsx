@@ -26,7 +26,7 @@ export function Notice({ tone = 'plain', children, action }: Props) {
 
 /** A sentence that counts down and then says that it is over. */
 export function Wait({ until, before, after }: { until: number; before: string; after: string }) {
-  const left = until - useNow(1000, until > Date.now())
+  const left = until - useNow()
   return left > 0 ? (
     <>
       {before} {spanOf(left)}.

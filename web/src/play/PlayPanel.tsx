@@ -40,7 +40,12 @@ export function PlayPanel({ category }: { category: string }) {
       </p>
       <ul className={styles.actions}>
         {actions.map((action) => (
-          <ActionCard key={action.id} action={action} isDisabled={isBusy} onPlay={play} />
+          <ActionCard
+            key={action.id}
+            action={action}
+            isDisabled={isBusy}
+            onPlay={(...choice) => void play(...choice)}
+          />
         ))}
       </ul>
       <Steps progress={progress} format={format} />
