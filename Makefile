@@ -35,7 +35,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline ops migration bench \
+.PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline release-check ops migration bench \
 	bench-fanout bench-large-scores nemesis soak web up lock clean
 
 help: ## List the tasks
@@ -94,6 +94,9 @@ schema-check: .venv/.run
 schema-baseline: .venv/.run ## Make schema.graphql what later versions are compared with, when it is released
 	@cp schema.graphql docs/schema-baseline.graphql
 	@sed -i.old '/^[^#]/d' docs/schema-breaks.txt && rm docs/schema-breaks.txt.old
+
+release-check: .venv/.dev | $(OWN_NODE) $(OWN_UV) ## Check that the last commit can be released as the version in pyproject.toml
+	@PATH="$(CURDIR)/.uv/bin:$(NODE_PATH)" UV_DEFAULT_INDEX=$(INDEX) $(RUN)/python -m release
 
 ops: .venv/.dev ## Write the alert rules, the dashboard and the reference of metrics from the code
 	@$(RUN)/python -m ops

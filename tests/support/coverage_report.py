@@ -3,8 +3,8 @@
     coverage json -o FILE
     python -m tests.support.coverage_report FILE MINIMUM
 
-A percentage is that of coverage.py: lines and branches that were executed, of all. The exit code is 1 if the total is less
-than MINIMUM.
+A percentage is that of coverage.py: lines and branches that were executed, of all. The exit code is 1 if the total is
+less than MINIMUM.
 """
 
 from __future__ import annotations
