@@ -36,7 +36,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline release-check ops migration bench \
-	bench-fanout bench-large-scores nemesis soak web up lock clean
+	bench-fanout bench-capacity bench-large-scores nemesis soak web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -110,6 +110,10 @@ bench: .venv/.dev $(BENCH_PEER) ## Benchmark requests against other servers (ARG
 
 bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other servers (ARGS="--watchers 1000")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)
+
+bench-capacity: .venv/.dev ## Measure bytes and CPU for each submission, member, socket and update
+	@$(RUN)/python -m bench.storage
+	@$(RUN)/python -m bench.capacity $(ARGS)
 
 bench-large-scores: .venv/.dev ## Compare both stores with scores up to 2^53 - 1 (ARGS="--users 1000000")
 	@$(RUN)/python -m bench.large_scores $(ARGS)
