@@ -22,6 +22,7 @@ from app.stores.redis_clients import open_client
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock
 from app.stores.signal import Signal
+from app.stores.slow_statements import SlowStatements
 
 MIN_HOUSEKEEPING_TIMEOUT = 3.0
 """The minimum timeout of housekeeping calls to Redis, in seconds: one call writes a thousand rows."""
@@ -176,7 +177,8 @@ def _database(
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker(name, POSTGRES_FAILURES, runtime, on_change=on_change))
+    slow = SlowStatements(runtime, seconds=settings.log_slow_statements)
+    return Database(engine, CircuitBreaker(name, POSTGRES_FAILURES, runtime, on_change=on_change), slow)
 
 
 def _bulkhead(
