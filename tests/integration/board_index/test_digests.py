@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.config import Settings
 from app.domain.boards.board import Board, board_of
@@ -97,8 +98,11 @@ async def test_a_missed_row_is_found_among_many_by_its_bucket(settings: Settings
                 ),
                 {"user": users[7]},
             )
-        await app.reconcile.everything()
+        with capture_logs() as logs:
+            await app.reconcile.everything()
         assert (await read_page(app)).entries[0].score == 70
+        corrected = [line for line in logs if line["event"] == "board_rows_corrected"]
+        assert sum(line["rows"] for line in corrected) == app.reconcile.rows_corrected
         assert app.reconcile.rows_corrected == sum(bucket_of(user) == bucket_of(users[7]) for user in users)
         await assert_all_digests_are_equal(app)
 
