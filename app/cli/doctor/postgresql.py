@@ -11,7 +11,7 @@ from app.cli.doctor.checks import Check, Finding, ok, problem, warning
 from app.cli.doctor.settings import postgres_connections
 from app.config import Settings
 from app.models.advisory_locks import AdvisoryLock
-from app.models.revisions import fetch_revisions
+from app.models.revisions import UnknownRevision, fetch_revisions
 from app.runtime import Runtime
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
@@ -91,7 +91,10 @@ class PostgresChecks:
     async def migrations(self) -> Iterable[Finding]:
         """Check that this version can use the tables as they are."""
         check = "migrations"
-        found = await fetch_revisions(str(self._settings.database_url))
+        try:
+            found = await fetch_revisions(str(self._settings.database_url))
+        except UnknownRevision as error:
+            return [problem(check, str(error), "run the version that has migrated it, or check DATABASE_URL")]
         if found.is_newer:
             return [
                 warning(
