@@ -61,6 +61,7 @@ audit: .uv/audit/bin/pip-audit | $(OWN_NODE) ## Look up everything that is locke
 
 # Every test takes longer than without the measurement, and so has more time.
 MIN_COVERAGE := 90
+coverage: export COVERAGE_FILE = $(CURDIR)/.coverage/data
 coverage: .venv/.dev $(WEB) $(EXAMPLES) test-deps ## Run all tests, and show how much of app/ they execute, in servers too
 	@rm -rf .coverage && mkdir .coverage
 	@$(RUN)/coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout 960 $(ARGS); tests=$$?; \

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import asyncpg
@@ -27,13 +28,15 @@ from bench.subjects.processes import Server, cpu_seconds, family, resident_bytes
 from bench.subjects.stores import Database, private_stores
 from bench.subjects.subjects import Service
 from bench.workloads import request_loads
-from bench.workloads.players import Player, make_players
+from bench.workloads.players import LEADERS, Player, make_players
 from bench.workloads.publisher import Publisher
 
 CONNECTIONS = 64
 SECONDS = 60
 """The longest time for one kind of request."""
 
+READERS = 256
+QUERY_SECONDS = 10
 SETTLE_SECONDS = 0.5
 ARRIVAL_TIMEOUT = 60.0
 
@@ -123,28 +126,34 @@ def measure(report: Report, players: int, submissions: int, watching: int, chang
         service = Service("capacity", stores)
         everybody: Sequence[Player] = make_players(players, service.settings)
         service.fill(everybody)
-        server = service.start()
-        publisher = Publisher(service, server.port, everybody[0], everybody[0].score, changes + 1)
-        try:
+        # A process of its own for each: memory that another load has freed would be used again.
+        with running(service) as server:
             processes = Processes(server.pids, *store_processes(stores))
             wait_until_idle(processes.service)
             idle = resident_bytes(processes.service)
             http.run(request_loads.visit(server, everybody, CONNECTIONS))
             rows = [
-                requests("action token", _once(request_loads.issues, server, everybody), processes, http),
+                requests(
+                    "action token", once(request_loads.issues(server, everybody, CONNECTIONS, SECONDS)), processes, http
+                ),
                 requests(
                     "submission",
                     request_loads.submissions(service, server, everybody, CONNECTIONS, SECONDS, submissions),
                     processes,
                     http,
                 ),
-                requests("query of a board", _repeated(request_loads.queries, server, everybody), processes, http),
             ]
             seen = resident_bytes(processes.service)
-            more, socket_bytes = sockets(server, publisher, processes, watching, changes)
-        finally:
-            publisher.close()
-            server.stop()
+            queries = request_loads.queries(server, everybody[: LEADERS + READERS], CONNECTIONS, QUERY_SECONDS)
+            http.run(queries)  # The first query of each player verifies the access token.
+            rows.append(requests("query of a board", queries, processes, http))
+        with running(service) as server:
+            publisher = Publisher(service, server.port, everybody[0], everybody[0].score, changes + 1)
+            try:
+                processes = replace(processes, service=server.pids)
+                more, socket_bytes = sockets(server, publisher, processes, watching, changes)
+            finally:
+                publisher.close()
     report.table("CPU", HEADER, rows + more)
     report.table(
         "Memory of the process",
@@ -157,12 +166,19 @@ def measure(report: Report, players: int, submissions: int, watching: int, chang
     )
 
 
-def _once(load: request_loads.PlayerLoad, server: Server, players: Sequence[Player]) -> HttpLoad:
-    return replace(load(server, players, CONNECTIONS, SECONDS), repeat=False)
+@contextmanager
+def running(service: Service) -> Iterator[Server]:
+    """Run the service during the block."""
+    server = service.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
-def _repeated(load: request_loads.PlayerLoad, server: Server, players: Sequence[Player]) -> HttpLoad:
-    return load(server, players, CONNECTIONS, 3)
+def once(load: HttpLoad) -> HttpLoad:
+    """Return a load that sends each of its requests once."""
+    return replace(load, repeat=False)
 
 
 def main() -> None:

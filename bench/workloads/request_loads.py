@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 from uuid import uuid4
@@ -14,9 +14,6 @@ from bench.workloads import documents, wire
 from bench.workloads.players import LEADERS, Player
 
 Requests = Sequence[Sequence[bytes]]
-
-PlayerLoad = Callable[[Server, Sequence[Player], int, float], HttpLoad]
-"""A load of some players over that many connections for that many seconds."""
 
 REPORTS = 100
 """Actions that one request of `recordActions` reports."""

@@ -77,7 +77,7 @@ def main(file: str, minimum: str) -> int:
     """Print the report, and return the exit code."""
     files = by_file(json.loads(Path(file).read_text()))
     total = sum(files.values(), Covered())
-    console = Console()
+    console = Console(width=120)  # Names of files are not to be cut off.
     console.print(_table("Package", by_package(files)))
     console.print()
     console.print(_table("Least covered", least_covered(files)))

@@ -14,8 +14,8 @@ from app.config import Settings
 PROGRAM = (sys.executable, "-m", "app.cli")
 CHECKOUT = Path(__file__).resolve().parents[3]
 
-PASSED_ON = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG")
-"""The variables that a program of a test gets from the test's environment; the last is set by `make coverage`."""
+PASSED_ON = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE")
+"""The variables that a program of a test gets from the test's environment; the last two are set by `make coverage`."""
 
 
 @dataclass(frozen=True, slots=True)
