@@ -36,7 +36,6 @@ SECONDS = 60
 """The longest time for one kind of request."""
 
 READERS = 256
-QUERY_SECONDS = 10
 SETTLE_SECONDS = 0.5
 ARRIVAL_TIMEOUT = 60.0
 
@@ -120,7 +119,7 @@ def sockets(
     return rows, (grown - resident) // (count - 1)
 
 
-def measure(report: Report, players: int, submissions: int, watching: int, changes: int) -> None:
+def measure(report: Report, players: int, submissions: int, watching: int, changes: int, query_seconds: float) -> None:
     """Measure everything, and add the tables to the report."""
     with private_stores() as stores, clients() as http:
         service = Service("capacity", stores)
@@ -144,7 +143,7 @@ def measure(report: Report, players: int, submissions: int, watching: int, chang
                 ),
             ]
             seen = resident_bytes(processes.service)
-            queries = request_loads.queries(server, everybody[: LEADERS + READERS], CONNECTIONS, QUERY_SECONDS)
+            queries = request_loads.queries(server, everybody[: LEADERS + READERS], CONNECTIONS, query_seconds)
             http.run(queries)  # The first query of each player verifies the access token.
             rows.append(requests("query of a board", queries, processes, http))
         with running(service) as server:
@@ -188,11 +187,13 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=10_000)
     parser.add_argument("--watchers", type=int, default=2000)
     parser.add_argument("--changes", type=int, default=50)
+    parser.add_argument("--query-seconds", type=float, default=10.0)
     parser.add_argument("--record", action="store_true", help="store the results in bench/RESULTS.md")
     arguments = parser.parse_args()
     raise_descriptor_limit()
     report = Report("Capacity", machine.describe())
-    measure(report, arguments.players, arguments.submissions, arguments.watchers, arguments.changes)
+    sizes = (arguments.players, arguments.submissions, arguments.watchers, arguments.changes)
+    measure(report, *sizes, arguments.query_seconds)
     if arguments.record:
         report.record()
 
