@@ -44,9 +44,9 @@ class BoardNotLoaded(Exception):
     """
 
 
-def register_script(redis: Redis, name: str) -> AsyncScript:
-    """Return the script of this name, preceded by what all scripts of the board index have in common."""
-    texts = [(SCRIPT_FOLDER / f"{part}.lua").read_text() for part in ("copy", name)]
+def register_script(redis: Redis, *names: str) -> AsyncScript:
+    """Return the script in these files, preceded by what all scripts of the board index have in common."""
+    texts = [(SCRIPT_FOLDER / f"{part}.lua").read_text() for part in ("copy", *names)]
     return redis.register_script("\n".join(texts))
 
 
@@ -91,7 +91,7 @@ class BoardIndex:
         self._runtime = runtime
         self._put = register_script(redis, "put")
         self._load = register_script(redis, "load")
-        self._views = register_script(redis, "views")
+        self._views = register_script(redis, "positions", "views")
 
     @property
     def refuses_writes(self) -> bool:
