@@ -253,6 +253,18 @@ async def test_of_a_closed_window_nothing_is_read_unless_every_shard_has_somebod
     assert (await later.index.views(daily, [])).total == 3
 
 
+async def test_a_put_on_a_closed_window_that_a_shard_lost_still_changes_the_open_boards(app: App, copies: list[Copies]):
+    parts, later, daily = copies[1], copies_of(app, "parts", SHARDS, days=1), BOARDS[1]
+    await parts.index.put([_change(number, number, board) for number in range(20) for board in BOARDS])
+    await app.redis.delete(parts.keys.order(shard_boards(daily, SHARDS)[1]))  # Evicted.
+    for number in (0, 1, 2):
+        result = await later.index.put([_change(number, 50 + number, board, revision=2) for board in BOARDS])
+        assert result.ranks[0].after == 1
+        assert [move.board for move in result.moves] == [BOARD.key]
+    with pytest.raises(BoardNotLoaded):
+        await later.index.views(daily, [])
+
+
 async def test_a_user_who_moves_while_a_view_is_read_is_found_where_the_user_is_then(copies: list[Copies]):
     parts = copies[1]
     await parts.index.put([_change(number, 1_000 + number) for number in range(40)])

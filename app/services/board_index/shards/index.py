@@ -52,7 +52,7 @@ class _Round(NamedTuple):
 
     Attributes:
         epoch: The epoch of all of them.
-        versions: The version of each board.
+        versions: The version of each board, without closed windows that a shard does not have whole.
         counts: By position on a board, how many rows precede it in the shards that do not have its user.
     """
 
@@ -109,10 +109,13 @@ class SplitBoardIndex(BoardIndex):
                 changed_at=changed_at / MICROSECONDS,
             )
             for board, (top_moved, changed_at) in moved.items()
+            if board in found.versions
         ]
         if moves:
             await self._announce(category, moves)
-        return PutResult([_ranks(row, found.counts) for row in stored], moves)
+        return PutResult(
+            [_ranks(row, found.counts) if row.board in found.versions else Ranks() for row in stored], moves
+        )
 
     async def load(self, board: Board, epoch: str, packed_rows: bytes) -> None:
         """Store rows of a board in its shards as `BoardIndex.load` does. Raises BoardNotLoaded."""
@@ -212,11 +215,15 @@ class SplitBoardIndex(BoardIndex):
         answers = await self._redis_caller(lambda: gather_all(call(shard, name) for shard, name in enumerate(names)))
         if None in answers or len({epoch for epoch, _, _ in answers}) > 1:
             raise BoardNotLoaded(category)
-        versions = [sum(of_board) for of_board in zip(*(one for _, one, _ in answers), strict=True)]
+        of_shards = dict(zip(numbers, zip(*(one for _, one, _ in answers), strict=True), strict=True))
+        lost = [board for board, versions in of_shards.items() if None in versions]
+        if not all(board.window.is_closed(self._runtime.clock()) for board in lost):
+            raise BoardNotLoaded(category)
+        versions = {board: sum(versions) for board, versions in of_shards.items() if board not in lost}
         counts: Counter[tuple[Board, bytes]] = Counter()
         for asked, (_, _, found) in zip(positions, answers, strict=True):
             counts.update(dict(zip(asked, found, strict=True)))
-        return _Round(answers[0][0].decode(), dict(zip(numbers, versions, strict=True)), counts)
+        return _Round(answers[0][0].decode(), versions, counts)
 
     async def _announce(self, category: str, moves: Sequence[BoardMoved]) -> None:
         """Publish which boards changed, as `put.lua` does. A lost message does no harm: feeds compare versions."""
