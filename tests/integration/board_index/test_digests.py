@@ -15,11 +15,19 @@ from app.domain.boards.periods import Period
 from app.domain.ledger.transactions import Actor
 from app.models.statements.boards.board_rows import read_rows
 from app.models.statements.boards.digests import read_digests, read_total_digest
-from app.services.board_index import IndexLoader
 from app.services.board_index.layout import Keys
 from app.wiring import App
 from tests.support.boards.board_pages import read_page
+from tests.support.boards.shards import SHARDS, index_loader_of, parts_of, split
 from tests.support.service import caller, opened
+
+
+@pytest.fixture(params=[1, SHARDS], ids=["unsplit", "split"])
+async def app(app: App, request: pytest.FixtureRequest) -> App:
+    """The services, also with a category that is split."""
+    if request.param > 1:
+        await split(app, request.param)
+    return app
 
 
 async def play(app: App, *names: str) -> list[UUID]:
@@ -36,10 +44,6 @@ def board(app: App, period: Period = Period.ALL_TIME) -> Board:
     return board_of("global", period, app.clock())
 
 
-def index_loader(app: App) -> IndexLoader:
-    return IndexLoader(app.redis, app.redis_caller, Keys(app.settings.redis_prefix))
-
-
 async def digests_of_rows(app: App, board: Board) -> BoardDigests:
     """Add up the digests of all rows by the rule."""
     sums: dict[int, int] = {}
@@ -54,7 +58,7 @@ async def assert_all_digests_are_equal(app: App) -> None:
     for period in Period:
         one = board(app, period)
         expected = await digests_of_rows(app, one)
-        rows, indexed = await index_loader(app).digests(one)
+        rows, indexed = await index_loader_of(app).digests(one)
         async with app.database.connect() as connection:
             assert await read_total_digest(connection, one) == (rows, expected.total)
             assert not expected.differing(await read_digests(connection, one))
@@ -115,8 +119,8 @@ async def test_nothing_is_read_while_nothing_differs(app: App):
 
 @pytest.mark.parametrize("lost", ["digests", "one digest"])
 async def test_a_board_whose_digests_were_lost_is_loaded_again(app: App, lost: str):
-    await play(app, "alice", "bob")
-    key = Keys(app.settings.redis_prefix).digests(board(app))
+    await play(app, *(f"player-{number}" for number in range(12)))  # In every shard.
+    key = Keys(app.settings.redis_prefix).digests(parts_of(app, board(app))[-1])
     if lost == "digests":
         await app.redis.delete(key)
     else:
