@@ -36,7 +36,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check schema-baseline ops migration bench \
-	bench-fanout bench-large-scores nemesis soak web up lock clean
+	bench-fanout bench-large-scores bench-rolling-restart drill nemesis soak web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -103,6 +103,9 @@ nemesis: .venv/.dev ## Break stores, instances and the network at random for MIN
 
 soak: .venv/.dev ## Let sockets and streams come and go for MINUTES=60, and check that nothing is left of them
 	@$(RUN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),60) $(ARGS)
+
+drill: .venv/.dev ## Rehearse the loss of PostgreSQL: backup, loss, restore to an instant (ARGS="--players 500")
+	@$(RUN)/python -m tests.drill $(ARGS)
 
 web: ## Build the web page
 	@rm -f app/static/index.html
