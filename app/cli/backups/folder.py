@@ -160,7 +160,9 @@ def read_base_backup(path: Path) -> BaseBackup:
     except OSError as error:
         raise CommandError(f"{error.filename} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"the base backup {path} is damaged: its facts or its manifest cannot be read") from error
+        raise CommandError(
+            f"the base backup {path} is damaged: move it away to go on with the others (its manifest cannot be read)"
+        ) from error
 
 
 def publish(part: Path, name: Path) -> None:

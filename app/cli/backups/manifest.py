@@ -96,7 +96,7 @@ def _read_manifest(path: Path) -> dict[str, _File]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tarfile.TarFile]:
-    """Open an archive that is read from beginning to end. It may consist of several gzip members, some of them empty."""
+    """Open an archive to read it from beginning to end. It may be several gzip members, some of them empty."""
     with gzip.open(path) as content, tarfile.open(fileobj=content, mode="r|") as archive:
         yield archive
 
