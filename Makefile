@@ -97,6 +97,9 @@ bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other 
 bench-large-scores: .venv/.dev ## Compare both stores with scores up to 2^53 - 1 (ARGS="--users 1000000")
 	@$(RUN)/python -m bench.large_scores $(ARGS)
 
+bench-rolling-restart: .venv/.dev ## Measure a release under load behind nginx (ARGS="--watchers 1000 --record")
+	@$(RUN)/python -m bench.rolling_restart $(ARGS)
+
 # Both print their seed, and take another one: SEED=7.
 nemesis: .venv/.dev ## Break stores, instances and the network at random for MINUTES=10, and check what clients saw
 	@$(RUN)/python -m tests.nemesis $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) $(ARGS)

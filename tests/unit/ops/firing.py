@@ -63,6 +63,8 @@ FIRING: Mapping[str, Series] = {
         "leaderboard_redis_memory_max_bytes": f"100{ALWAYS}",
     },
     "BackupFailing": {"leaderboard_postgres_wal_archive_failing": f"1{ALWAYS}"},
+    "BackupFailed": {'leaderboard_backup_last_failure_timestamp_seconds{kind="dump"}': f"600{ALWAYS}"},
+    "BackupOverdue": {'leaderboard_backup_last_success_timestamp_seconds{kind="base"}': f"-90000{ALWAYS}"},
     "BoardIndexIncomplete": {"leaderboard_board_index_incomplete": f"1{ALWAYS}"},
     "PostgresLostTransactions": {
         'leaderboard_board_index_rebuilds_total{reason="lost_transactions"}': "0x60 1x100",
@@ -127,6 +129,9 @@ QUIET: Series = {
     "leaderboard_redis_memory_used_bytes": f"50{ALWAYS}",
     "leaderboard_redis_memory_max_bytes": f"100{ALWAYS}",
     "leaderboard_postgres_wal_archive_failing": f"0{ALWAYS}",
+    'leaderboard_backup_last_success_timestamp_seconds{kind="base"}': f"600{ALWAYS}",
+    'leaderboard_backup_last_failure_timestamp_seconds{kind="base"}': f"300{ALWAYS}",
+    'leaderboard_backup_last_success_timestamp_seconds{kind="dump"}': f"600{ALWAYS}",
     "leaderboard_board_index_incomplete": f"0{ALWAYS}",
     'leaderboard_board_index_rebuilds_total{reason="missing"}': "0x60 1x100",
     "leaderboard_reconcile_rows_corrected_total": f"2{ALWAYS}",
