@@ -23,6 +23,19 @@ COPY --from=page /src/web/dist/ app/static/
 RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --no-deps --no-build-isolation . \
     && /opt/leaderboard/bin/python -m compileall -q /opt/leaderboard/lib
 
+# `docker build --target backup --tag leaderboard-backup .`: the service with PostgreSQL's own programs, for
+# `leaderboard backup` and `restore`.
+FROM postgres:18-bookworm AS backup
+COPY --from=build /usr/local/ /usr/local/
+COPY --from=build /opt/leaderboard /opt/leaderboard
+ENV PATH=/opt/leaderboard/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    ENVIRONMENT=production
+USER postgres
+WORKDIR /tmp
+ENTRYPOINT ["leaderboard"]
+CMD ["backup", "/backups"]
+
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home leaderboard
 COPY --from=build /opt/leaderboard /opt/leaderboard

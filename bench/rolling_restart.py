@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,12 +70,11 @@ async def release(
             await asyncio.to_thread(instance.start)
             await _require_all(watchers)
             await asyncio.sleep(settle)
-        stop.set()
-        await submitting
     finally:
-        for task in (watching, submitting):
-            task.cancel()
+        stop.set()
+        watching.cancel()
         await asyncio.gather(watching, submitting, return_exceptions=True)
+    submitting.result()
     return seconds
 
 
@@ -142,21 +142,25 @@ def _lower(environment: Mapping[str, str]) -> dict[str, object]:
 
 def _show(report: Report, absences: Absences, outcomes: Outcomes, ended: list[float], count: int) -> None:
     times = sorted(absences.seconds)
-    codes = ", ".join(f"{code}: {number}" for code, number in sorted(absences.codes.items()))
-    lost = count - absences.watching if absences.gone else 0
+    codes = _counts(absences.codes)
+    refused = _counts(absences.refused)
     report.table(
         f"{count:,} watchers, each instance replaced once",
         ("", "closed", "by code", "back p50 s", "p99 s", "last s", "refused attempts", "lost"),
-        [["watchers", f"{len(times):,}", codes, *_spread(times), f"{absences.refused:,}", f"{lost:,}"]],
+        [["watchers", f"{len(times):,}", codes, *_spread(times), refused, f"{absences.gone:,}"]],
     )
     seconds = sorted(outcomes.seconds)
-    failures = ", ".join(f"{kind}: {number}" for kind, number in outcomes.failures.items()) or "0"
+    failures = _counts(outcomes.failures)
     report.table(
         "Submissions meanwhile, each with its token and without a second attempt",
         ("", "accepted", "failed", "p50 s", "p99 s", "last s"),
         [["submissions", f"{len(seconds):,}", failures, *_spread(seconds)]],
     )
     report.note(f"The instances ended {' and '.join(f'{one:.1f}' for one in ended)} s after SIGTERM.")
+
+
+def _counts(found: Counter[int] | Counter[str]) -> str:
+    return ", ".join(f"{name}: {number:,}" for name, number in sorted(found.items())) or "0"
 
 
 def _spread(times: list[float]) -> tuple[str, str, str]:

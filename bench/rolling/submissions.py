@@ -57,7 +57,7 @@ class Submissions:
             kind = outcome["submitScore"]["__typename"]
         except httpx2.HTTPError as error:
             kind = type(error).__name__
-        except _Failed as error:
+        except _SubmissionFailure as error:
             kind = str(error)
         if kind == "ScoreAccepted":
             self.outcomes.seconds.append(time.monotonic() - began)
@@ -68,12 +68,12 @@ class Submissions:
         headers = {"authorization": f"Bearer {player.access_token}", "accept": "application/graphql-response+json"}
         answer = await http.post(self._address, json={"query": query, "variables": variables}, headers=headers)
         if answer.status_code != 200:
-            raise _Failed(f"HTTP {answer.status_code}")
+            raise _SubmissionFailure(f"HTTP {answer.status_code}")
         body = answer.json()
         if "errors" in body:
-            raise _Failed(body["errors"][0]["extensions"]["code"])
+            raise _SubmissionFailure(body["errors"][0]["extensions"]["code"])
         return body["data"]
 
 
-class _Failed(Exception):
+class _SubmissionFailure(Exception):
     """A request was answered with an error. The message is its code."""

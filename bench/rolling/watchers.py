@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from bench.workloads import wire
@@ -16,6 +17,7 @@ SOCKETS_PER_ADDRESS = 100
 MAX_PAUSE = 0.5
 """Watchers come back after a random time of at most this many seconds, so that not all come in the same instant."""
 RETRY_PAUSE = 0.1
+OPENING_TIMEOUT = 10.0
 RETRYABLE = (1001, 1006, 1011, 1012, 1013)
 """The close codes after which clients come back; 1006 is a connection that ended without one."""
 
@@ -28,14 +30,14 @@ class Absences:
         watching: How many see the board now.
         seconds: How long each absence lasted, from the close of the socket to the next board.
         codes: How often a socket was closed with each code.
-        refused: How many attempts to come back failed.
+        refused: How many attempts to come back failed, by reason.
         gone: How many were closed with a code after which clients do not come back.
     """
 
     watching: int = 0
     seconds: list[float] = field(default_factory=list)
     codes: Counter[int] = field(default_factory=Counter)
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     gone: int = 0
 
 
@@ -64,8 +66,9 @@ class Watchers:
         while True:
             try:
                 code, closed_at = await self._session(number, closed_at)
-            except (OSError, EOFError, _Refused):
-                self.absences.refused += closed_at is not None
+            except (OSError, _RefusedSocket) as error:
+                if closed_at is not None:
+                    self.absences.refused[str(error)] += 1
                 await asyncio.sleep(RETRY_PAUSE)
                 continue
             self.absences.codes[code] += 1
@@ -80,42 +83,64 @@ class Watchers:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, local_addr=(address, 0))
         is_watching = False
         try:
-            writer.write(wire.OPENING)
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-            if not head.startswith(b"HTTP/1.1 101"):
-                raise _Refused
-            writer.write(wire.message("connection_init"))
-            writer.write(wire.message("subscribe", "1", {"query": UPDATES, "variables": {"limit": 10}}))
-            buffer = b""
-            while True:
-                if (split := wire.split_frame(buffer)) is None:
-                    received = await reader.read(65_536)
-                    if not received:
-                        if not is_watching:
-                            raise _Refused
-                        return 1006, time.monotonic()
-                    buffer += received
-                    continue
-                opcode, payload, end = split
-                buffer = buffer[end:]
+            async with asyncio.timeout(OPENING_TIMEOUT):
+                frames = await self._subscribe(reader, writer)
+            self.absences.watching += 1
+            is_watching = True
+            if closed_at is not None:
+                self.absences.seconds.append(time.monotonic() - closed_at)
+            async for opcode, payload in frames:
                 if opcode == wire.CLOSE:
-                    if not is_watching:
-                        raise _Refused
-                    writer.write(wire.frame(wire.CLOSE, payload[:2]))
                     return int.from_bytes(payload[:2], "big"), time.monotonic()
-                if opcode == wire.PING:
-                    writer.write(wire.frame(wire.PONG, payload))
-                elif not is_watching and b'"next"' in payload:
-                    is_watching = True
-                    self.absences.watching += 1
-                    if closed_at is not None:
-                        self.absences.seconds.append(time.monotonic() - closed_at)
-        except (TimeoutError, asyncio.IncompleteReadError) as error:
-            raise _Refused from error
+            return 1006, time.monotonic()
+        except TimeoutError as error:
+            raise _RefusedSocket("no board in time") from error
         finally:
             self.absences.watching -= is_watching
             writer.close()
 
+    async def _subscribe(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> AsyncIterator[tuple[int, bytes]]:
+        """Open a socket and wait for the first board; return the frames that follow. Raises _RefusedSocket."""
+        writer.write(wire.OPENING)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as error:
+            raise _RefusedSocket("ended before it was opened") from error
+        if not head.startswith(b"HTTP/1.1 101"):
+            raise _RefusedSocket(head.split(b"\r\n")[0].decode(errors="replace"))
+        frames = _frames(reader, writer)
+        writer.write(wire.message("connection_init"))
+        async for opcode, payload in frames:
+            if opcode == wire.CLOSE:
+                raise _RefusedSocket(f"closed with {int.from_bytes(payload[:2], 'big')}")
+            if b'"connection_ack"' in payload:
+                writer.write(wire.message("subscribe", "1", {"query": UPDATES, "variables": {"limit": 10}}))
+            elif b'"next"' in payload:
+                return frames
+        raise _RefusedSocket("ended before the first board")
 
-class _Refused(Exception):
-    """A socket was not opened."""
+
+async def _frames(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield opcode and payload of each frame until the connection ends; pings and closes are answered."""
+    buffer = b""
+    while True:
+        if (split := wire.split_frame(buffer)) is None:
+            received = await reader.read(65_536)
+            if not received:
+                return
+            buffer += received
+            continue
+        opcode, payload, end = split
+        buffer = buffer[end:]
+        if opcode == wire.PING:
+            writer.write(wire.frame(wire.PONG, payload))
+            continue
+        if opcode == wire.CLOSE:
+            writer.write(wire.frame(wire.CLOSE, payload[:2]))
+        yield opcode, payload
+
+
+class _RefusedSocket(Exception):
+    """A socket was not opened. The message says why."""
