@@ -10,9 +10,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 
+from app.cli.doctor.postgresql import PostgresChecks
 from app.config import Settings
+from app.config.settings import Environment
+from app.runtime import Runtime
 from app.stores.statistics import LastBackup
 from tests.support.boards.ledgers import award
 from tests.support.processes.archiving_postgres import SCRIPT, ArchivingPostgres, archiving_postgres
@@ -128,6 +131,32 @@ async def test_a_server_without_an_archive_is_dumped_only(settings: Settings, tm
     refused = await leaderboard(settings, "backup", tmp_path)
     assert one_line(refused).startswith("archive_mode of PostgreSQL must be on")
     assert (await last_backups(settings))["base"].failed_at is not None
+
+
+async def test_the_doctor_says_when_a_database_of_production_was_last_backed_up(settings: Settings):
+    production = settings.model_copy(update={"environment": Environment.PRODUCTION, "is_production": True})
+    found = []
+    async with opened(settings, housekeeping=False, loaded=False) as app:
+        checks = PostgresChecks(production, app.database, app.replicas, Runtime())
+        for statement in (
+            "SELECT",
+            "INSERT INTO backups (kind, succeeded_at) VALUES ('base', now() - interval '3 hours')",
+            "UPDATE backups SET succeeded_at = now() - interval '27 hours'",
+            "UPDATE backups SET failed_at = now()",
+        ):
+            async with app.database.begin() as connection:
+                await connection.execute(text(statement))
+            found += await checks.backups()
+        assert "backups" in {check.name for check in checks.all()}
+        assert "backups" not in {
+            check.name for check in PostgresChecks(settings, app.database, app.replicas, Runtime()).all()
+        }
+    assert [(finding.status.value, finding.text) for finding in found] == [
+        ("warning", "no backup has been recorded"),
+        ("ok", "the last base is 3 hours old"),
+        ("warning", "the last base is older than 26 hours"),
+        ("warning", "the last base failed"),
+    ]
 
 
 async def test_a_role_that_must_not_replicate_is_named(settings: Settings, tmp_path: Path):

@@ -62,7 +62,7 @@ FIRING: Mapping[str, Series] = {
         "leaderboard_redis_memory_used_bytes": f"85{ALWAYS}",
         "leaderboard_redis_memory_max_bytes": f"100{ALWAYS}",
     },
-    "BackupFailing": {"leaderboard_postgres_wal_archive_failing": f"1{ALWAYS}"},
+    "WalArchiveFailing": {"leaderboard_postgres_wal_archive_failing": f"1{ALWAYS}"},
     "BackupFailed": {'leaderboard_backup_last_failure_timestamp_seconds{kind="dump"}': f"600{ALWAYS}"},
     "BackupOverdue": {'leaderboard_backup_last_success_timestamp_seconds{kind="base"}': f"-90000{ALWAYS}"},
     "BoardIndexIncomplete": {"leaderboard_board_index_incomplete": f"1{ALWAYS}"},
