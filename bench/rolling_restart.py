@@ -87,7 +87,7 @@ def main() -> int:
     """Measure and print. Return 1 if a submission failed or a watcher was lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.rolling_restart", description=__doc__.partition("\n")[0])
     parser.add_argument("--watchers", type=int, default=1000)
-    parser.add_argument("--per-second", type=float, default=20.0, help="submissions per second")
+    parser.add_argument("--per-second", type=float, default=10.0, help="submissions per second")
     parser.add_argument("--settle", type=float, default=5.0, help="seconds of load between two steps")
     parser.add_argument("--old", help="the commit of version N; by default the one before the newest migration")
     parser.add_argument("--same-code", action="store_true", help="replace this version by itself")

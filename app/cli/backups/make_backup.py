@@ -56,13 +56,14 @@ def make_base_backup(folder: BackupFolder, tools: Tools, server: BackedUpServer)
 
 
 def require_archive(folder: BackupFolder, wait: float) -> None:
-    """Check that the archive has all that the newest base backup needs, and no gap since the oldest.
+    """Check that the archive has all that the newest base backup needs, and no gap since the one before.
+
+    A gap is thus an error once: the base backup after it is complete, and what came before the gap can be restored.
 
     Raises:
         CommandError: A file is missing, and does not come within `wait` seconds.
     """
-    backups = folder.base_backups()
-    newest = backups[-1]
+    *_, newest = backups = folder.base_backups()
     archive = folder.wal_archive(newest.segment_bytes)
     last = archive.segment_of(newest.end.byte - 1)
     deadline = time.monotonic() + wait
@@ -73,13 +74,13 @@ def require_archive(folder: BackupFolder, wait: float) -> None:
                 "check archive_command, and pg_stat_archiver for its last error"
             )
         time.sleep(POLL_INTERVAL)
-    for backup in backups:
-        archive = folder.wal_archive(backup.segment_bytes)
-        if missing := archive.missing(backup.end, archive.newest_descendant(backup.end)):
+    for before in backups[-2:-1]:
+        archive = folder.wal_archive(before.segment_bytes)
+        if missing := archive.missing(before.end, archive.newest_descendant(before.end)):
+            more = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise CommandError(
-                f"the archive has a gap after {backup.path.name}: {missing[0]}.gz is missing in {folder.wal}"
-                + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
-                + "; only the base backups after it can be restored beyond it"
+                f"the archive has a gap: {missing[0]}.gz is missing in {folder.wal}{more}; nothing between the gap and "
+                f"{newest.path.name} can be restored, and everything since then can"
             )
 
 

@@ -49,7 +49,8 @@ def backup(
 ) -> None:
     """Back up PostgreSQL: copy the cluster with pg_basebackup, dump the database with pg_dump, delete old backups.
 
-    What was written is read back and checked. With the base backup and the write-ahead log, which PostgreSQL itself
+    What was written is read back and checked. If one of them fails, the other is made all the same, and nothing is
+    deleted. With the base backup and the write-ahead log, which PostgreSQL itself
     archives to FOLDER/wal, `leaderboard restore` goes back to any instant of the last days. The role of
     DATABASE_DIRECT_URL, or of DATABASE_URL if that is not set, needs the attribute REPLICATION. The result is recorded
     in the database, for the metrics of the service. Redis needs no backup: it is rebuilt from PostgreSQL.
@@ -71,10 +72,18 @@ def backup(
             require_archive(backups, wait)
             return made
 
-        if only in (None, Kind.BASE):
-            _make(server, Kind.BASE, "Copying the cluster", make_base)
-        if only in (None, Kind.DUMP):
-            _make(server, Kind.DUMP, "Dumping the database", lambda: make_dump(backups, programs, server))
+        failures = []
+        for kind, step, make in (
+            (Kind.BASE, "Copying the cluster", make_base),
+            (Kind.DUMP, "Dumping the database", lambda: make_dump(backups, programs, server)),
+        ):
+            try:
+                if only in (None, kind):
+                    _make(server, kind, step, make)
+            except CommandError as error:
+                failures.append(str(error))
+        if failures:
+            raise CommandError("; ".join(failures))
         deleted = backups.prune(datetime.now(UTC), timedelta(days=keep_days))
     if deleted:
         print_note(f"Deleted {len(deleted):,} files and folders that no restore needs any more")

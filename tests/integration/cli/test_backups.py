@@ -15,6 +15,8 @@ from sqlalchemy import make_url, text
 from app.cli.doctor.postgresql import PostgresChecks
 from app.config import Settings
 from app.config.settings import Environment
+from app.embedded.os_user import OsUser
+from app.embedded.paths import postgres_programs
 from app.runtime import Runtime
 from app.stores.statistics import LastBackup
 from tests.support.boards.ledgers import award
@@ -127,10 +129,15 @@ async def test_postgresql_cannot_start_from_a_damaged_base_backup(backed_up: Arc
         file.write_bytes(original)
 
 
-async def test_a_server_without_an_archive_is_dumped_only(settings: Settings, tmp_path: Path):
-    refused = await leaderboard(settings, "backup", tmp_path)
+async def test_a_server_without_an_archive_is_only_dumped(settings: Settings, tmp_path: Path):
+    programs = postgres_programs(tmp_path, OsUser.for_cluster(tmp_path / "none"))
+    refused = await leaderboard(settings, "backup", tmp_path, "--tools", programs)
     assert one_line(refused).startswith("archive_mode of PostgreSQL must be on")
-    assert (await last_backups(settings))["base"].failed_at is not None
+    assert len(list((tmp_path / "dump").iterdir())) == 1
+    found = await last_backups(settings)
+    assert (found["base"].succeeded_at, found["dump"].failed_at) == (None, None)
+    assert found["base"].failed_at
+    assert found["dump"].succeeded_at
 
 
 async def test_the_doctor_says_when_a_database_of_production_was_last_backed_up(settings: Settings):
@@ -165,7 +172,7 @@ async def test_a_role_that_must_not_replicate_is_named(settings: Settings, tmp_p
         await connection.execute("CREATE ROLE reader LOGIN PASSWORD 'reader'")
         url = make_url(str(settings.database_url)).set(username="reader", password="reader")
         direct = url.render_as_string(hide_password=False)
-        refused = await leaderboard(settings, "backup", tmp_path, DATABASE_DIRECT_URL=direct)
+        refused = await leaderboard(settings, "backup", tmp_path, "--only", "base", DATABASE_DIRECT_URL=direct)
         assert one_line(refused).startswith("the role reader must have the attribute REPLICATION")
     finally:
         await connection.execute("DROP ROLE reader")

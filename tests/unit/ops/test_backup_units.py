@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "operations" / "backups.md"
 
 def of_systemd() -> list[str]:
     unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(OPS / "backups" / "leaderboard-backup.service")
     program, *arguments = shlex.split(unit["Service"]["ExecStart"])
     assert program.endswith("/leaderboard")
