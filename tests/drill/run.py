@@ -10,6 +10,8 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
+from app.cli.backups.folder import BackupFolder
+from app.cli.backups.restore_cluster import plan_restore
 from app.config import Settings
 from tests.support.processes.archiving_postgres import ArchivingPostgres, archiving_postgres
 from tests.support.processes.cli_process import CommandResult, environment, run
@@ -103,7 +105,7 @@ class _Steps:
         await self._timed("rebuild", self._succeed("rebuild"))
         await self._until_board_is(expected)
         await self._timed("load after the restore", self._load())
-        await self._succeed("verify")
+        await self._back_up_again()
 
     async def _timed(self, step: str, work: Any) -> None:
         self.report(step)
@@ -130,6 +132,22 @@ class _Steps:
         self.result.backup_bytes = sum(
             path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()
         )
+
+    async def _back_up_again(self) -> None:
+        """Let the restored cluster archive, and back it up. Its timeline must be known to later restores."""
+        await self.postgres.ask("ALTER SYSTEM SET archive_mode = on")
+        await asyncio.to_thread(self.postgres.stop)
+        await self.postgres.start()
+        await self._timed("backup of the restored cluster", self._back_up())
+        backups = BackupFolder(self.postgres.backups)
+        newest = backups.base_backups()[-1]
+        plan = plan_restore(backups, None, None)
+        if (newest.end.timeline, plan.timeline) != (2, 2):
+            raise DrillFailed(
+                f"the newest backup is on timeline {newest.end.timeline}, and {plan.timeline} is followed"
+            )
+        if not (backups.wal / "00000002.history.gz").exists():
+            raise DrillFailed("the archive does not have the history of the new timeline")
 
     async def _instant(self) -> datetime:
         """Return an instant between what was committed and what will be."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.cli.backups.folder import NAME, BackupFolder, publish, read_base_backup, size_of
-from app.cli.backups.manifest import check_and_extract
+from app.cli.backups.folder import NAME, BackupFolder, BaseBackup, publish, read_base_backup, size_of
+from app.cli.backups.manifest import check_and_extract, read_histories
 from app.cli.backups.server import BackedUpServer
 from app.cli.backups.tools import Tools
 from app.cli.terminal.errors import CommandError
@@ -52,7 +53,23 @@ def make_base_backup(folder: BackupFolder, tools: Tools, server: BackedUpServer)
         (part / "backup.json").write_text(json.dumps(facts, indent=2) + "\n")
         backup = read_base_backup(part)
         check_and_extract(backup.cluster)
+        _archive_histories(folder, backup)
         return _publish(part, folder.base / f"{backup.finished_at:{NAME}}")
+
+
+def _archive_histories(folder: BackupFolder, backup: BaseBackup) -> None:
+    """Archive the history of the timeline of a base backup, if PostgreSQL has not.
+
+    A cluster that was restored begins its timeline without an archive. Another restore would use the number of that
+    timeline again, unless its history is in the archive.
+    """
+    for name, content in read_histories(backup.cluster).items():
+        target = folder.wal / f"{name}.gz"
+        if not target.exists():
+            part = target.with_name(f".{name}.part")
+            part.write_bytes(gzip.compress(content))
+            part.chmod(0o640)
+            publish(part, target)
 
 
 def require_archive(folder: BackupFolder, wait: float) -> None:

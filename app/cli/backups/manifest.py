@@ -70,6 +70,23 @@ def check_and_extract(cluster: Path, target: Path | None = None) -> bytes:
     return b"".join(version)
 
 
+def read_histories(cluster: Path) -> dict[str, bytes]:
+    """Return the histories of timelines that came with the write-ahead log of a base backup, by the names of the files.
+
+    Raises:
+        CommandError: The backup cannot be read.
+    """
+    try:
+        with _open(cluster / "pg_wal.tar.gz") as archive:
+            return {
+                member.name: content.read()
+                for member in archive
+                if member.name.endswith(".history") and (content := archive.extractfile(member)) is not None
+            }
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise CommandError(f"{cluster / 'pg_wal.tar.gz'} cannot be read: {error}") from error
+
+
 def _read_manifest(path: Path) -> dict[str, _File]:
     """Return what the manifest says of each file, once its own checksum was checked."""
     try:

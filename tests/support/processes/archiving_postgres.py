@@ -43,6 +43,10 @@ class ArchivingPostgres(BreakableServer):
         finally:
             await connection.close(timeout=10)
 
+    def stop(self) -> None:
+        """Stop it as an operator does. `start` starts it again."""
+        self._server.stop()
+
     def lose_cluster(self) -> None:
         """Kill the server, delete all of its data, and leave an empty folder that belongs to its user."""
         self.kill()
@@ -75,7 +79,7 @@ async def archiving_postgres() -> AsyncIterator[ArchivingPostgres]:
             wal = server.make_folder(backups / "wal")
             await server.ask("ALTER SYSTEM SET archive_mode = on")
             await server.ask(f"""ALTER SYSTEM SET archive_command = 'sh {script} "%p" "%f" {wal}'""")
-            await asyncio.to_thread(made.stop)
+            await asyncio.to_thread(server.stop)
             await server.start()
             databases = Databases(server.url)
             await databases.prepare()
