@@ -25,8 +25,14 @@ RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --no-deps --no-build
 
 # `docker build --target backup --tag leaderboard-backup .`: the service with PostgreSQL's own programs, for
 # `leaderboard backup` and `restore`.
-FROM postgres:18-bookworm AS backup
-COPY --from=build /usr/local/ /usr/local/
+FROM python:3.12-slim-bookworm AS backup
+RUN apt-get update -qq \
+    && apt-get install -qq -y --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install -qq -y --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
+# The id of the user `postgres` in the Debian image of PostgreSQL, who owns the files of the archive.
+RUN useradd --system --uid 999 --no-create-home postgres
 COPY --from=build /opt/leaderboard /opt/leaderboard
 ENV PATH=/opt/leaderboard/bin:$PATH \
     PYTHONUNBUFFERED=1 \
