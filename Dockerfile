@@ -31,13 +31,13 @@ RUN apt-get update -qq \
     && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
     && apt-get install -qq -y --no-install-recommends postgresql-client-18 \
     && rm -rf /var/lib/apt/lists/*
-# The id of the user `postgres` in the Debian image of PostgreSQL, who owns the files of the archive.
-RUN useradd --system --uid 999 --no-create-home postgres
+# The id is that of `postgres` in the Debian image of PostgreSQL, who owns the files of the archive.
+RUN useradd --system --uid 999 --no-create-home leaderboard
 COPY --from=build /opt/leaderboard /opt/leaderboard
 ENV PATH=/opt/leaderboard/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     ENVIRONMENT=production
-USER postgres
+USER leaderboard
 WORKDIR /tmp
 ENTRYPOINT ["leaderboard"]
 CMD ["backup", "/backups"]
