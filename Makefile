@@ -36,7 +36,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline release-check ops migration bench \
-	bench-fanout bench-capacity bench-large-scores nemesis soak web up lock clean
+	bench-fanout bench-capacity bench-large-scores bench-rolling-restart drill nemesis soak web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -119,12 +119,18 @@ bench-capacity: .venv/.dev ## Measure bytes and CPU for each submission, member,
 bench-large-scores: .venv/.dev ## Compare both stores with scores up to 2^53 - 1 (ARGS="--users 1000000")
 	@$(RUN)/python -m bench.large_scores $(ARGS)
 
+bench-rolling-restart: .venv/.dev ## Measure a release under load behind nginx (ARGS="--watchers 1000 --record")
+	@$(RUN)/python -m bench.rolling_restart $(ARGS)
+
 # Both print their seed, and take another one: SEED=7.
 nemesis: .venv/.dev ## Break stores, instances and the network at random for MINUTES=10, and check what clients saw
 	@$(RUN)/python -m tests.nemesis $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),10) $(ARGS)
 
 soak: .venv/.dev ## Let sockets and streams come and go for MINUTES=60, and check that nothing is left of them
 	@$(RUN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),60) $(ARGS)
+
+drill: .venv/.dev ## Rehearse the loss of PostgreSQL: backup, loss, restore to an instant (ARGS="--players 500")
+	@$(RUN)/python -m tests.drill $(ARGS)
 
 web: ## Build the web page
 	@rm -f app/static/index.html

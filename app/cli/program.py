@@ -14,6 +14,7 @@ from typer.exceptions import Abort, TyperException
 from app.cli.commands import (
     archive_months,
     archives,
+    backup,
     catalogue,
     dev,
     doctor,
@@ -52,6 +53,7 @@ MODULES = (
     catalogue,
     archives,
     archive_months,
+    backup,
     schema,
 )
 
