@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -21,6 +22,10 @@ from app.transport.sockets.websocket_protocol import SocketProtocol
 
 SHUTDOWN_TIMEOUT_SECONDS = 10
 """Seconds from SIGTERM to the end of the process, whatever clients do."""
+
+
+DRAIN_SECONDS = 1.0
+"""Seconds for which connections without a request stay open after the server has stopped listening."""
 
 
 class Server(uvicorn.Server):
@@ -49,13 +54,31 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in order: listening, readiness and sockets, streams, requests under way, the application."""
+        # A connection that waits to be accepted would be reset, with the request that a proxy has sent on it.
+        await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         stop: Callable[[], Awaitable[None]] | None = self.lifespan.state.get("stop")
         if stop is not None:
             await stop()
+        await self._drain()
         await super().shutdown(sockets)
         await asyncio.to_thread(flush_reports)
+
+    async def _drain(self) -> None:
+        """Answer the next request of each connection that a client or a proxy keeps open, and close it then.
+
+        A proxy may be sending a request on it at this moment. If it were closed at once, the request would be lost: a
+        proxy must not repeat a POST.
+        """
+        connections = self.server_state.connections
+        for connection in list(connections):
+            if isinstance(connection, BoundedHttpProtocol):
+                connection.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while connections:  # noqa: ASYNC110 - uvicorn announces no closed connection
+                    await asyncio.sleep(0.01)
 
 
 def config(settings: Settings, app: object | None = None, worker: Worker | None = None) -> uvicorn.Config:

@@ -76,6 +76,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _is_refused = False
     _head_without_upgrade: bytes | None = None
     _closes_after_answer = False
+    _is_draining = False
     _has_parsed = False
     _field_bytes = 0
     _unparsed_bytes = 0
@@ -106,7 +107,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._buffered += data
             self.flow.pause_reading()
             return
-        if self._request_head_cache is None or not self._is_between_messages():
+        if self._request_head_cache is None or self._is_draining or not self._is_between_messages():
             self._feed(data)
             return
         end = data.find(END_OF_HEAD) + len(END_OF_HEAD)
@@ -160,6 +161,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._start_timer(self.body_timeout)
         super().on_headers_complete()
+        if self.cycle is not None and self._is_draining:
+            self.cycle.keep_alive = False
         if self.cycle is not None and self.cycle.transport is self.transport:
             self.cycle.transport = self._coalescing_transport  # type: ignore[assignment]
 
@@ -213,6 +216,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._stall_timer is not None:
             self._stall_timer.cancel()
             self._stall_timer = None
+
+    def drain(self) -> None:
+        """Close the connection after the answer that is under way or else after the next one, and say so in it."""
+        self._is_draining = True
+        if self._is_answering:
+            self._closes_after_answer = True
+        elif self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
         """Close the connection, after the answer that is under way."""
@@ -326,7 +337,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.transport.write(cached.encode(reply, request_id, self.server_state.default_headers))
+        headers = self.server_state.default_headers
+        if self._closes_after_answer:
+            headers = [*headers, (b"connection", b"close")]
+        self.transport.write(cached.encode(reply, request_id, headers))
         if self._closes_after_answer:
             self.transport.close()
             self._abort_unless_taken()
