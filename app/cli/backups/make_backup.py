@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,6 +70,9 @@ def _archive_histories(folder: BackupFolder, backup: BaseBackup) -> None:
             part = target.with_name(f".{name}.part")
             part.write_bytes(gzip.compress(content))
             part.chmod(0o640)
+            if os.geteuid() == 0:  # PostgreSQL must be able to read what root has written.
+                owner = folder.wal.stat()
+                os.chown(part, owner.st_uid, owner.st_gid)
             publish(part, target)
 
 

@@ -15,6 +15,7 @@ from app.embedded.paths import base_folder, postgres_programs
 from app.embedded.postgres import PostgresServer
 from app.embedded.servers import make_server
 from tests.support.stores import BreakableServer, Databases, private_folder
+from tests.support.wait_until import until_answer
 
 SCRIPT = Path(__file__).resolve().parents[3] / "ops" / "backups" / "archive-wal.sh"
 
@@ -42,6 +43,11 @@ class ArchivingPostgres(BreakableServer):
             return await connection.fetchval(statement)
         finally:
             await connection.close(timeout=10)
+
+    async def start(self) -> None:
+        """Start it, and wait until it has recovered: before, it may be read only."""
+        await super().start()
+        await until_answer(lambda: self.ask("SELECT pg_is_in_recovery()"), lambda answer: answer is False)
 
     def stop(self) -> None:
         """Stop it as an operator does. `start` starts it again."""
