@@ -84,7 +84,7 @@ async def _require_all(watchers: Watchers) -> None:
 
 
 def main() -> int:
-    """Measure and print. Return 1 if a watcher was lost."""
+    """Measure and print. Return 1 if a submission failed or a watcher was lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.rolling_restart", description=__doc__.partition("\n")[0])
     parser.add_argument("--watchers", type=int, default=1000)
     parser.add_argument("--per-second", type=float, default=10.0, help="submissions per second")
@@ -133,7 +133,7 @@ def main() -> int:
     _show(report, watchers.absences, submissions.outcomes, ended, arguments.watchers)
     if arguments.record:
         report.record()
-    return 1 if watchers.absences.gone else 0
+    return 1 if submissions.outcomes.failures or watchers.absences.gone else 0
 
 
 def _lower(environment: Mapping[str, str]) -> dict[str, object]:
