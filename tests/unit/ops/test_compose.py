@@ -73,14 +73,17 @@ def test_the_service_answers_before_the_proxy_gives_up(compose: dict[str, Any]):
 def test_the_proxy_limits_an_address_only_above_the_limits_of_the_service():
     folder = ROOT / "docker" / "nginx"
     (rate,) = re.findall(r"rate=(\d+)r/s", (folder / "nginx.conf").read_text())
+    (burst,) = re.findall(r"limit_req zone=requests burst=(\d+) ", (folder / "service.conf").read_text())
     (connections,) = re.findall(r"limit_conn connections (\d+);", (folder / "service.conf").read_text())
     per_minute = sum(
-        Settings.model_fields[f"rate_limit_{kind}_per_address"].default for kind in ("issue", "submit", "query")
+        Settings.model_fields[f"rate_limit_{kind}_per_address"].default
+        for kind in ("issue", "submit", "query", "connections")
     )
     per_instance = sum(
         Settings.model_fields[name].default for name in ("ws_max_connections_per_address", "max_streams_per_address")
     )
     assert int(rate) * 60 > per_minute
+    assert int(burst) > per_minute  # The service allows all of it at once.
     assert int(connections) > 3 * per_instance
 
 
