@@ -43,6 +43,12 @@ ENTRYPOINT ["leaderboard"]
 CMD ["backup", "/backups"]
 
 FROM python:3.12-slim-bookworm
+ARG REVISION=
+LABEL org.opencontainers.image.title="leaderboard" \
+      org.opencontainers.image.description="A real-time leaderboard service: a GraphQL API with live subscriptions, on PostgreSQL and Redis." \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.licenses="MIT"
 RUN useradd --system --uid 10001 --no-create-home leaderboard
 COPY --from=build /opt/leaderboard /opt/leaderboard
 ENV PATH=/opt/leaderboard/bin:$PATH \

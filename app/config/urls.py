@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 """The schemes of REDIS_URL. Those with a second `s` use TLS."""
+
+REDIS_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""Parameters of REDIS_URL that name files: the certificate authorities, and the client's certificate and key."""
+
+REDIS_PARAMETERS = (
+    "client_name", "db", "password", "protocol", "sentinel_password", "sentinel_ssl", "sentinel_username",
+    "ssl_cert_reqs", "ssl_check_hostname", *REDIS_TLS_FILES, "username",
+)  # fmt: skip
+"""The parameters of REDIS_URL, after its `?`."""
 
 
 def redis_url_problem(url: str) -> str | None:
@@ -17,6 +27,8 @@ def redis_url_problem(url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in REDIS_SCHEMES:
         return f"must begin with one of {', '.join(f'{scheme}://' for scheme in REDIS_SCHEMES)}"
+    if problem := _redis_parameter_problem(parts.scheme, dict(parse_qsl(parts.query, keep_blank_values=True))):
+        return problem
     if parts.scheme == "unix":
         return None if parts.path else "must name the path of a socket: unix:///path"
     for server in parts.netloc.rpartition("@")[2].split(","):
@@ -33,6 +45,17 @@ def redis_url_problem(url: str) -> str | None:
         path = path[1:]
     if len(path) > 1 or (path and path[0] and not path[0].isdecimal()):
         return "must have a number as its database"
+    return None
+
+
+def _redis_parameter_problem(scheme: str, parameters: dict[str, str]) -> str | None:
+    for name, value in parameters.items():
+        if name not in REDIS_PARAMETERS:
+            return f"the parameter {name} is not supported (supported: {', '.join(REDIS_PARAMETERS)})"
+        if name.startswith("ssl_") and not scheme.startswith("rediss"):
+            return f"must begin with rediss:// or rediss+sentinel:// for the parameter {name}"
+        if name in REDIS_TLS_FILES and not Path(value).is_file():
+            return f"{name} must be a readable file, and {value} is none"
     return None
 
 

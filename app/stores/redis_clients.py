@@ -30,7 +30,8 @@ class SentinelUrl(NamedTuple):
         sentinels: Host and port of each Sentinel.
         service: The name under which the Sentinels know the master.
         options: Arguments of a connection to the master: user, password, database, and those of the query.
-        sentinel_options: Arguments of a connection to a Sentinel: `sentinel_username` and `sentinel_password`.
+        sentinel_options: Arguments of a connection to a Sentinel: `sentinel_username` and `sentinel_password`, and with
+            `sentinel_ssl=true` TLS with the same certificates as for the master.
     """
 
     sentinels: list[tuple[str, int]]
@@ -59,9 +60,11 @@ def parse_sentinel_url(url: str) -> SentinelUrl:
     if options.pop("connection_class", None) is not None:
         options["ssl"] = True
     names = dict(parse_qsl(parts.query))
-    sentinel_options = {
+    sentinel_options: dict[str, Any] = {
         option: names[f"sentinel_{option}"] for option in ("username", "password") if f"sentinel_{option}" in names
     }
+    if names.get("sentinel_ssl", "").lower() in ("true", "1", "yes"):
+        sentinel_options |= {name: value for name, value in options.items() if name.startswith("ssl_")} | {"ssl": True}
     return SentinelUrl(sentinels, unquote(service), options, sentinel_options)
 
 

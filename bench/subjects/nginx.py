@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import socket
 import subprocess
@@ -12,26 +11,41 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx.conf"
+CONFIGURATION = Path(__file__).resolve().parents[2] / "docker" / "nginx"
 PROGRAM = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 START_TIMEOUT = 30
 
 
-def render(ports: Sequence[int], port: int, folder: Path) -> str:
-    """Return the delivered configuration with these instances, on this port; nothing else is changed.
+def write_configuration(ports: Sequence[int], port: int, folder: Path) -> Path:
+    """Write the delivered configuration with these instances, on this port, into a folder; return its main file.
 
     Raises:
         ValueError: The configuration has no longer the lines that are replaced.
     """
     servers = "".join(f"server 127.0.0.1:{each} max_fails=0;\n" for each in ports)
-    text, replaced = re.subn(r"( *server app-\d:8000 max_fails=0;\n)+", servers, CONFIGURATION.read_text())
-    text, listening = re.subn(r"listen 8080\b", f"listen 127.0.0.1:{port}", text)
-    if (replaced, listening) != (1, 1):
-        raise ValueError(f"{CONFIGURATION} has other servers than expected")
-    folders = "".join(
-        f"    {name}_temp_path {folder / name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return f"pid {folder / 'nginx.pid'};\n" + text.replace("http {\n", "http {\n" + folders, 1)
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    replaced = {
+        "server app:8000 resolve max_fails=0;\n": servers,
+        "listen 8080 ": f"listen 127.0.0.1:{port} ",
+        "http {\n": "http {\n" + "".join(f"    {name}_temp_path {folder / name};\n" for name in temporary),
+    }
+    unused = set(replaced)
+    for source, target in (
+        ("nginx.conf", "nginx.conf"),
+        ("service.conf", "service.conf"),
+        ("http.conf", "server.conf"),
+    ):
+        text = (CONFIGURATION / source).read_text()
+        for old, new in replaced.items():
+            if old in text:
+                unused.discard(old)
+                text = text.replace(old, new)
+        (folder / target).write_text(text)
+    if unused:
+        raise ValueError(f"{CONFIGURATION} has no longer {', '.join(map(repr, sorted(unused)))}")
+    main = folder / "nginx.conf"
+    main.write_text(f"pid {folder / 'nginx.pid'};\n" + main.read_text())
+    return main
 
 
 @contextmanager
@@ -49,8 +63,7 @@ def nginx(ports: Sequence[int]) -> Iterator[int]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        file = folder / "nginx.conf"
-        file.write_text(render(ports, port, folder))
+        file = write_configuration(ports, port, folder)
         command = [PROGRAM, "-p", name, "-c", str(file), "-g", "daemon off;"]
         # It logs each attempt to connect to an instance that is being replaced.
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)

@@ -47,6 +47,6 @@ def test_the_example_of_thresholds_names_thresholds_with_their_defaults(example:
 
 
 def test_the_delivered_proxy_closes_idle_connections_before_the_service_does():
-    proxy = (EXAMPLE.parent / "docker" / "nginx.conf").read_text()
+    proxy = (EXAMPLE.parent / "docker" / "nginx" / "nginx.conf").read_text()
     (seconds,) = re.findall(r"^\s*keepalive_timeout (\d+)s;", proxy, re.MULTILINE)
     assert int(seconds) < Settings.model_fields["http_keep_alive"].default

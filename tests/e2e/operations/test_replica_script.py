@@ -1,4 +1,4 @@
-"""docker/replica.sh: a replica that heals by itself after an interrupted copy, and after it has lost its slot."""
+"""docker/postgres/replica.sh: it heals by itself after an interrupted copy, and after it has lost its slot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.processes.postgres_standby import execute
 from tests.support.stores import private_folder
 from tests.support.wait_until import until_answer
 
-SCRIPT = Path(__file__).parents[3] / "docker" / "replica.sh"
+SCRIPT = Path(__file__).parents[3] / "docker" / "postgres" / "replica.sh"
 
 
 class Replica:

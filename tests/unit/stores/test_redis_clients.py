@@ -15,6 +15,14 @@ def test_tls_is_kept_for_the_master_that_sentinel_names():
     assert parse_sentinel_url("rediss+sentinel://one/mymaster").options["ssl"] is True
 
 
+def test_sentinels_are_asked_with_tls_if_the_url_says_so():
+    url = "rediss+sentinel://one/mymaster?ssl_ca_certs=/ca.pem"
+    assert parse_sentinel_url(url).sentinel_options == {}
+    encrypted = parse_sentinel_url(f"{url}&sentinel_ssl=true")
+    assert encrypted.sentinel_options == {"ssl": True, "ssl_ca_certs": "/ca.pem"}
+    assert encrypted.options["ssl_ca_certs"] == "/ca.pem"
+
+
 async def test_the_waits_of_every_kind_of_client_are_bounded():
     for url in ("redis://localhost", "redis+sentinel://one/mymaster"):
         client = open_redis(url, timeout=0.5)

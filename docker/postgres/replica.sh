@@ -5,6 +5,10 @@
 # primary keeps WAL for the slot up to `max_slot_wal_keep_size`. A replica that was away for longer has lost its slot and
 # cannot catch up: it is copied anew.
 set -eu
+if [ -n "${PASSWORD_FILE:-}" ]; then
+    PGPASSWORD="$(cat "$PASSWORD_FILE")"
+    export PGPASSWORD
+fi
 PRIMARY_HOST="${PRIMARY_HOST:-postgres}"
 PRIMARY_PORT="${PRIMARY_PORT:-5432}"
 SLOT="${SLOT:-replica}"
