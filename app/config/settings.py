@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.config.urls import host_problem, http_url_problem, origin_problem, redis_url_problem, sentry_dsn_problem
 from app.domain.addresses import UNIX_SOCKET, is_encrypted_or_local
+from app.domain.events.event import FREQUENT_TYPES, EventType
+from app.domain.events.score_filter import ScoreFilter, score_filters_of
 from app.domain.identity.issuers import (
     DEFAULT_AUDIENCE,
     DEFAULT_ISSUER,
@@ -133,6 +135,11 @@ class Settings(BaseSettings):
     group_commit: bool = True
     group_commit_size: int = Field(32, ge=1, le=1000)
 
+    event_types: Annotated[tuple[EventType, ...], NoDecode] = tuple(sorted(set(EventType) - FREQUENT_TYPES))
+    score_events: Annotated[dict[str, ScoreFilter], NoDecode] = Field(default_factory=dict)
+    event_source: str = Field("/leaderboard", pattern=r"^[!-~]{1,200}$")
+    event_retention_days: int = Field(7, ge=4, le=90)
+
     rate_limit_enabled: bool = True
     rate_limit_issue_per_user: int = Field(60, ge=1)
     rate_limit_submit_per_user: int = Field(10, ge=1)
@@ -192,6 +199,7 @@ class Settings(BaseSettings):
     @field_validator(
         "allowed_origins",
         "allowed_hosts",
+        "event_types",
         "trusted_proxies",
         "jwt_audience_claim",
         "jwt_username_claim",
@@ -230,9 +238,14 @@ class Settings(BaseSettings):
                 )
         return given
 
-    @field_validator("jwt_role_map", "completion_verifiers", "fraud_thresholds", mode="before")
+    @field_validator("score_events", mode="before")
     @classmethod
-    # Validators of this mode run in reverse order, so this one precedes that of the names of thresholds.
+    def _score_filters(cls, given: object) -> object:
+        return score_filters_of(given) if isinstance(given, dict) else given
+
+    @field_validator("jwt_role_map", "completion_verifiers", "fraud_thresholds", "score_events", mode="before")
+    @classmethod
+    # Validators of this mode run in reverse order, so this one precedes those of the names of members.
     def _json_object(cls, raw: object) -> object:
         if not isinstance(raw, str):
             return raw

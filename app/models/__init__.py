@@ -11,6 +11,8 @@ from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, Checkpoin
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.entry_metadata import EntryMetadata
+from app.models.tables.event_endpoints import EventDelivery, EventEndpoint
+from app.models.tables.events import BoardHead, EventConsumer, EventSequence, NewEvent, RecordedEvent
 from app.models.tables.flags import Flag
 from app.models.tables.leases import LeaseRow
 from app.models.tables.milestones import ReachedMilestone
@@ -30,6 +32,7 @@ __all__ = [
     "ArchivedSegment",
     "ArchivedTotal",
     "Base",
+    "BoardHead",
     "CacheGeneration",
     "CatalogueChange",
     "Category",
@@ -38,12 +41,18 @@ __all__ = [
     "CheckpointMove",
     "ClosedWindow",
     "EntryMetadata",
+    "EventConsumer",
+    "EventDelivery",
+    "EventEndpoint",
+    "EventSequence",
     "Flag",
     "HiddenUserScores",
     "LeaseRow",
     "LedgerAnchor",
     "MissedWrite",
+    "NewEvent",
     "ReachedMilestone",
+    "RecordedEvent",
     "RequestKey",
     "SchemaRevision",
     "Score",
