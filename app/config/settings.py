@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     score_events: Annotated[dict[str, ScoreFilter], NoDecode] = Field(default_factory=dict)
     event_source: str = Field("/leaderboard", pattern=r"^[!-~]{1,200}$")
     event_retention_days: int = Field(7, ge=4, le=90)
+    webhook_timeout: float = Field(10, gt=0, le=60)
+    webhook_private_networks: WordList = ()
 
     rate_limit_enabled: bool = True
     rate_limit_issue_per_user: int = Field(60, ge=1)
@@ -201,6 +203,7 @@ class Settings(BaseSettings):
         "allowed_hosts",
         "event_types",
         "trusted_proxies",
+        "webhook_private_networks",
         "jwt_audience_claim",
         "jwt_username_claim",
         "jwt_avatar_claim",
@@ -264,7 +267,7 @@ class Settings(BaseSettings):
             raise ValueError(problem)
         return url
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "webhook_private_networks")
     @classmethod
     def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         for word in words:

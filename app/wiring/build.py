@@ -19,7 +19,6 @@ from app.services.board_index.reconcile import Reconcile
 from app.services.board_index.row_reader import IndexRows
 from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
-from app.services.boards.compare_heads import CompareHeads
 from app.services.boards.live_updates import LiveUpdates
 from app.services.boards.past_ranks import PastRanks
 from app.services.boards.queries import BoardQueries
@@ -35,7 +34,6 @@ from app.services.limits.running_operations import RunningOperations
 from app.services.limits.shards import CLUSTER_SHARDS
 from app.services.moderation.flag_reviews import FlagReviews
 from app.services.outbox.recorder import EventRecorder
-from app.services.outbox.sequence import EventRetention, EventSequence
 from app.services.players.find_players import FindPlayers
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -56,7 +54,7 @@ from app.telemetry.metrics.loop_lag import EventLoopLag
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import access_tokens_of, identity_providers_of
-from app.wiring.events import Outbox
+from app.wiring.events import Outbox, create_outbox, jobs_of
 from app.wiring.limits import rate_limits_of, running_limits_of
 from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
@@ -74,11 +72,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, events, stores.server_clock)
     checkpoints = Checkpoints(database, catalogue, runtime)
     anchors = Anchors(database, events, runtime)
-    outbox = Outbox(
-        EventSequence(database),
-        CompareHeads(database, catalogue, events, stores.server_clock),
-        EventRetention(database, settings.event_retention_days),
-    )
+    outbox = create_outbox(settings, stores, catalogue, events, runtime)
     retention = Retention(
         request_keys=timedelta(days=settings.request_key_retention_days),
         origins=timedelta(days=settings.address_retention_days),
@@ -227,7 +221,5 @@ def _jobs(
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
         Job("checkpoints", 10, 600, checkpoints),
-        Job("compare_heads", 2, 60, outbox.compare_heads),
-        Job("sequence_events", 0.5, 60, outbox.sequence),
-        Job("event_retention", 3600, 60, outbox.retention),
+        *jobs_of(outbox),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,13 @@ INSERT = """
 INSERT_EVENTS = text(INSERT)
 
 HAS_NEW_EVENTS = text("SELECT EXISTS (SELECT FROM new_events)")
+
+SELECT_BACKLOG = text(
+    """
+    SELECT (SELECT count(*) FROM (SELECT FROM new_events LIMIT 100000) some) AS number,
+           (SELECT occurred_at FROM new_events ORDER BY id LIMIT 1) AS oldest
+    """
+)
 
 # Held until the end of the transaction, so that positions have no gaps and the order of commits.
 LOCK_SEQUENCE = text("SELECT last_position FROM event_sequence WHERE id = 1 FOR UPDATE")
@@ -83,3 +91,9 @@ async def give_positions(connection: AsyncConnection, last: int, limit: int) -> 
     """Give up to `limit` committed events the positions after `last`, under the lock, and return how many."""
     reached: int = (await connection.execute(MOVE_EVENTS, {"last": last, "limit": limit})).scalar_one()
     return reached - last
+
+
+async def read_backlog(connection: AsyncConnection) -> tuple[int, datetime | None]:
+    """Return how many events have no position yet, counted up to a limit, and when the first of them happened."""
+    row = (await connection.execute(SELECT_BACKLOG)).one()
+    return row.number, row.oldest
