@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from app.config import Settings
-from app.domain.events.endpoint import Endpoint
 from app.runtime import Runtime
 from app.services.boards.compare_heads import CompareHeads
 from app.services.catalogue.cache import CatalogueService
@@ -15,13 +14,11 @@ from app.services.jobs import Job
 from app.services.outbox.recorder import EventRecorder
 from app.services.outbox.sequence import EventRetention, EventSequence
 from app.services.outbox.statistics import EventStatistics
-from app.services.webhooks.deliver import EndpointDelivery
+from app.services.webhooks.deliver import MAX_CONCURRENT, EndpointDelivery
 from app.services.webhooks.delivery_job import DeliverWebhooks
 from app.services.webhooks.endpoints import Endpoints
-from app.services.webhooks.send import AddressRules, EndpointClient
+from app.services.webhooks.send import AddressRules, EndpointClients
 from app.wiring.stores import Stores
-
-MAX_CONNECTIONS_PER_ENDPOINT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,8 @@ def create_outbox(
     networks = [ip_network(one, strict=False) for one in settings.webhook_private_networks]
     rules = AddressRules(networks)
     attempts: Counter[tuple[str, str]] = Counter()
-
-    def open_client(endpoint: Endpoint) -> EndpointClient:
-        return EndpointClient(
-            endpoint, rules, runtime, timeout=settings.webhook_timeout, max_connections=MAX_CONNECTIONS_PER_ENDPOINT
-        )
-
-    delivery = EndpointDelivery(database, open_client, settings.event_source, attempts, runtime)
+    clients = EndpointClients(rules, runtime, timeout=settings.webhook_timeout, max_connections=MAX_CONCURRENT)
+    delivery = EndpointDelivery(database, clients.open, settings.event_source, attempts, runtime)
     return Outbox(
         EventSequence(database),
         CompareHeads(database, catalogue, events, stores.server_clock),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import httpx2
@@ -71,23 +73,51 @@ class AddressRules:
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
+class EndpointClients:
+    """Makes clients, which share what is slow to make."""
+
+    def __init__(self, rules: AddressRules, runtime: Runtime, *, timeout: float, max_connections: int) -> None:
+        """Create the factory.
+
+        Args:
+            rules: Which addresses may be called.
+            runtime: The source of time.
+            timeout: Seconds that one attempt may take, from the look-up of the name to the end of the answer.
+            max_connections: Connections to one endpoint.
+        """
+        self._rules = rules
+        self._runtime = runtime
+        self._timeout = timeout
+        self._max_connections = max_connections
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return httpx2.create_ssl_context()
+
+    def open(self, endpoint: Endpoint) -> EndpointClient:
+        """Return a client for an endpoint, to be closed."""
+        http = httpx2.AsyncClient(
+            verify=self._tls,
+            timeout=self._timeout,
+            follow_redirects=False,
+            trust_env=False,
+            limits=httpx2.Limits(max_connections=self._max_connections),
+        )
+        return EndpointClient(endpoint, http, self._rules, self._runtime, timeout=self._timeout)
+
+
 class EndpointClient:
     """Sends deliveries to one endpoint. It has its own connections, as their certificates are for its host."""
 
     def __init__(
-        self, endpoint: Endpoint, rules: AddressRules, runtime: Runtime, *, timeout: float, max_connections: int
+        self, endpoint: Endpoint, http: httpx2.AsyncClient, rules: AddressRules, runtime: Runtime, *, timeout: float
     ) -> None:
         self._endpoint = endpoint
         self._rules = rules
         self._runtime = runtime
         self._timeout = timeout
         self._url = httpx2.URL(endpoint.url)
-        self._http = httpx2.AsyncClient(
-            timeout=timeout,
-            follow_redirects=False,
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=max_connections),
-        )
+        self._http = http
 
     async def aclose(self) -> None:
         """Close its connections."""
