@@ -12,7 +12,7 @@ from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.entry_metadata import EntryMetadata
 from app.models.tables.event_endpoints import EventDelivery, EventEndpoint
-from app.models.tables.events import BoardHead, EventConsumer, EventSequence, NewEvent, RecordedEvent
+from app.models.tables.events import BoardHead, CommittedEvent, EventConsumer, EventSequence, RecordedEvent
 from app.models.tables.flags import Flag
 from app.models.tables.leases import LeaseRow
 from app.models.tables.milestones import ReachedMilestone
@@ -40,6 +40,7 @@ __all__ = [
     "CheckpointChunk",
     "CheckpointMove",
     "ClosedWindow",
+    "CommittedEvent",
     "EntryMetadata",
     "EventConsumer",
     "EventDelivery",
@@ -50,7 +51,6 @@ __all__ = [
     "LeaseRow",
     "LedgerAnchor",
     "MissedWrite",
-    "NewEvent",
     "ReachedMilestone",
     "RecordedEvent",
     "RequestKey",

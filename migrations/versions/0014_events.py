@@ -17,20 +17,25 @@ depends_on = None
 compatible_with = "0012_known_previous_scores"
 
 TABLES = (
-    "event_deliveries", "event_endpoints", "event_consumers", "board_heads", "event_sequence", "events", "new_events",
+    "event_deliveries", "event_endpoints", "event_consumers", "board_heads", "event_sequence", "events",
+    "committed_events",
 )  # fmt: skip
 
 
 def upgrade() -> None:
     """Create the tables, empty. The partitions of `events` are created when they are needed."""
     op.create_table(
-        "new_events",
+        "committed_events",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         *_content(),
-        sa.PrimaryKeyConstraint("id", name="pk_new_events"),
+        sa.PrimaryKeyConstraint("id", name="pk_committed_events"),
     )
     # Every row is deleted soon after it was inserted.
-    op.execute("ALTER TABLE new_events SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)")
+    op.execute(
+        
+        "ALTER TABLE committed_events SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)"
+    
+    )
     op.create_table(
         "events",
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),

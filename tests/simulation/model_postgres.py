@@ -24,7 +24,7 @@ from app.domain.ledger.transactions import Transaction
 from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
 from app.models.statements.boards.copies import ABANDONED_AFTER_SECONDS, MissedWriteRow
-from app.models.statements.events.new_events import NewEvents
+from app.models.statements.events.committed_events import NewEvents
 from app.models.statements.ledger.load_accounts import AccountState
 from app.models.statements.ledger.store_postings import ChainMoved
 from tests.simulation.network import Network, Unreachable

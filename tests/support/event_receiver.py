@@ -48,7 +48,8 @@ class Receiver:
         status = await self.answer(event)
         if status < 300:
             self.taken.append(event)
-        return Response("what is said here does not matter", status, headers={"location": "http://127.0.0.1:1/"})
+        content = None if status == 204 else "what is said here does not matter"
+        return Response(content, status, headers={"location": "http://127.0.0.1:1/"})
 
     def _verify(self, request: Request, body: bytes) -> list[str]:
         """Return the secrets with which the delivery is signed, as a receiver finds them by the standard."""

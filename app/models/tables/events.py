@@ -13,14 +13,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.models.tables.base import Base
 
 
-class NewEvent(Base):
+class CommittedEvent(Base):
     """An event that was committed with its fact and has no position yet. Rows leave the table within a second or two.
 
     Ids of transactions that run at the same time do not have the order of their commits. Transactions about the same
     subject wait for each other before they insert, so of one subject the ids do.
     """
 
-    __tablename__ = "new_events"
+    __tablename__ = "committed_events"
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     event_id: Mapped[UUID] = mapped_column()

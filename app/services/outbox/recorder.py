@@ -11,7 +11,7 @@ from app.domain.events.score_filter import ALL_CATEGORIES, ScoreFilter
 from app.domain.ids import uuid7
 from app.domain.ledger.posting import Posting
 from app.domain.ledger.transactions import Kind
-from app.models.statements.events.new_events import NewEvents, insert_events
+from app.models.statements.events.committed_events import NewEvents, insert_events
 from app.models.statements.executor import Executor
 from app.runtime import Runtime
 

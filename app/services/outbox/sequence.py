@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.models.statements.events.committed_events import give_positions, has_new_events, lock_sequence
 from app.models.statements.events.deliveries import delete_old_dead_letters
-from app.models.statements.events.new_events import give_positions, has_new_events, lock_sequence
 from app.models.statements.events.recorded_events import create_partition, drop_partition, read_days, today
 from app.stores.postgres import Database
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from app.domain.events.endpoint import EndpointReport
+from app.models.statements.events.committed_events import read_backlog
 from app.models.statements.events.consumers import read_consumers
 from app.models.statements.events.endpoints import read_reports
-from app.models.statements.events.new_events import read_backlog
 from app.models.statements.events.recorded_events import first_position, last_position
 from app.runtime import Runtime
 from app.stores.postgres import Database

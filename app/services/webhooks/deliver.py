@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from app.domain.events.delivery import Delivery
 from app.domain.events.endpoint import (
     FAILURES_BEFORE_PAUSE,
     GIVE_UP_AFTER,
@@ -20,7 +21,6 @@ from app.domain.events.endpoint import (
 )
 from app.domain.events.event import RecordedEvent
 from app.models.statements.events.deliveries import (
-    Delivery,
     count_waiting,
     finish_deliveries,
     read_due,

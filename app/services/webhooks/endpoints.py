@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import BadUserInput
+from app.domain.events.delivery import Delivery
 from app.domain.events.endpoint import (
     MAX_CATEGORIES,
     MAX_ENDPOINTS,
@@ -23,7 +25,7 @@ from app.domain.events.event import EventType
 from app.domain.events.signature import new_secret
 from app.domain.ids import uuid7
 from app.domain.ledger.transactions import Actor
-from app.models.statements.events.deliveries import Delivery, read_dead, resend_dead
+from app.models.statements.events.deliveries import read_dead, resend_dead
 from app.models.statements.events.endpoints import (
     delete_endpoint,
     disable_endpoint,
@@ -31,8 +33,10 @@ from app.models.statements.events.endpoints import (
     insert_endpoint,
     read_reports,
     resume_endpoint,
+    rewind_endpoint,
     rotate_secret,
 )
+from app.models.statements.events.recorded_events import position_before
 from app.runtime import Runtime
 from app.stores.postgres import Database
 
@@ -139,6 +143,19 @@ class Endpoints:
             await disable_endpoint(connection, endpoint_id, DISABLED_BY_MODERATOR, self._runtime.clock())
             report = await self._report(connection, endpoint_id)
         self._log("disabled_by_moderator", actor, endpoint_id)
+        return report
+
+    async def replay(self, actor: Actor, endpoint_id: UUID, since: datetime) -> EndpointReport:
+        """Let the events that were recorded since then, and are still kept, be delivered again.
+
+        Raises:
+            BadUserInput: There is no endpoint with this id.
+        """
+        async with self._database.begin() as connection:
+            await self._lock(connection, endpoint_id)
+            await rewind_endpoint(connection, endpoint_id, await position_before(connection, since))
+            report = await self._report(connection, endpoint_id)
+        self._log("replayed", actor, endpoint_id, since=since.isoformat())
         return report
 
     async def dead_letters(self, endpoint_id: UUID, first: int, after: int = 0) -> tuple[Sequence[Delivery], bool]:

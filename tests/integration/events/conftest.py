@@ -44,7 +44,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def happen(app: App, *users: int, event_type: EventType = EventType.USER_HIDDEN) -> list[str]:
     """Let an event happen to each user, in one transaction each, and return all ids since the beginning."""
-    from app.models.statements.events.new_events import insert_events
+    from app.models.statements.events.committed_events import insert_events
 
     for user in users:
         event: Event = user_changed(event_type, UUID(int=user), app.clock())

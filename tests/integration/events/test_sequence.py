@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.config import Settings
 from app.domain.errors import ServiceUnavailable
 from app.domain.events.event import Event, EventType, RecordedEvent
-from app.models.statements.events.new_events import insert_events
+from app.models.statements.events.committed_events import insert_events
 from app.models.statements.events.recorded_events import create_partition, read_days
 from app.services.outbox.sequence import EventSequence
 from app.wiring import App
@@ -112,7 +112,7 @@ async def test_a_subject_has_its_order_within_one_transaction_too(app: App) -> N
     async with app.database.begin() as connection:
         await insert(connection, "users/1", 1, count=5000)
     assert [event.id.int for event in await recorded(app)] == list(range(1000, 6000))
-    assert await rows(app, "SELECT id FROM new_events") == []
+    assert await rows(app, "SELECT id FROM committed_events") == []
 
 
 async def test_partitions_older_than_the_retention_are_dropped(app: App) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.events.delivery import Delivery
 
 _COLUMNS = (
     "d.position, d.event_id, d.type, d.subject, d.envelope, d.attempts, d.first_attempt_at, d.dead_at, d.last_error"
@@ -86,29 +87,6 @@ DELETE_OLD_DEAD = text(
     )
     """
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A delivery that has not succeeded yet.
-
-    Attributes:
-        position: The position of the event.
-        attempts: How many have failed.
-        next_attempt_at: When the next one is due; None if an earlier delivery of the subject comes first.
-        dead_at: When it was given up; None before.
-    """
-
-    position: int
-    event_id: UUID
-    type: str
-    subject: str
-    envelope: str
-    attempts: int = 0
-    first_attempt_at: datetime | None = None
-    next_attempt_at: datetime | None = None
-    dead_at: datetime | None = None
-    last_error: str | None = None
 
 
 async def read_due(

@@ -59,6 +59,7 @@ RESUME_ENDPOINT = text(
     WHERE id = :id
     """
 )
+REWIND_ENDPOINT = text("UPDATE event_endpoints SET position = least(position, :position) WHERE id = :id")
 DISABLE_ENDPOINT = text("UPDATE event_endpoints SET disabled_at = :now, disabled_reason = :reason WHERE id = :id")
 ENDPOINTS_WITH_WORK = text(
     """
@@ -131,6 +132,11 @@ async def rotate_secret(connection: AsyncConnection, endpoint_id: UUID, secret: 
 async def resume_endpoint(connection: AsyncConnection, endpoint_id: UUID) -> None:
     """Let deliveries be made again."""
     await connection.execute(RESUME_ENDPOINT, {"id": endpoint_id})
+
+
+async def rewind_endpoint(connection: AsyncConnection, endpoint_id: UUID, position: int) -> None:
+    """Let the events behind `position` be delivered again."""
+    await connection.execute(REWIND_ENDPOINT, {"id": endpoint_id, "position": position})
 
 
 async def disable_endpoint(connection: AsyncConnection, endpoint_id: UUID, reason: str, now: datetime) -> None:

@@ -16,7 +16,7 @@ from app.domain.ledger.posting import Posting
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import PLAYED, Kind
 from app.domain.users import Profile
-from app.models.statements.events.new_events import INSERT, NewEvents, columns_of
+from app.models.statements.events.committed_events import INSERT, NewEvents, columns_of
 from app.models.statements.executor import Executor
 from app.models.tables.entry_metadata import period_key
 

@@ -1,4 +1,4 @@
-"""The statements that record new events, and give them their positions."""
+"""The statements that record events with their facts, and give them their positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NewEvents = Sequence[tuple[UUID, Event]]
 """Events with their ids."""
 
 INSERT = """
-    INSERT INTO new_events (event_id, type, subject, category_id, occurred_at, data)
+    INSERT INTO committed_events (event_id, type, subject, category_id, occurred_at, data)
     SELECT * FROM unnest(
         (SELECT CAST(:v_id AS uuid[])), CAST(:v_type AS text[]), CAST(:v_subject AS text[]),
         CAST(:v_category AS text[]), CAST(:v_time AS timestamptz[]), CAST(:v_data AS text[])
@@ -27,12 +27,12 @@ INSERT = """
 
 INSERT_EVENTS = text(INSERT)
 
-HAS_NEW_EVENTS = text("SELECT EXISTS (SELECT FROM new_events)")
+HAS_NEW_EVENTS = text("SELECT EXISTS (SELECT FROM committed_events)")
 
 SELECT_BACKLOG = text(
     """
-    SELECT (SELECT count(*) FROM (SELECT FROM new_events LIMIT 100000) some) AS number,
-           (SELECT occurred_at FROM new_events ORDER BY id LIMIT 1) AS oldest
+    SELECT (SELECT count(*) FROM (SELECT FROM committed_events LIMIT 100000) counted) AS number,
+           (SELECT occurred_at FROM committed_events ORDER BY id LIMIT 1) AS oldest
     """
 )
 
@@ -44,7 +44,8 @@ LOCK_SEQUENCE = text("SELECT last_position FROM event_sequence WHERE id = 1 FOR 
 MOVE_EVENTS = text(
     """
     WITH taken AS (
-        DELETE FROM new_events WHERE id = ANY (ARRAY(SELECT id FROM new_events ORDER BY id LIMIT :limit)) RETURNING *
+        DELETE FROM committed_events
+        WHERE id = ANY (ARRAY(SELECT id FROM committed_events ORDER BY id LIMIT :limit)) RETURNING *
     ), numbered AS (
         SELECT *, row_number() OVER (ORDER BY id) AS number FROM taken
     ), moved AS (
