@@ -40,6 +40,9 @@ DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
+NO_EVENTS = "none"
+"""What is in the setting EVENT_TYPES if no events are recorded."""
+
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
 
@@ -139,6 +142,11 @@ class Settings(BaseSettings):
     score_events: Annotated[dict[str, ScoreFilter], NoDecode] = Field(default_factory=dict)
     event_source: str = Field("/leaderboard", pattern=r"^[!-~]{1,200}$")
     event_retention_days: int = Field(7, ge=4, le=90)
+    event_redis_url: str | None = None
+    event_redis_stream: str = Field("leaderboard:events", pattern=r"^[!-~]{1,200}$")
+    event_redis_max_length: int = Field(1_000_000, ge=1000)
+    event_nats_url: str | None = None
+    event_nats_subject: str = Field("leaderboard", pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
     webhook_timeout: float = Field(10, gt=0, le=60)
     webhook_private_networks: WordList = ()
 
@@ -201,7 +209,6 @@ class Settings(BaseSettings):
     @field_validator(
         "allowed_origins",
         "allowed_hosts",
-        "event_types",
         "trusted_proxies",
         "webhook_private_networks",
         "jwt_audience_claim",
@@ -241,6 +248,12 @@ class Settings(BaseSettings):
                 )
         return given
 
+    @field_validator("event_types", mode="before")
+    @classmethod
+    def _event_types(cls, raw: object) -> object:
+        # An empty variable counts as not set.
+        return () if raw == NO_EVENTS else _words(raw) if isinstance(raw, str) else raw
+
     @field_validator("score_events", mode="before")
     @classmethod
     def _score_filters(cls, given: object) -> object:
@@ -260,7 +273,7 @@ class Settings(BaseSettings):
             raise ValueError('must be a JSON object, such as {"name": "value"}')
         return members
 
-    @field_validator("redis_url")
+    @field_validator("redis_url", "event_redis_url")
     @classmethod
     def _redis_servers(cls, url: str | None) -> str | None:
         if url is not None and (problem := redis_url_problem(url)):
@@ -354,7 +367,8 @@ class Settings(BaseSettings):
         """The texts that must not appear in logs: secrets, and passwords in URLs."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        urls = [self.database_url, self.database_direct_url, self.redis_url, *self.database_replica_urls]
+        urls = [self.database_url, self.database_direct_url, self.redis_url, self.event_redis_url, self.event_nats_url]
+        urls += self.database_replica_urls
         passwords = [password for url in urls if url and (password := urlsplit(url).password)]
         return [*secrets, *passwords, *map(unquote, passwords)]
 

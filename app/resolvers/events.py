@@ -86,7 +86,7 @@ class EventMutationFields:
     async def add_event_endpoint(
         self,
         info: Info,
-        input: Annotated[AddEventEndpointInput, strawberry.argument(description="The URL of the endpoint, and which events it gets.")],
+        input: Annotated[AddEventEndpointInput, strawberry.argument(description="The URL, and which events it gets.")],
     ) -> EventEndpointSecret:
         """Add an endpoint."""
         endpoints = info.context.services.event_endpoints

@@ -72,7 +72,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     close_windows = CloseWindows(database, stores.index_loader, catalogue, events, stores.server_clock)
     checkpoints = Checkpoints(database, catalogue, runtime)
     anchors = Anchors(database, events, runtime)
-    outbox = create_outbox(settings, stores, catalogue, events, runtime)
+    outbox = create_outbox(settings, stores, catalogue, events, runtime, stack)
     retention = Retention(
         request_keys=timedelta(days=settings.request_key_retention_days),
         origins=timedelta(days=settings.address_retention_days),

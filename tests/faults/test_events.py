@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -49,6 +50,18 @@ async def leader(app: App, settings: Settings) -> AsyncIterator[Instance]:
         yield instance
 
 
+@asynccontextmanager
+async def locked(settings: Settings, table: str) -> AsyncIterator[None]:
+    """Lock the rows of a table during the block, for longer than the service lets a transaction be idle."""
+    connection = await asyncpg.connect((settings.database_url or "").replace("+asyncpg", ""), timeout=10)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SELECT FROM {table} FOR UPDATE")
+            yield
+    finally:
+        await connection.close(timeout=10)
+
+
 async def kill(instance: Instance) -> None:
     instance.process.kill()
     await asyncio.wait_for(instance.process.wait(), TIMEOUT)
@@ -61,11 +74,9 @@ async def test_a_leader_that_is_killed_in_any_phase_loses_nothing(settings: Sett
 
         # While it gives events their positions: the sequence is locked, and the lock is released after its death.
         await happen(app, 1, 2, 1)
-        async with app.database.begin() as connection:
-            await connection.execute(text("SELECT FROM event_sequence FOR UPDATE"))
-            async with leader(app, settings) as instance:
-                await until_answer(lambda: rows(app, WAITING), bool)
-                await kill(instance)
+        async with locked(settings, "event_sequence"), leader(app, settings) as instance:
+            await until_answer(lambda: rows(app, WAITING), bool)
+            await kill(instance)
         assert receiver.arrived == []
 
         # While a request is under way.
@@ -83,12 +94,10 @@ async def test_a_leader_that_is_killed_in_any_phase_loses_nothing(settings: Sett
         await happen(app, 2, 3)
 
         # After the receiver has taken events, before that is committed.
-        async with app.database.begin() as connection:
-            await connection.execute(text("SELECT FROM event_endpoints FOR UPDATE"))
-            async with leader(app, settings) as instance:
-                await until(lambda: len(receiver.taken) >= 3)
-                await until_answer(lambda: rows(app, WAITING), bool)
-                await kill(instance)
+        async with locked(settings, "event_endpoints"), leader(app, settings) as instance:
+            await until(lambda: len(receiver.taken) >= 3)
+            await until_answer(lambda: rows(app, WAITING), bool)
+            await kill(instance)
 
         async with leader(app, settings):
             await until_answer(
