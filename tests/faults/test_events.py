@@ -46,7 +46,7 @@ async def leader(app: App, settings: Settings) -> AsyncIterator[Instance]:
     """An instance that leads at once, however long ago the one before was killed."""
     async with app.database.begin() as connection:
         await connection.execute(text("UPDATE leases SET expires_at = clock_timestamp()"))
-    async with instance_of(settings, WEBHOOK_PRIVATE_NETWORKS="127.0.0.0/8", LOG_LEVEL="WARNING") as instance:
+    async with instance_of(settings, program="background_instance", WEBHOOK_PRIVATE_NETWORKS="127.0.0.0/8") as instance:
         yield instance
 
 

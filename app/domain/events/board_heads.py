@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.boards.board import Board
+from app.domain.boards.board import TOP, Board
 from app.domain.events.event import Event, EventType
 from app.domain.events.facts import board_subject, user_subject
-
-HEAD_SIZE = 100
-"""The number of first ranks that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +37,10 @@ def head_changes(board: Board, before: Sequence[Place], after: Sequence[Place], 
         if current is not None and current.sort_key > place.sort_key:
             continue
         new_rank = ranks_after.get(place.user_id)
-        if new_rank is None and len(after) < HEAD_SIZE:
+        if new_rank is None and len(after) < TOP:
             continue  # Removed from the board, not overtaken.
         above = after if new_rank is None else after[: new_rank - 1]
-        overtaker = next((one for one in reversed(above) if ranks_before.get(one.user_id, HEAD_SIZE + 1) > rank), None)
+        overtaker = next((one for one in reversed(above) if ranks_before.get(one.user_id, TOP + 1) > rank), None)
         if overtaker is not None:
             yield _overtaken(board, place, rank, new_rank, overtaker, now)
 

@@ -11,6 +11,7 @@ import pytest
 from app.domain.events.event import Event, EventType
 from app.domain.events.facts import user_changed
 from app.domain.ledger.transactions import Actor
+from app.models.statements.events.committed_events import insert_events
 from app.wiring import App
 from tests.support.event_receiver import Receiver, running_receiver
 from tests.support.events import recorded
@@ -18,7 +19,6 @@ from tests.support.manual_clock import WallClock
 from tests.support.service import opened, settings_for
 
 MODERATOR = Actor(uuid4(), "moderator")
-FIRST_USER = 1
 
 
 @pytest.fixture
@@ -44,8 +44,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def happen(app: App, *users: int, event_type: EventType = EventType.USER_HIDDEN) -> list[str]:
     """Let an event happen to each user, in one transaction each, and return all ids since the beginning."""
-    from app.models.statements.events.committed_events import insert_events
-
     for user in users:
         event: Event = user_changed(event_type, UUID(int=user), app.clock())
         async with app.database.begin() as connection:

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.boards.board import Board
-from app.domain.events.board_heads import HEAD_SIZE, Place
+from app.domain.boards.board import TOP, Board
+from app.domain.events.board_heads import Place
 from app.models.tables.scores import window_key
 
 _BOARDS = "unnest(CAST(:categories AS text[]), CAST(:periods AS text[]), CAST(:starts AS date[]))"
@@ -29,7 +29,7 @@ SELECT_HEADS = text(
             SELECT user_id, sort_key, score FROM scores s
             WHERE s.category_id = b.category_id AND s.period = b.period AND s.window_start = b.window_start
               AND NOT hidden
-            ORDER BY sort_key, reached_at, user_id LIMIT {HEAD_SIZE}
+            ORDER BY sort_key, reached_at, user_id LIMIT {TOP}
         ) first_places
     ) now
     ORDER BY b.number

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.domain.boards.board import Board
+from app.domain.boards.board import TOP, Board
 from app.domain.boards.periods import ALL_TIME
-from app.domain.events.board_heads import HEAD_SIZE, Place, head_changes
+from app.domain.events.board_heads import Place, head_changes
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 BOARD = Board("global", ALL_TIME)
@@ -52,9 +52,9 @@ def test_a_user_whose_own_score_fell_was_not_overtaken() -> None:
 
 
 def test_a_user_pushed_out_of_the_head_is_overtaken_without_a_new_rank() -> None:
-    before = head(*((number, 1000 - number) for number in range(1, HEAD_SIZE + 1)))
-    after = head((1, 999), (500, 998), *((number, 1000 - number) for number in range(2, HEAD_SIZE)))
+    before = head(*((number, 1000 - number) for number in range(1, TOP + 1)))
+    after = head((1, 999), (500, 998), *((number, 1000 - number) for number in range(2, TOP)))
     events = {UUID(event.data["userId"]).int: event.data for event in head_changes(BOARD, before, after, NOW)}
-    assert events.keys() == set(range(2, HEAD_SIZE + 1))
-    assert events[HEAD_SIZE]["rank"] is None
+    assert events.keys() == set(range(2, TOP + 1))
+    assert events[TOP]["rank"] is None
     assert events[2]["rank"] == 3

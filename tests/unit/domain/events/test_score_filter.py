@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,9 +25,7 @@ def test_losses_count_by_their_size() -> None:
 
 
 def test_a_sample_is_decided_by_the_transaction_alone() -> None:
-    import random
-
-    source = random.Random(7)
+    source = Random(7)
     ids: list[UUID] = [uuid7(ENTRY.created_at, source.randbytes) for _ in range(4000)]
     chosen = {one for one in ids if ScoreFilter(sample=0.25).accepts(replace(ENTRY, id=one))}
     assert chosen == {one for one in ids if ScoreFilter(sample=0.25).accepts(replace(ENTRY, id=one))}
