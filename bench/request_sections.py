@@ -44,6 +44,8 @@ class Bench:
     """Nothing is measured: see `bench.subjects.serve.unmeasured`."""
     service_without_events: Service
     """`EVENT_TYPES=none`."""
+    service_with_scores_as_events: Service
+    """`EVENT_TYPES=score.committed`."""
     service_with_all_events: Service
     """Every score is an event, and every change of the first hundred ranks."""
     peers: Sequence[Peer]
@@ -178,18 +180,21 @@ def events(bench: Bench) -> None:
     with ExitStack() as stack:
         servers = [
             (name, subject, _serve(stack, subject))
-            for name, subject in (("none", bench.service_without_events), ("all", bench.service_with_all_events))
+            for name, subject in (
+                ("none", bench.service_without_events),
+                ("score.committed", bench.service_with_scores_as_events),
+                ("all", bench.service_with_all_events),
+            )
         ]
         for _, _, server in servers:
             bench.clients.run(loads.visit(server, bench.players, MANY_CONNECTIONS))
-        for connections in (MANY_CONNECTIONS, FEW_CONNECTIONS):
-            bench.compete(
-                f"Cost of events: submitScore, {connections} connections",
-                [
-                    Contender(f"EVENT_TYPES: {name}", _submitting(bench, subject, server, connections))
-                    for name, subject, server in servers
-                ],
-            )
+        bench.compete(
+            f"Cost of events: submitScore, {MANY_CONNECTIONS} connections",
+            [
+                Contender(f"EVENT_TYPES: {name}", _submitting(bench, subject, server, MANY_CONNECTIONS))
+                for name, subject, server in servers
+            ],
+        )
 
 
 def ranks(bench: Bench) -> None:

@@ -59,6 +59,7 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
             subjects.Service("unlimited", stores, rate_limit_enabled=False),
             subjects.Service("unmeasured", stores, program="unmeasured"),
             subjects.Service("silent", stores, event_types="none"),
+            subjects.Service("scores", stores, event_types=EventType.SCORE_COMMITTED.value),
             subjects.Service("recording", stores, event_types=",".join(EventType)),
         )
         candidates = [
