@@ -69,7 +69,15 @@ def list_endpoints() -> None:
     """List all endpoints with their state and what is still to be delivered."""
     from rich.table import Column, Table
 
-    table = Table(Column("id", no_wrap=True), "url", "state", "undelivered", "dead letters", "lost", "last error")
+    table = Table(
+        Column("id", no_wrap=True),
+        "url",
+        Column("state", no_wrap=True),
+        "undelivered",
+        "dead letters",
+        "lost",
+        "last error",
+    )
     for report in administer(lambda endpoints: endpoints.all()):
         endpoint = report.endpoint
         table.add_row(
