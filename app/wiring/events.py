@@ -14,7 +14,8 @@ from app.services.boards.compare_heads import CompareHeads
 from app.services.catalogue.cache import CatalogueService
 from app.services.jobs import Job
 from app.services.outbox.recorder import EventRecorder
-from app.services.outbox.sequence import EventRetention, EventSequence
+from app.services.outbox.retention import EventRetention
+from app.services.outbox.sequence import EventSequence
 from app.services.outbox.statistics import EventStatistics
 from app.services.streams.nats_stream import NatsStream
 from app.services.streams.publish import PublishEvents
