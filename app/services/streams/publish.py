@@ -54,6 +54,8 @@ class PublishEvents:
                 events = await read_events(connection, position, BATCH_SIZE)
             if not events:
                 break
+            if lost := events[0].position - position - 1:
+                log.error("events_lost", stream=stream.name, count=lost, reason="older than EVENT_RETENTION_DAYS")
             try:
                 await stream.publish(events)
             except StreamUnavailable as error:
