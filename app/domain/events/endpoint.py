@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ MAX_ENDPOINTS = 50
 """Endpoints of an installation."""
 
 MAX_URL_LENGTH = 2000
+_CATEGORY_ID = re.compile(r"[a-z0-9_-]{1,50}")
+
 MAX_CATEGORIES = 100
 """Categories that the filter of one endpoint may name."""
 
@@ -132,13 +135,22 @@ def clean_url(url: str, *, encrypted_only: bool) -> str:
         is_complete = bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_complete = False
-    if not is_complete or len(url) > MAX_URL_LENGTH or not url.isascii() or any(char.isspace() for char in url):
+    if not is_complete or len(url) > MAX_URL_LENGTH or not url.isascii() or not url.isprintable() or " " in url:
         raise BadUserInput(f"`url` must be a URL such as https://host/path, with at most {MAX_URL_LENGTH} characters.")
     if parts.scheme != "https" and (encrypted_only or parts.scheme != "http"):
         raise BadUserInput("`url` must begin with https://.")
     if parts.username or parts.password or parts.fragment:
         raise BadUserInput("`url` must have neither a user nor a fragment: deliveries are signed instead.")
     return url
+
+
+def clean_categories(categories: Sequence[str]) -> tuple[str, ...]:
+    """Return the categories of a filter, which need not exist yet. Raises BadUserInput if there are too many."""
+    if len(categories) > MAX_CATEGORIES or not all(_CATEGORY_ID.fullmatch(one) for one in categories):
+        raise BadUserInput(
+            f"`categories` must be at most {MAX_CATEGORIES} ids of categories: up to 50 characters of a-z, 0-9, _ and -."
+        )
+    return tuple(dict.fromkeys(categories))
 
 
 def clean_types(types: Sequence[str], recorded: frozenset[EventType]) -> tuple[str, ...]:

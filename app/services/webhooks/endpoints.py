@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.errors import BadUserInput
 from app.domain.events.delivery import Delivery
 from app.domain.events.endpoint import (
-    MAX_CATEGORIES,
     MAX_ENDPOINTS,
     SECRET_OVERLAP,
     Endpoint,
     EndpointReport,
+    clean_categories,
     clean_types,
     clean_url,
 )
@@ -84,8 +84,7 @@ class Endpoints:
             BadUserInput: The URL or a type is not valid, or there are too many endpoints.
         """
         url, types = clean_url(url, encrypted_only=self._encrypted_only), clean_types(types, self._recorded)
-        if len(categories) > MAX_CATEGORIES:
-            raise BadUserInput(f"`categories` must name at most {MAX_CATEGORIES} categories.")
+        categories = clean_categories(categories)
         now, secret = self._runtime.clock(), new_secret(self._runtime.random_bytes)
         endpoint_id = uuid7(now, self._runtime.random_bytes)
         async with self._database.begin() as connection:

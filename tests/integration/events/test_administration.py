@@ -95,6 +95,8 @@ async def test_wrong_arguments_are_refused(moderator: Asker) -> None:
         (ADD, {"input": {"url": "nowhere"}}),
         (ADD, {"input": {"url": "https://example.com/", "types": ["user.renamed"]}}),
         (ADD, {"input": {"url": "https://example.com/", "categories": ["global"] * 101}}),
+        (ADD, {"input": {"url": "https://example.com/", "categories": ["Not an id"]}}),
+        (ADD, {"input": {"url": "https://example.com/\x7f"}}),
         (REMOVE, {"id": "1"}),
         (REMOVE, {"id": some_id}),
         (RESEND, {"id": some_id, "positions": ["-1"]}),
