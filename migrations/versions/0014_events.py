@@ -32,9 +32,7 @@ def upgrade() -> None:
     )
     # Every row is deleted soon after it was inserted.
     op.execute(
-        
         "ALTER TABLE committed_events SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000)"
-    
     )
     op.create_table(
         "events",

@@ -147,9 +147,7 @@ def clean_url(url: str, *, encrypted_only: bool) -> str:
 def clean_categories(categories: Sequence[str]) -> tuple[str, ...]:
     """Return the categories of a filter, which need not exist yet. Raises BadUserInput if there are too many."""
     if len(categories) > MAX_CATEGORIES or not all(_CATEGORY_ID.fullmatch(one) for one in categories):
-        raise BadUserInput(
-            f"`categories` must be at most {MAX_CATEGORIES} ids of categories."
-        )
+        raise BadUserInput(f"`categories` must be at most {MAX_CATEGORIES} ids of categories.")
     return tuple(dict.fromkeys(categories))
 
 
