@@ -35,6 +35,7 @@ SELECT_HEADS = text(
     ORDER BY b.number
     """  # noqa: S608 - the pieces are constants
 )
+LOCK_HEADS = text("SELECT pg_advisory_xact_lock(hashtext('board_heads'))")
 UPSERT_HEAD = text(
     """
     INSERT INTO board_heads (category_id, period, window_start, places)
@@ -56,7 +57,8 @@ Heads = tuple[Sequence[Place] | None, Sequence[Place]]
 
 
 async def read_heads(connection: AsyncConnection, boards: Sequence[Board]) -> Mapping[Board, Heads]:
-    """Return the stored and the present head of each board, all as of one instant."""
+    """Return the stored and the present head of each board, all as of one instant; other callers wait until the end."""
+    await connection.execute(LOCK_HEADS)
     rows = await connection.execute(SELECT_HEADS, _parameters(boards))
     return {
         board: (None if row.before is None else _places(row.before), _present(row))
