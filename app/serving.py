@@ -10,7 +10,7 @@ import structlog
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from app.context import Context
-from app.graphql import activities_of, build_engine, build_schema, code_of, render_error
+from app.graphql import ErrorRenderer, activities_of, build_engine, build_schema, code_of
 from app.pubsub.channels.events import Notice, SocketClosed
 from app.services.limits.socket_registry import RedisSocketRegistry
 from app.telemetry.metrics.workers import Worker
@@ -84,7 +84,10 @@ def build_serving(
     """
     settings = app.settings
     schema = build_schema()
-    engine = build_engine(schema, introspection=not settings.is_production, compile=settings.compile_operations)
+    errors = ErrorRenderer(shows_details=not settings.is_production)
+    engine = build_engine(
+        schema, introspection=not settings.is_production, compile=settings.compile_operations, errors=errors
+    )
     contexts = Contexts(app, TrustedProxies.of(settings.trusted_proxies), new_request_id, refusal_log)
     multiplexer = SubscriptionMultiplexer(engine, contexts.shared, clock=lambda: app.clock().timestamp())
     trusted = _trusted_documents(app)
@@ -109,7 +112,7 @@ def build_serving(
         engine,
         multiplexer,
         app.stopping,
-        render_error=render_error,
+        render_error=errors.render,
         validity=until_invalid,
         owner_of=lambda context: context.owner,
         max_streams=settings.max_streams,
@@ -122,7 +125,7 @@ def build_serving(
         operations,
         contexts,
         streams,
-        render_error=render_error,
+        render_error=errors.render,
         response_cache=response_cache,
         metrics=measured,
         max_body_bytes=settings.max_body_size,

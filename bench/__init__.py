@@ -6,6 +6,7 @@ The commands, each with `--help` where it takes options:
     python -m bench.fanout      subscriptions: how long a change takes to reach all subscribers (`make bench-fanout`)
     python -m bench.live_page   the live page in Chromium: size, first paint, dropped frames
     python -m bench.board_copies  CPU time of loading boards into Redis and of comparing them with PostgreSQL
+    python -m bench.shards      reads and writes of a board in Redis, by the number of shards of its category
     python -m bench.attack      hostile requests: errors, stack traces and event loop lag
 
 `--smoke` of `bench.requests` is a short run that checks that everything works. `--record` adds a run to

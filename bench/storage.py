@@ -20,6 +20,7 @@ from app.config import load_settings
 from app.domain.users import Caller, Role, SubjectIds
 from app.models.migrate import upgrade
 from app.runtime import Runtime
+from app.telemetry.logging import configure_logging
 from app.wiring import App, open_app
 from bench.subjects.stores import create_database, private_stores
 
@@ -65,7 +66,9 @@ async def measure(database_url: str, dsn: str, redis_url: str, players: int, rou
         redis_before = int((await app.redis.info("memory"))["used_memory"])
         await play(app, callers, 1)
         redis_bytes = int((await app.redis.info("memory"))["used_memory"]) - redis_before
+        log = await _log_position(dsn)
         await play(app, callers, rounds - 1)
+        log_bytes = await _log_position(dsn) - log
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=600)
     try:
         await connection.execute("SELECT pg_stat_force_next_flush()")
@@ -73,10 +76,19 @@ async def measure(database_url: str, dsn: str, redis_url: str, players: int, rou
         found = {row["name"]: row for row in await connection.fetch(SIZES)}
     finally:
         await connection.close()
-    return _table(found, players, rounds, redis_bytes)
+    return _table(found, players, rounds, redis_bytes, log_bytes)
 
 
-def _table(found: dict[str, asyncpg.Record], players: int, rounds: int, redis_bytes: int) -> Table:
+async def _log_position(dsn: str) -> int:
+    """Return how many bytes of write-ahead log PostgreSQL has written."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        return int(await connection.fetchval("SELECT pg_current_wal_insert_lsn() - '0/0'"))
+    finally:
+        await connection.close()
+
+
+def _table(found: dict[str, asyncpg.Record], players: int, rounds: int, redis_bytes: int, log_bytes: int) -> Table:
     table = Table(
         "Table", "Rows", "Bytes per row", "Bytes per submission", "Updates", "HOT", box=None,
         title=f"{players} players, {rounds} submissions each",
@@ -90,6 +102,8 @@ def _table(found: dict[str, asyncpg.Record], players: int, rounds: int, redis_by
             name, f"{row['rows']:,}", f"{row['bytes'] / max(row['rows'], 1):,.0f}",
             f"{row['bytes'] / (players * rounds):,.0f}", f"{row['updates']:,}", hot,
         )  # fmt: skip
+    later = players * (rounds - 1)
+    table.add_row("write-ahead log, after the first round", f"{later:,}", "", f"{log_bytes / later:,.0f}")
     table.add_row("Redis, per member of a category (4 boards)", f"{players:,}", f"{redis_bytes / players:,.0f}")
     return table
 
@@ -100,6 +114,7 @@ def main() -> None:
     parser.add_argument("--players", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=20, help="submissions of each player")
     arguments = parser.parse_args()
+    configure_logging("WARNING", json=False)
     with private_stores() as stores:
         database = create_database(stores, "storage")
         upgrade(database.url)

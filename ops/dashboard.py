@@ -169,6 +169,11 @@ ROWS: Sequence[tuple[str, Sequence[Panel]]] = (
                 "ops",
                 [(_rate("leaderboard_board_store_reads_total", "store"), "{{store}}")],
             ),
+            Panel(
+                "Age of backups",
+                "s",
+                [("time() - max by (kind) (leaderboard_backup_last_success_timestamp_seconds)", "{{kind}}")],
+            ),
             Panel("Lag of replicas", "s", [("max by (replica) (leaderboard_replica_lag_seconds)", "{{replica}}")]),
             Panel(
                 "Reconciliation",

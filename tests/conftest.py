@@ -19,8 +19,9 @@ from tests.support.service import Service, opened, serving, settings_for
 from tests.support.stores import BreakableServer, Databases, private_folder
 
 LONG_FILES = (
-    "bench", "nemesis", "soak", "simulation", "test_patroni.py", "test_poisonous_input.py", "test_paid_once.py",
-    "test_accessibility.py", "test_generated_documents.py", "test_commands.py", "test_running_commands.py",
+    "bench", "drill", "nemesis", "soak", "simulation", "test_patroni.py", "test_poisonous_input.py",
+    "test_paid_once.py", "test_accessibility.py", "test_generated_documents.py", "test_commands.py",
+    "test_running_commands.py", "test_backups.py",
 )  # fmt: skip
 """Names of files, or of their folders, whose tests take a minute and longer."""
 

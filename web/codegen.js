@@ -24,13 +24,23 @@ const outputs = await preset.buildGeneratesSection({
   pluginMap: {},
   plugins: [],
   presetConfig: { fragmentMasking: false },
-  config: { enumType: 'string-literal', useTypeImports: true, scalars: { DateTime: 'string', JSON: 'unknown', Score: 'number' } },
+  config: {
+    enumType: 'string-literal',
+    useTypeImports: true,
+    scalars: { DateTime: 'string', JSON: 'unknown', Score: 'number' },
+  },
 })
 // Apollo's cache must know the members of interfaces and unions: without them it drops `... on UserError` in silence.
 const possibleTypes = Object.fromEntries(
   Object.values(schema.getTypeMap())
     .filter(isAbstractType)
-    .map((type) => [type.name, schema.getPossibleTypes(type).map((member) => member.name).sort()])
+    .map((type) => [
+      type.name,
+      schema
+        .getPossibleTypes(type)
+        .map((member) => member.name)
+        .sort(),
+    ])
     .sort(),
 )
 for (const output of outputs) {

@@ -14,6 +14,7 @@ from typer.exceptions import Abort, TyperException
 from app.cli.commands import (
     archive_months,
     archives,
+    backup,
     catalogue,
     dev,
     doctor,
@@ -26,6 +27,7 @@ from app.cli.commands import (
     schema,
     seed,
     serve,
+    split,
     token,
     top,
     verify,
@@ -47,11 +49,13 @@ MODULES = (
     top,
     verify,
     rebuild,
+    split,
     jobs,
     catalogue,
     events,
     archives,
     archive_months,
+    backup,
     schema,
 )
 

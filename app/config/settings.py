@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64)
     log_level: str = "INFO"
     log_submissions: float = Field(1, ge=0, le=1)
+    log_slow_statements: float = Field(1, ge=0)
 
     database_url: str | None = None
     database_direct_url: str | None = None

@@ -4,6 +4,7 @@ from app.models.tables.action_tokens import ActionToken
 from app.models.tables.anchors import AnchoredHead, LedgerAnchor
 from app.models.tables.api_keys import ApiKeyRow
 from app.models.tables.archived_ledger import ArchivedAction, ArchivedMonth, ArchivedSegment, ArchivedTotal
+from app.models.tables.backups import BackupRow
 from app.models.tables.base import Base
 from app.models.tables.catalogue import Action, Category
 from app.models.tables.catalogue_changes import CatalogueChange
@@ -31,6 +32,7 @@ __all__ = [
     "ArchivedMonth",
     "ArchivedSegment",
     "ArchivedTotal",
+    "BackupRow",
     "Base",
     "BoardHead",
     "CacheGeneration",

@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.postgresql.connector import Connector
 from app.stores.connection_reuse import READ_ONLY, is_server_trouble
 from app.stores.statement_spans import operation_of, statement_attributes
-from app.telemetry.metrics.histogram import Histogram
 from app.telemetry.tracing import current_tracer, span
 
 T = TypeVar("T")
@@ -36,16 +35,21 @@ class DriverConnection:
     operation that is not completed, is not returned to the pool.
     """
 
-    def __init__(self, connection: AsyncConnection, connector: Connector, seconds: Histogram | None = None) -> None:
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        connector: Connector,
+        observe: Callable[[str, float], None] = lambda _statement, _seconds: None,
+    ) -> None:
         """Wrap `connection`, which must be open and not be used for anything else meanwhile.
 
         Args:
             connection: The connection.
             connector: What has opened it.
-            seconds: Observes how long each statement takes that succeeds.
+            observe: Called with each statement that succeeds, and how many seconds it took.
         """
         self._connector = connector
-        self._seconds = seconds or Histogram()
+        self._observe = observe
         assert connection.sync_connection is not None
         self._connection = connection
         self._pooled = connection.sync_connection.connection
@@ -61,7 +65,7 @@ class DriverConnection:
         started = perf_counter()
         with span(operation_of(sql), statement_attributes(sql) if current_tracer() else {}, is_call=True):
             records = await self._run(self._driver.fetch(sql, *[parameters[name] for name in names]))
-        self._seconds.observe(perf_counter() - started)
+        self._observe(sql, perf_counter() - started)
         return list(map(_row_type(tuple(records[0].keys())), records)) if records else ()
 
     @asynccontextmanager

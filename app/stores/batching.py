@@ -55,6 +55,7 @@ class Batcher(Generic[T, R]):
         max_concurrent: int,
         key: Callable[[T], Hashable] | None,
         min_second_batch: Callable[[], int] = lambda: 1,
+        max_queued: int | None = None,
         name: str = "batch",
         waits: Histogram | None = None,
     ) -> None:
@@ -68,6 +69,8 @@ class Batcher(Generic[T, R]):
             key: What an item concerns; items with equal keys exclude each other. None: no item excludes another.
             min_second_batch: How many items must be ready before a batch starts beside another one. Fewer wait until
                 that one ends, and share the cost of the next.
+            max_queued: How many items may wait for their batches; further ones get ServiceUnavailable. None: the
+                callers bound it.
             name: The name of the spans of batches. Each is a trace of its own, with links to those that wait for it.
             waits: Observes for how many seconds each item waits until its batch starts.
         """
@@ -77,6 +80,8 @@ class Batcher(Generic[T, R]):
         self._max_concurrent = max_concurrent
         self._key = key
         self._min_second_batch = min_second_batch
+        self._max_queued = max_queued
+        self._queued = 0
         self._waits = waits
         self._ready: deque[_QueuedItem[T, R]] = deque()
         # A key is in here while an item with it is ready or running, with the items that wait for that one.
@@ -91,6 +96,10 @@ class Batcher(Generic[T, R]):
         """Return the future result of `item`, which runs even if nobody awaits it."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
+        if self._max_queued is not None and self._queued >= self._max_queued:
+            future.set_exception(ServiceUnavailable())
+            return future
+        self._queued += 1
         key = None if self._key is None else self._key(item)
         queued = _QueuedItem(item, key, future, loop.time(), current_link())
         if key is not None:
@@ -116,6 +125,7 @@ class Batcher(Generic[T, R]):
             if running and (running >= self._max_concurrent or len(self._ready) < self._min_second_batch()):
                 return
             batch = [self._ready.popleft() for _ in range(min(self._max_batch_size, len(self._ready)))]
+            self._queued -= len(batch)
             task = asyncio.create_task(self._process(batch))
             self._running.add(task)
             task.add_done_callback(self._finish)

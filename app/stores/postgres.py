@@ -21,6 +21,7 @@ from app.stores.asyncpg_connection import DriverConnection
 from app.stores.circuit_breaker import CircuitBreaker, CircuitOpen
 from app.stores.connection_reuse import discard_unusable_connections, is_server_trouble
 from app.stores.fencing import require_lease
+from app.stores.slow_statements import SlowStatements
 from app.stores.statement_spans import trace_statements
 from app.telemetry.metrics.histogram import Histogram
 
@@ -107,8 +108,10 @@ class Database:
         before_write: Called before a connection for writing is provided; raises ServiceUnavailable to refuse.
     """
 
-    def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker) -> None:
+    def __init__(self, engine: AsyncEngine, breaker: CircuitBreaker, slow: SlowStatements | None = None) -> None:
+        """Use the pool of `engine`, and log statements that `slow` finds slow."""
         self.engine = engine
+        self._slow = slow
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._connector = connector_of(engine)
         self.breaker = breaker
@@ -173,7 +176,7 @@ class Database:
         """Yield a connection for the most frequent statements; each is a transaction of its own."""
         self.before_write()
         async with self._translate_failures(), self._lent(self.engine.connect()) as connection:
-            yield DriverConnection(connection, self._connector, self.statement_seconds)
+            yield DriverConnection(connection, self._connector, self._observe_statement)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -218,11 +221,16 @@ class Database:
         def start(_c: object, _cursor: object, _s: str, _p: object, context: Any, _many: bool) -> None:
             context.started = perf_counter()
 
-        def end(_c: object, _cursor: object, _s: str, _p: object, context: Any, _many: bool) -> None:
-            self.statement_seconds.observe(perf_counter() - context.started)
+        def end(_c: object, _cursor: object, statement: str, _p: object, context: Any, _many: bool) -> None:
+            self._observe_statement(statement, perf_counter() - context.started)
 
         event.listen(self.engine.sync_engine, "before_cursor_execute", start)
         event.listen(self.engine.sync_engine, "after_cursor_execute", end)
+
+    def _observe_statement(self, statement: str, seconds: float) -> None:
+        self.statement_seconds.observe(seconds)
+        if self._slow is not None:
+            self._slow.observe(statement, seconds, self.label)
 
     @asynccontextmanager
     async def _translate_failures(self) -> AsyncIterator[None]:

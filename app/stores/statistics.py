@@ -1,9 +1,9 @@
-"""What the stores say about themselves, for metrics: memory of Redis, archiving of PostgreSQL."""
+"""What the stores say about themselves, for metrics: memory of Redis, archiving and backups of PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,23 @@ _ARCHIVER = text(
     FROM pg_stat_archiver WHERE current_setting('archive_mode') <> 'off'
     """
 )
+_BACKUPS = text(
+    """
+    SELECT kind, extract(epoch FROM succeeded_at)::float8 AS succeeded_at,
+        extract(epoch FROM failed_at)::float8 AS failed_at, bytes
+    FROM backups ORDER BY kind
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastBackup:
+    """The last success and failure of one kind of backup, in Unix time, and its size; None if there was none."""
+
+    kind: str
+    succeeded_at: float | None
+    failed_at: float | None
+    bytes: int | None
 
 
 @dataclass(slots=True)
@@ -46,12 +63,14 @@ class StoreStatistics:
 
     Attributes:
         archiver: The archiver of PostgreSQL.
+        backups: The last success and failure of each kind of backup that was ever made.
         redis_used_bytes: The memory that all nodes of Redis use; None while it is unknown.
         redis_max_bytes: What they may use; 0 for no limit.
     """
 
     def __init__(self, database: Database, redis: Redis, redis_caller: RedisCaller) -> None:
         self.archiver = Archiver()
+        self.backups: Sequence[LastBackup] = ()
         self.redis_used_bytes: int | None = None
         self.redis_max_bytes: int | None = None
         self._database = database
@@ -63,6 +82,7 @@ class StoreStatistics:
         while True:
             with suppress(ServiceUnavailable, DBAPIError):
                 await self.read_archiver()
+                await self.read_backups()
             await self.read_redis()
             await asyncio.sleep(INTERVAL)
 
@@ -72,6 +92,11 @@ class StoreStatistics:
             row = (await connection.execute(_ARCHIVER)).one_or_none()
         self.archiver.is_failing = None if row is None else bool(row.is_failing)
         self.archiver.last_success = None if row is None else row.last_success
+
+    async def read_backups(self) -> None:
+        """Read when the database was last backed up. Raises ServiceUnavailable."""
+        async with self._database.connect() as connection:
+            self.backups = [LastBackup(*row) for row in await connection.execute(_BACKUPS)]
 
     async def read_redis(self) -> None:
         """Read how much memory Redis uses; it is unknown while Redis does not answer."""

@@ -25,6 +25,7 @@ from app.services.board_index import RedisCaller
 from app.services.board_index.missed_writes import MissedWrites
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
+from app.services.board_index.shards import ChangeShards
 from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.entry_metadata import EntryMetadata
@@ -103,6 +104,7 @@ class App:
     action_tokens: ActionTokens
     catalogue: CatalogueService
     catalogue_changes: CatalogueChanges
+    change_shards: ChangeShards
     export: ArchiveExport
     import_archive: ArchiveImport
     opening_balances: OpeningBalances

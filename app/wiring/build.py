@@ -16,7 +16,7 @@ from app.services.archives.seed import Seed
 from app.services.auth.api_keys import ApiKeys
 from app.services.auth.jwks import JwksKeys
 from app.services.board_index.reconcile import Reconcile
-from app.services.board_index.row_reader import IndexRows
+from app.services.board_index.shards import ChangeShards
 from app.services.boards.checkpoints import Checkpoints
 from app.services.boards.close_windows import CloseWindows
 from app.services.boards.live_updates import LiveUpdates
@@ -81,9 +81,9 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     cleanup = Cleanup(database, runtime, retention)
     partitions = Partitions(database, runtime)
     thin_anchors = ThinAnchors(database, runtime)
+    jobs_lease = Lease(database, "jobs", runtime)
     limits = CatalogueLimits(settings.max_points_per_action, settings.token_expiration_seconds)
     providers = identity_providers_of(settings, runtime, stack)
-    index_rows = IndexRows(stores.redis, stores.redis_caller, stores.keys)
     refusal_delay = RefusalDelay(settings.rate_limit_refusal_delay)
     rate_limiter = RateLimiter(
         stores.redis,
@@ -121,6 +121,9 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         catalogue=catalogue,
         catalogue_changes=CatalogueChanges(
             database, catalogue, announcements.catalogue_changed, limits, events, runtime
+        ),
+        change_shards=ChangeShards(
+            database, catalogue, stores.index_loader, reading.rebuild, jobs_lease, limits, runtime
         ),
         export=ArchiveExport(database, runtime),
         import_archive=ArchiveImport(database, catalogue, partitions, announcements.catalogue_changed, runtime),
@@ -174,7 +177,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         seeding=Seed(database, catalogue, runtime),
         verify=Verify(
             database,
-            CheckBoards(database, index_rows, stores.index_loader, catalogue, runtime),
+            CheckBoards(database, stores.index_rows, stores.index_loader, catalogue, runtime),
             cap=settings.score_cap,
         ),
         cleanup=cleanup,
@@ -184,7 +187,7 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         archive_months=ArchiveMonths(database, runtime, retention),
         verify_months=VerifyMonths(database),
         jobs=Jobs(
-            Lease(database, "jobs", runtime),
+            jobs_lease,
             _jobs(reconcile, close_windows, checkpoints, anchors, writing, cleanup, partitions, thin_anchors, outbox),
             runtime,
         ),

@@ -66,7 +66,7 @@ async def create_read_services(
     )
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))
     notices = Notices(broadcast)
-    catalogue = CatalogueService(stores.database, settings.score_cap)
+    catalogue = stores.catalogue
     caches_outdated, boards_replaced, copies_changed = Signal(), Signal(), Signal()
     profile_generation = ProfileGeneration(stores.database, caches_outdated)
     profiles = ProfileCache(

@@ -12,8 +12,11 @@ from redis.asyncio import Redis
 from app.config import Settings
 from app.postgresql.url import parse_database_url
 from app.runtime import Runtime
-from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, RedisCaller
+from app.services.board_index import REDIS_FAILURES, BoardIndex, RedisCaller
 from app.services.board_index import Keys as RedisKeys
+from app.services.board_index.row_reader import IndexRows
+from app.services.board_index.shards import SplitBoardIndex, SplitIndexLoader, SplitIndexRows
+from app.services.catalogue.cache import CatalogueService
 from app.stores.bulk_redis import BulkRedisCaller
 from app.stores.bulkhead import Bulkhead
 from app.stores.circuit_breaker import CircuitBreaker
@@ -22,6 +25,7 @@ from app.stores.redis_clients import open_client
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock
 from app.stores.signal import Signal
+from app.stores.slow_statements import SlowStatements
 
 MIN_HOUSEKEEPING_TIMEOUT = 3.0
 """The minimum timeout of housekeeping calls to Redis, in seconds: one call writes a thousand rows."""
@@ -47,12 +51,14 @@ class Stores:
 
     Attributes:
         replicas: For reads that may be slightly behind the primary.
+        catalogue: The categories, which say in how many shards their boards are.
         feed_views_index: The board index for the views of feeds beyond the head, see `BulkRedisCaller`.
         query_views_index: The board index for queries of many views, see `BulkRedisCaller`.
         past: For reads of the past and of histories.
         deep: For reads of current boards beyond their heads, while Redis does not answer.
         housekeeping_index: The board index for housekeeping, which moves many rows per call and has a longer timeout.
         index_loader: Loads whole categories, with the same timeout as `housekeeping_index`.
+        index_rows: Reads single rows of the board index, to verify them.
         availability_changed: Called when PostgreSQL or Redis becomes unavailable or available again.
         databases: All pools of connections, for metrics; their circuit breakers have different names.
         redis_callers: All callers of Redis, for metrics.
@@ -66,11 +72,13 @@ class Stores:
     redis: Redis
     redis_caller: RedisCaller
     keys: RedisKeys
+    catalogue: CatalogueService
     board_index: BoardIndex
     feed_views_index: BoardIndex
     query_views_index: BoardIndex
     housekeeping_index: BoardIndex
-    index_loader: IndexLoader
+    index_loader: SplitIndexLoader
+    index_rows: IndexRows
     availability_changed: Signal
     databases: Sequence[Database]
     redis_callers: Sequence[RedisCaller]
@@ -89,6 +97,8 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
     housekeeping_redis = _command_client(settings, stack, MIN_HOUSEKEEPING_TIMEOUT)
     housekeeping_caller = RedisCaller(CircuitBreaker("redis for housekeeping", REDIS_FAILURES, runtime))
     keys = RedisKeys(settings.redis_prefix)
+    catalogue = CatalogueService(database, settings.score_cap)
+    shards = catalogue.shard_count
 
     def bulk_caller(name: str) -> BulkRedisCaller:
         breaker = CircuitBreaker(name, REDIS_FAILURES, runtime)
@@ -127,11 +137,13 @@ def open_stores(settings: Settings, runtime: Runtime, stack: AsyncExitStack) -> 
         redis,
         redis_caller,
         keys,
-        BoardIndex(redis, redis_caller, keys, runtime),
-        BoardIndex(bulk_redis, feed_views, keys, runtime),
-        BoardIndex(bulk_redis, query_views, keys, runtime),
-        BoardIndex(housekeeping_redis, housekeeping_caller, keys, runtime),
-        IndexLoader(housekeeping_redis, housekeeping_caller, keys),
+        catalogue,
+        SplitBoardIndex(redis, redis_caller, keys, runtime, shards),
+        SplitBoardIndex(bulk_redis, feed_views, keys, runtime, shards),
+        SplitBoardIndex(bulk_redis, query_views, keys, runtime, shards),
+        SplitBoardIndex(housekeeping_redis, housekeeping_caller, keys, runtime, shards),
+        SplitIndexLoader(housekeeping_redis, housekeeping_caller, keys, shards),
+        SplitIndexRows(redis, redis_caller, keys, shards),
         availability_changed,
         [database, *(replica.database for replica in replicas.all), *databases_of_past, *databases_of_deep],
         [redis_caller, housekeeping_caller, feed_views, query_views],
@@ -176,7 +188,8 @@ def _database(
         name="leaderboard",
     )
     stack.push_async_callback(engine.dispose)
-    return Database(engine, CircuitBreaker(name, POSTGRES_FAILURES, runtime, on_change=on_change))
+    slow = SlowStatements(runtime, seconds=settings.log_slow_statements)
+    return Database(engine, CircuitBreaker(name, POSTGRES_FAILURES, runtime, on_change=on_change), slow)
 
 
 def _bulkhead(

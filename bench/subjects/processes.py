@@ -33,7 +33,7 @@ class Server:
     @property
     def pids(self) -> list[int]:
         """The processes and all their descendants."""
-        return [pid for process in self.processes for pid in _family(process.pid)]
+        return [pid for process in self.processes for pid in family(process.pid)]
 
     def stop(self) -> None:
         """Stop the processes gracefully, or by SIGKILL if that takes too long."""
@@ -121,6 +121,7 @@ def _await(server: Server, probe: str) -> None:
     raise StartError(server.log.read()[-4000:].decode(errors="replace"))
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and all its descendants."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(one for child in children for one in _family(int(child)))]
+    return [pid, *(one for child in children for one in family(int(child)))]

@@ -15,9 +15,11 @@ import pytest
 
 from app.cli.process.stores import ensure_supported_redis
 from app.config import Settings
+from app.services.board_index.shards.layout import shard_names, shard_of
 from tests.e2e.boards.test_subscriptions import Watcher, shown, watching
+from tests.support.boards.shards import SHARDS, split
 from tests.support.processes.redis_cluster import RedisClusterServers, redis_cluster
-from tests.support.service import BOARD, Player, Service, serving
+from tests.support.service import BOARD, Player, Service, serving, user_id
 from tests.support.wait_until import TIMEOUT, until, until_answer
 
 KEY = "{global}"
@@ -144,6 +146,34 @@ async def test_no_acknowledged_point_is_missing_after_the_master_of_the_boards_w
         await shown_to(watcher, load)
 
 
+async def test_a_split_category_lies_on_all_masters_and_survives_the_loss_of_one(
+    services: tuple[Service, Service], cluster: RedisClusterServers
+):
+    for service in services:
+        await split(service.app)
+    keys = [f"{{{name}}}" for name in shard_names("global", SHARDS)]
+    masters = [await cluster.master_of(key) for key in keys]
+    assert len(set(masters)) == SHARDS
+    async with watching(services[0]) as watcher:
+        async with playing(services, players=9) as load:
+            masters[1].kill()
+            await load.until_more(10)
+            await cluster.until_promoted(keys[1], masters[1])
+            await load.until_more(10)
+            await masters[1].start()
+            await load.until_more(10)
+        await converged(services, load)
+        await shown_to(watcher, load)
+    for service in services:
+        await verified(service)
+
+
+async def verified(service: Service) -> None:
+    """Compare every row of every shard with PostgreSQL."""
+    for result in await service.app.verify.run(lambda *_: None):
+        assert not result.violations, result
+
+
 async def test_the_boards_move_to_a_new_node_while_they_are_played_on(
     services: tuple[Service, Service], cluster: RedisClusterServers
 ):
@@ -157,13 +187,17 @@ async def test_the_boards_move_to_a_new_node_while_they_are_played_on(
     assert await cluster.master_of(KEY) is target
 
 
+@pytest.mark.parametrize("shards", [1, SHARDS], ids=["unsplit", "split"])
 async def test_a_node_that_comes_back_from_an_old_snapshot_is_not_believed(
-    services: tuple[Service, Service], cluster: RedisClusterServers
+    services: tuple[Service, Service], cluster: RedisClusterServers, shards: int
 ):
     one, two = services
+    for service in services if shards > 1 else ():
+        await split(service.app, shards)
     quiet = one.player("quiet")
-    await quiet.play("COMPLETE_LEVEL")
-    master = await cluster.master_of(KEY)
+    user = user_id(await quiet.play("COMPLETE_LEVEL"))
+    key = KEY if shards == 1 else f"{{{shard_names('global', shards)[shard_of(user.bytes, shards)]}}}"
+    master = await cluster.master_of(key)
     await master.call("SAVE")
     await quiet.play("COMPLETE_LEVEL")
     await _kill_replicas(cluster)  # Nobody can replace the master.

@@ -22,7 +22,7 @@ from app.config import Settings
 from app.embedded.process import free_port
 from app.embedded.servers import make_server
 from tests.nemesis.proxy import Proxy
-from tests.support.processes.cli_process import environment, run
+from tests.support.processes.cli_process import PASSED_ON, environment, run
 from tests.support.service import settings_for
 from tests.support.stores import BreakableServer, Databases, private_folder
 
@@ -60,7 +60,7 @@ class Instance:
         self._clock_file = folder / f"clock-{number}"
         self._clock_file.write_text("0")
         self._environment = {
-            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")},
+            **{name: value for name, value in os.environ.items() if name in PASSED_ON},
             **variables,
             "PORT": str(self.port),
             "CLOCK_FILE": str(self._clock_file),

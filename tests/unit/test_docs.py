@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from app.cli.program import build_program
 from app.config import Settings
 from app.domain.catalogue.changes import CatalogueLimits, action_change, category_change
 from app.error_codes import ErrorCode
@@ -36,6 +39,13 @@ PATH = re.compile(r"(?<![\w/.])(?:app|tests|bench|docs|migrations|web|examples|d
 DOTTED = re.compile(r"(?<![\w/.])app(?:\.\w+)+(?::\w+)?")
 """A module of the application, or a name in one: `app.runtime.Runtime`, `app.runtime:utc_now`."""
 
+GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and DECISIONS not in page.parents]
+
+COMMAND = re.compile(
+    r"(?:^(?:\$ )?|`)(?:\.venv/bin/)?leaderboard ([a-z][^`#|&>;$]*?)(?=`|\s+#|\s*[|&>;$]|\n\n|\n(?:\S))", re.MULTILINE
+)
+"""A call of the program at the beginning of a line, or in code within a line, which may be broken."""
+
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)[^)]*\)")
 
 
@@ -54,6 +64,29 @@ def test_every_link_on_the_page_leads_to_a_file(page: Path):
 @pytest.mark.parametrize("page", [*PAGES, ROOT / ".env.example"], ids=[*NAMES, ".env.example"])
 def test_every_dotted_name_on_the_page_exists(page: Path):
     assert [name for name in DOTTED.findall(page.read_text()) if not is_importable(name)] == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=[str(page.relative_to(ROOT)) for page in GUIDES])
+def test_every_command_with_arguments_on_the_page_can_be_called_like_that(page: Path):
+    commands = [" ".join(written.split()) for written in COMMAND.findall(page.read_text())]
+    assert [(command, problem) for command in commands if (problem := problem_of(command)) is not None] == []
+
+
+def problem_of(written: str) -> str | None:
+    """Return what is wrong with the options and arguments of a command; values may be placeholders."""
+    command, words = get_command(build_program()), shlex.split(written)
+    while hasattr(command, "commands"):
+        if not words or words[0] not in command.commands:
+            return f"there is no command {written!r}"
+        command = command.commands[words.pop(0)]
+    if not words:
+        return None  # The name of the command, and no example of a call.
+    try:
+        command.make_context(command.name, words)
+    except Exception as error:  # typer has no public name for the classes.
+        names = {each.__name__ for each in type(error).__mro__}
+        return str(error) if names & {"NoSuchOption", "BadOptionUsage", "MissingParameter"} else None
+    return None
 
 
 def is_importable(name: str) -> bool:

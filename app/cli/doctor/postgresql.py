@@ -11,7 +11,7 @@ from app.cli.doctor.checks import Check, Finding, ok, problem, warning
 from app.cli.doctor.settings import postgres_connections
 from app.config import Settings
 from app.models.advisory_locks import AdvisoryLock
-from app.models.revisions import fetch_revisions
+from app.models.revisions import UnknownRevision, fetch_revisions
 from app.runtime import Runtime
 from app.stores.postgres import Database
 from app.stores.replicas import Replicas
@@ -38,6 +38,14 @@ _CONNECTIONS = sql(
         (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS of_role
     """
 )
+_BACKUPS = sql(
+    """
+    SELECT kind, failed_at > coalesce(succeeded_at, '-infinity') AS has_failed, now() - succeeded_at AS age
+    FROM backups ORDER BY kind
+    """
+)
+MAX_BACKUP_AGE = timedelta(hours=26)
+"""The age of the last backup after which the alert BackupOverdue fires, too."""
 _LOCK = sql("SELECT pg_advisory_xact_lock(:key)")
 _TRY_LOCK = sql("SELECT pg_try_advisory_xact_lock(:key)")
 
@@ -61,6 +69,8 @@ class PostgresChecks:
             Check("clock of PostgreSQL", self.clock, advice),
             Check("advisory locks", self.advisory_locks, advice),
         ]
+        if self._settings.is_production:
+            checks.append(Check("backups", self.backups, advice))
         if self._replicas.all:
             checks.append(Check("replicas", self.lag, "check DATABASE_REPLICA_URLS"))
         return checks
@@ -91,7 +101,10 @@ class PostgresChecks:
     async def migrations(self) -> Iterable[Finding]:
         """Check that this version can use the tables as they are."""
         check = "migrations"
-        found = await fetch_revisions(str(self._settings.database_url))
+        try:
+            found = await fetch_revisions(str(self._settings.database_url))
+        except UnknownRevision as error:
+            return [problem(check, str(error), "run the version that has migrated it, or check DATABASE_URL")]
         if found.is_newer:
             return [
                 warning(
@@ -105,6 +118,21 @@ class PostgresChecks:
             text = f"the database is {current}, and must be at {found.newest}"
             return [problem(check, text, "run `leaderboard migrate`")]
         return [ok(check, f"the database is at {found.newest}")]
+
+    async def backups(self) -> Iterable[Finding]:
+        """Check when each kind of backup was last made."""
+        check, advice = "backups", "see docs/operations/backups.md"
+        async with self._database.connect() as connection:
+            rows = (await connection.execute(_BACKUPS)).all()
+        found = []
+        for row in rows:
+            if row.has_failed:
+                found.append(warning(check, f"the last {row.kind} failed", advice))
+            elif row.age > MAX_BACKUP_AGE:
+                found.append(warning(check, f"the last {row.kind} is older than 26 hours", advice))
+            else:
+                found.append(ok(check, f"the last {row.kind} is {row.age.total_seconds() / 3600:.0f} hours old"))
+        return found or [warning(check, "no backup has been recorded", advice)]
 
     async def connections(self) -> Iterable[Finding]:
         """Compare the pools with the connections that PostgreSQL allows."""

@@ -15,6 +15,10 @@ DEFAULT_CATEGORY = "global"
 """The category of every installation, used where none is given."""
 
 
+MAX_SHARDS = 16
+"""The maximum number of shards of a category: every read of its boards asks all of them."""
+
+
 class SortOrder(StrEnum):
     """Which score is the best."""
 
@@ -44,6 +48,7 @@ class Category:
     Attributes:
         score_cap: The highest score of a user in it.
         entry_metadata: Whether entries of its boards show the metadata of the transaction that set their score.
+        shards: In how many shards its boards are in Redis; it is split if there are several.
     """
 
     id: str
@@ -56,6 +61,7 @@ class Category:
     enabled: bool = True
     score_format: ScoreFormat = WHOLE_NUMBERS
     entry_metadata: bool = False
+    shards: int = 1
 
     @property
     def ranks_zero(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.boards.periods import Period
-from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, ActionKind, Operator, SortOrder
+from app.domain.catalogue.catalogue import DEFAULT_CATEGORY, MAX_SHARDS, ActionKind, Operator, SortOrder
 from app.domain.errors import BadUserInput
 from app.domain.scores import MAX_SCORE, WHOLE_NUMBERS, parse_score_format
 
@@ -119,6 +119,7 @@ def category_change(before: Document | None, given: Document, limits: CatalogueL
         "periods": ([period.value for period in Period], _periods),
         "enabled": (True, _flag),
         "entryMetadata": (False, _flag),
+        "shards": (1, _whole(1, MAX_SHARDS)),
     }
     return Change(CatalogueSubject.CATEGORY, before, _merge("category", before, given, fields))
 

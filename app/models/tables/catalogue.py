@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, DateTime, ForeignKe
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.catalogue.catalogue import MAX_SHARDS
 from app.domain.scores import MAX_SCORE
 from app.models.tables.base import Base
 
@@ -33,12 +34,14 @@ class Category(Base):
         JSONB, server_default=text("""'{"kind": "INTEGER", "unit": null, "digits": null}'::jsonb""")
     )
     entry_metadata: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    shards: Mapped[int] = mapped_column(Integer, server_default=text("1"), comment="Of its boards in Redis.")
 
     __table_args__ = (
         CheckConstraint("id ~ '^[a-z0-9][a-z0-9_-]*$'", name="id_is_a_slug"),
         CheckConstraint("sort_order IN ('HIGH_FIRST', 'LOW_FIRST')", name="sort_order_known"),
         CheckConstraint("operator IN ('SUM', 'BEST', 'LATEST')", name="operator_known"),
         CheckConstraint(f"score_cap BETWEEN 1 AND {MAX_SCORE}", name="score_cap_in_range"),
+        CheckConstraint(f"shards BETWEEN 1 AND {MAX_SHARDS}", name="shards_in_range"),
     )
 
 

@@ -7,7 +7,8 @@ a JSON object with one known key; a process ignores unknown keys, so that releas
     notices              {"user": id}  {"catalogue": true}  {"milestone": {...}}
                          {"close": {"socket": id, "code": n}}  {"probe": nonce}
 
-The first is written by a script inside Redis, right after the change: windows are those of `Window.key`, versions are
+The first is written by a script inside Redis, right after the change, and for a split category by the process that has
+changed it: windows are those of `Window.key`, versions are
 integers below 10^14 (larger ones lose digits there), the epoch is that of the window, the time is that of the change,
 in microseconds as a string. Epoch and time may be missing.
 """

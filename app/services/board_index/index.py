@@ -44,9 +44,9 @@ class BoardNotLoaded(Exception):
     """
 
 
-def register_script(redis: Redis, name: str) -> AsyncScript:
-    """Return the script of this name, preceded by what all scripts of the board index have in common."""
-    texts = [(SCRIPT_FOLDER / f"{part}.lua").read_text() for part in ("copy", name)]
+def register_script(redis: Redis, *names: str) -> AsyncScript:
+    """Return the script in these files, preceded by what all scripts of the board index have in common."""
+    texts = [(SCRIPT_FOLDER / f"{part}.lua").read_text() for part in ("copy", *names)]
     return redis.register_script("\n".join(texts))
 
 
@@ -76,7 +76,10 @@ class ViewsReply:
 
 
 class BoardIndex:
-    """The copies of live boards. Every call has a time limit; it raises RedisUnreachable if Redis does not answer."""
+    """The copies of live boards. Every call has a time limit; it raises RedisUnreachable if Redis does not answer.
+
+    `SplitBoardIndex` extends it for categories that are divided over several shards.
+    """
 
     def __init__(
         self,
@@ -91,7 +94,7 @@ class BoardIndex:
         self._runtime = runtime
         self._put = register_script(redis, "put")
         self._load = register_script(redis, "load")
-        self._views = register_script(redis, "views")
+        self._views = register_script(redis, "positions", "views")
 
     @property
     def refuses_writes(self) -> bool:
@@ -112,7 +115,9 @@ class BoardIndex:
             BoardNotLoaded: The category is not loaded.
         """
         category = score_changes[0].board.category
-        answer = await self._write(score_changes, transaction_id)
+        channel = board_keys(self._keys, score_changes[0].board).channel
+        keys, arguments = self._put_arguments(score_changes, transaction_id, channel)
+        answer = await self._redis_caller(lambda: self._put(keys=keys, args=arguments), writes=True)
         if answer is None:
             raise BoardNotLoaded(category)
         flat, changes = answer
@@ -140,10 +145,7 @@ class BoardIndex:
         Raises:
             BoardNotLoaded: The epoch is over.
         """
-        names = board_keys(self._keys, board)
-        keys = [names.meta, names.order, names.members, names.digests]
-        expiry, _ = _lifetime(names, self._runtime.clock())
-        arguments: list[Any] = [epoch, names.window, expiry, packed_rows]
+        keys, arguments = self._load_arguments(board, epoch, packed_rows)
         if await self._redis_caller(lambda: self._load(keys=keys, args=arguments), writes=True) is None:
             raise BoardNotLoaded(board.category)
 
@@ -169,23 +171,28 @@ class BoardIndex:
         """Read the version of a board. Raises BoardNotLoaded."""
         return (await self.views(board, ())).version
 
-    async def _write(self, score_changes: Sequence[ScoreChange], transaction_id: UUID | None) -> Sequence[Any] | None:
+    def _load_arguments(self, board: Board, epoch: str, packed_rows: bytes) -> tuple[list[str], list[Any]]:
+        """Return the keys and the arguments of `load.lua`."""
+        names = board_keys(self._keys, board)
+        expiry, _ = _lifetime(names, self._runtime.clock())
+        return [names.meta, names.order, names.members, names.digests], [epoch, names.window, expiry, packed_rows]
+
+    def _put_arguments(
+        self, score_changes: Sequence[ScoreChange], transaction_id: UUID | None, channel: str
+    ) -> tuple[list[str], list[Any]]:
+        """Return the keys and the arguments of `put.lua`."""
         boards = list(dict.fromkeys(change.board for change in score_changes))
         number = {board: index for index, board in enumerate(boards, 1)}
         now = self._runtime.clock()
-        first = board_keys(self._keys, boards[0])
-        keys = [first.meta]
+        keys = [board_keys(self._keys, boards[0]).meta]
         seen = ("", "") if transaction_id is None else (_seen_field(now), str(transaction_id))
-        arguments: list[Any] = [first.channel, to_micros(now), TOP, *seen, len(boards)]
+        arguments: list[Any] = [channel, to_micros(now), TOP, *seen, len(boards)]
         for board in boards:
             names = board_keys(self._keys, board)
             keys += (names.order, names.members, names.digests)
             arguments += (names.window, *_lifetime(names, now))
         arguments.append(b"".join(_pack(change, number[change.board]) for change in score_changes))
-        answer: Sequence[Any] | None = await self._redis_caller(
-            lambda: self._put(keys=keys, args=arguments), writes=True
-        )
-        return answer
+        return keys, arguments
 
 
 def _seen_field(now: datetime) -> str:

@@ -22,6 +22,8 @@ A window without a field `n:` was never written to in this epoch: whatever keys 
 A member is 8 bytes of `reached_at` (big-endian microseconds) and the 16 bytes of the user id. Scores are stored
 negated where the highest leads. Ascending order of (score, member) *is* board order, ties included, so a rank is one
 ZRANK. Doubles hold every score exactly.
+
+A split category has all this once per shard, see `app/services/board_index/shards/layout.py`.
 """
 
 from __future__ import annotations

@@ -174,6 +174,7 @@ class Reconcile:
                 chunk = differing[first : first + BUCKETS_PER_CHUNK]
                 rows = await read_rows_of_buckets(connection, board, chunk)
             self.rows_corrected += len(rows)
+            log.warning("board_rows_corrected", board=board.key, rows=len(rows), buckets=len(chunk))
             for start in range(0, len(rows), ROWS_PER_CHUNK):
                 await self._index.put(rows[start : start + ROWS_PER_CHUNK])
         async with self._database.connect() as connection:

@@ -44,6 +44,11 @@ class CatalogueService:
                 raise
         return self.current
 
+    def shard_count(self, category_id: str) -> int:
+        """Return the number of shards of a category in Redis: 1 for one that is not split, or not known."""
+        category = self.current.categories.get(category_id)
+        return 1 if category is None else category.shards
+
     async def read(self, connection: AsyncConnection) -> Catalogue:
         """Return the catalogue as the transaction of `connection` sees it."""
         return await read_catalogue(connection, self._default_cap)

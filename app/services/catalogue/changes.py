@@ -175,10 +175,14 @@ class CatalogueChanges:
 
 
 async def _require_consistent_scores(connection: AsyncConnection, change: Change, before: Document) -> None:
-    """Raise BadUserInput for a change that contradicts existing scores.
+    """Raise BadUserInput for a change that contradicts existing scores, or their copies in Redis.
 
     Only a disabled category may change its order, so that processes which still have the old one award nothing in it.
     """
+    if change.after["shards"] != before["shards"]:
+        raise BadUserInput(
+            f"category {change.id}: `shards` must be changed with `leaderboard split`, while no instance runs."
+        )
     cap = change.after["scoreCap"]
     if not change.changes_order and cap in (None, before["scoreCap"]):
         return

@@ -52,6 +52,10 @@ from app.telemetry.metrics.histogram import BATCH_SIZES, Histogram
 MAX_LOCKED_ATTEMPTS = 5
 """How often a single request is tried with its user locked, before the caller has to retry."""
 
+MAX_QUEUED = 10_000
+"""How many requests may wait for a commit; further ones get ServiceUnavailable. A process commits about 2 000 a second,
+so that more would be answered when their operations have already ended by `REQUEST_TIMEOUT`."""
+
 _QueuedRequest = tuple[UUID, ScoreRequest, Policy]
 """The user (whose requests run one after the other), the request, and the policy that judges it."""
 
@@ -107,6 +111,7 @@ class Ledger:
             max_batch_size=max_batch_size,
             max_concurrent=max_concurrent,
             min_second_batch=lambda: min_second_batch,
+            max_queued=MAX_QUEUED,
             key=itemgetter(0),
             name="ledger commit",
             waits=self.phases["queue"],

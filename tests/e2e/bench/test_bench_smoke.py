@@ -50,3 +50,25 @@ def test_every_change_reaches_every_watcher_of_every_subject() -> None:
     assert {"ours", "idiomatic"} <= {row[1] for row in rows}
     assert all(row[header.index("missed")] == "0" for row in rows)
     assert all(float(row[header.index("last ms")]) > 0 for row in rows)
+
+
+@pytest.mark.timeout(600)
+def test_requests_sockets_and_changes_cost_processor_time_and_memory() -> None:
+    sizes = (
+        "--players",
+        "200",
+        "--submissions",
+        "256",
+        "--watchers",
+        "100",
+        "--changes",
+        "2",
+        "--query-seconds",
+        "0.5",
+    )
+    rows = {row[0]: row[1:] for row in run("bench.capacity", *sizes)}
+    counted = {name: int(row[-1].replace(",", "")) for name, row in rows.items() if len(row) == 4 and name != "one …"}
+    assert counted["socket that is opened and subscribes"] == 99
+    assert counted["change for 100 watchers of a board"] == 2
+    assert all(counted[name] > 0 for name in ("action token", "submission", "query of a board"))
+    assert int(rows["idle"][0].replace(",", "")) > 0

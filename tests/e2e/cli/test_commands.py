@@ -18,12 +18,12 @@ from app.wiring import App
 from tests.support.boards.ledgers import award
 from tests.support.processes.cli_process import CHECKOUT, PROGRAM, environment, run
 from tests.support.processes.old_redis import old_redis
-from tests.support.service import BOARD, Player, Service, caller
+from tests.support.service import BOARD, Player, Service, caller, opened
 from tests.support.wait_until import until_answer
 
 COMMANDS = (
-    "serve", "dev", "migrate", "doctor", "seed", "token", "play", "watch", "top", "verify", "rebuild", "schema",
-    "jobs list", "jobs run", "keys create", "keys list", "keys revoke", "events tail", "events replay",
+    "serve", "dev", "migrate", "doctor", "seed", "token", "play", "watch", "top", "verify", "rebuild", "split",
+    "schema", "jobs list", "jobs run", "keys create", "keys list", "keys revoke", "events tail", "events replay",
     "events endpoints add", "events endpoints list", "events endpoints remove",
 )  # fmt: skip
 
@@ -176,6 +176,16 @@ async def test_rebuild_brings_back_what_redis_lost(app: App, settings: Settings)
     await app.redis.flushdb()
     ended = await run("rebuild", "--category", "global", env=environment(settings))
     assert ended.out == "Loaded 4 rows of 1 category\n"
+
+
+async def test_split_divides_the_boards_of_a_category_while_no_instance_runs(settings: Settings):
+    async with opened(settings) as app:
+        await award(app, caller("alice"), 50)
+        ended = await run("split", "global", "3", env=environment(settings))
+        assert (ended.code, "No instance may run" in ended.err) == (1, True)
+    ended = await run("split", "global", "3", env=environment(settings))
+    assert ended.out == "Loaded 4 rows of global into 3 shards\n"
+    assert (await run("verify", env=environment(settings))).code == 0
 
 
 async def test_an_unknown_category_is_one_line(settings: Settings):

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.config import Settings
 from app.domain.boards.board import Board, board_of
@@ -14,11 +15,19 @@ from app.domain.boards.periods import Period
 from app.domain.ledger.transactions import Actor
 from app.models.statements.boards.board_rows import read_rows
 from app.models.statements.boards.digests import read_digests, read_total_digest
-from app.services.board_index import IndexLoader
 from app.services.board_index.layout import Keys
 from app.wiring import App
 from tests.support.boards.board_pages import read_page
+from tests.support.boards.shards import SHARDS, index_loader_of, parts_of, split
 from tests.support.service import caller, opened
+
+
+@pytest.fixture(params=[1, SHARDS], ids=["unsplit", "split"])
+async def app(app: App, request: pytest.FixtureRequest) -> App:
+    """The services, also with a category that is split."""
+    if request.param > 1:
+        await split(app, request.param)
+    return app
 
 
 async def play(app: App, *names: str) -> list[UUID]:
@@ -35,10 +44,6 @@ def board(app: App, period: Period = Period.ALL_TIME) -> Board:
     return board_of("global", period, app.clock())
 
 
-def index_loader(app: App) -> IndexLoader:
-    return IndexLoader(app.redis, app.redis_caller, Keys(app.settings.redis_prefix))
-
-
 async def digests_of_rows(app: App, board: Board) -> BoardDigests:
     """Add up the digests of all rows by the rule."""
     sums: dict[int, int] = {}
@@ -53,7 +58,7 @@ async def assert_all_digests_are_equal(app: App) -> None:
     for period in Period:
         one = board(app, period)
         expected = await digests_of_rows(app, one)
-        rows, indexed = await index_loader(app).digests(one)
+        rows, indexed = await index_loader_of(app).digests(one)
         async with app.database.connect() as connection:
             assert await read_total_digest(connection, one) == (rows, expected.total)
             assert not expected.differing(await read_digests(connection, one))
@@ -97,8 +102,11 @@ async def test_a_missed_row_is_found_among_many_by_its_bucket(settings: Settings
                 ),
                 {"user": users[7]},
             )
-        await app.reconcile.everything()
+        with capture_logs() as logs:
+            await app.reconcile.everything()
         assert (await read_page(app)).entries[0].score == 70
+        corrected = [line for line in logs if line["event"] == "board_rows_corrected"]
+        assert sum(line["rows"] for line in corrected) == app.reconcile.rows_corrected
         assert app.reconcile.rows_corrected == sum(bucket_of(user) == bucket_of(users[7]) for user in users)
         await assert_all_digests_are_equal(app)
 
@@ -111,8 +119,8 @@ async def test_nothing_is_read_while_nothing_differs(app: App):
 
 @pytest.mark.parametrize("lost", ["digests", "one digest"])
 async def test_a_board_whose_digests_were_lost_is_loaded_again(app: App, lost: str):
-    await play(app, "alice", "bob")
-    key = Keys(app.settings.redis_prefix).digests(board(app))
+    await play(app, *(f"player-{number}" for number in range(12)))  # In every shard.
+    key = Keys(app.settings.redis_prefix).digests(parts_of(app, board(app))[-1])
     if lost == "digests":
         await app.redis.delete(key)
     else:

@@ -9,15 +9,24 @@ from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.users import Caller
 from app.models.statements.boards.board_rows import PackedRows, read_packed_rows, read_rows
-from app.services.board_index import BoardIndex, BoardNotLoaded, IndexLoader
-from app.services.board_index.layout import Keys
+from app.services.board_index import BoardNotLoaded
 from app.wiring import App
 from tests.integration.board_index.test_digests import assert_all_digests_are_equal
+from tests.support.boards.board_rows import board_index_of
+from tests.support.boards.shards import SHARDS, index_loader_of, split
 from tests.support.service import caller
 
 EPOCH = "0" * 32
 
 ALICE, BOB, CAROL, DAVE = (caller(name) for name in ("alice", "bob", "carol", "dave"))
+
+
+@pytest.fixture(params=[1, SHARDS], ids=["unsplit", "split"])
+async def app(app: App, request: pytest.FixtureRequest) -> App:
+    """The services, also with a category that is split."""
+    if request.param > 1:
+        await split(app, request.param)
+    return app
 
 
 async def play(app: App, *players: Caller) -> None:
@@ -30,14 +39,6 @@ def board(app: App, period: Period = Period.ALL_TIME) -> Board:
     return board_of("global", period, app.clock())
 
 
-def index_loader(app: App) -> IndexLoader:
-    return IndexLoader(app.redis, app.redis_caller, Keys(app.settings.redis_prefix))
-
-
-def index(app: App) -> BoardIndex:
-    return BoardIndex(app.redis, app.redis_caller, Keys(app.settings.redis_prefix), app.runtime)
-
-
 async def packed(app: App) -> dict[Board, PackedRows]:
     boards = [board(app, period) for period in Period]
     async with app.database.connect() as connection:
@@ -46,13 +47,13 @@ async def packed(app: App) -> dict[Board, PackedRows]:
 
 async def begin(app: App) -> None:
     """Begin an epoch, which the service itself does not load because it does not have the lock."""
-    assert await index_loader(app).lock("global", "test", 60)
+    assert await index_loader_of(app).lock("global", "test", 60)
     boards = [board(app, period) for period in Period]
-    await index_loader(app).begin("global", boards, EPOCH, "", app.clock())
+    await index_loader_of(app).begin("global", boards, EPOCH, "", app.clock())
 
 
 async def assert_boards_are_equal(app: App) -> None:
-    assert await index_loader(app).finish("global", EPOCH)
+    assert await index_loader_of(app).finish("global", EPOCH)
     await assert_all_digests_are_equal(app)
     async with app.database.connect() as connection:
         rows = await read_rows(connection, board(app), None, 100)
@@ -68,9 +69,9 @@ async def test_a_row_that_its_writer_has_put_meanwhile_is_not_replaced_by_an_old
     await begin(app)
     async with app.database.connect() as connection:
         for one in older:
-            await index(app).put(await read_rows(connection, one, None, 100))
+            await board_index_of(app).put(await read_rows(connection, one, None, 100))
     for one, rows in older.items():
-        await index(app).load(one, EPOCH, rows.rows)
+        await board_index_of(app).load(one, EPOCH, rows.rows)
     await assert_boards_are_equal(app)
 
 
@@ -81,7 +82,7 @@ async def test_a_newer_row_replaces_the_one_that_was_loaded(app: App):
     await begin(app)
     for loaded in (older, await packed(app)):
         for one, rows in loaded.items():
-            await index(app).load(one, EPOCH, rows.rows)
+            await board_index_of(app).load(one, EPOCH, rows.rows)
     await assert_boards_are_equal(app)
 
 
@@ -90,7 +91,7 @@ async def test_a_load_whose_epoch_is_over_stores_nothing(app: App):
     rows = await packed(app)
     await begin(app)
     with pytest.raises(BoardNotLoaded):
-        await index(app).load(board(app), "1" * 32, rows[board(app)].rows)
+        await board_index_of(app).load(board(app), "1" * 32, rows[board(app)].rows)
 
 
 async def test_packed_rows_are_read_in_the_order_of_the_board_and_continue_after_the_last(app: App):

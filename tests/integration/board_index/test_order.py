@@ -16,6 +16,7 @@ from app.runtime import Runtime
 from app.services.boards.postgres_reader import PostgresReader
 from app.wiring import App
 from tests.support.boards.board_rows import Row, all_time, expected, put_rows, user_id
+from tests.support.boards.shards import SHARDS
 
 LIMITS = settings(
     max_examples=20,
@@ -75,11 +76,12 @@ def position_of(entry: Entry, sign: int) -> Position:
     return Position(sign * entry.score, entry.reached_at, entry.user.id)
 
 
-@pytest.fixture(params=["HIGH_FIRST", "LOW_FIRST"])
+@pytest.fixture(params=[("HIGH_FIRST", 1), ("LOW_FIRST", 1), ("HIGH_FIRST", SHARDS)])
 async def sort_order(app: App, request: pytest.FixtureRequest) -> str:
-    order: str = request.param
+    order, shards = request.param
     async with app.database.begin() as connection:
-        await connection.execute(text("UPDATE categories SET sort_order = :order"), {"order": order})
+        values = {"order": order, "shards": shards}
+        await connection.execute(text("UPDATE categories SET sort_order = :order, shards = :shards"), values)
     await app.catalogue.refresh()
     return order
 

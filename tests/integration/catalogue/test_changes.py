@@ -223,6 +223,16 @@ async def test_order_and_operator_are_fixed_once_there_are_scores(app: App):
             await save(app, {"id": "races"} | given)
 
 
+async def test_the_shards_of_a_category_are_fixed_when_it_is_made(app: App):
+    with pytest.raises(BadUserInput, match="`shards` must be a whole number from 1 to 16"):
+        await save(app, {"id": "races", "name": "Races", "shards": 17})
+    await save(app, {"id": "races", "name": "Races", "shards": 3})
+    assert (app.catalogue.current.category("races").shards, app.catalogue.shard_count("races")) == (3, 3)
+    await save(app, {"id": "races", "name": "More races", "shards": 3})
+    with pytest.raises(BadUserInput, match="must be changed with `leaderboard split`"):
+        await save(app, {"id": "races", "shards": 2})
+
+
 async def test_a_cap_is_never_below_a_score(app: App):
     await award(app, caller(), 60, "arcade")
     with pytest.raises(BadUserInput, match="must be at least 60"):

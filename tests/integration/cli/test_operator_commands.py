@@ -7,6 +7,7 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 import redis.asyncio
 import yaml
@@ -238,6 +239,18 @@ async def test_the_doctor_says_what_is_wrong_and_what_to_do(
         "→ check JWT_ISSUER and JWT_JWKS_URL",
     ):
         assert sentence in shown
+
+
+async def test_the_doctor_names_the_version_that_can_use_the_database(
+    leaderboard: Leaderboard, settings: Settings, capsys: pytest.CaptureFixture[str]
+):
+    connection = await asyncpg.connect(str(settings.database_url).replace("+asyncpg", ""), timeout=10)
+    await connection.execute("UPDATE alembic_version SET version_num = '9999_from_the_future'")
+    await connection.close()
+    assert await leaderboard("doctor") == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "✗ migrations: the database is at revision 9999_from_the_future, which this version does not have" in shown
+    assert "→ run the version that has migrated it, or check DATABASE_URL" in shown
 
 
 async def test_the_doctor_waits_for_no_server_and_lists_all_problems_of_the_settings(

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app.config import Settings
 from app.domain.errors import ServiceUnavailable
@@ -47,6 +48,36 @@ async def test_statements_are_measured_whichever_way_they_go(app: App) -> None:
     async with app.database.driver() as driver:
         await driver.execute(statement, {})
     assert app.database.statement_seconds.count > before
+
+
+async def test_a_slow_statement_is_logged_once_whichever_way_it_goes_and_without_its_parameters(
+    settings: Settings,
+) -> None:
+    values = {"name": "never logged"}
+    everything_is_slow = settings.model_copy(update={"log_slow_statements": 1e-9})
+    with capture_logs() as logs:
+        async with opened(everything_is_slow, housekeeping=False, loaded=False) as app:
+            for _ in range(2):
+                async with app.database.connect() as connection:
+                    await connection.execute(
+                        text("SELECT 1 AS by_sqlalchemy, CAST(:name AS text)"), {"name": "never logged"}
+                    )
+                async with app.database.driver() as driver:
+                    await driver.execute(text("SELECT 1 AS by_driver, CAST(:name AS text)"), values)
+    lines = [line for line in logs if line["event"] == "slow_statement"]
+    for name in ("by_sqlalchemy", "by_driver"):
+        (line,) = (line for line in lines if name in line["statement"])
+        assert line["seconds"] >= 0
+        assert line["log_level"] == "warning"
+    assert "never logged" not in str(lines)
+
+
+async def test_zero_seconds_log_no_statement(settings: Settings) -> None:
+    never = settings.model_copy(update={"log_slow_statements": 0})
+    with capture_logs() as logs:
+        async with opened(never, housekeeping=False, loaded=False) as app, app.database.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    assert [line for line in logs if line["event"] == "slow_statement"] == []
 
 
 async def test_the_stores_are_asked_for_their_memory_and_their_archive(app: App) -> None:

@@ -16,6 +16,7 @@ from app.domain.ledger.scoring import ScoreRow, sort_key
 from app.domain.users import Profile
 from app.runtime import Runtime
 from app.services.board_index import BoardIndex, Keys
+from app.services.board_index.shards import SplitBoardIndex
 from app.wiring import App
 
 BIRTH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,7 +117,8 @@ async def put_rows(app: App, rows: Sequence[Row], board: Board | None = None) ->
 def board_index_of(app: App) -> BoardIndex:
     """Return the board index in Redis, for writing to it as the service does after a commit."""
     prefix = app.settings.redis_prefix
-    return BoardIndex(app.redis, app.redis_caller, Keys(prefix), Runtime(clock=app.clock))
+    runtime = Runtime(clock=app.clock)
+    return SplitBoardIndex(app.redis, app.redis_caller, Keys(prefix), runtime, app.catalogue.shard_count)
 
 
 async def move(app: App, board: Board, *rows: Row, revision: int) -> None:

@@ -14,6 +14,9 @@ from app.config import Settings
 PROGRAM = (sys.executable, "-m", "app.cli")
 CHECKOUT = Path(__file__).resolve().parents[3]
 
+PASSED_ON = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG", "COVERAGE_FILE")
+"""The variables that a program of a test gets from the test's environment; the last two are set by `make coverage`."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
@@ -26,7 +29,7 @@ class CommandResult:
 
 def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
     """Return the environment of a command on the stores of `settings`, or without stores."""
-    variables = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    variables = {name: value for name, value in os.environ.items() if name in PASSED_ON}
     variables |= {"PYTHONPATH": str(CHECKOUT), "COLUMNS": "120", "PYTHONIOENCODING": "utf-8"}
     if settings is not None:
         variables |= {

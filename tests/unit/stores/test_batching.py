@@ -57,6 +57,19 @@ async def test_a_batch_is_never_larger_than_its_size(recorder: Recorder):
     assert max(map(len, recorder.batches)) == 2
 
 
+async def test_what_does_not_fit_into_the_queue_is_refused_and_what_is_in_it_is_not(recorder: Recorder):
+    queue = Batcher(recorder.run, max_batch_size=1, max_concurrent=1, key=lambda item: item[0], max_queued=2)
+    running = submit(queue, "a")
+    await asyncio.wait_for(recorder.started.wait(), TIMEOUT)
+    waiting = submit(queue, "a2", "b")
+    (refused,) = submit(queue, "c")
+    with pytest.raises(ServiceUnavailable):
+        await asyncio.wait_for(refused, TIMEOUT)
+    recorder.go.set()
+    assert await asyncio.wait_for(asyncio.gather(*running, *waiting), TIMEOUT) == ["A", "A2", "B"]
+    assert await asyncio.wait_for(queue.submit("c"), TIMEOUT) == "C"
+
+
 async def test_everybody_gets_their_own_result_or_error(recorder: Recorder):
     queue = Batcher(recorder.run, max_batch_size=10, max_concurrent=1, key=None)
     tasks = submit(queue, "a", "bad", "c")

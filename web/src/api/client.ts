@@ -8,8 +8,9 @@ import { possibleTypes } from '../generated/possibleTypes'
  * but the members of interfaces and unions. Subscriptions do not go through Apollo Client: see `live/`.
  */
 export function createApollo(authorization: () => string | null): ApolloClient {
-  const withAuth = new SetContextLink(({ headers }) => {
+  const withAuth = new SetContextLink((context) => {
     const value = authorization()
+    const headers = context.headers as Record<string, string> | undefined
     return { headers: value === null ? headers : { ...headers, authorization: value } }
   })
   return new ApolloClient({

@@ -32,7 +32,7 @@ export function problemOfErrors(errors: readonly GraphQLProblem[]): Problem {
     case 'INTERNAL_SERVER_ERROR':
       return { kind: 'fault', errorId: typeof extensions.errorId === 'string' ? extensions.errorId : null }
     default:
-      return { kind: 'refused', code: String(extensions.code ?? 'UNKNOWN'), message }
+      return { kind: 'refused', code: typeof extensions.code === 'string' ? extensions.code : 'UNKNOWN', message }
   }
 }
 
@@ -53,7 +53,8 @@ export function problemOfClose(code: number): Problem {
 /** The problem behind anything that was thrown on the way to the service and back. */
 export function problemOf(error: unknown): Problem {
   if (CombinedGraphQLErrors.is(error)) return problemOfErrors(error.errors)
-  if (ServerError.is(error)) return error.statusCode >= 500 ? { kind: 'unavailable', retryAfter: DEFAULT_WAIT } : NETWORK
+  if (ServerError.is(error))
+    return error.statusCode >= 500 ? { kind: 'unavailable', retryAfter: DEFAULT_WAIT } : NETWORK
   if (Array.isArray(error)) return problemOfErrors(error as GraphQLProblem[])
   if (error instanceof CloseEvent) return problemOfClose(error.code)
   return NETWORK

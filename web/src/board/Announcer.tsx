@@ -27,7 +27,8 @@ export function Announcer({ board, youId }: Props) {
   useEffect(() => {
     const format = board.category.scoreFormat
     const noun = format.kind === 'INTEGER' && !format.unit ? ' points' : ''
-    const first = leader === undefined ? '' : `${leader.user.username} leads with ${scoreText(format, leader.score)}${noun}.`
+    const first =
+      leader === undefined ? '' : `${leader.user.username} leads with ${scoreText(format, leader.score)}${noun}.`
     sentence.current = you === undefined ? first : `${first} You are number ${you.rank}.`
   })
 

@@ -12,9 +12,19 @@ function hueOf(id: string): number {
   return sum
 }
 
+const CHARACTERS = new Intl.Segmenter()
+
+/** The first `count` characters as a reader counts them, so that an emoji is not cut. */
+function firstOf(text: string, count: number): string {
+  return [...CHARACTERS.segment(text)]
+    .slice(0, count)
+    .map(({ segment }) => segment)
+    .join('')
+}
+
 function initialsOf(name: string): string {
   const words = name.split(/[\s._-]+/).filter(Boolean)
-  const letters = words.length > 1 ? words.slice(0, 2).map((word) => [...word][0]) : [...name].slice(0, 2)
+  const letters = words.length > 1 ? words.slice(0, 2).map((word) => firstOf(word, 1)) : [firstOf(name, 2)]
   return letters.join('').toUpperCase()
 }
 

@@ -28,10 +28,18 @@ export function Board({ board, caption, youId, isBehind }: Props) {
     <table role="table" className={styles.board} data-behind={isBehind || undefined} aria-label={caption}>
       <thead role="rowgroup" className="visually-hidden">
         <tr role="row">
-          <th role="columnheader" scope="col">Rank</th>
-          <th role="columnheader" scope="col">Player</th>
-          <th role="columnheader" scope="col">Moved</th>
-          <th role="columnheader" scope="col">Score</th>
+          <th role="columnheader" scope="col">
+            Rank
+          </th>
+          <th role="columnheader" scope="col">
+            Player
+          </th>
+          <th role="columnheader" scope="col">
+            Moved
+          </th>
+          <th role="columnheader" scope="col">
+            Score
+          </th>
         </tr>
       </thead>
       <tbody role="rowgroup" className={styles.rows}>

@@ -10,7 +10,9 @@ export function Empty({ canPlay }: { canPlay: boolean }) {
         <rect x="82" y="48" width="34" height="24" rx="5" />
       </svg>
       <h2>The podium is free</h2>
-      <p>{canPlay ? 'Nobody has scored here yet. Play an action and take first place.' : 'Nobody has scored here yet.'}</p>
+      <p>
+        {canPlay ? 'Nobody has scored here yet. Play an action and take first place.' : 'Nobody has scored here yet.'}
+      </p>
     </div>
   )
 }

@@ -1,4 +1,3 @@
-import { useRef } from 'react'
 import type { EntryFragment } from '../generated/graphql'
 import { changeText, type Format, scoreText } from '../format/score'
 import { Avatar } from './Avatar'
@@ -23,8 +22,7 @@ interface Props {
 
 /** One line of the board. The explicit roles keep the table a table although CSS lays it out as a grid. */
 export function Row({ entry, since, place, share, isYou, format }: Props) {
-  const row = useRef<HTMLTableRowElement>(null)
-  useGlide(row, place)
+  const row = useGlide<HTMLTableRowElement>(place)
   const { serial, places, gain } = useMovement(entry.rank, entry.score)
   const { rank, competitionRank, score, tiedWith, user, movement } = entry
 

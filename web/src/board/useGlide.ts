@@ -5,10 +5,11 @@ const EASING = 'cubic-bezier(0.22, 1, 0.36, 1)'
 const STILL = matchMedia('(prefers-reduced-motion: reduce)')
 
 /**
- * Lets a row glide to its new place in a list of equally high rows. A row that is still on its way turns from where it
+ * Lets the row with the returned ref glide to its new place in a list of equally high rows. A row that is still on its way turns from where it
  * is seen: the animation runs on the element, which survives being moved in the document, unlike a CSS transition.
  */
-export function useGlide(row: RefObject<HTMLElement | null>, place: number): void {
+export function useGlide<T extends HTMLElement>(place: number): RefObject<T | null> {
+  const row = useRef<T>(null)
   const last = useRef<number | null>(null)
   const gliding = useRef<Animation | null>(null)
 
@@ -21,7 +22,8 @@ export function useGlide(row: RefObject<HTMLElement | null>, place: number): voi
       element.animate([{ opacity: 0, transform: 'translateY(40%)' }, {}], { duration: DURATION, easing: EASING })
       return
     }
-    const underway = gliding.current?.playState === 'running' ? new DOMMatrix(getComputedStyle(element).transform).m42 : 0
+    const underway =
+      gliding.current?.playState === 'running' ? new DOMMatrix(getComputedStyle(element).transform).m42 : 0
     const from = (before - place) * element.offsetHeight + underway
     gliding.current?.cancel()
     const glide = element.animate([{ transform: `translateY(${from}px)` }, { transform: 'none' }], {
@@ -34,5 +36,6 @@ export function useGlide(row: RefObject<HTMLElement | null>, place: number): voi
     glide.onfinish = () => {
       element.style.zIndex = ''
     }
-  }, [row, place])
+  }, [place])
+  return row
 }

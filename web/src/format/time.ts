@@ -9,7 +9,11 @@ const pad2 = (number: number) => String(number).padStart(2, '0')
 export function clockOf(left: number): string {
   const whole = Math.max(0, left)
   const days = Math.floor(whole / DAY)
-  const clock = [Math.floor((whole % DAY) / HOUR), Math.floor((whole % HOUR) / MINUTE), Math.floor((whole % MINUTE) / SECOND)]
+  const clock = [
+    Math.floor((whole % DAY) / HOUR),
+    Math.floor((whole % HOUR) / MINUTE),
+    Math.floor((whole % MINUTE) / SECOND),
+  ]
   return `${days > 0 ? `${days}d ` : ''}${clock.map(pad2).join(':')}`
 }
 

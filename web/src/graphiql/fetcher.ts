@@ -1,5 +1,5 @@
 import { createGraphiQLFetcher, type Fetcher, type FetcherParams } from '@graphiql/toolkit'
-import { type DocumentNode, type ExecutionResult, getOperationAST, Kind, parse } from 'graphql'
+import { type DocumentNode, type ExecutionResult, getOperationAST, Kind, OperationTypeNode, parse } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { reasonOf } from './closing'
 
@@ -14,7 +14,9 @@ export const fetcher: Fetcher = (params, options) => {
   if (document === null) return overHttp(params, options)
   const named = { ...params, operationName: nameIn(document, params.operationName) }
   const operation = getOperationAST(document, named.operationName)
-  return operation?.operation === 'subscription' ? subscribe(named, options?.headers ?? {}) : overHttp(named, options)
+  return operation?.operation === OperationTypeNode.SUBSCRIPTION
+    ? subscribe(named, options?.headers ?? {})
+    : overHttp(named, options)
 }
 
 /** What cannot be parsed is left for the service to explain. */

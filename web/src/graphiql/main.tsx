@@ -5,6 +5,7 @@ import { createRoot } from 'react-dom/client'
 import 'graphiql/style.css'
 import '@graphiql/plugin-explorer/style.css'
 import './graphiql.css'
+import { rootElement } from '../rootElement'
 import { demoToken, readEnvironment } from '../api/environment'
 import { demoName } from '../session/demoName'
 import { EXAMPLES } from './examples'
@@ -22,7 +23,7 @@ async function defaultHeaders(): Promise<string> {
 
 const headers = await defaultHeaders()
 
-createRoot(document.getElementById('root')!).render(
+createRoot(rootElement()).render(
   <GraphiQL
     fetcher={fetcher}
     plugins={PLUGINS}

@@ -10,4 +10,4 @@ export type Connection =
   | { state: 'offline'; since: number }
   | { state: 'waiting'; until: number }
   | { state: 'displaced' }
-  | { state: 'refused'; problem: Problem }
+  | { state: 'refused'; problem: Problem; at: number }

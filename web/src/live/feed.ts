@@ -30,12 +30,19 @@ const boardOf = ({ leaderboardUpdates }: Update) => leaderboardUpdates.leaderboa
  */
 export class Feed {
   readonly board = new Store<BoardFragment | null>(null)
+  /** Since when the board has been stale, in milliseconds since 1970; null while it is not. */
+  readonly staleSince = new Store<number | null>(null)
   readonly connection = new Store<Connection>({ state: 'connecting' })
   readonly #fallback: TransportFallback<BoardFragment>
   readonly #read: () => Promise<BoardFragment>
   #isOpen = false
 
-  constructor({ apollo, socket, session }: Clients, view: View) {
+  /** `previous` is a feed of the same view, whose board is shown until the first state arrives. */
+  constructor({ apollo, socket, session }: Clients, view: View, previous: Feed | null) {
+    if (previous !== null) {
+      this.board.set(previous.board.get())
+      this.staleSince.set(previous.staleSince.get())
+    }
     this.#read = () => view.read(apollo)
     this.#fallback = new TransportFallback(
       [
@@ -55,7 +62,7 @@ export class Feed {
     this.#fallback.start()
     this.#read().then(
       (board) => {
-        if (this.#isOpen && this.board.get() === null) this.board.set(board)
+        if (this.#isOpen && this.board.get() === null) this.#show(board)
       },
       // The ladder meets the same problem, and reports it.
       () => {},
@@ -71,7 +78,12 @@ export class Feed {
 
   readonly #accept = (board: BoardFragment): void => {
     const known = this.board.get()
-    if (known === null || !isOlder(board, known)) this.board.set(board)
+    if (known === null || !isOlder(board, known)) this.#show(board)
+  }
+
+  #show(board: BoardFragment): void {
+    this.staleSince.set(board.stale ? (this.staleSince.get() ?? Date.now()) : null)
+    this.board.set(board)
   }
 }
 

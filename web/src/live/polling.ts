@@ -18,7 +18,7 @@ export function pollingTransport<T>(read: () => Promise<T>): Transport<T> {
           sink.lost(problemOf(error))
           return
         }
-        if (isOpen) timer = setTimeout(poll, EVERY)
+        if (isOpen) timer = setTimeout(() => void poll(), EVERY)
       }
       void poll()
       return () => {

@@ -33,10 +33,12 @@ export function streamTransport<T>(
         body: JSON.stringify({ query, variables }),
         signal: abort.signal,
       })
-      request.then((answer) => consume(answer, sink)).then(
-        (problem) => sink.lost(problem),
-        () => sink.lost(NETWORK),
-      )
+      request
+        .then((answer) => consume(answer, sink))
+        .then(
+          (problem) => sink.lost(problem),
+          () => sink.lost(NETWORK),
+        )
       return () => abort.abort()
     },
   }

@@ -21,6 +21,7 @@ export function mapped<A, B>(transport: Transport<A>, change: (value: A) => B): 
   return {
     name: transport.name,
     timeout: transport.timeout,
-    open: (sink) => transport.open({ next: (value) => sink.next(change(value)), lost: (problem) => sink.lost(problem) }),
+    open: (sink) =>
+      transport.open({ next: (value) => sink.next(change(value)), lost: (problem) => sink.lost(problem) }),
   }
 }

@@ -99,7 +99,7 @@ export class TransportFallback<T> {
         return
       case 'refused':
       case 'fault':
-        this.report({ state: 'refused', problem })
+        this.report({ state: 'refused', problem, at: Date.now() })
         return
       case 'limited':
         this.report({ state: 'waiting', until: Date.now() + problem.retryAfter * 1000 })
@@ -107,7 +107,7 @@ export class TransportFallback<T> {
         return
       case 'signed-out':
         if (this.onSignedOut(problem.expired)) this.#retryAfter(backoff(this.#failures++))
-        else this.report({ state: 'refused', problem })
+        else this.report({ state: 'refused', problem, at: Date.now() })
         return
     }
     this.#reportDisconnected()
@@ -124,7 +124,9 @@ export class TransportFallback<T> {
 
   #reportDisconnected(): void {
     this.#lostAt ??= Date.now()
-    this.report(navigator.onLine ? { state: 'reconnecting', since: this.#lostAt } : { state: 'offline', since: this.#lostAt })
+    this.report(
+      navigator.onLine ? { state: 'reconnecting', since: this.#lostAt } : { state: 'offline', since: this.#lostAt },
+    )
   }
 
   /** Tries the best way beside the one that serves, and changes over when it delivers. */

@@ -1,12 +1,13 @@
 import type { BoardFragment } from '../generated/graphql'
 import type { Connection } from '../live/connection'
 import styles from './Badge.module.css'
-import { useNow, useSince } from './clock'
+import { useNow } from './clock'
 import { spanOf, timeOf } from '../format/time'
 
 interface Props {
   connection: Connection
   board: BoardFragment | null
+  staleSince: number | null
   onRetry: () => void
 }
 
@@ -52,9 +53,8 @@ const ANNOUNCED: Record<Connection['state'], string> = {
 }
 
 /** How current the board is, at a glance. */
-export function Badge({ connection, board, onRetry }: Props) {
+export function Badge({ connection, board, staleSince, onRetry }: Props) {
   const isTicking = connection.state === 'reconnecting' || connection.state === 'waiting'
-  const staleSince = useSince(board?.stale === true)
   const { tone, text, more } = lookOf(connection, staleSince, useNow(1000, isTicking))
   const isStuck = connection.state === 'displaced' || connection.state === 'refused'
   return (

@@ -13,7 +13,12 @@ import { PERIODS, type BoardRoute } from '../routing/boardRoute'
 import styles from './BoardPanel.module.css'
 import { Tabs } from './Tabs'
 
-const LABELS: Record<Period, string> = { ALL_TIME: 'All time', DAILY: 'Today', WEEKLY: 'This week', MONTHLY: 'This month' }
+const LABELS: Record<Period, string> = {
+  ALL_TIME: 'All time',
+  DAILY: 'Today',
+  WEEKLY: 'This week',
+  MONTHLY: 'This month',
+}
 
 interface Props {
   route: BoardRoute
@@ -80,7 +85,7 @@ export function BoardPanel({ route, onGo, board, connection, onRetry, youId, can
                 : { label: 'Try again', onClick: onRetry }
             }
           >
-            <ProblemText problem={connection.problem} at={Date.now()} />
+            <ProblemText problem={connection.problem} at={connection.at} />
           </Notice>
         )}
         {connection.state === 'displaced' && (

@@ -26,7 +26,7 @@ export function Notice({ tone = 'plain', children, action }: Props) {
 
 /** A sentence that counts down and then says that it is over. */
 export function Wait({ until, before, after }: { until: number; before: string; after: string }) {
-  const left = until - useNow(1000, until > Date.now())
+  const left = until - useNow()
   return left > 0 ? (
     <>
       {before} {spanOf(left)}.
@@ -42,14 +42,20 @@ export function ProblemText({ problem, at }: { problem: Problem; at: number }) {
     case 'network':
       return <>The service cannot be reached.</>
     case 'limited':
-      return <Wait until={at + problem.retryAfter * 1000} before="That was a bit fast. Go on in" after="You can go on." />
+      return (
+        <Wait until={at + problem.retryAfter * 1000} before="That was a bit fast. Go on in" after="You can go on." />
+      )
     case 'signed-out':
       return problem.expired ? <>Your sign-in has expired.</> : <>You need to sign in.</>
     case 'displaced':
       return <>The board is open in too many windows. This one is paused.</>
     case 'unavailable':
       return (
-        <Wait until={at + problem.retryAfter * 1000} before="The service is temporarily unavailable. Try again in" after="Try again now." />
+        <Wait
+          until={at + problem.retryAfter * 1000}
+          before="The service is temporarily unavailable. Try again in"
+          after="Try again now."
+        />
       )
     case 'refused':
       return <>{problem.message}</>

@@ -1,4 +1,4 @@
-import { useQuery } from '@apollo/client/react'
+import { skipToken, useQuery } from '@apollo/client/react'
 import { useEffect, useMemo, useState } from 'react'
 import { PLAIN, readEnvironment } from '../api/environment'
 import { useStore } from '../api/store'
@@ -25,10 +25,10 @@ export function Page() {
   const identity = useStore(session.identity)
   const [route, go] = useBoardRoute()
   const view = useMemo(() => topView(route.category, route.period, SIZE), [route.category, route.period])
-  const { board, connection, retry } = useFeed(view)
+  const { board, staleSince, connection, retry } = useFeed(view)
   const [environment, setEnvironment] = useState(PLAIN)
   const [isSigningIn, setSigningIn] = useState(false)
-  const { data } = useQuery(ReadMeDocument, { skip: identity.state !== 'signed-in' })
+  const { data } = useQuery(ReadMeDocument, identity.state === 'signed-in' ? {} : skipToken)
   const you = identity.state === 'signed-in' ? (data?.me?.user ?? null) : null
 
   useEffect(() => void readEnvironment().then(setEnvironment), [])
@@ -39,7 +39,7 @@ export function Page() {
   return (
     <div className={styles.page} data-wall={route.wall || undefined}>
       <Header
-        badge={<Badge connection={connection} board={board} onRetry={retry} />}
+        badge={<Badge connection={connection} board={board} staleSince={staleSince} onRetry={retry} />}
         account={<Account onSignIn={signIn} />}
         hasIde={environment.ide}
         isWall={route.wall}
@@ -50,7 +50,8 @@ export function Page() {
       />
       {identity.state === 'ended' && (
         <Notice tone="bad" action={{ label: 'Sign in again', onClick: signIn }}>
-          The sign-in of {identity.username} {identity.hasExpired ? 'has expired' : 'is not accepted'}. You are still watching.
+          The sign-in of {identity.username} {identity.hasExpired ? 'has expired' : 'is not accepted'}. You are still
+          watching.
         </Notice>
       )}
       <main className={styles.main} data-side={hasSide || undefined}>
@@ -66,7 +67,12 @@ export function Page() {
         {hasSide && (
           <aside className={styles.side} aria-label="You and your game">
             {you !== null && (
-              <You key={`${you.id} ${route.category}`} userId={you.id} category={route.category} period={route.period} />
+              <You
+                key={`${you.id} ${route.category}`}
+                userId={you.id}
+                category={route.category}
+                period={route.period}
+              />
             )}
             {environment.demo && <PlayPanel category={route.category} />}
           </aside>

@@ -38,7 +38,13 @@ export function Tabs<K extends string>({ label, tabs, selected, controls, onSele
   }
 
   return (
-    <div className={`${styles.tabs} ${styles[look]}`} role="tablist" aria-label={label} ref={list} onKeyDown={onKeyDown}>
+    <div
+      className={`${styles.tabs} ${styles[look]}`}
+      role="tablist"
+      aria-label={label}
+      ref={list}
+      onKeyDown={onKeyDown}
+    >
       {tabs.map((tab) => (
         <button
           key={tab.key}

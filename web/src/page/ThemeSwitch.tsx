@@ -25,7 +25,13 @@ export function ThemeSwitch() {
 
   const other = theme === 'dark' ? 'light' : 'dark'
   return (
-    <button type="button" className="icon-button" aria-label={`Use ${other} colours`} title={`Use ${other} colours`} onClick={() => setTheme(other)}>
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={`Use ${other} colours`}
+      title={`Use ${other} colours`}
+      onClick={() => setTheme(other)}
+    >
       <svg viewBox="0 0 24 24" aria-hidden="true">
         {theme === 'dark' ? (
           <path d="M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10ZM12 1v2M12 21v2M1 12h2M21 12h2M4.2 4.2l1.4 1.4M18.4 18.4l1.4 1.4M4.2 19.8l1.4-1.4M18.4 5.6l1.4-1.4" />

@@ -16,11 +16,12 @@ export function useWall(isWall: boolean): void {
       lock = await navigator.wakeLock.request('screen').catch(() => null)
       if (isOver) void lock?.release()
     }
+    const onVisibilityChange = () => void take()
     void take()
-    document.addEventListener('visibilitychange', take)
+    document.addEventListener('visibilitychange', onVisibilityChange)
     return () => {
       isOver = true
-      document.removeEventListener('visibilitychange', take)
+      document.removeEventListener('visibilitychange', onVisibilityChange)
       void lock?.release()
     }
   }, [isWall])
@@ -28,6 +29,7 @@ export function useWall(isWall: boolean): void {
 
 /** Fills the screen, or gives it back. Only what a visitor has clicked may do so. */
 export function fillScreen(fill: boolean): void {
-  if (fill) document.documentElement.requestFullscreen?.().catch(() => {})
-  else if (document.fullscreenElement !== null) void document.exitFullscreen()
+  if (fill) {
+    if (document.fullscreenEnabled) void document.documentElement.requestFullscreen().catch(() => {})
+  } else if (document.fullscreenElement !== null) void document.exitFullscreen()
 }

@@ -35,12 +35,17 @@ export function PlayPanel({ category }: { category: string }) {
     <section className="card" aria-labelledby="play">
       <h2 id="play">Play an action</h2>
       <p className={styles.hint}>
-        {identity.state === 'signed-in' ? `As ${identity.username}.` : 'You get a demo player with the first click.'} Shown
-        in development only.
+        {identity.state === 'signed-in' ? `As ${identity.username}.` : 'You get a demo player with the first click.'}{' '}
+        Shown in development only.
       </p>
       <ul className={styles.actions}>
         {actions.map((action) => (
-          <ActionCard key={action.id} action={action} isDisabled={isBusy} onPlay={play} />
+          <ActionCard
+            key={action.id}
+            action={action}
+            isDisabled={isBusy}
+            onPlay={(...choice) => void play(...choice)}
+          />
         ))}
       </ul>
       <Steps progress={progress} format={format} />

@@ -4,7 +4,14 @@ import type { Progress } from './playAction'
 import styles from './Steps.module.css'
 
 const NAMES = ['Ask for permission', 'Play', 'Hand it in', 'Points']
-const REACHED: Record<Progress['step'], number> = { asking: 0, playing: 1, submitting: 2, paid: 4, refused: -1, failed: -1 }
+const REACHED: Record<Progress['step'], number> = {
+  asking: 0,
+  playing: 1,
+  submitting: 2,
+  paid: 4,
+  refused: -1,
+  failed: -1,
+}
 
 function rankText({ before, rank }: { before: number | null; rank: number | null }): string {
   if (rank === null) return ''
@@ -25,7 +32,8 @@ export function Steps({ progress, format }: { progress: Progress | null; format:
   if (progress.step === 'refused') {
     return (
       <Notice tone="bad">
-        {progress.message} {progress.until !== null && <Wait until={progress.until} before="Ready in" after="It is ready now." />}
+        {progress.message}{' '}
+        {progress.until !== null && <Wait until={progress.until} before="Ready in" after="It is ready now." />}
       </Notice>
     )
   }
@@ -47,7 +55,8 @@ export function Steps({ progress, format }: { progress: Progress | null; format:
       <p className={styles.outcome} role="status">
         {progress.step === 'paid' && (
           <>
-            <strong>{changeText(format, progress.gain)}</strong> makes {scoreText(format, progress.score)} for all time.{rankText(progress)}
+            <strong>{changeText(format, progress.gain)}</strong> makes {scoreText(format, progress.score)} for all time.
+            {rankText(progress)}
           </>
         )}
       </p>

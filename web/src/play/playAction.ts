@@ -28,7 +28,8 @@ export async function playAction(
   try {
     report({ step: 'asking' })
     const input = { actionType: action.actionType, difficulty }
-    const issued = (await apollo.mutate({ mutation: IssueActionTokenDocument, variables: { input } })).data?.issueActionToken
+    const issued = (await apollo.mutate({ mutation: IssueActionTokenDocument, variables: { input } })).data
+      ?.issueActionToken
     if (issued === undefined) return
     if (issued.__typename !== 'ActionTokenIssued') {
       report({ step: 'refused', message: issued.message, until: null })

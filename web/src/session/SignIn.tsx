@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useId, useRef, useState } from 'react'
+import { type SubmitEvent, useEffect, useId, useRef, useState } from 'react'
 import { useClients } from '../page/clients'
 import { demoName } from './demoName'
 import styles from './SignIn.module.css'
@@ -6,6 +6,12 @@ import styles from './SignIn.module.css'
 interface Props {
   hasDemo: boolean
   onClose: () => void
+}
+
+/** Return the text of a field of a form, without white space around it. */
+function fieldOf(form: HTMLFormElement, name: string): string {
+  const value = new FormData(form).get(name)
+  return typeof value === 'string' ? value.trim() : ''
 }
 
 /** Signing in: as a made-up player where that is offered, or with an access token. */
@@ -17,9 +23,9 @@ export function SignIn({ hasDemo, onClose }: Props) {
 
   useEffect(() => dialog.current?.showModal(), [])
 
-  const asDemo = async (event: FormEvent<HTMLFormElement>) => {
+  const asDemo = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const name = String(new FormData(event.currentTarget).get('name')).trim()
+    const name = fieldOf(event.currentTarget, 'name')
     try {
       await session.signInAsDemo(name)
       onClose()
@@ -28,9 +34,9 @@ export function SignIn({ hasDemo, onClose }: Props) {
     }
   }
 
-  const withToken = (event: FormEvent<HTMLFormElement>) => {
+  const withToken = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault()
-    const token = String(new FormData(event.currentTarget).get('token')).trim().replace(/^Bearer\s+/i, '')
+    const token = fieldOf(event.currentTarget, 'token').replace(/^Bearer\s+/i, '')
     if (session.signIn(token)) onClose()
     else setFault(session.identity.get().state === 'ended' ? 'This token has expired.' : 'This is not an access token.')
   }
@@ -44,10 +50,17 @@ export function SignIn({ hasDemo, onClose }: Props) {
         </button>
       </header>
       {hasDemo && (
-        <form className={styles.form} onSubmit={asDemo}>
+        <form className={styles.form} onSubmit={(event) => void asDemo(event)}>
           <label className="field">
             <span>Play as a demo player</span>
-            <input name="name" defaultValue={demoName()} required maxLength={50} autoComplete="off" spellCheck={false} />
+            <input
+              name="name"
+              defaultValue={demoName()}
+              required
+              maxLength={50}
+              autoComplete="off"
+              spellCheck={false}
+            />
           </label>
           <button type="submit" className="button primary">
             Sign in as demo player

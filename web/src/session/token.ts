@@ -11,7 +11,9 @@ export function claimsOf(token: string): Claims | null {
   const body = token.split('.')[1]
   if (body === undefined || token.split('.').length !== 3) return null
   try {
-    const bytes = Uint8Array.from(atob(body.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0))
+    const bytes = Uint8Array.from(atob(body.replaceAll('-', '+').replaceAll('_', '/')), (letter) =>
+      letter.charCodeAt(0),
+    )
     const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>
     if (typeof claims.exp !== 'number' || typeof claims.sub !== 'string') return null
     return {

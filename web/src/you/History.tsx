@@ -1,5 +1,5 @@
 import { useQuery } from '@apollo/client/react'
-import { useMemo } from 'react'
+import { useState } from 'react'
 import { ReadHistoryDocument } from '../generated/graphql'
 import { changeText, type Format } from '../format/score'
 import styles from './History.module.css'
@@ -18,10 +18,10 @@ interface Props {
 
 /** How the score came about over the last fortnight. Without an answer there is simply no picture. */
 export function History({ userId, category, format, score }: Props) {
-  const stretch = useMemo(() => {
+  const [stretch] = useState(() => {
     const now = Date.now()
     return { from: new Date(now - (DAYS - 1) * DAY).toISOString(), to: new Date(now + 1000).toISOString() }
-  }, [])
+  })
   const { data } = useQuery(ReadHistoryDocument, { variables: { userId, category, ...stretch } })
   if (data === undefined || data.scoreHistory.points.length < 2) return null
 

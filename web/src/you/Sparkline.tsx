@@ -9,7 +9,10 @@ function pointsOf(values: readonly number[]): [number, number][] {
   const least = Math.min(...values)
   const range = Math.max(1, Math.max(...values) - least)
   const step = (WIDTH - 2 * EDGE) / Math.max(1, values.length - 1)
-  return values.map((value, index) => [EDGE + index * step, HEIGHT - EDGE - ((value - least) / range) * (HEIGHT - 2 * EDGE)])
+  return values.map((value, index) => [
+    EDGE + index * step,
+    HEIGHT - EDGE - ((value - least) / range) * (HEIGHT - 2 * EDGE),
+  ])
 }
 
 /** A line through values, without axes. What it says stands in words beside it. */

@@ -51,7 +51,12 @@ export function You({ userId, category, period }: Props) {
           <div className={`${styles.around} narrow`}>
             <Board key={board.id} board={board} caption="You and your neighbours" youId={userId} isBehind={isBehind} />
           </div>
-          <History userId={userId} category={category} format={board.category.scoreFormat} score={period === 'ALL_TIME' ? own.score : null} />
+          <History
+            userId={userId}
+            category={category}
+            format={board.category.scoreFormat}
+            score={period === 'ALL_TIME' ? own.score : null}
+          />
         </>
       )}
     </section>

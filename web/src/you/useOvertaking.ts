@@ -32,7 +32,11 @@ function newsOf(before: BoardFragment | null, after: BoardFragment | null, userI
     const rank = ranks.get(entry.user.id)
     return rank !== undefined && Math.sign(rank - was) !== Math.sign(entry.rank - own.rank)
   })
-  const names = passed?.map((entry) => entry.user.username).filter((_, index) => index < 2).join(' and ') ?? ''
+  const names =
+    passed
+      ?.map((entry) => entry.user.username)
+      .filter((_, index) => index < 2)
+      .join(' and ') ?? ''
   if (names === '') return null
   return own.rank < was ? `You passed ${names}.` : `${names} passed you.`
 }

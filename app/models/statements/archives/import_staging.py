@@ -286,7 +286,7 @@ def _insert(part: Part) -> str:
 
 
 def _upsert(part: Part) -> str:
-    columns = [column.name for column in part.table.c if column.name not in ("id", "created_at")]
+    columns = [column.name for column in part.table.c if column.name not in ("id", "created_at", "shards")]
     old, new = (", ".join(f"{side}.{name}" for name in columns) for side in ("old", "excluded"))
     return (
         f"INSERT INTO {part.table.name} AS old SELECT * FROM {_staged(part)} "  # noqa: S608 - constants

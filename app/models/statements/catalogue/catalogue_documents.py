@@ -25,6 +25,7 @@ _COLUMNS: Mapping[CatalogueSubject, Mapping[str, str]] = {
         "periods": "periods",
         "enabled": "enabled",
         "entryMetadata": "entry_metadata",
+        "shards": "shards",
     },
     CatalogueSubject.ACTION: {
         "id": "id",

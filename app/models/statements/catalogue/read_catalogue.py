@@ -34,6 +34,7 @@ async def read_catalogue(connection: AsyncConnection, default_score_cap: int) ->
                 enabled=row.enabled,
                 score_format=ScoreFormat.of_document(row.score_format),
                 entry_metadata=row.entry_metadata,
+                shards=row.shards,
             )
             for row in categories
         ],

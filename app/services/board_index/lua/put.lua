@@ -6,7 +6,7 @@
 -- KEYS[1]              meta      hash, see layout.py
 -- KEYS[3b-1], KEYS[3b], KEYS[3b+1] of board b = 1..n: sorted set (member -> sort key), hash (user id -> reached_at ..
 --                      revision), hash (bucket -> digest)
--- ARGV[1] channel      where moved boards are announced
+-- ARGV[1] channel      where moved boards are announced; empty for a shard of a split category, whose caller announces them
 -- ARGV[2] now          microseconds since the epoch
 -- ARGV[3] top          how many ranks the head of a board has
 -- ARGV[4] seen         the field of `meta` for the newest transaction that these rows come from, and
@@ -19,9 +19,11 @@
 --
 -- Returns false when the copies cannot be trusted (copy.lua), after which nobody reads them before they are loaded
 -- again; else two lists: per row the rank before and the rank after (1-based, 0: none), and per board that moved what
--- was announced of it.
+-- was announced of it. For a shard a third list follows: per row the position before and the position after, which are
+-- a member and a sort key, or empty.
 local meta = KEYS[1]
-local channel, now, top, n = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
+local channel, is_shard = ARGV[1], ARGV[1] == ''
+local now, top, n = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
 
 local windows, expiry, absent, changed, resized, moved, digests = {}, {}, {}, {}, {}, {}, {}
 local fields = { 'epoch', 'run' }
@@ -42,19 +44,21 @@ for b = 1, n do
   digests[b] = {}
 end
 
-local ranks, rows = {}, ARGV[7 + 3 * n]
+local ranks, positions, rows = {}, {}, ARGV[7 + 3 * n]
 for at = 1, #rows, 43 do
   local b, visible, sort_key, revision, reached, user = struct.unpack('>I2Bi8I8c8c16', rows, at)
   visible = visible == 1
   local zset, members = KEYS[3 * b - 1], KEYS[3 * b]
   local known = redis.call('HGET', members, user)
   local before, after = false, false
+  local position_before, position_after = '', ''
   local member = reached .. user
   if absent[b] then
     -- Its readers are sent to PostgreSQL.
   elseif known then
     local old = string.sub(known, 1, 8) .. user
     before = redis.call('ZRANK', zset, old)
+    if is_shard and before then position_before = old .. redis.call('ZSCORE', zset, old) end
     local previous = tonumber(string.sub(known, 9))
     if previous <= revision then
       add_digest(digests[b], user, revision, previous)
@@ -67,7 +71,7 @@ for at = 1, #rows, 43 do
       if removed ~= touched then resized[b] = true end
       if visible then after = redis.call('ZRANK', zset, member) end
     else
-      after = before
+      after, position_after = before, position_before
     end
   else
     redis.call('HSET', members, user, reached .. string.format('%.0f', revision))
@@ -78,6 +82,11 @@ for at = 1, #rows, 43 do
       changed[b] = true
       after = redis.call('ZRANK', zset, member)
     end
+  end
+  if is_shard then
+    if after and position_after == '' then position_after = member .. string.format('%.0f', sort_key) end
+    positions[#positions + 1] = position_before
+    positions[#positions + 1] = position_after
   end
   if (before and before < top) or (after and after < top) then moved[b] = true end
   ranks[#ranks + 1] = before and before + 1 or 0
@@ -106,6 +115,7 @@ if ARGV[4] ~= '' then
   updates[#updates + 1] = ARGV[5]
 end
 if #updates > 0 then redis.call('HSET', meta, unpack(updates)) end
-if #news > 0 then redis.call('SPUBLISH', channel, cjson.encode({ boards = news })) end
+if #news > 0 and not is_shard then redis.call('SPUBLISH', channel, cjson.encode({ boards = news })) end
 for i = 1, #news do news[i][3] = news[i][3] and 1 or 0 end
+if is_shard then return { ranks, news, positions } end
 return { ranks, news }

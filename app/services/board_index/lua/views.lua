@@ -48,24 +48,10 @@ local function place(user, above)
   return page(first, rank - first + 1)
 end
 
--- By byte, as the sorted set does: the operator `<` would follow the server's locale.
-local function precedes(a, b)
-  for i = 1, 24 do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then return x < y end
-  end
-  return false
-end
-
--- How many entries come before a position, whether or not anybody stands on it: a binary search among equals.
+-- How many entries come before a position, and the member and the sort key of it.
 local function count_before(position)
-  local member, sort_key = string.sub(position, 1, 24), string.sub(position, 25)
-  local low, high = count_better(sort_key), count_through(sort_key)
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if precedes(redis.call('ZRANGE', zset, middle, middle)[1], member) then low = middle + 1 else high = middle end
-  end
-  return low, member, tonumber(sort_key)
+  local member, sort_key = split_position(position)
+  return count_preceding(zset, member, sort_key), member, tonumber(sort_key)
 end
 
 local function after(position, limit)

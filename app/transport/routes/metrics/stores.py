@@ -26,6 +26,7 @@ def store_metrics(app: App) -> Sequence[Metric]:
             "store",
         ),
         *_postgres_metrics(app),
+        *_backup_metrics(app),
         *_replica_metrics(app),
         *_redis_metrics(app),
     ]
@@ -105,6 +106,31 @@ def _postgres_metrics(app: App) -> Sequence[Metric]:
             "clock_skew_seconds",
             "The time of this machine less that of PostgreSQL, as last measured.",
             lambda: app.server_clock.skew.total_seconds(),
+        ),
+    ]
+
+
+def _backup_metrics(app: App) -> Sequence[Metric]:
+    statistics = app.store_statistics
+    return [
+        gauge(
+            "backup_last_success_timestamp_seconds",
+            "When `leaderboard backup` last made and checked a backup of this kind, in Unix time: `base` or `dump`; "
+            "absent before the first one.",
+            lambda: {(one.kind,): at for one in statistics.backups if (at := one.succeeded_at) is not None},
+            "kind",
+        ),
+        gauge(
+            "backup_last_failure_timestamp_seconds",
+            "When it last failed to, in Unix time; absent if it never did.",
+            lambda: {(one.kind,): at for one in statistics.backups if (at := one.failed_at) is not None},
+            "kind",
+        ),
+        gauge(
+            "backup_size_bytes",
+            "The size of the last backup that succeeded.",
+            lambda: {(one.kind,): size for one in statistics.backups if (size := one.bytes) is not None},
+            "kind",
         ),
     ]
 

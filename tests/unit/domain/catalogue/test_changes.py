@@ -24,6 +24,7 @@ def test_a_new_category_takes_the_defaults_for_what_is_left_out():
         "periods": ["ALL_TIME", "DAILY", "WEEKLY", "MONTHLY"],
         "enabled": True,
         "entryMetadata": False,
+        "shards": 1,
     }
 
 

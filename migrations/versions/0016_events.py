@@ -1,7 +1,7 @@
 """The outbox of events, the endpoints that they are delivered to, and the deliveries that have not succeeded.
 
-Revision: 0014_events
-Follows: 0013_search_names
+Revision: 0016_events
+Follows: 0015_backups
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0014_events"
-down_revision = "0013_search_names"
+revision = "0016_events"
+down_revision = "0015_backups"
 branch_labels = None
 depends_on = None
 compatible_with = "0012_known_previous_scores"

@@ -1,0 +1,1 @@
+"""What `leaderboard backup` and `leaderboard restore` do, with the programs of PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Statements about backups of the database."""

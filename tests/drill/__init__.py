@@ -1,0 +1,1 @@
+"""A rehearsal of the loss of PostgreSQL: backup, loss, restore to an instant."""
