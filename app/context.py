@@ -31,6 +31,7 @@ from app.services.submissions.signing_sessions import SigningSessions
 from app.services.submissions.submit_score import SubmitScore
 from app.services.submissions.submit_signed_action import SubmitSignedAction
 from app.services.viewer import ReadViewer
+from app.services.webhooks.endpoints import Endpoints
 from app.wiring import App
 
 T = TypeVar("T")
@@ -52,6 +53,7 @@ class Services:
     catalogue_changes: CatalogueChanges
     catalogue_lists: CatalogueLists
     entry_metadata: EntryMetadata
+    event_endpoints: Endpoints
     flag_reviews: FlagReviews
     history: PlayerHistory
     issue_token: IssueToken
@@ -77,6 +79,7 @@ class Services:
             catalogue_changes=app.catalogue_changes,
             catalogue_lists=app.catalogue_lists,
             entry_metadata=app.entry_metadata,
+            event_endpoints=app.outbox.endpoints,
             flag_reviews=app.flag_reviews,
             history=app.history,
             issue_token=app.issue_token,

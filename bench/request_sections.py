@@ -42,6 +42,12 @@ class Bench:
     """`RATE_LIMIT_ENABLED=false`."""
     service_without_metrics: Service
     """Nothing is measured: see `bench.subjects.serve.unmeasured`."""
+    service_without_events: Service
+    """`EVENT_TYPES=none`."""
+    service_with_scores_as_events: Service
+    """`EVENT_TYPES=score.committed`."""
+    service_with_all_events: Service
+    """Every score is an event, and every change of the first hundred ranks."""
     peers: Sequence[Peer]
     report: Report
 
@@ -169,6 +175,28 @@ def metrics(bench: Bench) -> None:
         )
 
 
+def events(bench: Bench) -> None:
+    """Measure what it costs to record every score as an event, with the leader in the same process."""
+    with ExitStack() as stack:
+        servers = [
+            (name, subject, _serve(stack, subject))
+            for name, subject in (
+                ("none", bench.service_without_events),
+                ("score.committed", bench.service_with_scores_as_events),
+                ("all", bench.service_with_all_events),
+            )
+        ]
+        for _, _, server in servers:
+            bench.clients.run(loads.visit(server, bench.players, MANY_CONNECTIONS))
+        bench.compete(
+            f"Cost of events: submitScore, {MANY_CONNECTIONS} connections",
+            [
+                Contender(f"EVENT_TYPES: {name}", _submitting(bench, subject, server, MANY_CONNECTIONS))
+                for name, subject, server in servers
+            ],
+        )
+
+
 def ranks(bench: Bench) -> None:
     """Measure queries of one user's rank on a small and on a very large board."""
     with ExitStack() as stack:
@@ -211,6 +239,7 @@ SECTIONS: dict[str, Callable[[Bench], None]] = {
     "issues": issues,
     "workers": two_workers,
     "metrics": metrics,
+    "events": events,
     "ranks": ranks,
     "mixed": everything,
     "limits": limits,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.cli.process.descriptors import raise_descriptor_limit
+from app.domain.events.event import EventType
 from bench.load.run import clients
 from bench.reporting import machine
 from bench.reporting.report import Report
@@ -57,6 +58,9 @@ def measure(scale: Scale, sections: Sequence[str]) -> Report:
             subjects.Service("parsing", stores, request_head_cache=False),
             subjects.Service("unlimited", stores, rate_limit_enabled=False),
             subjects.Service("unmeasured", stores, program="unmeasured"),
+            subjects.Service("silent", stores, event_types="none"),
+            subjects.Service("scores", stores, event_types=EventType.SCORE_COMMITTED.value),
+            subjects.Service("recording", stores, event_types=",".join(EventType)),
         )
         candidates = [
             make(stores, service.settings) for make in (subjects.idiomatic, subjects.node, subjects.node_with_limits)

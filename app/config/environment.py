@@ -23,6 +23,8 @@ SETTINGS_IN_FILES = (
     "database_direct_url",
     "database_replica_urls",
     "database_url",
+    "event_nats_url",
+    "event_redis_url",
     "jwt_secret",
     "jwt_secret_previous",
     "metrics_token",
@@ -33,8 +35,8 @@ SETTINGS_IN_FILES = (
 """Settings that may be secret. For each, the variable with the suffix `_FILE` names a file with the value."""
 
 OWN_PREFIXES = (
-    "ACTION_TOKEN_", "ALLOWED_", "DATABASE_", "DB_", "FRAUD_", "JWT_", "LEADERBOARD_", "RATE_LIMIT_", "REDIS_",
-    "TRUSTED_", "VERIFIER_", "WS_",
+    "ACTION_TOKEN_", "ALLOWED_", "DATABASE_", "DB_", "EVENT_", "FRAUD_", "JWT_", "LEADERBOARD_", "RATE_LIMIT_",
+    "REDIS_", "TRUSTED_", "VERIFIER_", "WEBHOOK_", "WS_",
 )  # fmt: skip
 """Variables with these prefixes are most probably meant for the service."""
 

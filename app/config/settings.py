@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.config.urls import host_problem, http_url_problem, origin_problem, redis_url_problem, sentry_dsn_problem
 from app.domain.addresses import UNIX_SOCKET, is_encrypted_or_local
+from app.domain.events.event import FREQUENT_TYPES, EventType
+from app.domain.events.score_filter import ScoreFilter, score_filters_of
 from app.domain.identity.issuers import (
     DEFAULT_AUDIENCE,
     DEFAULT_ISSUER,
@@ -37,6 +39,9 @@ DEVELOPMENT_JWT_SECRET = "development-only-access-token-secret-0001"
 DEVELOPMENT_ACTION_SECRET = "development-only-action-token-secret-0002"
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+NO_EVENTS = "none"
+"""What is in the setting EVENT_TYPES if no events are recorded."""
 
 WordList = Annotated[tuple[str, ...], NoDecode]
 """A setting that is a list of words separated by commas."""
@@ -134,6 +139,18 @@ class Settings(BaseSettings):
     group_commit: bool = True
     group_commit_size: int = Field(32, ge=1, le=1000)
 
+    event_types: Annotated[tuple[EventType, ...], NoDecode] = tuple(sorted(set(EventType) - FREQUENT_TYPES))
+    score_events: Annotated[dict[str, ScoreFilter], NoDecode] = Field(default_factory=dict)
+    event_source: str = Field("/leaderboard", pattern=r"^[!-~]{1,200}$")
+    event_retention_days: int = Field(7, ge=4, le=90)
+    event_redis_url: str | None = None
+    event_redis_stream: str = Field("leaderboard:events", pattern=r"^[!-~]{1,200}$")
+    event_redis_max_length: int = Field(1_000_000, ge=1000)
+    event_nats_url: str | None = None
+    event_nats_subject: str = Field("leaderboard", pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
+    webhook_timeout: float = Field(10, gt=0, le=60)
+    webhook_private_networks: WordList = ()
+
     rate_limit_enabled: bool = True
     rate_limit_issue_per_user: int = Field(60, ge=1)
     rate_limit_submit_per_user: int = Field(10, ge=1)
@@ -194,6 +211,7 @@ class Settings(BaseSettings):
         "allowed_origins",
         "allowed_hosts",
         "trusted_proxies",
+        "webhook_private_networks",
         "jwt_audience_claim",
         "jwt_username_claim",
         "jwt_avatar_claim",
@@ -231,9 +249,20 @@ class Settings(BaseSettings):
                 )
         return given
 
-    @field_validator("jwt_role_map", "completion_verifiers", "fraud_thresholds", mode="before")
+    @field_validator("event_types", mode="before")
     @classmethod
-    # Validators of this mode run in reverse order, so this one precedes that of the names of thresholds.
+    def _event_types(cls, raw: object) -> object:
+        # An empty variable counts as not set.
+        return () if raw == NO_EVENTS else _words(raw) if isinstance(raw, str) else raw
+
+    @field_validator("score_events", mode="before")
+    @classmethod
+    def _score_filters(cls, given: object) -> object:
+        return score_filters_of(given) if isinstance(given, dict) else given
+
+    @field_validator("jwt_role_map", "completion_verifiers", "fraud_thresholds", "score_events", mode="before")
+    @classmethod
+    # Validators of this mode run in reverse order, so this one precedes those of the names of members.
     def _json_object(cls, raw: object) -> object:
         if not isinstance(raw, str):
             return raw
@@ -245,14 +274,14 @@ class Settings(BaseSettings):
             raise ValueError('must be a JSON object, such as {"name": "value"}')
         return members
 
-    @field_validator("redis_url")
+    @field_validator("redis_url", "event_redis_url")
     @classmethod
     def _redis_servers(cls, url: str | None) -> str | None:
         if url is not None and (problem := redis_url_problem(url)):
             raise ValueError(problem)
         return url
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "webhook_private_networks")
     @classmethod
     def _networks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
         for word in words:
@@ -339,7 +368,8 @@ class Settings(BaseSettings):
         """The texts that must not appear in logs: secrets, and passwords in URLs."""
         values = [getattr(self, name) for name in type(self).model_fields]
         secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        urls = [self.database_url, self.database_direct_url, self.redis_url, *self.database_replica_urls]
+        urls = [self.database_url, self.database_direct_url, self.redis_url, self.event_redis_url, self.event_nats_url]
+        urls += self.database_replica_urls
         passwords = [password for url in urls if url and (password := urlsplit(url).password)]
         return [*secrets, *passwords, *map(unquote, passwords)]
 

@@ -12,6 +12,8 @@ from app.models.tables.checkpoints import Checkpoint, CheckpointChunk, Checkpoin
 from app.models.tables.closed_windows import ClosedWindow, ScoreHistogramRow
 from app.models.tables.copies import CacheGeneration, MissedWrite
 from app.models.tables.entry_metadata import EntryMetadata
+from app.models.tables.event_endpoints import EventDelivery, EventEndpoint
+from app.models.tables.events import BoardHead, CommittedEvent, EventConsumer, EventSequence, RecordedEvent
 from app.models.tables.flags import Flag
 from app.models.tables.leases import LeaseRow
 from app.models.tables.milestones import ReachedMilestone
@@ -32,6 +34,7 @@ __all__ = [
     "ArchivedTotal",
     "BackupRow",
     "Base",
+    "BoardHead",
     "CacheGeneration",
     "CatalogueChange",
     "Category",
@@ -39,13 +42,19 @@ __all__ = [
     "CheckpointChunk",
     "CheckpointMove",
     "ClosedWindow",
+    "CommittedEvent",
     "EntryMetadata",
+    "EventConsumer",
+    "EventDelivery",
+    "EventEndpoint",
+    "EventSequence",
     "Flag",
     "HiddenUserScores",
     "LeaseRow",
     "LedgerAnchor",
     "MissedWrite",
     "ReachedMilestone",
+    "RecordedEvent",
     "RequestKey",
     "SchemaRevision",
     "Score",

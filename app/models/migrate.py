@@ -21,8 +21,8 @@ _LOCK_NOT_AVAILABLE, _DEADLOCK = "55P03", "40P01"
 
 
 def is_described_by_models(name: str | None, kind: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Return whether models describe a table: the partitions of the ledger are made by migrations and by a job."""
-    return kind != "table" or name is None or not name.startswith("score_transactions_")
+    """Return whether models describe a table: partitions are made by migrations and by jobs."""
+    return kind != "table" or name is None or not name.startswith(("score_transactions_", "events_"))
 
 
 def alembic_config(database_url: str) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from app.resolvers.catalogue import CatalogueMutationFields
+from app.resolvers.events import EventMutationFields
 from app.resolvers.moderation import ModerationMutationFields
 from app.resolvers.submissions import SubmissionMutationFields
 
@@ -16,5 +17,5 @@ from app.resolvers.submissions import SubmissionMutationFields
         "`extensions.code`."
     )
 )
-class Mutation(SubmissionMutationFields, ModerationMutationFields, CatalogueMutationFields):
+class Mutation(SubmissionMutationFields, ModerationMutationFields, CatalogueMutationFields, EventMutationFields):
     """The fields of all mutations."""

@@ -14,6 +14,7 @@ from app.domain.boards.movement import Since
 from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import ActionKind, Operator, SortOrder
 from app.domain.catalogue.changes import CatalogueSubject
+from app.domain.events.endpoint import EndpointState as EventEndpointState
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.transactions import Kind as TransactionKind
 from app.domain.players.milestones import MilestoneKind
@@ -259,12 +260,23 @@ _publish(
         Verdict.HOLD: "The completion was so suspicious that its points are held until a moderator releases them.",
     },
 )
+_publish(
+    EventEndpointState,
+    "Whether deliveries are made to an endpoint of events.",
+    {
+        EventEndpointState.ACTIVE: "Events are delivered as they happen.",
+        EventEndpointState.PAUSED: "Deliveries have failed one after the other. From time to time one is tried.",
+        EventEndpointState.DISABLED: "Nothing is tried until a moderator resumes it. Events are kept meanwhile.",
+    },
+    "EventEndpointState",
+)
 
 __all__ = [
     "ActionKind",
     "Activity",
     "CatalogueSubject",
     "ErrorCode",
+    "EventEndpointState",
     "FlagStatus",
     "FraudRule",
     "MilestoneKind",

@@ -25,6 +25,9 @@ PAST = 200
 ROW = 2
 """A row by its id, whichever of two tables has it."""
 
+ENDPOINTS = 20
+"""All endpoints of events, each with a count of its deliveries."""
+
 WINDOW = 20
 """A board of a window that may be over, so that PostgreSQL has to read it."""
 
@@ -167,3 +170,8 @@ def _buckets(begin: datetime, end: datetime, length: timedelta) -> int:
     if begin.tzinfo is None or end.tzinfo is None or begin >= end:
         return 0  # The resolver refuses it.
     return _within(-((begin - end) // length), MAX_POINTS)
+
+
+def endpoints() -> int:
+    """Count the list of endpoints."""
+    return ENDPOINTS

@@ -77,6 +77,7 @@ from app.stores.server_clock import ServerClock
 from app.stores.statistics import StoreStatistics
 from app.telemetry.metrics.loop_lag import EventLoopLag
 from app.telemetry.supervision import Supervisor
+from app.wiring.events import Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class App:
     verify: Verify
     cleanup: Cleanup
     partitions: Partitions
+    outbox: Outbox
     thin_anchors: ThinAnchors
     archive_months: ArchiveMonths
     verify_months: VerifyMonths

@@ -33,6 +33,7 @@ from app.services.limits.refusals import Refusals
 from app.services.limits.running_operations import RunningOperations
 from app.services.limits.shards import CLUSTER_SHARDS
 from app.services.moderation.flag_reviews import FlagReviews
+from app.services.outbox.recorder import EventRecorder
 from app.services.players.find_players import FindPlayers
 from app.services.players.read_history import PlayerHistory
 from app.services.players.read_profile import ReadPlayerProfile
@@ -53,6 +54,7 @@ from app.telemetry.metrics.loop_lag import EventLoopLag
 from app.telemetry.supervision import Supervisor
 from app.wiring.app import App
 from app.wiring.auth import access_tokens_of, identity_providers_of
+from app.wiring.events import Outbox, create_outbox, jobs_of
 from app.wiring.limits import rate_limits_of, running_limits_of
 from app.wiring.reading import create_read_services
 from app.wiring.stores import open_stores
@@ -63,12 +65,14 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
     """Create the application; `stack` closes its clients. Its background work is not started."""
     stores = open_stores(settings, runtime, stack)
     reading = await create_read_services(settings, stores, runtime, stack)
-    writing = create_write_services(settings, stores, reading, runtime, stack)
+    events = EventRecorder(settings.event_types, settings.score_events, runtime)
+    writing = create_write_services(settings, stores, reading, runtime, events, stack)
     database, catalogue, announcements = stores.database, reading.catalogue, reading.announcements
     reconcile = Reconcile(database, stores.housekeeping_index, stores.index_loader, catalogue, reading.rebuild, runtime)
-    close_windows = CloseWindows(database, stores.index_loader, catalogue, stores.server_clock)
+    close_windows = CloseWindows(database, stores.index_loader, catalogue, events, stores.server_clock)
     checkpoints = Checkpoints(database, catalogue, runtime)
-    anchors = Anchors(database, runtime)
+    anchors = Anchors(database, events, runtime)
+    outbox = create_outbox(settings, stores, catalogue, events, runtime, stack)
     retention = Retention(
         request_keys=timedelta(days=settings.request_key_retention_days),
         origins=timedelta(days=settings.address_retention_days),
@@ -115,7 +119,9 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         api_keys=ApiKeys(database, runtime),
         action_tokens=writing.action_tokens,
         catalogue=catalogue,
-        catalogue_changes=CatalogueChanges(database, catalogue, announcements.catalogue_changed, limits, runtime),
+        catalogue_changes=CatalogueChanges(
+            database, catalogue, announcements.catalogue_changed, limits, events, runtime
+        ),
         change_shards=ChangeShards(
             database, catalogue, stores.index_loader, reading.rebuild, jobs_lease, limits, runtime
         ),
@@ -176,12 +182,13 @@ async def build_app(settings: Settings, runtime: Runtime, stack: AsyncExitStack)
         ),
         cleanup=cleanup,
         partitions=partitions,
+        outbox=outbox,
         thin_anchors=thin_anchors,
         archive_months=ArchiveMonths(database, runtime, retention),
         verify_months=VerifyMonths(database),
         jobs=Jobs(
             jobs_lease,
-            _jobs(reconcile, close_windows, checkpoints, anchors, writing, cleanup, partitions, thin_anchors),
+            _jobs(reconcile, close_windows, checkpoints, anchors, writing, cleanup, partitions, thin_anchors, outbox),
             runtime,
         ),
         hub=reading.hub,
@@ -203,6 +210,7 @@ def _jobs(
     cleanup: Cleanup,
     partitions: Partitions,
     thin_anchors: ThinAnchors,
+    outbox: Outbox,
 ) -> list[Job]:
     return [
         Job("repair", 5, 60, reconcile.recent),
@@ -216,4 +224,5 @@ def _jobs(
         Job("milestones", 60, 60, writing.milestones.repair),
         Job("close_windows", 5, 120, close_windows),
         Job("checkpoints", 10, 600, checkpoints),
+        *jobs_of(outbox),
     ]

@@ -19,6 +19,7 @@ from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
 from app.services.moderation.moderation_services import Moderation, moderation_of
+from app.services.outbox.recorder import EventRecorder
 from app.services.players.profile_changes import ProfileChanges
 from app.services.players.provision import UserProvisioning
 from app.services.submissions.action_token_codec import ActionTokenCodec
@@ -57,6 +58,7 @@ def create_write_services(
     stores: Stores,
     reading: ReadServices,
     runtime: Runtime,
+    events: EventRecorder,
     stack: AsyncExitStack,
 ) -> WriteServices:
     """Create everything that writes."""
@@ -66,7 +68,7 @@ def create_write_services(
     min_second_batch = (batch + 1) // 2
     profile_changes = ProfileChanges(database, reading.profiles, announcements.profile_changed)
     users = UserProvisioning(database, profile_changes, auto_provision=settings.auto_provision)
-    milestones = Milestones(database, announcements.milestone_reached)
+    milestones = Milestones(database, announcements.milestone_reached, events)
 
     def reread_own_writes(boards: Collection[Board]) -> None:
         reading.board_reader.outdate(boards)
@@ -92,13 +94,14 @@ def create_write_services(
         loader,
         milestones,
         after_commit,
+        events,
         runtime,
         # What a back end reports at once shares a commit.
         max_batch_size=max(batch, MAX_REPORTS) if settings.group_commit else 1,
         max_concurrent=max_concurrent,
         min_second_batch=min_second_batch,
     )
-    amendments = Amendments(database, after_commit, milestones, catalogue, runtime)
+    amendments = Amendments(database, after_commit, milestones, catalogue, events, runtime)
     verifiers = verifiers_of(settings, runtime, stack)
     submission_log = SubmissionLog(runtime, rate=settings.log_submissions)
     award_service = AwardService(

@@ -24,6 +24,7 @@ from app.domain.ledger.transactions import Transaction
 from app.domain.players.milestones import Milestone
 from app.domain.users import Profile
 from app.models.statements.boards.copies import ABANDONED_AFTER_SECONDS, MissedWriteRow
+from app.models.statements.events.committed_events import NewEvents
 from app.models.statements.ledger.load_accounts import AccountState
 from app.models.statements.ledger.store_postings import ChainMoved
 from tests.simulation.network import Network, Unreachable
@@ -192,8 +193,8 @@ async def load(
     return await connection.database.call(execute)
 
 
-async def store(connection: Connection, postings: Sequence[Posting]) -> None:
-    """Store postings: all or none."""
+async def store(connection: Connection, postings: Sequence[Posting], events: NewEvents = ()) -> None:
+    """Store postings: all or none. Nothing here records events."""
     database = connection.database
 
     async def execute() -> None:

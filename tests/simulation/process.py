@@ -30,6 +30,7 @@ from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.post import Ledger
+from app.services.outbox.recorder import EventRecorder
 from app.services.past_answers import PastAnswers
 from app.stores.postgres import Database
 from tests.simulation.model_postgres import ModelDatabase, ModelPostgres
@@ -96,7 +97,8 @@ class Process:
             runtime,
         )
         self.hub = Hub(self._reader, self.broadcast, notices, clock=SystemClock(runtime))
-        milestones = Milestones(database, Announcements(notices, past_answers, _nothing).milestone_reached)
+        events = EventRecorder((), {}, runtime)
+        milestones = Milestones(database, Announcements(notices, past_answers, _nothing).milestone_reached, events)
         self.after_commit = AfterCommit(
             index,
             self.hub.notify_changed,
@@ -112,6 +114,7 @@ class Process:
             AccountLoader(database, AccountCache(runtime, max_history=0), max_history=0),
             milestones,
             self.after_commit,
+            events,
             runtime,
             max_batch_size=4,
             max_concurrent=random.choice((1, 3)),

@@ -18,7 +18,7 @@ WITHOUT_DEFAULT = {
     "otel_exporter_otlp_endpoint", "jwt_secret", "jwt_secret_previous", "action_token_secret",
     "action_token_secret_previous", "completion_verifiers", "verifier_webhook_url", "verifier_webhook_secret",
     "metrics_token", "fraud_thresholds", "jwt_audience_claim", "jwt_username_claim", "jwt_avatar_claim",
-    "jwt_role_claim", "jwt_role_map",
+    "jwt_role_claim", "jwt_role_map", "score_events", "event_redis_url", "event_nats_url",
 }  # fmt: skip
 
 

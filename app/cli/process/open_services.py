@@ -10,6 +10,7 @@ from typing import TypeVar
 from app.cli.process.stores import migrated_stores
 from app.cli.terminal.errors import CommandError
 from app.cli.terminal.output import console
+from app.config import Settings
 from app.runtime import Runtime
 from app.stores.postgres import Database
 from app.telemetry.logging import configure_logging
@@ -50,7 +51,12 @@ def with_services(work: Callable[[App], Awaitable[T]]) -> T:
 
 
 def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
-    """Call `work` with PostgreSQL alone, and return its result. Redis may be unavailable.
+    """Call `work` with PostgreSQL alone, and return its result. Raises the errors of `with_database_and_settings`."""
+    return with_database_and_settings(lambda database, _: work(database))
+
+
+def with_database_and_settings(work: Callable[[Database, Settings], Awaitable[T]]) -> T:
+    """Call `work` with PostgreSQL alone and the settings, and return its result. Redis may be unavailable.
 
     Raises:
         CommandError: PostgreSQL cannot be used.
@@ -62,7 +68,7 @@ def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
 
         async def run() -> T:
             async with AsyncExitStack() as stack:
-                return await work(open_database(settings, Runtime(), stack))
+                return await work(open_database(settings, Runtime(), stack), settings)
 
         return asyncio.run(run())
 

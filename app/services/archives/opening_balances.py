@@ -136,7 +136,7 @@ class OpeningBalances:
             await discard_checkpoints_from(
                 connection, category.id, min(posting.transaction.created_at for posting in postings)
             )
-            await self._milestones.award_scores(connection, postings)
+            await self._milestones.award_imported(connection, postings)
         return OpeningResult(len(postings), len(batch) - len(postings))
 
 

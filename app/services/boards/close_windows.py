@@ -10,9 +10,11 @@ import structlog
 
 from app.domain.boards.board import Board
 from app.domain.boards.periods import Period, Window
+from app.domain.events.facts import window_closed
 from app.models.statements.boards.closed_windows import close_window, read_first_open_windows
 from app.services.board_index import IndexLoader, RedisUnreachable
 from app.services.catalogue.cache import CatalogueService
+from app.services.outbox.recorder import EventRecorder
 from app.stores.postgres import Database
 from app.stores.server_clock import ServerClock
 
@@ -32,11 +34,17 @@ class CloseWindows:
     """
 
     def __init__(
-        self, database: Database, index_loader: IndexLoader, catalogue: CatalogueService, clock: ServerClock
+        self,
+        database: Database,
+        index_loader: IndexLoader,
+        catalogue: CatalogueService,
+        events: EventRecorder,
+        clock: ServerClock,
     ) -> None:
         self._database = database
         self._index_loader = index_loader
         self._catalogue = catalogue
+        self._events = events
         self._clock = clock
 
     async def __call__(self) -> list[Board]:
@@ -45,7 +53,9 @@ class CloseWindows:
         closed = []
         for board in await self._due(now):
             async with self._database.begin() as connection:
-                if await close_window(connection, board, now):
+                total_users = await close_window(connection, board, now)
+                if total_users is not None:
+                    await self._events.record(connection, [window_closed(board, total_users, now)])
                     closed.append(board)
                     log.info("window_closed", board=board.key)
         for category in {board.category for board in closed}:

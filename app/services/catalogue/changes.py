@@ -18,6 +18,7 @@ from app.domain.catalogue.changes import (
     check_reason,
 )
 from app.domain.errors import BadUserInput, ServiceUnavailable
+from app.domain.events.facts import catalogue_changed
 from app.domain.ids import uuid7
 from app.domain.ledger.transactions import Actor
 from app.models.statements.catalogue.catalogue_documents import (
@@ -32,6 +33,7 @@ from app.models.statements.catalogue.catalogue_documents import (
 )
 from app.runtime import Runtime
 from app.services.catalogue.cache import CatalogueService
+from app.services.outbox.recorder import EventRecorder
 from app.stores.postgres import Database
 
 MAX_CHANGES_PER_PAGE = 100
@@ -52,6 +54,7 @@ class CatalogueChanges:
         catalogue: CatalogueService,
         publish_change: Callable[[], Awaitable[None]],
         limits: CatalogueLimits,
+        events: EventRecorder,
         runtime: Runtime,
     ) -> None:
         """Create the use case.
@@ -61,12 +64,14 @@ class CatalogueChanges:
             catalogue: The cache that is refreshed after a change.
             publish_change: Notifies all processes that the catalogue has changed.
             limits: The bounds of scores and points in this installation.
+            events: Records an event with each change.
             runtime: The source of time and of ids.
         """
         self._database = database
         self._catalogue = catalogue
         self._publish_change = publish_change
         self._limits = limits
+        self._events = events
         self._runtime = runtime
 
     async def apply(
@@ -92,6 +97,7 @@ class CatalogueChanges:
                     change_id = uuid7(now, self._runtime.random_bytes)
                     recorded = RecordedChange(change_id, change, actor.id, actor.role, reason, now)
                     await record_change(connection, recorded)
+                    await self._events.record(connection, [catalogue_changed(recorded)])
         except ServiceUnavailable:
             await self._announce()  # It may have been committed nevertheless.
             raise

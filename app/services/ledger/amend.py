@@ -16,6 +16,7 @@ from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import ServiceUnavailable, UserNotFound
+from app.domain.events.event import Event
 from app.domain.ids import uuid7
 from app.domain.ledger.commitments import SALT_BYTES
 from app.domain.ledger.posting import Account, Posting, ScoreChange, ScoreRequest, note, post
@@ -23,25 +24,27 @@ from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.models.statements.ledger.amendments import lock_account, score_changes_of
 from app.models.statements.ledger.load_accounts import load
-from app.models.statements.ledger.store_postings import store
 from app.runtime import Runtime
 from app.services.board_index import is_evicted
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.after_commit import AfterCommit
 from app.services.ledger.milestones import Milestones
+from app.services.ledger.store import store_with_events
+from app.services.outbox.recorder import EventRecorder
 from app.stores.postgres import Database
 
 
 class Amendment:
     """A decision in its transaction: the user is locked, and nothing is committed yet."""
 
-    def __init__(self, connection: AsyncConnection, account: Account, runtime: Runtime) -> None:
+    def __init__(self, connection: AsyncConnection, account: Account, events: EventRecorder, runtime: Runtime) -> None:
         self.connection = connection
         self.account = account
         # Read under the lock, so that the transactions of a chain are in order of time, too.
         self.now = runtime.clock()
         self.postings: list[Posting] = []
         self.score_changes: list[ScoreChange] = []
+        self._events = events
         self._runtime = runtime
 
     async def load(self, request: ScoreRequest) -> Account:
@@ -67,8 +70,12 @@ class Amendment:
         rows = await self.connection.execute(statement, {"user": user_id, **values})
         self.score_changes += score_changes_of(user_id, rows)
 
+    async def record(self, event: Event) -> None:
+        """Record an event of the amendment, if its type is recorded."""
+        await self._events.record(self.connection, [event])
+
     async def _store(self, posting: Posting) -> Posting:
-        await store(self.connection, [posting])
+        await store_with_events(self.connection, [posting], self._events)
         self.account = replace(self.account, head=posting.transaction.head)
         self.postings.append(posting)
         return posting
@@ -86,12 +93,14 @@ class Amendments:
         after_commit: AfterCommit,
         milestones: Milestones,
         catalogue: CatalogueService,
+        events: EventRecorder,
         runtime: Runtime,
     ) -> None:
         self._database = database
         self._after_commit = after_commit
         self._milestones = milestones
         self._catalogue = catalogue
+        self._events = events
         self._runtime = runtime
 
     @asynccontextmanager
@@ -111,7 +120,7 @@ class Amendments:
                 account = await lock_account(connection, user_id)
                 if account is None:
                     raise UserNotFound
-                amendment = Amendment(connection, account, self._runtime)
+                amendment = Amendment(connection, account, self._events, self._runtime)
                 yield amendment
                 reached = await self._milestones.award_scores(connection, amendment.postings)
         except ServiceUnavailable:

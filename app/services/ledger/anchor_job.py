@@ -9,9 +9,11 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.events.facts import ledger_anchored
 from app.domain.ledger.anchors import Anchor, anchor_hash
 from app.models.statements.ledger.anchors import add_anchor, last_anchor, read_heads
 from app.runtime import Runtime
+from app.services.outbox.recorder import EventRecorder
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
@@ -28,8 +30,9 @@ FIRST_USER_ID = UUID(int=0)
 class Anchors:
     """Adds anchors. Repeating is harmless: a head that is anchored already is not anchored again."""
 
-    def __init__(self, database: Database, runtime: Runtime) -> None:
+    def __init__(self, database: Database, events: EventRecorder, runtime: Runtime) -> None:
         self._database = database
+        self._events = events
         self._runtime = runtime
         # Anchors are numbered: of two concurrent runs in this process one would stop half-way.
         self._lock = asyncio.Lock()
@@ -69,6 +72,8 @@ class Anchors:
             number, previous_hash = (last.number + 1, last.hash) if last else (1, b"")
             now = self._runtime.clock()
             digest = anchor_hash(number, previous_hash, now, page.heads)
-            await add_anchor(connection, Anchor(number, len(page.heads), previous_hash, digest, now), page.heads)
+            anchor = Anchor(number, len(page.heads), previous_hash, digest, now)
+            await add_anchor(connection, anchor, page.heads)
+            await self._events.record(connection, [ledger_anchored(anchor)])
         log.info("ledger_anchored", number=number, heads=len(page.heads), hash=digest.hex())
         return page.ends_at, len(page.heads)

@@ -12,9 +12,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import ServiceUnavailable
+from app.domain.events.facts import milestone_reached
 from app.domain.ledger.posting import Posting
 from app.domain.players.milestones import Milestone, MilestoneKind, ranks_reached, scores_reached
 from app.models.statements.players.milestones import award, milestones_of_leaders
+from app.services.outbox.recorder import EventRecorder
 from app.stores.postgres import Database
 
 log = structlog.get_logger(__name__)
@@ -31,22 +33,28 @@ class Milestones:
     Guarantees: a threshold is awarded in the transaction that reaches it. A rank is awarded soon after, by the rank
     that Redis returned; awards that are lost by a crash or an outage of Redis are made by `repair`, for users that
     still hold the rank then. The table decides which milestones are new, so that each is announced by one process, at
-    most once; an announcement may be lost with Redis, an award cannot.
+    most once; an announcement may be lost with Redis, an award and its event cannot.
     """
 
     def __init__(
-        self, database: Database, publish: Callable[[Milestone], Awaitable[None]], capacity: int = 100_000
+        self,
+        database: Database,
+        publish: Callable[[Milestone], Awaitable[None]],
+        events: EventRecorder,
+        capacity: int = 100_000,
     ) -> None:
         """Create the service with empty queues.
 
         Args:
             database: Where milestones are stored.
             publish: Announces a milestone to all processes, and raises nothing.
+            events: Records an event with each new milestone.
             capacity: How many awarded ranks are cached, and how many milestones may wait.
         """
         self.dropped = 0
         self._database = database
         self._publish = publish
+        self._events = events
         self._capacity = capacity
         self._awarded: OrderedDict[MilestoneKey, None] = OrderedDict()
         self._reached_ranks: deque[Milestone] = deque()
@@ -60,7 +68,12 @@ class Milestones:
         If none is reached, which is the common case, no statement is executed.
         """
         reached = [one for posting in postings for one in scores_reached(posting)]
-        return await award(connection, reached) if reached else ()
+        return await self._award_in(connection, reached) if reached else ()
+
+    async def award_imported(self, connection: AsyncConnection, postings: Iterable[Posting]) -> None:
+        """Award the thresholds of scores of another system, in their transaction, without an event."""
+        if reached := [one for posting in postings for one in scores_reached(posting)]:
+            await award(connection, reached)
 
     def announce(self, milestones: Iterable[Milestone]) -> None:
         """Queue new milestones for their announcement, after the commit."""
@@ -109,7 +122,12 @@ class Milestones:
 
     async def _award(self, milestones: Sequence[Milestone]) -> Sequence[Milestone]:
         async with self._database.begin() as connection:
-            return await award(connection, milestones)
+            return await self._award_in(connection, milestones)
+
+    async def _award_in(self, connection: AsyncConnection, milestones: Sequence[Milestone]) -> Sequence[Milestone]:
+        new = await award(connection, milestones)
+        await self._events.record(connection, map(milestone_reached, new))
+        return new
 
     def _cache_key(self, key: MilestoneKey) -> None:
         self._awarded[key] = None

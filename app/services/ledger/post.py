@@ -44,6 +44,7 @@ from app.services.ledger.load import AccountLoader
 from app.services.ledger.milestones import Milestones
 from app.services.ledger.repeats import Repeat, Repeats, refusal_of_request_key, refusal_of_token
 from app.services.ledger.store import PostingStore
+from app.services.outbox.recorder import EventRecorder
 from app.stores.batching import Batcher
 from app.stores.postgres import Database, SchemaChanged, is_retryable
 from app.telemetry.metrics.histogram import BATCH_SIZES, Histogram
@@ -74,6 +75,7 @@ class Ledger:
         loader: AccountLoader,
         milestones: Milestones,
         after_commit: AfterCommit,
+        events: EventRecorder,
         runtime: Runtime,
         *,
         max_batch_size: int,
@@ -87,6 +89,7 @@ class Ledger:
             loader: Loads the accounts.
             milestones: Awards the milestones that a posting reaches.
             after_commit: Makes receipts of postings that are committed.
+            events: Records events with the postings.
             runtime: The sources of time and of transaction ids.
             max_batch_size: How many requests may share one commit.
             max_concurrent: How many commits may be under way.
@@ -94,7 +97,7 @@ class Ledger:
         """
         self._database = database
         self._loader = loader
-        self._store = PostingStore(database, milestones)
+        self._store = PostingStore(database, milestones, events)
         self._milestones = milestones
         self._after_commit = after_commit
         self._repeats = Repeats(database, after_commit, runtime)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.domain.events.event import EventType
+from app.domain.events.facts import user_changed
 from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.posting import ScoreRequest, boards_for
 from app.domain.ledger.transactions import Actor, Kind
@@ -88,6 +90,7 @@ class UserDeletion:
             deleted = await amendment.connection.execute(ANONYMIZE_USER, {"user": user_id, "now": amendment.now})
             row = deleted.one()
             await amendment.connection.execute(RECORD_CHANGE, {"user": user_id})
+            await amendment.record(user_changed(EventType.USER_DELETED, user_id, amendment.now))
         profile = Profile(user_id, row.username, None, row.created_at)
         await self._changes.announce(profile)
         return DeletedUser(profile, content)

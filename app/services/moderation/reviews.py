@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from app.domain.errors import BadUserInput
+from app.domain.events.facts import completion_decided
 from app.domain.ledger.activity import Verdict
 from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.metadata import NO_METADATA
@@ -105,6 +106,7 @@ class Reviews:
                 raise BadUserInput("A moderator has already decided about this flag.")
             decision = await self._post_decision(amendment, flag, status, moderator, reason)
             await close_flag(amendment.connection, flag_id, status, moderator.id, reason, decision, amendment.now)
+            await amendment.record(completion_decided(flag, status, decision, amendment.now))
         await self._publish_change(user_id)
         log.info("flag_decided", flag=str(flag_id), status=status.value, moderator=str(moderator.id))
         return await self._find(flag_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
+from app.domain.events.event import EventType
+from app.domain.events.facts import user_changed
 from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.users import Profile
@@ -58,6 +60,8 @@ class Visibility:
                 await amendment.connection.execute(RECORD_CHANGE, {"user": user_id})
                 await amendment.note(Kind.HIDING if hidden else Kind.UNHIDING, moderator, reason)
                 await amendment.change_all_scores(HIDE_SCORES, hidden=hidden)
+                event_type = EventType.USER_HIDDEN if hidden else EventType.USER_UNHIDDEN
+                await amendment.record(user_changed(event_type, user_id, amendment.now))
                 changed = replace(profile, is_hidden=hidden)
                 before = profile
                 # Before the commit, which announces the boards: their next message must not show the name any more.

@@ -23,7 +23,8 @@ from tests.support.wait_until import until_answer
 
 COMMANDS = (
     "serve", "dev", "migrate", "doctor", "seed", "token", "play", "watch", "top", "verify", "rebuild", "split",
-    "schema", "jobs list", "jobs run", "keys create", "keys list", "keys revoke",
+    "schema", "jobs list", "jobs run", "keys create", "keys list", "keys revoke", "events tail", "events replay",
+    "events endpoints add", "events endpoints list", "events endpoints remove",
 )  # fmt: skip
 
 
@@ -44,7 +45,12 @@ async def test_without_a_command_the_commands_are_listed():
 
 @pytest.mark.parametrize(
     ("group", "commands"),
-    [("catalogue", ("show", "apply")), ("jobs", ("list", "run")), ("keys", ("create", "list", "revoke"))],
+    [
+        ("catalogue", ("show", "apply")),
+        ("jobs", ("list", "run")),
+        ("keys", ("create", "list", "revoke")),
+        ("events", ("tail", "replay", "endpoints")),
+    ],
 )
 async def test_a_group_without_a_command_prints_its_help(group: str, commands: tuple[str, ...]):
     ended = await run(group)

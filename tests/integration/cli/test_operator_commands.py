@@ -1,11 +1,9 @@
 """The commands `catalogue`, `export`, `import`, `archive` and `doctor`, as an operator types them."""
 
-import asyncio
 import codecs
 import gzip
 import json
 import socket
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,16 +12,14 @@ import pytest
 import redis.asyncio
 import yaml
 
-from app.cli.program import run
 from app.config import Settings
+from tests.integration.cli.conftest import Leaderboard
 from tests.support.boards.ledgers import award, rows, scores
 from tests.support.manual_clock import WallClock
 from tests.support.service import caller, opened
 from tests.support.stores import Databases
 from tests.support.wait_until import until
 from tests.support.webhook import running_webhook
-
-Leaderboard = Callable[..., Awaitable[int]]
 
 RACES = """
 categories:
@@ -40,24 +36,6 @@ actions:
     difficulties: {easy: 10}
     dailyLimit: 5
 """
-
-
-@pytest.fixture
-def leaderboard(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Leaderboard:
-    """Run a command in an empty folder, on the stores of the test, and return its exit code."""
-    monkeypatch.chdir(tmp_path)
-    environment = {
-        "REDIS_URL": settings.redis_url,
-        "REDIS_PREFIX": settings.redis_prefix,
-        "DATABASE_URL": settings.database_url,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, str(value))
-
-    async def command(*arguments: object) -> int:
-        return await asyncio.to_thread(run, [str(argument) for argument in arguments])
-
-    return command
 
 
 async def test_a_catalogue_is_applied_and_shown_as_it_was_written(

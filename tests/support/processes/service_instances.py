@@ -22,8 +22,12 @@ class Instance:
 
 
 @asynccontextmanager
-async def instance_of(settings: Settings, *, start_timeout: float = 120, **environment: str) -> AsyncIterator[Instance]:
+async def instance_of(
+    settings: Settings, *, start_timeout: float = 120, program: str = "service_instance", **environment: str
+) -> AsyncIterator[Instance]:
     """Run an instance with the stores of `settings` and further variables during the block.
+
+    `program` is the module in this folder that it runs.
 
     Raises:
         TimeoutError: It is not ready within `start_timeout` seconds.
@@ -39,7 +43,7 @@ async def instance_of(settings: Settings, *, start_timeout: float = 120, **envir
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.support.processes.service_instance",
+        f"tests.support.processes.{program}",
         env=os.environ | given | environment,
         stdout=asyncio.subprocess.PIPE,
     )

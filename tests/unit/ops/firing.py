@@ -72,6 +72,11 @@ FIRING: Mapping[str, Series] = {
     "BoardsDiffered": {"leaderboard_reconcile_strays_removed_total": "0x60 1x100"},
     "JobsStopped": {'leaderboard_jobs_leader{instance="a"}': f"0{ALWAYS}"},
     "JobFails": {'leaderboard_job_failures_total{job_name="repair"}': f"0+1{ALWAYS}"},
+    "EventsNotSequenced": {"leaderboard_events_unsequenced_age_seconds": f"90{ALWAYS}"},
+    "EventsUndelivered": {'leaderboard_event_endpoint_undelivered{endpoint="a"}': f"1000001{ALWAYS}"},
+    "EventStreamBehind": {'leaderboard_event_stream_undelivered{stream="nats"}': f"100001{ALWAYS}"},
+    "EventEndpointFailing": {'leaderboard_event_endpoint_state{endpoint="a",state="paused"}': f"1{ALWAYS}"},
+    "EventsGivenUp": {'leaderboard_event_endpoint_dead_letters{endpoint="a"}': f"1{ALWAYS}"},
 }
 
 LONG = "x2160"

@@ -23,14 +23,14 @@ CLOSE_WINDOW = text(
         INSERT INTO window_closings (category_id, period, window_start, closed_at, total_users)
         SELECT {BOARD_COLUMNS}, CAST(:now AS timestamptz), count(*) FROM scores WHERE {VISIBLE_ROWS}
         ON CONFLICT DO NOTHING
-        RETURNING 1
+        RETURNING total_users
     ), histogram AS (
         INSERT INTO closing_scores (category_id, period, window_start, sort_key, users, above)
         SELECT {BOARD_COLUMNS}, sort_key, count(*), sum(count(*)) OVER (ORDER BY sort_key) - count(*)
         FROM scores WHERE {VISIBLE_ROWS} AND EXISTS (SELECT FROM closed)
         GROUP BY sort_key
     )
-    SELECT count(*) FROM closed
+    SELECT total_users FROM closed
     """  # noqa: S608 - the pieces are constants
 )
 
@@ -82,10 +82,11 @@ FINAL_RANKS = text(
 )
 
 
-async def close_window(connection: AsyncConnection, board: Board, now: datetime) -> bool:
-    """Store the final state of a window; return False if that was done before."""
-    done = await connection.execute(CLOSE_WINDOW, board_parameters(board) | {"now": now})
-    return bool(done.scalar_one())
+async def close_window(connection: AsyncConnection, board: Board, now: datetime) -> int | None:
+    """Store the final state of a window, and return its number of users; None if that was done before."""
+    closed = await connection.execute(CLOSE_WINDOW, board_parameters(board) | {"now": now})
+    total_users: int | None = closed.scalar_one_or_none()
+    return total_users
 
 
 async def read_first_open_windows(

@@ -16,6 +16,7 @@ from app.domain.ledger.posting import Posting
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import PLAYED, Kind
 from app.domain.users import Profile
+from app.models.statements.events.committed_events import INSERT, NewEvents, columns_of
 from app.models.statements.executor import Executor
 from app.models.tables.entry_metadata import period_key
 
@@ -31,8 +32,7 @@ CHAIN_MOVED = "LB001"
 # through a common unpacking from its beginning for every row. That it does not know is on purpose: one array of each
 # unpacking stands in a SELECT of its own, which hides its length. Else a plan made for a single posting looks cheaper
 # than one for all lengths, and PostgreSQL plans every small batch anew, which costs more than to carry it out.
-STORE_POSTINGS = text(
-    f"""
+_STORE = f"""
     WITH locked AS (
         SELECT u.id, e.seq, e.hash
         FROM unnest(
@@ -103,13 +103,19 @@ STORE_POSTINGS = text(
             revision = excluded.revision, hidden = excluded.hidden
         WHERE old.revision = excluded.revision - 1
         RETURNING 1
-    )
+    ){{more}}
     SELECT leaderboard_raise_if(
         (SELECT count(*) FROM moved) <> :moved OR (SELECT count(*) FROM consumed) <> :consumed
             OR (SELECT count(*) FROM scored) <> :scored,
         '{CHAIN_MOVED}', 'a chain, a token or a score changed after the posting was computed from it'
     )
     """  # noqa: S608 - the piece is a constant
+STORE_POSTINGS = text(_STORE.format(more=""))
+
+# Events are inserted once the rows of their users are locked, so that the ids of a user's events have the order of the
+# user's transactions.
+STORE_POSTINGS_AND_EVENTS = text(
+    _STORE.format(more=f", recorded AS ({INSERT} WHERE (SELECT count(*) FROM moved) = :moved)")  # noqa: S608 - constant
 )
 
 INSERT_FLAG = text(
@@ -119,6 +125,8 @@ INSERT_FLAG = text(
     ON CONFLICT (user_id) WHERE verdict = 'FLAG' AND status = 'OPEN' DO NOTHING
     """
 )
+
+SELECT_FLAG_IDS = text("SELECT id FROM flags WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 LOCK_USER = text("SELECT FROM users WHERE id = :user FOR NO KEY UPDATE")
 
@@ -152,8 +160,8 @@ async def lock_user(connection: AsyncConnection, user_id: UUID) -> None:
     await connection.execute(LOCK_USER, {"user": user_id})
 
 
-async def store(connection: Executor, postings: Sequence[Posting]) -> None:
-    """Store `postings`, at most one per user: all of them or none.
+async def store(connection: Executor, postings: Sequence[Posting], events: NewEvents = ()) -> None:
+    """Store `postings`, at most one per user, with their `events`: all of them or none.
 
     This is one statement, which needs no transaction, unless a posting is suspicious: see `is_one_statement`.
 
@@ -166,14 +174,24 @@ async def store(connection: Executor, postings: Sequence[Posting]) -> None:
         "consumed": sum(posting.transaction.token_hash is not None for posting in postings),
         "scored": sum(len(posting.score_changes) for posting in postings),
     }
+    parameters = _columns(postings) | expected
     try:
-        await connection.execute(STORE_POSTINGS, _columns(postings) | expected)
+        if events:
+            await connection.execute(STORE_POSTINGS_AND_EVENTS, parameters | columns_of(events))
+        else:
+            await connection.execute(STORE_POSTINGS, parameters)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == CHAIN_MOVED:
             raise ChainMoved from None
         raise
     if flags := [_flag(posting, posting.suspicion) for posting in postings if posting.suspicion]:
         await connection.execute(INSERT_FLAG, flags)
+
+
+async def new_flags(connection: Executor, postings: Sequence[Posting]) -> set[UUID]:
+    """Return the ids of those suspicious postings, just stored, that led to a flag: a player has one open flag."""
+    ids = [posting.transaction.id for posting in postings if posting.suspicion]
+    return {row.id for row in await connection.execute(SELECT_FLAG_IDS, {"ids": ids})}
 
 
 def is_one_statement(postings: Sequence[Posting]) -> bool:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from app.telemetry.metrics.registry import CONTENT_TYPE, MetricsRegistry, render
 from app.telemetry.metrics.workers import Worker
 from app.transport.routes.metrics.background import background_metrics
+from app.transport.routes.metrics.events import event_metrics
 from app.transport.routes.metrics.live import live_metrics
 from app.transport.routes.metrics.requests import request_metrics
 from app.transport.routes.metrics.sources import Sources
@@ -30,6 +31,7 @@ def registry_of(sources: Sources) -> MetricsRegistry:
             *submission_metrics(sources.app),
             *live_metrics(sources),
             *store_metrics(sources.app),
+            *event_metrics(sources.app),
             *background_metrics(sources.app),
         ]
     )

@@ -1,0 +1,1 @@
+"""Events: facts that other systems are told about."""

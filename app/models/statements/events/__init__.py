@@ -1,0 +1,1 @@
+"""SQL statements about events and their delivery."""

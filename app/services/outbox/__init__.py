@@ -1,0 +1,1 @@
+"""The outbox: events are recorded in the transaction of their fact, and then get their positions."""

@@ -1,0 +1,1 @@
+"""Streams: events are published to a server of messages."""

@@ -1,0 +1,1 @@
+"""Webhooks: events are delivered to endpoints by signed HTTP requests."""
