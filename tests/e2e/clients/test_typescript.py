@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 import tarfile
 from itertools import pairwise
@@ -225,7 +226,21 @@ class TestPlaying:
         assert failed["failure"]["retryAfter"] > 1
 
 
-async def test_a_new_project_compiles_strictly_and_runs(service: Service, tmp_path: Path):
+def tutorial() -> list[str]:
+    """Return the pieces of code in the tutorial, of which each is a module."""
+    text = (PACKAGE / "README.md").read_text().partition("## Reference")[0]
+    snippets = re.findall(r"```tsx?\n(.*?)```", text, re.DOTALL)
+    assert len(snippets) == 4
+    return snippets
+
+
+UNNAMED_IN_THE_TUTORIAL = """
+declare const token: string
+declare const auth: { getAccessToken(options: { ignoreCache: boolean }): Promise<string> }
+"""
+
+
+async def test_a_new_project_and_the_tutorial_compile_strictly_and_run(service: Service, tmp_path: Path):
     """What `npm install` makes of the packed package, without the network."""
     packed = json.loads(
         await run("npm", "pack", "--ignore-scripts", "--json", "--pack-destination", str(tmp_path), cwd=PACKAGE)
@@ -242,9 +257,11 @@ async def test_a_new_project_compiles_strictly_and_runs(service: Service, tmp_pa
         "CHANGELOG.md",
         "LICENSE",
     }
-    for name in ("graphql-ws", "graphql", "@types"):
+    for name in ("graphql-ws", "graphql", "react", "@types"):
         (tmp_path / "node_modules" / name).symlink_to(PACKAGE / "node_modules" / name)
     shutil.copytree(PACKAGE / "test/project", tmp_path, dirs_exist_ok=True)
+    for number, snippet in enumerate(tutorial()):
+        (tmp_path / f"tutorial{number}.tsx").write_text(f"{UNNAMED_IN_THE_TUTORIAL}{snippet}")
     await run("node", str(PACKAGE / "node_modules/typescript/bin/tsc"), cwd=tmp_path)
     token = access_token(service.settings, "alice")
     output = await run("node", "--experimental-websocket", "main.js", endpoint(service), token, cwd=tmp_path)
