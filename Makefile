@@ -30,13 +30,16 @@ OWN_NODE := $(shell node -e '$(NODE_FITS)' 2>/dev/null && command -v npm >/dev/n
 NODE_PATH = $(if $(OWN_NODE),$(CURDIR)/.uv/node/bin:)$$PATH
 # The packages of the examples that the tests run.
 EXAMPLES := $(if $(wildcard examples/package.json),examples/node_modules/.package-lock.json .uv/codegen/bin/ariadne-codegen)
+# The client packages, which the tests use as they are built.
+CLIENTS := $(if $(wildcard clients/typescript/package.json),clients/typescript/dist/index.js)
+TYPESCRIPT_SOURCES := $(shell find clients/typescript -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' 2>/dev/null)
 BENCH_PEER := bench/peers/node/node_modules/.package-lock.json
 COMPILE = UV_DEFAULT_INDEX=$(INDEX) $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test coverage audit test-deps test-patroni check check-web unit lint types format schema schema-check schema-baseline release-check ops migration bench \
-	bench-fanout bench-capacity bench-large-scores bench-rolling-restart drill nemesis soak web up sbom lock clean
+.PHONY: help run test test-clients coverage audit test-deps test-patroni check check-web check-clients unit lint types format schema schema-check schema-baseline release-check ops migration bench \
+	bench-fanout bench-capacity bench-large-scores bench-rolling-restart drill nemesis soak web clients up sbom lock clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -47,11 +50,14 @@ run: .venv/.run ## Run the service on http://127.0.0.1:8000 (or HOST, PORT) with
 # The tests mostly wait, so several processes run them, each with its own stores.
 JOBS ?= 4
 
-test: .venv/.dev $(WEB) $(EXAMPLES) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
+test: .venv/.dev $(WEB) $(EXAMPLES) $(CLIENTS) test-deps ## Run all tests on a real PostgreSQL and Redis (ARGS="-k board" selects some)
 	@$(RUN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-patroni: .venv/.dev test-deps ## Test a failover by Patroni and etcd alone
 	@$(RUN)/pytest tests/faults/test_patroni.py $(ARGS)
+
+test-clients: .venv/.dev $(CLIENTS) ## Test the client packages alone
+	@$(RUN)/pytest tests/e2e/clients $(ARGS)
 
 unit: .venv/.dev ## Run the tests that need no data store
 	@$(RUN)/pytest tests/unit $(ARGS)
@@ -62,13 +68,13 @@ audit: .uv/audit/bin/pip-audit | $(OWN_NODE) ## Look up everything that is locke
 # Every test takes longer than without the measurement, and so has more time.
 MIN_COVERAGE := 90
 coverage: export COVERAGE_FILE = $(CURDIR)/.coverage/data
-coverage: .venv/.dev $(WEB) $(EXAMPLES) test-deps ## Run all tests, and show how much of app/ they execute, in servers too
+coverage: .venv/.dev $(WEB) $(EXAMPLES) $(CLIENTS) test-deps ## Run all tests, and show how much of app/ they execute, in servers too
 	@rm -rf .coverage && mkdir .coverage
 	@$(RUN)/coverage run -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --timeout 960 $(ARGS); tests=$$?; \
 		$(RUN)/coverage combine --quiet && $(RUN)/coverage json --quiet \
 		&& $(RUN)/python -m tests.support.coverage_report .coverage/report.json $(MIN_COVERAGE) && exit $$tests
 
-check: lint types schema-check check-web ## Check format, lint, imports, types, and that schema.graphql is current and breaks no client
+check: lint types schema-check check-web check-clients ## Check format, lint, imports, types, and that schema.graphql is current and breaks no client
 
 lint: .venv/.dev ## Check format, lint rules and the direction of imports
 	@$(RUN)/ruff format --check .
@@ -77,13 +83,16 @@ lint: .venv/.dev ## Check format, lint rules and the direction of imports
 
 check-web: $(if $(WEB),web/node_modules/.checked) ## Check format, lint rules and types of the web pages
 
+check-clients: $(if $(CLIENTS),clients/typescript/node_modules/.checked) ## Check format and types of the client packages
+
 types: .venv/.dev ## Check types
 	@$(RUN)/mypy
 
-format: .venv/.dev $(if $(WEB),web/node_modules/.package-lock.json) ## Format the code and apply automatic lint fixes
+format: .venv/.dev $(if $(WEB),web/node_modules/.package-lock.json) $(if $(CLIENTS),clients/typescript/node_modules/.package-lock.json) ## Format the code and apply automatic lint fixes
 	@$(RUN)/ruff check --fix .
 	@$(RUN)/ruff format .
 	$(if $(WEB),@cd web && PATH="$(NODE_PATH)" npm run --silent format)
+	$(if $(CLIENTS),@cd clients/typescript && PATH="$(NODE_PATH)" npm run --silent format)
 
 schema: .venv/.run ## Write schema.graphql from the code
 	@$(RUN)/leaderboard schema > .schema.new && mv .schema.new schema.graphql
@@ -136,6 +145,8 @@ web: ## Build the web page
 	@rm -f app/static/index.html
 	@$(MAKE) --no-print-directory app/static/index.html
 
+clients: $(CLIENTS) ## Build the client packages
+
 up: ## Run the complete deployment with docker compose
 	@sh docker/create-secrets.sh
 	@docker compose up --build
@@ -162,6 +173,7 @@ clean: ## Delete everything that make created, including the data
 	@for link in .data/relocated .data/elsewhere; do if [ -L $$link ]; then rm -rf "$$(readlink $$link)"; fi; done
 	@rm -rf .data .venv .uv .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@rm -rf web/node_modules web/dist web/src/generated app/static dist examples/node_modules
+	@rm -rf clients/typescript/node_modules clients/typescript/dist clients/typescript/src/generated
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the tasks need. A file such as .venv/.run records when packages were installed. ---
@@ -223,6 +235,18 @@ web/node_modules/.checked: web/node_modules/.package-lock.json schema.graphql $(
 examples/node_modules/.package-lock.json: examples/package-lock.json | $(OWN_NODE)
 	@echo "Fetching the packages of the examples"
 	@cd examples && PATH="$(NODE_PATH)" npm ci --silent
+
+clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json | $(OWN_NODE)
+	@echo "Fetching the packages of the client for TypeScript"
+	@cd clients/typescript && PATH="$(NODE_PATH)" npm ci --silent
+
+clients/typescript/node_modules/.checked: clients/typescript/node_modules/.package-lock.json schema.graphql $(TYPESCRIPT_SOURCES)
+	@cd clients/typescript && PATH="$(NODE_PATH)" npm run --silent check
+	@touch $@
+
+clients/typescript/dist/index.js: clients/typescript/node_modules/.package-lock.json schema.graphql $(TYPESCRIPT_SOURCES)
+	@echo "Building the client for TypeScript"
+	@cd clients/typescript && PATH="$(NODE_PATH)" npm run --silent build
 
 # In an environment of its own, because it needs another version of graphql-core than the service.
 .uv/codegen/bin/ariadne-codegen: locks/codegen.txt | .venv/bin/python

@@ -24,7 +24,7 @@ for lock in locks/dev.txt locks/uv.txt locks/node.txt locks/codegen.txt locks/au
     fi
 done
 
-for folder in web examples bench/peers/node; do
+for folder in web examples clients/typescript bench/peers/node; do
     lock=$folder/package-lock.json
     if (cd "$folder" && "$npm" audit --package-lock-only --fetch-retries=1 --fetch-timeout=30000) >"$output" 2>&1; then
         clean "$lock"

@@ -133,8 +133,9 @@ class BoardSubscriptionFields:
         """Watch a user's standing."""
         context = info.context
         player = context.require_caller().user_id if user_id is None else parse_id("userId", user_id)
+        caller = context.caller if user_id is None else None
         changes = context.services.live_updates.user(
-            player, category, period, context.owners, shows_total=shows_total(info)
+            player, category, period, context.owners, shows_total=shows_total(info), caller=caller
         )
         async with aclosing(changes):
             async for change in changes:

@@ -33,7 +33,9 @@ RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 SECTIONS = ["Context", "Decision", "Consequences"]
 """What every decision has, in this order; others may stand between them, such as what it replaces."""
 
-PATH = re.compile(r"(?<![\w/.])(?:app|tests|bench|docs|migrations|web|examples|docker|locks|\.ci)/[\w./*-]*[\w*/-]")
+PATH = re.compile(
+    r"(?<![\w/.])(?:app|tests|bench|docs|migrations|web|clients|examples|docker|locks|\.ci)/[\w./*-]*[\w*/-]"
+)
 """A path from the root of the repository, in the text or in code."""
 
 DOTTED = re.compile(r"(?<![\w/.])app(?:\.\w+)+(?::\w+)?")

@@ -14,7 +14,7 @@ from app.domain.boards.periods import Period
 from app.domain.catalogue.catalogue import Category
 from app.domain.errors import UserNotFound
 from app.domain.players.milestones import Milestone
-from app.domain.users import Profile
+from app.domain.users import Caller, Profile
 from app.pubsub.feed.view_budget import ViewOwners
 from app.pubsub.hub import Hub
 from app.services.catalogue.cache import CatalogueService
@@ -50,11 +50,21 @@ class LiveUpdates:
         return tuple(replace(change, user=profiles.get(change.user.id, change.user)) for change in changes)
 
     async def user(
-        self, user_id: UUID, category_id: str, period: Period, owners: ViewOwners, *, shows_total: bool
+        self,
+        user_id: UUID,
+        category_id: str,
+        period: Period,
+        owners: ViewOwners,
+        *,
+        shows_total: bool,
+        caller: Caller | None = None,
     ) -> AsyncGenerator[UserChange, None]:
-        """Watch the score and rank of a user. Raises CategoryNotFound, BadUserInput, UserNotFound, RateLimited."""
+        """Watch the score and rank of a user, who may be new to the service if it is `caller`.
+
+        Raises CategoryNotFound, BadUserInput, UserNotFound, RateLimited.
+        """
         self._catalogue.current.category(category_id).require(period)
-        profile = await self._profile(user_id)
+        profile = await self._profile(user_id, caller)
         watched = self._hub.watch_user(user_id, category_id, period, owners, shows_total=shows_total)
         async with aclosing(watched) as changes:
             async for change in changes:
@@ -68,8 +78,10 @@ class LiveUpdates:
             async for milestone in milestones:
                 yield milestone, self._catalogue.current.category(milestone.category)
 
-    async def _profile(self, user_id: UUID) -> Profile:
+    async def _profile(self, user_id: UUID, caller: Caller | None = None) -> Profile:
         profile = (await self._profiles.get([user_id])).get(user_id)
-        if profile is None:
+        if profile is not None:
+            return profile
+        if caller is None or caller.user_id != user_id:
             raise UserNotFound
-        return profile
+        return Profile(user_id, caller.username, caller.avatar_url, None)

@@ -6,11 +6,8 @@ import os
 import re
 import shutil
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from graphql import build_schema, is_abstract_type, is_object_type
 from playwright.async_api import Browser, Route, expect
 
 from tests.support.browser import tab
+from tests.support.file_server import serve_folder
 from tests.support.service import Service, serving, settings_for
 from tests.support.wait_until import TIMEOUT
 
@@ -150,24 +148,6 @@ async def run(*command: str, cwd: Path) -> None:
     """Run a program to its end, which must be a good one."""
     process = await asyncio.create_subprocess_exec(*command, cwd=cwd)
     assert await asyncio.wait_for(process.wait(), 50) == 0
-
-
-@contextmanager
-def serve_folder(folder: Path) -> Iterator[str]:
-    """Serve the files of a folder over HTTP during the block; yield the URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join(10)
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without writing a log."""
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing."""
 
 
 @needs_packages

@@ -83,6 +83,18 @@ async def test_updates_of_a_user_are_those_of_the_caller_without_an_id(app_with_
     assert await Asker(app_with_scores).refused(USER_UPDATES) == "UNAUTHENTICATED"
 
 
+async def test_a_caller_who_has_not_done_anything_yet_can_watch_the_own_place(app_with_scores: App):
+    newcomer = player(6)
+    query = "subscription { userUpdates { rank score user { username } } }"
+    async with aclosing(Asker(app_with_scores, newcomer).watch(query)) as messages:
+        first = {"rank": None, "score": 0, "user": {"username": newcomer.username}}
+        assert (await anext(messages))["userUpdates"] == first
+        await move(app_with_scores, all_time(), Row(6, 40, 7), revision=2)
+        assert (await anext(messages))["userUpdates"]["rank"] == 3
+    by_id = "subscription($user: ID!) { userUpdates(userId: $user) { rank } }"
+    assert await Asker(app_with_scores).refused(by_id, user=str(user_id(9))) == "USER_NOT_FOUND"
+
+
 @pytest.fixture
 def engine() -> Engine:
     return build_engine(build_schema(), introspection=True, compile=True)

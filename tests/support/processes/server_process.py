@@ -38,7 +38,7 @@ class ServerProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "app.cli", "serve", env=self._environment, stdout=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(30), httpx2.AsyncClient(base_url=self.url, timeout=TIMEOUT) as http:
+        async with asyncio.timeout(TIMEOUT), httpx2.AsyncClient(base_url=self.url, timeout=TIMEOUT) as http:
             while not await _answers(http):  # noqa: ASYNC110  another process has no event
                 await asyncio.sleep(0.05)
 
