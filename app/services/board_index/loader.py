@@ -71,6 +71,7 @@ class IndexLoader:
         self._amend = register_script(redis, "amend")
         self._examine = register_script(redis, "examine")
         self._remove = register_script(redis, "remove")
+        self._unlock = register_script(redis, "unlock")
 
     async def examine(self, category: str, boards: Iterable[Board] = ()) -> CopyState:
         """Return the state of a category, and which of `boards` are incomplete."""
@@ -131,9 +132,10 @@ class IndexLoader:
             return False
         return bool(await self._redis_caller(lambda: self._redis.expire(key, seconds), writes=True))
 
-    async def unlock(self, category: str) -> None:
-        """Release the rebuild lock of a category."""
-        await self._redis_caller(lambda: self._redis.delete(self._keys.rebuild_lock(category)), writes=True)
+    async def unlock(self, category: str, owner: str) -> None:
+        """Release the rebuild lock of a category if `owner` still has it."""
+        key = self._keys.rebuild_lock(category)
+        await self._redis_caller(lambda: self._unlock(keys=[key], args=[owner]), writes=True)
 
     async def size(self, board: Board) -> int:
         """Count the visible users of a board in Redis."""

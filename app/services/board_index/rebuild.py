@@ -28,7 +28,8 @@ from app.telemetry.supervision import end
 log = structlog.get_logger(__name__)
 
 ROWS_PER_CHUNK = 1000
-REBUILD_LOCK_SECONDS = 30
+REBUILD_LOCK_SECONDS = 10
+"""How long a rebuild is left to a process that does not renew the lock with every chunk, because it has ended."""
 
 OTHER_POSTGRESQL = "other_postgresql"
 LOST_TRANSACTIONS = "lost_transactions"
@@ -136,7 +137,7 @@ class Rebuild:
                 fault = "requested" if force else await self._fault(category, origin)
                 rows = 0 if fault is None else await self._rebuild(category, fault, origin, progress)
             finally:
-                await self._index_loader.unlock(category.id)
+                await self._index_loader.unlock(category.id, self._owner)
         if fault is not None:
             self._on_rebuilt()
         return rows

@@ -104,3 +104,13 @@ async def test_packed_rows_are_read_in_the_order_of_the_board_and_continue_after
     assert (first.count, second.count, last.count) == (2, 1, 0)
     assert first.rows + second.rows == whole.rows
     assert first.rows[25:41] == BOB.user_id.bytes
+
+
+async def test_a_process_that_lost_the_lock_does_not_release_that_of_another(app: App):
+    loader = index_loader_of(app)
+    assert await loader.lock("global", "first", 60)
+    assert not await loader.lock("global", "second", 60)
+    await loader.unlock("global", "second")
+    assert not await loader.lock("global", "second", 60)
+    await loader.unlock("global", "first")
+    assert await loader.lock("global", "second", 60)
