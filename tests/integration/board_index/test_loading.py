@@ -107,10 +107,10 @@ async def test_packed_rows_are_read_in_the_order_of_the_board_and_continue_after
 
 
 async def test_a_process_that_lost_the_lock_does_not_release_that_of_another(app: App):
-    loader = index_loader_of(app)
-    assert await loader.lock("global", "first", 60)
-    assert not await loader.lock("global", "second", 60)
-    await loader.unlock("global", "second")
-    assert not await loader.lock("global", "second", 60)
-    await loader.unlock("global", "first")
-    assert await loader.lock("global", "second", 60)
+    loader = index_loader_of(app)  # Of a category that the service does not load meanwhile.
+    assert await loader.lock("other", "first", 60)
+    assert not await loader.lock("other", "second", 60)
+    await loader.unlock("other", "second")
+    assert not await loader.lock("other", "second", 60)
+    await loader.unlock("other", "first")
+    assert await loader.lock("other", "second", 60)
