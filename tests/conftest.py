@@ -21,7 +21,8 @@ from tests.support.stores import BreakableServer, Databases, private_folder
 LONG_FILES = (
     "bench", "drill", "nemesis", "soak", "simulation", "test_patroni.py", "test_poisonous_input.py",
     "test_paid_once.py", "test_accessibility.py", "test_generated_documents.py", "test_commands.py",
-    "test_running_commands.py", "test_backups.py",
+    "test_running_commands.py", "test_backups.py", "clients", "test_database_role.py", "test_redis_permissions.py",
+    "test_pgbouncer.py", "test_events.py", "test_webhooks.py",
 )  # fmt: skip
 """Names of files, or of their folders, whose tests take a minute and longer."""
 
