@@ -97,7 +97,8 @@ def migrate(checkout: Path, environment: Mapping[str, str]) -> None:
 def commit_before_newest_migration() -> str:
     """Return the commit before the one that added the newest migration: the last one with the schema before it."""
     newest = max((CHECKOUT / "migrations" / "versions").glob("*.py"))
-    return _git("log", "-1", "--format=%H^", "--diff-filter=A", "--", str(newest))
+    # Of a merge, the first parent is what was there before.
+    return _git("log", "-1", "--first-parent", "-m", "--format=%H^", "--diff-filter=A", "--", str(newest))
 
 
 @contextmanager
