@@ -93,3 +93,13 @@ def test_redis_evicts_nothing_and_is_limited_below_the_memory_of_its_container(c
     maximum = command[command.index("--maxmemory") + 1]
     limit = compose["services"]["redis"]["deploy"]["resources"]["limits"]["memory"]
     assert (maximum, limit) == ("${REDIS_MAXMEMORY:-1gb}", "${STORE_MEMORY:-2g}")
+
+
+def test_the_file_of_settings_reaches_the_service_but_its_port_does_not(
+    compose: dict[str, Any],
+):
+    for name in ("app", "migrate"):
+        service = compose["services"][name]
+        assert service["env_file"] == [{"path": ".env", "required": False}]
+        assert {"HOST", "PORT"} <= set(service["environment"])
+        assert service["environment"]["PORT"] == "8000"
