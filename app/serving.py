@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from app.context import Context
 from app.graphql import ErrorRenderer, activities_of, build_engine, build_schema, code_of
 from app.pubsub.channels.events import Notice, SocketClosed
-from app.services.limits.socket_registry import RedisSocketRegistry
+from app.services.limits.sockets_per_user import RedisSocketRegistry
 from app.telemetry.metrics.workers import Worker
 from app.telemetry.requests import RefusalLog
 from app.telemetry.tracing import Tracer

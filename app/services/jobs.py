@@ -13,7 +13,7 @@ from app.domain.errors import ServiceUnavailable
 from app.pubsub.channels.cancellation import obey_cancellation
 from app.runtime import Runtime
 from app.stores.lease import HeldLease, Lease
-from app.stores.redis import RedisUnreachable
+from app.stores.redis_caller import RedisUnreachable
 from app.telemetry.metrics.histogram import JOB_SECONDS, Histogram
 from app.telemetry.supervision import end, is_cancelled
 

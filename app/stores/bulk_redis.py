@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 
 class RedisBusy(Exception):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.errors import ServiceUnavailable
 from app.stores.postgres import Database
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 INTERVAL = 15.0
 """Seconds between two reads."""

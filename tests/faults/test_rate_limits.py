@@ -16,7 +16,7 @@ from app.services.limits.rate_limiter import RateLimiter
 from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.shards import CLUSTER_SHARDS
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.redis import REDIS_FAILURES, RedisCaller
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller
 from app.stores.redis_clients import open_cluster
 from tests.support.limits import limits
 from tests.support.processes.redis_cluster import redis_cluster

@@ -12,7 +12,7 @@ from app.context import Services
 from app.pubsub.channels.notices import Notices
 from app.pubsub.channels.redis_backend import RedisBackend
 from app.stores.postgres import Database
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 from app.stores.replicas import Replicas
 from app.wiring import App
 

@@ -43,7 +43,7 @@ REST_TIMEOUT = 120.0
 
 EXPECTED_ERRORS = (
     "app.domain.errors.ServiceUnavailable",
-    "app.stores.redis.RedisUnreachable",
+    "app.stores.redis_caller.RedisUnreachable",
     "app.services.jobs.JobTimedOut",
 )
 """The errors that say that a store is away: background work which they end logs them."""

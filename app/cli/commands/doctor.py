@@ -16,7 +16,7 @@ from app.cli.terminal.output import console, examples, print_result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.cli.doctor.checks import Finding
+    from app.cli.doctor.findings import Finding
     from app.config import Settings
 
 MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "problem": "[bold red]✗[/]"}
@@ -37,7 +37,7 @@ def doctor(
     replicas, memory and persistence of Redis, and whether key sets, webhooks and collectors answer. It changes
     nothing and can run while the service is busy. If there is a problem, it exits with code 1; warnings may be meant.
     """
-    from app.cli.doctor.checks import Status
+    from app.cli.doctor.findings import Status
     from app.cli.doctor.settings import settings_problems
     from app.cli.process.stores import open_settings_with_stores
     from app.config import SettingsError
@@ -69,7 +69,7 @@ def doctor(
 async def _examine(settings: Settings, timeout: float, show: Callable[[Finding], None]) -> None:
     import httpx2
 
-    from app.cli.doctor.checks import run_checks
+    from app.cli.doctor.findings import run_checks
     from app.cli.doctor.postgresql import PostgresChecks
     from app.cli.doctor.redis import RedisChecks
     from app.cli.doctor.remote import RemoteChecks

@@ -82,8 +82,8 @@ def _explain(settings: Settings, token: str) -> None:
     """Print the checks of a token and their results, never the token or a secret; exit with 1 if it is refused."""
     from app.domain.errors import ServiceUnavailable
     from app.domain.identity.api_keys import PREFIX
-    from app.services.auth.jwt_claims import BadToken, Check
     from app.services.auth.refusal_advice import advice_for
+    from app.services.auth.verify_jwt import BadToken, Check
     from app.telemetry.logging import configure_logging
 
     token = token.removeprefix("Bearer ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
-from app.cli.doctor.checks import Check, Finding, Status, run_checks
+from app.cli.doctor.findings import Check, Finding, Status, run_checks
 from app.cli.doctor.postgresql import PostgresChecks
 from app.cli.doctor.settings import check_settings
 from app.cli.process.descriptors import raise_descriptor_limit

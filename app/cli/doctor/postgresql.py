@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import text as sql
 
-from app.cli.doctor.checks import Check, Finding, ok, problem, warning
+from app.cli.doctor.findings import Check, Finding, ok, problem, warning
 from app.cli.doctor.settings import postgres_connections
 from app.config import Settings
 from app.models.advisory_locks import AdvisoryLock

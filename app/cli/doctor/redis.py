@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from app.cli.doctor.checks import Check, Finding, ok, problem, warning
+from app.cli.doctor.findings import Check, Finding, ok, problem, warning
 from app.config import Settings
 from app.runtime import Runtime
 from app.stores.redis_version import UnsupportedRedis, require_supported_version

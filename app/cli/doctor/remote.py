@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from app.cli.doctor.checks import Check, Finding, ok, problem
+from app.cli.doctor.findings import Check, Finding, ok, problem
 from app.config import Settings
 from app.domain.identity.issuers import DISCOVER, SECRET, Issuer
 from app.runtime import Runtime

@@ -7,7 +7,7 @@ import platform
 import resource
 from collections.abc import Iterator
 
-from app.cli.doctor.checks import Finding, ok, problem, warning
+from app.cli.doctor.findings import Finding, ok, problem, warning
 from app.config import Settings, unknown_settings
 from app.stores.redis_clients import MAX_CONNECTIONS as REDIS_CONNECTIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain.identity.claims import OUR_ROLES, ClaimMapping
+from app.domain.identity.claim_mapping import OUR_ROLES, ClaimMapping
 from app.domain.identity.presets import ANY_AUDIENCE, AUDIENCE_REQUIRED, PRESETS, Preset
 from app.domain.users import Role, SubjectIds
 

@@ -16,8 +16,8 @@ from uuid import UUID
 
 from app.domain.boards.view_cost import lookups_beyond_head
 from app.domain.boards.views import View
+from app.domain.counts_per_address import AddressCounts
 from app.domain.errors import RateLimited
-from app.domain.networks import AddressCounts
 
 RETRY_SECONDS = 30
 """When a watcher without a place may try again."""

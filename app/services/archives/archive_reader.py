@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from app.domain.ledger.transactions import Head, Transaction
-from app.models.statements.archives.archive import FORMAT, PARTS, Part, decoders, transaction_of
+from app.models.statements.archives.archive_format import FORMAT, PARTS, Part, decoders, transaction_of
 
 BATCH_SIZE = 5000
 """Rows per batch."""

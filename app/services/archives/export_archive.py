@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import orjson
 
 from app.domain.errors import BadUserInput
-from app.models.statements.archives.archive import FORMAT, PARTS, count_rows, stream_lines
+from app.models.statements.archives.archive_format import FORMAT, PARTS, count_rows, stream_lines
 from app.models.statements.retention.archived_months import read_archived_months
 from app.runtime import Runtime
 from app.stores.postgres import Database

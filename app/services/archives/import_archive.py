@@ -15,7 +15,7 @@ from app.domain.catalogue.changes import CatalogueSubject, Change, RecordedChang
 from app.domain.ids import uuid7
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.rescoring import Rescoring
-from app.models.statements.archives.archive import transaction_of
+from app.models.statements.archives.archive_format import transaction_of
 from app.models.statements.archives.import_staging import AffectedUser, Staging
 from app.models.statements.boards.past_boards import BEGINNING, discard_checkpoints_from
 from app.models.statements.catalogue.catalogue_documents import lock_catalogue, read_documents, record_change

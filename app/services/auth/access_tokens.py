@@ -14,7 +14,9 @@ from app.domain.identity.issuers import DEFAULT_AUDIENCE, Issuer
 from app.domain.players.names import clean_avatar_url, display_name
 from app.domain.users import Caller, Role, SigningKey, SubjectIds
 from app.runtime import Runtime
-from app.services.auth.jwt_claims import (
+from app.services.auth.refusal_advice import advice_for
+from app.services.auth.signing_keys import SigningKeys
+from app.services.auth.verify_jwt import (
     CLOCK_SKEW,
     SHARED_SECRET_ALGORITHM,
     BadToken,
@@ -27,8 +29,6 @@ from app.services.auth.jwt_claims import (
     read_claims,
     read_header,
 )
-from app.services.auth.refusal_advice import advice_for
-from app.services.auth.signing_keys import SigningKeys
 from app.telemetry.bounded_log import BoundedLog
 
 TOKEN_TYPES = ("", "jwt", "at+jwt", "application/at+jwt")

@@ -14,7 +14,7 @@ from app.domain.identity.api_keys import MAX_ACTIVE_KEYS, caller_id, hash_of
 from app.domain.users import Caller, Role, SigningKey
 from app.models.statements.auth.api_keys import ActiveKey, note_uses, read_active_keys
 from app.runtime import Runtime
-from app.services.auth.jwt_claims import MAX_TIMESTAMP
+from app.services.auth.verify_jwt import MAX_TIMESTAMP
 from app.stores.postgres import Database
 from app.telemetry.bounded_log import BoundedLog
 

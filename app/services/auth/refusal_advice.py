@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.services.auth.jwt_claims import MAX_TOKEN_LENGTH, Check
+from app.services.auth.verify_jwt import MAX_TOKEN_LENGTH, Check
 
 _ADVICE: Mapping[Check, str] = {
     Check.FORM: (

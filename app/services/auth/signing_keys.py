@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 
-from app.services.auth.jwt_claims import SHARED_SECRET_ALGORITHM, shared_secret
+from app.services.auth.verify_jwt import SHARED_SECRET_ALGORITHM, shared_secret
 
 
 class SigningKeys:

@@ -3,7 +3,7 @@
 from app.services.board_index.index import BoardIndex, BoardNotLoaded, PutResult, Ranks, ViewRequest, ViewsReply
 from app.services.board_index.layout import Keys, is_evicted, join_member, split_member
 from app.services.board_index.loader import IndexLoader
-from app.stores.redis import REDIS_FAILURES, RedisCaller, RedisUnreachable
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller, RedisUnreachable
 
 __all__ = [
     "REDIS_FAILURES",

@@ -19,7 +19,7 @@ from app.domain.ledger.posting import ScoreChange
 from app.pubsub.channels.events import BoardMoved
 from app.runtime import Runtime
 from app.services.board_index.layout import RETENTION, BoardKeys, Keys, board_keys, window_epoch
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 
 SCRIPT_FOLDER = Path(__file__).parent / "lua"
 

@@ -16,7 +16,7 @@ from app.domain.boards.periods import parse_window
 from app.domain.instants import from_micros, to_micros
 from app.services.board_index.index import register_script
 from app.services.board_index.layout import Keys, is_evicted, split_member, window_of_field
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 
 
 @dataclass(frozen=True, slots=True)

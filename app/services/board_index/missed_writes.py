@@ -20,7 +20,7 @@ from app.models.statements.boards.copies import (
 )
 from app.services.board_index.index import BoardIndex
 from app.stores.postgres import Database
-from app.stores.redis import RedisUnreachable
+from app.stores.redis_caller import RedisUnreachable
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from app.services.board_index.layout import windows_in_index
 from app.services.board_index.loader import IndexLoader
 from app.services.catalogue.cache import CatalogueService
 from app.stores.postgres import Database
-from app.stores.redis import RedisUnreachable
+from app.stores.redis_caller import RedisUnreachable
 from app.telemetry.supervision import end
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from app.domain.boards.board import Board
 from app.domain.instants import from_micros
 from app.domain.ledger.posting import ScoreChange
 from app.services.board_index.layout import Keys, encode_reached_at
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from app.domain.boards.assign_ranks import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.board import Board, Entry, Page, Source, UserStanding, Version
 from app.domain.boards.overtaking import UserView
-from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import Player, State, View
 from app.domain.users import Profile
 from app.services.players.profile_cache import ProfileCache

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.boards.assign_ranks import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.board import TOP, Board, Source, Version
-from app.domain.boards.ranking import BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
 from app.domain.errors import BadUserInput
 from app.models.statements.boards import past_boards

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from app.domain.boards.assign_ranks import RankedRow
 from app.domain.boards.board import Board, Page, UserStanding, Version
-from app.domain.boards.ranking import RankedRow
 from app.domain.boards.view_cost import lookups
 from app.domain.boards.views import Head, State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable

@@ -7,8 +7,8 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from app.domain.boards.assign_ranks import BoardRow, BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.board import TOP, Board, Source
-from app.domain.boards.ranking import BoardRow, BoardSlice, RankedRow, assign_ranks
 from app.domain.boards.views import After, Around, Before, Head, Player, Position, Slice, State, UserSelection, View
 from app.domain.instants import from_micros
 from app.runtime import Runtime

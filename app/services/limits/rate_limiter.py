@@ -31,7 +31,7 @@ from app.runtime import Runtime
 from app.services.limits.local_limiter import Blocks, LocalLimiter
 from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.shards import BatchScript, ShardItem, Shards
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 FOLDER = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from redis.exceptions import NoScriptError
 from app.runtime import Runtime
 from app.stores.batching import Batcher
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.redis import REDIS_FAILURES, RedisCaller, RedisUnreachable
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller, RedisUnreachable
 from app.stores.redis_clients import node_of
 
 CLUSTER_SHARDS = 32

@@ -11,9 +11,9 @@ from app.services.ledger.amend import Amendments
 from app.services.ledger.post import Ledger
 from app.services.moderation.adjust_and_revert import Corrections
 from app.services.moderation.delete_user import UserDeletion
+from app.services.moderation.hide_user import Visibility
 from app.services.moderation.remove_metadata import MetadataRemoval
 from app.services.moderation.reviews import Reviews
-from app.services.moderation.visibility import Visibility
 from app.services.players.profile_changes import ProfileChanges
 from app.stores.postgres import Database
 

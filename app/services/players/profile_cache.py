@@ -16,7 +16,7 @@ from app.domain.users import Caller, Profile
 from app.models.statements.players.users import read_profiles
 from app.services.players.profile_generation import ProfileGeneration
 from app.stores.postgres import Database
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 REDIS_TTL_SECONDS = 3600
 """How long a profile stays in Redis."""

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from app.domain.errors import ActionTokenExpired, InvalidActionToken
 from app.runtime import Runtime
-from app.services.auth.jwt_claims import (
+from app.services.auth.signing_keys import SigningKeys
+from app.services.auth.verify_jwt import (
     SHARED_SECRET_ALGORITHM,
     BadToken,
     ClaimRules,
@@ -21,7 +22,6 @@ from app.services.auth.jwt_claims import (
     read_claims,
     read_header,
 )
-from app.services.auth.signing_keys import SigningKeys
 
 TYPE = "action+jwt"
 AUDIENCE = "leaderboard-actions"

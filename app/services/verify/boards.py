@@ -18,7 +18,7 @@ from app.services.board_index.row_reader import IndexRows, expected_row
 from app.services.catalogue.cache import CatalogueService
 from app.services.verify.check_result import CheckResult, Progress
 from app.stores.postgres import Database
-from app.stores.redis import RedisUnreachable
+from app.stores.redis_caller import RedisUnreachable
 
 MAX_INDEX_DELAY = 5.0
 """Seconds that a difference may last before it is a violation: Redis is updated after the commit."""

@@ -9,8 +9,8 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from starlette.types import Receive, Send
 
+from app.domain.counts_per_address import AddressCounts
 from app.domain.errors import RateLimited, ServiceUnavailable, Unauthenticated
-from app.domain.networks import AddressCounts
 from app.execution import Engine, Operation
 from app.pubsub.feed.view_budget import NO_OWNER, Owner
 from app.transport.http.responses import error_body

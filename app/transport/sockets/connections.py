@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from app.domain.networks import AddressCounts
+from app.domain.counts_per_address import AddressCounts
 from app.telemetry.requests import RefusalLog
 from app.transport.sockets.close_codes import CloseCode
 from app.transport.sockets.timer_wheel import Timer, TimerWheel

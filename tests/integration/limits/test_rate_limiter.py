@@ -18,7 +18,7 @@ from app.services.limits.rate_limiter import SCRIPT, RateLimiter
 from app.services.limits.refusal_delay import RefusalDelay
 from app.services.limits.shards import CLUSTER_SHARDS, MAX_BATCH_SIZE, MAX_CONCURRENT_BATCHES
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.redis import REDIS_FAILURES, RedisCaller
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller
 from tests.support.limits import ShiftableTime, limits
 from tests.support.runtime import runtime_for
 from tests.support.service import caller

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from app.stores.bulk_redis import BulkRedisCaller, RedisBusy
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.redis import REDIS_FAILURES, RedisCaller, RedisUnreachable
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller, RedisUnreachable
 from app.stores.redis_clients import open_redis
 from tests.support.runtime import runtime_for
 from tests.support.stores import BreakableServer

@@ -18,7 +18,7 @@ from app.domain.ledger.idempotency import CLIENT_KINDS
 from app.domain.ledger.posting import ScoreChange
 from app.domain.users import Profile
 from app.models.advisory_locks import AdvisoryLock, lock_until_commit
-from app.models.statements.archives.archive import PARTS, Part
+from app.models.statements.archives.archive_format import PARTS, Part
 from app.models.statements.ledger.partitions import Month
 
 STATEMENT_TIMEOUT = 3600.0

@@ -15,8 +15,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.boards.assign_ranks import BoardRow, BoardSlice
 from app.domain.boards.board import Board
-from app.domain.boards.ranking import BoardRow, BoardSlice
 from app.domain.boards.views import Position
 from app.models.advisory_locks import AdvisoryLock
 

@@ -13,7 +13,7 @@ from app.runtime import Runtime
 from app.services.board_index.index import BoardNotLoaded, register_script
 from app.services.board_index.layout import Keys
 from app.services.board_index.shards.layout import gather_all, shard_boards
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 
 Question = tuple[str, bytes | int, int, int]
 """A request to one shard, as `shard_views.lua` takes it."""

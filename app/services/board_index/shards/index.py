@@ -30,7 +30,7 @@ from app.services.board_index.index import (
 from app.services.board_index.layout import Keys, window_epoch
 from app.services.board_index.shards.layout import ShardCount, gather_all, shard_boards, shard_names, shard_of
 from app.services.board_index.shards.views import ShardViews
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 PACKED_WIDTH = 41
 """The bytes of a row as `load.lua` takes it; the last 16 are the user id."""

@@ -15,7 +15,7 @@ from app.services.board_index.layout import Keys
 from app.services.board_index.loader import CopyState, IndexLoader
 from app.services.board_index.shards.layout import ShardCount, by_shard, gather_all, shard_boards, shard_names
 from app.services.board_index.shards.rows import read_leaders
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 
 
 class SplitIndexLoader(IndexLoader):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from app.domain.boards.board import Board
 from app.services.board_index.shards.ask import AskShards
 from app.services.board_index.shards.merge import read_position
-from app.stores.redis import RedisUnreachable
+from app.stores.redis_caller import RedisUnreachable
 
 REACH = 100
 """How far the pivot may be from the offset of its page. So many more rows are read on both sides."""

@@ -13,7 +13,7 @@ from app.domain.boards.board import Board
 from app.services.board_index.layout import Keys, split_member
 from app.services.board_index.row_reader import IndexRow, IndexRows
 from app.services.board_index.shards.layout import ShardCount, by_shard, gather_all, shard_boards
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 
 
 class SplitIndexRows(IndexRows):

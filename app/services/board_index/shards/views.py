@@ -27,7 +27,7 @@ from app.services.board_index.shards.merge import (
     read_position,
 )
 from app.services.board_index.shards.pivot import REACH, find_pivot
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 MAX_ATTEMPTS = 8
 """How often all is read again because a user of a view has moved meanwhile; then the board is read from PostgreSQL."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.stores.circuit_breaker import CircuitBreaker
-from app.stores.redis import RedisCaller
+from app.stores.redis_caller import RedisCaller
 from app.telemetry.metrics.registry import Metric, counter, gauge, histogram
 from app.wiring import App
 

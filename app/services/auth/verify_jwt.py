@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
-from app.domain.identity.claims import claim_at
+from app.domain.identity.claim_mapping import claim_at
 from app.domain.users import MAX_SUBJECT_LENGTH
 
 MAX_TOKEN_LENGTH = 8192

@@ -6,7 +6,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
-from app.services.auth.jwt_claims import (
+from app.services.auth.signing_keys import SigningKeys
+from app.services.auth.verify_jwt import (
     BadToken,
     ClaimRules,
     ExpiredToken,
@@ -15,7 +16,6 @@ from app.services.auth.jwt_claims import (
     read_header,
     shared_secret,
 )
-from app.services.auth.signing_keys import SigningKeys
 from tests.support.hostile.jwt_builder import equivalent_encodings
 
 SECRET = "a secret of more than thirty-two bytes"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.identity.claims import MISSING, ClaimMapping, claim_at
+from app.domain.identity.claim_mapping import MISSING, ClaimMapping, claim_at
 from app.domain.users import Role
 
 CLAIMS: dict[str, Any] = {

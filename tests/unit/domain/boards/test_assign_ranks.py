@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.boards.ranking import BoardRow, BoardSlice, assign_ranks
+from app.domain.boards.assign_ranks import BoardRow, BoardSlice, assign_ranks
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

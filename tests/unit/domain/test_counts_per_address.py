@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.networks import AddressCounts
+from app.domain.counts_per_address import AddressCounts
 
 
 def test_counts_that_are_zero_are_not_kept() -> None:

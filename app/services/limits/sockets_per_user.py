@@ -12,7 +12,7 @@ from app.pubsub.channels.channel_connection import OUTAGES
 from app.pubsub.channels.events import SocketClosed
 from app.pubsub.channels.notices import Notices
 from app.runtime import Runtime
-from app.stores.redis import RedisCaller, RedisUnreachable
+from app.stores.redis_caller import RedisCaller, RedisUnreachable
 
 ADD_SOCKET_SCRIPT = Path(__file__).parent / "add_socket.lua"
 """The Lua script that registers a socket; its header documents keys, arguments and results."""
