@@ -27,9 +27,10 @@ from app.domain.instants import to_micros
 from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.runtime import Runtime
-from app.services.board_index import REDIS_FAILURES, Keys, RedisCaller
+from app.services.board_index import Keys
 from app.services.board_index.shards import SplitBoardIndex, SplitIndexLoader
 from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller
 from app.stores.redis_clients import open_redis
 from bench.reporting import machine
 from bench.reporting.report import Report

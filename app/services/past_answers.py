@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from datetime import timedelta
 from typing import Any
 
 from app.domain.boards.board import Board, Page
+from app.domain.boards.periods import CLOSING_DELAY
 from app.execution.lru_cache import LRUCache
 from app.runtime import Runtime
 from app.stores.single_flight import SingleFlight
@@ -16,9 +16,6 @@ OPEN_SECONDS = 1.0
 
 CLOSED_SECONDS = 10.0
 """How long other answers are shared. It bounds how late a process without notices learns that a user was hidden."""
-
-CLOSING_DELAY = timedelta(seconds=30)
-"""The age from which on an instant is closed."""
 
 MAX_ANSWERS = 100_000
 """The maximum of cached answers, whatever their size."""

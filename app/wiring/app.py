@@ -21,7 +21,6 @@ from app.services.archives.seed import Seed
 from app.services.auth.access_tokens import AccessTokens
 from app.services.auth.api_keys import ApiKeys
 from app.services.auth.jwks import JwksKeys
-from app.services.board_index import RedisCaller
 from app.services.board_index.missed_writes import MissedWrites
 from app.services.board_index.rebuild import Rebuild
 from app.services.board_index.reconcile import Reconcile
@@ -72,6 +71,7 @@ from app.services.verify import Verify
 from app.services.viewer import ReadViewer
 from app.stores.bulkhead import Bulkhead
 from app.stores.postgres import Database
+from app.stores.redis_caller import RedisCaller
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock
 from app.stores.statistics import StoreStatistics

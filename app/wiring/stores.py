@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from app.config import Settings
 from app.postgresql.url import parse_database_url
 from app.runtime import Runtime
-from app.services.board_index import REDIS_FAILURES, BoardIndex, RedisCaller
+from app.services.board_index import BoardIndex
 from app.services.board_index import Keys as RedisKeys
 from app.services.board_index.row_reader import IndexRows
 from app.services.board_index.shards import SplitBoardIndex, SplitIndexLoader, SplitIndexRows
@@ -21,6 +21,7 @@ from app.stores.bulk_redis import BulkRedisCaller
 from app.stores.bulkhead import Bulkhead
 from app.stores.circuit_breaker import CircuitBreaker
 from app.stores.postgres import POSTGRES_FAILURES, Database, open_engine
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller
 from app.stores.redis_clients import open_client
 from app.stores.replicas import Replicas
 from app.stores.server_clock import ServerClock

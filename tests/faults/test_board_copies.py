@@ -23,10 +23,11 @@ from app.models.statements.boards.copies import read_origin
 from app.pubsub.channels.events import decode_boards
 from app.pubsub.feed.board_reader import BoardReader
 from app.runtime import Runtime
-from app.services.board_index import BoardNotLoaded, Keys, RedisUnreachable
+from app.services.board_index import BoardNotLoaded, Keys
 from app.services.board_index.layout import windows_in_index
 from app.services.board_index.missed_writes import MissedWrites
 from app.services.boards.postgres_reader import PostgresReader
+from app.stores.redis_caller import RedisUnreachable
 from app.wiring import App, open_app
 from tests.support.boards.award_points import MODERATOR, award, enlist
 from tests.support.boards.board_rows import board_index_of, user_id

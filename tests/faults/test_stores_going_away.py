@@ -10,7 +10,8 @@ from app.domain.boards.board import Source, board_of
 from app.domain.boards.periods import Period
 from app.domain.boards.views import Slice
 from app.domain.errors import ActionTokenUsed, ServiceUnavailable
-from app.services.board_index import BoardNotLoaded, RedisUnreachable
+from app.services.board_index import BoardNotLoaded
+from app.stores.redis_caller import RedisUnreachable
 from app.wiring import App
 from tests.support.boards.board_pages import read_page
 from tests.support.service import caller, opened, settings_for

@@ -22,7 +22,8 @@ from app.domain.ledger.scoring import ScoreRow
 from app.domain.users import Profile
 from app.pubsub.channels.channel_connection import Gap
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index import BoardNotLoaded, PutResult, Ranks, RedisUnreachable
+from app.services.board_index import BoardNotLoaded, PutResult, Ranks
+from app.stores.redis_caller import RedisUnreachable
 from tests.simulation.model_postgres import ModelDatabase, ModelPostgres
 from tests.simulation.network import Network, Unreachable
 

@@ -20,7 +20,7 @@ from app.pubsub.feed.clock import SystemClock
 from app.pubsub.hub import Hub
 from app.runtime import Runtime
 from app.services.announcements import Announcements
-from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable
+from app.services.board_index import BoardIndex, BoardNotLoaded
 from app.services.board_index.missed_writes import MissedWrites
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_or_postgres_reader import RedisOrPostgresReader
@@ -33,6 +33,7 @@ from app.services.ledger.post import Ledger
 from app.services.outbox.recorder import EventRecorder
 from app.services.past_answers import PastAnswers
 from app.stores.postgres import Database
+from app.stores.redis_caller import RedisUnreachable
 from tests.simulation.model_postgres import ModelDatabase, ModelPostgres
 from tests.simulation.model_redis import (
     ModelBackend,

@@ -46,7 +46,7 @@ def run(
     """Run a job once, now. This is safe while the service is running, even if it runs the same job."""
     from app.cli.process.open_services import with_services
     from app.domain.errors import ServiceUnavailable
-    from app.services.board_index import RedisUnreachable
+    from app.stores.redis_caller import RedisUnreachable
 
     async def work(app: App) -> None:
         names = [job.name for job in app.jobs.all]

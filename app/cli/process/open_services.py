@@ -74,7 +74,7 @@ def with_database_and_settings(work: Callable[[Database, Settings], Awaitable[T]
 
 
 async def _ensure_loaded(app: App) -> None:
-    from app.services.board_index import RedisUnreachable
+    from app.stores.redis_caller import RedisUnreachable
 
     try:
         with console(stderr=True).status("Loading boards into Redis"):

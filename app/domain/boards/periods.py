@@ -20,6 +20,11 @@ class Period(StrEnum):
     MONTHLY = "MONTHLY"
 
 
+CLOSING_DELAY = timedelta(seconds=30)
+"""How long after its end a window is closed, so that transactions that began before are committed or aborted.
+
+What was committed before an instant of that age does not change any more."""
+
 ALL_TIME_START = date(1970, 1, 1)
 """The `start` of the ALL_TIME window, because a primary key must not be null."""
 

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from app.domain.boards.periods import Period
 from app.domain.errors import BadUserInput
-from app.domain.ledger.idempotency import json_text
+from app.domain.texts import json_text
 
 MAX_METADATA_BYTES = 1024
 MAX_METADATA_DEPTH = 8

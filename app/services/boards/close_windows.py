@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
 from app.domain.boards.board import Board
-from app.domain.boards.periods import Period, Window
+from app.domain.boards.periods import CLOSING_DELAY, Period, Window
 from app.domain.events.facts import window_closed
 from app.models.statements.boards.closed_windows import close_window, read_first_open_windows
-from app.services.board_index import IndexLoader, RedisUnreachable
+from app.services.board_index import IndexLoader
 from app.services.catalogue.cache import CatalogueService
 from app.services.outbox.recorder import EventRecorder
 from app.stores.postgres import Database
+from app.stores.redis_caller import RedisUnreachable
 from app.stores.server_clock import ServerClock
 
 log = structlog.get_logger(__name__)
-
-CLOSING_DELAY = timedelta(seconds=30)
-"""How long after its end a window is closed, so that transactions that began before are committed or aborted."""
 
 MAX_WINDOWS_PER_RUN = 400
 """The maximum per run of the job: after a long downtime the next runs close the rest."""

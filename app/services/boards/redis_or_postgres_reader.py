@@ -15,13 +15,14 @@ from app.domain.boards.view_cost import lookups
 from app.domain.boards.views import Head, State, View, compose, flatten
 from app.domain.errors import ServiceUnavailable
 from app.runtime import Runtime
-from app.services.board_index import BoardIndex, BoardNotLoaded, RedisUnreachable, is_evicted
+from app.services.board_index import BoardIndex, BoardNotLoaded, is_evicted
 from app.services.board_index.layout import category_epoch
 from app.services.boards.assemble import ViewAssembler
 from app.services.boards.postgres_reader import PostgresReader
 from app.services.boards.redis_reader import RedisReader
 from app.services.past_answers import PastAnswers
 from app.stores.bulk_redis import RedisBusy
+from app.stores.redis_caller import RedisUnreachable
 from app.stores.single_flight import SingleFlight
 
 POSTGRES_CACHE_SECONDS = 1.0

@@ -18,8 +18,9 @@ from app.domain.ledger.posting import Posting, ScoreChange
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Transaction
 from app.pubsub.channels.events import BoardMoved
-from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks, RedisUnreachable
+from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks
 from app.stores.batching import Batcher
+from app.stores.redis_caller import RedisUnreachable
 from app.telemetry.metrics.histogram import Histogram
 
 log = structlog.get_logger(__name__)

@@ -17,13 +17,14 @@ from app.domain.ledger.corrections import (
     reversal_key,
     setting,
 )
-from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
+from app.domain.ledger.idempotency import clean_key, content_hash, request_key
 from app.domain.ledger.metadata import NO_METADATA, Metadata
 from app.domain.ledger.posting import Account, ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.judge import FinalPolicy
 from app.domain.scores import MAX_SCORE
+from app.domain.texts import clean_reason
 from app.models.statements.boards.entry_metadata import metadata_of_transactions
 from app.models.statements.ledger.amendments import chain, find, has_request
 from app.models.statements.retention.archived_months import has_archived_transactions

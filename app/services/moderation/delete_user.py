@@ -8,9 +8,9 @@ from uuid import UUID
 
 from app.domain.events.event import EventType
 from app.domain.events.facts import user_changed
-from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.posting import ScoreRequest, boards_for
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.texts import clean_reason
 from app.domain.users import Profile
 from app.models.statements.boards.entry_metadata import DELETE_METADATA_OF_USER
 from app.models.statements.ledger.amendments import (

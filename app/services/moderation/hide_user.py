@@ -7,8 +7,8 @@ from uuid import UUID
 
 from app.domain.events.event import EventType
 from app.domain.events.facts import user_changed
-from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.texts import clean_reason
 from app.domain.users import Profile
 from app.models.statements.ledger.amendments import HIDE, HIDE_SCORES
 from app.models.statements.players.profile_changes import RECORD_CHANGE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.posting import UNCHANGED, ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.texts import clean_reason
 from app.domain.users import Profile
 from app.models.statements.boards.entry_metadata import delete_metadata
 from app.models.statements.players.profile_changes import RECORD_CHANGE

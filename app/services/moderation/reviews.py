@@ -11,11 +11,11 @@ import structlog
 from app.domain.errors import BadUserInput
 from app.domain.events.facts import completion_decided
 from app.domain.ledger.activity import Verdict
-from app.domain.ledger.idempotency import clean_reason
 from app.domain.ledger.metadata import NO_METADATA
 from app.domain.ledger.posting import UNCHANGED, ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
 from app.domain.rules.flags import Flag, FlagStatus
+from app.domain.texts import clean_reason
 from app.models.statements.boards.entry_metadata import metadata_of_transactions
 from app.models.statements.ledger.amendments import find
 from app.models.statements.moderation.reviews import close_flag, find_flag, read_flags, read_held

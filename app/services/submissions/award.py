@@ -10,13 +10,13 @@ import structlog
 
 from app.domain.catalogue.catalogue import Action
 from app.domain.errors import BadUserInput, ServiceUnavailable, UnderReview, VerificationFailed
-from app.domain.ledger.idempotency import json_text
 from app.domain.ledger.metadata import NO_METADATA, metadata_of
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
 from app.domain.rules.fraud import Thresholds
 from app.domain.rules.judge import NeedsVerification, PlayerPolicy
 from app.domain.rules.stated_values import require_value
+from app.domain.texts import json_text
 from app.runtime import Runtime
 from app.services.ledger.post import Ledger
 from app.services.submissions.submission_log import SubmissionLog

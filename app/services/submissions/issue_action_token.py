@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from app.domain.ledger.idempotency import json_text
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.transactions import Actor, Kind
+from app.domain.texts import json_text
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.eligibility import Eligibility

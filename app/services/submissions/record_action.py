@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.errors import BadUserInput, DuplicateAction
-from app.domain.ledger.idempotency import clean_key, clean_reason, content_hash, request_key
+from app.domain.ledger.idempotency import clean_key, content_hash, request_key
 from app.domain.ledger.metadata import metadata_of
 from app.domain.ledger.posting import ScoreRequest
 from app.domain.ledger.receipts import Receipt
@@ -18,6 +18,7 @@ from app.domain.ledger.transactions import Actor, Kind
 from app.domain.players.names import display_name
 from app.domain.rules.judge import server_policy
 from app.domain.rules.stated_values import MAX_REPORTS, points_of
+from app.domain.texts import clean_reason
 from app.domain.users import Caller
 from app.services.catalogue.cache import CatalogueService
 from app.services.ledger.post import Ledger

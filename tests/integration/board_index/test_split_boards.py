@@ -19,8 +19,9 @@ from app.domain.ledger.posting import ScoreChange
 from app.domain.ledger.scoring import ScoreRow
 from app.domain.scores import MAX_SCORE
 from app.pubsub.channels.events import decode_boards
-from app.services.board_index import BoardNotLoaded, RedisUnreachable, ViewRequest, join_member
+from app.services.board_index import BoardNotLoaded, ViewRequest, join_member
 from app.services.board_index.shards.layout import shard_boards, shard_of
+from app.stores.redis_caller import RedisUnreachable
 from app.wiring import App
 from tests.support.boards.board_rows import BIRTH, user_id
 from tests.support.boards.shards import EPOCH, SHARDS, Copies, copies_of

@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from app.domain.boards.board import Board
 from app.runtime import Runtime
-from app.services.board_index import REDIS_FAILURES, BoardIndex, IndexLoader, Keys, RedisCaller
+from app.services.board_index import BoardIndex, IndexLoader, Keys
 from app.services.board_index.shards import SplitBoardIndex, SplitIndexLoader
 from app.services.board_index.shards.layout import shard_boards
 from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller
 from app.wiring import App
 from tests.support.boards.board_rows import BIRTH
 

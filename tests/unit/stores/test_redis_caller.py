@@ -8,8 +8,9 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, Respon
 from structlog.testing import capture_logs
 
 from app.domain.boards.board import Board
-from app.services.board_index import REDIS_FAILURES, Keys, RedisCaller, RedisUnreachable
+from app.services.board_index import Keys
 from app.stores.circuit_breaker import CircuitBreaker
+from app.stores.redis_caller import REDIS_FAILURES, RedisCaller, RedisUnreachable
 from tests.support.runtime import runtime_for
 
 

@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.domain.ledger.posting import Posting, ScoreChange, post
-from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks, RedisUnreachable
+from app.services.board_index import BoardIndex, BoardNotLoaded, PutResult, Ranks
 from app.services.ledger.after_commit import AfterCommit
+from app.stores.redis_caller import RedisUnreachable
 from tests.unit.domain.score_requests import CATEGORY, NOW, account, request
 
 
