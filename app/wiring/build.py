@@ -218,7 +218,7 @@ def _jobs(
         Job("cleanup", 600, 600, cleanup),
         Job("partitions", 21_600, 600, partitions.ensure),
         Job("anchor", 300, 600, anchors.anchor),
-        Job("anchor-all", 21_600, 3600, anchors.anchor_all),
+        Job("anchor_all", 21_600, 3600, anchors.anchor_all),
         Job("thin_anchors", 3600, 600, thin_anchors),
         Job("profile_changes", 1, 60, writing.profile_changes.repeat),
         Job("milestones", 60, 60, writing.milestones.repair),

@@ -1,4 +1,4 @@
-"""Receipts: the result of an award."""
+"""Receipts: the result of an award. A receipt is not signed; its transaction in the ledger is the proof."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ request by its account (`app.domain.rules.judge`, pure), *store* the postings wi
 commit the ranks come from Redis (`after_commit`), and with them the receipts.
 
 Two processes may change the same user at the same time. Storing fails if an account is no longer what it was when it
-was loaded, and the batch is judged again. The retry ladder:
+was loaded, and the batch is judged again. It is repeated in up to three ways:
 
 | attempt | batch     | accounts from                  | lock                  | on conflict           |
 |---------|-----------|--------------------------------|-----------------------|-----------------------|
@@ -166,7 +166,7 @@ class Ledger:
     async def _commit(
         self, batch: Sequence[_QueuedRequest]
     ) -> Sequence[asyncio.Future[Receipt] | NeedsVerification | Exception]:
-        """Climb the retry ladder: from the cache, from the database, and then each request alone."""
+        """Repeat in up to three ways: from the cache, from the database, and then each request alone."""
         self.batch_sizes.observe(len(batch))
         for use_cache in (True, False):
             try:

@@ -46,7 +46,7 @@ class ArchiveMonths:
     """Moves whole months of the ledger to files.
 
     A month is dropped only after its file was read back and verified, in the transaction that records what the database
-    keeps: sums, the stretches of the chains, the file and its hash. Whenever it is interrupted, repeating it is safe: a
+    keeps: sums, the ranges of the chains, the file and its hash. Whenever it is interrupted, repeating it is safe: a
     month is either in the database or in a complete file.
     """
 

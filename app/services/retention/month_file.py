@@ -34,7 +34,7 @@ class MonthFileError(Exception):
 
 @dataclass(slots=True)
 class Summary:
-    """The counts of a file, and a digest of the stretches of chains in it."""
+    """The counts of a file, and a digest of the ranges of chains in it."""
 
     transactions: int = 0
     users: int = 0

@@ -26,7 +26,7 @@ class VerifyMonths:
         self._database = database
 
     async def __call__(self, files: Sequence[Path], progress: Progress) -> CheckResult:
-        """Verify files, and that the stretches of chains in them are those that the database knows.
+        """Verify files, and that the ranges of chains in them are those that the database knows.
 
         Raises:
             ServiceUnavailable: PostgreSQL does not answer.
@@ -66,7 +66,7 @@ class VerifyMonths:
 
 
 def _segments(files: Sequence[MonthFile]) -> Iterator[tuple[UUID, Segment]]:
-    """Yield the stretches of chains in all files together, in order of user and position.
+    """Yield the ranges of chains in all files together, in order of user and position.
 
     Raises:
         MonthFileError: A file is not valid, or a transaction does not continue the one before it.
@@ -91,7 +91,7 @@ def _segments(files: Sequence[MonthFile]) -> Iterator[tuple[UUID, Segment]]:
 
 
 def _is_within(segment: Segment, whole: Segment) -> bool:
-    """Return whether a stretch is a part of another, with the same hashes where their ends are the same."""
+    """Return whether a range is a part of another, with the same hashes where their ends are the same."""
     if not whole.first_seq <= segment.first_seq <= segment.last_seq <= whole.last_seq:
         return False
     begins_well = segment.first_seq > whole.first_seq or segment.previous_hash == whole.previous_hash

@@ -119,7 +119,7 @@ class CheckBoards:
 
     async def _differences_of_board(self, board: Board) -> list[str]:
         async with self._database.snapshot() as connection:
-            stretch, shown = await read_slice(connection, board, 0, TOP)
+            slice_, shown = await read_slice(connection, board, 0, TOP)
             rows = await count_rows(connection, board)
         sizes = await self._index_rows.sizes(board)
         if sizes != (shown, rows):
@@ -127,7 +127,7 @@ class CheckBoards:
                 f"board {board.key}: PostgreSQL has {shown} visible of {rows} users, "
                 f"but Redis has {sizes[0]} of {sizes[1]}"
             ]
-        if await self._index_rows.leaders(board, TOP) != [line.user_id for line in stretch.rows]:
+        if await self._index_rows.leaders(board, TOP) != [line.user_id for line in slice_.rows]:
             return [f"board {board.key}: the first {TOP} users are in a different order in Redis"]
         return []
 

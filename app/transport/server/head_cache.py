@@ -68,7 +68,7 @@ class Endpoint(Protocol):
 
 
 class Contexts(Protocol):
-    """Makes contexts from contexts."""
+    """Derives the context of a request from that of an earlier one with the same head."""
 
     def enter(self, context: Any) -> None:
         """Let log lines of the current task name the request of `context`."""

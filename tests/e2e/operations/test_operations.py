@@ -192,7 +192,7 @@ async def test_metrics_tell_how_each_job_does(service: Service):
     assert numbers['leaderboard_job_running{job_name="reconcile"}'] == 0
     now = datetime.now(UTC).timestamp()
     assert now - 3600 < numbers['leaderboard_job_last_success_timestamp_seconds{job_name="repair"}'] <= now
-    assert 'leaderboard_job_last_success_timestamp_seconds{job_name="anchor-all"}' not in numbers
+    assert 'leaderboard_job_last_success_timestamp_seconds{job_name="anchor_all"}' not in numbers
 
 
 async def metrics_once(service: Service, condition: Callable[[dict[str, float]], bool]) -> dict[str, float]:

@@ -64,7 +64,7 @@ export class Feed {
       (board) => {
         if (this.#isOpen && this.board.get() === null) this.#show(board)
       },
-      // The ladder meets the same problem, and reports it.
+      // The fallback meets the same problem, and reports it.
       () => {},
     )
   }

@@ -5,7 +5,7 @@ import type { Transport } from './transport'
 const PING_EVERY = 10_000
 const PONG_WITHIN = 5_000
 
-/** The one socket of the page. Retrying is the ladder's business. It pings, because a dead connection says nothing. */
+/** The one socket of the page. `TransportFallback` retries. It pings, because a dead connection says nothing. */
 export function createSocket(authorization: () => string | null): Client {
   let deadline: ReturnType<typeof setTimeout> | undefined
   const client: Client = createClient({

@@ -70,7 +70,3 @@ class VerifierContext:
     timeout: float
     webhook_url: str | None = None
     webhook_secret: str | None = None
-
-
-Factory = Callable[[VerifierContext], CompletionVerifier]
-"""The object that an import path in the settings names."""
