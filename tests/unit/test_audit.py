@@ -50,6 +50,6 @@ def test_a_list_that_cannot_be_read_is_a_failure_of_its_own_and_one_line_for_eac
     result = audit(tmp_path, PYTHON_UNREACHABLE, NODE_UNREACHABLE)
     assert (result.returncode, result.stdout) == (2, "")
     lines = result.stderr.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 5 + 4  # Locks of Python and of Node.
     assert "locks/uv.txt: could not be audited: uv: Dependency not found" in lines
     assert "web/package-lock.json: could not be audited: npm warn audit 405 Method Not Allowed" in lines

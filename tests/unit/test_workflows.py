@@ -58,5 +58,6 @@ def test_vulnerabilities_are_looked_for_regularly():
 def test_updates_are_proposed_for_every_folder_with_packages_of_npm():
     updates = read(ROOT / ".github" / "dependabot.yml")["updates"]
     (npm,) = (update for update in updates if update["package-ecosystem"] == "npm")
-    found = {f"/{path.parent.relative_to(ROOT)}" for path in ROOT.glob("*/package-lock.json")}
-    assert found | {"/bench/peers/node"} == set(npm["directories"])
+    locks = [lock for depth in (1, 2, 3) for lock in ROOT.glob("*/" * depth + "package-lock.json")]
+    folders = {lock.parent.relative_to(ROOT) for lock in locks}
+    assert {f"/{folder}" for folder in folders if "node_modules" not in folder.parts} == set(npm["directories"])
