@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import hmac
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tests.support.events import checked
+from tests.support.post_receiver import receiving_posts
 
 
 async def accept(event: dict[str, Any]) -> int:
@@ -72,20 +69,9 @@ class Receiver:
 async def running_receiver() -> AsyncIterator[Receiver]:
     """Run a receiver that takes every event until a test changes its answer."""
     receiver = Receiver()
-    app = Starlette(routes=[Route("/{path:path}", receiver.receive, methods=["POST"])])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config: Any = uvicorn.Config(app, log_config=None, lifespan="off")
-        config.load()
-        server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        await server.startup([listener])
-        receiver.url = f"http://127.0.0.1:{listener.getsockname()[1]}/events"
-        try:
-            yield receiver
-        finally:
-            server.force_exit = True
-            await server.shutdown([listener])
+    async with receiving_posts(receiver.receive) as url:
+        receiver.url = f"{url}/events"
+        yield receiver
 
 
 def subject_orders(events: list[dict[str, Any]]) -> dict[str, list[int]]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+
+from tests.support.post_receiver import receiving_posts
 
 
 @dataclass
@@ -40,18 +37,9 @@ async def running_webhook() -> AsyncIterator[Webhook]:
     """Run a webhook that confirms every completion until a test changes its response."""
     webhook = Webhook()
     webhook.open.set()
-    app = Starlette(routes=[Route("/{path:path}", webhook.answer, methods=["POST"])])
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config: Any = uvicorn.Config(app, log_config=None, lifespan="off")
-        config.load()
-        server = uvicorn.Server(config)
-        server.lifespan = config.lifespan_class(config)
-        await server.startup([listener])
-        webhook.url = f"http://127.0.0.1:{listener.getsockname()[1]}/completed"
+    async with receiving_posts(webhook.answer) as url:
+        webhook.url = f"{url}/completed"
         try:
             yield webhook
         finally:
             webhook.open.set()
-            server.force_exit = True
-            await server.shutdown([listener])

@@ -166,7 +166,8 @@ class RateLimiter:
         """
         if self._limits is None:
             return
-        await self.refuse_if_blocked(caller, address)
+        if self._blocks:
+            await self.refuse_if_blocked(caller, address)
         await self._charge(self._prepared(caller, address, tuple(costs.items()), self._next_share))
 
     async def charge_connection(self, address: str) -> None:

@@ -7,7 +7,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from tests.support.wait_until import TIMEOUT
+from tests.support.wait_until import TIMEOUT, until_answer
 
 PROGRAM = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
 
@@ -30,9 +30,7 @@ class NatsServer:
             PROGRAM, "-js", "-a", "127.0.0.1", "-p", str(self._port), "-sd", str(self._folder),
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        async with asyncio.timeout(TIMEOUT):
-            while not await self._accepts():  # noqa: ASYNC110  another process has no event
-                await asyncio.sleep(0.02)
+        await until_answer(self._accepts, bool)
 
     async def kill(self) -> None:
         """Kill it."""
